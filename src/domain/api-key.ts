@@ -1,0 +1,54 @@
+export const KEY_TYPES = ['ingest', 'readonly'] as const
+
+export type KeyType = (typeof KEY_TYPES)[number]
+
+const KEY_PREFIXES = { ingest: 'noc_ingest_', readonly: 'noc_ro_' } as const satisfies Record<KeyType, string>
+
+const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+const SECRET_LENGTH = 38
+const CHECKSUM_LENGTH = 6
+const BODY = new RegExp(`^[${ALPHABET}]{${SECRET_LENGTH + CHECKSUM_LENGTH}}$`)
+/** The largest multiple of 58 below 256: bytes from there on are drawn again, so that every letter is equally likely. */
+const UNBIASED_BYTES = 232
+
+/**
+ * A new API key: its prefix, 38 base58 characters (222 random bits) and a checksum of 6, 44 in all.
+ * `randomBytes` gives that many random bytes.
+ */
+export function createKey(keyType: KeyType, randomBytes: (length: number) => Uint8Array): string {
+  let secret = ''
+  while (secret.length < SECRET_LENGTH) {
+    const usable = Array.from(randomBytes(2 * SECRET_LENGTH)).filter((byte) => byte < UNBIASED_BYTES)
+    secret += usable.map((byte) => ALPHABET.charAt(byte % 58)).join('')
+  }
+  const text = KEY_PREFIXES[keyType] + secret.slice(0, SECRET_LENGTH)
+  return text + checksum(text)
+}
+
+/** Whether the text can be one of our keys at all: decided without a store. */
+export function isWellFormedKey(text: string): boolean {
+  const prefix = Object.values(KEY_PREFIXES).find((candidate) => text.startsWith(candidate))
+  if (prefix === undefined || !BODY.test(text.slice(prefix.length))) return false
+  return text.slice(-CHECKSUM_LENGTH) === checksum(text.slice(0, -CHECKSUM_LENGTH))
+}
+
+/** What may be shown of a key after its creation: the first twelve and the last four characters. */
+export function toKeyHint(key: string): { readonly prefix: string; readonly last4: string } {
+  return { prefix: key.slice(0, 12), last4: key.slice(-4) }
+}
+
+/** CRC-32 (ISO 3309) of the text in six base58 digits, as secret scanners can compute it. */
+function checksum(text: string): string {
+  let crc = 0xffffffff
+  for (const byte of new TextEncoder().encode(text)) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
+  }
+  let rest = ~crc >>> 0
+  let digits = ''
+  for (let place = 0; place < CHECKSUM_LENGTH; place += 1) {
+    digits = ALPHABET.charAt(rest % 58) + digits
+    rest = Math.floor(rest / 58)
+  }
+  return digits
+}

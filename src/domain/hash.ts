@@ -1,0 +1,19 @@
+/** SHA-256 of a text's UTF-8 bytes, or of bytes. */
+export async function sha256(input: string | Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  const bytes = typeof input === 'string' ? new TextEncoder().encode(input) : input
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+}
+
+/** Bytes as lower-case hexadecimal digits. */
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** The UUID of version 8 (RFC 9562) made of the first 16 bytes of a hash: equal input, equal id. */
+export function uuidFromHash(hash: Uint8Array): string {
+  const bytes = hash.slice(0, 16)
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
+  const hex = toHex(bytes)
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}

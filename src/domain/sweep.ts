@@ -1,0 +1,20 @@
+/** What Redis says about the database, so that the cron need not wake it to find out; `undefined`: Redis is down. */
+export type SweepHints = { readonly isDatabaseInUse: boolean; readonly dueAtMs: number | undefined } | undefined
+
+/** How long an idle database with nothing left to delete is left alone, and the longest any sweep is put off. */
+const MAX_IDLE_MS = 24 * 3_600_000
+
+/**
+ * Whether a cron tick should touch Postgres: while it is in use anyway, once when everything an idle one still holds has
+ * expired, when nothing is known, and hourly while Redis is down.
+ */
+export function isSweepDue(hints: SweepHints, now: Date): boolean {
+  if (!hints) return now.getUTCMinutes() === 0
+  return hints.isDatabaseInUse || hints.dueAtMs === undefined || hints.dueAtMs <= now.getTime()
+}
+
+/** When to wake an idle database next: as its last event expires, or after a day at the latest. */
+export function nextSweepAt(lastExpiryAt: Date | undefined, now: Date): Date {
+  const latestMs = now.getTime() + MAX_IDLE_MS
+  return new Date(Math.min(lastExpiryAt?.getTime() ?? latestMs, latestMs))
+}

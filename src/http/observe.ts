@@ -1,0 +1,22 @@
+import { createMiddleware } from 'hono/factory'
+import { routePath } from 'hono/route'
+import type { Deps } from '../deps.ts'
+import type { AppEnv } from './context.ts'
+
+/** Writes one log line a request: what was asked, by whom, how it ended. Never a key, a body or a raw line. */
+export const observe = ({ now, log }: Deps) =>
+  createMiddleware<AppEnv>(async (c, next) => {
+    const startedAt = now().getTime()
+    await next()
+    c.header('Cache-Control', 'no-store')
+    const principal = c.get('principal')
+    log('request', {
+      request_id: c.get('requestId'),
+      method: c.req.method,
+      route: routePath(c, -1),
+      status: c.res.status,
+      duration_ms: now().getTime() - startedAt,
+      tenant_id: principal?.tenantId,
+      api_key_id: principal?.apiKeyId,
+    })
+  })

@@ -1,0 +1,106 @@
+import { sql } from 'drizzle-orm'
+import { AppError } from '../domain/errors.ts'
+import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
+import { type CallerRow, callerOf, type Principal, toPrincipal } from './api-keys.ts'
+import { type Db, epochMs, selectOne } from './postgres.ts'
+
+export type Agent = {
+  readonly id: AgentId
+  readonly tenantId: TenantId
+  readonly apiKeyId: ApiKeyId
+  readonly hostname: string
+  readonly name: string
+  readonly agentVersion: string | null
+  readonly registeredAt: Date
+  readonly lastSeenAt: Date
+}
+
+export type AgentActivity = Agent & { readonly eventsLastHour: number }
+
+export type Registration = { readonly hostname: string; readonly name: string; readonly version: string | null }
+
+type AgentRow = {
+  id: string
+  tenant_id: string
+  api_key_id: string
+  hostname: string
+  name: string
+  agent_version: string | null
+  registered_ms: number
+  last_seen_ms: number
+}
+
+const AGENT_COLUMNS = sql`a.id, a.tenant_id, a.api_key_id, a.hostname, a.name, a.agent_version,
+  ${epochMs(sql`a.registered_at`)} AS registered_ms, ${epochMs(sql`a.last_seen_at`)} AS last_seen_ms`
+
+/** Events of agent `a` received in the last 60 minutes, swept ones included. */
+const EVENTS_LAST_HOUR = sql`(
+    (SELECT count(*) FROM context_events e WHERE e.agent_id = a.id AND e.received_at > now() - interval '60 minutes') +
+    (SELECT coalesce(sum(m.count), 0) FROM agent_minutes m WHERE m.agent_id = a.id AND m.minute > now() - interval '60 minutes')
+  )::int AS events_last_hour`
+
+/** Registers the key's agent, or updates it: one agent a key, whose id and first registration stay. */
+export async function upsertAgent(db: Db, { tenantId, apiKeyId }: Principal, id: AgentId, registration: Registration): Promise<Agent> {
+  const { hostname, name, version } = registration
+  const row = await selectOne<AgentRow>(
+    db,
+    sql`INSERT INTO agents AS a (id, tenant_id, api_key_id, hostname, name, agent_version)
+      VALUES (${id}, ${tenantId}, ${apiKeyId}, ${hostname}, ${name}, ${version})
+      ON CONFLICT (api_key_id) DO UPDATE SET hostname = excluded.hostname, name = excluded.name,
+        agent_version = excluded.agent_version, last_seen_at = now()
+      RETURNING ${AGENT_COLUMNS}`,
+  )
+  return toAgent(row)
+}
+
+/** Moves the `last_seen_at` of the key's own agent, and of no other; says who the key acts for. */
+export async function recordHeartbeat(db: Db, keyHash: string, agentId: AgentId | undefined): Promise<Principal> {
+  const row = await selectOne<CallerRow>(
+    db,
+    sql`WITH ${callerOf(keyHash)}, touched_agent AS (
+        UPDATE agents SET last_seen_at = now() WHERE id = (
+          SELECT agent_id FROM caller WHERE agent_id = ${agentId ?? null}::uuid AND key_type = 'ingest'
+        )
+      )
+      SELECT tenant_id, api_key_id, key_type, agent_id FROM (VALUES (1)) always LEFT JOIN caller ON true`,
+  )
+  return toPrincipal(row)
+}
+
+const MAX_LISTED_AGENTS = 1_000
+
+/** The tenant's agents by registration, a thousand at most. */
+export async function listAgents(db: Db, tenantId: TenantId): Promise<AgentActivity[]> {
+  const { rows } = await db.execute<AgentRow & { events_last_hour: number }>(
+    sql`SELECT ${AGENT_COLUMNS}, ${EVENTS_LAST_HOUR} FROM agents a WHERE a.tenant_id = ${tenantId}
+      ORDER BY a.registered_at, a.id LIMIT ${MAX_LISTED_AGENTS}`,
+  )
+  return rows.map(toAgentActivity)
+}
+
+/** One agent of the tenant; throws `not_found`. */
+export async function getAgent(db: Db, tenantId: TenantId, id: AgentId): Promise<AgentActivity> {
+  const { rows } = await db.execute<AgentRow & { events_last_hour: number }>(
+    sql`SELECT ${AGENT_COLUMNS}, ${EVENTS_LAST_HOUR} FROM agents a WHERE a.tenant_id = ${tenantId} AND a.id = ${id}`,
+  )
+  const [row] = rows
+  if (!row) throw new AppError('not_found', 'no such agent')
+  return toAgentActivity(row)
+}
+
+function toAgentActivity(row: AgentRow & { events_last_hour: number }): AgentActivity {
+  return { ...toAgent(row), eventsLastHour: row.events_last_hour }
+}
+
+function toAgent(row: AgentRow): Agent {
+  return {
+    id: toId(row.id),
+    tenantId: toId(row.tenant_id),
+    apiKeyId: toId(row.api_key_id),
+    hostname: row.hostname,
+    name: row.name,
+    agentVersion: row.agent_version,
+    registeredAt: new Date(row.registered_ms),
+    lastSeenAt: new Date(row.last_seen_ms),
+  }
+}

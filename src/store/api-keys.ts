@@ -1,0 +1,117 @@
+import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
+import type { KeyType } from '../domain/api-key.ts'
+import { AppError } from '../domain/errors.ts'
+import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
+import { type Db, selectOne } from './postgres.ts'
+import { apiKeys } from './schema.ts'
+
+/** Who a request acts as. */
+export type Principal = {
+  readonly tenantId: TenantId
+  readonly apiKeyId: ApiKeyId
+  readonly keyType: KeyType
+  /** The agent registered with the key; `undefined` before it registers. */
+  readonly agentId: AgentId | undefined
+}
+
+/** The columns of `callerOf`, as a statement's single row carries them: all `null` when the key is no good. */
+export type CallerRow = {
+  readonly tenant_id: string | null
+  readonly api_key_id: string | null
+  readonly key_type: KeyType | null
+  readonly agent_id: string | null
+}
+
+export type ApiKey = {
+  readonly id: ApiKeyId
+  readonly tenantId: TenantId
+  readonly keyType: KeyType
+  readonly name: string | null
+  readonly prefix: string
+  readonly last4: string
+  readonly createdAt: Date
+  readonly lastUsedAt: Date | null
+  readonly revokedAt: Date | null
+}
+
+/**
+ * The CTE `caller`: the live key with this hash and its agent, no row when there is none. With it goes a touch of
+ * `last_used_at`, at most once in 50 s and never waiting for another's.
+ */
+export function callerOf(keyHash: string): SQL {
+  return sql`
+    caller AS MATERIALIZED (
+      SELECT k.id AS api_key_id, k.tenant_id, k.key_type, a.id AS agent_id,
+        k.last_used_at IS NULL OR k.last_used_at < now() - interval '50 seconds' AS is_touch_due
+      FROM api_keys k LEFT JOIN agents a ON a.api_key_id = k.id
+      WHERE k.hash = ${keyHash} AND k.revoked_at IS NULL
+    ),
+    touched_key AS (
+      UPDATE api_keys SET last_used_at = now() WHERE id IN (
+        SELECT id FROM api_keys WHERE id = (SELECT api_key_id FROM caller WHERE is_touch_due)
+        FOR NO KEY UPDATE SKIP LOCKED
+      )
+    )`
+}
+
+/** The principal a `caller` row stands for; throws `unauthorized` when there is none. */
+export function toPrincipal({ tenant_id, api_key_id, key_type, agent_id }: CallerRow): Principal {
+  if (tenant_id === null || api_key_id === null || key_type === null) {
+    throw new AppError('unauthorized', 'API key is unknown or revoked')
+  }
+  return {
+    tenantId: toId(tenant_id),
+    apiKeyId: toId(api_key_id),
+    keyType: key_type,
+    agentId: agent_id === null ? undefined : toId(agent_id),
+  }
+}
+
+/** Who the key with this hash acts for; throws `unauthorized` for an unknown or revoked one. */
+export async function getPrincipal(db: Db, keyHash: string): Promise<Principal> {
+  const row = await selectOne<CallerRow>(
+    db,
+    sql`WITH ${callerOf(keyHash)}
+      SELECT tenant_id, api_key_id, key_type, agent_id FROM (VALUES (1)) always LEFT JOIN caller ON true`,
+  )
+  return toPrincipal(row)
+}
+
+type NewApiKey = Pick<ApiKey, 'id' | 'keyType' | 'name' | 'prefix' | 'last4'> & { readonly hash: string }
+
+/** Stores a new key's hash and hint. */
+export async function insertApiKey(db: Db, tenantId: TenantId, key: NewApiKey): Promise<ApiKey> {
+  const [row] = await db
+    .insert(apiKeys)
+    .values({ ...key, tenantId })
+    .returning()
+  if (!row) throw new AppError('unavailable', 'the database gave no usable answer')
+  return toApiKey(row)
+}
+
+const MAX_LISTED_KEYS = 1_000
+
+/** The tenant's live keys, oldest first, a thousand at most. */
+export async function listApiKeys(db: Db, tenantId: TenantId): Promise<ApiKey[]> {
+  const rows = await db
+    .select()
+    .from(apiKeys)
+    .where(and(eq(apiKeys.tenantId, tenantId), isNull(apiKeys.revokedAt)))
+    .orderBy(asc(apiKeys.createdAt), asc(apiKeys.id))
+    .limit(MAX_LISTED_KEYS)
+  return rows.map(toApiKey)
+}
+
+/** Revokes a key: from the moment this returns, no request with it succeeds. Throws `not_found` for a dead one. */
+export async function revokeApiKey(db: Db, tenantId: TenantId, id: ApiKeyId): Promise<void> {
+  const rows = await db
+    .update(apiKeys)
+    .set({ revokedAt: sql`now()` })
+    .where(and(eq(apiKeys.tenantId, tenantId), eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
+    .returning({ id: apiKeys.id })
+  if (rows.length === 0) throw new AppError('not_found', 'no such API key')
+}
+
+function toApiKey({ hash: _, ...row }: typeof apiKeys.$inferSelect): ApiKey {
+  return { ...row, id: toId(row.id), tenantId: toId(row.tenantId) }
+}

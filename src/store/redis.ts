@@ -1,0 +1,45 @@
+import { Redis as UpstashRedis } from '@upstash/redis/cloudflare'
+import type { ServiceId, TenantId } from '../domain/ids.ts'
+
+/** A client of Upstash's REST protocol, and what this isolate remembers having told the server lately. */
+export type Redis = { readonly client: UpstashRedis; readonly told: Map<string, number> }
+
+type RedisOptions = { readonly url: string; readonly token: string; readonly timeoutMs: number }
+
+/**
+ * A stateless Redis client: one try a request, given up after `timeoutMs`. What it tells the server and returns is
+ * text, never guessed to be JSON.
+ */
+export function createRedis({ url, token, timeoutMs }: RedisOptions): Redis {
+  const client = new UpstashRedis({
+    url,
+    token,
+    retry: { retries: 0 },
+    signal: () => AbortSignal.timeout(timeoutMs),
+    automaticDeserialization: false,
+    enableAutoPipelining: false,
+    enableTelemetry: false,
+    readYourWrites: false,
+  })
+  return { client, told: new Map() }
+}
+
+/** Every Redis key the Worker writes: each starts with its tenant, but for the sweep's own, and has a TTL. */
+export const keys = {
+  stateWindow: (tenantId: TenantId, serviceId: ServiceId) => `t:${tenantId}:window:${serviceId}`,
+  /** Present while the database is in use, and so awake. */
+  databaseInUse: 'sweep:database_in_use',
+  /** Milliseconds since 1970 at which the next sweep of an idle database is worth waking it. */
+  sweepDue: 'sweep:due',
+}
+
+const MAX_TOLD = 10_000
+
+/** Whether this isolate has not said `what` for `everyMs`; from now on it has. */
+export function isNews(redis: Redis, what: string, everyMs: number, now: Date): boolean {
+  const saidAt = redis.told.get(what)
+  if (saidAt !== undefined && now.getTime() - saidAt < everyMs) return false
+  if (redis.told.size >= MAX_TOLD) redis.told.clear()
+  redis.told.set(what, now.getTime())
+  return true
+}

@@ -1,0 +1,291 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { type EventType, MAX_SHOWN_LENGTH } from '../domain/event.ts'
+import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
+import type { JoinRule } from '../domain/service-name.ts'
+import type {
+  ChangeText,
+  ChangeTotals,
+  CopiedChange,
+  CopyRepair,
+  RepairedChange,
+  StoredChange,
+  WindowCopy,
+} from '../domain/state-window.ts'
+import { type CallerRow, callerOf } from './api-keys.ts'
+import { type Db, epochMs, selectOne } from './postgres.ts'
+import { isNews, keys, type Redis } from './redis.ts'
+
+/** Who asks for a window: a request's key, or the cron on a tenant's behalf. */
+export type WindowReader = { readonly keyHash: string } | { readonly tenantId: TenantId }
+
+export type StoredWindow = {
+  readonly caller: CallerRow
+  readonly service: { readonly id: ServiceId; readonly name: string } | undefined
+  /** The database's clock: the instant the window is of. */
+  readonly now: Date
+  readonly changes: readonly StoredChange[]
+}
+
+type ChangeRow = {
+  change_key: string
+  id: string
+  confidence: number
+  joined_by: JoinRule
+  timestamp_ms: number
+  first_ms: number
+  ordered_ms: number
+  received_ms: number
+  expires_ms: number
+  earliest_ms: number
+  count: number
+  follows_gap: boolean
+  text?: [EventType, string, string, string | null, string | null, string | null, string | null]
+}
+
+type WindowRow = CallerRow & {
+  service_id: string | null
+  service_name: string | null
+  now_ms: number
+  changes: ChangeRow[] | null
+}
+
+/** Changes of one type a window shows at most, the latest ones: a flood of one type leaves the others alone. */
+const MAX_CHANGES_PER_TYPE = 1_000
+
+/**
+ * A service's window as Postgres knows it, now or `at` an earlier instant, folded into changes; with `withText` also
+ * what each says. One request, which also says who the reader is.
+ */
+export async function findStoredWindow(
+  db: Db,
+  reader: WindowReader,
+  serviceId: ServiceId,
+  { at, withText }: { readonly at: Date | undefined; readonly withText: boolean },
+): Promise<StoredWindow> {
+  const instant = at ? sql`${at.toISOString()}::timestamptz` : sql`now()`
+  const columns = withText ? sql`, e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha` : sql`, e.event_type`
+  const text = withText
+    ? sql`, 'text', jsonb_build_array(l.event_type, l.vendor, l.entity, left(l.old_value, ${MAX_SHOWN_LENGTH}), left(l.new_value, ${MAX_SHOWN_LENGTH}), l.actor, l.sha)`
+    : sql``
+  const row = await selectOne<WindowRow>(
+    db,
+    sql`WITH ${readerOf(reader)},
+    service AS (SELECT s.* FROM services s JOIN caller c ON c.tenant_id = s.tenant_id WHERE s.id = ${serviceId}),
+    joined AS (
+      SELECT e.id, e.change_key, e.confidence, e.timestamp, e.received_at, e.expires_at, 'service_name' AS rule ${columns}
+      FROM service s JOIN context_events e ON e.service_id = s.id WHERE e.received_at <= ${instant}
+      UNION ALL
+      SELECT e.id, e.change_key, e.confidence, e.timestamp, e.received_at, e.expires_at, j.rule ${columns}
+      FROM service s JOIN event_joins j ON j.tenant_id = s.tenant_id AND j.name_key = s.name_key
+        JOIN context_events e ON e.id = j.event_id WHERE e.service_id <> s.id AND e.received_at <= ${instant}
+    ),
+    spans AS (
+      SELECT *, received_at >= max(expires_at) OVER (PARTITION BY change_key ORDER BY received_at, id
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS follows_gap
+      FROM joined
+    ),
+    lives AS (SELECT *, max(received_at) FILTER (WHERE follows_gap) OVER (PARTITION BY change_key) AS born_at FROM spans),
+    folded AS (
+      SELECT DISTINCT ON (change_key) *, count(*) OVER change AS count, max(expires_at) OVER change AS last_expires_at,
+        min(expires_at) OVER change AS earliest_expires_at,
+        min(timestamp) OVER change AS first_timestamp, max(received_at) OVER change AS last_received_at,
+        first_value(rule) OVER (PARTITION BY change_key ORDER BY rule <> 'service_name', rule) AS first_rule
+      FROM lives WHERE born_at IS NULL OR received_at >= born_at
+      WINDOW change AS (PARTITION BY change_key)
+      ORDER BY change_key, least(timestamp, received_at) DESC, id
+    ),
+    ranked AS (
+      SELECT *, row_number() OVER (PARTITION BY event_type ORDER BY least(timestamp, received_at) DESC, change_key) AS rank
+      FROM folded WHERE last_expires_at > ${instant}
+    )
+    SELECT c.tenant_id, c.api_key_id, c.key_type, c.agent_id, s.id AS service_id, s.name AS service_name,
+      ${epochMs(instant)} AS now_ms,
+      (SELECT jsonb_agg(jsonb_build_object('change_key', l.change_key, 'id', l.id, 'confidence', l.confidence,
+        'joined_by', l.first_rule, 'timestamp_ms', ${epochMs(sql`l.timestamp`)}, 'first_ms', ${epochMs(sql`l.first_timestamp`)},
+        'ordered_ms', ${epochMs(sql`least(l.timestamp, l.received_at)`)}, 'received_ms', ${epochMs(sql`l.last_received_at`)},
+        'expires_ms', ${epochMs(sql`l.last_expires_at`)}, 'earliest_ms', ${epochMs(sql`l.earliest_expires_at`)},
+        'count', l.count, 'follows_gap', l.born_at IS NOT NULL ${text}))
+        FROM ranked l WHERE l.rank <= ${MAX_CHANGES_PER_TYPE}) AS changes
+    FROM (VALUES (1)) always LEFT JOIN caller c ON true LEFT JOIN service s ON true`,
+  )
+  const { service_id, service_name } = row
+  return {
+    caller: row,
+    service: service_id === null || service_name === null ? undefined : { id: toId(service_id), name: service_name },
+    now: new Date(row.now_ms),
+    changes: (row.changes ?? []).map(toStoredChange),
+  }
+}
+
+function readerOf(reader: WindowReader): SQL {
+  if ('keyHash' in reader) return callerOf(reader.keyHash)
+  return sql`caller AS (
+    SELECT NULL::uuid AS api_key_id, ${reader.tenantId}::uuid AS tenant_id, 'readonly' AS key_type, NULL::uuid AS agent_id
+  )`
+}
+
+function toStoredChange(row: ChangeRow): StoredChange {
+  return {
+    changeKey: row.change_key,
+    id: toId(row.id),
+    confidence: row.confidence,
+    joinedBy: row.joined_by,
+    timestamp: new Date(row.timestamp_ms),
+    firstTimestamp: new Date(row.first_ms),
+    orderedAt: new Date(row.ordered_ms),
+    lastReceivedAt: new Date(row.received_ms),
+    expiresAt: new Date(row.expires_ms),
+    earliestExpiresAt: new Date(row.earliest_ms),
+    count: row.count,
+    followsGap: row.follows_gap,
+    text: row.text && toChangeText(row.text),
+  }
+}
+
+// The copy: one sorted set a window, up to four members a change, told apart by their first letter and named by the
+// change key that follows it:
+//   e<key><text>  score: when its last occurrence expires      f<key>  score: minus its first timestamp
+//   n<key>        score: its occurrences since it appeared     x<key>  score: minus its earliest expiry
+// All but `n` only ever grow (ZADD GT), so merging them twice or out of order does no harm.
+
+/** One change's occurrences in one request, ready to be merged into one window. */
+export type Merge = ChangeTotals & {
+  readonly serviceId: ServiceId
+  readonly changeKey: string
+  readonly text: ChangeText
+}
+
+const KEY_LENGTH = 36
+const EXPIRY_SLACK_MS = 6 * 3_600_000
+const EXPIRY_REFRESH_MS = 10 * 60_000
+const IN_USE_REFRESH_MS = 30_000
+const IN_USE_MS = 150_000
+
+/**
+ * Merges what was just committed into the tenant's windows: one request, two billed commands a change and window, and
+ * now and then one that keeps the window from living for ever. Never repeated blindly: ZINCRBY would count twice.
+ */
+export async function mergeIntoWindows(redis: Redis, tenantId: TenantId, merges: readonly Merge[], now: Date): Promise<void> {
+  const transaction = redis.client.multi()
+  for (const [serviceId, changes] of Map.groupBy(merges, (merge) => merge.serviceId)) {
+    const key = keys.stateWindow(tenantId, serviceId)
+    addGrowing(transaction, key, changes)
+    for (const { changeKey, count } of changes) transaction.zincrby(key, count, `n${changeKey}`)
+    const expiresAtMs = Math.max(...changes.map((change) => change.expiresAtMs))
+    const isLong = expiresAtMs > now.getTime() + EXPIRY_SLACK_MS
+    if (isLong || isNews(redis, key, EXPIRY_REFRESH_MS, now)) keepUntil(transaction, key, expiresAtMs + EXPIRY_SLACK_MS)
+  }
+  if (isNews(redis, keys.databaseInUse, IN_USE_REFRESH_MS, now)) transaction.set(keys.databaseInUse, '1', { px: IN_USE_MS })
+  await transaction.exec()
+}
+
+/** The copy of a window as it is in Redis, expired remains included. */
+export async function readWindowCopy(redis: Redis, tenantId: TenantId, serviceId: ServiceId): Promise<WindowCopy> {
+  return toCopy(await redis.client.zrange<string[]>(keys.stateWindow(tenantId, serviceId), 0, -1, { withScores: true }))
+}
+
+/** Copies of several windows, possibly of several tenants, in one request. */
+export async function readWindowCopies(redis: Redis, windows: readonly WindowId[]): Promise<WindowCopy[]> {
+  if (windows.length === 0) return []
+  const pipeline = redis.client.pipeline()
+  for (const { tenantId, serviceId } of windows) {
+    pipeline.zrange<string[]>(keys.stateWindow(tenantId, serviceId), 0, -1, { withScores: true })
+  }
+  return (await pipeline.exec<string[][]>()).map(toCopy)
+}
+
+export type WindowId = { readonly tenantId: TenantId; readonly serviceId: ServiceId }
+
+/** Makes copies agree with Postgres, as planned, in one request. */
+export async function repairWindowCopies(
+  redis: Redis,
+  repairs: readonly (WindowId & { readonly copy: WindowCopy; readonly repair: CopyRepair })[],
+): Promise<void> {
+  if (repairs.length === 0) return
+  const transaction = redis.client.multi()
+  for (const { tenantId, serviceId, copy, repair } of repairs) {
+    const key = keys.stateWindow(tenantId, serviceId)
+    const changes = repair.write.map(({ changeKey, text, totals }) => ({ changeKey, text, ...totals }))
+    if (changes.length > 0) {
+      addGrowing(transaction, key, changes)
+      keepUntil(transaction, key, Math.max(...changes.map((change) => change.expiresAtMs)) + EXPIRY_SLACK_MS)
+    }
+    const [first, ...rest] = repair.write.filter(({ isFinal }) => isFinal).flatMap(toFinalMembers)
+    if (first) transaction.zadd(key, first, ...rest)
+    const dead = repair.remove.flatMap((changeKey) => toMembers(changeKey, copy.get(changeKey)?.text))
+    if (dead.length > 0) transaction.zrem(key, ...dead)
+  }
+  await transaction.exec()
+}
+
+type Transaction = ReturnType<Redis['client']['multi']>
+
+function addGrowing(transaction: Transaction, key: string, changes: readonly Omit<Merge, 'serviceId'>[]): void {
+  const [first, ...rest] = changes.flatMap(({ changeKey, text, expiresAtMs, earliestExpiresAtMs, firstTimestampMs }) => [
+    { score: expiresAtMs, member: toTextMember(changeKey, text) },
+    { score: -firstTimestampMs, member: `f${changeKey}` },
+    { score: -earliestExpiresAtMs, member: `x${changeKey}` },
+  ])
+  if (first) transaction.zadd(key, { gt: true }, first, ...rest)
+}
+
+function toFinalMembers({ changeKey, totals }: RepairedChange) {
+  return [
+    { score: totals.count, member: `n${changeKey}` },
+    { score: -totals.firstTimestampMs, member: `f${changeKey}` },
+    { score: -totals.earliestExpiresAtMs, member: `x${changeKey}` },
+  ]
+}
+
+// GT never shortens a life but ignores a key without one, NX only starts one: together they do what is meant.
+function keepUntil(transaction: Transaction, key: string, expiresAtMs: number): void {
+  transaction.pexpireat(key, expiresAtMs, 'NX')
+  transaction.pexpireat(key, expiresAtMs, 'GT')
+}
+
+function toTextMember(changeKey: string, { eventType, vendor, entity, oldValue, newValue, actor, sha }: ChangeText): string {
+  return `e${changeKey}${JSON.stringify([eventType, vendor, entity, oldValue, newValue, actor, sha])}`
+}
+
+function toMembers(changeKey: string, text: ChangeText | undefined): string[] {
+  const rest = [`n${changeKey}`, `f${changeKey}`, `x${changeKey}`]
+  return text ? [toTextMember(changeKey, text), ...rest] : rest
+}
+
+function toChangeText(text: NonNullable<ChangeRow['text']>): ChangeText {
+  const [eventType, vendor, entity, oldValue, newValue, actor, sha] = text
+  return { eventType, vendor, entity, oldValue, newValue, actor, sha }
+}
+
+function toCopy(flat: readonly string[]): WindowCopy {
+  const copy = new Map<string, CopiedChange>()
+  for (let place = 0; place + 1 < flat.length; place += 2) {
+    const member = flat[place] ?? ''
+    const score = Number(flat[place + 1])
+    const changeKey = member.slice(1, 1 + KEY_LENGTH)
+    const known = copy.get(changeKey) ?? NOTHING_COPIED
+    copy.set(changeKey, { ...known, ...readMember(member, score) })
+  }
+  return copy
+}
+
+const NOTHING_COPIED: CopiedChange = {
+  text: undefined,
+  expiresAtMs: Number.NEGATIVE_INFINITY,
+  count: undefined,
+  firstTimestampMs: undefined,
+  earliestExpiresAtMs: undefined,
+}
+
+function readMember(member: string, score: number): Partial<CopiedChange> {
+  switch (member.charAt(0)) {
+    case 'e':
+      return { text: toChangeText(JSON.parse(member.slice(1 + KEY_LENGTH))), expiresAtMs: score }
+    case 'n':
+      return { count: score }
+    case 'f':
+      return { firstTimestampMs: -score }
+    default:
+      return { earliestExpiresAtMs: -score }
+  }
+}

@@ -1,0 +1,84 @@
+import { sql } from 'drizzle-orm'
+import type { ServiceId, TenantId } from '../domain/ids.ts'
+import type { SweepHints } from '../domain/sweep.ts'
+import { type Db, epochMs, selectOne } from './postgres.ts'
+import { keys, type Redis } from './redis.ts'
+import type { WindowId } from './state-windows.ts'
+
+export type SweptBatch = {
+  readonly deleted: number
+  /** The windows that lost events, each named once. */
+  readonly windows: readonly WindowId[]
+}
+
+/**
+ * Deletes up to `limit` expired events, the longest expired first, and adds what they were to the hourly counts and to
+ * the agents' last hour: one statement, so a kill loses nothing. Rows another sweep is deleting are passed over.
+ */
+export async function sweepBatch(db: Db, now: Date, limit: number): Promise<SweptBatch> {
+  const row = await selectOne<{ deleted: number; windows: [TenantId, ServiceId][] | null }>(
+    db,
+    sql`WITH deleted AS (
+      DELETE FROM context_events WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM context_events WHERE expires_at <= ${now.toISOString()}::timestamptz
+        ORDER BY expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ))
+      RETURNING id, tenant_id, service_id, agent_id, vendor, event_type, entity, value_class, received_at
+    ),
+    unjoined AS (DELETE FROM event_joins j USING deleted d WHERE j.event_id = d.id RETURNING j.tenant_id, j.name_key),
+    counted AS (
+      INSERT INTO event_counts AS c (tenant_id, service_id, hour, kind_key, vendor, event_type, entity, value_class, count)
+      SELECT tenant_id, service_id, date_trunc('hour', received_at),
+        md5(md5(vendor) || md5(event_type) || md5(entity) || md5(value_class))::uuid AS kind_key,
+        vendor, event_type, entity, value_class, count(*)
+      FROM deleted GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 2, 3, 4
+      ON CONFLICT (service_id, hour, kind_key) DO UPDATE SET count = c.count + excluded.count
+    ),
+    counted_agents AS (
+      INSERT INTO agent_minutes AS m (agent_id, tenant_id, minute, count)
+      SELECT agent_id, tenant_id, date_trunc('minute', received_at), count(*)
+      FROM deleted WHERE received_at > now() - interval '61 minutes' GROUP BY 1, 2, 3 ORDER BY 1, 3
+      ON CONFLICT (agent_id, minute) DO UPDATE SET count = m.count + excluded.count
+    ),
+    emptied AS (
+      SELECT tenant_id, service_id FROM deleted
+      UNION
+      SELECT s.tenant_id, s.id FROM unjoined u JOIN services s ON s.tenant_id = u.tenant_id AND s.name_key = u.name_key
+    )
+    SELECT (SELECT count(*) FROM deleted)::int AS deleted,
+      (SELECT jsonb_agg(jsonb_build_array(tenant_id, service_id)) FROM emptied) AS windows`,
+  )
+  return { deleted: row.deleted, windows: (row.windows ?? []).map(([tenantId, serviceId]) => ({ tenantId, serviceId })) }
+}
+
+/** Deletes what has outlived its use: the agents' minutes after an hour, idempotency keys after a day. */
+export async function sweepRemains(db: Db, limit: number): Promise<{ readonly lastExpiryAt: Date | undefined }> {
+  const row = await selectOne<{ last_expiry_ms: number | null }>(
+    db,
+    sql`WITH minutes AS (
+      DELETE FROM agent_minutes WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM agent_minutes WHERE minute < now() - interval '2 hours' LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ))
+    ),
+    claims AS (
+      DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM idempotency_keys WHERE created_at < now() - interval '1 day' LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ))
+    )
+    SELECT ${epochMs(sql`(SELECT max(expires_at) FROM context_events)`)} AS last_expiry_ms`,
+  )
+  return { lastExpiryAt: row.last_expiry_ms === null ? undefined : new Date(row.last_expiry_ms) }
+}
+
+/** Reads, in one command, whether Postgres is in use and when it is next worth waking. */
+export async function readSweepHints(redis: Redis): Promise<NonNullable<SweepHints>> {
+  const [inUse, due] = await redis.client.mget<(string | null)[]>(keys.databaseInUse, keys.sweepDue)
+  return { isDatabaseInUse: inUse !== null && inUse !== undefined, dueAtMs: due ? Number(due) : undefined }
+}
+
+const HINT_LIFE_MS = 7 * 24 * 3_600_000
+
+/** Leaves word for the next ticks when an idle database is worth waking. */
+export async function writeSweepDue(redis: Redis, dueAt: Date): Promise<void> {
+  await redis.client.set(keys.sweepDue, String(dueAt.getTime()), { px: HINT_LIFE_MS })
+}

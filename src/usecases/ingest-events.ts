@@ -1,0 +1,137 @@
+import type { Deps } from '../deps.ts'
+import { AppError, type FieldError } from '../domain/errors.ts'
+import { type ContextEvent, deduplicationKey, type ParsedEvent, parseEvent, toShownValue } from '../domain/event.ts'
+import { sha256, uuidFromHash } from '../domain/hash.ts'
+import { type EventId, type TenantId, toId } from '../domain/ids.ts'
+import type { Principal } from '../store/api-keys.ts'
+import { type CreatedEvent, type InsertResult, insertEvents, type NewEvent } from '../store/events.ts'
+import { type Merge, mergeIntoWindows } from '../store/state-windows.ts'
+import { markForRepair } from '../store/window-repairs.ts'
+
+export type IngestRequest = {
+  readonly keyHash: string
+  /** Decoded JSON of each event. */
+  readonly items: readonly unknown[]
+  readonly idempotency: { readonly key: string; readonly bodyHash: string } | undefined
+  /** Keeps work alive after the answer. */
+  readonly defer: (work: Promise<unknown>) => void
+}
+
+export type IngestedItem =
+  | { readonly status: 'created' | 'duplicate'; readonly id: EventId; readonly warning: string | undefined }
+  | { readonly status: 'rejected'; readonly fields: readonly [FieldError, ...FieldError[]] }
+
+export type IngestResult = { readonly principal: Principal; readonly items: readonly IngestedItem[] }
+
+type IdentifiedItem =
+  | { readonly id: EventId; readonly parsed: ParsedEvent & { readonly ok: true } }
+  | (ParsedEvent & { readonly ok: false })
+
+/**
+ * Accepts events: checks each, stores the good ones in one Postgres request and, once they are committed, merges them
+ * into their windows in one Redis request. The answer does not depend on Redis. Throws `unauthorized`, `forbidden` (a
+ * key of the wrong kind, no agent) and `conflict` (an `Idempotency-Key` seen with another body).
+ */
+export async function ingestEvents(deps: Deps, request: IngestRequest): Promise<IngestResult> {
+  const items = await Promise.all(request.items.map((item, index) => identify(deps, request, parseEvent(item), index)))
+  const events = items.flatMap((item): NewEvent[] => ('id' in item ? [{ id: item.id, event: item.parsed.event }] : []))
+
+  const { keyHash, idempotency } = request
+  const result = await insertEvents(deps.db, { keyHash, events, idempotency })
+  assertMayIngest(result)
+  await mergeCreated(deps, request, events, result)
+
+  const created = new Set(result.created.map(({ id }) => id))
+  return { principal: result.principal, items: items.map((item) => toIngestedItem(item, created)) }
+}
+
+async function identify(deps: Deps, request: IngestRequest, parsed: ParsedEvent, index: number): Promise<IdentifiedItem> {
+  if (!parsed.ok) return parsed
+  return { id: await identifyEvent(deps, request, parsed.event, index), parsed }
+}
+
+/** The same event sent again with the same key gets the same id, and is thereby stored once. */
+async function identifyEvent(
+  { newUuid }: Deps,
+  { keyHash, idempotency }: IngestRequest,
+  event: ContextEvent,
+  index: number,
+): Promise<EventId> {
+  const content = deduplicationKey(event)
+  if (content !== undefined) return toId(uuidFromHash(await sha256(`${keyHash}\nevent\n${content}`)))
+  if (idempotency) return toId(uuidFromHash(await sha256(`${keyHash}\nitem ${index}\n${idempotency.key}`)))
+  return toId(newUuid())
+}
+
+function assertMayIngest({ principal, idempotency }: InsertResult): void {
+  if (principal.keyType !== 'ingest') throw new AppError('forbidden', 'an ingest key is required')
+  if (principal.agentId === undefined) throw new AppError('forbidden', 'agent not registered')
+  if (idempotency === 'conflict') throw new AppError('conflict', 'Idempotency-Key was used with a different body')
+}
+
+/** Never fails: what Redis does not get now is marked for the cron, and healed by the next read in any case. */
+async function mergeCreated(deps: Deps, { defer }: IngestRequest, events: readonly NewEvent[], result: InsertResult): Promise<void> {
+  const { tenantId } = result.principal
+  const merges = toMerges(events, result)
+  if (merges.length === 0) return
+  try {
+    await mergeIntoWindows(deps.redis, tenantId, merges, result.receivedAt)
+  } catch (error) {
+    deps.log('window_merge_failed', { tenant_id: tenantId, reason: error instanceof Error ? error.name : 'unknown' })
+    defer(markFailedMerges(deps, tenantId, merges))
+  }
+}
+
+async function markFailedMerges(deps: Deps, tenantId: TenantId, merges: readonly Merge[]): Promise<void> {
+  try {
+    await markForRepair(deps.db, tenantId, [...new Set(merges.map(({ serviceId }) => serviceId))])
+  } catch {
+    deps.log('window_repair_not_marked', { tenant_id: tenantId })
+  }
+}
+
+function toMerges(events: readonly NewEvent[], { created, receivedAt }: InsertResult): Merge[] {
+  const sent = new Map(events.map(({ id, event }) => [id, event]))
+  const occurrences = created.flatMap((stored) => {
+    const event = sent.get(stored.id)
+    return event ? toOccurrences(stored, event, receivedAt) : []
+  })
+  return [...Map.groupBy(occurrences, ({ serviceId, changeKey }) => `${serviceId} ${changeKey}`).values()].flatMap(fold)
+}
+
+function toOccurrences({ serviceIds, changeKey }: CreatedEvent, event: ContextEvent, receivedAt: Date): Merge[] {
+  const { eventType, vendor, entity, actor, sha } = event
+  const text = { eventType, vendor, entity, oldValue: toShownValue(event.oldValue), newValue: toShownValue(event.newValue), actor, sha }
+  const expiresAtMs = receivedAt.getTime() + event.ttlSeconds * 1000
+  const firstTimestampMs = event.occurredAt === null ? receivedAt.getTime() : Date.parse(event.occurredAt)
+  return serviceIds.map((serviceId) => ({
+    serviceId,
+    changeKey,
+    text,
+    count: 1,
+    expiresAtMs,
+    earliestExpiresAtMs: expiresAtMs,
+    firstTimestampMs,
+  }))
+}
+
+function fold(occurrences: readonly Merge[]): Merge[] {
+  const [first] = occurrences
+  if (!first) return []
+  return [
+    {
+      ...first,
+      count: occurrences.length,
+      expiresAtMs: Math.max(...occurrences.map((one) => one.expiresAtMs)),
+      earliestExpiresAtMs: Math.min(...occurrences.map((one) => one.earliestExpiresAtMs)),
+      firstTimestampMs: Math.min(...occurrences.map((one) => one.firstTimestampMs)),
+    },
+  ]
+}
+
+function toIngestedItem(item: IdentifiedItem, created: Set<EventId>): IngestedItem {
+  if (!('id' in item)) return { status: 'rejected', fields: item.fields }
+  // Of several equal events in one batch the first is the one that was stored.
+  const isCreated = created.delete(item.id)
+  return { status: isCreated ? 'created' : 'duplicate', id: item.id, warning: item.parsed.warning }
+}

@@ -1,0 +1,264 @@
+import { mkdir } from 'node:fs/promises'
+import type { IncomingHttpHeaders } from 'node:http'
+import { messages, PGlite, protocol } from '@electric-sql/pglite'
+import { vector } from '@electric-sql/pglite-pgvector'
+import { DatabaseError, Pool, type PoolClient, type QueryArrayConfig } from 'pg'
+import { type Address, type Endpoint, type JsonReply, serveJson } from './json-server.ts'
+
+export type SqlQuery = { readonly query: string; readonly params: readonly (string | null)[] }
+
+export type SqlField = {
+  readonly name: string
+  readonly dataTypeID: number
+  readonly tableID: number
+  readonly columnID: number
+  readonly dataTypeSize: number
+  readonly dataTypeModifier: number
+  readonly format: string
+}
+
+export type SqlResult = {
+  readonly fields: readonly SqlField[]
+  readonly rows: readonly (readonly (string | null)[])[]
+  readonly rowCount: number | null
+  readonly command: string | null
+}
+
+export type SqlBackend = {
+  readonly run: (query: SqlQuery) => Promise<SqlResult>
+  readonly runBatch: (begin: string, queries: readonly SqlQuery[]) => Promise<readonly SqlResult[]>
+  readonly stop: () => Promise<void>
+}
+
+const ERROR_FIELDS = [
+  'severity',
+  'code',
+  'detail',
+  'hint',
+  'position',
+  'internalPosition',
+  'internalQuery',
+  'where',
+  'schema',
+  'table',
+  'column',
+  'dataType',
+  'constraint',
+  'file',
+  'line',
+  'routine',
+] as const
+
+type DatabaseErrorFields = { readonly message: string } & { readonly [field in (typeof ERROR_FIELDS)[number]]?: string | undefined }
+
+/** A refusal by the database itself: it reaches the client with its SQLSTATE. */
+class SqlError extends Error {
+  override readonly name = 'SqlError'
+  readonly body: Readonly<Record<string, string | undefined>>
+
+  constructor(cause: DatabaseErrorFields) {
+    super(cause.message)
+    this.body = { message: cause.message, ...Object.fromEntries(ERROR_FIELDS.map((field) => [field, cause[field]])) }
+  }
+}
+
+const ISOLATION_LEVELS: ReadonlyMap<string, string> = new Map([
+  ['ReadUncommitted', 'READ UNCOMMITTED'],
+  ['ReadCommitted', 'READ COMMITTED'],
+  ['RepeatableRead', 'REPEATABLE READ'],
+  ['Serializable', 'SERIALIZABLE'],
+])
+
+class InvalidRequest extends Error {}
+
+function toBegin(headers: IncomingHttpHeaders): string {
+  const level = headers['neon-batch-isolation-level']
+  const isolation = level === undefined ? undefined : ISOLATION_LEVELS.get(String(level))
+  if (level !== undefined && isolation === undefined) throw new InvalidRequest(`Unknown isolation level ${String(level)}`)
+  return [
+    'BEGIN',
+    isolation === undefined ? '' : ` ISOLATION LEVEL ${isolation}`,
+    headers['neon-batch-read-only'] === 'true' ? ' READ ONLY' : '',
+    headers['neon-batch-deferrable'] === 'true' ? ' DEFERRABLE' : '',
+  ].join('')
+}
+
+function toParam(value: unknown): string | null {
+  if (typeof value === 'string') return value
+  if (value === null || value === undefined) return null
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+function toQuery(value: unknown): SqlQuery {
+  const { query, params = [] } = (value ?? {}) as { readonly query?: unknown; readonly params?: unknown }
+  if (typeof query !== 'string') throw new InvalidRequest('A query needs its text')
+  // COPY turns the connection into a stream, which neither back end could leave again.
+  if (/^\s*copy\b/i.test(query)) throw new InvalidRequest('COPY is not supported over HTTP')
+  if (!Array.isArray(params)) throw new InvalidRequest('The parameters of a query are an array')
+  return { query, params: params.map(toParam) }
+}
+
+function toBody({ fields, rows, rowCount, command }: SqlResult, rowAsArray: boolean): unknown {
+  const rowsOut = rowAsArray ? rows : rows.map((row) => Object.fromEntries(fields.map(({ name }, index) => [name, row[index]])))
+  return { fields, command, rowCount, rows: rowsOut, rowAsArray }
+}
+
+async function execute(backend: SqlBackend, headers: IncomingHttpHeaders, body: unknown): Promise<unknown> {
+  if (headers['neon-connection-string'] === undefined) throw new InvalidRequest('The Neon-Connection-String header is missing')
+  // The client always asks for text; converting by type, as Neon does without the header, is not worth having here.
+  if (headers['neon-raw-text-output'] !== 'true') throw new InvalidRequest('Only Neon-Raw-Text-Output: true is supported')
+  const rowAsArray = headers['neon-array-mode'] === 'true'
+  const { queries } = (body ?? {}) as { readonly queries?: unknown }
+  if (!Array.isArray(queries)) return toBody(await backend.run(toQuery(body)), rowAsArray)
+  const results = await backend.runBatch(toBegin(headers), queries.map(toQuery))
+  return { results: results.map((result) => toBody(result, rowAsArray)) }
+}
+
+/**
+ * Serves Neon's SQL-over-HTTP protocol on any path: the connection string is required, and which database
+ * it names is ignored. A refusal by the database or a malformed request is a 400; every other failure a 500 without a code.
+ */
+export function serveNeon({ backend, ...address }: Address & { readonly backend: SqlBackend }): Promise<Endpoint> {
+  return serveJson(address, async ({ headers, body }): Promise<JsonReply> => {
+    try {
+      return { status: 200, body: await execute(backend, headers, body) }
+    } catch (error) {
+      if (error instanceof SqlError) return { status: 400, body: error.body }
+      if (error instanceof InvalidRequest) return { status: 400, body: { message: error.message } }
+      throw error
+    }
+  })
+}
+
+async function inOrder<T>(results: readonly Promise<T>[]): Promise<readonly T[]> {
+  // Every promise is awaited before the first failure is rethrown, so that none rejects unheard.
+  const settled = await Promise.allSettled(results)
+  return settled.map((result) => {
+    if (result.status === 'rejected') throw result.reason
+    return result.value
+  })
+}
+
+type ExtendedQuery = QueryArrayConfig & { readonly queryMode: 'extended' }
+
+/** Runs queries on a real Postgres through a pool of connections. */
+export function createPostgresBackend(connectionString: string): SqlBackend {
+  const pool = new Pool({
+    connectionString,
+    max: 40,
+    idleTimeoutMillis: 60_000,
+    connectionTimeoutMillis: 10_000,
+    pipeline: true,
+    types: { getTypeParser: () => (value: string) => value },
+  })
+  // Without listeners, a connection that the server drops, idle or in use, ends the process.
+  pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
+
+  const run = async (client: PoolClient, { query, params }: SqlQuery): Promise<SqlResult> => {
+    // The extended protocol refuses several statements in one text, as Neon does.
+    const config: ExtendedQuery = { text: query, values: [...params], rowMode: 'array', queryMode: 'extended' }
+    const result = await client.query<(string | null)[]>(config)
+    return { fields: result.fields, rows: result.rows, rowCount: result.rowCount, command: result.command }
+  }
+
+  const withClient = async <T>(work: (client: PoolClient) => Promise<T>): Promise<T> => {
+    const client = await pool.connect()
+    let isLost = false
+    try {
+      return await work(client)
+    } catch (error) {
+      isLost = !(error instanceof DatabaseError) || error.severity !== 'ERROR'
+      throw error instanceof DatabaseError ? new SqlError(error) : error
+    } finally {
+      // A statement such as BEGIN leaves the connection unfit for the next request.
+      client.release(isLost || client.getTransactionStatus() !== 'I')
+    }
+  }
+
+  return {
+    run: (query) => withClient((client) => run(client, query)),
+    runBatch: (begin, queries) =>
+      withClient(async (client) => {
+        // Written in one go: after a failure Postgres refuses the rest, and turns the COMMIT into a ROLLBACK.
+        const texts = [{ query: begin, params: [] }, ...queries, { query: 'COMMIT', params: [] }]
+        const results = await inOrder(texts.map((query) => run(client, query)))
+        return results.slice(1, -1)
+      }),
+    stop: () => pool.end(),
+  }
+}
+
+const { serialize } = protocol
+
+function toMessage({ query, params }: SqlQuery): Uint8Array {
+  return Buffer.concat([
+    serialize.parse({ text: query }),
+    serialize.bind({ values: [...params] }),
+    serialize.describe({ type: 'P' }),
+    serialize.execute({}),
+    serialize.sync(),
+  ])
+}
+
+const COMMAND_TAG = /^([A-Za-z]+)(?: \d+(?= \d))?(?: (\d+))?/
+
+type Replies = Awaited<ReturnType<PGlite['execProtocol']>>['messages']
+
+function toResult(replies: Replies): SqlResult {
+  const fields: SqlField[] = []
+  const rows: (string | null)[][] = []
+  let tag: RegExpExecArray | null = null
+  for (const reply of replies) {
+    if (reply instanceof messages.DatabaseError) throw new SqlError(reply)
+    if (reply instanceof messages.DataRowMessage) rows.push(reply.fields)
+    else if (reply instanceof messages.RowDescriptionMessage) fields.push(...reply.fields.map((field) => ({ ...field, format: 'text' })))
+    else if (reply instanceof messages.CommandCompleteMessage) tag = COMMAND_TAG.exec(reply.text)
+  }
+  const count = tag?.[2]
+  return { fields, rows, rowCount: count === undefined ? null : Number(count), command: tag?.[1] ?? null }
+}
+
+function isIdle(replies: Replies): boolean {
+  const last = replies.at(-1)
+  return last instanceof messages.ReadyForQueryMessage && last.status === 'I'
+}
+
+/** Opens the embedded Postgres with pgvector, in memory or in a directory. */
+export async function openPglite(dataDirectory?: string): Promise<PGlite> {
+  if (dataDirectory !== undefined) await mkdir(dataDirectory, { recursive: true })
+  return PGlite.create({ ...(dataDirectory === undefined ? {} : { dataDir: dataDirectory }), extensions: { vector } })
+}
+
+/** Runs queries on the embedded Postgres: one connection, so one request at a time. */
+export function createPgliteBackend(pglite: PGlite): SqlBackend {
+  const send = async (query: SqlQuery): Promise<Replies> => (await pglite.execProtocol(toMessage(query), { throwOnError: false })).messages
+
+  const rollBackUnlessIdle = async (replies: Replies): Promise<void> => {
+    if (!isIdle(replies)) await send({ query: 'ROLLBACK', params: [] })
+  }
+
+  const transact = async (begin: string, queries: readonly SqlQuery[]): Promise<readonly SqlResult[]> => {
+    const results: SqlResult[] = []
+    toResult(await send({ query: begin, params: [] }))
+    try {
+      for (const query of queries) results.push(toResult(await send(query)))
+      toResult(await send({ query: 'COMMIT', params: [] }))
+    } catch (error) {
+      await send({ query: 'ROLLBACK', params: [] })
+      throw error
+    }
+    return results
+  }
+
+  return {
+    run: (query) =>
+      pglite.runExclusive(async () => {
+        const replies = await send(query)
+        await rollBackUnlessIdle(replies)
+        return toResult(replies)
+      }),
+    runBatch: (begin, queries) => pglite.runExclusive(() => transact(begin, queries)),
+    stop: () => pglite.close(),
+  }
+}

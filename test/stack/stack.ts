@@ -1,0 +1,131 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { PGlite } from '@electric-sql/pglite'
+import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres'
+import { migrate as migratePostgres } from 'drizzle-orm/node-postgres/migrator'
+import { drizzle as drizzlePglite } from 'drizzle-orm/pglite'
+import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator'
+import { Client } from 'pg'
+import { createPgliteBackend, createPostgresBackend, openPglite, type SqlBackend, serveNeon } from './neon-http.ts'
+import { createEmbeddedBackend, createRedisBackend, type RedisBackend, serveUpstash } from './upstash-rest.ts'
+
+export type StackOptions = {
+  /** A real Postgres; the embedded one without it. */
+  readonly databaseUrl?: string | undefined
+  /** A real Redis; the embedded one without it. */
+  readonly redisUrl?: string | undefined
+  /** Where the embedded Postgres keeps its data; in memory without it. */
+  readonly dataDirectory?: string | undefined
+  readonly databasePort?: number | undefined
+  readonly redisPort?: number | undefined
+}
+
+export type StackAddresses = {
+  readonly databaseUrl: string
+  readonly databaseEndpoint: string
+  readonly redisUrl: string
+  readonly redisToken: string
+  readonly postgres: 'embedded' | 'real'
+  readonly redis: 'embedded' | 'real'
+}
+
+export type Stack = StackAddresses & { readonly stop: () => Promise<void> }
+
+type Stop = () => Promise<void>
+
+const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../drizzle/migrations', import.meta.url))
+const EMBEDDED_DATABASE_URL = 'postgres://noctuary:noctuary@localhost/noctuary'
+const MIGRATION_LOCK = 7_204_119_553
+
+async function migrateReal(databaseUrl: string): Promise<void> {
+  const client = new Client({ connectionString: databaseUrl })
+  await client.connect()
+  try {
+    // Two stacks that start at once would both apply the same migration; the lock ends with the connection.
+    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK])
+    await migratePostgres(drizzlePostgres(client), { migrationsFolder: MIGRATIONS_FOLDER })
+  } finally {
+    await client.end()
+  }
+}
+
+async function openEmbedded(dataDirectory: string | undefined): Promise<SqlBackend> {
+  const pglite: PGlite = await openPglite(dataDirectory)
+  try {
+    await migratePglite(drizzlePglite(pglite), { migrationsFolder: MIGRATIONS_FOLDER })
+  } catch (error) {
+    await pglite.close()
+    throw error
+  }
+  return createPgliteBackend(pglite)
+}
+
+async function openPostgres({ databaseUrl, dataDirectory }: StackOptions): Promise<SqlBackend> {
+  if (!existsSync(`${MIGRATIONS_FOLDER}/meta/_journal.json`))
+    throw new Error(`No migrations in ${MIGRATIONS_FOLDER}: generate them with npm run db:generate`)
+  if (databaseUrl === undefined) return openEmbedded(dataDirectory)
+  await migrateReal(databaseUrl)
+  return createPostgresBackend(databaseUrl)
+}
+
+async function openRedis({ redisUrl }: StackOptions): Promise<RedisBackend> {
+  return redisUrl === undefined ? createEmbeddedBackend() : await createRedisBackend(redisUrl)
+}
+
+async function startAll(options: StackOptions, stops: Stop[]): Promise<StackAddresses> {
+  const postgres = await openPostgres(options)
+  stops.unshift(postgres.stop)
+  const redis = await openRedis(options)
+  stops.unshift(redis.stop)
+  const database = await serveNeon({ backend: postgres, port: options.databasePort })
+  stops.unshift(database.stop)
+  const upstash = await serveUpstash({ run: redis.run, port: options.redisPort })
+  stops.unshift(upstash.stop)
+
+  return {
+    databaseUrl: options.databaseUrl ?? EMBEDDED_DATABASE_URL,
+    databaseEndpoint: `${database.url}/sql`,
+    redisUrl: upstash.url,
+    redisToken: 'local',
+    postgres: options.databaseUrl === undefined ? 'embedded' : 'real',
+    redis: options.redisUrl === undefined ? 'embedded' : 'real',
+  }
+}
+
+/** Starts Neon's and Upstash's protocols on 127.0.0.1, over embedded or real stores, with the migrations applied. */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  // Last started, first stopped.
+  const stops: Stop[] = []
+  const stop = async (): Promise<void> => {
+    for (const each of stops.splice(0)) await each()
+  }
+  try {
+    return { ...(await startAll(options, stops)), stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function main(): Promise<void> {
+  const read = (name: string): string | undefined => process.env[name] || undefined
+  const { stop, ...addresses } = await startStack({
+    databaseUrl: read('DATABASE_URL'),
+    redisUrl: read('REDIS_URL'),
+    dataDirectory: read('NOCTUARY_DATA'),
+  })
+  const shutDown = (): void => {
+    stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    )
+  }
+  process.once('SIGTERM', shutDown)
+  process.once('SIGINT', shutDown)
+  // The end of stdin is the end of the parent, however it died.
+  process.stdin.once('end', shutDown).resume()
+  process.stdout.write(`${JSON.stringify(addresses)}\n`)
+}
+
+// Node 22 has no import.meta.main.
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main()
