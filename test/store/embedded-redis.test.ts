@@ -325,6 +325,9 @@ const SORTED_SETS: readonly Row[] = [
       ['zincrby @a -0.5 m', '1'],
       ['zadd @a incr 2 m', '3'],
       ['zadd @a incr gt -1 m', null],
+      ['zadd @a incr gt 0 m', null],
+      ['zadd @a incr lt 0 m', null],
+      ['zadd @a incr 0 m', '3'],
       ['zadd @a incr nx 1 m', null],
       ['zadd @a incr xx 1 k', null],
       ['zincrby @a inf m', 'inf'],
@@ -336,7 +339,10 @@ const SORTED_SETS: readonly Row[] = [
   {
     name: 'scores print as Redis prints them',
     steps: [
-      ['zadd @a 0.1 a 1e20 b 1e17 c 12345678901234567 d 1700000000123.5 e -1e-5 f 1e-4 g inf h -INF i 1e300 j 123456789.123456789 k +7 l .5 m 3. n 1e2 o', 15],
+      [
+        'zadd @a 0.1 a 1e20 b 1e17 c 12345678901234567 d 1700000000123.5 e -1e-5 f 1e-4 g inf h -INF i 1e300 j 123456789.123456789 k +7 l .5 m 3. n 1e2 o',
+        15,
+      ],
       ['zscore @a a', '0.10000000000000001'],
       ['zscore @a b', '1e+20'],
       ['zscore @a c', '1e+17'],
@@ -476,11 +482,28 @@ const HASHES: readonly Row[] = [
 ]
 
 const TYPED = ['get @a', 'incr @a', 'hget @a x', 'hset @a x 1', 'hgetall @a', 'hdel @a x', 'hlen @a', 'set @a 1 get']
-const TYPED_SETS = ['zadd @b 1 x', 'zincrby @b 1 x', 'zrem @b x', 'zcard @b', 'zscore @b x', 'zmscore @b x', 'zrange @b 0 1', 'zcount @b 0 1', 'zremrangebyscore @b 0 1', 'zremrangebyrank @b 0 1']
+const TYPED_SETS = [
+  'zadd @b 1 x',
+  'zincrby @b 1 x',
+  'zrem @b x',
+  'zcard @b',
+  'zscore @b x',
+  'zmscore @b x',
+  'zrange @b 0 1',
+  'zcount @b 0 1',
+  'zremrangebyscore @b 0 1',
+  'zremrangebyrank @b 0 1',
+]
 
 const WRONG_TYPES: readonly Row[] = [
-  { name: 'a sorted set is no string and no hash', steps: [['zadd @a 1 m', 1], ...TYPED.map((command): Step => [command, WRONG_TYPE]), ['set @a 1', 'OK'], ['get @a', '1']] },
-  { name: 'a string is no sorted set', steps: [['set @b 1', 'OK'], ...TYPED_SETS.map((command): Step => [command, WRONG_TYPE]), ['hget @b x', WRONG_TYPE]] },
+  {
+    name: 'a sorted set is no string and no hash',
+    steps: [['zadd @a 1 m', 1], ...TYPED.map((command): Step => [command, WRONG_TYPE]), ['set @a 1', 'OK'], ['get @a', '1']],
+  },
+  {
+    name: 'a string is no sorted set',
+    steps: [['set @b 1', 'OK'], ...TYPED_SETS.map((command): Step => [command, WRONG_TYPE]), ['hget @b x', WRONG_TYPE]],
+  },
 ]
 
 const TABLE = [...STRINGS, ...KEYS, ...EXPIRY, ...SORTED_SETS, ...HASHES, ...WRONG_TYPES]
@@ -522,7 +545,9 @@ describe('the embedded Redis alone', () => {
     expect(redis.run(['ZCARD', 'key'])).toBe(10_000)
     const low = Number(redis.run(['ZCOUNT', 'key', '-inf', '(5000']))
     expect(redis.run(['ZREMRANGEBYSCORE', 'key', '-inf', '(5000'])).toBe(low)
-    const scores = Array.from({ length: 10_000 - low }, (_, index) => redis.run(['ZRANGE', 'key', String(index), String(index), 'WITHSCORES'])).map((reply) => Number(Array.isArray(reply) ? reply[1] : undefined))
+    const scores = Array.from({ length: 10_000 - low }, (_, index) =>
+      redis.run(['ZRANGE', 'key', String(index), String(index), 'WITHSCORES']),
+    ).map((reply) => Number(Array.isArray(reply) ? reply[1] : undefined))
     expect(scores).toEqual(scores.toSorted((left, right) => left - right))
     expect(scores[0]).toBeGreaterThanOrEqual(5000)
   })
@@ -548,20 +573,51 @@ const anyCase = (...words: readonly string[]) => fc.constantFrom(...words, ...wo
 
 const command = fc
   .oneof(
-    { weight: 3, arbitrary: fc.tuple(anyCase('GET', 'TYPE', 'INCR', 'PEXPIRETIME', 'PERSIST', 'ZCARD', 'HGETALL', 'HLEN', 'EXISTS', 'DEL'), key) },
-    { weight: 2, arbitrary: fc.tuple(fc.constant('SET'), key, text, fc.subarray(['NX', 'XX', 'GET', 'KEEPTTL'], { maxLength: 2 }), fc.constantFrom([], ['PXAT', String(LATER)], ['pxat', String(LATER + 1000)], ['px', 'x'])) },
+    {
+      weight: 3,
+      arbitrary: fc.tuple(anyCase('GET', 'TYPE', 'INCR', 'PEXPIRETIME', 'PERSIST', 'ZCARD', 'HGETALL', 'HLEN', 'EXISTS', 'DEL'), key),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.tuple(
+        fc.constant('SET'),
+        key,
+        text,
+        fc.subarray(['NX', 'XX', 'GET', 'KEEPTTL'], { maxLength: 2 }),
+        fc.constantFrom([], ['PXAT', String(LATER)], ['pxat', String(LATER + 1000)], ['px', 'x']),
+      ),
+    },
     fc.tuple(fc.constant('INCRBY'), key, integer),
     fc.tuple(anyCase('MGET', 'DEL', 'EXISTS'), fc.array(key, { maxLength: 3 })),
     fc.tuple(anyCase('EXPIRE'), key, fc.constantFrom('0', '-1', 'x')),
     { weight: 3, arbitrary: fc.tuple(anyCase('PEXPIREAT'), key, instant, fc.subarray(['NX', 'XX', 'gt', 'LT'], { maxLength: 2 })) },
-    { weight: 6, arbitrary: fc.tuple(anyCase('ZADD'), key, fc.subarray(['NX', 'XX', 'gt', 'LT', 'CH', 'incr'], { maxLength: 3 }), fc.array(fc.tuple(score, member), { minLength: 1, maxLength: 3 })) },
+    {
+      weight: 6,
+      arbitrary: fc.tuple(
+        anyCase('ZADD'),
+        key,
+        fc.subarray(['NX', 'XX', 'gt', 'LT', 'CH', 'incr'], { maxLength: 3 }),
+        fc.array(fc.tuple(score, member), { minLength: 1, maxLength: 3 }),
+      ),
+    },
     { weight: 2, arbitrary: fc.tuple(fc.constant('ZINCRBY'), key, score, member) },
     fc.tuple(anyCase('ZREM', 'ZMSCORE'), key, fc.array(member, { minLength: 1, maxLength: 3 })),
     fc.tuple(fc.constant('ZSCORE'), key, member),
     { weight: 2, arbitrary: fc.tuple(anyCase('ZCOUNT', 'ZREMRANGEBYSCORE'), key, bound, bound) },
     { weight: 2, arbitrary: fc.tuple(fc.constant('ZRANGE'), key, integer, integer, fc.subarray(['REV', 'withscores'])) },
     fc.tuple(fc.constant('ZREMRANGEBYRANK'), key, integer, integer),
-    { weight: 3, arbitrary: fc.tuple(fc.constant('ZRANGE'), key, bound, bound, fc.constant('BYSCORE'), fc.subarray(['rev', 'WITHSCORES']), fc.oneof(fc.constant([]), fc.tuple(fc.constant('LIMIT'), integer, integer))) },
+    {
+      weight: 3,
+      arbitrary: fc.tuple(
+        fc.constant('ZRANGE'),
+        key,
+        bound,
+        bound,
+        fc.constant('BYSCORE'),
+        fc.subarray(['rev', 'WITHSCORES']),
+        fc.oneof(fc.constant([]), fc.tuple(fc.constant('LIMIT'), integer, integer)),
+      ),
+    },
     fc.tuple(fc.constant('HSET'), key, fc.array(fc.tuple(member, text), { minLength: 1, maxLength: 2 })),
     fc.tuple(anyCase('HGET', 'HDEL'), key, member),
   )

@@ -8,7 +8,10 @@ import type { Stack } from '../stack/stack.ts'
 
 const { DATABASE_URL: realUrl } = process.env
 
-const BACKENDS = [{ name: 'the embedded Postgres', databaseUrl: undefined }, ...(realUrl ? [{ name: 'a real Postgres', databaseUrl: realUrl }] : [])]
+const BACKENDS = [
+  { name: 'the embedded Postgres', databaseUrl: undefined },
+  ...(realUrl ? [{ name: 'a real Postgres', databaseUrl: realUrl }] : []),
+]
 
 const tableName = `neon_http_${crypto.randomUUID().replaceAll('-', '')}`
 
@@ -48,19 +51,34 @@ describe.each(BACKENDS)('the Neon protocol over $name', ({ databaseUrl }) => {
   }
 
   test('every column type survives the way there and back', async () => {
-    const row = { id: 1, label: 'naïve 🌙 "quoted" \\ \n', size: 2 ** 40, active: false, tags: ['a,b', '{"c"}', ''], body: { nested: [1, null, 'x'] }, at: new Date('2026-01-02T03:04:05.678Z') }
+    const row = {
+      id: 1,
+      label: 'naïve 🌙 "quoted" \\ \n',
+      size: 2 ** 40,
+      active: false,
+      tags: ['a,b', '{"c"}', ''],
+      body: { nested: [1, null, 'x'] },
+      at: new Date('2026-01-02T03:04:05.678Z'),
+    }
     await connect().insert(items).values(row)
     expect(await connect().select().from(items).where(eq(items.id, 1))).toEqual([row])
   })
 
   test('nulls and empty results are kept', async () => {
     await connect().insert(items).values({ id: 2, label: 'bare' })
-    expect(await connect().select().from(items).where(eq(items.id, 2))).toEqual([{ id: 2, label: 'bare', size: null, active: true, tags: null, body: null, at: null }])
+    expect(await connect().select().from(items).where(eq(items.id, 2))).toEqual([
+      { id: 2, label: 'bare', size: null, active: true, tags: null, body: null, at: null },
+    ])
     expect(await connect().select().from(items).where(eq(items.id, -1))).toEqual([])
   })
 
   test('a result counts the rows a statement changed', async () => {
-    await connect().insert(items).values([{ id: 10, label: 'x' }, { id: 11, label: 'x' }])
+    await connect()
+      .insert(items)
+      .values([
+        { id: 10, label: 'x' },
+        { id: 11, label: 'x' },
+      ])
     const result = await connect().update(items).set({ size: 1 }).where(eq(items.label, 'x'))
     expect(result).toMatchObject({ rowCount: 2, command: 'UPDATE', rows: [] })
   })
@@ -111,8 +129,18 @@ describe.each(BACKENDS)('the Neon protocol over $name', ({ databaseUrl }) => {
   })
 
   test.each([
-    { name: 'a unique violation', query: `insert into ${tableName} (id, label) values (1, 'again')`, code: '23505', fields: { constraint: `${tableName}_pkey`, table: tableName } },
-    { name: 'a check violation', query: `insert into ${tableName} (id, label) values (99, '')`, code: '23514', fields: { constraint: `${tableName}_label_check` } },
+    {
+      name: 'a unique violation',
+      query: `insert into ${tableName} (id, label) values (1, 'again')`,
+      code: '23505',
+      fields: { constraint: `${tableName}_pkey`, table: tableName },
+    },
+    {
+      name: 'a check violation',
+      query: `insert into ${tableName} (id, label) values (99, '')`,
+      code: '23514',
+      fields: { constraint: `${tableName}_label_check` },
+    },
     { name: 'a missing value', query: `insert into ${tableName} (id) values (99)`, code: '23502', fields: { column: 'label' } },
     { name: 'a syntax error', query: 'selekt 1', code: '42601', fields: { position: '1' } },
     { name: 'an unknown table', query: 'select * from no_such_table', code: '42P01', fields: { position: '15' } },
@@ -132,7 +160,11 @@ describe.each(BACKENDS)('the Neon protocol over $name', ({ databaseUrl }) => {
 
   test('a read-only batch refuses to write, at the asked isolation level', async () => {
     const client = neon(stack.databaseUrl)
-    const [level] = await client.transaction([client`show transaction_isolation`], { isolationLevel: 'Serializable', readOnly: true, deferrable: true })
+    const [level] = await client.transaction([client`show transaction_isolation`], {
+      isolationLevel: 'Serializable',
+      readOnly: true,
+      deferrable: true,
+    })
     expect(level).toEqual([{ transaction_isolation: 'serializable' }])
     const write = client.transaction([client.query(`delete from ${tableName}`)], { readOnly: true })
     await expect(write).rejects.toMatchObject({ code: '25006' })
