@@ -1,0 +1,124 @@
+import { expect, test } from 'vitest'
+import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
+
+const CLIENTS = 32
+const app = startApp()
+
+const range = (length: number) => Array.from({ length }, (_, index) => index)
+
+/** Runs `work` as that many clients at once, each one request after another. */
+async function asClients<Result>(rounds: number, work: (client: number, round: number) => Promise<Result>): Promise<Result[]> {
+  const all = await Promise.all(
+    range(CLIENTS).map(async (client) => {
+      const results: Result[] = []
+      for (const round of range(rounds)) results.push(await work(client, round))
+      return results
+    }),
+  )
+  return all.flat()
+}
+
+async function countStored(tenant: TestTenant): Promise<number> {
+  const [agent] = (await (await app.request('/v1/agents', { key: tenant.readonlyKey })).json()) as { events_last_hour: number }[]
+  return agent?.events_last_hour ?? Number.NaN
+}
+
+test('32 clients that open the same services at once store all they acknowledge', async () => {
+  const tenant = await createTestTenant(app)
+  const rounds = 25
+  const statuses = await asClients(rounds, async (client, round) => {
+    const body = makeEvent({ service_name: `service-${round}`, sha: `sha-${client}` })
+    return (await app.request('/v1/events', { key: tenant.ingestKey, body })).status
+  })
+  expect(statuses.filter((status) => status !== 201)).toEqual([])
+  expect(await countStored(tenant)).toBe(CLIENTS * rounds)
+  expect((await listServicesOf(app, tenant)).size).toBe(rounds)
+  for (const round of [0, rounds - 1]) expect(entriesOf(await readWindowOf(app, tenant, `service-${round}`))).toHaveLength(CLIENTS)
+})
+
+test('the same event sent by all at once is stored once', async () => {
+  const tenant = await createTestTenant(app)
+  const rounds = 20
+  const replays = await asClients(rounds, async (_client, round) => {
+    const body = makeEvent({ timestamp: `2026-01-15T10:00:${String(round).padStart(2, '0')}Z` })
+    const response = await app.request('/v1/events', { key: tenant.ingestKey, body })
+    expect(response.status).toBe(201)
+    return response.headers.get('Idempotent-Replayed')
+  })
+  expect(replays.filter((replayed) => replayed === null)).toHaveLength(rounds)
+  expect(await countStored(tenant)).toBe(rounds)
+  expect(entriesOf(await readWindowOf(app, tenant, 'checkout'))).toMatchObject([{ count: rounds }])
+})
+
+test('the same Idempotency-Key with different bodies lets one body in', async () => {
+  const tenant = await createTestTenant(app)
+  const results = await asClients(1, async (client) => {
+    const body = [makeEvent({ sha: `body-${client % 4}` }), makeEvent({ sha: `body-${client % 4}` })]
+    const response = await app.request('/v1/events/batch', { key: tenant.ingestKey, body, headers: { 'Idempotency-Key': 'one' } })
+    return { body: client % 4, status: response.status }
+  })
+  const accepted = new Set(results.filter(({ status }) => status === 200).map(({ body }) => body))
+  expect(accepted.size).toBe(1)
+  expect(results.filter(({ status }) => status === 409)).toHaveLength((CLIENTS * 3) / 4)
+  expect(await countStored(tenant)).toBe(2)
+})
+
+test('batches that overlap in any order neither deadlock nor lose an event', async () => {
+  const tenant = await createTestTenant(app)
+  const events = range(60).map((index) =>
+    makeEvent({ service_name: `service-${index % 12}`, sha: `${index}`, timestamp: '2026-01-15T10:00:00Z' }),
+  )
+  const accepted = await asClients(3, async (client, round) => {
+    const turn = (client * 7 + round * 13) % events.length
+    const rotated = [...events.slice(turn), ...events.slice(0, turn)]
+    const response = await app.request('/v1/events/batch', { key: tenant.ingestKey, body: client % 2 ? rotated : rotated.toReversed() })
+    expect(response.status).toBe(200)
+    return ((await response.json()) as { accepted: number }).accepted
+  })
+  expect(accepted.reduce((sum, count) => sum + count)).toBe(events.length)
+  expect(await countStored(tenant)).toBe(events.length)
+})
+
+test('windows merged by all at once, read and repaired meanwhile, come out right', async () => {
+  const tenant = await createTestTenant(app)
+  const rounds = 12
+  await asClients(rounds, async (client, round) => {
+    const body = makeEvent({ sha: `sha-${round % 3}`, timestamp: new Date(Date.UTC(2026, 0, 15, 10, round, client)).toISOString() })
+    expect((await app.request('/v1/events', { key: tenant.ingestKey, body })).status).toBe(201)
+    if (client % 8 === 0) await readWindowOf(app, tenant, 'checkout')
+    if (client === 3 && round % 4 === 0) await wipe(tenant)
+  })
+  await app.settle()
+  const perChange = (CLIENTS * rounds) / 3
+  const expected = range(3).map((sha) => ({
+    sha: `sha-${sha}`,
+    count: perChange,
+    first_timestamp: new Date(Date.UTC(2026, 0, 15, 10, sha, 0)).toISOString(),
+    timestamp: new Date(Date.UTC(2026, 0, 15, 10, rounds - 3 + sha, CLIENTS - 1)).toISOString(),
+  }))
+  expect(entriesOf(await readWindowOf(app, tenant, 'checkout'))).toMatchObject(expected)
+})
+
+async function wipe({ tenantId }: TestTenant): Promise<void> {
+  const { client } = app.deps.redis
+  const keys = await client.keys(`t:${tenantId}:window:*`)
+  if (keys.length > 0) await client.del(...keys)
+}
+
+test('no request that starts after a revocation succeeds', async () => {
+  const tenant = await createTestTenant(app)
+  const created = await (await app.request('/v1/api-keys', { key: tenant.readonlyKey, body: { key_type: 'ingest' } })).json()
+  await app.request('/v1/agents/register', { key: created.key, body: { hostname: 'x' } })
+  let revokedAt = Number.POSITIVE_INFINITY
+  const late = await asClients(10, async (client, round) => {
+    if (client === 0 && round === 3) {
+      await app.request(`/v1/api-keys/${created.id}`, { key: tenant.readonlyKey, method: 'DELETE' })
+      revokedAt = performance.now()
+    }
+    const startedAt = performance.now()
+    const { status } = await app.request('/v1/events', { key: created.key, body: makeEvent() })
+    return { isLate: startedAt > revokedAt, status }
+  })
+  expect(late.filter(({ isLate }) => isLate).length).toBeGreaterThan(0)
+  expect(late.filter(({ isLate, status }) => isLate && status !== 401)).toEqual([])
+})
