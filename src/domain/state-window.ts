@@ -77,7 +77,7 @@ export type RepairedChange = {
   readonly changeKey: string
   readonly text: ChangeText
   readonly totals: ChangeTotals
-  /** The totals replace the copy's. Otherwise merges of the change may be under way, and only what grows is written. */
+  /** The totals replace the copy's. Otherwise merges of the change may be under way: only text and expiry are written. */
   readonly isFinal: boolean
 }
 
@@ -134,18 +134,14 @@ export function deadChanges(copy: WindowCopy, now: Date): string[] {
 function agrees(change: StoredChange, copied: CopiedChange, isSettled: boolean, now: Date): boolean {
   if (!copied.text || copied.expiresAtMs < change.expiresAt.getTime()) return false
   if (!isSettled) return true
-  if (copied.count === undefined || copied.firstTimestampMs === undefined || copied.earliestExpiresAtMs === undefined) return false
-  const first = change.firstTimestamp.getTime()
-  if (isWhole(change, copied, now)) return copied.count === change.count && copied.firstTimestampMs === first
-  return copied.count >= change.count && copied.firstTimestampMs <= first
+  const { count, firstTimestampMs, earliestExpiresAtMs } = toTotals(change, copied, now)
+  return copied.count === count && copied.firstTimestampMs === firstTimestampMs && copied.earliestExpiresAtMs === earliestExpiresAtMs
 }
 
-/** Whether every occurrence since the change appeared is still stored, which makes Postgres's count the count. */
-function isWhole(change: StoredChange, copied: CopiedChange, now: Date): boolean {
-  return change.followsGap || (copied.earliestExpiresAtMs ?? 0) > now.getTime()
-}
-
-/** What Postgres stores of a change and, where occurrences have been swept since, what only the copy remembers. */
+/**
+ * What a change's occurrences since it appeared add up to: what Postgres stores of them and, where some have expired and
+ * may be swept, what the copy remembers besides. A copy that lost part of its totals remembers nothing.
+ */
 function toTotals(change: StoredChange, copied: CopiedChange | undefined, now: Date): ChangeTotals {
   const stored = {
     expiresAtMs: change.expiresAt.getTime(),
@@ -153,12 +149,15 @@ function toTotals(change: StoredChange, copied: CopiedChange | undefined, now: D
     firstTimestampMs: change.firstTimestamp.getTime(),
     count: change.count,
   }
-  if (!copied || isWhole(change, copied, now)) return stored
+  const { count, firstTimestampMs, earliestExpiresAtMs } = copied ?? {}
+  if (count === undefined || firstTimestampMs === undefined || earliestExpiresAtMs === undefined) return stored
+  const isAllStored = change.followsGap || earliestExpiresAtMs > now.getTime()
+  if (isAllStored) return stored
   return {
-    expiresAtMs: Math.max(stored.expiresAtMs, copied.expiresAtMs),
-    earliestExpiresAtMs: Math.min(stored.earliestExpiresAtMs, copied.earliestExpiresAtMs ?? stored.earliestExpiresAtMs),
-    firstTimestampMs: Math.min(stored.firstTimestampMs, copied.firstTimestampMs ?? stored.firstTimestampMs),
-    count: Math.max(stored.count, copied.count ?? 0),
+    expiresAtMs: stored.expiresAtMs,
+    earliestExpiresAtMs: Math.min(stored.earliestExpiresAtMs, earliestExpiresAtMs),
+    firstTimestampMs: Math.min(stored.firstTimestampMs, firstTimestampMs),
+    count: Math.max(stored.count, count),
   }
 }
 

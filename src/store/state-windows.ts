@@ -7,7 +7,6 @@ import type {
   ChangeTotals,
   CopiedChange,
   CopyRepair,
-  RepairedChange,
   StoredChange,
   WindowCopy,
 } from '../domain/state-window.ts'
@@ -169,7 +168,11 @@ export async function mergeIntoWindows(redis: Redis, tenantId: TenantId, merges:
   const transaction = redis.client.multi()
   for (const [serviceId, changes] of Map.groupBy(merges, (merge) => merge.serviceId)) {
     const key = keys.stateWindow(tenantId, serviceId)
-    addGrowing(transaction, key, changes)
+    const [first, ...rest] = changes.flatMap((change) => [
+      toTextMember(change.changeKey, change.text, change.expiresAtMs),
+      ...toGrowingTotals(change.changeKey, change),
+    ])
+    if (first) transaction.zadd(key, { gt: true }, first, ...rest)
     for (const { changeKey, count } of changes) transaction.zincrby(key, count, `n${changeKey}`)
     const expiresAtMs = Math.max(...changes.map((change) => change.expiresAtMs))
     const isLong = expiresAtMs > now.getTime() + EXPIRY_SLACK_MS
@@ -205,13 +208,15 @@ export async function repairWindowCopies(
   const transaction = redis.client.multi()
   for (const { tenantId, serviceId, copy, repair } of repairs) {
     const key = keys.stateWindow(tenantId, serviceId)
-    const changes = repair.write.map(({ changeKey, text, totals }) => ({ changeKey, text, ...totals }))
-    if (changes.length > 0) {
-      addGrowing(transaction, key, changes)
-      keepUntil(transaction, key, Math.max(...changes.map((change) => change.expiresAtMs)) + EXPIRY_SLACK_MS)
+    const [text, ...texts] = repair.write.map(({ changeKey, text, totals }) => toTextMember(changeKey, text, totals.expiresAtMs))
+    if (text) {
+      transaction.zadd(key, { gt: true }, text, ...texts)
+      keepUntil(transaction, key, Math.max(...repair.write.map(({ totals }) => totals.expiresAtMs)) + EXPIRY_SLACK_MS)
     }
-    const [first, ...rest] = repair.write.filter(({ isFinal }) => isFinal).flatMap(toFinalMembers)
-    if (first) transaction.zadd(key, first, ...rest)
+    const [total, ...totals] = repair.write
+      .filter(({ isFinal }) => isFinal)
+      .flatMap(({ changeKey, totals }) => [{ score: totals.count, member: `n${changeKey}` }, ...toGrowingTotals(changeKey, totals)])
+    if (total) transaction.zadd(key, total, ...totals)
     const dead = repair.remove.flatMap((changeKey) => toMembers(changeKey, copy.get(changeKey)?.text))
     if (dead.length > 0) transaction.zrem(key, ...dead)
   }
@@ -220,20 +225,10 @@ export async function repairWindowCopies(
 
 type Transaction = ReturnType<Redis['client']['multi']>
 
-function addGrowing(transaction: Transaction, key: string, changes: readonly Omit<Merge, 'serviceId'>[]): void {
-  const [first, ...rest] = changes.flatMap(({ changeKey, text, expiresAtMs, earliestExpiresAtMs, firstTimestampMs }) => [
-    { score: expiresAtMs, member: toTextMember(changeKey, text) },
+function toGrowingTotals(changeKey: string, { firstTimestampMs, earliestExpiresAtMs }: ChangeTotals) {
+  return [
     { score: -firstTimestampMs, member: `f${changeKey}` },
     { score: -earliestExpiresAtMs, member: `x${changeKey}` },
-  ])
-  if (first) transaction.zadd(key, { gt: true }, first, ...rest)
-}
-
-function toFinalMembers({ changeKey, totals }: RepairedChange) {
-  return [
-    { score: totals.count, member: `n${changeKey}` },
-    { score: -totals.firstTimestampMs, member: `f${changeKey}` },
-    { score: -totals.earliestExpiresAtMs, member: `x${changeKey}` },
   ]
 }
 
@@ -243,13 +238,13 @@ function keepUntil(transaction: Transaction, key: string, expiresAtMs: number): 
   transaction.pexpireat(key, expiresAtMs, 'GT')
 }
 
-function toTextMember(changeKey: string, { eventType, vendor, entity, oldValue, newValue, actor, sha }: ChangeText): string {
-  return `e${changeKey}${JSON.stringify([eventType, vendor, entity, oldValue, newValue, actor, sha])}`
+function toTextMember(changeKey: string, { eventType, vendor, entity, oldValue, newValue, actor, sha }: ChangeText, expiresAtMs: number) {
+  return { score: expiresAtMs, member: `e${changeKey}${JSON.stringify([eventType, vendor, entity, oldValue, newValue, actor, sha])}` }
 }
 
 function toMembers(changeKey: string, text: ChangeText | undefined): string[] {
   const rest = [`n${changeKey}`, `f${changeKey}`, `x${changeKey}`]
-  return text ? [toTextMember(changeKey, text), ...rest] : rest
+  return text ? [toTextMember(changeKey, text, 0).member, ...rest] : rest
 }
 
 function toChangeText(text: NonNullable<ChangeRow['text']>): ChangeText {
