@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createDeps, type Deps } from '../../src/deps.ts'
@@ -12,7 +12,7 @@ import { createTenant, type NewTenant } from '../../src/usecases/create-tenant.t
 import { type StackAddresses, startStack } from './stack.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const STATE = join(ROOT, '.wrangler')
+const STATE = resolve(ROOT, process.env['NOCTUARY_STATE'] || '.wrangler')
 const DEV_FILE = join(STATE, 'dev.json')
 const KEYS_FILE = join(STATE, 'demo-tenant.json')
 const ENV_FILE = join(STATE, 'dev.env')
@@ -22,12 +22,13 @@ const STOP_TIMEOUT_MS = 5_000
 
 const HELP = `npm run dev: the whole system on this machine, offline, without an account
 
-  PORT           where the Worker listens (default 8787)
-  DATABASE_URL   a real Postgres instead of the embedded one
-  REDIS_URL      a real Redis instead of the embedded one
-  NOCTUARY_DATA  "memory" forgets everything at the end; otherwise data stays under .wrangler/
+  PORT            where the Worker listens (default 8787)
+  DATABASE_URL    a real Postgres instead of the embedded one
+  REDIS_URL       a real Redis instead of the embedded one
+  NOCTUARY_DATA   "memory" forgets everything at the end; otherwise data stays under .wrangler/
+  NOCTUARY_STATE  another folder than .wrangler/, to run two side by side
 
-When ready it prints the URL, the demo tenant's keys and a command to try, and writes .wrangler/dev.json.
+When ready it prints the URL, the demo tenant's keys and commands to try, and writes .wrangler/dev.json.
 Ctrl-C ends everything it started.`
 
 /** A reason not to start that is the user's to mend: told in one line, without a stack. */
@@ -52,7 +53,7 @@ async function main(): Promise<void> {
 
   const tenant = await findOrCreateDemoTenant(stack, isThrowaway)
   const url = `http://127.0.0.1:${port}`
-  const worker = startWorker(port, stack)
+  const { worker, show } = startWorker(port, stack)
   await waitUntilReady(url, worker)
   const cron = setInterval(() => void runCron(url), 60_000)
   stops.unshift(async () => clearInterval(cron))
@@ -60,6 +61,7 @@ async function main(): Promise<void> {
   writeFileSync(DEV_FILE, JSON.stringify(describe(url, stack, tenant), null, 2))
   stops.unshift(async () => rmSync(DEV_FILE, { force: true }))
   console.log(welcome(url, stack, tenant))
+  show()
 }
 
 function readPort(): number {
@@ -103,7 +105,7 @@ async function keyWorks({ db }: Deps, key: string): Promise<boolean> {
   }
 }
 
-function startWorker(port: number, stack: StackAddresses): ChildProcess {
+function startWorker(port: number, stack: StackAddresses): { readonly worker: ChildProcess; readonly show: () => void } {
   const vars = {
     DATABASE_URL: stack.databaseUrl,
     DATABASE_ENDPOINT: stack.databaseEndpoint,
@@ -121,7 +123,7 @@ function startWorker(port: number, stack: StackAddresses): ChildProcess {
       'dev',
       '--local',
       ...['--ip', '127.0.0.1', '--port', String(port), '--inspector-port', '0'],
-      ...['--env-file', ENV_FILE, '--show-interactive-dev-session', 'false', '--log-level', 'log'],
+      ...['--env-file', ENV_FILE, '--persist-to', join(STATE, 'state'), '--show-interactive-dev-session', 'false', '--log-level', 'log'],
     ],
     {
       cwd: ROOT,
@@ -136,15 +138,26 @@ function startWorker(port: number, stack: StackAddresses): ChildProcess {
       },
     },
   )
-  worker.stdout.pipe(process.stdout)
-  worker.stderr.pipe(process.stderr)
+  // What wrangler says while starting is of interest only when it fails.
+  const preamble: Buffer[] = []
+  const collect = (chunk: Buffer) => void preamble.push(chunk)
+  for (const stream of [worker.stdout, worker.stderr]) stream.on('data', collect)
+  const show = (): void => {
+    for (const stream of [worker.stdout, worker.stderr]) stream.off('data', collect)
+    worker.stdout.pipe(process.stdout)
+    worker.stderr.pipe(process.stderr)
+  }
   stops.unshift(() => stopGroup(worker))
-  worker.once('exit', () => void shutDown(1))
-  return worker
+  worker.once('exit', () => {
+    process.stderr.write(Buffer.concat(preamble))
+    void shutDown(1)
+  })
+  return { worker, show }
 }
 
 async function stopGroup(child: ChildProcess): Promise<void> {
   child.removeAllListeners('exit')
+  child.stderr?.unpipe()
   if (child.pid === undefined) return
   const isOver = child.exitCode !== null || child.signalCode !== null
   if (!isOver) {
