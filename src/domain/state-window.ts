@@ -73,7 +73,7 @@ export type ChangeTotals = {
   readonly count: number
 }
 
-export type RepairedChange = {
+type RepairedChange = {
   readonly changeKey: string
   readonly text: ChangeText
   readonly totals: ChangeTotals

@@ -2,14 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { type EventType, MAX_SHOWN_LENGTH } from '../domain/event.ts'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import type { JoinRule } from '../domain/service-name.ts'
-import type {
-  ChangeText,
-  ChangeTotals,
-  CopiedChange,
-  CopyRepair,
-  StoredChange,
-  WindowCopy,
-} from '../domain/state-window.ts'
+import type { ChangeText, ChangeTotals, CopiedChange, CopyRepair, StoredChange, WindowCopy } from '../domain/state-window.ts'
 import { type CallerRow, callerOf } from './api-keys.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 import { isNews, keys, type Redis } from './redis.ts'

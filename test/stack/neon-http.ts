@@ -5,9 +5,9 @@ import { vector } from '@electric-sql/pglite-pgvector'
 import { DatabaseError, Pool, type PoolClient, type QueryArrayConfig } from 'pg'
 import { type Address, type Endpoint, type JsonReply, serveJson } from './json-server.ts'
 
-export type SqlQuery = { readonly query: string; readonly params: readonly (string | null)[] }
+type SqlQuery = { readonly query: string; readonly params: readonly (string | null)[] }
 
-export type SqlField = {
+type SqlField = {
   readonly name: string
   readonly dataTypeID: number
   readonly tableID: number
@@ -17,7 +17,7 @@ export type SqlField = {
   readonly format: string
 }
 
-export type SqlResult = {
+type SqlResult = {
   readonly fields: readonly SqlField[]
   readonly rows: readonly (readonly (string | null)[])[]
   readonly rowCount: number | null

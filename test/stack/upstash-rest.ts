@@ -2,7 +2,7 @@ import { Redis, ReplyError } from 'ioredis'
 import { createEmbeddedRedis, RedisReplyError, type Reply } from './embedded-redis.ts'
 import { type Address, type Endpoint, type JsonReply, type JsonRequest, serveJson } from './json-server.ts'
 
-export type RedisCommand = readonly string[]
+type RedisCommand = readonly string[]
 
 export type RedisBackend = {
   /** A command's own error is its item; an atomic run that Redis refuses as a whole throws the RedisReplyError. */
