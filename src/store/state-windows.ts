@@ -148,7 +148,7 @@ export type Merge = ChangeTotals & {
 }
 
 const KEY_LENGTH = 36
-const EXPIRY_SLACK_MS = 6 * 3_600_000
+const SHORTEST_HORIZON_MS = 24 * 3_600_000
 const EXPIRY_REFRESH_MS = 10 * 60_000
 const IN_USE_REFRESH_MS = 30_000
 const IN_USE_MS = 150_000
@@ -168,8 +168,8 @@ export async function mergeIntoWindows(redis: Redis, tenantId: TenantId, merges:
     if (first) transaction.zadd(key, { gt: true }, first, ...rest)
     for (const { changeKey, count } of changes) transaction.zincrby(key, count, `n${changeKey}`)
     const expiresAtMs = Math.max(...changes.map((change) => change.expiresAtMs))
-    const isLong = expiresAtMs > now.getTime() + EXPIRY_SLACK_MS
-    if (isLong || isNews(redis, key, EXPIRY_REFRESH_MS, now)) keepUntil(transaction, key, expiresAtMs + EXPIRY_SLACK_MS)
+    const horizonMs = toHorizonMs(expiresAtMs - now.getTime())
+    if (isNews(redis, `${key} ${horizonMs}`, EXPIRY_REFRESH_MS, now)) transaction.pexpireat(key, now.getTime() + 2 * horizonMs)
   }
   if (isNews(redis, keys.databaseInUse, IN_USE_REFRESH_MS, now)) transaction.set(keys.databaseInUse, '1', { px: IN_USE_MS })
   await transaction.exec()
@@ -196,6 +196,7 @@ export type WindowId = { readonly tenantId: TenantId; readonly serviceId: Servic
 export async function repairWindowCopies(
   redis: Redis,
   repairs: readonly (WindowId & { readonly copy: WindowCopy; readonly repair: CopyRepair })[],
+  now: Date,
 ): Promise<void> {
   if (repairs.length === 0) return
   const transaction = redis.client.multi()
@@ -204,7 +205,8 @@ export async function repairWindowCopies(
     const [text, ...texts] = repair.write.map(({ changeKey, text, totals }) => toTextMember(changeKey, text, totals.expiresAtMs))
     if (text) {
       transaction.zadd(key, { gt: true }, text, ...texts)
-      keepUntil(transaction, key, Math.max(...repair.write.map(({ totals }) => totals.expiresAtMs)) + EXPIRY_SLACK_MS)
+      const lifeMs = Math.max(...repair.write.map(({ totals }) => totals.expiresAtMs)) - now.getTime()
+      transaction.pexpireat(key, now.getTime() + 2 * toHorizonMs(lifeMs))
     }
     const [total, ...totals] = repair.write
       .filter(({ isFinal }) => isFinal)
@@ -216,8 +218,6 @@ export async function repairWindowCopies(
   await transaction.exec()
 }
 
-type Transaction = ReturnType<Redis['client']['multi']>
-
 function toGrowingTotals(changeKey: string, { firstTimestampMs, earliestExpiresAtMs }: ChangeTotals) {
   return [
     { score: -firstTimestampMs, member: `f${changeKey}` },
@@ -225,10 +225,14 @@ function toGrowingTotals(changeKey: string, { firstTimestampMs, earliestExpiresA
   ]
 }
 
-// GT never shortens a life but ignores a key without one, NX only starts one: together they do what is meant.
-function keepUntil(transaction: Transaction, key: string, expiresAtMs: number): void {
-  transaction.pexpireat(key, expiresAtMs, 'NX')
-  transaction.pexpireat(key, expiresAtMs, 'GT')
+/**
+ * The span, out of a few, that covers a life. Windows are told to live twice as long, and so need not be told often. One
+ * that another isolate cuts short by telling it less is rebuilt from Postgres, should anyone still ask for it.
+ */
+function toHorizonMs(lifeMs: number): number {
+  let horizonMs = SHORTEST_HORIZON_MS
+  while (horizonMs < lifeMs) horizonMs *= 2
+  return horizonMs
 }
 
 function toTextMember(changeKey: string, { eventType, vendor, entity, oldValue, newValue, actor, sha }: ChangeText, expiresAtMs: number) {

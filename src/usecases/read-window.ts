@@ -46,7 +46,7 @@ export async function repairWindow(deps: Deps, { tenantId, serviceId }: WindowId
   const copy = await readWindowCopy(deps.redis, tenantId, serviceId)
   const stored = await findStoredWindow(deps.db, { tenantId }, serviceId, { at: undefined, withText: true })
   const plan = planRepair(stored.changes, copy, stored.now)
-  if (plan) await repairWindowCopies(deps.redis, [{ tenantId, serviceId, copy, repair: plan }])
+  if (plan) await repairWindowCopies(deps.redis, [{ tenantId, serviceId, copy, repair: plan }], stored.now)
   await clearRepair(deps.db, tenantId, serviceId, stored.now)
 }
 
@@ -91,7 +91,7 @@ async function repair(deps: Deps, window: WindowId, stored: StoredWindow, copy: 
   const plan = planRepair(stored.changes, copy, stored.now)
   if (!plan) return
   try {
-    await repairWindowCopies(deps.redis, [{ ...window, copy, repair: plan }])
+    await repairWindowCopies(deps.redis, [{ ...window, copy, repair: plan }], stored.now)
   } catch {
     deps.log('window_repair_failed', { tenant_id: window.tenantId, service_id: window.serviceId })
   }

@@ -88,7 +88,7 @@ async function tidy(deps: Deps, windows: readonly WindowId[], now: Date): Promis
       const remove = deadChanges(copy, now)
       return remove.length === 0 ? [] : [{ ...window, copy, repair: { write: [], remove } }]
     })
-    await repairWindowCopies(deps.redis, repairs)
+    await repairWindowCopies(deps.redis, repairs, now)
     return repairs.length
   })
 }
