@@ -10,7 +10,8 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const DEV = fileURLToPath(new URL('../stack/dev.ts', import.meta.url))
-const state = mkdtempSync(join(tmpdir(), 'noctuary-'))
+const folder = mkdtempSync(join(tmpdir(), 'noctuary-'))
+const state = join(folder, '.wrangler')
 const devFile = join(state, 'dev.json')
 
 type DevFile = Readonly<
@@ -62,7 +63,7 @@ beforeAll(async () => {
 
 afterAll(() => {
   running.child.kill('SIGKILL')
-  rmSync(state, { recursive: true, force: true })
+  rmSync(folder, { recursive: true, force: true })
 })
 
 test('what it printed works when pasted: an agent, an event and its service', async () => {
@@ -79,6 +80,15 @@ test('what it printed works when pasted: an agent, an event and its service', as
     expect.stringContaining('"name":"checkout"'),
   ])
   expect(outputs[2]).toContain(dev.tenant_id)
+})
+
+test('so does what the README says to paste', async () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const block = /```sh\n(eval [^`]*`[^`]*`[^`]*)```/.exec(readme)?.[1] ?? ''
+  const { stdout } = await promisify(execFile)('bash', ['-c', block], { cwd: folder })
+  expect(stdout.match(/201 Created/g)).toHaveLength(2)
+  const window = JSON.parse(stdout.slice(stdout.lastIndexOf('\n{"service"')))
+  expect(window).toMatchObject({ service: 'checkout', deploy_events: [{ sha: 'a4f2c1', count: 2 }] })
 })
 
 test('the Worker in workerd stores, answers windows, takes gzip and repairs after the answer', async () => {
