@@ -4,6 +4,7 @@ import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
 import { type Db, selectOne } from './postgres.ts'
 import { apiKeys } from './schema.ts'
+import type { NewApiKey } from './tenants.ts'
 
 /** Who a request acts as. */
 export type Principal = {
@@ -76,8 +77,6 @@ export async function getPrincipal(db: Db, keyHash: string): Promise<Principal> 
   )
   return toPrincipal(row)
 }
-
-type NewApiKey = Pick<ApiKey, 'id' | 'keyType' | 'name' | 'prefix' | 'last4'> & { readonly hash: string }
 
 /** Stores a new key's hash and hint. */
 export async function insertApiKey(db: Db, tenantId: TenantId, key: NewApiKey): Promise<ApiKey> {

@@ -1,8 +1,44 @@
-import type { TenantId } from '../domain/ids.ts'
-import type { Db } from './postgres.ts'
+import { asc, sql } from 'drizzle-orm'
+import type { KeyType } from '../domain/api-key.ts'
+import { type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
+import { type Db, epochMs } from './postgres.ts'
 import { tenants } from './schema.ts'
 
-/** Stores a new tenant; its name must not be taken. */
-export async function insertTenant(db: Db, tenantId: TenantId, name: string): Promise<void> {
-  await db.insert(tenants).values({ id: tenantId, name })
+export type Tenant = { readonly id: TenantId; readonly name: string; readonly createdAt: Date }
+
+/** A key as it is stored: by its hash and a hint of it. */
+export type NewApiKey = {
+  readonly id: ApiKeyId
+  readonly keyType: KeyType
+  readonly name: string | null
+  readonly prefix: string
+  readonly last4: string
+  readonly hash: string
+}
+
+/** Stores a tenant with its first keys, all or nothing; its name must not be taken. */
+export async function insertTenant(db: Db, tenantId: TenantId, name: string, keys: readonly NewApiKey[]): Promise<void> {
+  const records = keys.map((key) => ({ ...key, key_type: key.keyType }))
+  await db.execute(sql`WITH tenant AS (INSERT INTO tenants (id, name) VALUES (${tenantId}, ${name}) RETURNING id)
+    INSERT INTO api_keys (id, tenant_id, key_type, name, prefix, last4, hash)
+    SELECT k.id, tenant.id, k.key_type, k.name, k.prefix, k.last4, k.hash
+    FROM tenant, jsonb_to_recordset(${JSON.stringify(records)}::jsonb)
+      AS k(id uuid, key_type text, name text, prefix text, last4 text, hash text)`)
+}
+
+const MAX_LISTED_TENANTS = 10_000
+
+/** All tenants by name, ten thousand at most: for operators, never for a request. */
+export async function listTenants(db: Db): Promise<Tenant[]> {
+  const rows = await db.select().from(tenants).orderBy(asc(tenants.name)).limit(MAX_LISTED_TENANTS)
+  return rows.map((row) => ({ ...row, id: toId(row.id) }))
+}
+
+/** The tenant with this name or id; for operators, never for a request. */
+export async function findTenant(db: Db, nameOrId: string): Promise<Tenant | undefined> {
+  const { rows } = await db.execute<{ id: string; name: string; created_ms: number }>(
+    sql`SELECT id, name, ${epochMs(sql`created_at`)} AS created_ms FROM tenants WHERE name = ${nameOrId} OR id::text = ${nameOrId} LIMIT 1`,
+  )
+  const [row] = rows
+  return row && { id: toId(row.id), name: row.name, createdAt: new Date(row.created_ms) }
 }

@@ -3,8 +3,10 @@ import { sha256, toHex } from '../domain/hash.ts'
 import { type TenantId, toId } from '../domain/ids.ts'
 import { type ApiKey, insertApiKey } from '../store/api-keys.ts'
 import type { Db } from '../store/postgres.ts'
+import type { NewApiKey } from '../store/tenants.ts'
 
-type Sources = {
+/** Where ids and secrets come from. */
+export type Sources = {
   readonly db: Db
   readonly newUuid: () => string
   readonly randomBytes: (length: number) => Uint8Array
@@ -12,13 +14,21 @@ type Sources = {
 
 /** Makes a key for a tenant. The answer is the only place where the key itself ever appears. */
 export async function createApiKey(
-  { db, newUuid, randomBytes }: Sources,
+  sources: Sources,
   tenantId: TenantId,
   keyType: KeyType,
   name: string | null,
 ): Promise<{ readonly key: string; readonly apiKey: ApiKey }> {
+  const { key, stored } = await drawKey(sources, keyType, name)
+  return { key, apiKey: await insertApiKey(sources.db, tenantId, stored) }
+}
+
+/** Draws a key: itself, and what is stored of it. */
+export async function drawKey(
+  { newUuid, randomBytes }: Omit<Sources, 'db'>,
+  keyType: KeyType,
+  name: string | null,
+): Promise<{ readonly key: string; readonly stored: NewApiKey }> {
   const key = createKey(keyType, randomBytes)
-  const hash = toHex(await sha256(key))
-  const apiKey = await insertApiKey(db, tenantId, { id: toId(newUuid()), keyType, name, hash, ...toKeyHint(key) })
-  return { key, apiKey }
+  return { key, stored: { id: toId(newUuid()), keyType, name, hash: toHex(await sha256(key)), ...toKeyHint(key) } }
 }
