@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
-import { type CallerRow, callerOf, type Principal, toPrincipal } from './api-keys.ts'
+import { type CallerRow, type Principal, toPrincipal } from './api-keys.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 
 export type Agent = {
@@ -57,12 +57,13 @@ export async function upsertAgent(db: Db, { tenantId, apiKeyId }: Principal, id:
 export async function recordHeartbeat(db: Db, keyHash: string, agentId: AgentId | undefined): Promise<Principal> {
   const row = await selectOne<CallerRow>(
     db,
-    sql`WITH ${callerOf(keyHash)}, touched_agent AS (
+    sql`WITH caller AS MATERIALIZED (SELECT * FROM resolve_caller(${keyHash})),
+      touched_agent AS (
         UPDATE agents SET last_seen_at = now() WHERE id = (
           SELECT agent_id FROM caller WHERE agent_id = ${agentId ?? null}::uuid AND key_type = 'ingest'
         )
       )
-      SELECT tenant_id, api_key_id, key_type, agent_id FROM (VALUES (1)) always LEFT JOIN caller ON true`,
+      SELECT tenant_id, api_key_id, key_type, agent_id FROM caller`,
   )
   return toPrincipal(row)
 }

@@ -1,4 +1,4 @@
-import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import type { KeyType } from '../domain/api-key.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
@@ -15,7 +15,7 @@ export type Principal = {
   readonly agentId: AgentId | undefined
 }
 
-/** The columns of `callerOf`, as a statement's single row carries them: all `null` when the key is no good. */
+/** What `resolve_caller` of the migrations answers: all `null` when the key is no good. */
 export type CallerRow = {
   readonly tenant_id: string | null
   readonly api_key_id: string | null
@@ -35,27 +35,7 @@ export type ApiKey = {
   readonly revokedAt: Date | null
 }
 
-/**
- * The CTE `caller`: the live key with this hash and its agent, no row when there is none. With it goes a touch of
- * `last_used_at`, at most once in 50 s and never waiting for another's.
- */
-export function callerOf(keyHash: string): SQL {
-  return sql`
-    caller AS MATERIALIZED (
-      SELECT k.id AS api_key_id, k.tenant_id, k.key_type, a.id AS agent_id,
-        k.last_used_at IS NULL OR k.last_used_at < now() - interval '50 seconds' AS is_touch_due
-      FROM api_keys k LEFT JOIN agents a ON a.api_key_id = k.id
-      WHERE k.hash = ${keyHash} AND k.revoked_at IS NULL
-    ),
-    touched_key AS (
-      UPDATE api_keys SET last_used_at = now() WHERE id IN (
-        SELECT id FROM api_keys WHERE id = (SELECT api_key_id FROM caller WHERE is_touch_due)
-        FOR NO KEY UPDATE SKIP LOCKED
-      )
-    )`
-}
-
-/** The principal a `caller` row stands for; throws `unauthorized` when there is none. */
+/** The principal such a row stands for; throws `unauthorized` when there is none. */
 export function toPrincipal({ tenant_id, api_key_id, key_type, agent_id }: CallerRow): Principal {
   if (tenant_id === null || api_key_id === null || key_type === null) {
     throw new AppError('unauthorized', 'API key is unknown or revoked')
@@ -70,11 +50,7 @@ export function toPrincipal({ tenant_id, api_key_id, key_type, agent_id }: Calle
 
 /** Who the key with this hash acts for; throws `unauthorized` for an unknown or revoked one. */
 export async function getPrincipal(db: Db, keyHash: string): Promise<Principal> {
-  const row = await selectOne<CallerRow>(
-    db,
-    sql`WITH ${callerOf(keyHash)}
-      SELECT tenant_id, api_key_id, key_type, agent_id FROM (VALUES (1)) always LEFT JOIN caller ON true`,
-  )
+  const row = await selectOne<CallerRow>(db, sql`SELECT tenant_id, api_key_id, key_type, agent_id FROM resolve_caller(${keyHash})`)
   return toPrincipal(row)
 }
 

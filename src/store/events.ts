@@ -1,9 +1,9 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import type { ContextEvent, EventType } from '../domain/event.ts'
 import { toShownValue, toValueClass } from '../domain/event.ts'
 import { type AgentId, type EventId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { matchServices, toNameKey, workloadOfFallbackName } from '../domain/service-name.ts'
-import { type CallerRow, callerOf, type Principal, toPrincipal } from './api-keys.ts'
+import { type CallerRow, type Principal, toPrincipal } from './api-keys.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 
 export type NewEvent = { readonly id: EventId; readonly event: ContextEvent }
@@ -31,90 +31,25 @@ export type InsertResult = {
 }
 
 type InsertRow = CallerRow & {
-  now_ms: number
-  is_fresh: boolean | null
-  created: [id: string, changeKey: string, serviceId: string, joinedServiceIds: string[] | null][] | null
+  readonly now_ms: number
+  readonly idempotency: InsertResult['idempotency']
+  readonly created?: readonly [id: string, changeKey: string, serviceId: string, joinedServiceIds?: string[] | null][] | null
 }
 
 /**
- * Stores events in one statement: resolves the key, checks its agent, opens missing services, stores what was not
- * stored before and touches what is stale. Nothing is stored for a caller that may not: look at `principal`.
- *
- * What holds it together: ids are hashes, so no statement reads back what another is just inserting; rows go in sorted,
- * so concurrent batches do not deadlock; touches skip rows that someone else is touching.
+ * Stores events in one request: the function `ingest_events_v1` of the migrations, which says what holds it together.
+ * Nothing is stored for a caller that may not: look at `principal`. Throws `unauthorized`.
  */
 export async function insertEvents(db: Db, { keyHash, events, idempotency }: InsertRequest): Promise<InsertResult> {
-  const row = await selectOne<InsertRow>(
+  const names = JSON.stringify(toServiceNames(events))
+  const records = JSON.stringify(events.map(toRecord))
+  const { row } = await selectOne<{ row: InsertRow }>(
     db,
-    sql`WITH ${callerOf(keyHash)},
-    idempotency AS (${claimIdempotencyKey(idempotency)}),
-    admitted AS (
-      SELECT tenant_id, agent_id FROM caller
-      WHERE key_type = 'ingest' AND agent_id IS NOT NULL
-        AND (${idempotency === undefined} OR (SELECT is_fresh FROM idempotency))
-    ),
-    named AS (
-      SELECT a.tenant_id, a.agent_id, n.name, n.name_key, ${serviceIdOf(sql`h.hash`)} AS id
-      FROM admitted a, jsonb_to_recordset(${JSON.stringify(toServiceNames(events))}::jsonb) AS n(name text, name_key text),
-        LATERAL (SELECT sha256(convert_to(a.tenant_id::text || '/' || n.name, 'UTF8')) AS hash) h
-    ),
-    opened AS (
-      INSERT INTO services (id, tenant_id, agent_id, name, name_key)
-      SELECT n.id, n.tenant_id, n.agent_id, n.name, n.name_key FROM named n
-      WHERE NOT EXISTS (SELECT 1 FROM services s WHERE s.id = n.id) ORDER BY n.id
-      ON CONFLICT (id) DO NOTHING
-      RETURNING id, tenant_id, name_key
-    ),
-    touched_services AS (
-      UPDATE services s SET last_event_at = now(), agent_id = t.agent_id
-      FROM (
-        SELECT s.id, n.agent_id FROM services s JOIN named n ON n.id = s.id
-        WHERE s.last_event_at < now() - interval '10 seconds' ORDER BY s.id FOR NO KEY UPDATE OF s SKIP LOCKED
-      ) t
-      WHERE s.id = t.id
-    ),
-    touched_agent AS (
-      UPDATE agents SET last_seen_at = now() WHERE id IN (
-        SELECT a.id FROM agents a JOIN admitted c ON c.agent_id = a.id
-        WHERE a.last_seen_at < now() - interval '10 seconds' AND ${events.length > 0} FOR NO KEY UPDATE OF a SKIP LOCKED
-      )
-    ),
-    sent AS (
-      SELECT * FROM jsonb_to_recordset(${JSON.stringify(events.map(toRecord))}::jsonb) AS e(
-        id uuid, service_name text, vendor text, event_type text, entity text, old_value text, new_value text, actor text,
-        sha text, confidence float8, ttl_seconds int, "timestamp" timestamptz, raw_line text, value_class text, joins jsonb)
-    ),
-    stored AS (
-      INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, old_value,
-        new_value, actor, sha, confidence, ttl_seconds, "timestamp", received_at, expires_at, raw_line, value_class)
-      SELECT DISTINCT ON (e.id) e.id, n.tenant_id, n.agent_id, n.id, e.service_name, e.vendor, e.event_type, e.entity, e.old_value,
-        e.new_value, e.actor, e.sha, e.confidence, e.ttl_seconds, coalesce(e."timestamp", now()), now(),
-        now() + make_interval(secs => e.ttl_seconds), e.raw_line, e.value_class
-      FROM sent e JOIN named n ON n.name = e.service_name ORDER BY e.id
-      ON CONFLICT (id) DO NOTHING
-      RETURNING id, tenant_id, service_id, change_key
-    ),
-    joined AS (
-      INSERT INTO event_joins (event_id, tenant_id, name_key, rule)
-      SELECT s.id, s.tenant_id, j.name_key, j.rule
-      FROM stored s JOIN (SELECT DISTINCT ON (id) id, joins FROM sent) e ON e.id = s.id,
-        jsonb_to_recordset(e.joins) AS j(name_key text, rule text)
-      RETURNING event_id, tenant_id, name_key
-    ),
-    matched AS (
-      SELECT j.event_id, s.id FROM joined j JOIN services s ON s.tenant_id = j.tenant_id AND s.name_key = j.name_key
-      UNION
-      SELECT j.event_id, o.id FROM joined j JOIN opened o ON o.tenant_id = j.tenant_id AND o.name_key = j.name_key
-    )
-    SELECT tenant_id, api_key_id, key_type, agent_id, ${epochMs(sql`now()`)} AS now_ms,
-      (SELECT is_fresh FROM idempotency) AS is_fresh,
-      (SELECT jsonb_agg(jsonb_build_array(s.id, s.change_key, s.service_id,
-        (SELECT jsonb_agg(m.id) FROM matched m WHERE m.event_id = s.id AND m.id <> s.service_id))) FROM stored s) AS created
-    FROM (VALUES (1)) always LEFT JOIN caller ON true`,
+    sql`SELECT ingest_events_v1(${keyHash}, ${idempotency?.key ?? null}, ${idempotency?.bodyHash ?? null}, ${names}, ${records}) AS row`,
   )
   return {
     principal: toPrincipal(row),
-    idempotency: toIdempotency(idempotency !== undefined, row.is_fresh),
+    idempotency: row.idempotency,
     receivedAt: new Date(row.now_ms),
     created: (row.created ?? []).map(([id, changeKey, serviceId, joined]) => ({
       id: toId(id),
@@ -122,25 +57,6 @@ export async function insertEvents(db: Db, { keyHash, events, idempotency }: Ins
       serviceIds: [serviceId, ...(joined ?? [])].map((service) => toId<ServiceId>(service)),
     })),
   }
-}
-
-/** A service's id from the hash of its tenant and name: the first 16 bytes, marked as a UUID of version 8 (RFC 9562). */
-const serviceIdOf = (hash: SQL): SQL =>
-  sql`encode(set_byte(set_byte(substring(${hash} FROM 1 FOR 16), 6, get_byte(${hash}, 6) & 15 | 128), 8, get_byte(${hash}, 8) & 63 | 128), 'hex')::uuid`
-
-function claimIdempotencyKey(idempotency: InsertRequest['idempotency']): SQL {
-  if (!idempotency) return sql`SELECT NULL::boolean AS is_fresh`
-  // A row always comes back for an equal body, never for another one; xmax tells an insert from the update.
-  return sql`INSERT INTO idempotency_keys (api_key_id, key, body_hash)
-    SELECT api_key_id, ${idempotency.key}, ${idempotency.bodyHash} FROM caller WHERE key_type = 'ingest' AND agent_id IS NOT NULL
-    ON CONFLICT (api_key_id, key) DO UPDATE SET key = excluded.key WHERE idempotency_keys.body_hash = excluded.body_hash
-    RETURNING xmax = 0 AS is_fresh`
-}
-
-function toIdempotency(isClaimed: boolean, isFresh: boolean | null): InsertResult['idempotency'] {
-  if (!isClaimed) return 'none'
-  if (isFresh === null) return 'conflict'
-  return isFresh ? 'fresh' : 'replayed'
 }
 
 function toServiceNames(events: readonly NewEvent[]): { name: string; name_key: string }[] {

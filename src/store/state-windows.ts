@@ -1,10 +1,10 @@
-import { type SQL, sql } from 'drizzle-orm'
-import { type EventType, MAX_SHOWN_LENGTH } from '../domain/event.ts'
+import { sql } from 'drizzle-orm'
+import type { EventType } from '../domain/event.ts'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import type { JoinRule } from '../domain/service-name.ts'
 import type { ChangeText, ChangeTotals, CopiedChange, CopyRepair, StoredChange, WindowCopy } from '../domain/state-window.ts'
-import { type CallerRow, callerOf } from './api-keys.ts'
-import { type Db, epochMs, selectOne } from './postgres.ts'
+import type { CallerRow } from './api-keys.ts'
+import { type Db, selectOne } from './postgres.ts'
 import { isNews, keys, type Redis } from './redis.ts'
 
 /** Who asks for a window: a request's key, or the cron on a tenant's behalf. */
@@ -46,7 +46,7 @@ const MAX_CHANGES_PER_TYPE = 1_000
 
 /**
  * A service's window as Postgres knows it, now or `at` an earlier instant, folded into changes; with `withText` also
- * what each says. One request, which also says who the reader is.
+ * what each says. One request, which also says who the reader is: the function `read_window_v1` of the migrations.
  */
 export async function findStoredWindow(
   db: Db,
@@ -54,51 +54,10 @@ export async function findStoredWindow(
   serviceId: ServiceId,
   { at, withText }: { readonly at: Date | undefined; readonly withText: boolean },
 ): Promise<StoredWindow> {
-  const instant = at ? sql`${at.toISOString()}::timestamptz` : sql`now()`
-  const columns = withText ? sql`, e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha` : sql`, e.event_type`
-  const text = withText
-    ? sql`, 'text', jsonb_build_array(l.event_type, l.vendor, l.entity, left(l.old_value, ${MAX_SHOWN_LENGTH}), left(l.new_value, ${MAX_SHOWN_LENGTH}), l.actor, l.sha)`
-    : sql``
-  const row = await selectOne<WindowRow>(
+  const { keyHash, tenantId } = { keyHash: null, tenantId: null, ...reader }
+  const { row } = await selectOne<{ row: WindowRow }>(
     db,
-    sql`WITH ${readerOf(reader)},
-    service AS (SELECT s.* FROM services s JOIN caller c ON c.tenant_id = s.tenant_id WHERE s.id = ${serviceId}),
-    joined AS (
-      SELECT e.id, e.change_key, e.confidence, e.timestamp, e.received_at, e.expires_at, 'service_name' AS rule ${columns}
-      FROM service s JOIN context_events e ON e.service_id = s.id WHERE e.received_at <= ${instant}
-      UNION ALL
-      SELECT e.id, e.change_key, e.confidence, e.timestamp, e.received_at, e.expires_at, j.rule ${columns}
-      FROM service s JOIN event_joins j ON j.tenant_id = s.tenant_id AND j.name_key = s.name_key
-        JOIN context_events e ON e.id = j.event_id WHERE e.service_id <> s.id AND e.received_at <= ${instant}
-    ),
-    spans AS (
-      SELECT *, received_at >= max(expires_at) OVER (PARTITION BY change_key ORDER BY received_at, id
-        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS follows_gap
-      FROM joined
-    ),
-    lives AS (SELECT *, max(received_at) FILTER (WHERE follows_gap) OVER (PARTITION BY change_key) AS born_at FROM spans),
-    folded AS (
-      SELECT DISTINCT ON (change_key) *, count(*) OVER change AS count, max(expires_at) OVER change AS last_expires_at,
-        min(expires_at) OVER change AS earliest_expires_at,
-        min(timestamp) OVER change AS first_timestamp, max(received_at) OVER change AS last_received_at,
-        first_value(rule) OVER (PARTITION BY change_key ORDER BY rule <> 'service_name', rule) AS first_rule
-      FROM lives WHERE born_at IS NULL OR received_at >= born_at
-      WINDOW change AS (PARTITION BY change_key)
-      ORDER BY change_key, least(timestamp, received_at) DESC, id
-    ),
-    ranked AS (
-      SELECT *, row_number() OVER (PARTITION BY event_type ORDER BY least(timestamp, received_at) DESC, change_key) AS rank
-      FROM folded WHERE last_expires_at > ${instant}
-    )
-    SELECT c.tenant_id, c.api_key_id, c.key_type, c.agent_id, s.id AS service_id, s.name AS service_name,
-      ${epochMs(instant)} AS now_ms,
-      (SELECT jsonb_agg(jsonb_build_object('change_key', l.change_key, 'id', l.id, 'confidence', l.confidence,
-        'joined_by', l.first_rule, 'timestamp_ms', ${epochMs(sql`l.timestamp`)}, 'first_ms', ${epochMs(sql`l.first_timestamp`)},
-        'ordered_ms', ${epochMs(sql`least(l.timestamp, l.received_at)`)}, 'received_ms', ${epochMs(sql`l.last_received_at`)},
-        'expires_ms', ${epochMs(sql`l.last_expires_at`)}, 'earliest_ms', ${epochMs(sql`l.earliest_expires_at`)},
-        'count', l.count, 'follows_gap', l.born_at IS NOT NULL ${text}))
-        FROM ranked l WHERE l.rank <= ${MAX_CHANGES_PER_TYPE}) AS changes
-    FROM (VALUES (1)) always LEFT JOIN caller c ON true LEFT JOIN service s ON true`,
+    sql`SELECT read_window_v1(${keyHash}, ${tenantId}::uuid, ${serviceId}::uuid, ${at?.toISOString() ?? null}::timestamptz, ${withText}, ${MAX_CHANGES_PER_TYPE}) AS row`,
   )
   const { service_id, service_name } = row
   return {
@@ -107,13 +66,6 @@ export async function findStoredWindow(
     now: new Date(row.now_ms),
     changes: (row.changes ?? []).map(toStoredChange),
   }
-}
-
-function readerOf(reader: WindowReader): SQL {
-  if ('keyHash' in reader) return callerOf(reader.keyHash)
-  return sql`caller AS (
-    SELECT NULL::uuid AS api_key_id, ${reader.tenantId}::uuid AS tenant_id, 'readonly' AS key_type, NULL::uuid AS agent_id
-  )`
 }
 
 function toStoredChange(row: ChangeRow): StoredChange {

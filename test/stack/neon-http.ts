@@ -145,7 +145,7 @@ type ExtendedQuery = QueryArrayConfig & { readonly queryMode: 'extended' }
 export function createPostgresBackend(connectionString: string): SqlBackend {
   const pool = new Pool({
     connectionString,
-    max: 40,
+    max: 32,
     idleTimeoutMillis: 60_000,
     connectionTimeoutMillis: 10_000,
     pipeline: true,
