@@ -11,6 +11,8 @@ export type Deps = {
   readonly redis: Redis
   /** Which tenant a key's hash belongs to: never changes, and says nothing about whether the key still lives. */
   readonly tenantOfKey: Map<string, TenantId>
+  /** The hashes of keys this isolate has seen, by key; which says nothing about whether they live either. */
+  readonly hashOfKey: Map<string, string>
   readonly now: () => Date
   readonly newUuid: () => string
   readonly randomBytes: (length: number) => Uint8Array
@@ -23,6 +25,7 @@ export function createDeps(config: Config): Deps {
     db: createDb(config.database),
     redis: createRedis(config.redis),
     tenantOfKey: new Map(),
+    hashOfKey: new Map(),
     now: () => new Date(),
     newUuid: () => crypto.randomUUID(),
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),

@@ -1,7 +1,6 @@
-/** SHA-256 of a text's UTF-8 bytes, or of bytes. */
-export async function sha256(input: string | Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const bytes = typeof input === 'string' ? new TextEncoder().encode(input) : input
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+/** SHA-256 of a text's UTF-8 bytes. */
+export async function sha256(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
 }
 
 /** Bytes as lower-case hexadecimal digits. */

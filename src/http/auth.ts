@@ -14,17 +14,26 @@ export const SECURITY = {
   readonly: [{ readonlyKey: [] as string[] }],
 } as const satisfies Record<KeyType, unknown>
 
+const MAX_KNOWN_KEYS = 10_000
+
 /**
  * Takes the request's API key and refuses what cannot be one, without a store. What follows resolves `keyHash` itself, in
  * the statement that does its work.
  */
-export const requireKey = createMiddleware<AppEnv>(async (c, next) => {
-  const key = BEARER.exec(c.req.header('Authorization') ?? '')?.[1]
-  if (key === undefined) throw new AppError('unauthorized', 'API key is missing: send "Authorization: Bearer <key>"')
-  if (!isWellFormedKey(key)) throw new AppError('unauthorized', 'API key is malformed')
-  c.set('keyHash', toHex(await sha256(key)))
-  await next()
-})
+export const requireKey = ({ hashOfKey }: Deps) =>
+  createMiddleware<AppEnv>(async (c, next) => {
+    const key = BEARER.exec(c.req.header('Authorization') ?? '')?.[1]
+    if (key === undefined) throw new AppError('unauthorized', 'API key is missing: send "Authorization: Bearer <key>"')
+    let hash = hashOfKey.get(key)
+    if (hash === undefined) {
+      if (!isWellFormedKey(key)) throw new AppError('unauthorized', 'API key is malformed')
+      hash = toHex(await sha256(key))
+      if (hashOfKey.size >= MAX_KNOWN_KEYS) hashOfKey.clear()
+      hashOfKey.set(key, hash)
+    }
+    c.set('keyHash', hash)
+    await next()
+  })
 
 /** Resolves the key that `requireKey` took, and refuses one of the wrong kind. */
 export const requirePrincipal = ({ db }: Deps, keyType: KeyType) =>

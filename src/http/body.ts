@@ -6,11 +6,12 @@ const MAX_BODY_BYTES = 1_048_576
 const JSON_TYPES = ['application/json']
 const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl', 'application/json-lines']
 
-export type DecodedBody = { readonly bytes: Uint8Array<ArrayBuffer>; readonly isNdjson: boolean }
+export type DecodedBody = { readonly text: string; readonly isNdjson: boolean }
 
 /**
- * A request's body, unzipped: at most 1 MiB, counted before and after. Throws `unsupported_media_type` for anything but
- * JSON (or, where allowed, NDJSON), `payload_too_large`, and `invalid_request` for broken gzip.
+ * A request's body as text, unzipped: at most 1 MiB, counted before and after; malformed UTF-8 becomes U+FFFD. Throws
+ * `unsupported_media_type` for anything but JSON (or, where allowed, NDJSON), `payload_too_large`, and
+ * `invalid_request` for broken gzip.
  */
 export async function readBody(c: AppContext, options: { readonly allowNdjson: boolean }): Promise<DecodedBody> {
   const type = (c.req.header('Content-Type') ?? 'application/json').split(';', 1).join('').trim().toLowerCase()
@@ -24,16 +25,22 @@ export async function readBody(c: AppContext, options: { readonly allowNdjson: b
   const encoding = (c.req.header('Content-Encoding') ?? 'identity').trim().toLowerCase()
   if (encoding !== 'identity' && encoding !== 'gzip')
     throw new AppError('unsupported_media_type', 'Content-Encoding must be gzip or identity')
-  if (Number(c.req.header('Content-Length') ?? 0) > MAX_BODY_BYTES) throw tooLarge()
-
-  const bytes = await collect(c.req.raw.body)
-  return { bytes: encoding === 'gzip' ? await gunzip(bytes) : bytes, isNdjson }
+  return { text: await readText(c.req.raw, encoding === 'gzip'), isNdjson }
 }
 
-/** Decodes a body as UTF-8, malformed bytes as U+FFFD, and parses it. Throws `invalid_request`. */
-export function parseJson(bytes: Uint8Array): unknown {
+async function readText(request: Request, isZipped: boolean): Promise<string> {
+  const length = Number(request.headers.get('Content-Length') ?? Number.NaN)
+  if (length > MAX_BODY_BYTES) throw tooLarge()
+  // The runtime holds a body to its declared length: no need to count.
+  if (length >= 0 && !isZipped) return await request.text()
+  const bytes = await collect(request.body)
+  return new TextDecoder().decode(isZipped ? await gunzip(bytes) : bytes)
+}
+
+/** Parses a body; throws `invalid_request`. */
+export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes))
+    return JSON.parse(text)
   } catch {
     throw new AppError('invalid_request', 'request body must be valid JSON')
   }
@@ -41,13 +48,13 @@ export function parseJson(bytes: Uint8Array): unknown {
 
 /** Decodes the body once, within its limits, for handlers that validate it with a schema. */
 export const decodeBody = createMiddleware<AppEnv>(async (c, next) => {
-  const { bytes } = await readBody(c, { allowNdjson: false })
-  parseJson(bytes)
+  const { text } = await readBody(c, { allowNdjson: false })
+  parseJson(text)
   const headers = new Headers(c.req.raw.headers)
   headers.set('Content-Type', 'application/json')
   headers.delete('Content-Encoding')
   headers.delete('Content-Length')
-  c.req.raw = new Request(c.req.raw.url, { method: c.req.method, headers, body: bytes })
+  c.req.raw = new Request(c.req.raw.url, { method: c.req.method, headers, body: text })
   await next()
 })
 

@@ -1,8 +1,21 @@
 import { Redis as UpstashRedis } from '@upstash/redis/cloudflare'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 
+/** One Redis command: its name and arguments. */
+export type RedisCommand = readonly [name: string, ...args: (string | number)[]]
+
+/** Upstash's client, with transactions that cost no more than their request: its own builder makes 200 closures for each. */
+class RedisClient extends UpstashRedis {
+  /** Runs commands in one MULTI, never twice; throws when any of them failed. */
+  async transact(commands: readonly RedisCommand[]): Promise<void> {
+    const answer: unknown = await this.client.request({ path: ['multi-exec'], body: commands as unknown[] })
+    const isDone = Array.isArray(answer) && answer.length === commands.length && answer.every((one) => one && 'result' in one)
+    if (!isDone) throw new Error('Redis did not run the transaction')
+  }
+}
+
 /** A client of Upstash's REST protocol, and what this isolate remembers having told the server lately. */
-export type Redis = { readonly client: UpstashRedis; readonly told: Map<string, number> }
+export type Redis = { readonly client: RedisClient; readonly told: Map<string, number> }
 
 type RedisOptions = { readonly url: string; readonly token: string; readonly timeoutMs: number }
 
@@ -11,12 +24,14 @@ type RedisOptions = { readonly url: string; readonly token: string; readonly tim
  * text, never guessed to be JSON.
  */
 export function createRedis({ url, token, timeoutMs }: RedisOptions): Redis {
-  const client = new UpstashRedis({
+  const client = new RedisClient({
     url,
     token,
     retry: { retries: 0 },
     signal: () => AbortSignal.timeout(timeoutMs),
     automaticDeserialization: false,
+    // All we store is well-formed text, which JSON carries as it is.
+    responseEncoding: false,
     enableAutoPipelining: false,
     enableTelemetry: false,
     readYourWrites: false,

@@ -5,7 +5,7 @@ import type { JoinRule } from '../domain/service-name.ts'
 import type { ChangeText, ChangeTotals, CopiedChange, CopyRepair, StoredChange, WindowCopy } from '../domain/state-window.ts'
 import type { CallerRow } from './api-keys.ts'
 import { type Db, selectOne } from './postgres.ts'
-import { isNews, keys, type Redis } from './redis.ts'
+import { isNews, keys, type Redis, type RedisCommand } from './redis.ts'
 
 /** Who asks for a window: a request's key, or the cron on a tenant's behalf. */
 export type WindowReader = { readonly keyHash: string } | { readonly tenantId: TenantId }
@@ -110,21 +110,20 @@ const IN_USE_MS = 150_000
  * now and then one that keeps the window from living for ever. Never repeated blindly: ZINCRBY would count twice.
  */
 export async function mergeIntoWindows(redis: Redis, tenantId: TenantId, merges: readonly Merge[], now: Date): Promise<void> {
-  const transaction = redis.client.multi()
+  const commands: RedisCommand[] = []
   for (const [serviceId, changes] of Map.groupBy(merges, (merge) => merge.serviceId)) {
     const key = keys.stateWindow(tenantId, serviceId)
-    const [first, ...rest] = changes.flatMap((change) => [
-      toTextMember(change.changeKey, change.text, change.expiresAtMs),
+    const members = changes.flatMap((change) => [
+      ...toTextMember(change.changeKey, change.text, change.expiresAtMs),
       ...toGrowingTotals(change.changeKey, change),
     ])
-    if (first) transaction.zadd(key, { gt: true }, first, ...rest)
-    for (const { changeKey, count } of changes) transaction.zincrby(key, count, `n${changeKey}`)
-    const expiresAtMs = Math.max(...changes.map((change) => change.expiresAtMs))
-    const horizonMs = toHorizonMs(expiresAtMs - now.getTime())
-    if (isNews(redis, `${key} ${horizonMs}`, EXPIRY_REFRESH_MS, now)) transaction.pexpireat(key, now.getTime() + 2 * horizonMs)
+    commands.push(['ZADD', key, 'GT', ...members])
+    for (const { changeKey, count } of changes) commands.push(['ZINCRBY', key, count, `n${changeKey}`])
+    const horizonMs = toHorizonMs(Math.max(...changes.map((change) => change.expiresAtMs)) - now.getTime())
+    if (isNews(redis, `${key} ${horizonMs}`, EXPIRY_REFRESH_MS, now)) commands.push(['PEXPIREAT', key, now.getTime() + 2 * horizonMs])
   }
-  if (isNews(redis, keys.databaseInUse, IN_USE_REFRESH_MS, now)) transaction.set(keys.databaseInUse, '1', { px: IN_USE_MS })
-  await transaction.exec()
+  if (isNews(redis, keys.databaseInUse, IN_USE_REFRESH_MS, now)) commands.push(['SET', keys.databaseInUse, 1, 'PX', IN_USE_MS])
+  await redis.client.transact(commands)
 }
 
 /** The copy of a window as it is in Redis, expired remains included. */
@@ -150,31 +149,31 @@ export async function repairWindowCopies(
   repairs: readonly (WindowId & { readonly copy: WindowCopy; readonly repair: CopyRepair })[],
   now: Date,
 ): Promise<void> {
-  if (repairs.length === 0) return
-  const transaction = redis.client.multi()
-  for (const { tenantId, serviceId, copy, repair } of repairs) {
-    const key = keys.stateWindow(tenantId, serviceId)
-    const [text, ...texts] = repair.write.map(({ changeKey, text, totals }) => toTextMember(changeKey, text, totals.expiresAtMs))
-    if (text) {
-      transaction.zadd(key, { gt: true }, text, ...texts)
-      const lifeMs = Math.max(...repair.write.map(({ totals }) => totals.expiresAtMs)) - now.getTime()
-      transaction.pexpireat(key, now.getTime() + 2 * toHorizonMs(lifeMs))
-    }
-    const [total, ...totals] = repair.write
-      .filter(({ isFinal }) => isFinal)
-      .flatMap(({ changeKey, totals }) => [{ score: totals.count, member: `n${changeKey}` }, ...toGrowingTotals(changeKey, totals)])
-    if (total) transaction.zadd(key, total, ...totals)
-    const dead = repair.remove.flatMap((changeKey) => toMembers(changeKey, copy.get(changeKey)?.text))
-    if (dead.length > 0) transaction.zrem(key, ...dead)
-  }
-  await transaction.exec()
+  const commands = repairs.flatMap(({ tenantId, serviceId, copy, repair }) =>
+    toCommands(keys.stateWindow(tenantId, serviceId), copy, repair, now),
+  )
+  if (commands.length > 0) await redis.client.transact(commands)
 }
 
-function toGrowingTotals(changeKey: string, { firstTimestampMs, earliestExpiresAtMs }: ChangeTotals) {
-  return [
-    { score: -firstTimestampMs, member: `f${changeKey}` },
-    { score: -earliestExpiresAtMs, member: `x${changeKey}` },
-  ]
+function toCommands(key: string, copy: WindowCopy, { write, remove }: CopyRepair, now: Date): RedisCommand[] {
+  const texts = write.flatMap(({ changeKey, text, totals }) => toTextMember(changeKey, text, totals.expiresAtMs))
+  const totals = write
+    .filter(({ isFinal }) => isFinal)
+    .flatMap((change) => [change.totals.count, `n${change.changeKey}`, ...toGrowingTotals(change.changeKey, change.totals)])
+  const dead = remove.flatMap((changeKey) => toMembers(changeKey, copy.get(changeKey)?.text))
+  const lifeMs = Math.max(...write.map((change) => change.totals.expiresAtMs)) - now.getTime()
+
+  const commands: RedisCommand[] = []
+  if (texts.length > 0) commands.push(['ZADD', key, 'GT', ...texts], ['PEXPIREAT', key, now.getTime() + 2 * toHorizonMs(lifeMs)])
+  if (totals.length > 0) commands.push(['ZADD', key, ...totals])
+  if (dead.length > 0) commands.push(['ZREM', key, ...dead])
+  return commands
+}
+
+// Scores and members, as ZADD takes them.
+
+function toGrowingTotals(changeKey: string, { firstTimestampMs, earliestExpiresAtMs }: ChangeTotals): (string | number)[] {
+  return [-firstTimestampMs, `f${changeKey}`, -earliestExpiresAtMs, `x${changeKey}`]
 }
 
 /**
@@ -187,13 +186,14 @@ function toHorizonMs(lifeMs: number): number {
   return horizonMs
 }
 
-function toTextMember(changeKey: string, { eventType, vendor, entity, oldValue, newValue, actor, sha }: ChangeText, expiresAtMs: number) {
-  return { score: expiresAtMs, member: `e${changeKey}${JSON.stringify([eventType, vendor, entity, oldValue, newValue, actor, sha])}` }
+function toTextMember(changeKey: string, text: ChangeText, expiresAtMs: number): [score: number, member: string] {
+  const { eventType, vendor, entity, oldValue, newValue, actor, sha } = text
+  return [expiresAtMs, `e${changeKey}${JSON.stringify([eventType, vendor, entity, oldValue, newValue, actor, sha])}`]
 }
 
 function toMembers(changeKey: string, text: ChangeText | undefined): string[] {
   const rest = [`n${changeKey}`, `f${changeKey}`, `x${changeKey}`]
-  return text ? [toTextMember(changeKey, text, 0).member, ...rest] : rest
+  return text ? [toTextMember(changeKey, text, 0)[1], ...rest] : rest
 }
 
 function toChangeText(text: NonNullable<ChangeRow['text']>): ChangeText {

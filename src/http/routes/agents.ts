@@ -122,7 +122,7 @@ const get = createRoute({
 
 export const agentRoutes = (deps: Deps) => {
   const router = createRouter()
-  router.use('/v1/agents/*', requireKey)
+  router.use('/v1/agents/*', requireKey(deps))
   router.use(register.path, requirePrincipal(deps, 'ingest'), decodeBody)
   router.on('GET', ['/v1/agents', '/v1/agents/:id'], requirePrincipal(deps, 'readonly'))
 

@@ -76,7 +76,7 @@ const revoke = createRoute({
 
 export const apiKeyRoutes = (deps: Deps) => {
   const router = createRouter()
-  router.use('/v1/api-keys/*', requireKey, requirePrincipal(deps, 'readonly'))
+  router.use('/v1/api-keys/*', requireKey(deps), requirePrincipal(deps, 'readonly'))
   router.on('POST', create.path, decodeBody)
 
   return router

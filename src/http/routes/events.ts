@@ -66,12 +66,14 @@ const BatchBody = z
   })
   .openapi('BatchResult')
 
-const IdempotencyHeader = z.object({
-  'idempotency-key': z
-    .string()
-    .optional()
-    .openapi({ description: 'Makes retries of an event without a timestamp, or of a whole batch, safe' }),
-})
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/
+
+const idempotencyHeader = {
+  name: 'Idempotency-Key',
+  in: 'header' as const,
+  description: 'Makes retries of an event without a timestamp, or of a whole batch, safe',
+  schema: { type: 'string' as const, pattern: IDEMPOTENCY_KEY.source },
+}
 
 const FAILURES = problems(
   'invalid_request',
@@ -89,8 +91,8 @@ const sendEvent = createRoute({
   method: 'post',
   path: '/v1/events',
   security: [...SECURITY.ingest],
+  parameters: [idempotencyHeader],
   request: {
-    headers: IdempotencyHeader,
     body: { required: true, content: { 'application/json': { schema: EventSchema } } },
   },
   responses: {
@@ -112,8 +114,8 @@ const sendBatch = createRoute({
   method: 'post',
   path: '/v1/events/batch',
   security: [...SECURITY.ingest],
+  parameters: [idempotencyHeader],
   request: {
-    headers: IdempotencyHeader,
     body: {
       required: true,
       content: {
@@ -127,12 +129,12 @@ const sendBatch = createRoute({
 
 export const eventRoutes = (deps: Deps) => {
   const router = createRouter()
-  router.use('/v1/events/*', requireKey)
+  router.use('/v1/events/*', requireKey(deps))
 
   return router
     .openapi(sendEvent, async (c) => {
       const body = await readBody(c, { allowNdjson: false })
-      const { items } = await ingest(deps, c, body, parseJsonLater(body.bytes))
+      const { items } = await ingest(deps, c, body, parseJsonLater(body.text))
       const [item] = items
       if (item === undefined || item.status === 'rejected') throw toInvalidRequest(item)
       c.header('Noctuary-Event-Id', item.id)
@@ -142,7 +144,7 @@ export const eventRoutes = (deps: Deps) => {
     })
     .openapi(sendBatch, async (c) => {
       const body = await readBody(c, { allowNdjson: true })
-      const { items } = await ingest(deps, c, body, body.isNdjson ? parseLines(body.bytes) : parseArray(body.bytes))
+      const { items } = await ingest(deps, c, body, body.isNdjson ? parseLines(body.text) : parseArray(body.text))
       const warned = items.filter((item) => item.status !== 'rejected' && item.warning !== undefined).length
       if (warned > 0) c.header('Noctuary-Warning', `${warned} of ${items.length} events carry a warning`)
       return c.json(toBatchBody(items), 200)
@@ -152,9 +154,9 @@ export const eventRoutes = (deps: Deps) => {
 /** What a body decodes to, or the error that its sender gets once the API key is known to be good. */
 type Items = { readonly items: readonly unknown[]; readonly error?: AppError }
 
-async function ingest(deps: Deps, c: AppContext, { bytes }: DecodedBody, { items, error }: Items) {
+async function ingest(deps: Deps, c: AppContext, { text }: DecodedBody, { items, error }: Items) {
   const key = readIdempotencyKey(c)
-  const idempotency = key === undefined || error ? undefined : { key, bodyHash: toHex(await sha256(bytes)) }
+  const idempotency = key === undefined || error ? undefined : { key, bodyHash: toHex(await sha256(text)) }
   const request: IngestRequest = { keyHash: c.var.keyHash, items, idempotency, defer: deferTo(c) }
   const result = await ingestEvents(deps, request)
   c.set('principal', result.principal)
@@ -162,22 +164,22 @@ async function ingest(deps: Deps, c: AppContext, { bytes }: DecodedBody, { items
   return result
 }
 
-function parseJsonLater(bytes: Uint8Array): Items {
-  return catchInvalid(() => [parseJson(bytes)])
+function parseJsonLater(text: string): Items {
+  return catchInvalid(() => [parseJson(text)])
 }
 
-function parseArray(bytes: Uint8Array): Items {
+function parseArray(text: string): Items {
   return catchInvalid(() => {
-    const value = parseJson(bytes)
+    const value = parseJson(text)
     if (!Array.isArray(value)) throw new AppError('invalid_request', 'request body must be a JSON array of events')
     return checkCount(value)
   })
 }
 
 /** One event a line; a line that is not JSON is that event's error, not the batch's. */
-function parseLines(bytes: Uint8Array): Items {
+function parseLines(text: string): Items {
   return catchInvalid(() => {
-    const lines = new TextDecoder().decode(bytes).split('\n')
+    const lines = text.split('\n')
     return checkCount(lines.filter((line) => line.trim() !== '').map(parseLine))
   })
 }
@@ -203,8 +205,6 @@ function catchInvalid(parse: () => unknown[]): Items {
     throw error
   }
 }
-
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/
 
 function readIdempotencyKey(c: AppContext): string | undefined {
   const key = c.req.header('Idempotency-Key')

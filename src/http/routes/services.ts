@@ -76,7 +76,7 @@ const context = createRoute({
 
 export const serviceRoutes = (deps: Deps) => {
   const router = createRouter()
-  router.use('/v1/services/*', requireKey)
+  router.use('/v1/services/*', requireKey(deps))
   router.on('GET', list.path, requirePrincipal(deps, 'readonly'))
 
   return router

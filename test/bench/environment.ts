@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { sql } from 'drizzle-orm'
+import { createDeps, type Deps } from '../../src/deps.ts'
+import { createTenant, type NewTenant } from '../../src/usecases/create-tenant.ts'
+import { spawnStack } from '../stack/spawn-stack.ts'
+import type { StackAddresses } from '../stack/stack.ts'
+import { eraseFromPostgres, eraseFromRedis } from './erase.ts'
+import { type Bundle, buildBundle, type ServedWorker, serveBundle } from './workerd.ts'
+
+/** Ends what was started, last started first. */
+export type Cleanup = { readonly add: (stop: () => Promise<unknown>) => void; readonly run: () => Promise<void> }
+
+export type Environment = {
+  readonly stack: StackAddresses
+  readonly deps: Deps
+  readonly tenant: NewTenant
+  readonly bindings: Readonly<Record<string, string>>
+  readonly bundle: Bundle
+  readonly floorBundle: Bundle
+  /** Serves a bundle until the end of the run. */
+  readonly serve: (bundle: Bundle, name: string, bindings?: Readonly<Record<string, string>>) => Promise<ServedWorker>
+}
+
+const SETUP_TIMEOUT_MS = 120_000
+
+const pathTo = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
+
+/** Collects what has to end, and ends all of it whatever fails. */
+export function createCleanup(): Cleanup {
+  const stops: (() => Promise<unknown>)[] = []
+  return {
+    add: (stop) => void stops.unshift(stop),
+    run: async () => {
+      for (const stop of stops.splice(0)) {
+        await stop().catch((error: unknown) => void process.stderr.write(`bench: cleaning up: ${String(error)}\n`))
+      }
+    },
+  }
+}
+
+/** The local cloud, a tenant with a registered agent, and both bundles, all gone once `cleanup` has run. */
+export async function openEnvironment(cleanup: Cleanup, report: (line: string) => void): Promise<Environment> {
+  const databaseUrl = process.env['DATABASE_URL'] || undefined
+  const redisUrl = process.env['REDIS_URL'] || undefined
+
+  const directory = await mkdtemp(join(tmpdir(), 'noctuary-bench-'))
+  cleanup.add(() => rm(directory, { recursive: true, force: true }))
+  report('building both bundles')
+  const [bundle, floorBundle] = await Promise.all([
+    buildBundle(pathTo('../../src/worker.ts'), join(directory, 'worker')),
+    buildBundle(pathTo('floor-worker.ts'), join(directory, 'floor')),
+  ])
+
+  let tenant: NewTenant | undefined
+  // Straight from the real stores, for Ctrl-C has already ended the local stack by then.
+  cleanup.add(async () => {
+    if (databaseUrl !== undefined) await eraseFromPostgres(databaseUrl, tenant?.tenantId)
+    if (redisUrl !== undefined) await eraseFromRedis(redisUrl, tenant?.tenantId)
+  })
+  report('starting the local stack')
+  const stack = await spawnStack({ databaseUrl, redisUrl })
+  cleanup.add(stack.stop)
+
+  const deps: Deps = {
+    ...createDeps({
+      database: { url: stack.databaseUrl, endpoint: stack.databaseEndpoint, timeoutMs: SETUP_TIMEOUT_MS },
+      redis: { url: stack.redisUrl, token: stack.redisToken, timeoutMs: SETUP_TIMEOUT_MS },
+    }),
+    log: () => {},
+  }
+  tenant = await createTenant(deps, `bench ${randomUUID()}`)
+  await deps.db.execute(
+    sql`CREATE TABLE IF NOT EXISTS bench_appends (id uuid PRIMARY KEY, received_at timestamptz NOT NULL, event text NOT NULL)`,
+  )
+
+  const bindings = {
+    DATABASE_URL: stack.databaseUrl,
+    DATABASE_ENDPOINT: stack.databaseEndpoint,
+    UPSTASH_REDIS_REST_URL: stack.redisUrl,
+    UPSTASH_REDIS_REST_TOKEN: stack.redisToken,
+  }
+  const serve: Environment['serve'] = async (served, name, overrides = {}) => {
+    const worker = await serveBundle(served, name, { ...bindings, ...overrides })
+    cleanup.add(worker.stop)
+    return worker
+  }
+  return { stack, deps, tenant, bindings, bundle, floorBundle, serve }
+}

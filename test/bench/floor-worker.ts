@@ -1,0 +1,76 @@
+type FloorBindings = {
+  readonly DATABASE_URL: string
+  readonly DATABASE_ENDPOINT: string
+  readonly UPSTASH_REDIS_REST_URL: string
+  readonly UPSTASH_REDIS_REST_TOKEN: string
+}
+
+const WINDOW_MS = 900_000
+
+// The least that the two stores' protocols allow: what the Worker's own answers are measured against.
+const floorWorker = {
+  async fetch(request: Request, bindings: FloorBindings): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url)
+    switch (pathname) {
+      case '/ingest':
+        return ingest(bindings, await request.text(), searchParams.get('key') ?? '')
+      case '/read':
+        return read(bindings, searchParams.get('id') ?? '', searchParams.get('key') ?? '')
+      default:
+        return ping(bindings)
+    }
+  },
+}
+
+export { floorWorker as default }
+
+/** One durable append, then one merge. */
+async function ingest(bindings: FloorBindings, event: string, key: string): Promise<Response> {
+  await query(bindings, 'INSERT INTO bench_appends (id, received_at, event) VALUES ($1, now(), $2)', [crypto.randomUUID(), event])
+  const commands = [
+    ['ZADD', key, 'GT', Date.now() + WINDOW_MS, event.slice(0, 200)],
+    ['ZINCRBY', key, 1, 'count'],
+  ]
+  await redis(bindings, '/multi-exec', commands)
+  return new Response(null, { status: 201 })
+}
+
+/** One row by its key and one sorted set, at once. */
+async function read(bindings: FloorBindings, id: string, key: string): Promise<Response> {
+  const [, members] = await Promise.all([
+    query(bindings, 'SELECT id, received_at, event FROM bench_appends WHERE id = $1', [id]),
+    redis(bindings, '', ['ZRANGE', key, 0, -1, 'WITHSCORES']),
+  ])
+  return new Response(members, { headers: { 'content-type': 'application/json' } })
+}
+
+/** Both round trips, with nothing asked of either store. */
+async function ping(bindings: FloorBindings): Promise<Response> {
+  await query(bindings, 'SELECT 1', [])
+  await redis(bindings, '', ['PING'])
+  return new Response(null, { status: 204 })
+}
+
+async function query({ DATABASE_URL, DATABASE_ENDPOINT }: FloorBindings, text: string, params: readonly string[]): Promise<string> {
+  const response = await fetch(DATABASE_ENDPOINT, {
+    method: 'POST',
+    headers: { 'Neon-Connection-String': DATABASE_URL, 'Neon-Raw-Text-Output': 'true', 'Neon-Array-Mode': 'true' },
+    body: JSON.stringify({ query: text, params }),
+  })
+  return bodyOf(response)
+}
+
+async function redis({ UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN }: FloorBindings, path: string, body: unknown): Promise<string> {
+  const response = await fetch(`${UPSTASH_REDIS_REST_URL}${path}`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${UPSTASH_REDIS_REST_TOKEN}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  return bodyOf(response)
+}
+
+async function bodyOf(response: Response): Promise<string> {
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${response.status} ${text}`)
+  return text
+}

@@ -1,0 +1,276 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'drizzle-orm'
+import { type CountingProxy, startCountingProxy } from './counting-proxy.ts'
+import type { Cleanup, Environment } from './environment.ts'
+import { BATCH_EVENTS, makeEvent, makeHotEvents, makeSpreadEvents, SERVICES, toServiceName, WINDOW_ENTRIES } from './events.ts'
+import { applyLoad, type Load, type LoadRequest, type LoadResult, sendAll } from './load.ts'
+import { median, quantile } from './statistics.ts'
+
+export type IngestOptions = {
+  readonly seconds: number
+  readonly connections: number
+  readonly rounds: number
+  /** All of them when empty. */
+  readonly scenarios: readonly string[]
+}
+
+export const NAMES = ['ping', 'floor', 'single', 'hot', 'batch', 'readFloor', 'read'] as const
+
+type Name = (typeof NAMES)[number]
+
+type Scenario = {
+  readonly title: string
+  readonly eventsPerRequest: number
+  /** Its part of the connections; all of them without it. */
+  readonly share?: number
+  /** What its rate is held against, in requests or in events. */
+  readonly against?: { readonly name: Name; readonly unit: 'requests' | 'events'; readonly target: number }
+}
+
+const SCENARIOS: Readonly<Record<Name, Scenario>> = {
+  ping: { title: 'SELECT 1, then PING', eventsPerRequest: 0 },
+  floor: { title: 'ingest floor: INSERT, then ZADD + ZINCRBY', eventsPerRequest: 1 },
+  single: {
+    title: `single events, ${SERVICES} services`,
+    eventsPerRequest: 1,
+    against: { name: 'floor', unit: 'requests', target: 0.75 },
+  },
+  hot: { title: 'single events, one hot service', eventsPerRequest: 1, against: { name: 'single', unit: 'requests', target: 0.8 } },
+  batch: {
+    title: `batches of ${BATCH_EVENTS} events`,
+    eventsPerRequest: BATCH_EVENTS,
+    // Thousands of events under way saturate the machine, and would only wait in front of Redis until it counts as down.
+    share: 1 / 8,
+    against: { name: 'single', unit: 'events', target: 8 },
+  },
+  readFloor: { title: 'read floor: SELECT by key beside ZRANGE', eventsPerRequest: 0 },
+  read: {
+    title: `window of ${WINDOW_ENTRIES} entries`,
+    eventsPerRequest: 0,
+    against: { name: 'readFloor', unit: 'requests', target: 0.9 },
+  },
+}
+
+export type Ratio = {
+  readonly to: string
+  readonly unit: 'requests' | 'events'
+  readonly median: number
+  readonly min: number
+  readonly max: number
+  readonly target: number
+  readonly isMet: boolean
+}
+
+export type StoreUse = {
+  /** Of an event, or of a read. */
+  readonly per: 'event' | 'read'
+  readonly postgresRequests: number
+  readonly redisRequests: number
+  readonly redisCommands: number
+}
+
+export type IngestRow = {
+  readonly name: Name
+  readonly title: string
+  readonly connections: number
+  readonly requestsPerSecond: number
+  readonly eventsPerSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly ratio: Ratio | undefined
+  readonly use: StoreUse | undefined
+}
+
+export type IngestReport = IngestOptions & {
+  readonly rows: readonly IngestRow[]
+  /** Windows that missed a merge under load, and wait for the cron. */
+  readonly windowsMarkedForRepair: number
+}
+
+type Loads = Readonly<Record<Name, Load>>
+
+/** Measures the ingest path and the window read against their floors, in turns, so that ratios are of the same minute. */
+export async function measureIngest(
+  environment: Environment,
+  options: IngestOptions,
+  cleanup: Cleanup,
+  report: (line: string) => void,
+): Promise<IngestReport> {
+  report('starting the Worker and the floor')
+  const loads = await prepareLoads(environment)
+  const names = NAMES.filter((name) => options.scenarios.length === 0 || options.scenarios.includes(name))
+  const apply = async (name: Name, seconds: number): Promise<LoadResult> => {
+    const result = await applyLoad(loads[name], toConnections(name, options), seconds)
+    await settle(environment)
+    return result
+  }
+  for (const name of names) {
+    report(`warming up: ${SCENARIOS[name].title}`)
+    await apply(name, Math.min(1, options.seconds))
+  }
+  // Planned as it would be once autovacuum has seen the tables, from the first round on.
+  await environment.deps.db.execute(sql`ANALYZE`)
+
+  const results: Record<Name, LoadResult[]> = { ping: [], floor: [], single: [], hot: [], batch: [], readFloor: [], read: [] }
+  for (let round = 0; round < options.rounds; round += 1) {
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      const result = await apply(name, options.seconds)
+      results[name].push(result)
+      report(`round ${round + 1}/${options.rounds}: ${SCENARIOS[name].title}: ${Math.round(result.requestsPerSecond)} requests/s`)
+    }
+  }
+
+  const windowsMarkedForRepair = await countMarkedWindows(environment)
+  report('counting what a request costs')
+  const uses = await countUses(environment, loads, cleanup)
+  return {
+    ...options,
+    rows: names.map((name) => ({ ...toRow(name, results, uses[name]), connections: toConnections(name, options) })),
+    windowsMarkedForRepair,
+  }
+}
+
+function toConnections(name: Name, { connections }: IngestOptions): number {
+  return Math.ceil(connections * (SCENARIOS[name].share ?? 1))
+}
+
+/** Waits until Postgres has done what the requests that were cut off had asked of it: the next scenario is not to pay. */
+async function settle({ deps }: Environment): Promise<void> {
+  for (let active = 1; active > 0; ) {
+    await sleep(100)
+    const { rows } = await deps.db.execute<{ active: number }>(
+      sql`SELECT count(*)::int AS active FROM pg_stat_activity
+        WHERE state = 'active' AND datname = current_database() AND pid <> pg_backend_pid()`,
+    )
+    active = rows[0]?.active ?? 0
+  }
+}
+
+async function prepareLoads({ serve, bundle, floorBundle, tenant, deps }: Environment): Promise<Loads> {
+  const worker = await serve(bundle, 'worker')
+  const floor = await serve(floorBundle, 'floor')
+  const headers = { authorization: `Bearer ${tenant.ingestKey}`, 'content-type': 'application/json' }
+  const post = (path: string, body: unknown): LoadRequest => ({ method: 'POST', path, headers, body: JSON.stringify(body) })
+
+  const window = Array.from({ length: WINDOW_ENTRIES }, (_, variant) => makeEvent('window', variant))
+  const setup = [post('/v1/agents/register', { hostname: 'bench' }), post('/v1/events/batch', window)]
+  await sendAll({ url: worker.url, requests: setup })
+
+  const spread = makeSpreadEvents()
+  const { rows } = await deps.db.execute<{ id: string }>(
+    sql`SELECT id FROM services WHERE tenant_id = ${tenant.tenantId} AND name = 'window'`,
+  )
+  const readRow = deps.newUuid()
+  await deps.db.execute(sql`INSERT INTO bench_appends VALUES (${readRow}, now(), ${JSON.stringify(window[0])})`)
+  const members = window.map((event) => ({ score: deps.now().getTime(), member: JSON.stringify(event).slice(0, 200) }))
+  const [first, ...others] = members
+  if (first) await deps.redis.client.zadd('bench:window', first, ...others)
+
+  return {
+    ping: { url: floor.url, requests: [{ method: 'GET', path: '/ping' }] },
+    floor: {
+      url: floor.url,
+      requests: spread.map((event, place) => post(`/ingest?key=bench:${toServiceName(place % SERVICES)}`, event)),
+    },
+    single: { url: worker.url, requests: spread.map((event) => post('/v1/events', event)) },
+    hot: { url: worker.url, requests: makeHotEvents().map((event) => post('/v1/events', event)) },
+    batch: { url: worker.url, requests: [post('/v1/events/batch', spread.slice(0, BATCH_EVENTS))] },
+    readFloor: { url: floor.url, requests: [{ method: 'GET', path: `/read?id=${readRow}&key=bench:window` }] },
+    read: {
+      url: worker.url,
+      requests: [
+        { method: 'GET', path: `/v1/services/${rows[0]?.id}/context`, headers: { authorization: `Bearer ${tenant.readonlyKey}` } },
+      ],
+    },
+  }
+}
+
+async function countMarkedWindows({ deps, tenant }: Environment): Promise<number> {
+  const { rows } = await deps.db.execute<{ windows: number }>(
+    sql`SELECT count(*)::int AS windows FROM window_repairs WHERE tenant_id = ${tenant.tenantId}`,
+  )
+  return rows[0]?.windows ?? 0
+}
+
+type Proxies = { readonly database: CountingProxy; readonly redis: CountingProxy }
+
+/** Sends a known number of requests through proxies that count, after as many that do not. */
+async function countUses({ serve, bundle, bindings }: Environment, loads: Loads, cleanup: Cleanup) {
+  const startProxy = async (target: string): Promise<CountingProxy> => {
+    const proxy = await startCountingProxy(target)
+    cleanup.add(proxy.stop)
+    return proxy
+  }
+  const { DATABASE_ENDPOINT = '', UPSTASH_REDIS_REST_URL = '' } = bindings
+  const proxies: Proxies = { database: await startProxy(DATABASE_ENDPOINT), redis: await startProxy(UPSTASH_REDIS_REST_URL) }
+  const worker = await serve(bundle, 'counted', {
+    DATABASE_ENDPOINT: proxies.database.url,
+    UPSTASH_REDIS_REST_URL: proxies.redis.url,
+  })
+
+  const count = (name: Name, requests: number): Promise<StoreUse> => {
+    const all = loads[name].requests
+    const load = { url: worker.url, requests: Array.from({ length: requests }, (_, place) => all[place % all.length] ?? []).flat() }
+    return countUse(proxies, load, SCENARIOS[name].eventsPerRequest)
+  }
+  const uses: Partial<Record<Name, StoreUse>> = {
+    single: await count('single', 10 * SERVICES),
+    hot: await count('hot', 5 * SERVICES),
+    batch: await count('batch', 4),
+    read: await count('read', 2 * SERVICES),
+  }
+  await worker.stop()
+  return uses
+}
+
+async function countUse({ database, redis }: Proxies, load: Load, eventsPerRequest: number): Promise<StoreUse> {
+  await sendAll(load)
+  const [databaseBefore, redisBefore] = [database.counts(), redis.counts()]
+  await sendAll(load)
+  const units = load.requests.length * Math.max(1, eventsPerRequest)
+  return {
+    per: eventsPerRequest === 0 ? 'read' : 'event',
+    postgresRequests: (database.counts().requests - databaseBefore.requests) / units,
+    redisRequests: (redis.counts().requests - redisBefore.requests) / units,
+    redisCommands: (redis.counts().commands - redisBefore.commands) / units,
+  }
+}
+
+function toRow(
+  name: Name,
+  results: Readonly<Record<Name, readonly LoadResult[]>>,
+  use: StoreUse | undefined,
+): Omit<IngestRow, 'connections'> {
+  const { title, eventsPerRequest } = SCENARIOS[name]
+  const rates = results[name].map(({ requestsPerSecond }) => requestsPerSecond)
+  const latencies = results[name].flatMap(({ latenciesMs }) => latenciesMs).sort((a, b) => a - b)
+  return {
+    name,
+    title,
+    requestsPerSecond: median(rates),
+    eventsPerSecond: median(rates) * eventsPerRequest,
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
+    ratio: toRatio(name, results),
+    use,
+  }
+}
+
+function toRatio(name: Name, results: Readonly<Record<Name, readonly LoadResult[]>>): Ratio | undefined {
+  const { against, eventsPerRequest } = SCENARIOS[name]
+  if (!against || results[against.name].length === 0) return undefined
+  const other = SCENARIOS[against.name]
+  const factor = against.unit === 'events' ? eventsPerRequest / other.eventsPerRequest : 1
+  const ratios = results[name].map(
+    ({ requestsPerSecond }, round) => (factor * requestsPerSecond) / (results[against.name][round]?.requestsPerSecond ?? Number.NaN),
+  )
+  return {
+    to: against.name,
+    unit: against.unit,
+    median: median(ratios),
+    min: Math.min(...ratios),
+    max: Math.max(...ratios),
+    target: against.target,
+    isMet: median(ratios) >= against.target,
+  }
+}

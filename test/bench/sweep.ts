@@ -1,0 +1,152 @@
+import { Agent, request as httpRequest } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'drizzle-orm'
+import { runSweep } from '../../src/usecases/run-sweep.ts'
+import type { Environment } from './environment.ts'
+import { makeSpreadEvents } from './events.ts'
+import { type Load, sendAll } from './load.ts'
+import { quantile } from './statistics.ts'
+
+export type SweepOptions = { readonly expired: number; readonly rate: number; readonly rounds: number }
+
+type Latency = { readonly requests: number; readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number }
+
+export type SweepReport = SweepOptions & {
+  readonly quiet: Latency
+  readonly sweeping: Latency
+  readonly ratio: { readonly p50: number; readonly p99: number; readonly target: number; readonly isMet: boolean }
+  readonly sweeps: readonly {
+    readonly deleted: number
+    readonly counted: number
+    readonly seconds: number
+    readonly deletedBySecondRun: number
+  }[]
+  /** Every expired event was deleted once and counted once. */
+  readonly isExact: boolean
+}
+
+const TARGET_RATIO = 3
+const QUIET_MS = 4_000
+const KINDS = 40
+const SWEPT_SERVICES = 4
+
+/** Measures what the cron's sweep of many expired events does to the latency of ingest at a steady rate. */
+export async function measureSweep(environment: Environment, options: SweepOptions, report: (line: string) => void): Promise<SweepReport> {
+  const load = await prepareLoad(environment)
+  await sweepAll(environment)
+  const quiet: number[] = []
+  const sweeping: number[] = []
+  const sweeps: SweepReport['sweeps'][number][] = []
+  for (let round = 0; round < options.rounds; round += 1) {
+    report(`round ${round + 1}/${options.rounds}: storing ${options.expired} expired events`)
+    await storeExpired(environment, options.expired)
+    report(`round ${round + 1}/${options.rounds}: ingest without a sweep`)
+    quiet.push(...(await paceWhile(load, options.rate, sleep(QUIET_MS))).latenciesMs)
+    report(`round ${round + 1}/${options.rounds}: ingest with the sweep`)
+    const before = await sumCounts(environment)
+    const { latenciesMs, result: deleted, seconds } = await paceWhile(load, options.rate, sweepAll(environment))
+    sweeping.push(...latenciesMs)
+    const counted = (await sumCounts(environment)) - before
+    sweeps.push({ deleted, counted, seconds, deletedBySecondRun: await sweepAll(environment) })
+  }
+
+  const [without, during] = [toLatency(quiet), toLatency(sweeping)]
+  const p99 = during.p99Ms / without.p99Ms
+  return {
+    ...options,
+    quiet: without,
+    sweeping: during,
+    ratio: { p50: during.p50Ms / without.p50Ms, p99, target: TARGET_RATIO, isMet: p99 <= TARGET_RATIO },
+    sweeps,
+    isExact: sweeps.every(
+      ({ deleted, counted, deletedBySecondRun }) => deleted === options.expired && counted === options.expired && deletedBySecondRun === 0,
+    ),
+  }
+}
+
+async function prepareLoad({ serve, bundle, tenant }: Environment): Promise<Load> {
+  const { url } = await serve(bundle, 'worker')
+  const headers = { authorization: `Bearer ${tenant.ingestKey}`, 'content-type': 'application/json' }
+  const register = { method: 'POST', path: '/v1/agents/register', headers, body: JSON.stringify({ hostname: 'bench' }) } as const
+  const requests = makeSpreadEvents().map(
+    (event) => ({ method: 'POST', path: '/v1/events', headers, body: JSON.stringify(event) }) as const,
+  )
+  await sendAll({ url, requests: [register, ...requests] })
+  return { url, requests }
+}
+
+/** The use case that the cron runs, from this process, until it finds nothing more. */
+async function sweepAll({ deps }: Environment): Promise<number> {
+  let deleted = 0
+  for (let last = -1; last !== 0; deleted += last) last = (await runSweep(deps, deps.now())).deleted
+  return deleted
+}
+
+async function sumCounts({ deps, tenant }: Environment): Promise<number> {
+  const { rows } = await deps.db.execute<{ counted: number }>(
+    sql`SELECT coalesce(sum(count), 0)::int AS counted FROM event_counts WHERE tenant_id = ${tenant.tenantId}`,
+  )
+  return rows[0]?.counted ?? 0
+}
+
+/** Expired events of several kinds and a few services, received over the last six hours. */
+async function storeExpired({ deps, tenant }: Environment, count: number): Promise<void> {
+  await deps.db.execute(sql`
+    WITH swept AS (
+      SELECT id, agent_id, name, row_number() OVER (ORDER BY name) - 1 AS place
+      FROM services WHERE tenant_id = ${tenant.tenantId} ORDER BY name LIMIT ${SWEPT_SERVICES}
+    )
+    INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, new_value, confidence,
+      ttl_seconds, "timestamp", received_at, expires_at, raw_line, value_class)
+    SELECT gen_random_uuid(), ${tenant.tenantId}::uuid, s.agent_id, s.id, s.name, 'postgres', 'saturation',
+      'orders_' || n % ${KINDS}::int / ${SWEPT_SERVICES}::int, 'slow_query:' || n || 'ms', 0.9, 900, r.received_at, r.received_at,
+      r.received_at + interval '15 minutes', repeat('a raw line ', 15), 'slow_query:#ms'
+    FROM generate_series(1, ${count}::int) AS n
+      CROSS JOIN LATERAL (SELECT now() - interval '16 minutes' - (n % 20000) * interval '1 second' AS received_at) r
+      JOIN swept s ON s.place = n % ${KINDS}::int % ${SWEPT_SERVICES}::int`)
+}
+
+type Paced<Result> = { readonly latenciesMs: readonly number[]; readonly result: Result; readonly seconds: number }
+
+/** Sends requests at a steady rate until some work is done; a late answer delays no other request. */
+async function paceWhile<Result>(load: Load, rate: number, work: Promise<Result>): Promise<Paced<Result>> {
+  const agent = new Agent({ keepAlive: true })
+  const startedAt = performance.now()
+  const ended = new AbortController()
+  const done = work.finally(() => ended.abort())
+  const sent: Promise<number>[] = []
+  while (!ended.signal.aborted) {
+    sent.push(sendOne(agent, load, sent.length))
+    const due = startedAt + (1_000 * sent.length) / rate
+    await sleep(Math.max(0, due - performance.now()))
+  }
+  const [result, latenciesMs] = await Promise.all([done, Promise.all(sent)])
+  agent.destroy()
+  return { latenciesMs, result, seconds: (performance.now() - startedAt) / 1_000 }
+}
+
+function sendOne(agent: Agent, { url, requests }: Load, place: number): Promise<number> {
+  const { method, path, headers = {}, body = '' } = requests[place % requests.length] ?? { method: 'GET', path: '/health' }
+  const startedAt = performance.now()
+  return new Promise((resolve, reject) => {
+    const options = { agent, method, headers: { ...headers, 'content-length': Buffer.byteLength(body) } }
+    const sent = httpRequest(`${url}${path}`, options, (response) => {
+      response.resume().once('end', () => {
+        if (response.statusCode === 201) resolve(performance.now() - startedAt)
+        else reject(new Error(`${url}${path}: ${response.statusCode}`))
+      })
+    })
+    sent.once('error', reject)
+    sent.end(body)
+  })
+}
+
+function toLatency(latenciesMs: readonly number[]): Latency {
+  const sorted = latenciesMs.toSorted((a, b) => a - b)
+  return {
+    requests: sorted.length,
+    p50Ms: quantile(sorted, 0.5),
+    p99Ms: quantile(sorted, 0.99),
+    maxMs: sorted.at(-1) ?? Number.NaN,
+  }
+}

@@ -1,0 +1,81 @@
+import type { IngestReport, IngestRow } from './ingest.ts'
+import type { SweepReport } from './sweep.ts'
+
+const whole = (value: number): string => Math.round(value).toLocaleString('en')
+const verdict = (isMet: boolean): string => (isMet ? 'met' : 'missed')
+
+function toLines(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
+  const toLine = (row: readonly string[]): string =>
+    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')
+  return rows.map((row) => toLine(row).trimEnd()).join('\n')
+}
+
+function toRatioCells({ ratio }: IngestRow): readonly [string, string] {
+  if (!ratio) return ['', '']
+  const { median, min, max, to, target, isMet } = ratio
+  return [`${median.toFixed(2)} × ${to} (${min.toFixed(2)}–${max.toFixed(2)})`, `≥ ${target}: ${verdict(isMet)}`]
+}
+
+function toUseCells({ use }: IngestRow): readonly string[] {
+  if (!use) return ['', '', '']
+  return [use.postgresRequests, use.redisRequests, use.redisCommands].map((value) => value.toFixed(3))
+}
+
+/** The ingest path's figures, a row a scenario. */
+export function formatIngest({ rows, rounds, seconds, connections, windowsMarkedForRepair }: IngestReport): string {
+  const head = [
+    '',
+    'conn.',
+    'requests/s',
+    'p50 ms',
+    'p99 ms',
+    'events/s',
+    'paired ratio (range)',
+    'target',
+    'PG req',
+    'Redis req',
+    'commands',
+  ]
+  const body = rows.map((row) => [
+    row.title,
+    String(row.connections),
+    whole(row.requestsPerSecond),
+    row.p50Ms.toFixed(1),
+    row.p99Ms.toFixed(1),
+    row.eventsPerSecond > 0 ? whole(row.eventsPerSecond) : '',
+    ...toRatioCells(row),
+    ...toUseCells(row),
+  ])
+  const notes = [
+    `${rounds} rounds of ${seconds} s a scenario in turns, up to ${connections} connections; medians of the rounds.`,
+    'PG req, Redis req and commands (billed) are per event, or per window read, in a warm isolate.',
+  ]
+  if (windowsMarkedForRepair > 0) notes.push(`Redis was too slow for some merges: ${windowsMarkedForRepair} windows wait for the cron.`)
+  return [toLines([head, ...body]), ...notes].join('\n')
+}
+
+/** What the sweep did, and what it did to ingest. */
+export function formatSweep({ quiet, sweeping, ratio, sweeps, isExact, expired, rate }: SweepReport): string {
+  const toRow = (title: string, { requests, p50Ms, p99Ms, maxMs }: SweepReport['quiet']): readonly string[] => [
+    title,
+    whole(requests),
+    p50Ms.toFixed(1),
+    p99Ms.toFixed(1),
+    maxMs.toFixed(1),
+  ]
+  return [
+    toLines([
+      [`ingest at ${rate} requests/s`, 'requests', 'p50 ms', 'p99 ms', 'max ms'],
+      toRow('without a sweep', quiet),
+      toRow('with the sweep', sweeping),
+      ['ratio', '', ratio.p50.toFixed(2), ratio.p99.toFixed(2), ''],
+    ]),
+    `p99 ratio ≤ ${ratio.target}: ${verdict(ratio.isMet)}`,
+    ...sweeps.map(
+      ({ deleted, counted, seconds, deletedBySecondRun }) =>
+        `swept ${whole(deleted)} in ${seconds.toFixed(1)} s, event_counts grew by ${whole(counted)}, a second run deleted ${deletedBySecondRun}`,
+    ),
+    `each of ${whole(expired)} deleted once and counted once: ${isExact ? 'yes' : 'NO'}`,
+  ].join('\n')
+}
