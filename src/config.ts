@@ -11,7 +11,7 @@ export type Config = {
   readonly redis: { readonly url: string; readonly token: string; readonly timeoutMs: number }
 }
 
-const DATABASE_TIMEOUT_MS = 3_000
+const DATABASE_TIMEOUT_MS = 2_400
 const REDIS_TIMEOUT_MS = 300
 
 /** Reads the bindings once; throws when one that has no default is missing. */

@@ -32,6 +32,16 @@ CREATE TABLE "api_keys" (
 	CONSTRAINT "api_keys_hash_unique" UNIQUE("hash")
 );
 --> statement-breakpoint
+CREATE TABLE "change_joins" (
+	"tenant_id" uuid NOT NULL,
+	"name_key" text NOT NULL,
+	"service_id" uuid NOT NULL,
+	"change_key" uuid NOT NULL,
+	"rule" text NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "change_joins_service_id_change_key_name_key_pk" PRIMARY KEY("service_id","change_key","name_key")
+);
+--> statement-breakpoint
 CREATE TABLE "context_events" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"tenant_id" uuid NOT NULL,
@@ -52,7 +62,8 @@ CREATE TABLE "context_events" (
 	"expires_at" timestamp with time zone NOT NULL,
 	"raw_line" text,
 	"value_class" text NOT NULL,
-	"change_key" uuid GENERATED ALWAYS AS (md5(md5(event_type) || md5(vendor) || md5(entity) || coalesce(md5(old_value), '-') || '/' || coalesce(md5(new_value), '-') || '/' || coalesce(md5(actor), '-') || '/' || coalesce(md5(sha), '-'))::uuid) STORED NOT NULL
+	"change_key" uuid NOT NULL,
+	"appeared_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "event_counts" (
@@ -66,14 +77,6 @@ CREATE TABLE "event_counts" (
 	"value_class" text NOT NULL,
 	"count" integer NOT NULL,
 	CONSTRAINT "event_counts_service_id_hour_kind_key_pk" PRIMARY KEY("service_id","hour","kind_key")
-);
---> statement-breakpoint
-CREATE TABLE "event_joins" (
-	"event_id" uuid NOT NULL,
-	"tenant_id" uuid NOT NULL,
-	"name_key" text NOT NULL,
-	"rule" text NOT NULL,
-	CONSTRAINT "event_joins_event_id_name_key_pk" PRIMARY KEY("event_id","name_key")
 );
 --> statement-breakpoint
 CREATE TABLE "idempotency_keys" (
@@ -116,9 +119,10 @@ ALTER TABLE "services" ADD CONSTRAINT "services_agent_id_agents_id_fk" FOREIGN K
 CREATE INDEX "agent_minutes_by_minute" ON "agent_minutes" USING btree ("minute");--> statement-breakpoint
 CREATE INDEX "agents_by_tenant" ON "agents" USING btree ("tenant_id","registered_at");--> statement-breakpoint
 CREATE INDEX "api_keys_by_tenant" ON "api_keys" USING btree ("tenant_id","created_at");--> statement-breakpoint
+CREATE INDEX "change_joins_by_name_key" ON "change_joins" USING btree ("tenant_id","name_key");--> statement-breakpoint
+CREATE INDEX "change_joins_by_expiry" ON "change_joins" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "context_events_by_expiry" ON "context_events" USING btree ("expires_at");--> statement-breakpoint
-CREATE INDEX "context_events_by_service" ON "context_events" USING btree ("service_id","received_at");--> statement-breakpoint
+CREATE INDEX "context_events_by_change" ON "context_events" USING btree ("service_id","change_key","expires_at");--> statement-breakpoint
 CREATE INDEX "context_events_by_agent" ON "context_events" USING btree ("agent_id","received_at","id");--> statement-breakpoint
-CREATE INDEX "event_joins_by_name_key" ON "event_joins" USING btree ("tenant_id","name_key");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_by_age" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "services_by_name_key" ON "services" USING btree ("tenant_id","name_key");

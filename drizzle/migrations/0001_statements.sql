@@ -1,5 +1,5 @@
--- The two statements of the hot paths, as functions: one round trip each, like the statements they replace, but planned
--- once a connection instead of once a request, which cost several times what running them did.
+-- The statements of the hot paths, as functions: one round trip each, like the statements they replace, but planned once a
+-- connection instead of once a request, which cost several times what running them did.
 --
 -- A function is never changed once it is released, for the previous Worker may still be calling it: a later migration
 -- adds the next version under a new name, and one after that drops this one.
@@ -8,6 +8,21 @@ CREATE FUNCTION service_id_of(tenant uuid, service_name text) RETURNS uuid LANGU
   -- A UUID of version 8 (RFC 9562) made of a hash: clients that open a service at once agree on its id.
   SELECT encode(set_byte(set_byte(substring(h FROM 1 FOR 16), 6, get_byte(h, 6) & 15 | 128), 8, get_byte(h, 8) & 63 | 128), 'hex')::uuid
   FROM sha256(convert_to(tenant::text || '/' || service_name, 'UTF8')) AS h
+$$;
+--> statement-breakpoint
+CREATE FUNCTION change_key_of(event_type text, vendor text, entity text, old_value text, new_value text, actor text, sha text) RETURNS uuid
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT md5(md5(event_type) || md5(vendor) || md5(entity) || coalesce(md5(old_value), '-') || '/' || coalesce(md5(new_value), '-')
+    || '/' || coalesce(md5(actor), '-') || '/' || coalesce(md5(sha), '-'))::uuid
+$$;
+--> statement-breakpoint
+-- One life of a change, as the copies name it: 36 characters of change key and eight of the second in which it appeared.
+CREATE FUNCTION life_key_of(change_key uuid, appeared_at timestamptz) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT change_key::text || lpad(to_hex(extract(epoch FROM appeared_at)::bigint), 8, '0')
+$$;
+--> statement-breakpoint
+CREATE FUNCTION epoch_ms(instant timestamptz) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT floor(extract(epoch FROM instant) * 1000)::float8
 $$;
 --> statement-breakpoint
 -- The live key with this hash and its agent: a row of nulls when there is none. Touches `last_used_at` at most once in
@@ -31,7 +46,7 @@ $$;
 --> statement-breakpoint
 -- Stores events: resolves the key, checks its agent, claims the idempotency key, opens missing services, touches what is
 -- stale, and stores what was not stored before. Answers the caller, the idempotency key's fate and what it stored, as
--- [id, change key, service id, ids of joined services]. Nothing is stored for a caller that may not.
+-- [id, life key, service id, ids of joined services]. Nothing is stored for a caller that may not.
 --
 -- Rows go in sorted, so that concurrent batches do not deadlock; ids are hashes, so that a row that exists already is the
 -- same row; touches pass over rows that someone else is touching.
@@ -40,27 +55,23 @@ LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   caller record;
-  claimed_hash text;
   claim text := 'none';
   created jsonb;
 BEGIN
   SELECT * INTO caller FROM resolve_caller(key_hash);
-  IF caller.agent_id IS NULL OR caller.key_type <> 'ingest' THEN
-    RETURN to_jsonb(caller) || jsonb_build_object('idempotency', claim, 'now_ms', floor(extract(epoch FROM now()) * 1000));
-  END IF;
 
-  IF idempotency_key IS NOT NULL THEN
+  IF caller.agent_id IS NOT NULL AND caller.key_type = 'ingest' AND idempotency_key IS NOT NULL THEN
     INSERT INTO idempotency_keys (api_key_id, key, body_hash)
     VALUES (caller.api_key_id, ingest_events_v1.idempotency_key, ingest_events_v1.body_hash) ON CONFLICT DO NOTHING;
     claim := 'fresh';
     IF NOT FOUND THEN
-      SELECT k.body_hash INTO claimed_hash FROM idempotency_keys k
-      WHERE k.api_key_id = caller.api_key_id AND k.key = ingest_events_v1.idempotency_key;
-      claim := CASE WHEN claimed_hash = ingest_events_v1.body_hash THEN 'replayed' ELSE 'conflict' END;
+      SELECT CASE WHEN k.body_hash = ingest_events_v1.body_hash THEN 'replayed' ELSE 'conflict' END INTO claim
+      FROM idempotency_keys k WHERE k.api_key_id = caller.api_key_id AND k.key = ingest_events_v1.idempotency_key;
+      claim := coalesce(claim, 'fresh');
     END IF;
   END IF;
 
-  IF claim IN ('none', 'fresh') AND jsonb_array_length(events) > 0 THEN
+  IF caller.agent_id IS NOT NULL AND caller.key_type = 'ingest' AND claim IN ('none', 'fresh') AND jsonb_array_length(events) > 0 THEN
     INSERT INTO services (id, tenant_id, agent_id, name, name_key)
     SELECT n.id, caller.tenant_id, caller.agent_id, n.name, n.name_key
     FROM (SELECT service_id_of(caller.tenant_id, s.name) AS id, s.name, s.name_key FROM jsonb_to_recordset(service_names) AS s(name text, name_key text)) n
@@ -82,97 +93,120 @@ BEGIN
     END IF;
 
     WITH sent AS (
-      SELECT DISTINCT ON (e.id) * FROM jsonb_to_recordset(events) AS e(
-        id uuid, service_name text, vendor text, event_type text, entity text, old_value text, new_value text, actor text,
+      SELECT DISTINCT ON (e.id) e.*, service_id_of(caller.tenant_id, e.service_name) AS service_id,
+        change_key_of(e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha) AS change_key
+      FROM jsonb_to_recordset(events) AS e(
+        id uuid, place int, service_name text, vendor text, event_type text, entity text, old_value text, new_value text, actor text,
         sha text, confidence float8, ttl_seconds int, "timestamp" timestamptz, raw_line text, value_class text)
-      ORDER BY e.id
+      ORDER BY e.id, e.place
     ),
     stored AS (
       INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, old_value,
-        new_value, actor, sha, confidence, ttl_seconds, "timestamp", received_at, expires_at, raw_line, value_class)
-      SELECT e.id, caller.tenant_id, caller.agent_id, service_id_of(caller.tenant_id, e.service_name), e.service_name, e.vendor,
-        e.event_type, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.confidence, e.ttl_seconds,
-        coalesce(e."timestamp", now()), now(), now() + make_interval(secs => e.ttl_seconds), e.raw_line, e.value_class
+        new_value, actor, sha, confidence, ttl_seconds, "timestamp", received_at, expires_at, raw_line, value_class, change_key, appeared_at)
+      SELECT e.id, caller.tenant_id, caller.agent_id, e.service_id, e.service_name, e.vendor, e.event_type, e.entity, e.old_value,
+        e.new_value, e.actor, e.sha, e.confidence, e.ttl_seconds, coalesce(e."timestamp", now()), now(),
+        now() + make_interval(secs => e.ttl_seconds), e.raw_line, e.value_class, e.change_key,
+        -- Whole seconds, so that clients whose first occurrences cross agree; no TTL is shorter, so that lives stay apart.
+        coalesce((
+          SELECT o.appeared_at FROM context_events o
+          WHERE o.service_id = e.service_id AND o.change_key = e.change_key AND o.expires_at > now()
+          ORDER BY o.expires_at DESC LIMIT 1
+        ), date_trunc('second', now()))
       FROM sent e ORDER BY e.id
       ON CONFLICT (id) DO NOTHING
-      RETURNING id, change_key, service_id
+      RETURNING id, service_id, change_key, appeared_at
     )
-    SELECT jsonb_agg(jsonb_build_array(id, change_key, service_id)) INTO created FROM stored;
+    SELECT jsonb_agg(jsonb_build_array(id, life_key_of(change_key, appeared_at), service_id)) INTO created FROM stored;
 
     IF created IS NOT NULL AND events @? '$[*].joins[*]' THEN
-      INSERT INTO event_joins (event_id, tenant_id, name_key, rule)
-      SELECT DISTINCT ON (e.id, j.name_key) e.id, caller.tenant_id, j.name_key, j.rule
-      FROM jsonb_array_elements(created) AS c,
-        jsonb_to_recordset(events) AS e(id uuid, joins jsonb),
+      INSERT INTO change_joins AS c (tenant_id, name_key, service_id, change_key, rule, expires_at)
+      SELECT DISTINCT ON (o.service_id, o.change_key, j.name_key) caller.tenant_id, j.name_key, o.service_id, o.change_key, j.rule,
+        o.expires_at + interval '1 hour'
+      FROM jsonb_to_recordset(events) AS e(id uuid, joins jsonb) JOIN context_events o ON o.id = e.id,
         jsonb_to_recordset(e.joins) AS j(name_key text, rule text)
-      WHERE e.id = (c->>0)::uuid ORDER BY e.id, j.name_key;
+      WHERE o.tenant_id = caller.tenant_id AND NOT EXISTS (
+        SELECT 1 FROM change_joins k WHERE k.service_id = o.service_id AND k.change_key = o.change_key
+          AND k.name_key = j.name_key AND k.expires_at >= o.expires_at)
+      ORDER BY o.service_id, o.change_key, j.name_key, o.expires_at DESC
+      ON CONFLICT (service_id, change_key, name_key) DO UPDATE SET expires_at = greatest(c.expires_at, excluded.expires_at);
 
-      SELECT jsonb_agg(c || coalesce(jsonb_build_array((
-        SELECT jsonb_agg(s.id) FROM event_joins j JOIN services s ON s.tenant_id = j.tenant_id AND s.name_key = j.name_key
-        WHERE j.event_id = (c->>0)::uuid AND s.id <> (c->>2)::uuid
-      )), '[null]')) INTO created FROM jsonb_array_elements(created) AS c;
+      SELECT jsonb_agg(one || coalesce(jsonb_build_array((
+        SELECT jsonb_agg(s.id) FROM change_joins j JOIN services s ON s.tenant_id = j.tenant_id AND s.name_key = j.name_key
+        WHERE j.service_id = (one->>2)::uuid AND j.change_key = left(one->>1, 36)::uuid AND s.id <> j.service_id
+      )), '[null]')) INTO created FROM jsonb_array_elements(created) AS one;
     END IF;
   END IF;
 
-  RETURN to_jsonb(caller) || jsonb_build_object(
-    'idempotency', claim, 'now_ms', floor(extract(epoch FROM now()) * 1000), 'created', created);
+  RETURN to_jsonb(caller) || jsonb_build_object('idempotency', claim, 'now_ms', epoch_ms(now()), 'created', created);
 END
 $$;
 --> statement-breakpoint
--- A service's window as Postgres knows it, as of an instant: its changes, each folded over the occurrences of its present
--- life, the latest of each event type; with what each says where `with_text`. A change that was received again after all
--- its earlier occurrences had expired began a new life.
-CREATE FUNCTION window_changes_v1(tenant uuid, service uuid, service_name_key text, instant timestamptz, with_text boolean, per_type int) RETURNS jsonb
+-- A service's window as Postgres knows it, as of an instant: the live changes of the service and those that join it, the
+-- latest of each event type, each folded over the occurrences of its present life. At most `sample_size` occurrences of
+-- each are looked at, the last to expire; `is_counted` says whether that was all. With `with_text` also what each says.
+CREATE FUNCTION window_changes_v1(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_until timestamptz,
+  with_text boolean, sample_size int, per_type int) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
-  WITH joined AS (
-    SELECT e.id, e.change_key, e.event_type, e.confidence, e."timestamp", e.received_at, e.expires_at, 'service_name' AS rule
-    FROM context_events e WHERE e.service_id = service AND e.received_at <= instant
+  -- PostgreSQL has no loose index scan: this steps from each change key of the service to the next, whatever lies between.
+  WITH RECURSIVE own AS (
+    (SELECT e.change_key FROM context_events e WHERE e.service_id = service ORDER BY e.change_key LIMIT 1)
     UNION ALL
-    SELECT e.id, e.change_key, e.event_type, e.confidence, e."timestamp", e.received_at, e.expires_at, j.rule
-    FROM event_joins j JOIN context_events e ON e.id = j.event_id
-    WHERE j.tenant_id = tenant AND j.name_key = service_name_key AND e.service_id <> service AND e.received_at <= instant
+    SELECT (SELECT e.change_key FROM context_events e WHERE e.service_id = service AND e.change_key > own.change_key ORDER BY e.change_key LIMIT 1)
+    FROM own WHERE own.change_key IS NOT NULL
   ),
-  spans AS (
-    SELECT *, received_at >= max(expires_at) OVER (PARTITION BY change_key ORDER BY received_at, id
-      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS is_born_again
-    FROM joined
+  sources AS (
+    SELECT service AS service_id, change_key, 'service_name' AS rule FROM own WHERE change_key IS NOT NULL
+    UNION ALL
+    SELECT j.service_id, j.change_key, j.rule FROM change_joins j
+    WHERE j.tenant_id = tenant AND j.name_key = service_name_key AND j.service_id <> service
   ),
-  lives AS (SELECT *, max(received_at) FILTER (WHERE is_born_again) OVER (PARTITION BY change_key) AS born_at FROM spans),
+  lives AS (
+    SELECT s.*, life.* FROM sources s CROSS JOIN LATERAL (
+      SELECT e.appeared_at, e.expires_at FROM context_events e
+      WHERE e.service_id = s.service_id AND e.change_key = s.change_key AND e.expires_at > instant AND e.received_at <= known_until
+      ORDER BY e.expires_at DESC LIMIT 1
+    ) life
+  ),
   folded AS (
-    SELECT DISTINCT ON (change_key) *, least("timestamp", received_at) AS ordered_at, count(*) OVER change AS occurrences,
-      max(expires_at) OVER change AS last_expires_at, min(expires_at) OVER change AS first_expires_at,
-      min("timestamp") OVER change AS first_timestamp, max(received_at) OVER change AS last_received_at,
-      first_value(rule) OVER (PARTITION BY change_key ORDER BY rule <> 'service_name', rule) AS joined_by
-    FROM lives WHERE born_at IS NULL OR received_at >= born_at
-    WINDOW change AS (PARTITION BY change_key)
-    ORDER BY change_key, least("timestamp", received_at) DESC, id
+    SELECT l.*, total.* FROM lives l CROSS JOIN LATERAL (
+      SELECT count(*) AS occurrences, min(e."timestamp") AS first_timestamp, min(e.expires_at) AS first_expires_at,
+        max(e.received_at) FILTER (WHERE e.expires_at > instant) AS last_received_at,
+        (array_agg(e.id ORDER BY least(e."timestamp", e.received_at) DESC, e.id) FILTER (WHERE e.expires_at > instant))[1] AS latest_id
+      FROM (
+        SELECT o.id, o."timestamp", o.received_at, o.expires_at FROM context_events o
+        WHERE o.service_id = l.service_id AND o.change_key = l.change_key
+          AND o.received_at >= l.appeared_at AND o.received_at <= known_until
+        ORDER BY o.expires_at DESC LIMIT sample_size
+      ) e
+    ) total
   ),
   ranked AS (
-    SELECT *, row_number() OVER (PARTITION BY event_type ORDER BY ordered_at DESC, change_key) AS place
-    FROM folded WHERE last_expires_at > instant
+    SELECT f.*, latest.*, row_number() OVER (PARTITION BY latest.event_type ORDER BY latest.ordered_at DESC, f.change_key) AS place
+    FROM folded f CROSS JOIN LATERAL (
+      SELECT e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.confidence, e."timestamp",
+        least(e."timestamp", e.received_at) AS ordered_at
+      FROM context_events e WHERE e.id = f.latest_id
+    ) latest
   )
   SELECT jsonb_agg(jsonb_build_object(
-    'change_key', change_key, 'id', id, 'confidence', confidence, 'joined_by', joined_by,
-    'timestamp_ms', floor(extract(epoch FROM "timestamp") * 1000), 'first_ms', floor(extract(epoch FROM first_timestamp) * 1000),
-    'ordered_ms', floor(extract(epoch FROM ordered_at) * 1000), 'received_ms', floor(extract(epoch FROM last_received_at) * 1000),
-    'expires_ms', floor(extract(epoch FROM last_expires_at) * 1000), 'earliest_ms', floor(extract(epoch FROM first_expires_at) * 1000),
-    'count', occurrences, 'follows_gap', born_at IS NOT NULL
-  ) || CASE WHEN with_text THEN (
-    SELECT jsonb_build_object('text', jsonb_build_array(e.event_type, e.vendor, e.entity, left(e.old_value, 1024), left(e.new_value, 1024), e.actor, e.sha))
-    FROM context_events e WHERE e.id = ranked.id
-  ) ELSE '{}' END)
+    'life_key', life_key_of(change_key, appeared_at), 'id', latest_id, 'confidence', confidence, 'joined_by', rule,
+    'timestamp_ms', epoch_ms("timestamp"), 'ordered_ms', epoch_ms(ordered_at), 'first_ms', epoch_ms(first_timestamp),
+    'received_ms', epoch_ms(last_received_at), 'expires_ms', epoch_ms(expires_at), 'earliest_ms', epoch_ms(first_expires_at),
+    'count', occurrences, 'is_counted', sample_size IS NULL OR occurrences < sample_size
+  ) || CASE WHEN with_text
+    THEN jsonb_build_object('text', jsonb_build_array(event_type, vendor, entity, left(old_value, 1024), left(new_value, 1024), actor, sha))
+    ELSE '{}' END)
   FROM ranked WHERE place <= per_type
 $$;
 --> statement-breakpoint
--- What a reader of a window needs: who it is, the service if it is its tenant's, the database's clock and the changes.
--- The reader is the key with this hash or, for the cron, a tenant itself.
-CREATE FUNCTION read_window_v1(key_hash text, own_tenant uuid, service uuid, instant timestamptz, with_text boolean, per_type int) RETURNS jsonb
-LANGUAGE plpgsql AS $$
+-- What a reader of a window needs: who it is, the service if it is its tenant's, the database's clock and the changes, now
+-- or `as_of` an instant. The reader is the key with this hash or, for the cron, a tenant itself.
+CREATE FUNCTION read_window_v1(key_hash text, own_tenant uuid, service uuid, as_of timestamptz, with_text boolean, sample_size int, per_type int)
+RETURNS jsonb LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   caller record;
   found_service record;
-  at_instant timestamptz := coalesce(instant, now());
 BEGIN
   IF own_tenant IS NULL THEN
     SELECT * INTO caller FROM resolve_caller(key_hash);
@@ -182,9 +216,9 @@ BEGIN
   SELECT s.id AS service_id, s.name AS service_name, s.name_key INTO found_service
   FROM services s WHERE s.id = service AND s.tenant_id = caller.tenant_id;
   RETURN to_jsonb(caller) || jsonb_build_object(
-    'service_id', found_service.service_id, 'service_name', found_service.service_name,
-    'now_ms', floor(extract(epoch FROM at_instant) * 1000),
+    'service_id', found_service.service_id, 'service_name', found_service.service_name, 'now_ms', epoch_ms(coalesce(as_of, now())),
     'changes', CASE WHEN found_service.service_id IS NOT NULL THEN
-      window_changes_v1(caller.tenant_id, found_service.service_id, found_service.name_key, at_instant, with_text, per_type) END);
+      window_changes_v1(caller.tenant_id, found_service.service_id, found_service.name_key, coalesce(as_of, now()),
+        coalesce(as_of, 'infinity'), with_text, sample_size, per_type) END);
 END
 $$;

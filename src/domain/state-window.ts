@@ -1,6 +1,6 @@
 import { EVENT_TYPES, type EventType } from './event.ts'
 import type { EventId } from './ids.ts'
-import type { JoinRule } from './service-name.ts'
+import { JOIN_RULES, type JoinRule } from './service-name.ts'
 
 /**
  * What repeats of one change share: type, vendor, entity, values, actor and sha. Two events with the same text have the
@@ -16,39 +16,50 @@ export type ChangeText = {
   readonly sha: string | null
 }
 
-/** One change as Postgres vouches for it: what it adds up to over the occurrences that are stored. */
-export type StoredChange = {
-  readonly changeKey: string
-  /** The latest occurrence. */
+/**
+ * One life of a change as Postgres vouches for it: what it adds up to over the occurrences that are stored. A change is
+ * born again by a repeat after its last expiry, and has a life of its own in each service that reports it.
+ */
+export type StoredLife = {
+  /** The change key, which repeats share, and when this life began. */
+  readonly lifeKey: string
+  /** The latest occurrence that has not expired. */
   readonly id: EventId
   readonly confidence: number
   readonly timestamp: Date
+  /** Its time for ordering: one in the future counts as received now. */
+  readonly orderedAt: Date
   readonly joinedBy: JoinRule
   readonly firstTimestamp: Date
   readonly lastReceivedAt: Date
   readonly expiresAt: Date
   readonly earliestExpiresAt: Date
-  /** The latest occurrence's time for ordering: one in the future counts as received now. */
-  readonly orderedAt: Date
   readonly count: number
-  /** Occurrences of an earlier life of this change are still stored, so none of the present one can be missing. */
-  readonly followsGap: boolean
+  /** `false`: there are more occurrences than were looked at, and `count` is a lower bound. */
+  readonly isCounted: boolean
   /** `undefined` where only the digest was read. */
   readonly text: ChangeText | undefined
 }
 
-/** One change as the copy in Redis knows it; times in milliseconds since 1970. */
-export type CopiedChange = {
-  /** `undefined` when only remains of the change are left. */
-  readonly text: ChangeText | undefined
-  readonly expiresAtMs: number
-  readonly count: number | undefined
-  readonly firstTimestampMs: number | undefined
-  readonly earliestExpiresAtMs: number | undefined
+/** What a life's occurrences since it began add up to; times in milliseconds since 1970. */
+export type LifeTotals = {
+  readonly count: number
+  readonly firstTimestampMs: number
+  /** Of the latest occurrence, for ordering. */
+  readonly latestMs: number
+  readonly earliestExpiresAtMs: number
 }
 
-/** A window's copy: its changes by change key. */
-export type WindowCopy = ReadonlyMap<string, CopiedChange>
+/** One life of a change as the copy in Redis knows it. */
+export type CopiedLife = {
+  /** `undefined` when only remains are left. */
+  readonly text: ChangeText | undefined
+  readonly expiresAtMs: number
+  readonly totals: Partial<LifeTotals>
+}
+
+/** A window's copy, by life key. */
+export type WindowCopy = ReadonlyMap<string, CopiedLife>
 
 export type WindowEntry = ChangeText & {
   readonly id: EventId
@@ -65,106 +76,131 @@ export type StateWindow = {
   readonly updatedAt: Date | null
 }
 
-/** What a change's occurrences add up to; times in milliseconds since 1970. */
-export type ChangeTotals = {
-  readonly expiresAtMs: number
-  readonly earliestExpiresAtMs: number
-  readonly firstTimestampMs: number
-  readonly count: number
-}
-
-type RepairedChange = {
-  readonly changeKey: string
+export type RepairedLife = {
+  readonly lifeKey: string
   readonly text: ChangeText
-  readonly totals: ChangeTotals
-  /** The totals replace the copy's. Otherwise merges of the change may be under way: only text and expiry are written. */
-  readonly isFinal: boolean
+  readonly expiresAtMs: number
+  /** What replaces the copy's totals; `undefined` while merges may be under way: then they are left alone. */
+  readonly totals: LifeTotals | undefined
 }
 
 /** What has to be written to a copy so that it agrees with Postgres. */
 export type CopyRepair = {
-  readonly write: readonly RepairedChange[]
-  /** Change keys that expired. */
-  readonly remove: readonly string[]
+  readonly write: readonly RepairedLife[]
+  /** Lives that are over, with what is left of them. */
+  readonly remove: readonly { readonly lifeKey: string; readonly text: ChangeText | undefined }[]
 }
 
 /** A merge reaches Redis well within this time of its commit, or never. */
 const SETTLED_AFTER_MS = 2_000
 
-/** Whether the copy holds the text of every stored change, so that no further query is needed. */
-export function coversAll(stored: readonly StoredChange[], copy: WindowCopy): boolean {
-  return stored.every(({ changeKey }) => copy.get(changeKey)?.text !== undefined)
+/** Whether the copy holds the text of every stored life, so that no further query is needed. */
+export function coversAll(stored: readonly StoredLife[], copy: WindowCopy): boolean {
+  return stored.every(({ lifeKey }) => copy.get(lifeKey)?.text !== undefined)
 }
 
 /**
- * The window at an instant, from what Postgres vouches for and the history its copy remembers. A change without a text
- * in either is left out: callers make sure there is none.
+ * The window at an instant, from what Postgres vouches for and the history its copy remembers. A life without a text in
+ * either is left out: callers make sure there is none.
  */
-export function buildWindow(stored: readonly StoredChange[], copy: WindowCopy, now: Date): StateWindow {
-  const entries: Record<EventType, WindowEntry[]> = emptyEntries()
-  const ordered = stored.toSorted((a, b) => a.orderedAt.getTime() - b.orderedAt.getTime() || compareText(a.changeKey, b.changeKey))
-  for (const change of ordered) {
-    const copied = copy.get(change.changeKey)
-    const text = change.text ?? copied?.text
-    if (text) entries[text.eventType].push(toEntry(change, text, copied, now))
-  }
+export function buildWindow(stored: readonly StoredLife[], copy: WindowCopy, now: Date): StateWindow {
+  const entries = emptyEntries()
+  const lives = stored.flatMap((life) => {
+    const text = life.text ?? copy.get(life.lifeKey)?.text
+    return text ? [{ life, text, totals: toTotals(life, copy.get(life.lifeKey), now) }] : []
+  })
+  const byChange = [...Map.groupBy(lives, ({ life }) => toChangeKey(life.lifeKey)).entries()]
+  const folded = byChange.map(([changeKey, parts]) => ({ changeKey, ...fold(parts) }))
+  folded.sort((a, b) => a.latestMs - b.latestMs || compareText(a.changeKey, b.changeKey))
+  for (const { entry } of folded) entries[entry.eventType].push(entry)
+
   const receipts = stored.map(({ lastReceivedAt }) => lastReceivedAt.getTime())
   return { entries, updatedAt: receipts.length === 0 ? null : new Date(Math.max(...receipts)) }
 }
 
 /** Where the copy differs from Postgres. Nothing to do is `undefined`. */
-export function planRepair(stored: readonly StoredChange[], copy: WindowCopy, now: Date): CopyRepair | undefined {
-  const write = stored.flatMap((change) => {
-    const copied = copy.get(change.changeKey)
-    const text = change.text ?? copied?.text
-    const isFinal = now.getTime() - change.lastReceivedAt.getTime() >= SETTLED_AFTER_MS
-    if (!text || (copied && agrees(change, copied, isFinal, now))) return []
-    return [{ changeKey: change.changeKey, text, totals: toTotals(change, copied, now), isFinal }]
+export function planRepair(stored: readonly StoredLife[], copy: WindowCopy, now: Date): CopyRepair | undefined {
+  const write = stored.flatMap((life) => {
+    const copied = copy.get(life.lifeKey)
+    const text = life.text ?? copied?.text
+    const isSettled = now.getTime() - life.lastReceivedAt.getTime() >= SETTLED_AFTER_MS
+    const totals = isSettled ? toTotals(life, copied, now) : undefined
+    if (!text || (copied && agrees(life, copied, totals))) return []
+    return [{ lifeKey: life.lifeKey, text, expiresAtMs: life.expiresAt.getTime(), totals }]
   })
-  const live = new Set(stored.map(({ changeKey }) => changeKey))
-  const remove = deadChanges(copy, now).filter((key) => !live.has(key))
+  const live = new Set(stored.map(({ lifeKey }) => lifeKey))
+  const remove = [...copy]
+    .filter(([lifeKey, { expiresAtMs }]) => expiresAtMs <= now.getTime() && !live.has(lifeKey))
+    .map(([lifeKey, { text }]) => ({ lifeKey, text }))
   return write.length === 0 && remove.length === 0 ? undefined : { write, remove }
 }
 
-/** The keys of a copy's changes whose last occurrence has expired. */
-export function deadChanges(copy: WindowCopy, now: Date): string[] {
-  return [...copy].filter(([, { expiresAtMs }]) => expiresAtMs <= now.getTime()).map(([key]) => key)
+/** A life key starts with its change key, a UUID. */
+const CHANGE_KEY_LENGTH = 36
+
+function toChangeKey(lifeKey: string): string {
+  return lifeKey.slice(0, CHANGE_KEY_LENGTH)
 }
 
-function agrees(change: StoredChange, copied: CopiedChange, isSettled: boolean, now: Date): boolean {
-  if (!copied.text || copied.expiresAtMs < change.expiresAt.getTime()) return false
-  if (!isSettled) return true
-  const { count, firstTimestampMs, earliestExpiresAtMs } = toTotals(change, copied, now)
-  return copied.count === count && copied.firstTimestampMs === firstTimestampMs && copied.earliestExpiresAtMs === earliestExpiresAtMs
+function agrees(life: StoredLife, copied: CopiedLife, totals: LifeTotals | undefined): boolean {
+  if (!copied.text || copied.expiresAtMs < life.expiresAt.getTime()) return false
+  if (!totals) return true
+  const { count, firstTimestampMs, latestMs, earliestExpiresAtMs } = copied.totals
+  return (
+    count === totals.count &&
+    firstTimestampMs === totals.firstTimestampMs &&
+    latestMs === totals.latestMs &&
+    earliestExpiresAtMs === totals.earliestExpiresAtMs
+  )
 }
 
 /**
- * What a change's occurrences since it appeared add up to: what Postgres stores of them and, where some have expired and
+ * What a life adds up to: what Postgres stores of it and, where some occurrences were not looked at or have expired and
  * may be swept, what the copy remembers besides. A copy that lost part of its totals remembers nothing.
  */
-function toTotals(change: StoredChange, copied: CopiedChange | undefined, now: Date): ChangeTotals {
+function toTotals(life: StoredLife, copied: CopiedLife | undefined, now: Date): LifeTotals {
   const stored = {
-    expiresAtMs: change.expiresAt.getTime(),
-    earliestExpiresAtMs: change.earliestExpiresAt.getTime(),
-    firstTimestampMs: change.firstTimestamp.getTime(),
-    count: change.count,
+    count: life.count,
+    firstTimestampMs: life.firstTimestamp.getTime(),
+    latestMs: life.orderedAt.getTime(),
+    earliestExpiresAtMs: life.earliestExpiresAt.getTime(),
   }
-  const { count, firstTimestampMs, earliestExpiresAtMs } = copied ?? {}
-  if (count === undefined || firstTimestampMs === undefined || earliestExpiresAtMs === undefined) return stored
-  const isAllStored = change.followsGap || earliestExpiresAtMs > now.getTime()
+  const { count, firstTimestampMs, latestMs, earliestExpiresAtMs } = copied?.totals ?? {}
+  if (count === undefined || firstTimestampMs === undefined || latestMs === undefined || earliestExpiresAtMs === undefined) return stored
+  const isAllStored = life.isCounted && earliestExpiresAtMs > now.getTime()
   if (isAllStored) return stored
   return {
-    expiresAtMs: stored.expiresAtMs,
-    earliestExpiresAtMs: Math.min(stored.earliestExpiresAtMs, earliestExpiresAtMs),
-    firstTimestampMs: Math.min(stored.firstTimestampMs, firstTimestampMs),
     count: Math.max(stored.count, count),
+    firstTimestampMs: Math.min(stored.firstTimestampMs, firstTimestampMs),
+    latestMs: Math.max(stored.latestMs, latestMs),
+    earliestExpiresAtMs: Math.min(stored.earliestExpiresAtMs, earliestExpiresAtMs),
   }
 }
 
-function toEntry(change: StoredChange, text: ChangeText, copied: CopiedChange | undefined, now: Date): WindowEntry {
-  const { id, confidence, timestamp, expiresAt, joinedBy } = change
-  const { count, firstTimestampMs } = toTotals(change, copied, now)
-  return { ...text, id, confidence, timestamp, firstTimestamp: new Date(firstTimestampMs), expiresAt, count, joinedBy }
+type Part = { readonly life: StoredLife; readonly text: ChangeText; readonly totals: LifeTotals }
+
+/** One entry of the lives that one change has in several services. */
+function fold(parts: readonly Part[]): { readonly entry: WindowEntry; readonly latestMs: number } {
+  const [latest, ...others] = parts.toSorted(
+    (a, b) => b.totals.latestMs - a.totals.latestMs || compareText(a.life.lifeKey, b.life.lifeKey) || compareText(a.life.id, b.life.id),
+  )
+  if (!latest) throw new Error('a change without a life')
+  const { life, text, totals } = latest
+  const all = [latest, ...others]
+  const rules = all.map((part) => part.life.joinedBy).toSorted((a, b) => JOIN_RULES.indexOf(a) - JOIN_RULES.indexOf(b))
+  // The latest occurrence itself unless it has expired, and been swept perhaps: then only its time for ordering is known.
+  const isLatestStored = life.orderedAt.getTime() >= totals.latestMs
+  const entry = {
+    ...text,
+    id: life.id,
+    confidence: life.confidence,
+    timestamp: isLatestStored ? life.timestamp : new Date(totals.latestMs),
+    firstTimestamp: new Date(Math.min(...all.map((part) => part.totals.firstTimestampMs))),
+    expiresAt: new Date(Math.max(...all.map((part) => part.life.expiresAt.getTime()))),
+    count: all.reduce((sum, part) => sum + part.totals.count, 0),
+    joinedBy: rules[0] ?? life.joinedBy,
+  }
+  return { entry, latestMs: totals.latestMs }
 }
 
 function emptyEntries(): Record<EventType, WindowEntry[]> {

@@ -49,7 +49,9 @@ export function parseJson(text: string): unknown {
 /** Decodes the body once, within its limits, for handlers that validate it with a schema. */
 export const decodeBody = createMiddleware<AppEnv>(async (c, next) => {
   const { text } = await readBody(c, { allowNdjson: false })
-  parseJson(text)
+  const value = parseJson(text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new AppError('invalid_request', 'request body must be valid JSON')
   const headers = new Headers(c.req.raw.headers)
   headers.set('Content-Type', 'application/json')
   headers.delete('Content-Encoding')

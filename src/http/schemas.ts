@@ -43,12 +43,15 @@ export function getPathId<Id extends AnyId>(text: string, what: string): Id {
   return id
 }
 
-/** The instant a query parameter names, if it is there; throws `invalid_request` for anything else. */
-export function readInstant(parameter: string, text: string | undefined): Date | undefined {
+/**
+ * The instant a query parameter names, if it is there: ISO 8601 in UTC, the last microsecond of what it names, so that an
+ * answered time, which is cut to milliseconds, includes what it was answered for. Throws `invalid_request`.
+ */
+export function readInstant(parameter: string, text: string | undefined): string | undefined {
   // In a query, an offset's unescaped plus sign arrives as a space.
   const parsed = parseTimestamp(text?.replace(/(T.*) (\d{2}(?::?\d{2})?)$/, '$1+$2'))
   if (parsed.kind === 'absent') return undefined
-  if (parsed.kind === 'instant') return new Date(parsed.instant)
+  if (parsed.kind === 'instant') return parsed.instant.replace(/000Z$/, '999Z')
   const detail = `${parameter} must be ISO 8601`
   throw new AppError('invalid_request', detail, { fields: [{ pointer: parameter, detail }] })
 }

@@ -17,7 +17,8 @@ export type InsertRequest = {
 /** An event that this statement stored, and the windows it is in. */
 export type CreatedEvent = {
   readonly id: EventId
-  readonly changeKey: string
+  /** The life of its change that it belongs to. */
+  readonly lifeKey: string
   readonly serviceIds: readonly ServiceId[]
 }
 
@@ -33,7 +34,7 @@ export type InsertResult = {
 type InsertRow = CallerRow & {
   readonly now_ms: number
   readonly idempotency: InsertResult['idempotency']
-  readonly created?: readonly [id: string, changeKey: string, serviceId: string, joinedServiceIds?: string[] | null][] | null
+  readonly created?: readonly [id: string, lifeKey: string, serviceId: string, joinedServiceIds?: string[] | null][] | null
 }
 
 /**
@@ -51,9 +52,9 @@ export async function insertEvents(db: Db, { keyHash, events, idempotency }: Ins
     principal: toPrincipal(row),
     idempotency: row.idempotency,
     receivedAt: new Date(row.now_ms),
-    created: (row.created ?? []).map(([id, changeKey, serviceId, joined]) => ({
+    created: (row.created ?? []).map(([id, lifeKey, serviceId, joined]) => ({
       id: toId(id),
-      changeKey,
+      lifeKey,
       serviceIds: [serviceId, ...(joined ?? [])].map((service) => toId<ServiceId>(service)),
     })),
   }
@@ -64,9 +65,10 @@ function toServiceNames(events: readonly NewEvent[]): { name: string; name_key: 
   return [...new Set(names)].map((name) => ({ name, name_key: toNameKey(name) }))
 }
 
-function toRecord({ id, event }: NewEvent) {
+function toRecord({ id, event }: NewEvent, place: number) {
   return {
     id,
+    place,
     service_name: event.serviceName,
     vendor: event.vendor,
     event_type: event.eventType,

@@ -50,11 +50,14 @@ export const keys = {
 
 const MAX_TOLD = 10_000
 
-/** Whether this isolate has not said `what` for `everyMs`; from now on it has. */
-export function isNews(redis: Redis, what: string, everyMs: number, now: Date): boolean {
-  const saidAt = redis.told.get(what)
-  if (saidAt !== undefined && now.getTime() - saidAt < everyMs) return false
-  if (redis.told.size >= MAX_TOLD) redis.told.clear()
-  redis.told.set(what, now.getTime())
-  return true
+/** Whether this isolate has not told the server `what` for `everyMs`. */
+export function isNews({ told }: Redis, what: string, everyMs: number, now: Date): boolean {
+  const toldAt = told.get(what)
+  return toldAt === undefined || now.getTime() - toldAt >= everyMs
+}
+
+/** Notes what the server was told, once it has answered. */
+export function remember({ told }: Redis, news: readonly string[], now: Date): void {
+  if (told.size >= MAX_TOLD) told.clear()
+  for (const what of news) told.set(what, now.getTime())
 }

@@ -1,4 +1,3 @@
-import { type SQL, sql } from 'drizzle-orm'
 import { doublePrecision, index, integer, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core'
 
 const instant = (name: string) => timestamp(name, { withTimezone: true })
@@ -97,31 +96,35 @@ export const contextEvents = pgTable(
     rawLine: text('raw_line'),
     /** `new_value` without its numbers and ids. */
     valueClass: text('value_class').notNull(),
-    /** What repeats of one change share. */
-    changeKey: uuid('change_key')
-      .notNull()
-      .generatedAlwaysAs(
-        (): SQL =>
-          sql`md5(md5(event_type) || md5(vendor) || md5(entity) || coalesce(md5(old_value), '-') || '/' || coalesce(md5(new_value), '-') || '/' || coalesce(md5(actor), '-') || '/' || coalesce(md5(sha), '-'))::uuid`,
-      ),
+    /** What repeats of one change share: `change_key_of` its type, vendor, entity, values, actor and sha. */
+    changeKey: uuid('change_key').notNull(),
+    /** When, to the second, the present life of its change began: a repeat after the last expiry begins another. */
+    appearedAt: instant('appeared_at').notNull(),
   },
   (table) => [
     index('context_events_by_expiry').on(table.expiresAt),
-    index('context_events_by_service').on(table.serviceId, table.receivedAt),
+    index('context_events_by_change').on(table.serviceId, table.changeKey, table.expiresAt),
     index('context_events_by_agent').on(table.agentId, table.receivedAt, table.id),
   ],
 )
 
-/** The windows an event joins besides its own service's, by name key: the service may not exist yet. */
-export const eventJoins = pgTable(
-  'event_joins',
+/** The windows a service's change joins besides its own, by name key: the service may not exist yet. */
+export const changeJoins = pgTable(
+  'change_joins',
   {
-    eventId: uuid('event_id').notNull(),
     tenantId: uuid('tenant_id').notNull(),
     nameKey: text('name_key').notNull(),
+    serviceId: uuid('service_id').notNull(),
+    changeKey: uuid('change_key').notNull(),
     rule: text('rule').notNull(),
+    /** Not before the last event of the change. */
+    expiresAt: instant('expires_at').notNull(),
   },
-  (table) => [primaryKey({ columns: [table.eventId, table.nameKey] }), index('event_joins_by_name_key').on(table.tenantId, table.nameKey)],
+  (table) => [
+    primaryKey({ columns: [table.serviceId, table.changeKey, table.nameKey] }),
+    index('change_joins_by_name_key').on(table.tenantId, table.nameKey),
+    index('change_joins_by_expiry').on(table.expiresAt),
+  ],
 )
 
 /** What the sweep keeps of the events it deletes: how often each kind of change occurred in each hour. */

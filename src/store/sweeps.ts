@@ -1,31 +1,34 @@
 import { sql } from 'drizzle-orm'
+import { MAX_SHOWN_LENGTH } from '../domain/event.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 import type { SweepHints } from '../domain/sweep.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 import { keys, type Redis } from './redis.ts'
-import type { WindowId } from './state-windows.ts'
+import { type EndedLife, type TextRow, toChangeText } from './state-windows.ts'
 
 export type SweptBatch = {
   readonly deleted: number
-  /** The windows that lost events, each named once. */
-  readonly windows: readonly WindowId[]
+  /** Lives that ended with these events, in every window they were in. */
+  readonly ended: readonly EndedLife[]
 }
+
+type EndedRow = readonly [tenantId: TenantId, serviceId: ServiceId, lifeKey: string, ...text: TextRow]
 
 /**
  * Deletes up to `limit` expired events, the longest expired first, and adds what they were to the hourly counts and to
  * the agents' last hour: one statement, so a kill loses nothing. Rows another sweep is deleting are passed over.
  */
 export async function sweepBatch(db: Db, now: Date, limit: number): Promise<SweptBatch> {
-  const row = await selectOne<{ deleted: number; windows: [TenantId, ServiceId][] | null }>(
+  const row = await selectOne<{ deleted: number; ended: EndedRow[] | null }>(
     db,
     sql`WITH deleted AS (
       DELETE FROM context_events WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM context_events WHERE expires_at <= ${now.toISOString()}::timestamptz
         ORDER BY expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ))
-      RETURNING id, tenant_id, service_id, agent_id, vendor, event_type, entity, value_class, received_at
+      RETURNING id, tenant_id, service_id, agent_id, vendor, event_type, entity, old_value, new_value, actor, sha, value_class,
+        received_at, expires_at, change_key, appeared_at
     ),
-    unjoined AS (DELETE FROM event_joins j USING deleted d WHERE j.event_id = d.id RETURNING j.tenant_id, j.name_key),
     counted AS (
       INSERT INTO event_counts AS c (tenant_id, service_id, hour, kind_key, vendor, event_type, entity, value_class, count)
       SELECT tenant_id, service_id, date_trunc('hour', received_at),
@@ -40,18 +43,32 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
       FROM deleted WHERE received_at > now() - interval '61 minutes' GROUP BY 1, 2, 3 ORDER BY 1, 3
       ON CONFLICT (agent_id, minute) DO UPDATE SET count = m.count + excluded.count
     ),
-    emptied AS (
-      SELECT tenant_id, service_id FROM deleted
-      UNION
-      SELECT s.tenant_id, s.id FROM unjoined u JOIN services s ON s.tenant_id = u.tenant_id AND s.name_key = u.name_key
+    ended AS (
+      SELECT DISTINCT ON (service_id, change_key, appeared_at) * FROM deleted d
+      WHERE NOT EXISTS (
+        SELECT 1 FROM context_events e WHERE e.service_id = d.service_id AND e.change_key = d.change_key
+          AND e.expires_at > ${now.toISOString()}::timestamptz AND e.appeared_at = d.appeared_at)
+    ),
+    windows AS (
+      SELECT service_id AS window_id, e.* FROM ended e
+      UNION ALL
+      SELECT s.id, e.* FROM ended e JOIN change_joins j ON j.service_id = e.service_id AND j.change_key = e.change_key
+        JOIN services s ON s.tenant_id = j.tenant_id AND s.name_key = j.name_key AND s.id <> e.service_id
     )
     SELECT (SELECT count(*) FROM deleted)::int AS deleted,
-      (SELECT jsonb_agg(jsonb_build_array(tenant_id, service_id)) FROM emptied) AS windows`,
+      (SELECT jsonb_agg(jsonb_build_array(tenant_id, window_id, life_key_of(change_key, appeared_at), event_type, vendor, entity,
+        left(old_value, ${MAX_SHOWN_LENGTH}), left(new_value, ${MAX_SHOWN_LENGTH}), actor, sha)) FROM windows) AS ended`,
   )
-  return { deleted: row.deleted, windows: (row.windows ?? []).map(([tenantId, serviceId]) => ({ tenantId, serviceId })) }
+  const ended = (row.ended ?? []).map(([tenantId, serviceId, lifeKey, ...text]) => ({
+    tenantId,
+    serviceId,
+    lifeKey,
+    text: toChangeText(text),
+  }))
+  return { deleted: row.deleted, ended }
 }
 
-/** Deletes what has outlived its use: the agents' minutes after an hour, idempotency keys after a day. */
+/** Deletes what has outlived its use: agents' minutes, idempotency keys after a day, joins after their last event. */
 export async function sweepRemains(db: Db, limit: number): Promise<{ readonly lastExpiryAt: Date | undefined }> {
   const row = await selectOne<{ last_expiry_ms: number | null }>(
     db,
@@ -63,6 +80,11 @@ export async function sweepRemains(db: Db, limit: number): Promise<{ readonly la
     claims AS (
       DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM idempotency_keys WHERE created_at < now() - interval '1 day' LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ))
+    ),
+    joins AS (
+      DELETE FROM change_joins WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM change_joins WHERE expires_at < now() LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ))
     )
     SELECT ${epochMs(sql`(SELECT max(expires_at) FROM context_events)`)} AS last_expiry_ms`,

@@ -1,4 +1,4 @@
-import { and, asc, eq, lte, sql } from 'drizzle-orm'
+import { and, eq, lte, sql } from 'drizzle-orm'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import type { Db } from './postgres.ts'
 import { windowRepairs } from './schema.ts'
@@ -13,10 +13,17 @@ export async function markForRepair(db: Db, tenantId: TenantId, serviceIds: read
     .onConflictDoUpdate({ target: windowRepairs.serviceId, set: { failedAt: sql`now()` } })
 }
 
-/** The windows of all tenants that wait for repair, the longest waiting first. */
-export async function listForRepair(db: Db, limit: number): Promise<WindowId[]> {
-  const rows = await db.select().from(windowRepairs).orderBy(asc(windowRepairs.failedAt)).limit(limit)
-  return rows.map(({ tenantId, serviceId }) => ({ tenantId: toId(tenantId), serviceId: toId(serviceId) }))
+/**
+ * The windows of all tenants that have waited longest for repair, which go to the end of the queue: one that cannot be
+ * repaired holds up no other.
+ */
+export async function takeForRepair(db: Db, limit: number): Promise<WindowId[]> {
+  const { rows } = await db.execute<{ tenant_id: string; service_id: string }>(
+    sql`UPDATE window_repairs SET failed_at = now() WHERE service_id IN (
+        SELECT service_id FROM window_repairs ORDER BY failed_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ) RETURNING tenant_id, service_id`,
+  )
+  return rows.map(({ tenant_id, service_id }) => ({ tenantId: toId(tenant_id), serviceId: toId(service_id) }))
 }
 
 /** Forgets that a window needed repair, unless a merge failed again after `readAt`. */

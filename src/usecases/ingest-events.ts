@@ -36,8 +36,9 @@ export async function ingestEvents(deps: Deps, request: IngestRequest): Promise<
   const items = await Promise.all(request.items.map((item, index) => identify(deps, request, parseEvent(item), index)))
   const events = items.flatMap((item): NewEvent[] => ('id' in item ? [{ id: item.id, event: item.parsed.event }] : []))
 
-  const { keyHash, idempotency } = request
-  const result = await insertEvents(deps.db, { keyHash, events, idempotency })
+  // A request of which nothing is stored claims no key: it may be mended and sent again.
+  const idempotency = events.length > 0 ? request.idempotency : undefined
+  const result = await insertEvents(deps.db, { keyHash: request.keyHash, events, idempotency })
   assertMayIngest(result)
   await mergeCreated(deps, request, events, result)
 
@@ -59,7 +60,7 @@ async function identifyEvent(
 ): Promise<EventId> {
   const content = deduplicationKey(event)
   if (content !== undefined) return toId(uuidFromHash(await sha256(`${keyHash}\nevent\n${content}`)))
-  if (idempotency) return toId(uuidFromHash(await sha256(`${keyHash}\nitem ${index}\n${idempotency.key}`)))
+  if (idempotency) return toId(uuidFromHash(await sha256(`${keyHash}\nitem ${index}\n${idempotency.bodyHash}\n${idempotency.key}`)))
   return toId(newUuid())
 }
 
@@ -91,28 +92,23 @@ async function markFailedMerges(deps: Deps, tenantId: TenantId, merges: readonly
 }
 
 function toMerges(events: readonly NewEvent[], { created, receivedAt }: InsertResult): Merge[] {
-  const sent = new Map(events.map(({ id, event }) => [id, event]))
+  // Of several equal events in one batch the first is the one that was stored.
+  const sent = new Map(events.toReversed().map(({ id, event }) => [id, event]))
   const occurrences = created.flatMap((stored) => {
     const event = sent.get(stored.id)
     return event ? toOccurrences(stored, event, receivedAt) : []
   })
-  return [...Map.groupBy(occurrences, ({ serviceId, changeKey }) => `${serviceId} ${changeKey}`).values()].flatMap(fold)
+  return [...Map.groupBy(occurrences, ({ serviceId, lifeKey }) => `${serviceId} ${lifeKey}`).values()].flatMap(fold)
 }
 
-function toOccurrences({ serviceIds, changeKey }: CreatedEvent, event: ContextEvent, receivedAt: Date): Merge[] {
+function toOccurrences({ serviceIds, lifeKey }: CreatedEvent, event: ContextEvent, receivedAt: Date): Merge[] {
   const { eventType, vendor, entity, actor, sha } = event
   const text = { eventType, vendor, entity, oldValue: toShownValue(event.oldValue), newValue: toShownValue(event.newValue), actor, sha }
   const expiresAtMs = receivedAt.getTime() + event.ttlSeconds * 1000
-  const firstTimestampMs = event.occurredAt === null ? receivedAt.getTime() : Date.parse(event.occurredAt)
-  return serviceIds.map((serviceId) => ({
-    serviceId,
-    changeKey,
-    text,
-    count: 1,
-    expiresAtMs,
-    earliestExpiresAtMs: expiresAtMs,
-    firstTimestampMs,
-  }))
+  const timestampMs = event.occurredAt === null ? receivedAt.getTime() : Date.parse(event.occurredAt)
+  const latestMs = Math.min(timestampMs, receivedAt.getTime())
+  const totals = { count: 1, firstTimestampMs: timestampMs, latestMs, earliestExpiresAtMs: expiresAtMs }
+  return serviceIds.map((serviceId) => ({ serviceId, lifeKey, text, expiresAtMs, totals }))
 }
 
 function fold(occurrences: readonly Merge[]): Merge[] {
@@ -121,10 +117,13 @@ function fold(occurrences: readonly Merge[]): Merge[] {
   return [
     {
       ...first,
-      count: occurrences.length,
       expiresAtMs: Math.max(...occurrences.map((one) => one.expiresAtMs)),
-      earliestExpiresAtMs: Math.min(...occurrences.map((one) => one.earliestExpiresAtMs)),
-      firstTimestampMs: Math.min(...occurrences.map((one) => one.firstTimestampMs)),
+      totals: {
+        count: occurrences.length,
+        firstTimestampMs: Math.min(...occurrences.map((one) => one.totals.firstTimestampMs)),
+        latestMs: Math.max(...occurrences.map((one) => one.totals.latestMs)),
+        earliestExpiresAtMs: Math.min(...occurrences.map((one) => one.totals.earliestExpiresAtMs)),
+      },
     },
   ]
 }

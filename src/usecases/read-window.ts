@@ -6,7 +6,7 @@ import { type Principal, toPrincipal } from '../store/api-keys.ts'
 import {
   findStoredWindow,
   readWindowCopy,
-  repairWindowCopies,
+  repairWindowCopy,
   type StoredWindow,
   type WindowId,
   type WindowReader,
@@ -16,8 +16,8 @@ import { clearRepair } from '../store/window-repairs.ts'
 export type WindowRequest = {
   readonly keyHash: string
   readonly serviceId: ServiceId
-  /** `undefined` is now. */
-  readonly at: Date | undefined
+  /** ISO 8601 in UTC, microseconds; `undefined` is now. */
+  readonly asOf: string | undefined
   /** Keeps work alive after the answer. */
   readonly defer: (work: Promise<unknown>) => void
 }
@@ -31,32 +31,33 @@ const NOTHING: WindowCopy = new Map()
  * happened; where the copy falls short, Postgres answers alone and the copy is repaired after the answer. Throws
  * `unauthorized`, `forbidden` for a key that may not read, and `not_found`.
  */
-export async function readWindow(deps: Deps, { keyHash, serviceId, at, defer }: WindowRequest): Promise<WindowResult> {
-  const { stored, copy } = await readBoth(deps, { keyHash }, serviceId, at)
+export async function readWindow(deps: Deps, { keyHash, serviceId, asOf, defer }: WindowRequest): Promise<WindowResult> {
+  const { stored, copy } = await readBoth(deps, { keyHash }, serviceId, asOf)
   const principal = toPrincipal(stored.caller)
   if (principal.keyType !== 'readonly') throw new AppError('forbidden', 'a read-only key is required')
   if (!stored.service) throw new AppError('not_found', 'no such service')
 
-  if (copy && at === undefined) defer(repair(deps, { tenantId: principal.tenantId, serviceId }, stored, copy))
-  return { principal, serviceName: stored.service.name, window: buildWindow(stored.changes, copy ?? NOTHING, stored.now) }
+  if (copy && asOf === undefined) defer(repair(deps, { tenantId: principal.tenantId, serviceId }, stored, copy))
+  return { principal, serviceName: stored.service.name, window: buildWindow(stored.lives, copy ?? NOTHING, stored.now) }
 }
 
 /** Makes a window's copy agree with Postgres. Throws when either store is out of reach. */
 export async function repairWindow(deps: Deps, { tenantId, serviceId }: WindowId): Promise<void> {
-  const copy = await readWindowCopy(deps.redis, tenantId, serviceId)
-  const stored = await findStoredWindow(deps.db, { tenantId }, serviceId, { at: undefined, withText: true })
-  const plan = planRepair(stored.changes, copy, stored.now)
-  if (plan) await repairWindowCopies(deps.redis, [{ tenantId, serviceId, copy, repair: plan }], stored.now)
-  await clearRepair(deps.db, tenantId, serviceId, stored.now)
+  const copy = await readWindowCopy(deps.redis, { tenantId, serviceId })
+  const stored = await findStoredWindow(deps.db, { tenantId }, serviceId, { asOf: undefined, withText: true })
+  const plan = planRepair(stored.lives, copy, stored.now)
+  if (plan) await repairWindowCopy(deps.redis, { tenantId, serviceId }, plan, stored.now)
+  // What was left alone because merges may have been under way is for the next run.
+  if (!plan || plan.write.every(({ totals }) => totals)) await clearRepair(deps.db, tenantId, serviceId, stored.now)
 }
 
-async function readBoth(deps: Deps, reader: WindowReader & { readonly keyHash: string }, serviceId: ServiceId, at: Date | undefined) {
-  if (at) return { stored: await findStoredWindow(deps.db, reader, serviceId, { at, withText: true }), copy: undefined }
+async function readBoth(deps: Deps, reader: WindowReader & { readonly keyHash: string }, serviceId: ServiceId, asOf: string | undefined) {
+  if (asOf !== undefined) return { stored: await findStoredWindow(deps.db, reader, serviceId, { asOf, withText: true }), copy: undefined }
 
-  const digest = findStoredWindow(deps.db, reader, serviceId, { at, withText: false })
+  const digest = findStoredWindow(deps.db, reader, serviceId, { asOf, withText: false })
   const [stored, copy] = await Promise.all([digest, readCopyOf(deps, reader.keyHash, serviceId, digest)])
-  if (stored.changes.length === 0 || (copy && coversAll(stored.changes, copy))) return { stored, copy }
-  return { stored: await findStoredWindow(deps.db, reader, serviceId, { at, withText: true }), copy }
+  if (stored.lives.length === 0 || (copy && coversAll(stored.lives, copy))) return { stored, copy }
+  return { stored: await findStoredWindow(deps.db, reader, serviceId, { asOf, withText: true }), copy }
 }
 
 /** The copy, read beside the digest once the isolate has seen the key; `undefined` when Redis does not answer. */
@@ -69,7 +70,7 @@ async function readCopyOf(
   const tenantId = deps.tenantOfKey.get(keyHash) ?? (await learnTenant(deps, keyHash, digest))
   if (tenantId === undefined) return undefined
   try {
-    return await readWindowCopy(deps.redis, tenantId, serviceId)
+    return await readWindowCopy(deps.redis, { tenantId, serviceId })
   } catch {
     deps.log('window_copy_unreadable', { tenant_id: tenantId, service_id: serviceId })
     return undefined
@@ -88,10 +89,10 @@ async function learnTenant({ tenantOfKey }: Deps, keyHash: string, digest: Promi
 }
 
 async function repair(deps: Deps, window: WindowId, stored: StoredWindow, copy: WindowCopy): Promise<void> {
-  const plan = planRepair(stored.changes, copy, stored.now)
+  const plan = planRepair(stored.lives, copy, stored.now)
   if (!plan) return
   try {
-    await repairWindowCopies(deps.redis, [{ ...window, copy, repair: plan }], stored.now)
+    await repairWindowCopy(deps.redis, window, plan, stored.now)
   } catch {
     deps.log('window_repair_failed', { tenant_id: window.tenantId, service_id: window.serviceId })
   }

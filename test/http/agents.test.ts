@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 
@@ -44,6 +45,7 @@ describe('registration', () => {
     ['a version that is no string', { hostname: 'x', version: 1 }, 'version must be a string'],
     ['broken JSON', '{', 'request body must be valid JSON'],
     ['an empty body', '', 'request body must be valid JSON'],
+    ['an array', '[]', 'request body must be valid JSON'],
   ])('refuses %s', async (_name, body, detail) => {
     const tenant = await createTestTenant(app)
     const response = await register(tenant.ingestKey, body)
@@ -62,6 +64,30 @@ describe('registration', () => {
       name: 'a\ufffdb',
     })
   })
+})
+
+test('events move last_seen_at, last_used_at and last_event_at once these are stale', async () => {
+  const tenant = await createTestTenant(app)
+  await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })
+  const age = (table: string, column: string) =>
+    app.deps.db.execute(sql.raw(`UPDATE ${table} SET ${column} = now() - interval '1 hour' WHERE tenant_id = '${tenant.tenantId}'`))
+  const read = async () => {
+    const { rows } = await app.deps.db.execute<Record<string, number>>(sql`SELECT
+      (SELECT extract(epoch FROM now() - max(last_seen_at)) FROM agents WHERE tenant_id = ${tenant.tenantId})::int AS seen,
+      (SELECT extract(epoch FROM now() - max(last_used_at)) FROM api_keys WHERE tenant_id = ${tenant.tenantId} AND key_type = 'ingest')::int AS used,
+      (SELECT extract(epoch FROM now() - max(last_event_at)) FROM services WHERE tenant_id = ${tenant.tenantId})::int AS event`)
+    return rows[0]
+  }
+  // Nothing else makes an hour pass.
+  for (const [table, column] of [
+    ['agents', 'last_seen_at'],
+    ['api_keys', 'last_used_at'],
+    ['services', 'last_event_at'],
+  ] as const)
+    await age(table, column)
+  expect(await read()).toEqual({ seen: 3_600, used: 3_600, event: 3_600 })
+  await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })
+  for (const seconds of Object.values((await read()) ?? { none: 1e9 })) expect(seconds).toBeLessThan(10)
 })
 
 describe('heartbeat', () => {
@@ -146,6 +172,12 @@ describe('the event log', () => {
     ]
     for (const fields of events) await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent(fields) })
     expect((await readLog(tenant, query)).events.map(({ sha }) => sha)).toEqual(shas)
+  })
+
+  test.each(['?service=%00', '?vendor=a%00b', '?service=%ED%A0%80'])('%s finds nothing', async (query) => {
+    const tenant = await createTestTenant(app)
+    await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })
+    expect((await readLog(tenant, query)).events).toEqual([])
   })
 
   test.each(['?limit=11', '?limit=', '?cursor=nope', '?cursor=%00', '?event_type=reboot'])('%s is refused', async (query) => {

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib'
+import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { createTenant } from '../../src/usecases/create-tenant.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
@@ -159,14 +160,37 @@ describe('retries', () => {
     expect((await send(other, makeEvent({ sha: 'other' }), headers)).headers.get('Idempotent-Replayed')).toBeNull()
   })
 
+  test('an Idempotency-Key that came with nothing storable may be used again', async () => {
+    const tenant = await createTestTenant(app)
+    const headers = { 'Idempotency-Key': 'attempt-1' }
+    expect((await send(tenant, makeEvent({ entity: '' }), headers)).status).toBe(400)
+    const mended = await send(tenant, makeEvent(), headers)
+    expect([mended.status, mended.headers.get('Idempotent-Replayed')]).toEqual([201, null])
+  })
+
+  test('an Idempotency-Key that was forgotten loses nothing', async () => {
+    const tenant = await createTestTenant(app)
+    const headers = { 'Idempotency-Key': 'attempt-1' }
+    await send(tenant, makeEvent(), headers)
+    // Nothing else makes a day pass.
+    await app.deps.db.execute(
+      sql`DELETE FROM idempotency_keys k USING agents a WHERE a.api_key_id = k.api_key_id AND a.id = ${tenant.agentId}`,
+    )
+    await send(tenant, makeEvent({ sha: 'another' }), headers)
+    expect(await countStored(tenant)).toBe(2)
+  })
+
   test('an Idempotency-Key covers a batch as a whole', async () => {
     const tenant = await createTestTenant(app)
     const headers = { 'Idempotency-Key': 'batch-1' }
     const batch = [makeEvent(), makeEvent(), makeEvent({ entity: '' })]
     expect(await (await sendBatch(tenant, batch, headers)).json()).toMatchObject({ accepted: 2, duplicates: 0, rejected: 1 })
     expect(await (await sendBatch(tenant, batch, headers)).json()).toMatchObject({ accepted: 0, duplicates: 2, rejected: 1 })
+    const whole = batch.slice(0, 2)
+    await sendBatch(tenant, whole, { 'Idempotency-Key': 'batch-2' })
+    expect((await sendBatch(tenant, whole, { 'Idempotency-Key': 'batch-2' })).headers.get('Idempotent-Replayed')).toBe('true')
     expect((await sendBatch(tenant, [...batch, makeEvent()], headers)).status).toBe(409)
-    expect(await countStored(tenant)).toBe(2)
+    expect(await countStored(tenant)).toBe(4)
   })
 })
 

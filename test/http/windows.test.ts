@@ -119,7 +119,7 @@ describe('repeats of one change', () => {
     expect(window['flag_change_events']).toMatchObject([{ entity: 'kafkaQueueProblems', count: 10_000 }])
     const { client } = app.deps.redis
     const [key = ''] = await client.keys(`t:${tenant.tenantId}:window:*`)
-    expect(await client.zcard(key)).toBe(8)
+    expect(await client.zcard(key)).toBe(10)
     expect(await client.pttl(key)).toBeGreaterThan(0)
   })
 })
@@ -149,6 +149,18 @@ describe('?at=', () => {
     expect(await shas('')).toEqual(['two'])
     expect(await shas('?at=2020-01-01T00:00:00Z')).toEqual([])
     expect(await shas(`?at=${new Date(Date.now() + 3_600_000).toISOString()}`)).toEqual([])
+  })
+
+  test('holds for what joined from other services, and takes a window’s own updated_at', async () => {
+    const tenant = await createTestTenant(app)
+    await send(tenant, makeEvent({ service_name: 'app', entity: 'app' }))
+    const before = await readWindowOf(app, tenant, 'app')
+    await sleep(20)
+    await send(tenant, makeEvent({ service_name: 'argocd', entity: 'app' }))
+    expect(entriesOf(await readWindowOf(app, tenant, 'app', `?at=${before.updated_at}`))).toMatchObject([
+      { count: 1, joined_by: 'service_name' },
+    ])
+    expect(entriesOf(await readWindowOf(app, tenant, 'app'))).toMatchObject([{ count: 2, joined_by: 'service_name' }])
   })
 
   test.each(['yesterday', '2024-13-01T00:00:00Z'])('%s is refused', async (at) => {

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
-import { expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { sweepBatch } from '../../src/store/sweeps.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
 import { createTestTenant, entriesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
+import { startOwnStack } from '../support/own-stack.ts'
 
-const stack = inject('stack')
-const app = startApp()
+const stack = await startOwnStack()
+const app = startApp({ stack })
 const { db } = app.deps
 
 async function send(tenant: TestTenant, ...events: Record<string, unknown>[]): Promise<void> {
@@ -20,7 +21,7 @@ async function send(tenant: TestTenant, ...events: Record<string, unknown>[]): P
 async function countOf(tenant: TestTenant) {
   const { rows } = await db.execute<{ live: number; joins: number; counted: number; minutes: number }>(sql`SELECT
     (SELECT count(*) FROM context_events WHERE tenant_id = ${tenant.tenantId})::int AS live,
-    (SELECT count(*) FROM event_joins WHERE tenant_id = ${tenant.tenantId})::int AS joins,
+    (SELECT count(*) FROM change_joins WHERE tenant_id = ${tenant.tenantId})::int AS joins,
     (SELECT coalesce(sum(count), 0) FROM event_counts WHERE tenant_id = ${tenant.tenantId})::int AS counted,
     (SELECT coalesce(sum(count), 0) FROM agent_minutes WHERE tenant_id = ${tenant.tenantId})::int AS minutes`)
   return rows[0]
@@ -43,7 +44,7 @@ test('expired events become hourly counts by value class, live ones stay, and a 
   expect(await countOf(tenant)).toEqual({ live: 5, joins: 4, counted: 0, minutes: 0 })
 
   while ((await runSweep(app.deps, inAnHour())).deleted > 0);
-  expect(await countOf(tenant)).toEqual({ live: 1, joins: 0, counted: 4, minutes: 4 })
+  expect(await countOf(tenant)).toEqual({ live: 1, joins: 4, counted: 4, minutes: 4 })
   const { rows } = await db.execute(sql`SELECT vendor, event_type, entity, value_class, count FROM event_counts
     WHERE tenant_id = ${tenant.tenantId} ORDER BY count DESC, vendor`)
   expect(rows).toMatchObject([
@@ -51,10 +52,13 @@ test('expired events become hourly counts by value class, live ones stay, and a 
     { vendor: 'argocd', event_type: 'deploy', entity: 'checkout', value_class: 'succeeded', count: 1 },
   ])
   await runSweep(app.deps, inAnHour())
-  expect(await countOf(tenant)).toEqual({ live: 1, joins: 0, counted: 4, minutes: 4 })
+  expect(await countOf(tenant)).toEqual({ live: 1, joins: 4, counted: 4, minutes: 4 })
 
   const agents = await (await app.request('/v1/agents', { key: tenant.readonlyKey })).json()
   expect(agents).toMatchObject([{ events_last_hour: 5 }])
+  await send(tenant, slow('7'))
+  await runSweep(app.deps, inAnHour())
+  expect(await countOf(tenant)).toMatchObject({ live: 1, minutes: 5 })
 })
 
 test('counts add up over runs', async () => {
@@ -70,7 +74,7 @@ test('a sweep that is killed half-way loses nothing', async () => {
   const tenant = await createTestTenant(app)
   await send(tenant, ...Array.from({ length: 300 }, (_, index) => makeEvent({ entity: `entity-${index % 7}` })))
   const database = await startFaultProxy(stack.databaseEndpoint)
-  const dying = startApp({ database: database.url })
+  const dying = startApp({ stack, database: database.url })
   const total = async () => {
     const counts = await countOf(tenant)
     return (counts?.live ?? 0) + (counts?.counted ?? 0)
@@ -110,22 +114,102 @@ test('names so long that no index row could hold them are swept all the same', a
   expect(await countOf(tenant)).toMatchObject({ live: 0, counted: 1 })
 })
 
-test('what was swept is tidied out of the windows’ copies', async () => {
+test('lives that ended are taken out of every window they were in', async () => {
   const tenant = await createTestTenant(app)
   await send(tenant, makeEvent({ ttl_seconds: 1, sha: 'short' }), makeEvent({ sha: 'long' }))
+  await send(tenant, makeEvent({ ttl_seconds: 1, service_name: 'argocd', sha: 'elsewhere' }))
   const { client } = app.deps.redis
-  const [key = ''] = await client.keys(`t:${tenant.tenantId}:window:*`)
-  expect(await client.zcard(key)).toBe(8)
+  const sizes = async () => {
+    const keys = await client.keys(`t:${tenant.tenantId}:window:*`)
+    return Promise.all(keys.toSorted().map((key) => client.zcard(key)))
+  }
+  expect((await sizes()).toSorted((a, b) => a - b)).toEqual([5, 15])
   await sleep(1_100)
-  await runSweep(app.deps, new Date())
-  expect(await client.zcard(key)).toBe(4)
+  expect(await runSweep(app.deps, new Date())).toMatchObject({ deleted: 2, ended: 3 })
+  expect(await sizes()).toEqual([5])
   expect(entriesOf(await readWindowOf(app, tenant, 'checkout'))).toMatchObject([{ sha: 'long', count: 1 }])
+})
+
+test('a change that recurs after it expired starts anew, though its first life was swept only then', async () => {
+  const tenant = await createTestTenant(app)
+  await send(tenant, makeEvent({ ttl_seconds: 1, timestamp: '2024-01-01T00:00:00Z' }))
+  await sleep(1_300)
+  await send(tenant, makeEvent({ timestamp: '2024-01-03T00:00:00Z' }))
+  const reborn = [{ count: 1, first_timestamp: '2024-01-03T00:00:00.000Z', timestamp: '2024-01-03T00:00:00.000Z' }]
+  expect(entriesOf(await readWindowOf(app, tenant, 'checkout'))).toMatchObject(reborn)
+  await runSweep(app.deps, new Date())
+  expect(entriesOf(await readWindowOf(app, tenant, 'checkout'))).toMatchObject(reborn)
+})
+
+test('a sweep changes nothing that a window says of a change that lives on', async () => {
+  const tenant = await createTestTenant(app)
+  await send(tenant, makeEvent({ timestamp: '2024-01-02T00:00:00Z' }), makeEvent({ timestamp: '2024-01-04T00:00:00Z' }))
+  await send(
+    tenant,
+    makeEvent({ timestamp: '2024-01-01T00:00:00Z', ttl_seconds: 1 }),
+    makeEvent({ timestamp: '2024-01-05T00:00:00Z', ttl_seconds: 1 }),
+  )
+  await sleep(1_300)
+  const before = await readWindowOf(app, tenant, 'checkout')
+  expect(entriesOf(before)).toMatchObject([
+    { count: 4, first_timestamp: '2024-01-01T00:00:00.000Z', timestamp: '2024-01-05T00:00:00.000Z' },
+  ])
+  expect((await runSweep(app.deps, new Date())).deleted).toBe(2)
+  expect(await readWindowOf(app, tenant, 'checkout')).toEqual(before)
+})
+
+test('more lives than fit one request are all taken out', async () => {
+  const tenant = await createTestTenant(app)
+  await send(
+    tenant,
+    ...Array.from({ length: 2_500 }, (_, index) => makeEvent({ sha: `sha-${index}`, service_name: `service-${index % 150}` })),
+  )
+  while ((await runSweep(app.deps, inAnHour())).deleted > 0);
+  expect(await app.deps.redis.client.keys(`t:${tenant.tenantId}:window:*`)).toEqual([])
+})
+
+test('a window that cannot be repaired holds up no other', async () => {
+  const tenant = await createTestTenant(app)
+  const redis = await startFaultProxy(stack.redisUrl)
+  const broken = startApp({ stack, redis: redis.url })
+  redis.fault = 'refuse'
+  for (let index = 0; index < 4; index += 1) {
+    await broken.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ service_name: `service-${index}` }) })
+    await broken.settle()
+  }
+  const { rows } = await db.execute<{ service_id: string }>(
+    sql`SELECT service_id FROM window_repairs WHERE tenant_id = ${tenant.tenantId} ORDER BY failed_at`,
+  )
+  expect(rows).toHaveLength(4)
+  const keys = rows.map(({ service_id }) => `t:${tenant.tenantId}:window:${service_id}`)
+  for (const key of keys.slice(0, 3)) await app.deps.redis.client.set(key, 'in the way')
+  await sleep(2_100)
+  for (let tick = 0; tick < 4; tick += 1) await runSweep(app.deps, new Date())
+  expect(await app.deps.redis.client.zcard(keys[3] ?? '')).toBe(5)
+})
+
+test('what has outlived its use goes: minutes, idempotency keys, joins', async () => {
+  const tenant = await createTestTenant(app)
+  await app.request('/v1/events', {
+    key: tenant.ingestKey,
+    body: makeEvent({ service_name: 'argocd' }),
+    headers: { 'Idempotency-Key': 'old' },
+  })
+  await runSweep(app.deps, inAnHour())
+  // Nothing else makes a day pass.
+  await db.execute(sql`UPDATE idempotency_keys SET created_at = created_at - interval '25 hours'`)
+  await db.execute(sql`UPDATE agent_minutes SET minute = minute - interval '3 hours'`)
+  await db.execute(sql`UPDATE change_joins SET expires_at = expires_at - interval '3 hours'`)
+  await runSweep(app.deps, new Date())
+  const { rows } = await db.execute(sql`SELECT (SELECT count(*) FROM idempotency_keys)::int AS claims,
+    (SELECT count(*) FROM agent_minutes)::int AS minutes, (SELECT count(*) FROM change_joins)::int AS joins`)
+  expect(rows).toEqual([{ claims: 0, minutes: 0, joins: 0 }])
 })
 
 test('one log line says what a sweep did, and an idle database is not asked', async () => {
   const database = await startFaultProxy(stack.databaseEndpoint)
   const redis = await startFaultProxy(stack.redisUrl)
-  const idle = startApp({ database: database.url, redis: redis.url })
+  const idle = startApp({ stack, database: database.url, redis: redis.url })
   const { client } = idle.deps.redis
   const at = new Date('2026-01-15T10:07:00Z')
 
@@ -134,9 +218,7 @@ test('one log line says what a sweep did, and an idle database is not asked', as
   redis.fault = answer(null, String(at.getTime() + 1))
   expect(await runSweep(idle.deps, at)).toMatchObject({ skipped: true })
   expect(database.seen).toHaveLength(0)
-  expect(idle.logs).toEqual([
-    { event: 'sweep', skipped: true, deleted: 0, batches: 0, tidied_windows: 0, repaired_windows: 0, redis: 'up' },
-  ])
+  expect(idle.logs).toEqual([{ event: 'sweep', skipped: true, deleted: 0, batches: 0, ended: 0, repaired_windows: 0, redis: 'up' }])
 
   redis.fault = 'none'
   expect(await runSweep(idle.deps, at)).toMatchObject({ skipped: false })

@@ -3,8 +3,14 @@ import { inject } from 'vitest'
 import { createApp } from '../../src/app.ts'
 import { createDeps, type Deps } from '../../src/deps.ts'
 import { createTenant, type NewTenant } from '../../src/usecases/create-tenant.ts'
+import type { StackAddresses } from '../stack/stack.ts'
 
-export type Endpoints = { readonly database?: string; readonly redis?: string }
+export type Endpoints = {
+  readonly database?: string
+  readonly redis?: string
+  /** Another local stack than the run's shared one. */
+  readonly stack?: StackAddresses
+}
 
 type RequestOptions = {
   readonly method?: string
@@ -26,11 +32,11 @@ export type TestApp = {
 
 /** The real app over the local stack, or over other endpoints that stand before it. */
 export function startApp(endpoints: Endpoints = {}, overrides: Partial<Deps> = {}): TestApp {
-  const stack = inject('stack')
+  const stack = endpoints.stack ?? inject('stack')
   const logs: LogLine[] = []
   const deps: Deps = {
     ...createDeps({
-      database: { url: stack.databaseUrl, endpoint: endpoints.database ?? stack.databaseEndpoint, timeoutMs: 3_000 },
+      database: { url: stack.databaseUrl, endpoint: endpoints.database ?? stack.databaseEndpoint, timeoutMs: 2_400 },
       redis: { url: endpoints.redis ?? stack.redisUrl, token: stack.redisToken, timeoutMs: 300 },
     }),
     log: (event, fields) => void logs.push({ event, ...fields }),

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
 import { toAgentStatus } from '../../domain/agent.ts'
 import { AppError } from '../../domain/errors.ts'
+import { toStorableText } from '../../domain/event.ts'
 import { type AgentId, type EventId, parseId, toId } from '../../domain/ids.ts'
 import { type Agent, type AgentActivity, getAgent, listAgents, recordHeartbeat, upsertAgent } from '../../store/agents.ts'
 import { type LoggedEvent, type LogPosition, listAgentEvents } from '../../store/events.ts'
@@ -70,8 +71,8 @@ const PAGE_SIZES = ['10', '20', '50', '100'] as const
 const LogQueryParams = z.object({
   limit: z.enum(PAGE_SIZES, { error: 'limit must be 10, 20, 50 or 100' }).default('20'),
   cursor: z.string().optional(),
-  service: z.string().optional(),
-  vendor: z.string().optional(),
+  service: z.string().transform(toStorableText).optional(),
+  vendor: z.string().transform(toStorableText).optional(),
   event_type: EventTypeName.optional(),
 })
 

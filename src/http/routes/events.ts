@@ -146,6 +146,7 @@ export const eventRoutes = (deps: Deps) => {
       const body = await readBody(c, { allowNdjson: true })
       const { items } = await ingest(deps, c, body, body.isNdjson ? parseLines(body.text) : parseArray(body.text))
       const warned = items.filter((item) => item.status !== 'rejected' && item.warning !== undefined).length
+      if (items.length > 0 && items.every((item) => item.status === 'duplicate')) c.header('Idempotent-Replayed', 'true')
       if (warned > 0) c.header('Noctuary-Warning', `${warned} of ${items.length} events carry a warning`)
       return c.json(toBatchBody(items), 200)
     })

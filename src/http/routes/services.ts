@@ -86,8 +86,8 @@ export const serviceRoutes = (deps: Deps) => {
     })
     .openapi(context, async (c) => {
       const serviceId = getPathId<ServiceId>(c.req.valid('param').id, 'service')
-      const at = readInstant('at', c.req.valid('query').at)
-      const { principal, serviceName, window } = await readWindow(deps, { keyHash: c.var.keyHash, serviceId, at, defer: deferTo(c) })
+      const asOf = readInstant('at', c.req.valid('query').at)
+      const { principal, serviceName, window } = await readWindow(deps, { keyHash: c.var.keyHash, serviceId, asOf, defer: deferTo(c) })
       c.set('principal', principal)
       return c.json(toWindowBody(serviceName, window), 200)
     })
