@@ -4,24 +4,27 @@
 -- A function is never changed once it is released, for the previous Worker may still be calling it: a later migration
 -- adds the next version under a new name, and one after that drops this one.
 
-CREATE FUNCTION service_id_of(tenant uuid, service_name text) RETURNS uuid LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  -- A UUID of version 8 (RFC 9562) made of a hash: clients that open a service at once agree on its id.
-  SELECT encode(set_byte(set_byte(substring(h FROM 1 FOR 16), 6, get_byte(h, 6) & 15 | 128), 8, get_byte(h, 8) & 63 | 128), 'hex')::uuid
-  FROM sha256(convert_to(tenant::text || '/' || service_name, 'UTF8')) AS h
+-- These four are expressions with a name. They are STABLE and without a FROM so that the planner puts them in place: called
+-- as functions they cost more than all the rest of a statement.
+
+-- A UUID of version 8 (RFC 9562) made of a hash: clients that open a service at once agree on its id.
+CREATE FUNCTION service_id_of(tenant uuid, service_name text) RETURNS uuid LANGUAGE sql STABLE AS $$
+  SELECT overlay(overlay(left(encode(sha256(convert_to(tenant::text || '/' || service_name, 'UTF8')), 'hex'), 32)
+    PLACING '8' FROM 13 FOR 1) PLACING '8' FROM 17 FOR 1)::uuid
 $$;
 --> statement-breakpoint
 CREATE FUNCTION change_key_of(event_type text, vendor text, entity text, old_value text, new_value text, actor text, sha text) RETURNS uuid
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE sql STABLE AS $$
   SELECT md5(md5(event_type) || md5(vendor) || md5(entity) || coalesce(md5(old_value), '-') || '/' || coalesce(md5(new_value), '-')
     || '/' || coalesce(md5(actor), '-') || '/' || coalesce(md5(sha), '-'))::uuid
 $$;
 --> statement-breakpoint
 -- One life of a change, as the copies name it: 36 characters of change key and eight of the second in which it appeared.
-CREATE FUNCTION life_key_of(change_key uuid, appeared_at timestamptz) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+CREATE FUNCTION life_key_of(change_key uuid, appeared_at timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
   SELECT change_key::text || lpad(to_hex(extract(epoch FROM appeared_at)::bigint), 8, '0')
 $$;
 --> statement-breakpoint
-CREATE FUNCTION epoch_ms(instant timestamptz) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+CREATE FUNCTION epoch_ms(instant timestamptz) RETURNS float8 LANGUAGE sql STABLE AS $$
   SELECT floor(extract(epoch FROM instant) * 1000)::float8
 $$;
 --> statement-breakpoint
@@ -50,7 +53,7 @@ $$;
 --
 -- Rows go in sorted, so that concurrent batches do not deadlock; ids are hashes, so that a row that exists already is the
 -- same row; touches pass over rows that someone else is touching.
-CREATE FUNCTION ingest_events_v1(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb) RETURNS jsonb
+CREATE FUNCTION ingest_events_v1(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb) RETURNS json
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -58,7 +61,7 @@ DECLARE
   claim text := 'none';
   created jsonb;
 BEGIN
-  SELECT * INTO caller FROM resolve_caller(key_hash);
+  caller := resolve_caller(key_hash);
 
   IF caller.agent_id IS NOT NULL AND caller.key_type = 'ingest' AND idempotency_key IS NOT NULL THEN
     INSERT INTO idempotency_keys (api_key_id, key, body_hash)
@@ -137,88 +140,87 @@ BEGIN
     END IF;
   END IF;
 
-  RETURN to_jsonb(caller) || jsonb_build_object('idempotency', claim, 'now_ms', epoch_ms(now()), 'created', created);
+  RETURN json_build_object('tenant_id', caller.tenant_id, 'api_key_id', caller.api_key_id, 'key_type', caller.key_type,
+    'agent_id', caller.agent_id, 'idempotency', claim, 'now_ms', epoch_ms(now()), 'created', created);
 END
 $$;
 --> statement-breakpoint
--- A service's window as Postgres knows it, as of an instant: the live changes of the service and those that join it, the
--- latest of each event type, each folded over the occurrences of its present life. At most `sample_size` occurrences of
--- each are looked at, the last to expire; `is_counted` says whether that was all. With `with_text` also what each says.
-CREATE FUNCTION window_changes_v1(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_until timestamptz,
-  with_text boolean, sample_size int, per_type int) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-  -- PostgreSQL has no loose index scan: this steps from each change key of the service to the next, whatever lies between.
-  WITH RECURSIVE own AS (
-    (SELECT e.change_key FROM context_events e WHERE e.service_id = service ORDER BY e.change_key LIMIT 1)
-    UNION ALL
-    SELECT (SELECT e.change_key FROM context_events e WHERE e.service_id = service AND e.change_key > own.change_key ORDER BY e.change_key LIMIT 1)
-    FROM own WHERE own.change_key IS NOT NULL
-  ),
-  sources AS (
-    SELECT service AS service_id, change_key, 'service_name' AS rule FROM own WHERE change_key IS NOT NULL
-    UNION ALL
-    SELECT j.service_id, j.change_key, j.rule FROM change_joins j
-    WHERE j.tenant_id = tenant AND j.name_key = service_name_key AND j.service_id <> service
-  ),
-  lives AS (
-    SELECT s.*, life.* FROM sources s CROSS JOIN LATERAL (
-      SELECT e.appeared_at, e.expires_at FROM context_events e
-      WHERE e.service_id = s.service_id AND e.change_key = s.change_key AND e.expires_at > instant AND e.received_at <= known_until
-      ORDER BY e.expires_at DESC LIMIT 1
-    ) life
-  ),
-  folded AS (
-    SELECT l.*, total.* FROM lives l CROSS JOIN LATERAL (
-      SELECT count(*) AS occurrences, min(e."timestamp") AS first_timestamp, min(e.expires_at) AS first_expires_at,
-        max(e.received_at) FILTER (WHERE e.expires_at > instant) AS last_received_at,
-        (array_agg(e.id ORDER BY least(e."timestamp", e.received_at) DESC, e.id) FILTER (WHERE e.expires_at > instant))[1] AS latest_id
-      FROM (
-        SELECT o.id, o."timestamp", o.received_at, o.expires_at FROM context_events o
-        WHERE o.service_id = l.service_id AND o.change_key = l.change_key
-          AND o.received_at >= l.appeared_at AND o.received_at <= known_until
-        ORDER BY o.expires_at DESC LIMIT sample_size
-      ) e
-    ) total
-  ),
-  ranked AS (
-    SELECT f.*, latest.*, row_number() OVER (PARTITION BY latest.event_type ORDER BY latest.ordered_at DESC, f.change_key) AS place
-    FROM folded f CROSS JOIN LATERAL (
-      SELECT e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.confidence, e."timestamp",
-        least(e."timestamp", e.received_at) AS ordered_at
-      FROM context_events e WHERE e.id = f.latest_id
-    ) latest
-  )
-  SELECT jsonb_agg(jsonb_build_object(
-    'life_key', life_key_of(change_key, appeared_at), 'id', latest_id, 'confidence', confidence, 'joined_by', rule,
-    'timestamp_ms', epoch_ms("timestamp"), 'ordered_ms', epoch_ms(ordered_at), 'first_ms', epoch_ms(first_timestamp),
-    'received_ms', epoch_ms(last_received_at), 'expires_ms', epoch_ms(expires_at), 'earliest_ms', epoch_ms(first_expires_at),
-    'count', occurrences, 'is_counted', sample_size IS NULL OR occurrences < sample_size
-  ) || CASE WHEN with_text
-    THEN jsonb_build_object('text', jsonb_build_array(event_type, vendor, entity, left(old_value, 1024), left(new_value, 1024), actor, sha))
-    ELSE '{}' END)
-  FROM ranked WHERE place <= per_type
-$$;
---> statement-breakpoint
--- What a reader of a window needs: who it is, the service if it is its tenant's, the database's clock and the changes, now
--- or `as_of` an instant. The reader is the key with this hash or, for the cron, a tenant itself.
+-- A service's window as Postgres knows it, now or `as_of` an instant: who reads it, the service if it is its tenant's, the
+-- database's clock, and the live changes of the service and those that join it, the latest of each event type, each folded
+-- over the occurrences of its present life. At most `sample_size` occurrences of each are looked at, the last to expire,
+-- and each change says whether that was all; `with_text` also what each says. A change is an array: life key; id,
+-- confidence, rule, time and time for ordering of the latest occurrence; first time, last receipt, expiry, first expiry,
+-- count, whether all were counted, text.
+--
+-- The reader is the key with this hash or, for the cron, a tenant itself.
 CREATE FUNCTION read_window_v1(key_hash text, own_tenant uuid, service uuid, as_of timestamptz, with_text boolean, sample_size int, per_type int)
-RETURNS jsonb LANGUAGE plpgsql AS $$
+RETURNS json LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   caller record;
   found_service record;
+  instant timestamptz := coalesce(as_of, now());
+  known_until timestamptz := coalesce(as_of, 'infinity');
+  changes json;
 BEGIN
   IF own_tenant IS NULL THEN
-    SELECT * INTO caller FROM resolve_caller(key_hash);
+    caller := resolve_caller(key_hash);
   ELSE
     SELECT own_tenant AS tenant_id, NULL::uuid AS api_key_id, 'readonly' AS key_type, NULL::uuid AS agent_id INTO caller;
   END IF;
-  SELECT s.id AS service_id, s.name AS service_name, s.name_key INTO found_service
-  FROM services s WHERE s.id = service AND s.tenant_id = caller.tenant_id;
-  RETURN to_jsonb(caller) || jsonb_build_object(
-    'service_id', found_service.service_id, 'service_name', found_service.service_name, 'now_ms', epoch_ms(coalesce(as_of, now())),
-    'changes', CASE WHEN found_service.service_id IS NOT NULL THEN
-      window_changes_v1(caller.tenant_id, found_service.service_id, found_service.name_key, coalesce(as_of, now()),
-        coalesce(as_of, 'infinity'), with_text, sample_size, per_type) END);
+  SELECT s.id, s.tenant_id, s.name, s.name_key INTO found_service FROM services s WHERE s.id = service AND s.tenant_id = caller.tenant_id;
+
+  IF FOUND THEN
+    -- PostgreSQL has no loose index scan: this steps from each change key of the service to the next, whatever lies between.
+    WITH RECURSIVE own AS (
+      (SELECT e.change_key FROM context_events e WHERE e.service_id = found_service.id ORDER BY e.change_key LIMIT 1)
+      UNION ALL
+      SELECT (SELECT e.change_key FROM context_events e WHERE e.service_id = found_service.id AND e.change_key > own.change_key ORDER BY e.change_key LIMIT 1)
+      FROM own WHERE own.change_key IS NOT NULL
+    ),
+    sources AS (
+      SELECT found_service.id AS service_id, change_key, 'service_name' AS rule FROM own WHERE change_key IS NOT NULL
+      UNION ALL
+      SELECT j.service_id, j.change_key, j.rule FROM change_joins j
+      WHERE j.tenant_id = found_service.tenant_id AND j.name_key = found_service.name_key AND j.service_id <> found_service.id
+    ),
+    lives AS (
+      SELECT s.*, life.* FROM sources s CROSS JOIN LATERAL (
+        SELECT e.appeared_at, e.expires_at FROM context_events e
+        WHERE e.service_id = s.service_id AND e.change_key = s.change_key AND e.expires_at > instant AND e.received_at <= known_until
+        ORDER BY e.expires_at DESC LIMIT 1
+      ) life
+    ),
+    folded AS (
+      SELECT l.*, total.* FROM lives l CROSS JOIN LATERAL (
+        SELECT count(*) AS occurrences, min(e."timestamp") AS first_timestamp, min(e.expires_at) AS first_expires_at,
+          max(e.received_at) FILTER (WHERE e.expires_at > instant) AS last_received_at,
+          (array_agg(e.id ORDER BY least(e."timestamp", e.received_at) DESC, e.id) FILTER (WHERE e.expires_at > instant))[1] AS latest_id
+        FROM (
+          SELECT o.id, o."timestamp", o.received_at, o.expires_at FROM context_events o
+          WHERE o.service_id = l.service_id AND o.change_key = l.change_key
+            AND o.received_at >= l.appeared_at AND o.received_at <= known_until
+          ORDER BY o.expires_at DESC LIMIT sample_size
+        ) e
+      ) total
+    ),
+    ranked AS (
+      SELECT f.*, latest.*, row_number() OVER (PARTITION BY latest.event_type ORDER BY latest.ordered_at DESC, f.change_key) AS place
+      FROM folded f CROSS JOIN LATERAL (
+        SELECT e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.confidence, e."timestamp",
+          least(e."timestamp", e.received_at) AS ordered_at
+        FROM context_events e WHERE e.id = f.latest_id
+      ) latest
+    )
+    SELECT json_agg(json_build_array(life_key_of(change_key, appeared_at), latest_id, confidence, rule, epoch_ms("timestamp"),
+      epoch_ms(ordered_at), epoch_ms(first_timestamp), epoch_ms(last_received_at), epoch_ms(expires_at), epoch_ms(first_expires_at),
+      occurrences, sample_size IS NULL OR occurrences < sample_size,
+      CASE WHEN with_text THEN json_build_array(event_type, vendor, entity, left(old_value, 1024), left(new_value, 1024), actor, sha) END))
+    INTO changes FROM ranked WHERE place <= per_type;
+  END IF;
+
+  RETURN json_build_object('tenant_id', caller.tenant_id, 'api_key_id', caller.api_key_id, 'key_type', caller.key_type,
+    'agent_id', caller.agent_id, 'service_id', found_service.id, 'service_name', found_service.name, 'now_ms', epoch_ms(instant),
+    'changes', changes);
 END
 $$;

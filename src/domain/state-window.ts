@@ -76,7 +76,7 @@ export type StateWindow = {
   readonly updatedAt: Date | null
 }
 
-export type RepairedLife = {
+type RepairedLife = {
   readonly lifeKey: string
   readonly text: ChangeText
   readonly expiresAtMs: number

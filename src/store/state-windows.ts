@@ -24,21 +24,22 @@ export type StoredWindow = {
 /** What a change says, as a copy and a statement's answer carry it. */
 export type TextRow = readonly [EventType, string, string, string | null, string | null, string | null, string | null]
 
-type LifeRow = {
-  readonly life_key: string
-  readonly id: string
-  readonly confidence: number
-  readonly joined_by: JoinRule
-  readonly timestamp_ms: number
-  readonly ordered_ms: number
-  readonly first_ms: number
-  readonly received_ms: number
-  readonly expires_ms: number
-  readonly earliest_ms: number
-  readonly count: number
-  readonly is_counted: boolean
-  readonly text?: TextRow
-}
+/** A change as `read_window_v1` answers it; times in milliseconds since 1970. */
+type LifeRow = readonly [
+  lifeKey: string,
+  id: string,
+  confidence: number,
+  joinedBy: JoinRule,
+  timestampMs: number,
+  orderedMs: number,
+  firstMs: number,
+  receivedMs: number,
+  expiresMs: number,
+  earliestMs: number,
+  count: number,
+  isCounted: boolean,
+  text: TextRow | null,
+]
 
 type WindowRow = CallerRow & {
   readonly service_id: string | null
@@ -80,20 +81,22 @@ export async function findStoredWindow(
 }
 
 function toStoredLife(row: LifeRow): StoredLife {
+  const [lifeKey, id, confidence, joinedBy, timestampMs, orderedMs, firstMs, receivedMs, expiresMs, earliestMs, count, isCounted, text] =
+    row
   return {
-    lifeKey: row.life_key,
-    id: toId(row.id),
-    confidence: row.confidence,
-    joinedBy: row.joined_by,
-    timestamp: new Date(row.timestamp_ms),
-    orderedAt: new Date(row.ordered_ms),
-    firstTimestamp: new Date(row.first_ms),
-    lastReceivedAt: new Date(row.received_ms),
-    expiresAt: new Date(row.expires_ms),
-    earliestExpiresAt: new Date(row.earliest_ms),
-    count: row.count,
-    isCounted: row.is_counted,
-    text: row.text && toChangeText(row.text),
+    lifeKey,
+    id: toId(id),
+    confidence,
+    joinedBy,
+    timestamp: new Date(timestampMs),
+    orderedAt: new Date(orderedMs),
+    firstTimestamp: new Date(firstMs),
+    lastReceivedAt: new Date(receivedMs),
+    expiresAt: new Date(expiresMs),
+    earliestExpiresAt: new Date(earliestMs),
+    count,
+    isCounted,
+    text: text ? toChangeText(text) : undefined,
   }
 }
 

@@ -1,5 +1,5 @@
 export const SERVICES = 32
-export const VARIANTS = 16
+const VARIANTS = 16
 export const WINDOW_ENTRIES = 50
 export const BATCH_EVENTS = 500
 

@@ -51,7 +51,7 @@ const SCENARIOS: Readonly<Record<Name, Scenario>> = {
   },
 }
 
-export type Ratio = {
+type Ratio = {
   readonly to: string
   readonly unit: 'requests' | 'events'
   readonly median: number
@@ -61,7 +61,7 @@ export type Ratio = {
   readonly isMet: boolean
 }
 
-export type StoreUse = {
+type StoreUse = {
   /** Of an event, or of a read. */
   readonly per: 'event' | 'read'
   readonly postgresRequests: number
