@@ -49,17 +49,21 @@ $$;
 --> statement-breakpoint
 -- Stores events: resolves the key, checks its agent, claims the idempotency key, opens missing services, touches what is
 -- stale, and stores what was not stored before. Answers the caller, the idempotency key's fate and what it stored, as
--- [id, life key, service id, ids of joined services]. Nothing is stored for a caller that may not.
+-- [id, life key, service id], and the services that joins name by now, as [name key, id]. Nothing is stored for a caller that may not.
+--
+-- Bitmap scans are off, for what looks up the last of many repeats must not gather them all first; so is JIT, for what a
+-- function of JSON returns is estimated far too large.
 --
 -- Rows go in sorted, so that concurrent batches do not deadlock; ids are hashes, so that a row that exists already is the
 -- same row; touches pass over rows that someone else is touching.
-CREATE FUNCTION ingest_events_v1(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb) RETURNS json
-LANGUAGE plpgsql AS $$
+CREATE FUNCTION ingest_events_v1(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb, joins jsonb) RETURNS json
+LANGUAGE plpgsql SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   caller record;
   claim text := 'none';
   created jsonb;
+  joined_services jsonb;
 BEGIN
   caller := resolve_caller(key_hash);
 
@@ -121,27 +125,24 @@ BEGIN
     )
     SELECT jsonb_agg(jsonb_build_array(id, life_key_of(change_key, appeared_at), service_id)) INTO created FROM stored;
 
-    IF created IS NOT NULL AND events @? '$[*].joins[*]' THEN
+    IF created IS NOT NULL AND jsonb_array_length(joins) > 0 THEN
       INSERT INTO change_joins AS c (tenant_id, name_key, service_id, change_key, rule, expires_at)
       SELECT DISTINCT ON (o.service_id, o.change_key, j.name_key) caller.tenant_id, j.name_key, o.service_id, o.change_key, j.rule,
         o.expires_at + interval '1 hour'
-      FROM jsonb_to_recordset(events) AS e(id uuid, joins jsonb) JOIN context_events o ON o.id = e.id,
-        jsonb_to_recordset(e.joins) AS j(name_key text, rule text)
-      WHERE o.tenant_id = caller.tenant_id AND NOT EXISTS (
-        SELECT 1 FROM change_joins k WHERE k.service_id = o.service_id AND k.change_key = o.change_key
-          AND k.name_key = j.name_key AND k.expires_at >= o.expires_at)
+      FROM jsonb_to_recordset(joins) AS j(id uuid, name_key text, rule text) JOIN context_events o ON o.id = j.id
+      WHERE NOT EXISTS (
+        SELECT 1 FROM change_joins n WHERE n.service_id = o.service_id AND n.change_key = o.change_key
+          AND n.name_key = j.name_key AND n.expires_at >= o.expires_at)
       ORDER BY o.service_id, o.change_key, j.name_key, o.expires_at DESC
       ON CONFLICT (service_id, change_key, name_key) DO UPDATE SET expires_at = greatest(c.expires_at, excluded.expires_at);
 
-      SELECT jsonb_agg(one || coalesce(jsonb_build_array((
-        SELECT jsonb_agg(s.id) FROM change_joins j JOIN services s ON s.tenant_id = j.tenant_id AND s.name_key = j.name_key
-        WHERE j.service_id = (one->>2)::uuid AND j.change_key = left(one->>1, 36)::uuid AND s.id <> j.service_id
-      )), '[null]')) INTO created FROM jsonb_array_elements(created) AS one;
+      SELECT jsonb_agg(jsonb_build_array(s.name_key, s.id)) INTO joined_services FROM services s
+      WHERE s.tenant_id = caller.tenant_id AND s.name_key = ANY(ARRAY(SELECT j.name_key FROM jsonb_to_recordset(joins) AS j(name_key text)));
     END IF;
   END IF;
 
   RETURN json_build_object('tenant_id', caller.tenant_id, 'api_key_id', caller.api_key_id, 'key_type', caller.key_type,
-    'agent_id', caller.agent_id, 'idempotency', claim, 'now_ms', epoch_ms(now()), 'created', created);
+    'agent_id', caller.agent_id, 'idempotency', claim, 'now_ms', epoch_ms(now()), 'created', created, 'joined_services', joined_services);
 END
 $$;
 --> statement-breakpoint
@@ -154,7 +155,7 @@ $$;
 --
 -- The reader is the key with this hash or, for the cron, a tenant itself.
 CREATE FUNCTION read_window_v1(key_hash text, own_tenant uuid, service uuid, as_of timestamptz, with_text boolean, sample_size int, per_type int)
-RETURNS json LANGUAGE plpgsql AS $$
+RETURNS json LANGUAGE plpgsql SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   caller record;

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { ContextEvent, EventType } from '../domain/event.ts'
 import { toShownValue, toValueClass } from '../domain/event.ts'
 import { type AgentId, type EventId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
-import { matchServices, toNameKey, workloadOfFallbackName } from '../domain/service-name.ts'
+import { type JoinRule, matchServices, toNameKey, workloadOfFallbackName } from '../domain/service-name.ts'
 import { type CallerRow, type Principal, toPrincipal } from './api-keys.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 
@@ -34,7 +34,8 @@ export type InsertResult = {
 type InsertRow = CallerRow & {
   readonly now_ms: number
   readonly idempotency: InsertResult['idempotency']
-  readonly created?: readonly [id: string, lifeKey: string, serviceId: string, joinedServiceIds?: string[] | null][] | null
+  readonly created: readonly (readonly [id: string, lifeKey: string, serviceId: string])[] | null
+  readonly joined_services: readonly (readonly [nameKey: string, serviceId: string])[] | null
 }
 
 /**
@@ -42,22 +43,31 @@ type InsertRow = CallerRow & {
  * Nothing is stored for a caller that may not: look at `principal`. Throws `unauthorized`.
  */
 export async function insertEvents(db: Db, { keyHash, events, idempotency }: InsertRequest): Promise<InsertResult> {
-  const names = JSON.stringify(toServiceNames(events))
-  const records = JSON.stringify(events.map(toRecord))
+  const joins = new Map(events.map(({ id, event }) => [id, toJoins(event)]))
   const { row } = await selectOne<{ row: InsertRow }>(
     db,
-    sql`SELECT ingest_events_v1(${keyHash}, ${idempotency?.key ?? null}, ${idempotency?.bodyHash ?? null}, ${names}, ${records}) AS row`,
+    sql`SELECT ingest_events_v1(${keyHash}, ${idempotency?.key ?? null}, ${idempotency?.bodyHash ?? null},
+      ${JSON.stringify(toServiceNames(events))}, ${JSON.stringify(events.map(toRecord))},
+      ${JSON.stringify([...joins].flatMap(([id, rows]) => rows.map((row) => ({ id, ...row }))))}) AS row`,
   )
+  const joinedServices = Map.groupBy(row.joined_services ?? [], ([nameKey]) => nameKey)
+  const toServiceIds = (id: EventId, own: string) => {
+    const joined = (joins.get(id) ?? []).flatMap(({ name_key }) => (joinedServices.get(name_key) ?? []).map(([, serviceId]) => serviceId))
+    return [...new Set([own, ...joined])].map((serviceId) => toId<ServiceId>(serviceId))
+  }
   return {
     principal: toPrincipal(row),
     idempotency: row.idempotency,
     receivedAt: new Date(row.now_ms),
-    created: (row.created ?? []).map(([id, lifeKey, serviceId, joined]) => ({
-      id: toId(id),
-      lifeKey,
-      serviceIds: [serviceId, ...(joined ?? [])].map((service) => toId<ServiceId>(service)),
-    })),
+    created: (row.created ?? []).map(([id, lifeKey, serviceId]) => {
+      const eventId = toId<EventId>(id)
+      return { id: eventId, lifeKey, serviceIds: toServiceIds(eventId, serviceId) }
+    }),
   }
+}
+
+function toJoins(event: ContextEvent): { name_key: string; rule: JoinRule }[] {
+  return matchServices(event).map(({ name, rule }) => ({ name_key: toNameKey(name), rule }))
 }
 
 function toServiceNames(events: readonly NewEvent[]): { name: string; name_key: string }[] {
@@ -82,7 +92,6 @@ function toRecord({ id, event }: NewEvent, place: number) {
     timestamp: event.occurredAt,
     raw_line: event.rawLine,
     value_class: toValueClass(event.newValue),
-    joins: matchServices(event).map(({ name, rule }) => ({ name_key: toNameKey(name), rule })),
   }
 }
 
