@@ -17,6 +17,10 @@ export type Deps = {
   readonly newUuid: () => string
   readonly randomBytes: (length: number) => Uint8Array
   readonly log: Log
+  /** Waits that many milliseconds. */
+  readonly rest: (ms: number) => Promise<void>
+  /** Requests to the stores that the batches of one sweep may take. */
+  readonly sweepRequests: number
 }
 
 /** What the app works with, made once an isolate from its configuration. */
@@ -30,5 +34,7 @@ export function createDeps(config: Config): Deps {
     newUuid: () => crypto.randomUUID(),
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
     log: (event, fields) => console.log(JSON.stringify({ event, ...fields })),
+    rest: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    sweepRequests: config.sweepRequests,
   }
 }

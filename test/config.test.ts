@@ -13,3 +13,9 @@ test('the deadlines keep what is promised: an answer without Redis within a seco
 test.each(Object.keys(bindings))('a missing %s is named', (name) => {
   expect(() => readConfig({ ...bindings, [name]: '' })).toThrow(name)
 })
+
+test.each(['0', '-1', '1.5', 'many'])('SWEEP_REQUESTS of %s is refused', (text) => {
+  expect(() => readConfig({ ...bindings, SWEEP_REQUESTS: text })).toThrow('SWEEP_REQUESTS')
+  expect(readConfig(bindings).sweepRequests).toBe(1_000)
+  expect(readConfig({ ...bindings, SWEEP_REQUESTS: '40' }).sweepRequests).toBe(40)
+})

@@ -5,10 +5,9 @@ import { readSweepHints, sweepBatch, sweepRemains, writeSweepDue } from '../stor
 import { takeForRepair } from '../store/window-repairs.ts'
 import { repairWindow } from './read-window.ts'
 
-/** Bounds of one tick, which keep it below 50 requests (the free plan) and a batch below what ingest would notice. */
-const BATCH_ROWS = 5_000
-const MAX_REQUESTS = 40
-const MAX_REMOVALS_A_REQUEST = 1_000
+/** Small batches with a rest after each: a third of the time for the sweep, so that ingest hardly notices it. */
+const BATCH_ROWS = 1_000
+const REST_MS = 60
 const MAX_REPAIRED_WINDOWS = 2
 
 export type SweepResult = {
@@ -44,16 +43,14 @@ export async function runSweep(deps: Deps, now: Date): Promise<SweepResult> {
 async function sweep(deps: Deps, now: Date): Promise<SweepResult> {
   const repairedWindows = await repairMarked(deps)
   let [deleted, batches, ended, requests] = [0, 0, 0, 0]
-  for (let isMore = true; isMore && requests < MAX_REQUESTS; batches += 1) {
+  for (let isMore = true; isMore && requests < deps.sweepRequests; batches += 1) {
+    if (batches > 0) await deps.rest(REST_MS)
     const batch = await sweepBatch(deps.db, now, BATCH_ROWS)
-    for (let start = 0; start < batch.ended.length; start += MAX_REMOVALS_A_REQUEST) {
-      const lives = batch.ended.slice(start, start + MAX_REMOVALS_A_REQUEST)
-      const isRemoved = await attempt(deps, 'ended_lives_not_removed', () => removeEndedLives(deps.redis, lives))
-      if (isRemoved) ended += lives.length
-      requests += 1
+    if (batch.ended.length > 0 && (await attempt(deps, 'ended_lives_not_removed', () => removeEndedLives(deps.redis, batch.ended)))) {
+      ended += batch.ended.length
     }
     deleted += batch.deleted
-    requests += 1
+    requests += batch.ended.length > 0 ? 2 : 1
     isMore = batch.deleted === BATCH_ROWS
   }
   const { lastExpiryAt } = await sweepRemains(deps.db, BATCH_ROWS)

@@ -69,6 +69,7 @@ export async function openEnvironment(cleanup: Cleanup, report: (line: string) =
     ...createDeps({
       database: { url: stack.databaseUrl, endpoint: stack.databaseEndpoint, timeoutMs: SETUP_TIMEOUT_MS },
       redis: { url: stack.redisUrl, token: stack.redisToken, timeoutMs: SETUP_TIMEOUT_MS },
+      sweepRequests: 1_000,
     }),
     log: () => {},
   }

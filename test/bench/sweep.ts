@@ -97,10 +97,10 @@ async function storeExpired({ deps, tenant }: Environment, count: number): Promi
       FROM services WHERE tenant_id = ${tenant.tenantId} ORDER BY name LIMIT ${SWEPT_SERVICES}
     )
     INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, new_value, confidence,
-      ttl_seconds, "timestamp", received_at, expires_at, raw_line, value_class)
+      ttl_seconds, "timestamp", received_at, expires_at, raw_line, value_class, change_key, appeared_at)
     SELECT gen_random_uuid(), ${tenant.tenantId}::uuid, s.agent_id, s.id, s.name, 'postgres', 'saturation',
       'orders_' || n % ${KINDS}::int / ${SWEPT_SERVICES}::int, 'slow_query:' || n || 'ms', 0.9, 900, r.received_at, r.received_at,
-      r.received_at + interval '15 minutes', repeat('a raw line ', 15), 'slow_query:#ms'
+      r.received_at + interval '15 minutes', repeat('a raw line ', 15), 'slow_query:#ms', gen_random_uuid(), r.received_at
     FROM generate_series(1, ${count}::int) AS n
       CROSS JOIN LATERAL (SELECT now() - interval '16 minutes' - (n % 20000) * interval '1 second' AS received_at) r
       JOIN swept s ON s.place = n % ${KINDS}::int % ${SWEPT_SERVICES}::int`)

@@ -87,6 +87,7 @@ async function findOrCreateDemoTenant(stack: StackAddresses, isThrowaway: boolea
   const deps = createDeps({
     database: { url: stack.databaseUrl, endpoint: stack.databaseEndpoint, timeoutMs: 10_000 },
     redis: { url: stack.redisUrl, token: stack.redisToken, timeoutMs: 1_000 },
+    sweepRequests: 1_000,
   })
   const known = !isThrowaway && existsSync(KEYS_FILE) ? (JSON.parse(readFileSync(KEYS_FILE, 'utf8')) as NewTenant) : undefined
   if (known && (await keyWorks(deps, known.ingestKey)) && (await keyWorks(deps, known.readonlyKey))) return known

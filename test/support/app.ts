@@ -38,6 +38,7 @@ export function startApp(endpoints: Endpoints = {}, overrides: Partial<Deps> = {
     ...createDeps({
       database: { url: stack.databaseUrl, endpoint: endpoints.database ?? stack.databaseEndpoint, timeoutMs: 2_400 },
       redis: { url: endpoints.redis ?? stack.redisUrl, token: stack.redisToken, timeoutMs: 300 },
+      sweepRequests: 1_000,
     }),
     log: (event, fields) => void logs.push({ event, ...fields }),
     ...overrides,
