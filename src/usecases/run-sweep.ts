@@ -8,6 +8,7 @@ import { repairWindow } from './read-window.ts'
 /** Small batches with a rest after each: a third of the time for the sweep, so that ingest hardly notices it. */
 const BATCH_ROWS = 1_000
 const REST_MS = 60
+const REMAINS_ROWS = 10_000
 const MAX_REPAIRED_WINDOWS = 2
 
 export type SweepResult = {
@@ -53,7 +54,7 @@ async function sweep(deps: Deps, now: Date): Promise<SweepResult> {
     requests += batch.ended.length > 0 ? 2 : 1
     isMore = batch.deleted === BATCH_ROWS
   }
-  const { lastExpiryAt } = await sweepRemains(deps.db, BATCH_ROWS)
+  const { lastExpiryAt } = await sweepRemains(deps.db, REMAINS_ROWS)
   await attempt(deps, 'sweep_hint_failed', () => writeSweepDue(deps.redis, nextSweepAt(lastExpiryAt, now)))
   return { skipped: false, deleted, batches, ended, repairedWindows }
 }
