@@ -64,6 +64,7 @@ DECLARE
   claim text := 'none';
   created jsonb;
   joined_services jsonb;
+  service_ids uuid[];
 BEGIN
   caller := resolve_caller(key_hash);
 
@@ -79,20 +80,22 @@ BEGIN
   END IF;
 
   IF caller.agent_id IS NOT NULL AND caller.key_type = 'ingest' AND claim IN ('none', 'fresh') AND jsonb_array_length(events) > 0 THEN
-    INSERT INTO services (id, tenant_id, agent_id, name, name_key)
-    SELECT n.id, caller.tenant_id, caller.agent_id, n.name, n.name_key
-    FROM (SELECT service_id_of(caller.tenant_id, s.name) AS id, s.name, s.name_key FROM jsonb_to_recordset(service_names) AS s(name text, name_key text)) n
-    WHERE NOT EXISTS (SELECT 1 FROM services e WHERE e.id = n.id)
-    ORDER BY n.id
-    ON CONFLICT (id) DO NOTHING;
+    -- Nearly always the services are there and were touched just now, and a look is all it takes.
+    service_ids := ARRAY(SELECT service_id_of(caller.tenant_id, n.name) FROM jsonb_to_recordset(service_names) AS n(name text));
+    IF (SELECT count(*) FROM services s WHERE s.id = ANY(service_ids) AND s.last_event_at >= now() - interval '10 seconds') < cardinality(service_ids) THEN
+      INSERT INTO services (id, tenant_id, agent_id, name, name_key)
+      SELECT n.id, caller.tenant_id, caller.agent_id, n.name, n.name_key
+      FROM (SELECT service_id_of(caller.tenant_id, s.name) AS id, s.name, s.name_key FROM jsonb_to_recordset(service_names) AS s(name text, name_key text)) n
+      WHERE NOT EXISTS (SELECT 1 FROM services e WHERE e.id = n.id)
+      ORDER BY n.id
+      ON CONFLICT (id) DO NOTHING;
 
-    UPDATE services SET last_event_at = now(), agent_id = caller.agent_id
-    WHERE id = ANY(ARRAY(
-      SELECT s.id FROM services s
-      WHERE s.id = ANY(ARRAY(SELECT service_id_of(caller.tenant_id, n.name) FROM jsonb_to_recordset(service_names) AS n(name text)))
-        AND s.last_event_at < now() - interval '10 seconds'
-      ORDER BY s.id FOR NO KEY UPDATE SKIP LOCKED
-    ));
+      UPDATE services SET last_event_at = now(), agent_id = caller.agent_id
+      WHERE id = ANY(ARRAY(
+        SELECT s.id FROM services s WHERE s.id = ANY(service_ids) AND s.last_event_at < now() - interval '10 seconds'
+        ORDER BY s.id FOR NO KEY UPDATE SKIP LOCKED
+      ));
+    END IF;
 
     IF caller.agent_seen_at < now() - interval '10 seconds' THEN
       UPDATE agents SET last_seen_at = now()
