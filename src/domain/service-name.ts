@@ -11,8 +11,10 @@ type Names = { readonly serviceName: string; readonly vendor: string; readonly e
 /** Letters and digits Kubernetes draws its random suffixes from (apimachinery `util/rand`): no vowels, no 0, 1, 3. */
 const RANDOM = '[bcdfghjklmnpqrstvwxz2-9]'
 /** A pod template hash: eight to ten such characters today, shorter or hexadecimal in older clusters. */
-const TEMPLATE_HASH = `(?=[a-z]*\\d)(?:[0-9a-f]{4,10}|${RANDOM}{6,10})`
+const TEMPLATE_HASH = `(?=[a-z]*\\d)(?!\\d{1,7}-)(?:[0-9a-f]{4,10}|${RANDOM}{6,10})`
 const POD_OF_DEPLOYMENT = new RegExp(`^(.+)-${TEMPLATE_HASH}-[0-9a-z]{3,5}$`)
+/** The same as today's Kubernetes makes it, which nothing else looks like. */
+const STRICT_POD_OF_DEPLOYMENT = new RegExp(`^(.+)-(?=[a-z]*\\d)${RANDOM}{8,10}-${RANDOM}{5}$`)
 const POD_OF_SET = new RegExp(`^(.+)-(?:${RANDOM}{5}|\\d{1,3})$`)
 const REPLICA_SET = new RegExp(`^(.+)-(?=(?:[a-z]*\\d){2})${TEMPLATE_HASH}$`)
 const AUTOSCALER = /^(.+)-hpa$/
@@ -59,7 +61,7 @@ function toWorkloads(text: string, vendor: string): ServiceMatch[] {
 }
 
 function workloadsOfObject(name: string, isKubernetes: boolean): ServiceMatch[] {
-  const deployment = POD_OF_DEPLOYMENT.exec(name)?.[1]
+  const deployment = (isKubernetes ? POD_OF_DEPLOYMENT : STRICT_POD_OF_DEPLOYMENT).exec(name)?.[1]
   if (deployment !== undefined) return [{ name: deployment, rule: 'pod' }]
   if (!isKubernetes) return []
   const replicaSet = REPLICA_SET.exec(name)?.[1]

@@ -76,9 +76,8 @@ export const contextEvents = pgTable(
     id: uuid('id').primaryKey(),
     tenantId: uuid('tenant_id').notNull(),
     agentId: uuid('agent_id').notNull(),
-    serviceId: uuid('service_id')
-      .notNull()
-      .references(() => services.id),
+    /** Without a foreign key: its check would write to the service's row at every event. Events open their services. */
+    serviceId: uuid('service_id').notNull(),
     serviceName: text('service_name').notNull(),
     vendor: text('vendor').notNull(),
     eventType: text('event_type').notNull(),

@@ -39,6 +39,13 @@ test.each([
   ],
   ['a node', of('kubernetes', '/worker-node-east', 'worker-node-east'), ['worker-node-east entity']],
   ['a bare number suffix only counts in kubernetes', of('kafka', 'kafka', 'broker-2'), ['broker-2 entity']],
+  [
+    'a pod that another vendor names',
+    of('pino', 'cluster', 'checkout-7d9f8b6c5-x2x9k'),
+    ['checkout-7d9f8b6c5-x2x9k entity', 'checkout pod'],
+  ],
+  ['what looks a little like a pod is none elsewhere', of('pino', 'cluster', 'checkout-7d6f8b-xyz'), ['checkout-7d6f8b-xyz entity']],
+  ['a year is no hash', of('kubernetes', 'cluster', 'report-2024-east'), ['report-2024-east entity']],
   ['a URL is no namespaced name', of('generic', 'api', 'https://shop/x'), ['https://shop/x entity']],
   ['a table', of('postgres', 'postgres', 'appdb.public.orders'), ['appdb.public.orders entity']],
 ])('%s', (_name, names, expected) => {
