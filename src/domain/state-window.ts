@@ -204,6 +204,7 @@ function fold(parts: readonly Part[]): { readonly entry: WindowEntry; readonly l
 }
 
 function emptyEntries(): Record<EventType, WindowEntry[]> {
+  // The keys are EVENT_TYPES, all of them: what `fromEntries` cannot tell.
   return Object.fromEntries(EVENT_TYPES.map((type) => [type, []])) as unknown as Record<EventType, WindowEntry[]>
 }
 

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { QUIET_WRANGLER } from '../stack/wrangler.ts'
 
 /** A bundle as `wrangler deploy` would upload it. */
 export type Bundle = {
@@ -39,13 +40,7 @@ export async function buildBundle(entry: string, directory: string): Promise<Bun
   const outdir = join(directory, 'bundle')
   const flags = ['deploy', entry, '--config', config, '--dry-run', '--minify', '--outdir', outdir]
   await promisify(execFile)(process.execPath, [locateTools().wrangler, ...flags], {
-    env: {
-      ...process.env,
-      WRANGLER_SEND_METRICS: 'false',
-      WRANGLER_SEND_ERROR_REPORTS: 'false',
-      WRANGLER_HIDE_BANNER: 'true',
-      CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-    },
+    env: { ...process.env, ...QUIET_WRANGLER },
   })
   const toml = await readFile(config, 'utf8')
   return {

@@ -10,6 +10,7 @@ import { sha256, toHex } from '../../src/domain/hash.ts'
 import { getPrincipal } from '../../src/store/api-keys.ts'
 import { createTenant, type NewTenant } from '../../src/usecases/create-tenant.ts'
 import { type StackAddresses, startStack } from './stack.ts'
+import { QUIET_WRANGLER } from './wrangler.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const STATE = resolve(ROOT, process.env['NOCTUARY_STATE'] || '.wrangler')
@@ -130,13 +131,7 @@ function startWorker(port: number, stack: StackAddresses): { readonly worker: Ch
       cwd: ROOT,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        ...process.env,
-        WRANGLER_SEND_METRICS: 'false',
-        WRANGLER_SEND_ERROR_REPORTS: 'false',
-        WRANGLER_HIDE_BANNER: 'true',
-        CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-      },
+      env: { ...process.env, ...QUIET_WRANGLER },
     },
   )
   // What wrangler says while starting is of interest only when it fails.
