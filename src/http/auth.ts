@@ -1,6 +1,7 @@
 import { createMiddleware } from 'hono/factory'
 import type { Deps } from '../deps.ts'
 import { isWellFormedKey, type KeyType } from '../domain/api-key.ts'
+import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import { getPrincipal } from '../store/api-keys.ts'
@@ -14,8 +15,6 @@ export const SECURITY = {
   readonly: [{ readonlyKey: [] as string[] }],
 } as const satisfies Record<KeyType, unknown>
 
-const MAX_KNOWN_KEYS = 10_000
-
 /**
  * Takes the request's API key and refuses what cannot be one, without a store. What follows resolves `keyHash` itself, in
  * the statement that does its work.
@@ -28,8 +27,7 @@ export const requireKey = ({ hashOfKey }: Deps) =>
     if (hash === undefined) {
       if (!isWellFormedKey(key)) throw new AppError('unauthorized', 'API key is malformed')
       hash = toHex(await sha256(key))
-      if (hashOfKey.size >= MAX_KNOWN_KEYS) hashOfKey.clear()
-      hashOfKey.set(key, hash)
+      setBounded(hashOfKey, key, hash)
     }
     c.set('keyHash', hash)
     await next()

@@ -31,8 +31,8 @@ export async function selectOne<Row extends Record<string, unknown>>(db: Db, sta
   return row
 }
 
-/** An instant column as whole milliseconds since 1970 (rounded down). */
-export const epochMs = (column: SQL): SQL => sql`floor(extract(epoch FROM ${column}) * 1000)::float8`
+/** An instant column as whole milliseconds since 1970 (rounded down): the function of the migrations. */
+export const epochMs = (column: SQL): SQL => sql`epoch_ms(${column})`
 
 /** SQLSTATE classes that say something about the request rather than about the database's health. */
 const OUR_FAULT = /^(?:22|23|42|0A|21)/

@@ -1,4 +1,5 @@
 import { Redis as UpstashRedis } from '@upstash/redis/cloudflare'
+import { setBounded } from '../domain/bounded-map.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 
 /** One Redis command: its name and arguments. */
@@ -48,8 +49,6 @@ export const keys = {
   sweepDue: 'sweep:due',
 }
 
-const MAX_TOLD = 10_000
-
 /** Whether this isolate has not told the server `what` for `everyMs`. */
 export function isNews({ told }: Redis, what: string, everyMs: number, now: Date): boolean {
   const toldAt = told.get(what)
@@ -58,6 +57,5 @@ export function isNews({ told }: Redis, what: string, everyMs: number, now: Date
 
 /** Notes what the server was told, once it has answered. */
 export function remember({ told }: Redis, news: readonly string[], now: Date): void {
-  if (told.size >= MAX_TOLD) told.clear()
-  for (const what of news) told.set(what, now.getTime())
+  for (const what of news) setBounded(told, what, now.getTime())
 }

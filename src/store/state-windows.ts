@@ -2,13 +2,13 @@ import { sql } from 'drizzle-orm'
 import type { EventType } from '../domain/event.ts'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import type { JoinRule } from '../domain/service-name.ts'
-import type { ChangeText, CopiedLife, CopyRepair, LifeTotals, StoredLife, WindowCopy } from '../domain/state-window.ts'
+import type { ChangeText, CopyRepair, LifeTotals, StoredLife, WindowCopy } from '../domain/state-window.ts'
 import type { CallerRow } from './api-keys.ts'
 import { type Db, selectOne } from './postgres.ts'
 import { isNews, keys, type Redis, type RedisCommand, remember } from './redis.ts'
 
 /** Who asks for a window: a request's key, or the cron on a tenant's behalf. */
-export type WindowReader = { readonly keyHash: string } | { readonly tenantId: TenantId }
+type WindowReader = { readonly keyHash: string } | { readonly tenantId: TenantId }
 
 /** Which window: a service's, of a tenant. */
 export type WindowId = { readonly tenantId: TenantId; readonly serviceId: ServiceId }
@@ -217,29 +217,43 @@ function toHorizonMs(lives: readonly { readonly expiresAtMs: number }[], now: Da
   return horizonMs
 }
 
-const NOTHING_COPIED: CopiedLife = { text: undefined, expiresAtMs: Number.NEGATIVE_INFINITY, totals: {} }
+type GrowingCopy = {
+  text: ChangeText | undefined
+  expiresAtMs: number
+  readonly totals: { -readonly [Field in keyof LifeTotals]?: number }
+}
 
 function toCopy(flat: readonly string[]): WindowCopy {
-  const copy = new Map<string, CopiedLife>()
+  const copy = new Map<string, GrowingCopy>()
   for (let place = 0; place + 1 < flat.length; place += 2) {
     const member = flat[place] ?? ''
     const lifeKey = member.slice(1, 1 + LIFE_KEY_LENGTH)
-    copy.set(lifeKey, addMember(copy.get(lifeKey) ?? NOTHING_COPIED, member, Number(flat[place + 1])))
+    let life = copy.get(lifeKey)
+    if (!life) {
+      life = { text: undefined, expiresAtMs: Number.NEGATIVE_INFINITY, totals: {} }
+      copy.set(lifeKey, life)
+    }
+    addMember(life, member, Number(flat[place + 1]))
   }
   return copy
 }
 
-function addMember(life: CopiedLife, member: string, score: number): CopiedLife {
+function addMember(life: GrowingCopy, member: string, score: number): void {
   switch (member.charAt(0)) {
     case 'e':
-      return { ...life, text: toChangeText(JSON.parse(member.slice(1 + LIFE_KEY_LENGTH))), expiresAtMs: score }
+      life.text = toChangeText(JSON.parse(member.slice(1 + LIFE_KEY_LENGTH)))
+      life.expiresAtMs = score
+      break
     case 'n':
-      return { ...life, totals: { ...life.totals, count: score } }
+      life.totals.count = score
+      break
     case 'f':
-      return { ...life, totals: { ...life.totals, firstTimestampMs: -score } }
+      life.totals.firstTimestampMs = -score
+      break
     case 'l':
-      return { ...life, totals: { ...life.totals, latestMs: score } }
+      life.totals.latestMs = score
+      break
     default:
-      return { ...life, totals: { ...life.totals, earliestExpiresAtMs: -score } }
+      life.totals.earliestExpiresAtMs = -score
   }
 }

@@ -26,8 +26,8 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
         SELECT ctid FROM context_events WHERE expires_at <= ${now.toISOString()}::timestamptz
         ORDER BY expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ))
-      RETURNING id, tenant_id, service_id, agent_id, vendor, event_type, entity, old_value, new_value, actor, sha, value_class,
-        received_at, expires_at, change_key, appeared_at
+      RETURNING tenant_id, service_id, agent_id, vendor, event_type, entity, old_value, new_value, actor, sha, value_class,
+        received_at, change_key, appeared_at
     ),
     counted AS (
       INSERT INTO event_counts AS c (tenant_id, service_id, hour, kind_key, vendor, event_type, entity, value_class, count)

@@ -1,16 +1,10 @@
 import type { Deps } from '../deps.ts'
+import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { buildWindow, coversAll, planRepair, type StateWindow, type WindowCopy } from '../domain/state-window.ts'
 import { type Principal, toPrincipal } from '../store/api-keys.ts'
-import {
-  findStoredWindow,
-  readWindowCopy,
-  repairWindowCopy,
-  type StoredWindow,
-  type WindowId,
-  type WindowReader,
-} from '../store/state-windows.ts'
+import { findStoredWindow, readWindowCopy, repairWindowCopy, type StoredWindow, type WindowId } from '../store/state-windows.ts'
 import { clearRepair } from '../store/window-repairs.ts'
 
 export type WindowRequest = {
@@ -32,7 +26,7 @@ const NOTHING: WindowCopy = new Map()
  * `unauthorized`, `forbidden` for a key that may not read, and `not_found`.
  */
 export async function readWindow(deps: Deps, { keyHash, serviceId, asOf, defer }: WindowRequest): Promise<WindowResult> {
-  const { stored, copy } = await readBoth(deps, { keyHash }, serviceId, asOf)
+  const { stored, copy } = await readBoth(deps, keyHash, serviceId, asOf)
   const principal = toPrincipal(stored.caller)
   if (principal.keyType !== 'readonly') throw new AppError('forbidden', 'a read-only key is required')
   if (!stored.service) throw new AppError('not_found', 'no such service')
@@ -51,13 +45,14 @@ export async function repairWindow(deps: Deps, { tenantId, serviceId }: WindowId
   if (!plan || plan.write.every(({ totals }) => totals)) await clearRepair(deps.db, tenantId, serviceId, stored.now)
 }
 
-async function readBoth(deps: Deps, reader: WindowReader & { readonly keyHash: string }, serviceId: ServiceId, asOf: string | undefined) {
-  if (asOf !== undefined) return { stored: await findStoredWindow(deps.db, reader, serviceId, { asOf, withText: true }), copy: undefined }
+async function readBoth(deps: Deps, keyHash: string, serviceId: ServiceId, asOf: string | undefined) {
+  if (asOf !== undefined)
+    return { stored: await findStoredWindow(deps.db, { keyHash }, serviceId, { asOf, withText: true }), copy: undefined }
 
-  const digest = findStoredWindow(deps.db, reader, serviceId, { asOf, withText: false })
-  const [stored, copy] = await Promise.all([digest, readCopyOf(deps, reader.keyHash, serviceId, digest)])
+  const digest = findStoredWindow(deps.db, { keyHash }, serviceId, { asOf, withText: false })
+  const [stored, copy] = await Promise.all([digest, readCopyOf(deps, keyHash, serviceId, digest)])
   if (stored.lives.length === 0 || (copy && coversAll(stored.lives, copy))) return { stored, copy }
-  return { stored: await findStoredWindow(deps.db, reader, serviceId, { asOf, withText: true }), copy }
+  return { stored: await findStoredWindow(deps.db, { keyHash }, serviceId, { asOf, withText: true }), copy }
 }
 
 /** The copy, read beside the digest once the isolate has seen the key; `undefined` when Redis does not answer. */
@@ -77,14 +72,11 @@ async function readCopyOf(
   }
 }
 
-const MAX_KNOWN_KEYS = 10_000
-
 async function learnTenant({ tenantOfKey }: Deps, keyHash: string, digest: Promise<StoredWindow>): Promise<TenantId | undefined> {
   const { caller } = await digest
   if (caller.tenant_id === null) return undefined
   const { tenantId } = toPrincipal(caller)
-  if (tenantOfKey.size >= MAX_KNOWN_KEYS) tenantOfKey.clear()
-  tenantOfKey.set(keyHash, tenantId)
+  setBounded(tenantOfKey, keyHash, tenantId)
   return tenantId
 }
 
