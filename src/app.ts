@@ -1,21 +1,33 @@
+import type { Hono } from 'hono'
+import { contextStorage } from 'hono/context-storage'
 import { requestId } from 'hono/request-id'
+import type { PageEnv } from './dashboard/context.ts'
 import type { Deps } from './deps.ts'
 import { AppError } from './domain/errors.ts'
 import { createRouter } from './http/context.ts'
+import { allowOrigins, SECURITY_HEADERS } from './http/headers.ts'
 import { observe } from './http/observe.ts'
+import { describeApi } from './http/openapi.ts'
 import { answerError } from './http/problem.ts'
 import { agentRoutes } from './http/routes/agents.ts'
 import { apiKeyRoutes } from './http/routes/api-keys.ts'
+import { auditRoutes } from './http/routes/audit.ts'
 import { eventRoutes } from './http/routes/events.ts'
 import { healthRoutes } from './http/routes/health.ts'
+import { incidentRoutes } from './http/routes/incidents.ts'
+import { integrationRoutes } from './http/routes/integrations.ts'
+import { pagerDutyRoutes } from './http/routes/pagerduty.ts'
+import { qualityRoutes } from './http/routes/quality.ts'
 import { serviceRoutes } from './http/routes/services.ts'
-import { VERSION } from './version.ts'
 
-/** The whole HTTP application over the given stores, clock and log. */
-export function createApp(deps: Deps) {
+/** The whole HTTP application over the given stores, clock and log: the API and, if it is given, the dashboard. */
+export function createApp(deps: Deps, dashboard?: Hono<PageEnv>) {
   const app = createRouter()
   app.use(requestId())
+  app.use(contextStorage())
+  app.use(SECURITY_HEADERS)
   app.use(observe(deps))
+  if (deps.corsOrigins.length > 0) app.use(allowOrigins(deps.corsOrigins))
   app.onError((error, c) => answerError(error, c, deps.log))
   app.notFound((c) => answerError(new AppError('not_found', 'no such resource'), c, deps.log))
 
@@ -24,12 +36,14 @@ export function createApp(deps: Deps) {
   app.route('/', eventRoutes(deps))
   app.route('/', serviceRoutes(deps))
   app.route('/', apiKeyRoutes(deps))
+  app.route('/', incidentRoutes(deps))
+  app.route('/', integrationRoutes(deps))
+  app.route('/', pagerDutyRoutes(deps))
+  app.route('/', qualityRoutes(deps))
+  app.route('/', auditRoutes(deps))
 
-  app.openAPIRegistry.registerComponent('securitySchemes', 'ingestKey', { type: 'http', scheme: 'bearer', description: 'noc_ingest_…' })
-  app.openAPIRegistry.registerComponent('securitySchemes', 'readonlyKey', { type: 'http', scheme: 'bearer', description: 'noc_ro_…' })
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: { title: 'Noctuary', version: VERSION, description: 'Incident-context state store' },
-  })
+  if (dashboard) app.route('/', dashboard)
+
+  describeApi(app)
   return app
 }

@@ -1,20 +1,84 @@
-/** The Worker's bindings as wrangler hands them over: variables and secrets. */
+import type { KeyType } from './domain/api-key.ts'
+import type { ModelEndpoint, WorkersAi } from './outbound/language-model.ts'
+import type { PagerDuty } from './outbound/pagerduty.ts'
+
+/** Cloudflare's rate-limit binding: counts per location, without a network wait. */
+export type RateLimiter = { readonly limit: (options: { readonly key: string }) => Promise<{ readonly success: boolean }> }
+
+/** The Worker's bindings as wrangler hands them over: variables, secrets and rate limiters. */
 export type Bindings = {
   readonly DATABASE_URL?: string
   readonly DATABASE_ENDPOINT?: string
   readonly UPSTASH_REDIS_REST_URL?: string
   readonly UPSTASH_REDIS_REST_TOKEN?: string
+  readonly INTEGRATION_KEYS?: string
+  readonly PUBLIC_URL?: string
+  readonly CORS_ORIGINS?: string
+  readonly INGEST_PER_MINUTE?: string
+  readonly READONLY_PER_MINUTE?: string
+  readonly INGEST_RATE_LIMITER?: RateLimiter
+  readonly READONLY_RATE_LIMITER?: RateLimiter
+  readonly SESSION_SECRET?: string
+  readonly SIGN_IN_PER_MINUTE?: string
+  readonly SIGN_IN_RATE_LIMITER?: RateLimiter
+  readonly COUNTS_DAYS?: string
+  readonly AUDIT_DAYS?: string
+  readonly SILENT_SERVICE_DAYS?: string
   readonly SWEEP_REQUESTS?: string
+  readonly PAGERDUTY_API_URL?: string
+  readonly LLM_BASE_URL?: string
+  readonly LLM_API_KEY?: string
+  readonly LLM_MODEL?: string
+  readonly LLM_TOKENS_PER_DAY?: string
+  readonly AI?: WorkersAi
 }
+
+/** How often a key may be used; without a limiter, without a limit. */
+export type RateLimit = { readonly limiter: RateLimiter | undefined; readonly perMinute: number }
+
+/** How long what outlives events is kept, in days. */
+export type Retention = {
+  readonly countsDays: number
+  readonly auditDays: number
+  /** A service silent for that long is listed no more, and removed after as long again. */
+  readonly silentServiceDays: number
+}
+
+/** Which language model words diagnoses, if any: one behind an endpoint, or one of Workers AI. */
+export type ModelChoice =
+  | { readonly kind: 'endpoint'; readonly endpoint: ModelEndpoint }
+  | { readonly kind: 'workers_ai'; readonly ai: WorkersAi; readonly model: string }
+  | { readonly kind: 'none' }
 
 export type Config = {
   readonly database: { readonly url: string; readonly endpoint: string | undefined; readonly timeoutMs: number }
   readonly redis: { readonly url: string; readonly token: string; readonly timeoutMs: number }
+  /** Read at the first use: without it everything but secrets works. */
+  readonly integrationKeys: string | undefined
+  readonly publicUrl: string | undefined
+  /** The origins whose pages may read with a key of their own; none by default. */
+  readonly corsOrigins: readonly string[]
+  readonly rateLimits: Readonly<Record<KeyType, RateLimit>>
+  /** What signs the dashboard's sessions; read at the first use: without it everything but the dashboard works. */
+  readonly sessionSecret: string | undefined
+  /** How often one address may try to sign in. */
+  readonly signInLimit: RateLimit
+  readonly retention: Retention
   readonly sweepRequests: number
+  readonly pagerDuty: PagerDuty
+  readonly model: ModelChoice
+  /** Tokens the model may cost a tenant in a day. */
+  readonly modelTokensPerDay: number
+  readonly modelTimeoutMs: number
 }
+
+type TextBinding = Exclude<keyof Bindings, `${string}_RATE_LIMITER` | 'AI'>
 
 const DATABASE_TIMEOUT_MS = 2_400
 const REDIS_TIMEOUT_MS = 300
+const PAGERDUTY_TIMEOUT_MS = 4_000
+const MODEL_TIMEOUT_MS = 8_000
+const WORKERS_AI_MODEL = '@cf/meta/llama-3.3-70b-instruct-fp8-fast'
 
 /** Reads the bindings once; throws when one is unreadable, or missing without a default. */
 export function readConfig(bindings: Bindings): Config {
@@ -29,11 +93,37 @@ export function readConfig(bindings: Bindings): Config {
       token: required(bindings, 'UPSTASH_REDIS_REST_TOKEN'),
       timeoutMs: REDIS_TIMEOUT_MS,
     },
+    integrationKeys: bindings.INTEGRATION_KEYS || undefined,
+    publicUrl: url(bindings, 'PUBLIC_URL'),
+    corsOrigins: (bindings.CORS_ORIGINS ?? '').split(/[\s,]+/).filter((origin) => origin !== ''),
+    rateLimits: {
+      ingest: { limiter: bindings.INGEST_RATE_LIMITER, perMinute: count(bindings, 'INGEST_PER_MINUTE', 6_000) },
+      readonly: { limiter: bindings.READONLY_RATE_LIMITER, perMinute: count(bindings, 'READONLY_PER_MINUTE', 1_000) },
+    },
+    sessionSecret: bindings.SESSION_SECRET || undefined,
+    signInLimit: { limiter: bindings.SIGN_IN_RATE_LIMITER, perMinute: count(bindings, 'SIGN_IN_PER_MINUTE', 10) },
+    retention: {
+      countsDays: count(bindings, 'COUNTS_DAYS', 30),
+      auditDays: count(bindings, 'AUDIT_DAYS', 365),
+      silentServiceDays: count(bindings, 'SILENT_SERVICE_DAYS', 30),
+    },
     sweepRequests: count(bindings, 'SWEEP_REQUESTS', 1_000),
+    pagerDuty: { url: url(bindings, 'PAGERDUTY_API_URL') ?? 'https://api.pagerduty.com', timeoutMs: PAGERDUTY_TIMEOUT_MS },
+    model: chooseModel(bindings),
+    modelTokensPerDay: count(bindings, 'LLM_TOKENS_PER_DAY', 200_000),
+    modelTimeoutMs: MODEL_TIMEOUT_MS,
   }
 }
 
-function count(bindings: Bindings, name: keyof Bindings, byDefault: number): number {
+function chooseModel(bindings: Bindings): ModelChoice {
+  const baseUrl = url(bindings, 'LLM_BASE_URL')
+  if (baseUrl !== undefined) {
+    return { kind: 'endpoint', endpoint: { baseUrl, apiKey: bindings.LLM_API_KEY || undefined, model: required(bindings, 'LLM_MODEL') } }
+  }
+  return bindings.AI ? { kind: 'workers_ai', ai: bindings.AI, model: bindings.LLM_MODEL || WORKERS_AI_MODEL } : { kind: 'none' }
+}
+
+function count(bindings: Bindings, name: TextBinding, byDefault: number): number {
   const text = bindings[name]
   if (!text) return byDefault
   const value = Number(text)
@@ -41,7 +131,14 @@ function count(bindings: Bindings, name: keyof Bindings, byDefault: number): num
   throw new Error(`${name} must be a whole number above 0, not "${text}"`)
 }
 
-function required(bindings: Bindings, name: keyof Bindings): string {
+function url(bindings: Bindings, name: TextBinding): string | undefined {
+  const text = bindings[name]
+  if (!text) return undefined
+  if (/^https?:\/\//.test(text) && URL.canParse(text)) return text.replace(/\/+$/, '')
+  throw new Error(`${name} must be a URL such as https://noctuary.example.com, not "${text}"`)
+}
+
+function required(bindings: Bindings, name: TextBinding): string {
   const value = bindings[name]
   if (!value) throw new Error(`${name} is not set: add it with "wrangler secret put ${name}"`)
   return value

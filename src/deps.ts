@@ -1,10 +1,34 @@
-import type { Config } from './config.ts'
+import { tryGetContext } from 'hono/context-storage'
+import type { Config, ModelChoice, RateLimit, Retention } from './config.ts'
+import type { KeyType } from './domain/api-key.ts'
+import { createWeighedMap, type WeighedMap } from './domain/bounded-map.ts'
+import { AppError } from './domain/errors.ts'
 import type { TenantId } from './domain/ids.ts'
+import { parseSealingKeys, type SealingKeys } from './domain/sealed-secret.ts'
+import type { StateWindow } from './domain/state-window.ts'
+import type { AppEnv, StoreCalls } from './http/context.ts'
+import { createEndpointModel, createWorkersAiModel, type LanguageModel } from './outbound/language-model.ts'
+import type { PagerDuty } from './outbound/pagerduty.ts'
 import { createDb, type Db } from './store/postgres.ts'
 import { createRedis, type Redis } from './store/redis.ts'
+import type { Seen } from './store/state-windows.ts'
 
 /** One structured log line: the name of what happened, and fields that carry no secret and no raw line. */
 export type Log = (event: string, fields: Readonly<Record<string, unknown>>) => void
+
+/** A window whose copy was found to agree with Postgres, to be answered again while Postgres says that it is unchanged. */
+export type KnownWindow = {
+  readonly serviceName: string
+  readonly window: StateWindow
+  readonly seen: Seen
+  /** Members the copy had. */
+  readonly members: number
+  /** By this isolate's clock. */
+  readonly verifiedAt: Date
+}
+
+/** Characters of windows an isolate remembers, of its 128 MB. */
+const KNOWN_WINDOWS_WEIGHT = 8_000_000
 
 export type Deps = {
   readonly db: Db
@@ -13,28 +37,86 @@ export type Deps = {
   readonly tenantOfKey: Map<string, TenantId>
   /** The hashes of keys this isolate has seen, by key; which says nothing about whether they live either. */
   readonly hashOfKey: Map<string, string>
+  /** By tenant and service. */
+  readonly knownWindows: WeighedMap<KnownWindow>
+  /** Known windows whose copies are being looked at, and since when. */
+  readonly copyChecks: Map<string, Date>
   readonly now: () => Date
   readonly newUuid: () => string
-  readonly randomBytes: (length: number) => Uint8Array
+  readonly randomBytes: (length: number) => Uint8Array<ArrayBuffer>
   readonly log: Log
   /** Waits that many milliseconds. */
   readonly rest: (ms: number) => Promise<void>
+  /** The keys that seal integrations' secrets; throws `unavailable` when the operator has set none. */
+  readonly sealingKeys: () => SealingKeys
+  /** Where callers reach us, without a slash at the end; `undefined`: wherever a request was sent to. */
+  readonly publicUrl: string | undefined
+  readonly corsOrigins: readonly string[]
+  readonly rateLimits: Readonly<Record<KeyType, RateLimit>>
+  /** What signs the dashboard's sessions; throws `unavailable` when the operator has set none. */
+  readonly sessionSecret: () => string
+  readonly signInLimit: RateLimit
+  readonly retention: Retention
   /** Requests to the stores that the batches of one sweep may take. */
   readonly sweepRequests: number
+  readonly pagerDuty: PagerDuty
+  /** `undefined`: diagnoses are in the engine's own words. */
+  readonly languageModel: LanguageModel | undefined
+  readonly modelTokensPerDay: number
 }
 
 /** What the app works with, made once an isolate from its configuration. */
 export function createDeps(config: Config): Deps {
   return {
-    db: createDb(config.database),
-    redis: createRedis(config.redis),
+    db: createDb({ ...config.database, onRequest: () => countCall('postgres') }),
+    redis: createRedis({ ...config.redis, onRequest: () => countCall('redis') }),
     tenantOfKey: new Map(),
     hashOfKey: new Map(),
+    knownWindows: createWeighedMap(KNOWN_WINDOWS_WEIGHT),
+    copyChecks: new Map(),
     now: () => new Date(),
     newUuid: () => crypto.randomUUID(),
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
     log: (event, fields) => console.log(JSON.stringify({ event, ...fields })),
     rest: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    sealingKeys: () => parseSealingKeys(config.integrationKeys),
+    publicUrl: config.publicUrl,
+    corsOrigins: config.corsOrigins,
+    rateLimits: config.rateLimits,
+    sessionSecret: () => getSessionSecret(config.sessionSecret),
+    signInLimit: config.signInLimit,
+    retention: config.retention,
     sweepRequests: config.sweepRequests,
+    pagerDuty: config.pagerDuty,
+    languageModel: openModel(config.model, config.modelTimeoutMs),
+    modelTokensPerDay: config.modelTokensPerDay,
   }
+}
+
+function openModel(choice: ModelChoice, timeoutMs: number): LanguageModel | undefined {
+  if (choice.kind === 'none') return undefined
+  return choice.kind === 'endpoint'
+    ? createEndpointModel(choice.endpoint, timeoutMs)
+    : createWorkersAiModel(choice.ai, choice.model, timeoutMs)
+}
+
+const MIN_SESSION_SECRET_LENGTH = 32
+
+function getSessionSecret(secret: string | undefined): string {
+  if (secret === undefined) {
+    throw new AppError(
+      'unavailable',
+      'The dashboard needs a secret to sign its sessions: add one with "wrangler secret put SESSION_SECRET"',
+    )
+  }
+  if (secret.length < MIN_SESSION_SECRET_LENGTH) {
+    throw new AppError('unavailable', `SESSION_SECRET is too short to be a secret: it needs ${MIN_SESSION_SECRET_LENGTH} characters`)
+  }
+  return secret
+}
+
+/** Counts a request to a store on the account of the request that is being handled, if any. */
+function countCall(store: keyof StoreCalls): void {
+  const calls = tryGetContext<AppEnv>()?.get('storeCalls')
+  if (calls) calls[store] += 1
 }

@@ -1,5 +1,6 @@
 import { createApp } from './app.ts'
 import { type Bindings, readConfig } from './config.ts'
+import { createDashboard } from './dashboard/index.tsx'
 import { createDeps, type Deps } from './deps.ts'
 import { runSweep } from './usecases/run-sweep.ts'
 
@@ -10,7 +11,7 @@ let isolate: Isolate | undefined
 function open(bindings: Bindings): Isolate {
   if (!isolate) {
     const deps = createDeps(readConfig(bindings))
-    isolate = { deps, app: createApp(deps) }
+    isolate = { deps, app: createApp(deps, createDashboard(deps)) }
   }
   return isolate
 }

@@ -3,6 +3,28 @@ import { readConfig } from '../src/config.ts'
 
 const bindings = { DATABASE_URL: 'postgres://a:b@c/d', UPSTASH_REDIS_REST_URL: 'https://redis', UPSTASH_REDIS_REST_TOKEN: 'token' }
 
+test.each([
+  ['none', {}, { kind: 'none' }],
+  [
+    'an endpoint',
+    { LLM_BASE_URL: 'https://llm.example/v1/', LLM_MODEL: 'm', LLM_API_KEY: 'k' },
+    { kind: 'endpoint', endpoint: { baseUrl: 'https://llm.example/v1', apiKey: 'k', model: 'm' } },
+  ],
+  [
+    'an endpoint without a key',
+    { LLM_BASE_URL: 'http://127.0.0.1:11434/v1', LLM_MODEL: 'm' },
+    { kind: 'endpoint', endpoint: { apiKey: undefined } },
+  ],
+  ['Workers AI', { AI: { run: async () => ({}) } }, { kind: 'workers_ai', model: expect.stringMatching(/^@cf\//) }],
+  ['Workers AI with a model of choice', { AI: { run: async () => ({}) }, LLM_MODEL: '@cf/m' }, { kind: 'workers_ai', model: '@cf/m' }],
+])('the language model: %s', (_name, fields, model) => {
+  expect(readConfig({ ...bindings, ...fields }).model).toMatchObject(model)
+})
+
+test('an endpoint needs to know which model', () => {
+  expect(() => readConfig({ ...bindings, LLM_BASE_URL: 'https://llm.example/v1' })).toThrow('LLM_MODEL')
+})
+
 test('the deadlines keep what is promised: an answer without Redis within a second, without Postgres within five', () => {
   const { database, redis } = readConfig(bindings)
   expect(redis.timeoutMs).toBeLessThanOrEqual(500)
@@ -17,5 +39,6 @@ test.each(Object.keys(bindings))('a missing %s is named', (name) => {
 test.each(['0', '-1', '1.5', 'many'])('SWEEP_REQUESTS of %s is refused', (text) => {
   expect(() => readConfig({ ...bindings, SWEEP_REQUESTS: text })).toThrow('SWEEP_REQUESTS')
   expect(readConfig(bindings).sweepRequests).toBe(1_000)
+  expect(readConfig(bindings).pagerDuty.url).toBe('https://api.pagerduty.com')
   expect(readConfig({ ...bindings, SWEEP_REQUESTS: '40' }).sweepRequests).toBe(40)
 })

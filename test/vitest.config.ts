@@ -1,9 +1,15 @@
 import { defineConfig } from 'vitest/config'
 
+// The browser's tests need a Chromium, which CI installs: `npm run test:browser`.
+const isBrowserRun = process.env['NOCTUARY_TESTS'] === 'browser'
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: isBrowserRun ? ['test/browser/*.test.ts'] : ['test/**/*.test.ts'],
+    exclude: isBrowserRun ? [] : ['test/browser/**'],
     globalSetup: ['test/support/global-setup.ts'],
+    // Many tests wait, for deadlines above all, rather than work.
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

@@ -1,10 +1,19 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { open } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { text } from '@clack/prompts'
 import { DrizzleQueryError } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
+import { AppError } from '../domain/errors.ts'
+import { resealSecrets } from '../domain/integration.ts'
+import { parseSealingKeys } from '../domain/sealed-secret.ts'
 import { listApiKeys } from '../store/api-keys.ts'
+import { listSealedIntegrations, replaceSecrets } from '../store/integrations.ts'
 import { createDb, type Db } from '../store/postgres.ts'
+import { closeTenant, deleteTenant, deleteTenantRows, listTenantTables, readTenantRows, type TenantRow } from '../store/tenant-data.ts'
 import { findTenant, listTenants, type Tenant } from '../store/tenants.ts'
 import { createTenant } from '../usecases/create-tenant.ts'
 
@@ -12,20 +21,34 @@ const HELP = `npm run tenant -- COMMAND [--json]: the tenants of the database th
 
   create NAME      makes a tenant and prints its first two keys, this once
   list             all tenants
-  keys NAME        a tenant's live keys, by their hints; NAME may be an id
+  keys NAME        a tenant's live keys, by their hints
+  export NAME      all that is stored of a tenant, a JSON object {table, row} a line, to standard output or --out FILE;
+                   without keys and secrets, and without raw lines unless --raw-lines
+  delete NAME      revokes a tenant's keys and deletes all that is stored of it; asks first, unless --yes
+  reseal           seals the secrets of all integrations with the first key of INTEGRATION_KEYS, so that the second
+                   can be taken out
 
-DATABASE_ENDPOINT, where set, says where Neon's HTTP protocol is spoken: .wrangler/dev.json has both for a running
+NAME may be an id. DATABASE_ENDPOINT, where set, says where Neon's HTTP protocol is spoken: .wrangler/dev.json has both for a running
 "npm run dev".`
+
+const PAGE_ROWS = 1_000
+const INGEST_DEADLINE_MS = 3_000
 
 /** A reason to end that is the operator's to mend: told in one line, without a stack. */
 class CommandError extends Error {}
 
-type Command = (db: Db, name: string) => Promise<unknown>
+type Options = { readonly out?: string | undefined; readonly yes?: boolean | undefined; readonly 'raw-lines'?: boolean | undefined }
+
+/** Answers what to print; `undefined` when it has printed what there is. */
+type Command = (db: Db, name: string, options: Options) => Promise<unknown>
 
 const COMMANDS: Readonly<Record<string, { readonly takesName: boolean; readonly run: Command }>> = {
   create: { takesName: true, run: create },
   list: { takesName: false, run: (db) => listTenants(db).then((tenants) => tenants.map(toTenantLine)) },
   keys: { takesName: true, run: keys },
+  export: { takesName: true, run: exportTenant },
+  delete: { takesName: true, run: eraseTenant },
+  reseal: { takesName: false, run: (db) => resealAll(db) },
 }
 
 async function main(): Promise<void> {
@@ -39,8 +62,8 @@ async function main(): Promise<void> {
 
   const { db, close } = openDatabase()
   try {
-    const result = await command.run(db, words[0]?.trim() ?? '')
-    console.log(values.json ? JSON.stringify(result, null, 2) : toText(result))
+    const result = await command.run(db, words[0]?.trim() ?? '', values)
+    if (result !== undefined) console.log(values.json ? JSON.stringify(result, null, 2) : toText(result))
   } finally {
     await close()
   }
@@ -48,7 +71,16 @@ async function main(): Promise<void> {
 
 function readArguments() {
   try {
-    return parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' }, help: { type: 'boolean' } } })
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        json: { type: 'boolean' },
+        help: { type: 'boolean' },
+        out: { type: 'string' },
+        yes: { type: 'boolean' },
+        'raw-lines': { type: 'boolean' },
+      },
+    })
   } catch (error) {
     throw new CommandError(error instanceof Error ? error.message : 'unreadable arguments')
   }
@@ -72,6 +104,75 @@ async function keys(db: Db, name: string) {
     created_at: key.createdAt.toISOString(),
     last_used_at: key.lastUsedAt?.toISOString() ?? null,
   }))
+}
+
+async function exportTenant(db: Db, name: string, { out, 'raw-lines': withRawLines = false }: Options): Promise<undefined> {
+  const { id } = await getTenant(db, name)
+  const file = out === undefined ? undefined : await open(out, 'wx', 0o600)
+  let written = 0
+  try {
+    for (const table of await listTenantTables(db)) {
+      let page: TenantRow[] = []
+      do {
+        page = await readTenantRows(db, id, table, { after: page.at(-1), limit: PAGE_ROWS, withRawLines })
+        const lines = page.map((row) => `${JSON.stringify({ table: table.name, row })}\n`).join('')
+        if (file) await file.write(lines)
+        else await writeOut(lines)
+        written += page.length
+        tell(`${table.name}: ${written} rows so far`)
+      } while (page.length === PAGE_ROWS)
+    }
+  } finally {
+    await file?.close()
+  }
+  tell(`${written} rows exported${out === undefined ? '' : ` to ${out}`}`, true)
+}
+
+async function eraseTenant(db: Db, name: string, { yes }: Options) {
+  const tenant = await getTenant(db, name)
+  if (!yes) await confirmName(tenant.name)
+  let deleted = await closeTenant(db, tenant.id)
+  // What was being stored as its keys and webhooks died is stored by then.
+  await sleep(INGEST_DEADLINE_MS)
+  for (const table of await listTenantTables(db)) {
+    let count = 0
+    do {
+      count = await deleteTenantRows(db, tenant.id, table, PAGE_ROWS)
+      deleted += count
+      tell(`${table.name}: ${deleted} rows deleted so far`)
+    } while (count === PAGE_ROWS)
+  }
+  await deleteTenant(db, tenant.id)
+  tell('the copies of its windows in Redis expire with their events', true)
+  return { tenant_id: tenant.id, name: tenant.name, deleted_rows: deleted }
+}
+
+/** Has the operator type the tenant's name, where there is one to ask. */
+async function confirmName(name: string): Promise<void> {
+  if (!process.stdin.isTTY) throw new CommandError('deleting asks first; without a terminal, say --yes')
+  const typed = await text({ message: `This deletes all that is stored of "${name}", for good. Type its name to go on:` })
+  if (typed !== name) throw new CommandError('nothing was deleted')
+}
+
+async function resealAll(db: Db) {
+  const sealingKeys = parseSealingKeys(process.env['INTEGRATION_KEYS'])
+  let resealed = 0
+  for (const integration of await listSealedIntegrations(db)) {
+    const secrets = await resealSecrets(sealingKeys, integration, (length) => new Uint8Array(randomBytes(length)))
+    if (await replaceSecrets(db, integration.tenantId, integration, secrets)) resealed += 1
+  }
+  return { resealed_integrations: resealed }
+}
+
+/** Shows progress where a person may be looking; the last word of it stays. */
+function tell(line: string, isLast = false): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}${isLast ? '\n' : ''}`)
+  else if (isLast) process.stderr.write(`${line}\n`)
+}
+
+/** Writes to standard output no faster than its reader reads. */
+async function writeOut(lines: string): Promise<void> {
+  if (!process.stdout.write(lines)) await once(process.stdout, 'drain')
 }
 
 async function getTenant(db: Db, name: string): Promise<Tenant> {
@@ -109,21 +210,24 @@ function openDatabase(): { readonly db: Db; readonly close: () => Promise<void> 
   return { db: drizzle({ client: pool }) as unknown as Db, close: () => pool.end() }
 }
 
-const DATABASE_ERRORS: Readonly<Record<string, string>> = {
+const KNOWN_ERRORS: Readonly<Record<string, string>> = {
   '23505': 'a tenant of that name exists already',
   '28000': 'the database refuses this user',
   '28P01': 'the database refuses this password',
   '3D000': 'there is no such database on that server',
   '42P01': 'the database is not migrated: run "npm run db:migrate" first',
+  EEXIST: 'that file exists already: choose another with --out',
+  ENOENT: 'the folder of that file does not exist',
+  EACCES: 'that file cannot be written',
   ECONNREFUSED: 'nothing listens where DATABASE_URL points',
   ENOTFOUND: 'the host in DATABASE_URL is unknown',
 }
 
 function explain(error: unknown): string {
-  if (error instanceof CommandError) return error.message
+  if (error instanceof CommandError || error instanceof AppError) return error.message
   const cause = error instanceof DrizzleQueryError ? error.cause : error
   const { code, message } = cause as { readonly code?: string; readonly message?: string }
-  if (code !== undefined && code in DATABASE_ERRORS) return DATABASE_ERRORS[code] ?? ''
+  if (code !== undefined && code in KNOWN_ERRORS) return KNOWN_ERRORS[code] ?? ''
   return `the database cannot be reached: ${message?.split('\n', 1).join('') || code || 'no answer'}`
 }
 

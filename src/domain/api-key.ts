@@ -1,27 +1,20 @@
+import { ALPHABET, drawBase58 } from './base58.ts'
+
 export const KEY_TYPES = ['ingest', 'readonly'] as const
 
 export type KeyType = (typeof KEY_TYPES)[number]
 
 const KEY_PREFIXES = { ingest: 'noc_ingest_', readonly: 'noc_ro_' } as const satisfies Record<KeyType, string>
 
-const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 const SECRET_LENGTH = 38
 const CHECKSUM_LENGTH = 6
 const BODY = new RegExp(`^[${ALPHABET}]{${SECRET_LENGTH + CHECKSUM_LENGTH}}$`)
-/** The largest multiple of 58 below 256: bytes from there on are drawn again, so that every letter is equally likely. */
-const UNBIASED_BYTES = 232
-
 /**
  * A new API key: its prefix, 38 base58 characters (222 random bits) and a checksum of 6, 44 in all.
  * `randomBytes` gives that many random bytes.
  */
 export function createKey(keyType: KeyType, randomBytes: (length: number) => Uint8Array): string {
-  let secret = ''
-  while (secret.length < SECRET_LENGTH) {
-    const usable = Array.from(randomBytes(2 * SECRET_LENGTH)).filter((byte) => byte < UNBIASED_BYTES)
-    secret += usable.map((byte) => ALPHABET.charAt(byte % 58)).join('')
-  }
-  const text = KEY_PREFIXES[keyType] + secret.slice(0, SECRET_LENGTH)
+  const text = KEY_PREFIXES[keyType] + drawBase58(SECRET_LENGTH, randomBytes)
   return text + checksum(text)
 }
 
@@ -30,6 +23,11 @@ export function isWellFormedKey(text: string): boolean {
   const prefix = Object.values(KEY_PREFIXES).find((candidate) => text.startsWith(candidate))
   if (prefix === undefined || !BODY.test(text.slice(prefix.length))) return false
   return text.slice(-CHECKSUM_LENGTH) === checksum(text.slice(0, -CHECKSUM_LENGTH))
+}
+
+/** The kind of a well-formed key, which its prefix tells. */
+export function toKeyType(key: string): KeyType {
+  return key.startsWith(KEY_PREFIXES.ingest) ? 'ingest' : 'readonly'
 }
 
 /** What may be shown of a key after its creation: the first twelve and the last four characters. */

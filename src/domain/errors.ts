@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'conflict'
   | 'payload_too_large'
   | 'unsupported_media_type'
+  | 'rate_limited'
   | 'unavailable'
 
 /** One invalid place in a request: a JSON pointer into the body (or a parameter's name) and what is wrong there. */

@@ -6,8 +6,11 @@ export type ApiKeyId = Branded<'api_key'>
 export type AgentId = Branded<'agent'>
 export type ServiceId = Branded<'service'>
 export type EventId = Branded<'event'>
+export type IntegrationId = Branded<'integration'>
+export type IncidentId = Branded<'incident'>
+export type AuditEntryId = Branded<'audit_entry'>
 
-export type AnyId = TenantId | ApiKeyId | AgentId | ServiceId | EventId
+export type AnyId = TenantId | ApiKeyId | AgentId | ServiceId | EventId | IntegrationId | IncidentId | AuditEntryId
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 

@@ -94,9 +94,34 @@ export type CopyRepair = {
 /** A merge reaches Redis well within this time of its commit, or never. */
 const SETTLED_AFTER_MS = 2_000
 
+/** What an entry takes besides its texts. */
+const ENTRY_WEIGHT = 500
+
 /** Whether the copy holds the text of every stored life, so that no further query is needed. */
 export function coversAll(stored: readonly StoredLife[], copy: WindowCopy): boolean {
   return stored.every(({ lifeKey }) => copy.get(lifeKey)?.text !== undefined)
+}
+
+/**
+ * Whether nothing was left unchecked where the copy was found to agree with Postgres: neither totals that merges may be
+ * adding to, nor occurrences that were too many to look at.
+ */
+export function isSettled(stored: readonly StoredLife[], now: Date): boolean {
+  return stored.every((life) => life.isCounted && isPastMerges(life, now))
+}
+
+/** How many members of a sorted set a copy was made of. */
+export function countMembers(copy: WindowCopy): number {
+  return [...copy.values()].reduce((sum, { text, totals }) => sum + (text ? 1 : 0) + Object.keys(totals).length, 0)
+}
+
+/** Roughly how much memory a window takes, in characters. */
+export function weighWindow({ entries }: StateWindow): number {
+  const texts = (entry: WindowEntry) => [entry.vendor, entry.entity, entry.oldValue, entry.newValue, entry.actor, entry.sha]
+  const weigh = (entry: WindowEntry) => texts(entry).reduce((sum, text) => sum + (text?.length ?? 0), ENTRY_WEIGHT)
+  return Object.values(entries)
+    .flat()
+    .reduce((sum, entry) => sum + weigh(entry), ENTRY_WEIGHT)
 }
 
 /**
@@ -123,8 +148,7 @@ export function planRepair(stored: readonly StoredLife[], copy: WindowCopy, now:
   const write = stored.flatMap((life) => {
     const copied = copy.get(life.lifeKey)
     const text = life.text ?? copied?.text
-    const isSettled = now.getTime() - life.lastReceivedAt.getTime() >= SETTLED_AFTER_MS
-    const totals = isSettled ? toTotals(life, copied, now) : undefined
+    const totals = isPastMerges(life, now) ? toTotals(life, copied, now) : undefined
     if (!text || (copied && agrees(life, copied, totals))) return []
     return [{ lifeKey: life.lifeKey, text, expiresAtMs: life.expiresAt.getTime(), totals }]
   })
@@ -135,11 +159,20 @@ export function planRepair(stored: readonly StoredLife[], copy: WindowCopy, now:
   return write.length === 0 && remove.length === 0 ? undefined : { write, remove }
 }
 
+function isPastMerges(life: StoredLife, now: Date): boolean {
+  return now.getTime() - life.lastReceivedAt.getTime() >= SETTLED_AFTER_MS
+}
+
 /** A life key starts with its change key, a UUID. */
 const CHANGE_KEY_LENGTH = 36
 
 function toChangeKey(lifeKey: string): string {
   return lifeKey.slice(0, CHANGE_KEY_LENGTH)
+}
+
+/** The second in which a life's first occurrence was received, with which its key ends. */
+export function toAppearedAt(lifeKey: string): Date {
+  return new Date(1_000 * Number.parseInt(lifeKey.slice(CHANGE_KEY_LENGTH), 16))
 }
 
 function agrees(life: StoredLife, copied: CopiedLife, totals: LifeTotals | undefined): boolean {

@@ -13,8 +13,12 @@ export function isSweepDue(hints: SweepHints, now: Date): boolean {
   return hints.isDatabaseInUse || hints.dueAtMs === undefined || hints.dueAtMs <= now.getTime()
 }
 
-/** When to wake an idle database next: as its last event expires, or after a day at the latest. */
-export function nextSweepAt(lastExpiryAt: Date | undefined, now: Date): Date {
-  const latestMs = now.getTime() + MAX_IDLE_MS
-  return new Date(Math.min(lastExpiryAt?.getTime() ?? latestMs, latestMs))
+/** When to wake an idle database next: when the first of these is due (`undefined`: nothing), or after a day at the latest. */
+export function nextSweepAt(due: readonly (Date | undefined)[], now: Date): Date {
+  return new Date(Math.min(now.getTime() + MAX_IDLE_MS, ...due.flatMap((at) => at?.getTime() ?? [])))
+}
+
+/** That many days before an instant. */
+export function daysBefore(now: Date, days: number): Date {
+  return new Date(now.getTime() - days * 24 * 3_600_000)
 }

@@ -1,11 +1,11 @@
 import { createMiddleware } from 'hono/factory'
 import type { Deps } from '../deps.ts'
-import { isWellFormedKey, type KeyType } from '../domain/api-key.ts'
+import { isWellFormedKey, type KeyType, toKeyType } from '../domain/api-key.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import { getPrincipal } from '../store/api-keys.ts'
-import type { AppEnv } from './context.ts'
+import type { AppContext, AppEnv } from './context.ts'
 
 const BEARER = /^Bearer +([^\s]+) *$/i
 
@@ -19,19 +19,36 @@ export const SECURITY = {
  * Takes the request's API key and refuses what cannot be one, without a store. What follows resolves `keyHash` itself, in
  * the statement that does its work.
  */
-export const requireKey = ({ hashOfKey }: Deps) =>
+export const requireKey = (deps: Deps) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const key = BEARER.exec(c.req.header('Authorization') ?? '')?.[1]
     if (key === undefined) throw new AppError('unauthorized', 'API key is missing: send "Authorization: Bearer <key>"')
-    let hash = hashOfKey.get(key)
+    let hash = deps.hashOfKey.get(key)
     if (hash === undefined) {
       if (!isWellFormedKey(key)) throw new AppError('unauthorized', 'API key is malformed')
       hash = toHex(await sha256(key))
-      setBounded(hashOfKey, key, hash)
+      setBounded(deps.hashOfKey, key, hash)
     }
     c.set('keyHash', hash)
+    await limitRate(deps, c, toKeyType(key), hash)
     await next()
   })
+
+/** Refuses a key that is used too often; a revoked one is 401 all the same. A limiter that fails limits nothing. */
+export async function limitRate({ db, log, rateLimits }: Deps, c: AppContext, keyType: KeyType, hash: string): Promise<void> {
+  const { limiter, perMinute } = rateLimits[keyType]
+  if (!limiter) return
+  try {
+    const { success } = await limiter.limit({ key: hash })
+    if (success) return
+  } catch {
+    log('rate_limiter_failed', { request_id: c.get('requestId') })
+    return
+  }
+  c.set('principal', await getPrincipal(db, hash))
+  c.header('RateLimit-Policy', `"${keyType}";q=${perMinute};w=60`)
+  throw new AppError('rate_limited', `a key of this kind has ${perMinute} requests a minute; send events in batches, or wait`)
+}
 
 /** Resolves the key that `requireKey` took, and refuses one of the wrong kind. */
 export const requirePrincipal = ({ db }: Deps, keyType: KeyType) =>

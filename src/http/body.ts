@@ -14,7 +14,7 @@ export type DecodedBody = { readonly text: string; readonly isNdjson: boolean }
  * `invalid_request` for broken gzip.
  */
 export async function readBody(c: AppContext, options: { readonly allowNdjson: boolean }): Promise<DecodedBody> {
-  const type = (c.req.header('Content-Type') ?? 'application/json').split(';', 1).join('').trim().toLowerCase()
+  const type = readMediaType(c)
   const isNdjson = options.allowNdjson && NDJSON_TYPES.includes(type)
   if (!isNdjson && !JSON_TYPES.includes(type)) {
     throw new AppError(
@@ -22,11 +22,14 @@ export async function readBody(c: AppContext, options: { readonly allowNdjson: b
       `Content-Type must be application/json${options.allowNdjson ? ' or application/x-ndjson' : ''}`,
     )
   }
-  const encoding = (c.req.header('Content-Encoding') ?? 'identity').trim().toLowerCase()
+  const encoding = readEncoding(c)
   if (encoding !== 'identity' && encoding !== 'gzip')
     throw new AppError('unsupported_media_type', 'Content-Encoding must be gzip or identity')
   return { text: await readText(c.req.raw, encoding === 'gzip'), isNdjson }
 }
+
+const readMediaType = (c: AppContext) => (c.req.header('Content-Type') ?? 'application/json').split(';', 1).join('').trim().toLowerCase()
+const readEncoding = (c: AppContext) => (c.req.header('Content-Encoding') ?? 'identity').trim().toLowerCase()
 
 async function readText(request: Request, isZipped: boolean): Promise<string> {
   const length = Number(request.headers.get('Content-Length') ?? Number.NaN)
@@ -35,6 +38,14 @@ async function readText(request: Request, isZipped: boolean): Promise<string> {
   if (length >= 0 && !isZipped) return await request.text()
   const bytes = await collect(request.body)
   return new TextDecoder().decode(isZipped ? await gunzip(bytes) : bytes)
+}
+
+/** A JSON request's body as it came: at most 1 MiB. Throws `unsupported_media_type` and `payload_too_large`. */
+export async function readBytes(c: AppContext): Promise<Uint8Array<ArrayBuffer>> {
+  if (!JSON_TYPES.includes(readMediaType(c))) throw new AppError('unsupported_media_type', 'Content-Type must be application/json')
+  if (readEncoding(c) !== 'identity') throw new AppError('unsupported_media_type', 'Content-Encoding must be identity')
+  if (Number(c.req.header('Content-Length')) > MAX_BODY_BYTES) throw tooLarge()
+  return await collect(c.req.raw.body)
 }
 
 /** Parses a body; throws `invalid_request`. */

@@ -7,8 +7,12 @@ import type { AppEnv } from './context.ts'
 export const observe = ({ now, log }: Deps) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const startedAt = now().getTime()
-    await next()
+    const storeCalls = { postgres: 0, redis: 0 }
+    c.set('storeCalls', storeCalls)
+    // Set on an answer that is there already, it would have it made anew.
     c.header('Cache-Control', 'no-store')
+    await next()
+    if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'no-store')
     const principal = c.get('principal')
     log('request', {
       request_id: c.get('requestId'),
@@ -18,5 +22,6 @@ export const observe = ({ now, log }: Deps) =>
       duration_ms: now().getTime() - startedAt,
       tenant_id: principal?.tenantId,
       api_key_id: principal?.apiKeyId,
+      store_calls: { ...storeCalls },
     })
   })

@@ -4,12 +4,28 @@ import { EVENT_TYPES, MAX_NAME_LENGTH, toStorableText } from '../domain/event.ts
 import { type AnyId, parseId } from '../domain/ids.ts'
 import { parseTimestamp } from '../domain/timestamp.ts'
 
+/** The ids of the examples in the API's description. */
+export const EXAMPLE_IDS = {
+  tenant: '6f1c2a54-3f1e-4b57-8c1d-0a4d0f6f9b11',
+  ingestKey: '0d9a3c1e-7b52-4a86-9e0f-5c8b1f2d3e44',
+  readonlyKey: '7a1e4f90-6c3d-4b28-8d5a-1f9e0c7b2a63',
+  integration: 'e4da3b7f-bbce-4234-9777-2b0674a318d5',
+  agent: '3b2f8e6a-94c1-4d07-a5be-7f10c2d9e855',
+  service: 'c81e728d-9d4c-8f63-8f06-7f89cc14862c',
+  incident: '1679091c-5a88-4faf-afb5-e6087eb1b2dc',
+  event: 'a87ff679-a2f3-8e71-9181-a67b7542122c',
+} as const
+
 export const Uuid = z.uuid()
 export const Instant = z.iso.datetime({ precision: 3 })
 export const EventTypeName = z.enum(EVENT_TYPES)
 
+const NOT_BLANK = '\\S'
+
 /** A path id. A malformed one is as unknown as any other: the handler answers 404. */
-export const IdParams = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' }, format: 'uuid' }) })
+export const IdParams = z.object({
+  id: z.string().openapi({ param: { name: 'id', in: 'path', example: EXAMPLE_IDS.service }, format: 'uuid' }),
+})
 
 /** A required name of a request body. */
 export const name = (field: string) =>
@@ -20,6 +36,7 @@ export const name = (field: string) =>
     .refine((text) => text.trim() !== '', { error: `${field} is required`, abort: true })
     .transform(toStorableText)
     .refine((text) => Array.from(text).length <= MAX_NAME_LENGTH, { error: `${field} must be at most ${MAX_NAME_LENGTH} characters` })
+    .openapi({ minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NOT_BLANK })
 
 /** An optional name: absent, `null` and blank mean the same. */
 export const optionalName = (field: string) =>
@@ -29,11 +46,18 @@ export const optionalName = (field: string) =>
     .refine((text) => Array.from(text).length <= MAX_NAME_LENGTH, { error: `${field} must be at most ${MAX_NAME_LENGTH} characters` })
     .nullish()
     .transform((text) => (text === undefined || text === null || text.trim() === '' ? null : text))
+    .openapi({ maxLength: MAX_NAME_LENGTH })
 
-/** A JSON response's description. */
-export const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
+/** A JSON response's description, with an example. */
+export const json = <Schema extends z.ZodType>(schema: Schema, description: string, example: z.input<Schema>) => ({
   description,
-  content: { 'application/json': { schema } },
+  content: { 'application/json': { schema, example } },
+})
+
+/** A JSON request body's description, with an example. */
+export const jsonBody = <Schema extends z.ZodType>(schema: Schema, example: z.input<Schema>) => ({
+  required: true,
+  content: { 'application/json': { schema, example } },
 })
 
 /** The id a path names; anything that is not one of ours is `not_found`. */
@@ -44,14 +68,19 @@ export function getPathId<Id extends AnyId>(text: string, what: string): Id {
 }
 
 /**
- * The instant a query parameter names, if it is there: ISO 8601 in UTC, the last microsecond of what it names, so that an
- * answered time, which is cut to milliseconds, includes what it was answered for. Throws `invalid_request`.
+ * The instant a query parameter names, if it is there: ISO 8601 in UTC, to the microsecond. Answered times are cut to
+ * milliseconds: `last`, the last microsecond of what is named, includes what it was answered for, `first` excludes it.
+ * Throws `invalid_request`.
  */
-export function readInstant(parameter: string, text: string | undefined): string | undefined {
+export function readInstant(parameter: string, text: string | undefined, microsecond: 'first' | 'last'): string | undefined {
   // In a query, an offset's unescaped plus sign arrives as a space.
   const parsed = parseTimestamp(text?.replace(/(T.*) (\d{2}(?::?\d{2})?)$/, '$1+$2'))
   if (parsed.kind === 'absent') return undefined
-  if (parsed.kind === 'instant') return parsed.instant.replace(/000Z$/, '999Z')
-  const detail = `${parameter} must be ISO 8601`
-  throw new AppError('invalid_request', detail, { fields: [{ pointer: parameter, detail }] })
+  if (parsed.kind === 'instant') return microsecond === 'last' ? parsed.instant.replace(/000Z$/, '999Z') : parsed.instant
+  throw invalidParameter(parameter, `${parameter} must be ISO 8601`)
+}
+
+/** What is wrong with a query parameter. */
+export function invalidParameter(parameter: string, detail: string): AppError {
+  return new AppError('invalid_request', detail, { fields: [{ pointer: parameter, detail }] })
 }

@@ -2,9 +2,12 @@ import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import type { KeyType } from '../domain/api-key.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
-import { type Db, selectOne } from './postgres.ts'
+import { appendAudit, type Trail } from './audit.ts'
+import { type Db, epochMs, selectOne } from './postgres.ts'
 import { apiKeys } from './schema.ts'
 import type { NewApiKey } from './tenants.ts'
+
+export const LAST_READONLY_KEY = 'this is the last read-only key, without which nobody could manage the tenant: create another first'
 
 /** Who a request acts as. */
 export type Principal = {
@@ -55,13 +58,18 @@ export async function getPrincipal(db: Db, keyHash: string): Promise<Principal> 
 }
 
 /** Stores a new key's hash and hint. */
-export async function insertApiKey(db: Db, tenantId: TenantId, key: NewApiKey): Promise<ApiKey> {
-  const [row] = await db
-    .insert(apiKeys)
-    .values({ ...key, tenantId })
-    .returning()
-  if (!row) throw new AppError('unavailable', 'the database gave no usable answer')
-  return toApiKey(row)
+export async function insertApiKey(db: Db, tenantId: TenantId, key: NewApiKey, trail: Trail): Promise<ApiKey> {
+  const { created_ms } = await selectOne<{ created_ms: number }>(
+    db,
+    sql`WITH created AS (
+      INSERT INTO api_keys (id, tenant_id, key_type, name, prefix, last4, hash)
+      VALUES (${key.id}, ${tenantId}, ${key.keyType}, ${key.name}, ${key.prefix}, ${key.last4}, ${key.hash}) RETURNING id, created_at
+    ),
+    audit AS (${appendAudit(tenantId, trail, 'api_key.created', sql`created`)})
+    SELECT ${epochMs(sql`created_at`)} AS created_ms FROM created`,
+  )
+  const { hash: _, ...shown } = key
+  return { ...shown, tenantId, createdAt: new Date(created_ms), lastUsedAt: null, revokedAt: null }
 }
 
 const MAX_LISTED_KEYS = 1_000
@@ -77,14 +85,29 @@ export async function listApiKeys(db: Db, tenantId: TenantId): Promise<ApiKey[]>
   return rows.map(toApiKey)
 }
 
-/** Revokes a key: from the moment this returns, no request with it succeeds. Throws `not_found` for a dead one. */
-export async function revokeApiKey(db: Db, tenantId: TenantId, id: ApiKeyId): Promise<void> {
-  const rows = await db
-    .update(apiKeys)
-    .set({ revokedAt: sql`now()` })
-    .where(and(eq(apiKeys.tenantId, tenantId), eq(apiKeys.id, id), isNull(apiKeys.revokedAt)))
-    .returning({ id: apiKeys.id })
-  if (rows.length === 0) throw new AppError('not_found', 'no such API key')
+/**
+ * Revokes a key: from the moment this returns, no request with it succeeds. Throws `not_found` for a dead one, and
+ * `conflict` for the last read-only one, without which nobody could manage the tenant.
+ */
+export async function revokeApiKey(db: Db, tenantId: TenantId, id: ApiKeyId, trail: Trail): Promise<void> {
+  // Revocations of one tenant wait for each other, so that two at once cannot take the last two keys.
+  const lock = db.execute(sql`SELECT id FROM tenants WHERE id = ${tenantId} FOR NO KEY UPDATE`)
+  const revoke = db.execute<{ found: number; revoked: number }>(sql`WITH found AS (
+      SELECT id, key_type FROM api_keys WHERE id = ${id} AND tenant_id = ${tenantId} AND revoked_at IS NULL
+    ),
+    revoked AS (
+      UPDATE api_keys k SET revoked_at = now() FROM found
+      WHERE k.id = found.id AND k.revoked_at IS NULL AND (found.key_type <> 'readonly' OR EXISTS (
+        SELECT 1 FROM api_keys o WHERE o.tenant_id = ${tenantId} AND o.key_type = 'readonly' AND o.revoked_at IS NULL AND o.id <> found.id))
+      RETURNING k.id
+    ),
+    audit AS (${appendAudit(tenantId, trail, 'api_key.revoked', sql`revoked`)})
+    SELECT (SELECT count(*) FROM found)::int AS found, (SELECT count(*) FROM revoked)::int AS revoked`)
+  const [, { rows }] = await db.batch([lock, revoke])
+  const [row] = rows
+  if (!row) throw new AppError('unavailable', 'the database gave no usable answer')
+  if (row.found === 0) throw new AppError('not_found', 'no such API key')
+  if (row.revoked === 0) throw new AppError('conflict', LAST_READONLY_KEY)
 }
 
 function toApiKey({ hash: _, ...row }: typeof apiKeys.$inferSelect): ApiKey {

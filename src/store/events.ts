@@ -4,7 +4,7 @@ import { toShownValue, toValueClass } from '../domain/event.ts'
 import { type AgentId, type EventId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type JoinRule, matchServices, toNameKey, workloadOfFallbackName } from '../domain/service-name.ts'
 import { type CallerRow, type Principal, toPrincipal } from './api-keys.ts'
-import { type Db, epochMs, selectOne } from './postgres.ts'
+import { callFunction, type Db, epochMs } from './postgres.ts'
 
 export type NewEvent = { readonly id: EventId; readonly event: ContextEvent }
 
@@ -39,17 +39,12 @@ type InsertRow = CallerRow & {
 }
 
 /**
- * Stores events in one request: the function `ingest_events_v1` of the migrations, which says what holds it together.
- * Nothing is stored for a caller that may not: look at `principal`. Throws `unauthorized`.
+ * Stores events in one request: the functions `ingest_event_v1` and `ingest_events_v1` of the migrations, which say what
+ * holds them together. Nothing is stored for a caller that may not: look at `principal`. Throws `unauthorized`.
  */
-export async function insertEvents(db: Db, { keyHash, events, idempotency }: InsertRequest): Promise<InsertResult> {
-  const joins = new Map(events.map(({ id, event }) => [id, toJoins(event)]))
-  const { row } = await selectOne<{ row: InsertRow }>(
-    db,
-    sql`SELECT ingest_events_v1(${keyHash}, ${idempotency?.key ?? null}, ${idempotency?.bodyHash ?? null},
-      ${JSON.stringify(toServiceNames(events))}, ${JSON.stringify(events.map(toRecord))},
-      ${JSON.stringify([...joins].flatMap(([id, rows]) => rows.map((row) => ({ id, ...row }))))}) AS row`,
-  )
+export async function insertEvents(db: Db, request: InsertRequest): Promise<InsertResult> {
+  const joins = new Map(request.events.map(({ id, event }) => [id, toJoins(event)]))
+  const row = await callInsert(db, request, joins)
   const joinedServices = Map.groupBy(row.joined_services ?? [], ([nameKey]) => nameKey)
   const toServiceIds = (id: EventId, own: string) => {
     const joined = (joins.get(id) ?? []).flatMap(({ name_key }) => (joinedServices.get(name_key) ?? []).map(([, serviceId]) => serviceId))
@@ -66,7 +61,57 @@ export async function insertEvents(db: Db, { keyHash, events, idempotency }: Ins
   }
 }
 
-function toJoins(event: ContextEvent): { name_key: string; rule: JoinRule }[] {
+type Join = { readonly name_key: string; readonly rule: JoinRule }
+
+function callInsert(
+  db: Db,
+  { keyHash, events, idempotency }: InsertRequest,
+  joins: ReadonlyMap<EventId, readonly Join[]>,
+): Promise<InsertRow> {
+  const names = toServiceNames(events)
+  const [one] = events
+  if (one && events.length === 1 && names.length === 1 && !idempotency) {
+    return callFunction<InsertRow>(db, 'ingest_event_v1', [keyHash, ...toArguments(one, joins.get(one.id) ?? [])])
+  }
+  return callFunction<InsertRow>(db, 'ingest_events_v1', [
+    keyHash,
+    idempotency?.key ?? null,
+    idempotency?.bodyHash ?? null,
+    JSON.stringify(names),
+    JSON.stringify(events.map(toRecord)),
+    JSON.stringify([...joins].flatMap(([id, rows]) => rows.map((row) => ({ id, ...row })))),
+  ])
+}
+
+/** An event as `ingest_event_v1` takes it. */
+function toArguments({ id, event }: NewEvent, joins: readonly Join[]): (string | number | null)[] {
+  return [
+    id,
+    event.serviceName,
+    toNameKey(event.serviceName),
+    event.vendor,
+    event.eventType,
+    event.entity,
+    event.oldValue,
+    event.newValue,
+    event.actor,
+    event.sha,
+    event.confidence,
+    event.ttlSeconds,
+    event.occurredAt,
+    event.rawLine,
+    toValueClass(event.newValue),
+    toArray(joins.map(({ name_key }) => name_key)),
+    toArray(joins.map(({ rule }) => rule)),
+  ]
+}
+
+/** Texts as a Postgres array literal. */
+function toArray(texts: readonly string[]): string {
+  return `{${texts.map((text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join(',')}}`
+}
+
+function toJoins(event: ContextEvent): Join[] {
   return matchServices(event).map(({ name, rule }) => ({ name_key: toNameKey(name), rule }))
 }
 

@@ -1,14 +1,54 @@
 import { sql } from 'drizzle-orm'
 import { type Db, selectOne } from './postgres.ts'
 import type { Redis } from './redis.ts'
+import { readSweepHints } from './sweeps.ts'
 
-export type Checks = { readonly postgres: 'up' | 'down'; readonly redis: 'up' | 'down' }
+/** What waits for the cron, over all tenants. */
+export type Backlog = {
+  /** How long the event that expired first has been waiting for the sweep, in seconds. */
+  readonly sweepLagSeconds: number
+  readonly windowsAwaitingRepair: number
+  /** Diagnoses and notes that are due, and nobody is at. */
+  readonly incidentWorkDue: number
+  /** In the last seven days. */
+  readonly notesGivenUp: number
+}
 
-/** Asks both stores at once whether they serve. */
-export async function findHealth(db: Db, redis: Redis): Promise<Checks> {
-  const [postgres, copy] = await Promise.allSettled([selectOne(db, sql`SELECT 1 AS up`), redis.client.ping()])
+export type Health = {
+  /** `idle`: it was not asked, for it sleeps and has nothing to do. */
+  readonly postgres: 'up' | 'down' | 'idle'
+  readonly redis: 'up' | 'down'
+  /** `undefined` where Postgres did not say. */
+  readonly backlog: Backlog | undefined
+}
+
+/** Asks both stores at once how they are, in one request each. With `mayWake` false, an idle Postgres is left asleep. */
+export async function findHealth(db: Db, redis: Redis, { mayWake }: { readonly mayWake: boolean }): Promise<Health> {
+  if (!mayWake) {
+    const hints = await readSweepHints(redis).catch(() => undefined)
+    if (hints && !hints.isDatabaseInUse) return { postgres: 'idle', redis: 'up', backlog: undefined }
+  }
+  const [postgres, copy] = await Promise.allSettled([findBacklog(db), redis.client.ping()])
   return {
     postgres: postgres.status === 'fulfilled' ? 'up' : 'down',
     redis: copy.status === 'fulfilled' ? 'up' : 'down',
+    backlog: postgres.status === 'fulfilled' ? postgres.value : undefined,
+  }
+}
+
+async function findBacklog(db: Db): Promise<Backlog> {
+  const row = await selectOne<{ lag_seconds: number; repairs: number; work: number; given_up: number }>(
+    db,
+    sql`SELECT greatest(0, extract(epoch FROM now() - (SELECT min(expires_at) FROM context_events)))::int AS lag_seconds,
+      (SELECT count(*) FROM window_repairs)::int AS repairs,
+      (SELECT count(*) FROM incident_work WHERE state = 'due' AND next_at <= now())::int AS work,
+      (SELECT count(*) FROM incident_work
+        WHERE state = 'given_up' AND kind = 'note' AND next_at > now() - interval '7 days')::int AS given_up`,
+  )
+  return {
+    sweepLagSeconds: row.lag_seconds,
+    windowsAwaitingRepair: row.repairs,
+    incidentWorkDue: row.work,
+    notesGivenUp: row.given_up,
   }
 }

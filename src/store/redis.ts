@@ -1,35 +1,70 @@
 import { Redis as UpstashRedis } from '@upstash/redis/cloudflare'
 import { setBounded } from '../domain/bounded-map.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
+import { withDeadline } from './deadline.ts'
 
 /** One Redis command: its name and arguments. */
 export type RedisCommand = readonly [name: string, ...args: (string | number)[]]
 
-/** Upstash's client, with transactions that cost no more than their request: its own builder makes 200 closures for each. */
+type RedisOptions = {
+  readonly url: string
+  readonly token: string
+  readonly timeoutMs: number
+  /** Called before each request. */
+  readonly onRequest?: (() => void) | undefined
+}
+
+/** Upstash's client, with requests that cost no more than they must: its own builders make 200 closures for each. */
 class RedisClient extends UpstashRedis {
-  /** Runs commands in one MULTI, never twice; throws when any of them failed. */
-  async transact(commands: readonly RedisCommand[]): Promise<void> {
-    const answer: unknown = await this.client.request({ path: ['multi-exec'], body: commands as unknown[] })
+  readonly #timeoutMs: number
+  readonly #onRequest: (() => void) | undefined
+
+  constructor({ timeoutMs, onRequest, ...config }: ConstructorParameters<typeof UpstashRedis>[0] & Omit<RedisOptions, 'url' | 'token'>) {
+    // The client asks for a signal once a request.
+    const signal = () => {
+      onRequest?.()
+      return AbortSignal.timeout(timeoutMs)
+    }
+    super({ ...config, signal })
+    this.#timeoutMs = timeoutMs
+    this.#onRequest = onRequest
+  }
+
+  /** Runs one command, never twice. */
+  async ask<Answer>(command: RedisCommand): Promise<Answer> {
+    const answer = await this.#request({ body: [...command] })
+    // What a command answers is Redis's contract.
+    return (answer as { readonly result: Answer }).result
+  }
+
+  /** Runs commands in one MULTI, never twice, and answers each one's result; throws when any of them failed. */
+  async transact(commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
+    const answer = await this.#request({ path: ['multi-exec'], body: [...commands] })
     const isDone = Array.isArray(answer) && answer.length === commands.length && answer.every((one) => one && 'result' in one)
     if (!isDone) throw new Error('Redis did not run the transaction')
+    return answer.map(({ result }: { readonly result: unknown }) => result)
+  }
+
+  #request(request: { readonly path?: string[]; readonly body: unknown[] }): Promise<unknown> {
+    this.#onRequest?.()
+    return withDeadline(this.#timeoutMs, (signal) => this.client.request({ ...request, signal }))
   }
 }
 
 /** A client of Upstash's REST protocol, and what this isolate remembers having told the server lately. */
 export type Redis = { readonly client: RedisClient; readonly told: Map<string, number> }
 
-type RedisOptions = { readonly url: string; readonly token: string; readonly timeoutMs: number }
-
 /**
  * A stateless Redis client: one try a request, given up after `timeoutMs`. What it tells the server and returns is
  * text, never guessed to be JSON.
  */
-export function createRedis({ url, token, timeoutMs }: RedisOptions): Redis {
+export function createRedis({ url, token, timeoutMs, onRequest }: RedisOptions): Redis {
   const client = new RedisClient({
     url,
     token,
     retry: { retries: 0 },
-    signal: () => AbortSignal.timeout(timeoutMs),
+    timeoutMs,
+    onRequest,
     automaticDeserialization: false,
     // All we store is well-formed text, which JSON carries as it is.
     responseEncoding: false,
@@ -43,6 +78,8 @@ export function createRedis({ url, token, timeoutMs }: RedisOptions): Redis {
 /** Every Redis key the Worker writes: each starts with its tenant, but for the sweep's own, and has a TTL. */
 export const keys = {
   stateWindow: (tenantId: TenantId, serviceId: ServiceId) => `t:${tenantId}:window:${serviceId}`,
+  /** Tokens that a language model has cost on a day, `YYYY-MM-DD`. */
+  modelTokens: (tenantId: TenantId, day: string) => `t:${tenantId}:model_tokens:${day}`,
   /** Present while the database is in use, and so awake. */
   databaseInUse: 'sweep:database_in_use',
   /** Milliseconds since 1970 at which the next sweep of an idle database is worth waking it. */

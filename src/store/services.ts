@@ -1,4 +1,4 @@
-import { asc, eq } from 'drizzle-orm'
+import { and, asc, eq, gt, sql } from 'drizzle-orm'
 import { type AgentId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import type { Db } from './postgres.ts'
 import { services } from './schema.ts'
@@ -6,15 +6,16 @@ import { services } from './schema.ts'
 export type Service = {
   readonly id: ServiceId
   readonly tenantId: TenantId
-  readonly agentId: AgentId
+  /** `null`: an alert named it, and no event did yet. */
+  readonly agentId: AgentId | null
   readonly name: string
-  readonly lastEventAt: Date
+  readonly lastEventAt: Date | null
 }
 
 const MAX_LISTED_SERVICES = 10_000
 
-/** The tenant's services by name, ten thousand at most. */
-export async function listServices(db: Db, tenantId: TenantId): Promise<Service[]> {
+/** The tenant's services with an event since an instant, by name, ten thousand at most. */
+export async function listServices(db: Db, tenantId: TenantId, heardOfSince: Date): Promise<Service[]> {
   const rows = await db
     .select({
       id: services.id,
@@ -24,8 +25,44 @@ export async function listServices(db: Db, tenantId: TenantId): Promise<Service[
       lastEventAt: services.lastEventAt,
     })
     .from(services)
-    .where(eq(services.tenantId, tenantId))
+    .where(and(eq(services.tenantId, tenantId), gt(services.lastEventAt, heardOfSince)))
     .orderBy(asc(services.name), asc(services.id))
     .limit(MAX_LISTED_SERVICES)
-  return rows.map((row) => ({ ...row, id: toId(row.id), tenantId: toId(row.tenantId), agentId: toId(row.agentId) }))
+  return rows.map(({ agentId, lastEventAt, ...row }) => ({
+    ...row,
+    id: toId(row.id),
+    tenantId: toId(row.tenantId),
+    agentId: agentId === null ? null : toId(agentId),
+    lastEventAt: agentId === null ? null : lastEventAt,
+  }))
+}
+
+/** A service that was removed, as its row was. */
+type RemovedService = {
+  readonly id: string
+  readonly tenant_id: string
+  readonly agent_id: string | null
+  readonly name: string
+  readonly name_key: string
+  readonly last_event_at: string
+}
+
+/** Removes services, of any tenant, without an event since an instant and with none stored. For the cron. */
+export async function removeSilentServices(db: Db, heardOfSince: Date, limit: number): Promise<RemovedService[]> {
+  const { rows } = await db.execute<RemovedService>(sql`DELETE FROM services WHERE ctid = ANY(ARRAY(
+      SELECT s.ctid FROM services s
+      WHERE s.last_event_at < ${heardOfSince.toISOString()}::timestamptz
+        AND NOT EXISTS (SELECT 1 FROM context_events e WHERE e.service_id = s.id)
+      LIMIT ${limit} FOR UPDATE SKIP LOCKED
+    )) RETURNING id, tenant_id, agent_id, name, name_key, last_event_at::text`)
+  return rows
+}
+
+/** Puts removed services back for which an event was stored while they were being removed. For the cron. */
+export async function reopenServices(db: Db, removed: readonly RemovedService[]): Promise<void> {
+  await db.execute(sql`INSERT INTO services (id, tenant_id, agent_id, name, name_key, last_event_at)
+    SELECT r.* FROM jsonb_to_recordset(${JSON.stringify(removed)}::jsonb)
+      AS r(id uuid, tenant_id uuid, agent_id uuid, name text, name_key text, last_event_at timestamptz)
+    WHERE EXISTS (SELECT 1 FROM context_events e WHERE e.service_id = r.id)
+    ORDER BY r.id ON CONFLICT DO NOTHING`)
 }

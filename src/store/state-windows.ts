@@ -4,7 +4,7 @@ import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import type { JoinRule } from '../domain/service-name.ts'
 import type { ChangeText, CopyRepair, LifeTotals, StoredLife, WindowCopy } from '../domain/state-window.ts'
 import type { CallerRow } from './api-keys.ts'
-import { type Db, selectOne } from './postgres.ts'
+import { callFunction, type Db, epochMs, selectOne } from './postgres.ts'
 import { isNews, keys, type Redis, type RedisCommand, remember } from './redis.ts'
 
 /** Who asks for a window: a request's key, or the cron on a tenant's behalf. */
@@ -19,12 +19,24 @@ export type StoredWindow = {
   /** The instant the window is of: the database's clock, unless another was asked for. */
   readonly now: Date
   readonly lives: readonly StoredLife[]
+  readonly seen: Seen
 }
+
+/** How far an answer of Postgres reaches, for Postgres to say later whether it holds still. */
+export type Seen = {
+  /** The transaction that was the oldest under way. */
+  readonly horizon: string
+  /** When the first live occurrence expires, if any is live. */
+  readonly until: Date | undefined
+}
+
+/** That a window is still what an earlier answer said. */
+export type UnchangedWindow = { readonly caller: CallerRow; readonly isUnchanged: true }
 
 /** What a change says, as a copy and a statement's answer carry it. */
 export type TextRow = readonly [EventType, string, string, string | null, string | null, string | null, string | null]
 
-/** A change as `read_window_v1` answers it; times in milliseconds since 1970. */
+/** A change as `find_window_v1` answers it; times in milliseconds since 1970. */
 type LifeRow = readonly [
   lifeKey: string,
   id: string,
@@ -45,8 +57,12 @@ type WindowRow = CallerRow & {
   readonly service_id: string | null
   readonly service_name: string | null
   readonly now_ms: number
+  readonly horizon: string
+  readonly valid_until_ms: number | null
   readonly changes: readonly LifeRow[] | null
 }
+
+type UnchangedRow = CallerRow & { readonly unchanged: true }
 
 /** Changes of one type a window shows at most, the latest ones: a flood of one type leaves the others alone. */
 const MAX_CHANGES_PER_TYPE = 1_000
@@ -56,7 +72,7 @@ const SAMPLE_SIZE = 2_000
 /**
  * A service's window as Postgres knows it, now or `asOf` an instant (ISO 8601, microseconds): a digest to hold the copy
  * against or, with `withText`, all there is to say. One request, which also says who the reader is: the function
- * `read_window_v1` of the migrations.
+ * `find_window_v1` of the migrations.
  */
 export async function findStoredWindow(
   db: Db,
@@ -65,19 +81,74 @@ export async function findStoredWindow(
   { asOf, withText }: { readonly asOf: string | undefined; readonly withText: boolean },
 ): Promise<StoredWindow> {
   const { keyHash, tenantId } = { keyHash: null, tenantId: null, ...reader }
-  const sampleSize = withText ? null : SAMPLE_SIZE
-  const { row } = await selectOne<{ row: WindowRow }>(
-    db,
-    sql`SELECT read_window_v1(${keyHash}, ${tenantId}::uuid, ${serviceId}::uuid, ${asOf ?? null}::timestamptz, ${withText},
-      ${sampleSize}::int, ${MAX_CHANGES_PER_TYPE}) AS row`,
-  )
-  const { service_id, service_name } = row
+  const args = [keyHash, tenantId, serviceId, asOf ?? null, withText, withText ? null : SAMPLE_SIZE, MAX_CHANGES_PER_TYPE]
+  return toStoredWindow(await callFunction<WindowRow>(db, 'find_window_v1', args))
+}
+
+/** The digest of a service's window now, unless it is unchanged since it was `seen`: in one request, `read_window_v2`. */
+export async function findNews(db: Db, keyHash: string, serviceId: ServiceId, seen: Seen): Promise<StoredWindow | UnchangedWindow> {
+  const until = seen.until?.toISOString() ?? 'infinity'
+  const args = [keyHash, serviceId, SAMPLE_SIZE, MAX_CHANGES_PER_TYPE, seen.horizon, until]
+  const row = await callFunction<WindowRow | UnchangedRow>(db, 'read_window_v2', args)
+  return 'unchanged' in row ? { caller: row, isUnchanged: true } : toStoredWindow(row)
+}
+
+function toStoredWindow(row: WindowRow): StoredWindow {
+  const { service_id, service_name, horizon, valid_until_ms } = row
   return {
     caller: row,
     service: service_id === null || service_name === null ? undefined : { id: toId(service_id), name: service_name },
     now: new Date(row.now_ms),
     lives: (row.changes ?? []).map(toStoredLife),
+    seen: { horizon, until: valid_until_ms === null ? undefined : new Date(valid_until_ms) },
   }
+}
+
+/** A service of the tenant with the live changes of its window. */
+export type ServiceLives = { readonly service: { readonly id: ServiceId; readonly name: string }; readonly lives: readonly StoredLife[] }
+
+type EvidenceLimits = {
+  readonly recent: number
+  readonly perType: number
+  /** Of the services with the name keys. */
+  readonly sampleSize: number
+}
+
+/** Occurrences of one change that are looked at in other services: the floods of all of them are read in one request. */
+const RECENT_SAMPLE_SIZE = 100
+
+/**
+ * The windows, as Postgres knows them, of the services with these name keys, in that order, and after them of those that had
+ * an event last, in one request.
+ */
+export async function findStoredWindows(
+  db: Db,
+  tenantId: TenantId,
+  nameKeys: readonly string[],
+  { recent, perType, sampleSize }: EvidenceLimits,
+): Promise<{ readonly now: Date; readonly windows: readonly ServiceLives[] }> {
+  const { now_ms, windows } = await selectOne<{ now_ms: number; windows: WindowRow[] | null }>(
+    db,
+    sql`WITH wanted AS (
+      SELECT s.id, s.name, min(k.place) AS place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
+        JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id, s.name
+    ),
+    recent AS (
+      SELECT s.id, s.name, NULL::bigint AS place FROM services s
+      WHERE s.tenant_id = ${tenantId} AND s.last_event_at > now() - interval '1 day' AND s.id NOT IN (SELECT id FROM wanted)
+      ORDER BY s.last_event_at DESC, s.id LIMIT ${recent}
+    )
+    SELECT ${epochMs(sql`now()`)} AS now_ms, (
+      SELECT json_agg(find_window_v1(NULL, ${tenantId}::uuid, c.id, NULL, true, CASE WHEN c.place IS NULL THEN ${RECENT_SAMPLE_SIZE}::int ELSE ${sampleSize}::int END, ${perType}) ORDER BY c.place NULLS LAST, c.name, c.id)
+      FROM (SELECT * FROM wanted UNION ALL SELECT * FROM recent) c
+    ) AS windows`,
+  )
+  return { now: new Date(now_ms), windows: (windows ?? []).flatMap(toServiceLives) }
+}
+
+function toServiceLives({ service_id, service_name, changes }: WindowRow): ServiceLives[] {
+  if (service_id === null || service_name === null) return []
+  return [{ service: { id: toId(service_id), name: service_name }, lives: (changes ?? []).map(toStoredLife) }]
 }
 
 function toStoredLife(row: LifeRow): StoredLife {
@@ -125,7 +196,8 @@ const LIFE_KEY_LENGTH = 44
 const SHORTEST_HORIZON_MS = 24 * 3_600_000
 const EXPIRY_REFRESH_MS = 10 * 60_000
 const IN_USE_REFRESH_MS = 30_000
-const IN_USE_MS = 150_000
+/** How long one use is taken for use going on. */
+export const IN_USE_MS = 150_000
 
 /**
  * Merges what was just committed into the tenant's windows: one request, two billed commands a change and window, and
@@ -154,7 +226,12 @@ export async function mergeIntoWindows(redis: Redis, tenantId: TenantId, merges:
 
 /** The copy of a window as it is in Redis, expired remains included. */
 export async function readWindowCopy(redis: Redis, { tenantId, serviceId }: WindowId): Promise<WindowCopy> {
-  return toCopy(await redis.client.zrange<string[]>(keys.stateWindow(tenantId, serviceId), 0, -1, { withScores: true }))
+  return toCopy(await redis.client.ask<string[]>(['ZRANGE', keys.stateWindow(tenantId, serviceId), 0, -1, 'WITHSCORES']))
+}
+
+/** How many members a window's copy has in Redis. */
+export async function countCopyMembers(redis: Redis, { tenantId, serviceId }: WindowId): Promise<number> {
+  return redis.client.ask<number>(['ZCARD', keys.stateWindow(tenantId, serviceId)])
 }
 
 /** Makes a window's copy agree with Postgres, as planned, in one request. */

@@ -1,10 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { MAX_SHOWN_LENGTH } from '../domain/event.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
-import type { SweepHints } from '../domain/sweep.ts'
+import { daysBefore, type SweepHints } from '../domain/sweep.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 import { keys, type Redis } from './redis.ts'
-import { type EndedLife, type TextRow, toChangeText } from './state-windows.ts'
+import { type EndedLife, IN_USE_MS, type TextRow, toChangeText } from './state-windows.ts'
 
 export type SweptBatch = {
   readonly deleted: number
@@ -68,8 +68,16 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
   return { deleted: row.deleted, ended }
 }
 
-/** Deletes what has outlived its use: agents' minutes, idempotency keys after a day, joins after their last event. */
-export async function sweepRemains(db: Db, limit: number): Promise<{ readonly lastExpiryAt: Date | undefined }> {
+/**
+ * Deletes what has outlived its use: agents' minutes, idempotency keys after a day, joins after their last event, and
+ * hourly counts and audit entries after their days.
+ */
+export async function sweepRemains(
+  db: Db,
+  now: Date,
+  { countsDays, auditDays }: { readonly countsDays: number; readonly auditDays: number },
+  limit: number,
+): Promise<{ readonly lastExpiryAt: Date | undefined }> {
   const row = await selectOne<{ last_expiry_ms: number | null }>(
     db,
     sql`WITH minutes AS (
@@ -86,6 +94,16 @@ export async function sweepRemains(db: Db, limit: number): Promise<{ readonly la
       DELETE FROM change_joins WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM change_joins WHERE expires_at < now() LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ))
+    ),
+    counts AS (
+      DELETE FROM event_counts WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM event_counts WHERE hour < ${daysBefore(now, countsDays).toISOString()}::timestamptz LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ))
+    ),
+    audit AS (
+      DELETE FROM audit_entries WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM audit_entries WHERE at < ${daysBefore(now, auditDays).toISOString()}::timestamptz LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ))
     )
     SELECT ${epochMs(sql`(SELECT max(expires_at) FROM context_events)`)} AS last_expiry_ms`,
   )
@@ -96,6 +114,11 @@ export async function sweepRemains(db: Db, limit: number): Promise<{ readonly la
 export async function readSweepHints(redis: Redis): Promise<NonNullable<SweepHints>> {
   const [inUse, due] = await redis.client.mget<(string | null)[]>(keys.databaseInUse, keys.sweepDue)
   return { isDatabaseInUse: inUse !== null && inUse !== undefined, dueAtMs: due ? Number(due) : undefined }
+}
+
+/** Leaves word that Postgres is in use, and so awake, for the next ticks to look what there is to do. */
+export async function markDatabaseInUse(redis: Redis): Promise<void> {
+  await redis.client.set(keys.databaseInUse, '1', { px: IN_USE_MS })
 }
 
 const HINT_LIFE_MS = 7 * 24 * 3_600_000

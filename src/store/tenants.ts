@@ -1,7 +1,7 @@
 import { asc, sql } from 'drizzle-orm'
 import type { KeyType } from '../domain/api-key.ts'
 import { type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
-import { type Db, epochMs } from './postgres.ts'
+import { type Db, epochMs, selectOne } from './postgres.ts'
 import { tenants } from './schema.ts'
 
 export type Tenant = { readonly id: TenantId; readonly name: string; readonly createdAt: Date }
@@ -41,4 +41,24 @@ export async function findTenant(db: Db, nameOrId: string): Promise<Tenant | und
   )
   const [row] = rows
   return row && { id: toId(row.id), name: row.name, createdAt: new Date(row.created_ms) }
+}
+
+/** How far a tenant has come. */
+export type FirstSteps = {
+  readonly hasIngestKey: boolean
+  readonly hasAgent: boolean
+  readonly hasEvent: boolean
+  readonly hasIntegration: boolean
+}
+
+/** Which of the first steps a tenant has made. A service that an alert named is no event yet. */
+export async function getFirstSteps(db: Db, tenantId: TenantId): Promise<FirstSteps> {
+  return await selectOne<FirstSteps>(
+    db,
+    sql`SELECT
+      EXISTS (SELECT 1 FROM api_keys WHERE tenant_id = ${tenantId} AND key_type = 'ingest' AND revoked_at IS NULL) AS "hasIngestKey",
+      EXISTS (SELECT 1 FROM agents WHERE tenant_id = ${tenantId}) AS "hasAgent",
+      EXISTS (SELECT 1 FROM services WHERE tenant_id = ${tenantId} AND agent_id IS NOT NULL) AS "hasEvent",
+      EXISTS (SELECT 1 FROM integrations WHERE tenant_id = ${tenantId}) AS "hasIntegration"`,
+  )
 }

@@ -2,6 +2,7 @@ import { createKey, type KeyType, toKeyHint } from '../domain/api-key.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import { type TenantId, toId } from '../domain/ids.ts'
 import { type ApiKey, insertApiKey } from '../store/api-keys.ts'
+import type { Trail } from '../store/audit.ts'
 import type { Db } from '../store/postgres.ts'
 import type { NewApiKey } from '../store/tenants.ts'
 
@@ -18,9 +19,10 @@ export async function createApiKey(
   tenantId: TenantId,
   keyType: KeyType,
   name: string | null,
+  trail: Trail,
 ): Promise<{ readonly key: string; readonly apiKey: ApiKey }> {
   const { key, stored } = await drawKey(sources, keyType, name)
-  return { key, apiKey: await insertApiKey(sources.db, tenantId, stored) }
+  return { key, apiKey: await insertApiKey(sources.db, tenantId, stored, trail) }
 }
 
 /** Draws a key: itself, and what is stored of it. */

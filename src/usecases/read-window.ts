@@ -1,10 +1,28 @@
-import type { Deps } from '../deps.ts'
+import type { Deps, KnownWindow } from '../deps.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
-import { buildWindow, coversAll, planRepair, type StateWindow, type WindowCopy } from '../domain/state-window.ts'
+import {
+  buildWindow,
+  type CopyRepair,
+  countMembers,
+  coversAll,
+  isSettled,
+  planRepair,
+  type StateWindow,
+  type WindowCopy,
+  weighWindow,
+} from '../domain/state-window.ts'
 import { type Principal, toPrincipal } from '../store/api-keys.ts'
-import { findStoredWindow, readWindowCopy, repairWindowCopy, type StoredWindow, type WindowId } from '../store/state-windows.ts'
+import {
+  countCopyMembers,
+  findNews,
+  findStoredWindow,
+  readWindowCopy,
+  repairWindowCopy,
+  type StoredWindow,
+  type WindowId,
+} from '../store/state-windows.ts'
 import { clearRepair } from '../store/window-repairs.ts'
 
 export type WindowRequest = {
@@ -20,19 +38,24 @@ export type WindowResult = { readonly principal: Principal; readonly serviceName
 
 const NOTHING: WindowCopy = new Map()
 
+/** How long a window is answered from memory, as long as Postgres says that it is unchanged, before all is compared again. */
+const KNOWN_FOR_MS = 60_000
+
 /**
  * A service's state window. Postgres says which changes are live, Redis at the same time what each says and how often it
- * happened; where the copy falls short, Postgres answers alone and the copy is repaired after the answer. Throws
+ * happened; where the copy falls short, Postgres answers alone and the copy is repaired after the answer. A window that
+ * this isolate found to agree lately it answers again, once Postgres has said that nothing is new. Throws
  * `unauthorized`, `forbidden` for a key that may not read, and `not_found`.
  */
-export async function readWindow(deps: Deps, { keyHash, serviceId, asOf, defer }: WindowRequest): Promise<WindowResult> {
-  const { stored, copy } = await readBoth(deps, keyHash, serviceId, asOf)
-  const principal = toPrincipal(stored.caller)
-  if (principal.keyType !== 'readonly') throw new AppError('forbidden', 'a read-only key is required')
-  if (!stored.service) throw new AppError('not_found', 'no such service')
+export async function readWindow(deps: Deps, request: WindowRequest): Promise<WindowResult> {
+  const known = recall(deps, request)
+  if (!known) return readAnew(deps, request, findDigest(deps, request))
 
-  if (copy && asOf === undefined) defer(repair(deps, { tenantId: principal.tenantId, serviceId }, stored, copy))
-  return { principal, serviceName: stored.service.name, window: buildWindow(stored.lives, copy ?? NOTHING, stored.now) }
+  const found = await findNews(deps.db, request.keyHash, request.serviceId, known.seen)
+  if (!('isUnchanged' in found)) return readAnew(deps, request, Promise.resolve(found))
+  const principal = toPrincipal(found.caller)
+  checkCopyLater(deps, request, { tenantId: principal.tenantId, serviceId: request.serviceId }, known)
+  return { principal, serviceName: known.serviceName, window: known.window }
 }
 
 /** Makes a window's copy agree with Postgres. Throws when either store is out of reach. */
@@ -45,11 +68,44 @@ export async function repairWindow(deps: Deps, { tenantId, serviceId }: WindowId
   if (!plan || plan.write.every(({ totals }) => totals)) await clearRepair(deps.db, tenantId, serviceId, stored.now)
 }
 
-async function readBoth(deps: Deps, keyHash: string, serviceId: ServiceId, asOf: string | undefined) {
-  if (asOf !== undefined)
-    return { stored: await findStoredWindow(deps.db, { keyHash }, serviceId, { asOf, withText: true }), copy: undefined }
+function recall({ tenantOfKey, knownWindows, now }: Deps, { keyHash, serviceId, asOf }: WindowRequest): KnownWindow | undefined {
+  const tenantId = tenantOfKey.get(keyHash)
+  const known = tenantId === undefined || asOf !== undefined ? undefined : knownWindows.get(toMemoryKey({ tenantId, serviceId }))
+  return known && now().getTime() - known.verifiedAt.getTime() < KNOWN_FOR_MS ? known : undefined
+}
 
-  const digest = findStoredWindow(deps.db, { keyHash }, serviceId, { asOf, withText: false })
+function toMemoryKey({ tenantId, serviceId }: WindowId): string {
+  return `${tenantId} ${serviceId}`
+}
+
+function findDigest({ db }: Deps, { keyHash, serviceId, asOf }: WindowRequest): Promise<StoredWindow> {
+  return findStoredWindow(db, { keyHash }, serviceId, { asOf, withText: asOf !== undefined })
+}
+
+async function readAnew(deps: Deps, request: WindowRequest, digest: Promise<StoredWindow>): Promise<WindowResult> {
+  const verifiedAt = deps.now()
+  const { stored, copy } = await readBoth(deps, request, digest)
+  const principal = toPrincipal(stored.caller)
+  if (principal.keyType !== 'readonly') throw new AppError('forbidden', 'a read-only key is required')
+  if (!stored.service) throw new AppError('not_found', 'no such service')
+
+  const serviceName = stored.service.name
+  const window = buildWindow(stored.lives, copy ?? NOTHING, stored.now)
+  if (copy && request.asOf === undefined) {
+    const id = { tenantId: principal.tenantId, serviceId: request.serviceId }
+    const plan = planRepair(stored.lives, copy, stored.now)
+    if (plan) request.defer(repair(deps, id, plan, stored.now))
+    else if (isSettled(stored.lives, stored.now)) {
+      const known = { serviceName, window, seen: stored.seen, members: countMembers(copy), verifiedAt }
+      deps.knownWindows.set(toMemoryKey(id), known, weighWindow(window))
+    }
+  }
+  return { principal, serviceName, window }
+}
+
+async function readBoth(deps: Deps, { keyHash, serviceId, asOf }: WindowRequest, digest: Promise<StoredWindow>) {
+  if (asOf !== undefined) return { stored: await digest, copy: undefined }
+
   const [stored, copy] = await Promise.all([digest, readCopyOf(deps, keyHash, serviceId, digest)])
   if (stored.lives.length === 0 || (copy && coversAll(stored.lives, copy))) return { stored, copy }
   return { stored: await findStoredWindow(deps.db, { keyHash }, serviceId, { asOf, withText: true }), copy }
@@ -80,12 +136,32 @@ async function learnTenant({ tenantOfKey }: Deps, keyHash: string, digest: Promi
   return tenantId
 }
 
-async function repair(deps: Deps, window: WindowId, stored: StoredWindow, copy: WindowCopy): Promise<void> {
-  const plan = planRepair(stored.lives, copy, stored.now)
-  if (!plan) return
+async function repair(deps: Deps, window: WindowId, plan: CopyRepair, now: Date): Promise<void> {
   try {
-    await repairWindowCopy(deps.redis, window, plan, stored.now)
+    await repairWindowCopy(deps.redis, window, plan, now)
   } catch {
     deps.log('window_repair_failed', { tenant_id: window.tenantId, service_id: window.serviceId })
+  }
+}
+
+/** Longer than a look at a copy takes, which its deadline ends. */
+const CHECK_MS = 1_000
+
+/** Repairs the copy of a window that was answered from memory, should Redis have lost part of it. Reads at a time share a look. */
+function checkCopyLater(deps: Deps, { defer }: WindowRequest, window: WindowId, known: KnownWindow): void {
+  const key = toMemoryKey(window)
+  const startedAt = deps.copyChecks.get(key)
+  if (startedAt && deps.now().getTime() - startedAt.getTime() < CHECK_MS) return
+  setBounded(deps.copyChecks, key, deps.now())
+  defer(checkCopy(deps, window, known).finally(() => deps.copyChecks.delete(key)))
+}
+
+async function checkCopy(deps: Deps, window: WindowId, { members }: KnownWindow): Promise<void> {
+  try {
+    if ((await countCopyMembers(deps.redis, window)) === members) return
+    deps.knownWindows.delete(toMemoryKey(window))
+    await repairWindow(deps, window)
+  } catch {
+    deps.log('window_copy_unreadable', { tenant_id: window.tenantId, service_id: window.serviceId })
   }
 }

@@ -1,18 +1,27 @@
 import type { Deps } from '../deps.ts'
-import { isSweepDue, nextSweepAt, type SweepHints } from '../domain/sweep.ts'
+import { daysBefore, isSweepDue, nextSweepAt, type SweepHints } from '../domain/sweep.ts'
+import { findNextWork } from '../store/incident-work.ts'
+import { removeSilentServices, reopenServices } from '../store/services.ts'
 import { removeEndedLives } from '../store/state-windows.ts'
 import { readSweepHints, sweepBatch, sweepRemains, writeSweepDue } from '../store/sweeps.ts'
 import { takeForRepair } from '../store/window-repairs.ts'
+import { finishIncidents, REQUESTS_EACH } from './finish-incidents.ts'
+import { learnServiceGraph } from './learn-service-graph.ts'
 import { repairWindow } from './read-window.ts'
 
-/** Small batches with a rest after each: a third of the time for the sweep, so that ingest hardly notices it. */
-const BATCH_ROWS = 1_000
-const REST_MS = 60
+/** Small batches with a rest after each, so that ingest hardly notices the sweep: what larger ones cost it is in the README. */
+const BATCH_ROWS = 250
+const REST_MS = 40
 const REMAINS_ROWS = 10_000
 const MAX_REPAIRED_WINDOWS = 2
+const MAX_REMOVED_SERVICES = 1_000
+/** By then, an event that was being stored is stored. */
+const INGEST_DEADLINE_MS = 3_000
 
 export type SweepResult = {
   readonly skipped: boolean
+  /** Diagnoses and notes that were due. */
+  readonly incidentWork: number
   readonly deleted: number
   readonly batches: number
   /** Lives of changes that were removed from windows' copies. */
@@ -20,10 +29,10 @@ export type SweepResult = {
   readonly repairedWindows: number
 }
 
-const SKIPPED: SweepResult = { skipped: true, deleted: 0, batches: 0, ended: 0, repairedWindows: 0 }
+const SKIPPED: SweepResult = { skipped: true, incidentWork: 0, deleted: 0, batches: 0, ended: 0, repairedWindows: 0 }
 
 /**
- * One cron tick: deletes expired events and rolls them up, takes what ended with them out of the windows' copies, and
+ * One cron tick: finishes what incidents wait for, deletes expired events and rolls them up, takes what ended with them out of the windows' copies, and
  * repairs windows that missed a merge. Safe to run twice at once or to be killed anywhere; what is left over waits for
  * the next tick. An idle database is left asleep.
  */
@@ -36,14 +45,20 @@ export async function runSweep(deps: Deps, now: Date): Promise<SweepResult> {
     batches: result.batches,
     ended: result.ended,
     repaired_windows: result.repairedWindows,
+    incident_work: result.incidentWork,
     redis: hints ? 'up' : 'down',
   })
   return result
 }
 
 async function sweep(deps: Deps, now: Date): Promise<SweepResult> {
+  let incidentWork = 0
+  await attempt(deps, 'incident_work_failed', async () => {
+    incidentWork = await finishIncidents(deps, now)
+  })
+  await attempt(deps, 'service_graph_not_learned', async () => void (await learnServiceGraph(deps)))
   const repairedWindows = await repairMarked(deps)
-  let [deleted, batches, ended, requests] = [0, 0, 0, 0]
+  let [deleted, batches, ended, requests] = [0, 0, 0, incidentWork * REQUESTS_EACH]
   for (let isMore = true; isMore && requests < deps.sweepRequests; batches += 1) {
     if (batches > 0) await deps.rest(REST_MS)
     const batch = await sweepBatch(deps.db, now, BATCH_ROWS)
@@ -54,9 +69,12 @@ async function sweep(deps: Deps, now: Date): Promise<SweepResult> {
     requests += batch.ended.length > 0 ? 2 : 1
     isMore = batch.deleted === BATCH_ROWS
   }
-  const { lastExpiryAt } = await sweepRemains(deps.db, REMAINS_ROWS)
-  await attempt(deps, 'sweep_hint_failed', () => writeSweepDue(deps.redis, nextSweepAt(lastExpiryAt, now)))
-  return { skipped: false, deleted, batches, ended, repairedWindows }
+  await removeSilent(deps, now)
+  const { lastExpiryAt } = await sweepRemains(deps.db, now, deps.retention, REMAINS_ROWS)
+  await attempt(deps, 'sweep_hint_failed', async () => {
+    await writeSweepDue(deps.redis, nextSweepAt([lastExpiryAt, await findNextWork(deps.db)], now))
+  })
+  return { skipped: false, incidentWork, deleted, batches, ended, repairedWindows }
 }
 
 async function findHints({ redis }: Deps): Promise<SweepHints> {
@@ -73,6 +91,14 @@ async function repairMarked(deps: Deps): Promise<number> {
     if (await attempt(deps, 'window_repair_failed', () => repairWindow(deps, window))) repaired += 1
   }
   return repaired
+}
+
+/** An event that was on its way while its service was removed finds it again. */
+async function removeSilent({ db, rest, retention }: Deps, now: Date): Promise<void> {
+  const removed = await removeSilentServices(db, daysBefore(now, 2 * retention.silentServiceDays), MAX_REMOVED_SERVICES)
+  if (removed.length === 0) return
+  await rest(INGEST_DEADLINE_MS)
+  await reopenServices(db, removed)
 }
 
 /** Does what may fail without harm, and says whether it did not. */

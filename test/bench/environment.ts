@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
+import { readConfig } from '../../src/config.ts'
 import { createDeps, type Deps } from '../../src/deps.ts'
 import { createTenant, type NewTenant } from '../../src/usecases/create-tenant.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
-import type { StackAddresses } from '../stack/stack.ts'
+import { type StackAddresses, toBindings } from '../stack/stack.ts'
 import { eraseFromPostgres, eraseFromRedis } from './erase.ts'
 import { type Bundle, buildBundle, type ServedWorker, serveBundle } from './workerd.ts'
 
@@ -21,6 +22,7 @@ export type Environment = {
   readonly bindings: Readonly<Record<string, string>>
   readonly bundle: Bundle
   readonly floorBundle: Bundle
+  readonly sweepBundle: Bundle
   /** Serves a bundle until the end of the run. */
   readonly serve: (bundle: Bundle, name: string, bindings?: Readonly<Record<string, string>>) => Promise<ServedWorker>
 }
@@ -42,17 +44,18 @@ export function createCleanup(): Cleanup {
   }
 }
 
-/** The local cloud, a tenant with a registered agent, and both bundles, all gone once `cleanup` has run. */
+/** The local cloud, a tenant with a registered agent, and the bundles, all gone once `cleanup` has run. */
 export async function openEnvironment(cleanup: Cleanup, report: (line: string) => void): Promise<Environment> {
   const databaseUrl = process.env['DATABASE_URL'] || undefined
   const redisUrl = process.env['REDIS_URL'] || undefined
 
   const directory = await mkdtemp(join(tmpdir(), 'noctuary-bench-'))
   cleanup.add(() => rm(directory, { recursive: true, force: true }))
-  report('building both bundles')
-  const [bundle, floorBundle] = await Promise.all([
+  report('building the bundles')
+  const [bundle, floorBundle, sweepBundle] = await Promise.all([
     buildBundle(pathTo('../../src/worker.ts'), join(directory, 'worker')),
     buildBundle(pathTo('floor-worker.ts'), join(directory, 'floor')),
+    buildBundle(pathTo('sweep-worker.ts'), join(directory, 'sweep')),
   ])
 
   let tenant: NewTenant | undefined
@@ -65,11 +68,12 @@ export async function openEnvironment(cleanup: Cleanup, report: (line: string) =
   const stack = await spawnStack({ databaseUrl, redisUrl })
   cleanup.add(stack.stop)
 
+  const config = readConfig(toBindings(stack))
   const deps: Deps = {
     ...createDeps({
-      database: { url: stack.databaseUrl, endpoint: stack.databaseEndpoint, timeoutMs: SETUP_TIMEOUT_MS },
-      redis: { url: stack.redisUrl, token: stack.redisToken, timeoutMs: SETUP_TIMEOUT_MS },
-      sweepRequests: 1_000,
+      ...config,
+      database: { ...config.database, timeoutMs: SETUP_TIMEOUT_MS },
+      redis: { ...config.redis, timeoutMs: SETUP_TIMEOUT_MS },
     }),
     log: () => {},
   }
@@ -79,15 +83,12 @@ export async function openEnvironment(cleanup: Cleanup, report: (line: string) =
   )
 
   const bindings = {
-    DATABASE_URL: stack.databaseUrl,
-    DATABASE_ENDPOINT: stack.databaseEndpoint,
-    UPSTASH_REDIS_REST_URL: stack.redisUrl,
-    UPSTASH_REDIS_REST_TOKEN: stack.redisToken,
+    ...toBindings(stack),
   }
   const serve: Environment['serve'] = async (served, name, overrides = {}) => {
     const worker = await serveBundle(served, name, { ...bindings, ...overrides })
     cleanup.add(worker.stop)
     return worker
   }
-  return { stack, deps, tenant, bindings, bundle, floorBundle, serve }
+  return { stack, deps, tenant, bindings, bundle, floorBundle, sweepBundle, serve }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { type CountingProxy, startCountingProxy } from './counting-proxy.ts'
+import { type CpuTimes, readCpuTimes, toCpuPer } from './cpu.ts'
 import type { Cleanup, Environment } from './environment.ts'
 import { BATCH_EVENTS, makeEvent, makeHotEvents, makeSpreadEvents, SERVICES, toServiceName, WINDOW_ENTRIES } from './events.ts'
 import { applyLoad, type Load, type LoadRequest, type LoadResult, sendAll } from './load.ts'
@@ -79,6 +80,8 @@ export type IngestRow = {
   readonly p99Ms: number
   readonly ratio: Ratio | undefined
   readonly use: StoreUse | undefined
+  /** Milliseconds of CPU a request, the median round of each part; `undefined` off Linux. */
+  readonly cpu: CpuTimes | undefined
 }
 
 export type IngestReport = IngestOptions & {
@@ -88,6 +91,8 @@ export type IngestReport = IngestOptions & {
 }
 
 type Loads = Readonly<Record<Name, Load>>
+
+type Round = LoadResult & { readonly cpu: CpuTimes | undefined }
 
 /** Measures the ingest path and the window read against their floors, in turns, so that ratios are of the same minute. */
 export async function measureIngest(
@@ -99,19 +104,23 @@ export async function measureIngest(
   report('starting the Worker and the floor')
   const loads = await prepareLoads(environment)
   const names = NAMES.filter((name) => options.scenarios.length === 0 || options.scenarios.includes(name))
-  const apply = async (name: Name, seconds: number): Promise<LoadResult> => {
+  const apply = async (name: Name, seconds: number): Promise<Round> => {
+    const before = await readCpuTimes(environment.deps.db)
     const result = await applyLoad(loads[name], toConnections(name, options), seconds)
+    const after = await readCpuTimes(environment.deps.db)
     await settle(environment)
-    return result
+    return { ...result, cpu: toCpuPer(result.latenciesMs.length, before, after) }
   }
-  for (const name of names) {
-    report(`warming up: ${SCENARIOS[name].title}`)
-    await apply(name, Math.min(1, options.seconds))
+  // Twice: ANALYZE, as autovacuum would do it, has every connection plan anew what it had planned on empty tables.
+  for (const warmUp of [1, 2]) {
+    for (const name of names) {
+      report(`warming up (${warmUp}/2): ${SCENARIOS[name].title}`)
+      await apply(name, Math.min(warmUp, options.seconds))
+    }
+    if (warmUp === 1) await environment.deps.db.execute(sql`ANALYZE`)
   }
-  // Planned as it would be once autovacuum has seen the tables, from the first round on.
-  await environment.deps.db.execute(sql`ANALYZE`)
 
-  const results: Record<Name, LoadResult[]> = { ping: [], floor: [], single: [], hot: [], batch: [], readFloor: [], read: [] }
+  const results: Record<Name, Round[]> = { ping: [], floor: [], single: [], hot: [], batch: [], readFloor: [], read: [] }
   for (let round = 0; round < options.rounds; round += 1) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
       const result = await apply(name, options.seconds)
@@ -236,11 +245,7 @@ async function countUse({ database, redis }: Proxies, load: Load, eventsPerReque
   }
 }
 
-function toRow(
-  name: Name,
-  results: Readonly<Record<Name, readonly LoadResult[]>>,
-  use: StoreUse | undefined,
-): Omit<IngestRow, 'connections'> {
+function toRow(name: Name, results: Readonly<Record<Name, readonly Round[]>>, use: StoreUse | undefined): Omit<IngestRow, 'connections'> {
   const { title, eventsPerRequest } = SCENARIOS[name]
   const rates = results[name].map(({ requestsPerSecond }) => requestsPerSecond)
   const latencies = results[name].flatMap(({ latenciesMs }) => latenciesMs).sort((a, b) => a - b)
@@ -253,6 +258,19 @@ function toRow(
     p99Ms: quantile(latencies, 0.99),
     ratio: toRatio(name, results),
     use,
+    cpu: toMedianCpu(results[name].flatMap(({ cpu }) => cpu ?? [])),
+  }
+}
+
+function toMedianCpu(rounds: readonly CpuTimes[]): CpuTimes | undefined {
+  if (rounds.length === 0) return undefined
+  const medianOf = (part: keyof CpuTimes) => median(rounds.map((round) => round[part]))
+  return {
+    worker: medianOf('worker'),
+    postgres: medianOf('postgres'),
+    stack: medianOf('stack'),
+    redis: medianOf('redis'),
+    load: medianOf('load'),
   }
 }
 

@@ -1,11 +1,12 @@
 import { Agent, request as httpRequest } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
-import { runSweep } from '../../src/usecases/run-sweep.ts'
+import type { SweepResult } from '../../src/usecases/run-sweep.ts'
 import type { Environment } from './environment.ts'
 import { makeSpreadEvents } from './events.ts'
 import { type Load, sendAll } from './load.ts'
 import { quantile } from './statistics.ts'
+import type { ServedWorker } from './workerd.ts'
 
 export type SweepOptions = { readonly expired: number; readonly rate: number; readonly rounds: number }
 
@@ -26,14 +27,15 @@ export type SweepReport = SweepOptions & {
 }
 
 const TARGET_RATIO = 3
-const QUIET_MS = 4_000
+const QUIET_MS = 8_000
 const KINDS = 40
 const SWEPT_SERVICES = 4
 
 /** Measures what the cron's sweep of many expired events does to the latency of ingest at a steady rate. */
 export async function measureSweep(environment: Environment, options: SweepOptions, report: (line: string) => void): Promise<SweepReport> {
   const load = await prepareLoad(environment)
-  await sweepAll(environment)
+  const sweeper = await environment.serve(environment.sweepBundle, 'sweeper')
+  await sweepAll(sweeper)
   const quiet: number[] = []
   const sweeping: number[] = []
   const sweeps: SweepReport['sweeps'][number][] = []
@@ -44,10 +46,10 @@ export async function measureSweep(environment: Environment, options: SweepOptio
     quiet.push(...(await paceWhile(load, options.rate, sleep(QUIET_MS))).latenciesMs)
     report(`round ${round + 1}/${options.rounds}: ingest with the sweep`)
     const before = await sumCounts(environment)
-    const { latenciesMs, result: deleted, seconds } = await paceWhile(load, options.rate, sweepAll(environment))
+    const { latenciesMs, result: deleted, seconds } = await paceWhile(load, options.rate, sweepAll(sweeper))
     sweeping.push(...latenciesMs)
     const counted = (await sumCounts(environment)) - before
-    sweeps.push({ deleted, counted, seconds, deletedBySecondRun: await sweepAll(environment) })
+    sweeps.push({ deleted, counted, seconds, deletedBySecondRun: await sweepAll(sweeper) })
   }
 
   const [without, during] = [toLatency(quiet), toLatency(sweeping)]
@@ -75,10 +77,15 @@ async function prepareLoad({ serve, bundle, tenant }: Environment): Promise<Load
   return { url, requests }
 }
 
-/** The use case that the cron runs, from this process, until it finds nothing more. */
-async function sweepAll({ deps }: Environment): Promise<number> {
+/** One tick of the cron after another, until one finds nothing more. */
+async function sweepAll({ url }: ServedWorker): Promise<number> {
   let deleted = 0
-  for (let last = -1; last !== 0; deleted += last) last = (await runSweep(deps, deps.now())).deleted
+  for (let last = -1; last !== 0; deleted += last) {
+    const response = await fetch(url)
+    if (!response.ok) throw new Error(`the sweep: ${response.status} ${await response.text()}`)
+    // The sweeper answers what the use case returns.
+    last = ((await response.json()) as SweepResult).deleted
+  }
   return deleted
 }
 

@@ -1,3 +1,4 @@
+import { PARTS } from './cpu.ts'
 import type { IngestReport, IngestRow } from './ingest.ts'
 import type { SweepReport } from './sweep.ts'
 
@@ -20,6 +21,16 @@ function toRatioCells({ ratio }: IngestRow): readonly [string, string] {
 function toUseCells({ use }: IngestRow): readonly string[] {
   if (!use) return ['', '', '']
   return [use.postgresRequests, use.redisRequests, use.redisCommands].map((value) => value.toFixed(3))
+}
+
+function toCpuCells({ cpu }: IngestRow): readonly string[] {
+  if (!cpu) return []
+  const parts = PARTS.map((part) => cpu[part])
+  return [...parts, parts.reduce((sum, part) => sum + part, 0)].map((value) => value.toFixed(2))
+}
+
+function formatCpu(rows: readonly IngestRow[]): string {
+  return toLines([['CPU ms a request', ...PARTS, 'all'], ...rows.map((row) => [row.title, ...toCpuCells(row)])])
 }
 
 /** The ingest path's figures, a row a scenario. */
@@ -52,7 +63,7 @@ export function formatIngest({ rows, rounds, seconds, connections, windowsMarked
     'PG req, Redis req and commands (billed) are per event, or per window read, in a warm isolate.',
   ]
   if (windowsMarkedForRepair > 0) notes.push(`Redis was too slow for some merges: ${windowsMarkedForRepair} windows wait for the cron.`)
-  return [toLines([head, ...body]), ...notes].join('\n')
+  return [toLines([head, ...body]), ...notes, '', formatCpu(rows)].join('\n')
 }
 
 /** What the sweep did, and what it did to ingest. */

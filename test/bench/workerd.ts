@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -21,6 +21,8 @@ export type ServedWorker = { readonly url: string; readonly stop: () => Promise<
 
 const WRANGLER_CONFIG = fileURLToPath(new URL('../../wrangler.toml', import.meta.url))
 const STARTUP_TIMEOUT_MS = 15_000
+/** What the configuration says of files beside the Worker, which Cloudflare serves. */
+const FILES_TO_SERVE = /^\[(?:build|assets)\]\n(?:[^[\n].*\n)*/gm
 
 const requireFromHere = createRequire(import.meta.url)
 
@@ -36,13 +38,13 @@ export async function buildBundle(entry: string, directory: string): Promise<Bun
   await mkdir(directory, { recursive: true })
   // wrangler puts its temporary files beside the configuration it is given.
   const config = join(directory, 'wrangler.toml')
-  await copyFile(WRANGLER_CONFIG, config)
+  const toml = (await readFile(WRANGLER_CONFIG, 'utf8')).replace(FILES_TO_SERVE, '')
+  await writeFile(config, toml)
   const outdir = join(directory, 'bundle')
   const flags = ['deploy', entry, '--config', config, '--dry-run', '--minify', '--outdir', outdir]
   await promisify(execFile)(process.execPath, [locateTools().wrangler, ...flags], {
     env: { ...process.env, ...QUIET_WRANGLER },
   })
-  const toml = await readFile(config, 'utf8')
   return {
     directory: outdir,
     module: `${basename(entry, '.ts')}.js`,

@@ -1,8 +1,18 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { sql } from 'drizzle-orm'
 import { expect, inject, test } from 'vitest'
-import { makeEvent, startApp } from '../support/app.ts'
+import { openSecretOf } from '../../src/domain/integration.ts'
+import { findIntegrationByToken } from '../../src/store/integrations.ts'
+import { listTenantTables } from '../../src/store/tenant-data.ts'
+import { createTestTenant, makeEvent, startApp } from '../support/app.ts'
+import { startOwnStack } from '../support/own-stack.ts'
+import { connectPager, deliver, makeDelivery } from '../support/pagerduty.ts'
 
 const COMMAND = fileURLToPath(new URL('../../src/commands/tenant.ts', import.meta.url))
 const stack = inject('stack')
@@ -13,7 +23,7 @@ type Outcome = { readonly code: number; readonly stdout: string; readonly stderr
 function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
   const variables = { ...process.env, DATABASE_URL: stack.databaseUrl, DATABASE_ENDPOINT: stack.databaseEndpoint, ...env }
   return new Promise((resolve) => {
-    execFile(process.execPath, [COMMAND, ...args], { env: variables }, (error, stdout, stderr) => {
+    execFile(process.execPath, [COMMAND, ...args], { env: variables, maxBuffer: 64 * 1_048_576 }, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })
     })
   })
@@ -37,6 +47,86 @@ test('a tenant is made with keys that work, listed, and its keys hinted at', asy
   expect(await run(['create', name])).toMatchObject({ code: 1, stderr: expect.stringContaining('exists already') })
 })
 
+/** How far the cron has read is of no tenant. */
+const TABLES_OF_NOBODY = ['tenants', 'service_graph_progress']
+
+test('a tenant is exported whole, without what could be used to act as it, and deleted without a trace', async () => {
+  const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
+  for (const { ingestKey, readonlyKey } of [tenant, other]) {
+    const events = Array.from({ length: 1_500 }, (_, index) => makeEvent({ new_value: `v${index}`, raw_line: 'canary' }))
+    for (const start of [0, 500, 1_000]) await app.request('/v1/events/batch', { key: ingestKey, body: events.slice(start, start + 500) })
+    await app.request('/v1/events', { key: ingestKey, body: makeEvent(), headers: { 'Idempotency-Key': 'k' } })
+    const config = { webhook_secret: 'whsec-canary' }
+    await app.request('/v1/integrations', { key: readonlyKey, body: { type: 'pagerduty', direction: 'inbound', config } })
+  }
+  const { rows: tables } = await app.deps.db.execute<{ name: string }>(
+    sql`SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'`,
+  )
+  expect((await listTenantTables(app.deps.db)).map(({ name }) => name).toSorted()).toEqual(
+    tables.flatMap(({ name }) => (TABLES_OF_NOBODY.includes(name) || name.startsWith('bench_') ? [] : [name])).toSorted(),
+  )
+
+  const { stdout, code } = await run(['export', tenant.tenantId])
+  const rows = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { table: string; row: Record<string, unknown> })
+  expect(code).toBe(0)
+  const events = rows.flatMap(({ table, row }) => (table === 'context_events' ? [row['id']] : []))
+  expect([events.length, new Set(events).size]).toEqual([1_501, 1_501])
+  expect(Map.groupBy(rows, ({ table }) => table).get('api_keys')).toHaveLength(2)
+  expect(['canary', other.tenantId, '"hash"', '"token"'].filter((secret) => stdout.includes(secret))).toEqual([])
+  expect((await run(['export', tenant.tenantId, '--raw-lines'])).stdout.includes('canary')).toBe(true)
+
+  expect(await run(['delete', tenant.tenantId])).toMatchObject({ code: 1, stderr: expect.stringContaining('--yes') })
+  expect((await app.request('/v1/services', { key: tenant.readonlyKey })).status).toBe(200)
+  const erased = JSON.parse((await run(['delete', tenant.tenantId, '--yes', '--json'])).stdout)
+  expect(erased).toMatchObject({ tenant_id: tenant.tenantId, deleted_rows: rows.length })
+  expect((await app.request('/v1/services', { key: tenant.readonlyKey })).status).toBe(401)
+  expect(await run(['export', tenant.tenantId])).toMatchObject({ code: 1, stderr: expect.stringContaining('no tenant') })
+  expect((await run(['export', other.tenantId])).stdout.trim().split('\n')).toHaveLength(rows.length)
+})
+
+test('a tenant that is being deleted takes no more deliveries', async () => {
+  const tenant = await createTestTenant(app)
+  const pager = await connectPager(app, tenant)
+  const deletion = run(['delete', tenant.tenantId, '--yes'])
+  while ((await app.request('/v1/services', { key: tenant.readonlyKey })).status !== 401) await sleep(20)
+  expect((await deliver(app, pager, makeDelivery())).status).toBe(404)
+  expect(await deletion).toMatchObject({ code: 0 })
+})
+
+test('an export to a file does not overwrite one', async () => {
+  const tenant = await createTestTenant(app)
+  const folder = await mkdtemp(join(tmpdir(), 'noctuary-'))
+  const out = join(folder, 'tenant.ndjson')
+  expect(await run(['export', tenant.tenantId, '--out', out])).toMatchObject({ code: 0, stdout: '' })
+  expect((await readFile(out, 'utf8')).trim().split('\n')).toHaveLength(3)
+  expect(await run(['export', tenant.tenantId, '--out', out])).toMatchObject({ code: 1, stderr: expect.stringContaining('exists already') })
+  await rm(folder, { recursive: true })
+})
+
+test('secrets are sealed anew with the first key, after which the second is not needed', async () => {
+  // A stack of its own: the secrets of all tenants are resealed.
+  const own = await startOwnStack()
+  const [older, newer] = ['older', 'newer'].map((id) => `${id}:${Buffer.alloc(32, id).toString('base64')}`)
+  const before = startApp({ stack: own, bindings: { INTEGRATION_KEYS: `${older}` } })
+  const tenant = await createTestTenant(before)
+  const config = { webhook_secret: 'whsec-1', pagerduty_token: 'pd-1' }
+  const body = { type: 'pagerduty', direction: 'inbound', config }
+  const { token } = await (await before.request('/v1/integrations', { key: tenant.readonlyKey, body })).json()
+
+  const at = { DATABASE_URL: own.databaseUrl, DATABASE_ENDPOINT: own.databaseEndpoint }
+  expect(await run(['reseal'], { ...at, INTEGRATION_KEYS: `${newer}` })).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('no longer holds'),
+  })
+  expect((await run(['reseal'], { ...at, INTEGRATION_KEYS: `${newer},${older}` })).stdout).toMatch(/resealed_integrations +1/)
+  const after = startApp({ stack: own, bindings: { INTEGRATION_KEYS: `${newer}` } })
+  const integration = await findIntegrationByToken(after.deps.db, token)
+  expect(integration && (await openSecretOf(integration, 'pagerduty_token', after.deps.sealingKeys))).toBe('pd-1')
+})
+
 test.each([
   ['no DATABASE_URL', ['list'], { DATABASE_URL: '' }, 'not set'],
   ['a DATABASE_URL of another kind', ['list'], { DATABASE_URL: 'https://db' }, 'must look like postgres://'],
@@ -45,6 +135,7 @@ test.each([
   ['an unknown command', ['frobnicate'], {}, 'no command'],
   ['no name', ['create'], {}, 'takes one name'],
   ['an unknown tenant', ['keys', 'nobody'], {}, 'no tenant'],
+  ['no sealing key', ['reseal'], { INTEGRATION_KEYS: '' }, 'INTEGRATION_KEYS is not set'],
 ] as const)('%s is one line and exit 1', async (_name, args, env, text) => {
   const { code, stdout, stderr } = await run(args, env)
   expect([code, stdout]).toEqual([1, ''])

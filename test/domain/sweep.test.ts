@@ -16,9 +16,10 @@ test.each([
 })
 
 test.each([
-  [undefined, '2026-01-16T10:07:00.000Z'],
-  [new Date('2026-01-15T10:37:00Z'), '2026-01-15T10:37:00.000Z'],
-  [new Date('2027-01-15T10:37:00Z'), '2026-01-16T10:07:00.000Z'],
-])('after the last expiry %s the next sweep is at %s', (lastExpiryAt, expected) => {
-  expect(nextSweepAt(lastExpiryAt, now).toISOString()).toBe(expected)
+  [[undefined, undefined], '2026-01-16T10:07:00.000Z'],
+  [[new Date('2026-01-15T10:37:00Z'), undefined], '2026-01-15T10:37:00.000Z'],
+  [[new Date('2026-01-15T10:37:00Z'), new Date('2026-01-15T10:09:00Z')], '2026-01-15T10:09:00.000Z'],
+  [[new Date('2027-01-15T10:37:00Z')], '2026-01-16T10:07:00.000Z'],
+])('when %s is due the next sweep is at %s', (due, expected) => {
+  expect(nextSweepAt(due, now).toISOString()).toBe(expected)
 })

@@ -1,12 +1,13 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
+import type { components } from '../../dist/api.d.ts'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 
 const app = startApp()
 
 const register = (key: string, body: unknown) => app.request('/v1/agents/register', { key, body })
 
-type LogBody = { events: Record<string, unknown>[]; next_cursor: string | null } & Record<string, unknown>
+type LogBody = components['schemas']['AgentWithLog']
 
 async function readLog(tenant: TestTenant, query = ''): Promise<LogBody> {
   const response = await app.request(`/v1/agents/${tenant.agentId}${query}`, { key: tenant.readonlyKey })
@@ -50,6 +51,12 @@ describe('registration', () => {
     const tenant = await createTestTenant(app)
     const response = await register(tenant.ingestKey, body)
     expect([response.status, (await response.json()).detail]).toEqual([400, detail])
+  })
+
+  test('is asked for by POST alone: other methods take "register" for an id', async () => {
+    const tenant = await createTestTenant(app)
+    expect((await app.request('/v1/agents/register', { key: tenant.readonlyKey })).status).toBe(404)
+    expect((await app.request('/v1/agents/register', { key: tenant.ingestKey })).status).toBe(403)
   })
 
   test('refuses a body that is not there at all', async () => {
@@ -116,7 +123,7 @@ describe('the event log', () => {
       const body = Array.from({ length: 15 }, (_, index) => makeEvent({ sha: `${batch}-${index}` }))
       await app.request('/v1/events/batch', { key: tenant.ingestKey, body })
     }
-    const seen: Record<string, unknown>[] = []
+    const seen: LogBody['events'] = []
     let cursor: string | null = ''
     while (cursor !== null) {
       const page: LogBody = await readLog(tenant, `?limit=10${cursor && `&cursor=${cursor}`}`)

@@ -52,3 +52,14 @@ test.each([
   const response = await app.request('/v1/api-keys', { key: tenant.readonlyKey, body })
   expect([response.status, (await response.json()).detail]).toEqual([400, detail])
 })
+
+test('the last read-only key stays, ingest keys may all go', async () => {
+  const tenant = await createTestTenant(app)
+  const listed = await (await app.request('/v1/api-keys', { key: tenant.readonlyKey })).json()
+  const idOf = (keyType: string) => listed.find(({ key_type }: { key_type: string }) => key_type === keyType).id
+  const revoke = (id: string) => app.request(`/v1/api-keys/${id}`, { key: tenant.readonlyKey, method: 'DELETE' })
+  expect((await revoke(idOf('ingest'))).status).toBe(204)
+  const refused = await revoke(idOf('readonly'))
+  expect([refused.status, (await refused.json()).detail]).toEqual([409, expect.stringContaining('create another first')])
+  expect((await app.request('/v1/services', { key: tenant.readonlyKey })).status).toBe(200)
+})

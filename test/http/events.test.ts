@@ -12,9 +12,8 @@ const sendBatch = (tenant: TestTenant, body: unknown, headers: Record<string, st
   app.request('/v1/events/batch', { key: tenant.ingestKey, body, headers })
 
 async function countStored(tenant: TestTenant): Promise<number> {
-  const response = await app.request('/v1/agents', { key: tenant.readonlyKey })
-  const [agent] = (await response.json()) as { events_last_hour: number }[]
-  return agent?.events_last_hour ?? Number.NaN
+  const { data = [] } = await app.as(tenant.readonlyKey).GET('/v1/agents')
+  return data[0]?.events_last_hour ?? Number.NaN
 }
 
 test('an event goes in and comes out of its window', async () => {

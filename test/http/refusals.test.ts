@@ -1,49 +1,53 @@
 import { describe, expect, test } from 'vitest'
-import { createKey } from '../../src/domain/api-key.ts'
+import { createKey, type KeyType } from '../../src/domain/api-key.ts'
+import { listOperations, type Operation, readApiDocument } from '../support/api-document.ts'
 import { createTestTenant, listServicesOf, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 
 const app = startApp()
 
-type Operation = { readonly method: string; readonly path: string; readonly keyType: 'ingest' | 'readonly' }
+type Refusing = Operation & { readonly keyType: KeyType }
 
 /** Every operation of the OpenAPI document that takes an API key, and of which kind. */
-const operations: Operation[] = await (async () => {
-  const { paths } = (await (await app.request('/openapi.json')).json()) as {
-    paths: Record<string, Record<string, { security?: Record<string, unknown>[] }>>
-  }
-  return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).flatMap(([method, { security }]) => {
-      const scheme = Object.keys(security?.[0] ?? {})[0]
-      return scheme === undefined
-        ? []
-        : [{ method: method.toUpperCase(), path, keyType: scheme === 'ingestKey' ? 'ingest' : 'readonly' } as const]
-    }),
-  )
-})()
+const operations = listOperations(await readApiDocument()).filter((operation): operation is Refusing => operation.keyType !== undefined)
 
-const bodyOf = ({ method, path }: Operation) => {
-  if (method === 'GET' || method === 'DELETE' || path.endsWith('/heartbeat')) return {}
-  return { body: path.endsWith('/batch') ? [makeEvent()] : { ...makeEvent(), hostname: 'x', key_type: 'ingest' } }
+/** The document's own example is a body that would do. */
+const bodyOf = ({ spec }: Refusing) => {
+  const body = spec.requestBody?.content['application/json']?.example
+  return body === undefined ? {} : { body }
 }
 
-const call = (operation: Operation, key: string | undefined, id = app.deps.newUuid()) =>
+const call = (operation: Refusing, key: string | undefined, id = app.deps.newUuid()) =>
   app.request(operation.path.replace('{id}', id), { method: operation.method, ...(key === undefined ? {} : { key }), ...bodyOf(operation) })
 
-const keyOf = (tenant: TestTenant, keyType: 'ingest' | 'readonly') => (keyType === 'ingest' ? tenant.ingestKey : tenant.readonlyKey)
+const keyOf = (tenant: TestTenant, keyType: KeyType) => (keyType === 'ingest' ? tenant.ingestKey : tenant.readonlyKey)
 
 test('the document lists the operations of the contract', () => {
   expect(operations.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual([
     'DELETE /v1/api-keys/{id}',
+    'DELETE /v1/integrations/{id}',
     'GET /v1/agents',
     'GET /v1/agents/{id}',
     'GET /v1/api-keys',
+    'GET /v1/audit',
+    'GET /v1/incidents',
+    'GET /v1/incidents/{id}',
+    'GET /v1/integrations',
+    'GET /v1/quality',
     'GET /v1/services',
     'GET /v1/services/{id}/context',
+    'GET /v1/services/{id}/dependencies',
     'POST /v1/agents/register',
     'POST /v1/agents/{id}/heartbeat',
     'POST /v1/api-keys',
     'POST /v1/events',
     'POST /v1/events/batch',
+    'POST /v1/incidents',
+    'POST /v1/integrations',
+    'POST /v1/integrations/{id}/rotate-token',
+    'PUT /v1/incidents/{id}/feedback',
+    'PUT /v1/incidents/{id}/resolve',
+    'PUT /v1/integrations/{id}',
+    'PUT /v1/services/{id}/dependencies',
   ])
 })
 
@@ -78,16 +82,20 @@ describe.each(operations.filter(({ path }) => path.includes('{id}')))('$method $
     await app.request('/v1/events', { key: other.ingestKey, body: makeEvent() })
     const [apiKey] = (await (await app.request('/v1/api-keys', { key: other.readonlyKey })).json()) as { id: string }[]
     const service = (await listServicesOf(app, other)).get('checkout')
-    const ids = [other.agentId, apiKey?.id, service?.id, app.deps.newUuid(), 'nope', '%00', other.agentId.toUpperCase()]
+    const body = { type: 'pagerduty', direction: 'inbound' }
+    const integration = await (await app.request('/v1/integrations', { key: other.readonlyKey, body })).json()
+    const ids = [other.agentId, apiKey?.id, service?.id, integration.id, app.deps.newUuid(), 'nope', '%00', other.agentId.toUpperCase()]
     for (const id of ids) expect((await call(operation, keyOf(tenant, operation.keyType), id)).status).toBe(404)
     expect(await (await app.request('/v1/api-keys', { key: other.readonlyKey })).json()).toHaveLength(2)
+    expect(await (await app.request('/v1/integrations', { key: other.readonlyKey })).json()).toEqual([integration])
   })
 })
 
 test('lists show a tenant its own only', async () => {
   const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
   await app.request('/v1/events', { key: other.ingestKey, body: makeEvent() })
-  for (const path of ['/v1/agents', '/v1/services', '/v1/api-keys']) {
+  await app.request('/v1/integrations', { key: other.readonlyKey, body: { type: 'pagerduty', direction: 'inbound' } })
+  for (const path of ['/v1/agents', '/v1/services', '/v1/api-keys', '/v1/integrations', '/v1/audit']) {
     const text = await (await app.request(path, { key: tenant.readonlyKey })).text()
     expect(text).not.toContain(other.tenantId)
     expect(text).not.toContain(other.agentId)

@@ -1,12 +1,14 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { stripVTControlCharacters, styleText } from 'node:util'
+import { styleText } from 'node:util'
 import { progress } from '@clack/prompts'
+import { DemoError, type Dev, findDev, readJsonFile, request, STATE, toText } from './demo-client.ts'
+import { showIncidents } from './demo-incident.ts'
 import {
   createShopEvents,
   SHOP_AGENTS,
+  SHOP_CALLERS,
   SHOP_CHAPTERS,
   SHOP_DURATION_MS,
   SHOP_ROLLBACK_MS,
@@ -22,21 +24,16 @@ const HELP = `npm run demo [-- --fast]: ten minutes of an online shop's life, se
   --help   this text
 
 Three agents report what their hosts see: calm at first, then a deploy of payment-service that goes wrong, and its
-rollback. At the end payment-service's state window is shown, which is what a diagnosis would read.`
+rollback. Before the rollback a pager fires for one of its callers: a diagnosis, a note at the stand-in for PagerDuty, an engineer's
+verdict, and an alert of another caller, whose answer cites the first. At the end payment-service's state window is shown.`
 
-const STATE = fileURLToPath(new URL('../../.wrangler', import.meta.url))
-const DEV_FILE = join(STATE, 'dev.json')
 const AGENT_KEYS_FILE = join(STATE, 'demo-agents.json')
 const AGENT_VERSION = '0.1.0'
 const OPENING_MS = 9_000
 const MAX_GROUP_EVENTS = 8
-const REQUEST_TIMEOUT_MS = 30_000
 const MAX_CELL_LENGTH = 44
 
-type Dev = { readonly url: string; readonly tenantId: string; readonly readonlyKey: string }
 type AgentKeys = Readonly<Record<ShopAgent, string>>
-type Call = { readonly method?: 'POST'; readonly key?: string; readonly body?: string; readonly expect: readonly number[] }
-type Answer = { readonly status: number; readonly body: unknown }
 type Group = { readonly agent: ShopAgent; readonly events: readonly [ShopEvent, ...ShopEvent[]] }
 
 type Entry = {
@@ -55,9 +52,6 @@ type Entry = {
 /** Says how far the story is; `stop` ends it, well or not. */
 type Display = { readonly show: (group: Group) => void; readonly stop: (isDone: boolean) => void }
 
-/** A reason to end that is the user's to know: told in one line, without a stack. */
-class DemoError extends Error {}
-
 async function main(options: readonly string[]): Promise<void> {
   const unknown = options.find((option) => option !== '--fast' && option !== '--help')
   if (unknown !== undefined) throw new DemoError(`unknown option ${unknown}: try --help`)
@@ -69,53 +63,19 @@ async function main(options: readonly string[]): Promise<void> {
   const endsAt = new Date(Date.now() + (isFast ? 0 : OPENING_MS + SHOP_ROLLBACK_MS))
   const events = createShopEvents(endsAt, createRandom(endsAt.getTime()))
   console.log(`Sending ${events.length} events of ${SHOP_AGENTS.length} agents to ${dev.url}`)
-  await play(dev, keys, events, isFast ? () => 0 : createPace(endsAt))
+  const dueAt = isFast ? () => 0 : createPace(endsAt)
+  const isOpening = ({ atMs }: ShopEvent) => atMs < endsAt.getTime() - SHOP_ROLLBACK_MS
+  await play(dev, keys, events.filter(isOpening), dueAt)
+  console.log(`\n${styleText('bold', 'From a page to an answer')}\n`)
+  await showIncidents(dev, SHOP_CALLERS)
+  console.log(`\n${styleText('bold', 'The deploy is rolled back')}\n`)
+  await play(
+    dev,
+    keys,
+    events.filter((event) => !isOpening(event)),
+    dueAt,
+  )
   await showWindow(dev, events)
-}
-
-async function findDev(): Promise<Dev> {
-  const dev = readDevFile()
-  const response = dev && (await fetch(`${dev.url}/health`, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) }).catch(() => undefined))
-  if (!dev || !response) throw new DemoError('nothing to send to: run "npm run dev" first, in another terminal')
-  return dev
-}
-
-function readDevFile(): Dev | undefined {
-  const { url, tenant_id, readonly_key } = readJsonFile(DEV_FILE)
-  const isComplete = typeof url === 'string' && typeof tenant_id === 'string' && typeof readonly_key === 'string'
-  return isComplete ? { url: url.replace(/\/$/, ''), tenantId: tenant_id, readonlyKey: readonly_key } : undefined
-}
-
-function readJsonFile(path: string): Readonly<Record<string, unknown>> {
-  try {
-    return Object(JSON.parse(readFileSync(path, 'utf8')))
-  } catch {
-    return {}
-  }
-}
-
-async function request(dev: Dev, path: string, { method, key = dev.readonlyKey, body, expect }: Call): Promise<Answer> {
-  const call = `${method ?? 'GET'} ${path}`
-  const init = {
-    method: method ?? 'GET',
-    headers: { Authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
-    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-    ...(body === undefined ? {} : { body }),
-  }
-  const response = await fetch(`${dev.url}${path}`, init).catch((error: Error) => {
-    throw new DemoError(`${call} was not answered (${error.name}): is "npm run dev" still running?`)
-  })
-  const answer = { status: response.status, body: parseJson(await response.text()) }
-  if (expect.includes(answer.status)) return answer
-  throw new DemoError(`${call} answered ${answer.status}: ${toText(Object(answer.body).detail ?? 'no detail')}`)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** One ingest key is one agent. The keys of an earlier demo are used again while they work, so that agents do not pile up. */
@@ -266,11 +226,6 @@ function toRow(entry: Entry, timeless: ReadonlySet<string>): string[] {
 }
 
 const toClock = (timestamp: string) => timestamp.slice(11, 19)
-
-/** Text from events on one line, without anything that could steer a terminal. */
-function toText(value: unknown): string {
-  return stripVTControlCharacters(String(value)).replace(/\p{Cc}+/gu, ' ')
-}
 
 function toTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const cut = (cell: string) => (cell.length > MAX_CELL_LENGTH ? `${cell.slice(0, MAX_CELL_LENGTH - 1)}…` : cell)

@@ -1,21 +1,24 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { createDeps, type Deps } from '../../src/deps.ts'
 import { sha256, toHex } from '../../src/domain/hash.ts'
 import { getPrincipal } from '../../src/store/api-keys.ts'
+import { createDb, type Db } from '../../src/store/postgres.ts'
 import { createTenant, type NewTenant } from '../../src/usecases/create-tenant.ts'
-import { type StackAddresses, startStack } from './stack.ts'
+import { type StackAddresses, startStack, toBindings } from './stack.ts'
 import { QUIET_WRANGLER } from './wrangler.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const STATE = resolve(ROOT, process.env['NOCTUARY_STATE'] || '.wrangler')
 const DEV_FILE = join(STATE, 'dev.json')
 const KEYS_FILE = join(STATE, 'demo-tenant.json')
+const INTEGRATION_KEYS_FILE = join(STATE, 'integration-keys')
+const SESSION_SECRET_FILE = join(STATE, 'session-secret')
 const ENV_FILE = join(STATE, 'dev.env')
 const SWEEP_CRON = '* * * * *'
 const READY_TIMEOUT_MS = 60_000
@@ -26,6 +29,10 @@ const HELP = `npm run dev: the whole system on this machine, offline, without an
   PORT            where the Worker listens (default 8787)
   DATABASE_URL    a real Postgres instead of the embedded one
   REDIS_URL       a real Redis instead of the embedded one
+  PAGERDUTY_API_URL
+                  where notes are posted, instead of the local stand-in
+  LLM_BASE_URL, LLM_API_KEY, LLM_MODEL
+                  a language model that words diagnoses, behind an endpoint that speaks OpenAI's protocol
   NOCTUARY_DATA   "memory" forgets everything at the end; otherwise data stays under .wrangler/
   NOCTUARY_STATE  another folder than .wrangler/, to run two side by side
 
@@ -54,7 +61,7 @@ async function main(): Promise<void> {
 
   const tenant = await findOrCreateDemoTenant(stack, isThrowaway)
   const url = `http://127.0.0.1:${port}`
-  const { worker, show } = startWorker(port, stack)
+  const { worker, show } = startWorker(port, stack, findOrCreateSecrets(isThrowaway))
   await waitUntilReady(url, worker)
   const cron = setInterval(() => void runCron(url), 60_000)
   stops.unshift(async () => clearInterval(cron))
@@ -85,20 +92,35 @@ async function assertPortIsFree(port: number): Promise<void> {
 
 /** The demo tenant of an earlier run while its keys still work, a new one otherwise. */
 async function findOrCreateDemoTenant(stack: StackAddresses, isThrowaway: boolean): Promise<NewTenant> {
-  const deps = createDeps({
-    database: { url: stack.databaseUrl, endpoint: stack.databaseEndpoint, timeoutMs: 10_000 },
-    redis: { url: stack.redisUrl, token: stack.redisToken, timeoutMs: 1_000 },
-    sweepRequests: 1_000,
-  })
+  const db = createDb({ url: stack.databaseUrl, endpoint: stack.databaseEndpoint, timeoutMs: 10_000 })
   const known = !isThrowaway && existsSync(KEYS_FILE) ? (JSON.parse(readFileSync(KEYS_FILE, 'utf8')) as NewTenant) : undefined
-  if (known && (await keyWorks(deps, known.ingestKey)) && (await keyWorks(deps, known.readonlyKey))) return known
+  if (known && (await keyWorks(db, known.ingestKey)) && (await keyWorks(db, known.readonlyKey))) return known
 
-  const tenant = await createTenant(deps, `demo ${new Date().toISOString()}`)
+  const tenant = await createTenant({ db, newUuid: randomUUID, randomBytes: randomBytesOf }, `demo ${new Date().toISOString()}`)
   if (!isThrowaway) writeFileSync(KEYS_FILE, JSON.stringify(tenant), { mode: 0o600 })
   return tenant
 }
 
-async function keyWorks({ db }: Deps, key: string): Promise<boolean> {
+/** The Worker's own secrets: the same at every start, as what they sealed and signed stays. */
+function findOrCreateSecrets(isThrowaway: boolean) {
+  return {
+    INTEGRATION_KEYS: `dev:${findOrCreateSecret(INTEGRATION_KEYS_FILE, isThrowaway).replace(/^dev:/, '')}`,
+    SESSION_SECRET: findOrCreateSecret(SESSION_SECRET_FILE, isThrowaway),
+  }
+}
+
+function findOrCreateSecret(file: string, isThrowaway: boolean): string {
+  if (!isThrowaway && existsSync(file)) return readFileSync(file, 'utf8').trim()
+  const secret = randomBytes(32).toString('base64')
+  if (!isThrowaway) writeFileSync(file, secret, { mode: 0o600 })
+  return secret
+}
+
+function randomBytesOf(length: number): Uint8Array {
+  return new Uint8Array(randomBytes(length))
+}
+
+async function keyWorks(db: Db, key: string): Promise<boolean> {
   try {
     await getPrincipal(db, toHex(await sha256(key)))
     return true
@@ -107,13 +129,22 @@ async function keyWorks({ db }: Deps, key: string): Promise<boolean> {
   }
 }
 
-function startWorker(port: number, stack: StackAddresses): { readonly worker: ChildProcess; readonly show: () => void } {
-  const vars = {
-    DATABASE_URL: stack.databaseUrl,
-    DATABASE_ENDPOINT: stack.databaseEndpoint,
-    UPSTASH_REDIS_REST_URL: stack.redisUrl,
-    UPSTASH_REDIS_REST_TOKEN: stack.redisToken,
-  }
+/** The language model that the environment names, if it does. */
+function modelVars(): Readonly<Record<string, string>> {
+  const names = ['LLM_BASE_URL', 'LLM_API_KEY', 'LLM_MODEL', 'LLM_TOKENS_PER_DAY']
+  return Object.fromEntries(names.map((name) => [name, process.env[name] ?? '']).filter(([, value]) => value !== ''))
+}
+
+function pagerDutyUrlOf(stack: StackAddresses): string {
+  return process.env['PAGERDUTY_API_URL'] || stack.pagerDutyUrl
+}
+
+function startWorker(
+  port: number,
+  stack: StackAddresses,
+  secrets: ReturnType<typeof findOrCreateSecrets>,
+): { readonly worker: ChildProcess; readonly show: () => void } {
+  const vars = { ...toBindings(stack), PAGERDUTY_API_URL: pagerDutyUrlOf(stack), ...modelVars(), ...secrets }
   const lines = Object.entries(vars).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
   writeFileSync(ENV_FILE, lines.join('\n'), { mode: 0o600 })
 
@@ -193,6 +224,7 @@ function describe(url: string, stack: StackAddresses, tenant: NewTenant) {
     database_endpoint: stack.databaseEndpoint,
     redis_url: stack.redisUrl,
     redis_token: stack.redisToken,
+    pagerduty_url: pagerDutyUrlOf(stack),
     sweep_cron: SWEEP_CRON,
   }
 }
@@ -203,6 +235,8 @@ Noctuary is ready at ${url}   (Postgres: ${stack.postgres}, Redis: ${stack.redis
 
   ingest key     ${ingestKey}
   read-only key  ${readonlyKey}
+
+The same in a browser: sign in at ${url} with the read-only key.
 
 Try it from another terminal:
 

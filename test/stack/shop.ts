@@ -28,6 +28,9 @@ export type ShopEvent = { readonly atMs: number; readonly agent: ShopAgent; read
 /** The service that the story is about. */
 export const SHOP_SERVICE = 'payment-service'
 
+/** Services whose alerts fire, because they call the one that broke. */
+export const SHOP_CALLERS = ['checkout', 'fulfilment'] as const
+
 export const SHOP_DURATION_MS = 600_000
 
 /** The rollback takes the last seconds of the story. */

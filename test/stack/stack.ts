@@ -7,6 +7,7 @@ import { drizzle as drizzlePglite } from 'drizzle-orm/pglite'
 import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator'
 import { Client } from 'pg'
 import { createPgliteBackend, createPostgresBackend, openPglite, type SqlBackend, serveNeon } from './neon-http.ts'
+import { servePagerDuty } from './pagerduty-api.ts'
 import { createEmbeddedBackend, createRedisBackend, type RedisBackend, serveUpstash } from './upstash-rest.ts'
 
 export type StackOptions = {
@@ -25,8 +26,21 @@ export type StackAddresses = {
   readonly databaseEndpoint: string
   readonly redisUrl: string
   readonly redisToken: string
+  /** The stand-in for PagerDuty's REST API. */
+  readonly pagerDutyUrl: string
   readonly postgres: 'embedded' | 'real'
   readonly redis: 'embedded' | 'real'
+}
+
+/** The Worker's variables and secrets that point it at a local stack. */
+export function toBindings({ databaseUrl, databaseEndpoint, redisUrl, redisToken, pagerDutyUrl }: StackAddresses) {
+  return {
+    DATABASE_URL: databaseUrl,
+    DATABASE_ENDPOINT: databaseEndpoint,
+    UPSTASH_REDIS_REST_URL: redisUrl,
+    UPSTASH_REDIS_REST_TOKEN: redisToken,
+    PAGERDUTY_API_URL: pagerDutyUrl,
+  }
 }
 
 export type Stack = StackAddresses & { readonly stop: () => Promise<void> }
@@ -81,18 +95,21 @@ async function startAll(options: StackOptions, stops: Stop[]): Promise<StackAddr
   stops.unshift(database.stop)
   const upstash = await serveUpstash({ run: redis.run, port: options.redisPort })
   stops.unshift(upstash.stop)
+  const pagerDuty = await servePagerDuty({})
+  stops.unshift(pagerDuty.stop)
 
   return {
     databaseUrl: options.databaseUrl ?? EMBEDDED_DATABASE_URL,
     databaseEndpoint: `${database.url}/sql`,
     redisUrl: upstash.url,
     redisToken: 'local',
+    pagerDutyUrl: pagerDuty.url,
     postgres: options.databaseUrl === undefined ? 'embedded' : 'real',
     redis: options.redisUrl === undefined ? 'embedded' : 'real',
   }
 }
 
-/** Starts Neon's and Upstash's protocols on 127.0.0.1, over embedded or real stores, with the migrations applied. */
+/** Starts Neon's and Upstash's protocols, over embedded or real stores with the migrations applied, and the stand-ins, on 127.0.0.1. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   // Last started, first stopped.
   const stops: Stop[] = []

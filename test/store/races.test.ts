@@ -1,4 +1,9 @@
-import { expect, test } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { expect, inject, test } from 'vitest'
+import { sha256, toHex } from '../../src/domain/hash.ts'
+import { toId } from '../../src/domain/ids.ts'
+import { getPrincipal, revokeApiKey } from '../../src/store/api-keys.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 
 const CLIENTS = 32
@@ -121,4 +126,109 @@ test('no request that starts after a revocation succeeds', async () => {
   })
   expect(late.filter(({ isLate }) => isLate).length).toBeGreaterThan(0)
   expect(late.filter(({ isLate, status }) => isLate && status !== 401)).toEqual([])
+})
+
+test('no request that starts after a revocation is answered succeeds', async () => {
+  const tenant = await createTestTenant(app)
+  const createKey = async () =>
+    (await (await app.request('/v1/api-keys', { key: tenant.readonlyKey, body: { key_type: 'ingest' } })).json()) as {
+      id: string
+      key: string
+    }
+  const { id, key } = await createKey()
+  await app.request('/v1/agents/register', { key, body: { hostname: 'web-1' } })
+  let revokedAt = Number.POSITIVE_INFINITY
+  const revoke = async () => {
+    await app.deps.rest(100)
+    const { status } = await app.request(`/v1/api-keys/${id}`, { key: tenant.readonlyKey, method: 'DELETE' })
+    revokedAt = performance.now()
+    return status
+  }
+  const send = async () => {
+    const startedAt = performance.now()
+    return { startedAt, status: (await app.request('/v1/events', { key, body: makeEvent() })).status }
+  }
+  const untilRefusedLong = async () => {
+    const sent: Awaited<ReturnType<typeof send>>[] = []
+    while (performance.now() < revokedAt + 100) sent.push(await send())
+    return sent
+  }
+  const [revoked, ...clients] = await Promise.all([revoke(), ...range(8).map(untilRefusedLong)])
+  const sent = clients.flat()
+  expect(revoked).toBe(204)
+  expect(sent.filter(({ startedAt }) => startedAt < revokedAt).some(({ status }) => status === 201)).toBe(true)
+  expect(new Set(sent.filter(({ startedAt }) => startedAt >= revokedAt).map(({ status }) => status))).toEqual(new Set([401]))
+})
+
+test('revoking all read-only keys at once leaves one', async () => {
+  for (const _ of range(10)) {
+    const tenant = await createTestTenant(app)
+    await app.request('/v1/api-keys', { key: tenant.readonlyKey, body: { key_type: 'readonly' } })
+    const listed = (await (await app.request('/v1/api-keys', { key: tenant.readonlyKey })).json()) as { id: string; key_type: string }[]
+    const ids = listed.flatMap(({ id, key_type }) => (key_type === 'readonly' ? [id] : []))
+    const principal = await getPrincipal(app.deps.db, toHex(await sha256(tenant.readonlyKey)))
+    const trail = { actor: 'test', requestId: null }
+    const outcomes = await Promise.allSettled(ids.map((id) => revokeApiKey(app.deps.db, principal.tenantId, toId(id), trail)))
+    expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+  }
+})
+
+const { postgres, databaseUrl } = inject('stack')
+
+test.skipIf(postgres === 'embedded')(
+  'an event that another is still committing as a window is compared shows once it is committed',
+  async () => {
+    const tenant = await createTestTenant(app)
+    const isolates = [startApp(), startApp()]
+    await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ sha: 'known' }) })
+    const shas = async (isolate: typeof app) => entriesOf(await readWindowOf(isolate, tenant, 'checkout')).map(({ sha }) => sha)
+    const client = new pg.Client({ connectionString: databaseUrl })
+    await client.connect()
+    try {
+      await client.query('BEGIN')
+      // What the Worker's own request does, but for the commit, which is late.
+      const { rows } = await client.query(
+        `INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, sha, confidence, ttl_seconds,
+        "timestamp", received_at, expires_at, value_class, change_key, appeared_at)
+      SELECT gen_random_uuid(), tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, 'late', confidence, ttl_seconds,
+        now(), now(), now() + interval '15 minutes', value_class, gen_random_uuid(), date_trunc('second', now())
+      FROM context_events WHERE tenant_id = $1 RETURNING id`,
+        [tenant.tenantId],
+      )
+      expect(rows).toHaveLength(1)
+      await sleep(2_100)
+      // Compared twice while the event is there but cannot be seen.
+      for (const isolate of [...isolates, ...isolates]) {
+        expect(await shas(isolate)).toEqual(['known'])
+        await isolate.settle()
+      }
+      await client.query('COMMIT')
+      for (const isolate of isolates) expect((await shas(isolate)).toSorted()).toEqual(['known', 'late'])
+    } finally {
+      await client.end()
+    }
+  },
+)
+
+test('every event shows in every isolate from its acknowledgement on', async () => {
+  const tenant = await createTestTenant(app)
+  const isolates = [startApp(), startApp(), startApp()]
+  const names = range(8).map((index) => `service-${index}`)
+  for (const name of names)
+    await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ service_name: name, entity: name }) })
+  await sleep(2_100)
+  for (const isolate of [...isolates, ...isolates]) {
+    for (const name of names) await readWindowOf(isolate, tenant, name)
+    await isolate.settle()
+  }
+  const missing = await asClients(2, async (client, round) => {
+    const name = names[client % names.length] ?? ''
+    const sha = `${client}-${round}`
+    // Half of them join the window from elsewhere.
+    const body = makeEvent({ service_name: client % 2 ? name : 'argocd', entity: name, sha })
+    await isolates[client % 3]?.request('/v1/events', { key: tenant.ingestKey, body })
+    const shown = await readWindowOf(isolates[(client + round) % 3] ?? app, tenant, name)
+    return entriesOf(shown).some((entry) => entry.sha === sha) ? [] : [sha]
+  })
+  expect(missing.flat()).toEqual([])
 })

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { sweepBatch } from '../../src/store/sweeps.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
-import { createTestTenant, entriesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
+import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { startOwnStack } from '../support/own-stack.ts'
 
@@ -218,9 +218,97 @@ test('one log line says what a sweep did, and an idle database is not asked', as
   redis.fault = answer(null, String(at.getTime() + 1))
   expect(await runSweep(idle.deps, at)).toMatchObject({ skipped: true })
   expect(database.seen).toHaveLength(0)
-  expect(idle.logs).toEqual([{ event: 'sweep', skipped: true, deleted: 0, batches: 0, ended: 0, repaired_windows: 0, redis: 'up' }])
+  expect(idle.logs).toEqual([
+    { event: 'sweep', skipped: true, incident_work: 0, deleted: 0, batches: 0, ended: 0, repaired_windows: 0, redis: 'up' },
+  ])
 
   redis.fault = 'none'
   expect(await runSweep(idle.deps, at)).toMatchObject({ skipped: false })
   expect(Number(await client.get('sweep:due'))).toBeGreaterThan(0)
+})
+
+const inDays = (days: number) => new Date(Date.now() + days * 24 * 3_600_000)
+
+test('hourly counts and the audit are kept for their days', async () => {
+  const tenant = await createTestTenant(app)
+  await send(tenant, makeEvent())
+  await app.request('/v1/api-keys', { key: tenant.readonlyKey, body: { key_type: 'ingest' } })
+  const kept = async () => [
+    (await countOf(tenant))?.counted,
+    (await (await app.request('/v1/audit', { key: tenant.readonlyKey })).json()).length,
+  ]
+  await runSweep(app.deps, inAnHour())
+  expect(await kept()).toEqual([1, 1])
+  await runSweep(app.deps, inDays(29))
+  expect(await kept()).toEqual([1, 1])
+  await runSweep(app.deps, inDays(32))
+  expect(await kept()).toEqual([0, 1])
+  await runSweep(app.deps, inDays(366))
+  expect(await kept()).toEqual([0, 0])
+})
+
+test('a silent service is hidden, then removed once it has no events, and returns with the next one', async () => {
+  const tenant = await createTestTenant(app)
+  const year = 365 * 86_400
+  await send(tenant, makeEvent({ service_name: 'brief' }), makeEvent({ service_name: 'lasting', ttl_seconds: year }))
+  const listedIn = async (days: number) => {
+    const later = startApp({ stack }, { now: () => inDays(days) })
+    const listed = await (await later.request('/v1/services', { key: tenant.readonlyKey })).json()
+    return listed.map(({ name }: { name: string }) => name)
+  }
+  expect([await listedIn(0), await listedIn(29), await listedIn(31)]).toEqual([['brief', 'lasting'], ['brief', 'lasting'], []])
+
+  const [before] = await (await app.request('/v1/services', { key: tenant.readonlyKey })).json()
+  const patient = { ...app.deps, rest: async () => {} }
+  await runSweep(patient, inDays(59))
+  expect(await listedIn(0)).toEqual(['brief', 'lasting'])
+  await runSweep(patient, inDays(61))
+  expect(await listedIn(0)).toEqual(['lasting'])
+  await send(tenant, makeEvent({ service_name: 'brief' }))
+  const [after] = await (await app.request('/v1/services', { key: tenant.readonlyKey })).json()
+  expect(after).toMatchObject({ id: before.id, name: 'brief' })
+})
+
+test('an event that arrives while its service is removed is not orphaned', async () => {
+  const tenant = await createTestTenant(app)
+  await send(tenant, makeEvent({ service_name: 'brief' }))
+  await runSweep(app.deps, inAnHour())
+  const services = await listServicesOf(app, tenant)
+  const id = services.get('brief')?.id
+  // Between the removal and the second look, an event is stored that took the service for granted.
+  const meanwhile = async () => {
+    await send(tenant, makeEvent({ service_name: 'brief' }))
+    await db.execute(sql`DELETE FROM services WHERE id = ${id}`)
+  }
+  await runSweep({ ...app.deps, rest: meanwhile }, inDays(61))
+  expect([...(await listServicesOf(app, tenant)).values()]).toMatchObject([{ id, name: 'brief' }])
+  expect(entriesOf(await readWindowOf(app, tenant, 'brief'))).toHaveLength(1)
+})
+
+test('health says what waits for the cron, and leaves a sleeping Postgres asleep when asked to', async () => {
+  const tenant = await createTestTenant(app)
+  await db.execute(sql`DELETE FROM window_repairs`)
+  await send(tenant, makeEvent({ ttl_seconds: 1 }))
+  await sleep(2_100)
+  const health = async (query = '') => (await app.request(`/health${query}`)).json()
+  expect(await health()).toMatchObject({ status: 'ok', backlog: { windows_awaiting_repair: 0 } })
+  expect((await health()).backlog.sweep_lag_seconds).toBeGreaterThanOrEqual(1)
+  await db.execute(sql`INSERT INTO window_repairs (service_id, tenant_id) VALUES (${tenant.tenantId}, ${tenant.tenantId})`)
+  expect((await health()).backlog.windows_awaiting_repair).toBe(1)
+  await db.execute(sql`DELETE FROM window_repairs WHERE tenant_id = ${tenant.tenantId}`)
+  await runSweep(app.deps, new Date())
+  expect((await health()).backlog).toEqual({
+    sweep_lag_seconds: 0,
+    windows_awaiting_repair: 0,
+    incident_work_due: 0,
+    notes_given_up: 0,
+  })
+
+  expect(await health('?wake=false')).toMatchObject({ checks: { postgres: 'up' } })
+  await app.deps.redis.client.del('sweep:database_in_use')
+  app.deps.redis.told.clear()
+  expect(await health('?wake=false')).toMatchObject({ status: 'ok', checks: { postgres: 'idle', redis: 'up' }, backlog: null })
+  const [line] = app.logs.filter(({ event }) => event === 'request').slice(-1)
+  expect(line?.['store_calls']).toEqual({ postgres: 0, redis: 1 })
+  expect((await app.request('/health?wake=maybe')).status).toBe(400)
 })

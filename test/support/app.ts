@@ -1,15 +1,21 @@
 import { randomUUID } from 'node:crypto'
+import createClient, { type Client } from 'openapi-fetch'
 import { inject } from 'vitest'
+import type { components, paths } from '../../dist/api.d.ts'
 import { createApp } from '../../src/app.ts'
+import { type Bindings, readConfig } from '../../src/config.ts'
 import { createDeps, type Deps } from '../../src/deps.ts'
 import { createTenant, type NewTenant } from '../../src/usecases/create-tenant.ts'
-import type { StackAddresses } from '../stack/stack.ts'
+import { type StackAddresses, toBindings } from '../stack/stack.ts'
+import { getResponseCheck } from './response-check.ts'
 
 export type Endpoints = {
   readonly database?: string
   readonly redis?: string
   /** Another local stack than the run's shared one. */
   readonly stack?: StackAddresses
+  /** Variables and secrets of the Worker, besides its stores'. */
+  readonly bindings?: Bindings
 }
 
 type RequestOptions = {
@@ -25,7 +31,11 @@ type LogLine = { readonly event: string } & Readonly<Record<string, unknown>>
 export type TestApp = {
   readonly deps: Deps
   readonly logs: LogLine[]
+  /** Answers as the Worker would; throws when the answer is not one that the API's description allows. */
   readonly request: (path: string, options?: RequestOptions) => Promise<Response>
+  readonly send: (request: Request) => Promise<Response>
+  /** A client typed by the API's description, which acts with this key. */
+  readonly as: (key: string) => Client<paths>
   /** Waits for the work that handlers left for after their answers. */
   readonly settle: () => Promise<void>
 }
@@ -35,11 +45,17 @@ export function startApp(endpoints: Endpoints = {}, overrides: Partial<Deps> = {
   const stack = endpoints.stack ?? inject('stack')
   const logs: LogLine[] = []
   const deps: Deps = {
-    ...createDeps({
-      database: { url: stack.databaseUrl, endpoint: endpoints.database ?? stack.databaseEndpoint, timeoutMs: 2_400 },
-      redis: { url: endpoints.redis ?? stack.redisUrl, token: stack.redisToken, timeoutMs: 300 },
-      sweepRequests: 1_000,
-    }),
+    ...createDeps(
+      readConfig({
+        ...toBindings({
+          ...stack,
+          databaseEndpoint: endpoints.database ?? stack.databaseEndpoint,
+          redisUrl: endpoints.redis ?? stack.redisUrl,
+        }),
+        INTEGRATION_KEYS: `test:${Buffer.alloc(32, 7).toString('base64')}`,
+        ...endpoints.bindings,
+      }),
+    ),
     log: (event, fields) => void logs.push({ event, ...fields }),
     ...overrides,
   }
@@ -47,24 +63,30 @@ export function startApp(endpoints: Endpoints = {}, overrides: Partial<Deps> = {
   const deferred: Promise<unknown>[] = []
   const context = { waitUntil: (work: Promise<unknown>) => void deferred.push(work), passThroughOnException: () => {}, props: {} }
 
+  const send = async (request: Request): Promise<Response> => {
+    const response = await app.fetch(request, {}, context)
+    const check = await getResponseCheck()
+    await check(request.method, request.url, response)
+    return response
+  }
+
   return {
     deps,
     logs,
-    request: async (path, { method, key, body, headers = {} } = {}) =>
-      app.request(
-        path,
-        {
-          method: method ?? (body === undefined ? 'GET' : 'POST'),
-          headers: {
-            ...(key === undefined ? {} : { Authorization: `Bearer ${key}` }),
-            ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-            ...headers,
-          },
-          ...(body === undefined ? {} : { body: toBody(body) }),
+    request: async (path, { method = 'GET', key, body, headers = {} } = {}) => {
+      const request = new Request(new URL(path, 'http://localhost'), {
+        method: body !== undefined && method === 'GET' ? 'POST' : method,
+        headers: {
+          ...(key === undefined ? {} : { Authorization: `Bearer ${key}` }),
+          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...headers,
         },
-        {},
-        context,
-      ),
+        ...(body === undefined ? {} : { body: toBody(body) }),
+      })
+      return send(request)
+    },
+    send,
+    as: (key) => createClient<paths>({ baseUrl: 'http://localhost', fetch: send, headers: { Authorization: `Bearer ${key}` } }),
     settle: async () => {
       while (deferred.length > 0) await Promise.allSettled(deferred.splice(0))
     },
@@ -81,8 +103,8 @@ export type TestTenant = NewTenant & { readonly agentId: string }
 /** A tenant of the test's own, with an agent registered for its ingest key. */
 export async function createTestTenant(app: TestApp): Promise<TestTenant> {
   const tenant = await createTenant(app.deps, `test ${randomUUID()}`)
-  const response = await app.request('/v1/agents/register', { key: tenant.ingestKey, body: { hostname: 'test-host' } })
-  const agent: { id: string } = await response.json()
+  const { data: agent } = await app.as(tenant.ingestKey).POST('/v1/agents/register', { body: { hostname: 'test-host' } })
+  if (!agent) throw new Error('the new tenant’s key registers no agent')
   return { ...tenant, agentId: agent.id }
 }
 
@@ -102,40 +124,25 @@ export function makeEvent(fields: Readonly<Record<string, unknown>> = {}): Recor
   }
 }
 
-type ServiceItem = { readonly id: string; readonly name: string; readonly last_event_at: string }
+type Schemas = components['schemas']
 
 /** The tenant's services by name, through the API. */
-export async function listServicesOf(app: TestApp, { readonlyKey }: NewTenant): Promise<Map<string, ServiceItem>> {
-  const response = await app.request('/v1/services', { key: readonlyKey })
-  const services: ServiceItem[] = await response.json()
-  return new Map(services.map((service) => [service.name, service]))
+export async function listServicesOf(app: TestApp, { readonlyKey }: NewTenant): Promise<Map<string, Schemas['Service']>> {
+  const { data = [] } = await app.as(readonlyKey).GET('/v1/services')
+  return new Map(data.map((service) => [service.name, service]))
 }
 
-export type EntryBody = {
-  readonly id: string
-  readonly event_type: string
-  readonly vendor: string
-  readonly entity: string
-  readonly old_value: string | null
-  readonly new_value: string | null
-  readonly sha: string | null
-  readonly count: number
-  readonly timestamp: string
-  readonly first_timestamp: string
-  readonly expires_at: string
-  readonly joined_by: string
-}
-
-export type WindowBody = { readonly service: string; readonly updated_at: string | null } & Readonly<
-  Record<`${string}_events`, EntryBody[]>
->
+export type EntryBody = Schemas['WindowEntry']
+export type WindowBody = Schemas['StateWindow']
 
 /** The window of the tenant's service of that name, through the API. */
 export async function readWindowOf(app: TestApp, tenant: NewTenant, serviceName: string, query = ''): Promise<WindowBody> {
-  const service = (await listServicesOf(app, tenant)).get(serviceName)
-  const response = await app.request(`/v1/services/${service?.id ?? 'none'}/context${query}`, { key: tenant.readonlyKey })
-  if (response.status !== 200) throw new Error(`window of ${serviceName}: ${response.status} ${await response.text()}`)
-  return response.json()
+  const id = (await listServicesOf(app, tenant)).get(serviceName)?.id ?? 'none'
+  const { data, error } = await app
+    .as(tenant.readonlyKey)
+    .GET('/v1/services/{id}/context', { params: { path: { id } }, querySerializer: () => query })
+  if (!data) throw new Error(`window of ${serviceName}: ${error.status} ${error.detail}`)
+  return data
 }
 
 /** A window's entries of all types, in the window's order. */

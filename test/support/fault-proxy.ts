@@ -9,6 +9,12 @@ import { afterAll } from 'vitest'
  */
 export type Fault = 'none' | 'refuse' | 'hang' | 'lose_reply' | { readonly status: number; readonly body: string }
 
+/**
+ * How many requests still get through, over all proxies that share it, before whoever sends them is dead to the world; the
+ * next one may still take effect unheard.
+ */
+export type Fuse = { left: number; readonly servesLast: boolean }
+
 export type FaultProxy = {
   readonly url: string
   /** Requests seen so far, and what each asked, as its decoded JSON body. */
@@ -17,9 +23,10 @@ export type FaultProxy = {
 }
 
 /** A proxy before one of the stack's endpoints, which fails as it is told. It ends with the test file. */
-export async function startFaultProxy(target: string): Promise<FaultProxy> {
+export async function startFaultProxy(target: string, fuse?: Fuse): Promise<FaultProxy> {
   const proxy: { url: string; seen: unknown[]; fault: Fault } = { url: '', seen: [], fault: 'none' }
   const server = createServer((request, response) => {
+    if (fuse) proxy.fault = burn(fuse)
     serve(proxy, target, request, response).catch(() => response.destroy())
   })
   server.listen(0, '127.0.0.1')
@@ -31,6 +38,12 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     server.close()
   })
   return proxy
+}
+
+function burn(fuse: Fuse): Fault {
+  fuse.left -= 1
+  if (fuse.left >= 0) return 'none'
+  return fuse.left === -1 && fuse.servesLast ? 'lose_reply' : 'refuse'
 }
 
 async function serve(
@@ -52,7 +65,7 @@ async function serve(
   const answer = await fetch(new URL(request.url ?? '/', target), {
     method: request.method ?? 'POST',
     headers: headers as Record<string, string>,
-    body,
+    ...(body.length > 0 ? { body } : {}),
   })
   const bytes = Buffer.from(await answer.arrayBuffer())
   if (fault === 'lose_reply') return void response.destroy()

@@ -1,49 +1,20 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type DevFile, type DevServer, findFreePort, startDevServer } from '../support/dev-server.ts'
+import { makeDelivery, sign } from '../support/pagerduty.ts'
+import { sendRaw } from '../support/raw-request.ts'
+import { getResponseCheck } from '../support/response-check.ts'
 
-const DEV = fileURLToPath(new URL('../stack/dev.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'noctuary-'))
 const state = join(folder, '.wrangler')
 const devFile = join(state, 'dev.json')
-
-type DevFile = Readonly<
-  Record<'url' | 'tenant_id' | 'ingest_key' | 'readonly_key' | 'database_url' | 'database_endpoint' | 'redis_url' | 'sweep_cron', string>
->
-
-type Running = { readonly child: ChildProcess; readonly output: () => string }
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  return typeof address === 'object' && address ? address.port : 0
-}
-
-function startDev(port: number): Running {
-  const env = { ...process.env, PORT: String(port), NOCTUARY_DATA: 'memory', NOCTUARY_STATE: state, DATABASE_URL: '', REDIS_URL: '' }
-  const child = spawn(process.execPath, [DEV], { env, stdio: ['ignore', 'pipe', 'pipe'] })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)))
-  return { child, output: () => output }
-}
-
-async function readDevFile({ child, output }: Running): Promise<DevFile> {
-  for (let waitedMs = 0; waitedMs < 60_000; waitedMs += 100) {
-    if (existsSync(devFile) && output().includes('npm run demo')) return JSON.parse(readFileSync(devFile, 'utf8'))
-    if (child.exitCode !== null) break
-    await sleep(100)
-  }
-  throw new Error(`npm run dev did not start: ${output()}`)
-}
 
 const answers = (url: string) =>
   fetch(url).then(
@@ -51,14 +22,14 @@ const answers = (url: string) =>
     () => false,
   )
 
-let running: Running
+let running: DevServer
 let dev: DevFile
 let port: number
 
 beforeAll(async () => {
   port = await findFreePort()
-  running = startDev(port)
-  dev = await readDevFile(running)
+  running = startDevServer(port, state)
+  dev = await running.ready()
 }, 90_000)
 
 afterAll(() => {
@@ -92,7 +63,6 @@ test('so does what the README says to paste', async () => {
 })
 
 test('the Worker in workerd stores, answers windows, takes gzip and repairs after the answer', async () => {
-  const { gzipSync } = await import('node:zlib')
   const event = {
     service_name: 'cart',
     vendor: 'pino',
@@ -121,6 +91,21 @@ test('the Worker in workerd stores, answers windows, takes gzip and repairs afte
   expect(await command(dev.redis_url, ['DBSIZE'])).toBe(1)
 })
 
+test('the dashboard signs in with the demo tenant’s key and shows its services', async () => {
+  const form = {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { Origin: dev.url },
+    body: new URLSearchParams({ key: dev.readonly_key }),
+  } as const
+  const signedIn = await fetch(`${dev.url}/signin`, form)
+  expect([signedIn.status, signedIn.headers.get('location')]).toEqual([303, '/incidents'])
+  const [cookie = ''] = (signedIn.headers.get('set-cookie') ?? '').split(';')
+  const page = await fetch(`${dev.url}/services`, { headers: { Cookie: cookie } })
+  expect([page.status, page.headers.get('content-security-policy')?.includes("'nonce-")]).toEqual([200, true])
+  expect(await page.text()).toContain('<bdi>checkout</bdi>')
+})
+
 test('its cron sweeps', async () => {
   await sleep(1_000)
   const response = await fetch(`${dev.url}/cdn-cgi/handler/scheduled?cron=${encodeURIComponent(dev.sweep_cron)}`)
@@ -129,8 +114,103 @@ test('its cron sweeps', async () => {
   expect(running.output()).toMatch(/"event":"sweep","skipped":false,"deleted":1/)
 })
 
+test('/docs is a page of our own files alone, under a strict policy', async () => {
+  const page = await fetch(`${dev.url}/docs`)
+  expect([page.status, page.headers.get('Content-Type')]).toEqual([200, 'text/html; charset=utf-8'])
+  const policy = page.headers.get('Content-Security-Policy') ?? ''
+  expect(policy).toContain("default-src 'none'")
+  expect(policy.match(/'unsafe-[a-z]+'|https?:|\*/g)).toBeNull()
+  const addresses = [...(await page.text()).matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address = '']) => address)
+  expect(addresses).toEqual(['data:,', '/docs/swagger-ui.css', '/openapi.json', '/docs/swagger-ui-bundle.js', '/docs/start.js'])
+  for (const address of addresses.slice(1)) expect([address, (await fetch(`${dev.url}${address}`)).status]).toEqual([address, 200])
+})
+
+test('a signed alert is a diagnosed incident and a note at the stand-in, and nothing is left for the cron', async () => {
+  const headers = { Authorization: `Bearer ${dev.readonly_key}`, 'Content-Type': 'application/json' }
+  const config = { pagerduty_token: 'token', pagerduty_from: 'oncall@acme.example', webhook_secret: 'whsec' }
+  const body = JSON.stringify({ type: 'pagerduty', direction: 'bidirectional', config })
+  const { token } = (await (await fetch(`${dev.url}/v1/integrations`, { method: 'POST', headers, body })).json()) as { token: string }
+
+  const [ref, delivery] = [
+    'QDEVTEST1',
+    JSON.stringify(makeDelivery({ ref: 'QDEVTEST1', service: 'checkout', at: new Date(Date.now() - 130_000) })),
+  ]
+  const taken = await fetch(`${dev.url}/webhooks/pagerduty/${token}`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'X-PagerDuty-Signature': sign(delivery, 'whsec') },
+    body: delivery,
+  })
+  expect(taken.status).toBe(202)
+  const find = async () => {
+    const incidents = (await (await fetch(`${dev.url}/v1/incidents`, { headers })).json()) as {
+      external_ref: string
+      posted_back: boolean
+    }[]
+    return incidents.find(({ external_ref }) => external_ref === ref)
+  }
+  for (let waitedMs = 0; waitedMs < 10_000 && !(await find())?.posted_back; waitedMs += 100) await sleep(100)
+  expect(await find()).toMatchObject({ status: 'diagnosed', posted_back: true, service: 'checkout' })
+  const notes = await fetch(`${dev.pagerduty_url}/incidents/${ref}/notes`, {
+    headers: { Authorization: 'Token token=token', Accept: 'application/vnd.pagerduty+json;version=2' },
+  })
+  expect(await notes.json()).toMatchObject({ notes: [{ content: expect.stringContaining('Noctuary Context') }] })
+
+  await fetch(`${dev.url}/cdn-cgi/handler/scheduled?cron=${encodeURIComponent(dev.sweep_cron)}`)
+  const health = (await (await fetch(`${dev.url}/health`)).json()) as { backlog: unknown }
+  expect(health.backlog).toMatchObject({ incident_work_due: 0, notes_given_up: 0 })
+})
+
+test.each(['/nothing', '/docs/nothing', '/_headers', '/v1/nothing'])('%s is no asset but a problem of the Worker', async (path) => {
+  const response = await fetch(`${dev.url}${path}`)
+  expect([response.status, response.headers.get('Content-Type')]).toEqual([404, 'application/problem+json'])
+})
+
+const TYPE = ['Content-Type', 'application/json']
+const CHUNKED = ['Transfer-Encoding', 'chunked']
+const EVENT = JSON.stringify({ service_name: 'cart', vendor: 'x', entity: 'cart', event_type: 'deploy', confidence: 1, ttl_seconds: 60 })
+const INGEST = ['Authorization', 'Bearer INGEST']
+const READ = ['Authorization', 'Bearer READ']
+
+test.each<[string, string, readonly string[], string | Uint8Array | undefined, number]>([
+  ['an event in chunks', 'POST /v1/events', [...INGEST, ...TYPE, ...CHUNKED], EVENT, 201],
+  ['two different Authorization headers', 'GET /v1/agents', [...READ, ...INGEST], undefined, 401],
+  ['twice the same Authorization header', 'GET /v1/agents', [...READ, ...READ], undefined, 401],
+  ['two Content-Types', 'POST /v1/events', [...INGEST, ...TYPE, 'Content-Type', 'text/plain', ...CHUNKED], EVENT, 415],
+  ['two Idempotency-Keys', 'POST /v1/events', [...INGEST, ...TYPE, 'Idempotency-Key', 'a', 'Idempotency-Key', 'b', ...CHUNKED], EVENT, 400],
+  ['two X-Request-Ids', 'GET /v1/agents', [...READ, 'X-Request-Id', 'a', 'X-Request-Id', 'b'], undefined, 200],
+  ['a header of bytes that are no text', 'GET /v1/agents', [...READ, 'X-Request-Id', '\xff\xfe'], undefined, 200],
+  ['malformed UTF-8', 'POST /v1/events', [...INGEST, ...TYPE, ...CHUNKED], Buffer.from(EVENT.replace('"x"', '"\xff\xc3"'), 'latin1'), 201],
+  ['malformed gzip', 'POST /v1/events', [...INGEST, ...TYPE, 'Content-Encoding', 'gzip', ...CHUNKED], 'no gzip', 400],
+  ['gzip cut short', 'POST /v1/events', [...INGEST, ...TYPE, 'Content-Encoding', 'gzip', ...CHUNKED], gzipSync(EVENT).subarray(0, -9), 400],
+  [
+    'gzip twice over',
+    'POST /v1/events',
+    [...INGEST, ...TYPE, 'Content-Encoding', 'gzip', 'Content-Encoding', 'gzip', ...CHUNKED],
+    EVENT,
+    415,
+  ],
+  ['a zip bomb', 'POST /v1/events', [...INGEST, ...TYPE, 'Content-Encoding', 'gzip', ...CHUNKED], gzipSync('['.repeat(30_000_000)), 413],
+  ['brackets 200,000 deep', 'POST /v1/events/batch', [...INGEST, ...TYPE, ...CHUNKED], '['.repeat(200_000), 400],
+  ['1 MiB and a byte in chunks', 'POST /v1/events', [...INGEST, ...TYPE, ...CHUNKED], ' '.repeat(1_048_577), 413],
+  ['no body', 'POST /v1/events', [...INGEST, ...TYPE], undefined, 400],
+  ['a GET with a body', 'GET /v1/agents', [...READ, ...TYPE, ...CHUNKED], EVENT, 200],
+  ['a NUL in the path', 'GET /v1/agents/%00', READ, undefined, 404],
+  ['an encoded slash', 'GET /v1/agents%2fregister', READ, undefined, 404],
+  ['two slashes', 'GET //v1//agents', READ, undefined, 404],
+  ['a broken escape', 'GET /v1/agents/%zz%', READ, undefined, 404],
+  ['a method of no route', 'PROPFIND /v1/agents', READ, undefined, 404],
+  ['a path of 8,000 characters', `GET /v1/agents/${'x'.repeat(8_000)}`, READ, undefined, 404],
+])('the Worker answers %s over a socket', async (_name, line, headers, body, status) => {
+  const [method = '', path = ''] = line.split(' ')
+  const filled = headers.map((text) => text.replace('INGEST', dev.ingest_key).replace('READ', dev.readonly_key))
+  const response = await sendRaw(dev.url, { method, path, headers: filled, ...(body === undefined ? {} : { body }) })
+  expect([response.status, await response.clone().text()]).toEqual([status, expect.any(String)])
+  const check = await getResponseCheck()
+  await check(method, `${dev.url}${path}`, response)
+})
+
 test('a second one on the same port says so in one line', async () => {
-  const second = startDev(port)
+  const second = startDevServer(port, state)
   const [code] = await once(second.child, 'exit')
   expect(code).toBe(1)
   expect(second.output()).toContain(`port ${port} is taken`)
@@ -140,7 +220,8 @@ test('a second one on the same port says so in one line', async () => {
 test('SIGTERM ends everything it started', async () => {
   running.child.kill('SIGTERM')
   await once(running.child, 'exit')
-  expect(await Promise.all([answers(dev.url), answers(dev.database_endpoint), answers(dev.redis_url)])).toEqual([false, false, false])
+  const ended = [dev.url, dev.database_endpoint, dev.redis_url, dev.pagerduty_url]
+  expect(await Promise.all(ended.map(answers))).toEqual([false, false, false, false])
   const { stdout } = await promisify(execFile)('ps', ['-eo', 'args'])
   expect(stdout.split('\n').filter((line) => line.includes(state))).toEqual([])
   expect(existsSync(devFile)).toBe(false)

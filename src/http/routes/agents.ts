@@ -3,14 +3,15 @@ import type { Deps } from '../../deps.ts'
 import { toAgentStatus } from '../../domain/agent.ts'
 import { AppError } from '../../domain/errors.ts'
 import { toStorableText } from '../../domain/event.ts'
-import { type AgentId, type EventId, parseId, toId } from '../../domain/ids.ts'
+import { type AgentId, parseId, toId } from '../../domain/ids.ts'
 import { type Agent, type AgentActivity, getAgent, listAgents, recordHeartbeat, upsertAgent } from '../../store/agents.ts'
-import { type LoggedEvent, type LogPosition, listAgentEvents } from '../../store/events.ts'
+import { type LoggedEvent, listAgentEvents } from '../../store/events.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter } from '../context.ts'
-import { problems } from '../problem.ts'
-import { EventTypeName, getPathId, IdParams, Instant, json, name, optionalName, Uuid } from '../schemas.ts'
+import { readCursor, toCursor } from '../cursor.ts'
+import { problemOf, problems } from '../problem.ts'
+import { EventTypeName, EXAMPLE_IDS, getPathId, IdParams, Instant, json, jsonBody, name, optionalName, Uuid } from '../schemas.ts'
 
 const AgentBody = z
   .strictObject({
@@ -25,18 +26,18 @@ const AgentBody = z
   })
   .openapi('Agent')
 
-const AgentItemBody = z
-  .strictObject({
-    id: Uuid,
-    hostname: z.string(),
-    name: z.string(),
-    agent_version: z.string().nullable(),
-    registered_at: Instant,
-    last_seen_at: Instant,
-    events_last_hour: z.int(),
-    status: z.enum(['online', 'stale', 'offline']),
-  })
-  .openapi('AgentItem')
+const itemFields = {
+  id: Uuid,
+  hostname: z.string(),
+  name: z.string(),
+  agent_version: z.string().nullable(),
+  registered_at: Instant,
+  last_seen_at: Instant,
+  events_last_hour: z.int().openapi({ description: 'Events received in the last 60 minutes, to the minute, expired ones included' }),
+  status: z.enum(['online', 'stale', 'offline']).openapi({ description: 'Last seen within 2 minutes, within 10, or longer ago' }),
+}
+
+const AgentItemBody = z.strictObject(itemFields).openapi('AgentItem')
 
 const LoggedEventBody = z
   .strictObject({
@@ -57,35 +58,91 @@ const LoggedEventBody = z
   })
   .openapi('LoggedEvent')
 
-const AgentLogBody = AgentItemBody.extend({
-  events: z.array(LoggedEventBody),
-  next_cursor: z.string().nullable(),
-}).openapi('AgentWithLog')
+// Not an extension of the list item's schema: composed, each strict part would refuse the other's fields.
+const AgentLogBody = z
+  .strictObject({
+    ...itemFields,
+    events: z.array(LoggedEventBody),
+    next_cursor: z.string().nullable().openapi({ description: 'Where the next page starts; null on the last one' }),
+  })
+  .openapi('AgentWithLog')
 
 const RegisterBody = z
   .object({ hostname: name('hostname'), name: optionalName('name'), version: optionalName('version') })
-  .openapi('RegisterAgent', { example: { hostname: 'web-1', name: 'web-1', version: '0.1.0' } })
+  .openapi('RegisterAgent')
 
 const PAGE_SIZES = ['10', '20', '50', '100'] as const
 
 const LogQueryParams = z.object({
-  limit: z.enum(PAGE_SIZES, { error: 'limit must be 10, 20, 50 or 100' }).default('20'),
-  cursor: z.string().optional(),
-  service: z.string().transform(toStorableText).optional(),
-  vendor: z.string().transform(toStorableText).optional(),
-  event_type: EventTypeName.optional(),
+  limit: z
+    .enum(PAGE_SIZES, { error: 'limit must be 10, 20, 50 or 100' })
+    .default('20')
+    .openapi({ type: 'integer', enum: PAGE_SIZES.map(Number), default: 20, description: 'Events a page' }),
+  cursor: z.string().optional().openapi({ description: 'The `next_cursor` of the page before' }),
+  service: z.string().transform(toStorableText).optional().openapi({ description: 'Only events of this `service_name`' }),
+  vendor: z.string().transform(toStorableText).optional().openapi({ description: 'Only events of this vendor' }),
+  event_type: EventTypeName.optional().openapi({ description: 'Only events of this type' }),
 })
+
+const EXAMPLE_ITEM = {
+  id: EXAMPLE_IDS.agent,
+  hostname: 'web-1',
+  name: 'web-1',
+  agent_version: '0.1.0',
+  registered_at: '2026-01-15T09:00:00.000Z',
+  last_seen_at: '2026-01-15T10:23:42.117Z',
+  events_last_hour: 14,
+  status: 'online' as const,
+}
+
+const EXAMPLE_AGENT = {
+  id: EXAMPLE_IDS.agent,
+  tenant_id: EXAMPLE_IDS.tenant,
+  api_key_id: EXAMPLE_IDS.ingestKey,
+  hostname: 'web-1',
+  name: 'web-1',
+  agent_version: '0.1.0',
+  registered_at: '2026-01-15T09:00:00.000Z',
+  last_seen_at: '2026-01-15T09:00:00.000Z',
+}
+
+const EXAMPLE_LOGGED_EVENT = {
+  id: EXAMPLE_IDS.event,
+  service_name: 'checkout',
+  vendor: 'argocd',
+  event_type: 'deploy' as const,
+  entity: 'checkout',
+  old_value: null,
+  new_value: 'succeeded',
+  actor: null,
+  sha: 'a4f2c1',
+  confidence: 0.95,
+  ttl_seconds: 1_800,
+  timestamp: '2026-01-15T10:23:41.000Z',
+  received_at: '2026-01-15T10:23:42.117Z',
+  expires_at: '2026-01-15T10:53:42.117Z',
+}
 
 const register = createRoute({
   operationId: 'registerAgent',
   tags: ['Agents'],
   method: 'post',
   path: '/v1/agents/register',
+  summary: 'Register the agent of this key',
+  description: 'One agent an ingest key: registering again updates its hostname, name and version, and keeps its id.',
   security: [...SECURITY.ingest],
-  request: { body: { required: true, content: { 'application/json': { schema: RegisterBody } } } },
+  request: { body: jsonBody(RegisterBody, { hostname: 'web-1', name: 'web-1', version: '0.1.0' }) },
   responses: {
-    201: json(AgentBody, 'The agent of this key, registered or updated'),
+    201: json(AgentBody, 'The agent of this key, registered or updated', EXAMPLE_AGENT),
     ...problems('invalid_request', 'unauthorized', 'forbidden', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
+    ...problemOf(
+      'invalid_request',
+      { pointer: '/hostname', detail: 'hostname is required' },
+      { pointer: '/hostname', detail: 'hostname must be at most 512 characters' },
+      { pointer: '/version', detail: 'version must be a string' },
+      { pointer: '', detail: 'request body must be valid JSON' },
+    ),
+    ...problemOf('forbidden', { pointer: '', detail: 'an ingest key is required' }),
   },
 })
 
@@ -94,9 +151,16 @@ const heartbeat = createRoute({
   tags: ['Agents'],
   method: 'post',
   path: '/v1/agents/{id}/heartbeat',
+  summary: 'Say that an agent is alive',
+  description: 'Events count as heartbeats, too. The agent must be the one of this key.',
   security: [...SECURITY.ingest],
   request: { params: IdParams },
-  responses: { 204: { description: 'Heard' }, ...problems('unauthorized', 'forbidden', 'not_found', 'unavailable') },
+  responses: {
+    204: { description: 'Heard' },
+    ...problems('unauthorized', 'forbidden', 'not_found', 'unavailable'),
+    ...problemOf('forbidden', { pointer: '', detail: 'an ingest key is required' }),
+    ...problemOf('not_found', { pointer: '', detail: 'no such agent' }),
+  },
 })
 
 const list = createRoute({
@@ -104,8 +168,13 @@ const list = createRoute({
   tags: ['Agents'],
   method: 'get',
   path: '/v1/agents',
+  summary: 'List agents',
+  description: '`last_seen_at` is right within 10 seconds.',
   security: [...SECURITY.readonly],
-  responses: { 200: json(z.array(AgentItemBody), 'The tenant’s agents'), ...problems('unauthorized', 'forbidden', 'unavailable') },
+  responses: {
+    200: json(z.array(AgentItemBody), 'The tenant’s agents', [EXAMPLE_ITEM]),
+    ...problems('unauthorized', 'forbidden', 'unavailable'),
+  },
 })
 
 const get = createRoute({
@@ -113,18 +182,30 @@ const get = createRoute({
   tags: ['Agents'],
   method: 'get',
   path: '/v1/agents/{id}',
+  summary: 'Get an agent with its event log',
+  description: 'Live events only, page by page. Values are shown up to 1,024 characters; `raw_line` is never shown.',
   security: [...SECURITY.readonly],
   request: { params: IdParams, query: LogQueryParams },
   responses: {
-    200: json(AgentLogBody, 'The agent and a page of its event log, newest receipt first'),
+    200: json(AgentLogBody, 'The agent and a page of its event log, newest receipt first', {
+      ...EXAMPLE_ITEM,
+      events: [EXAMPLE_LOGGED_EVENT],
+      next_cursor: null,
+    }),
     ...problems('invalid_request', 'unauthorized', 'forbidden', 'not_found', 'unavailable'),
+    ...problemOf(
+      'invalid_request',
+      { pointer: '/limit', detail: 'limit must be 10, 20, 50 or 100' },
+      { pointer: 'cursor', detail: 'cursor must be a next_cursor of an earlier page' },
+    ),
+    ...problemOf('not_found', { pointer: '', detail: 'no such agent' }),
   },
 })
 
 export const agentRoutes = (deps: Deps) => {
   const router = createRouter()
   router.use('/v1/agents/*', requireKey(deps))
-  router.use(register.path, requirePrincipal(deps, 'ingest'), decodeBody)
+  router.on('POST', register.path, requirePrincipal(deps, 'ingest'), decodeBody)
   router.on('GET', ['/v1/agents', '/v1/agents/:id'], requirePrincipal(deps, 'readonly'))
 
   return router
@@ -200,27 +281,5 @@ function toLoggedEventBody(event: LoggedEvent) {
     timestamp: event.timestamp.toISOString(),
     received_at: event.receivedAt.toISOString(),
     expires_at: event.expiresAt.toISOString(),
-  }
-}
-
-const CURSOR = /^(\d{1,17})\.([0-9a-f-]{36})$/
-
-function toCursor({ receivedAtUs, id }: LogPosition): string {
-  return btoa(`${receivedAtUs}.${id}`).replaceAll('=', '')
-}
-
-function readCursor(cursor: string): LogPosition {
-  const [, receivedAtUs, id] = CURSOR.exec(decodeBase64(cursor)) ?? []
-  const eventId = parseId<EventId>(id ?? '')
-  if (receivedAtUs !== undefined && eventId !== undefined) return { receivedAtUs, id: eventId }
-  const detail = 'cursor must be a next_cursor of an earlier page'
-  throw new AppError('invalid_request', detail, { fields: [{ pointer: 'cursor', detail }] })
-}
-
-function decodeBase64(text: string): string {
-  try {
-    return atob(text)
-  } catch {
-    return ''
   }
 }

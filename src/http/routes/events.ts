@@ -7,10 +7,10 @@ import { type IngestedItem, type IngestRequest, ingestEvents } from '../../useca
 import { requireKey, SECURITY } from '../auth.ts'
 import { type DecodedBody, parseJson, readBody } from '../body.ts'
 import { type AppContext, createRouter, deferTo } from '../context.ts'
-import { problems } from '../problem.ts'
-import { json, Uuid } from '../schemas.ts'
+import { problemOf, problems } from '../problem.ts'
+import { EXAMPLE_IDS, json, Uuid } from '../schemas.ts'
 
-const requiredName = { type: 'string' as const, minLength: 1, maxLength: MAX_NAME_LENGTH }
+const requiredName = { type: 'string' as const, minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: '\\S' }
 const optionalText = (facts: { maxLength?: number; description?: string } = {}) => ({
   type: ['string' as const, 'null' as const],
   ...facts,
@@ -22,30 +22,33 @@ const EventSchema = {
   type: 'object' as const,
   required: ['service_name', 'vendor', 'entity', 'event_type', 'confidence', 'ttl_seconds'],
   properties: {
-    service_name: requiredName,
-    vendor: requiredName,
-    entity: requiredName,
+    service_name: { ...requiredName, description: 'The service that saw the change; it exists from its first event' },
+    vendor: { ...requiredName, description: 'What produced the event: argocd, kubernetes, postgres, …' },
+    entity: { ...requiredName, description: 'What changed' },
     event_type: { type: 'string' as const, enum: [...EVENT_TYPES] },
     old_value: optionalText(),
     new_value: optionalText(),
     actor: optionalText({ maxLength: MAX_NAME_LENGTH }),
     sha: optionalText({ maxLength: MAX_NAME_LENGTH }),
     confidence: { type: 'number' as const, exclusiveMinimum: 0, maximum: 1 },
-    ttl_seconds: { type: 'integer' as const, minimum: 1, maximum: MAX_TTL_SECONDS },
+    ttl_seconds: { type: 'integer' as const, minimum: 1, maximum: MAX_TTL_SECONDS, description: 'Counted from receipt' },
     timestamp: optionalText({ description: 'ISO 8601, or a form real agents send; default: receipt' }),
     raw_line: optionalText({ description: 'Kept for audit, never returned' }),
   },
-  example: {
-    service_name: 'checkout',
-    vendor: 'argocd',
-    entity: 'checkout',
-    event_type: 'deploy',
-    new_value: 'succeeded',
-    sha: 'a4f2c1',
-    confidence: 0.95,
-    ttl_seconds: 1800,
-    timestamp: '2026-01-15T10:23:41Z',
-  },
+}
+
+const EVENT_REF = { $ref: '#/components/schemas/ContextEvent' }
+
+const EXAMPLE_EVENT = {
+  service_name: 'checkout',
+  vendor: 'argocd',
+  entity: 'checkout',
+  event_type: 'deploy',
+  new_value: 'succeeded',
+  sha: 'a4f2c1',
+  confidence: 0.95,
+  ttl_seconds: 1_800,
+  timestamp: '2026-01-15T10:23:41Z',
 }
 
 const BatchBody = z
@@ -57,8 +60,8 @@ const BatchBody = z
       z.strictObject({
         index: z.int(),
         status: z.union([z.literal(201), z.literal(200), z.literal(400)]),
-        id: Uuid.optional(),
-        error: z.string().optional(),
+        id: Uuid.optional().openapi({ description: 'The stored event’s id, unless it was refused' }),
+        error: z.string().optional().openapi({ description: 'Why the event was refused' }),
         errors: z.array(z.strictObject({ pointer: z.string(), detail: z.string() })).optional(),
         warning: z.string().optional(),
       }),
@@ -71,19 +74,44 @@ const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/
 const idempotencyHeader = {
   name: 'Idempotency-Key',
   in: 'header' as const,
-  description: 'Makes retries of an event without a timestamp, or of a whole batch, safe',
+  description: 'Makes retries of an event without a timestamp, or of a whole batch, safe; remembered for a day',
   schema: { type: 'string' as const, pattern: IDEMPOTENCY_KEY.source },
+  example: 'web-1:2026-01-15:000042',
 }
 
-const FAILURES = problems(
-  'invalid_request',
-  'unauthorized',
-  'forbidden',
-  'conflict',
-  'payload_too_large',
-  'unsupported_media_type',
-  'unavailable',
-)
+const encodingHeader = {
+  name: 'Content-Encoding',
+  in: 'header' as const,
+  description: 'The body may be zipped: 1 MiB at most before and after',
+  schema: { type: 'string' as const, enum: ['identity', 'gzip'] },
+}
+
+const REPLAYED = {
+  description: 'Nothing was stored: all of this was stored before',
+  schema: { type: 'string' as const, enum: ['true'] },
+}
+
+const INVALID_IDEMPOTENCY_KEY = 'Idempotency-Key must be 1 to 255 printable ASCII characters'
+
+const FAILURES = {
+  ...problems('invalid_request', 'unauthorized', 'forbidden', 'conflict', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
+  ...problemOf('forbidden', { pointer: '', detail: 'an ingest key is required' }, { pointer: '', detail: 'agent not registered' }),
+}
+
+const INVALID_CONFIDENCE = { pointer: '/confidence', detail: 'confidence must be between 0 and 1' }
+
+const EVENT_ERRORS = [
+  { pointer: '/service_name', detail: 'service_name, vendor, and entity are required' },
+  { pointer: '/vendor', detail: `vendor must be at most ${MAX_NAME_LENGTH} characters` },
+  { pointer: '/event_type', detail: 'event_type is required' },
+  { pointer: '/event_type', detail: `event_type must be one of ${EVENT_TYPES.join(', ')}` },
+  INVALID_CONFIDENCE,
+  { pointer: '/ttl_seconds', detail: 'ttl_seconds must be positive' },
+  { pointer: '/ttl_seconds', detail: `ttl_seconds must be at most ${MAX_TTL_SECONDS} (one year)` },
+  { pointer: '/timestamp', detail: 'timestamp must be ISO 8601' },
+  { pointer: 'Idempotency-Key', detail: INVALID_IDEMPOTENCY_KEY },
+  { pointer: '', detail: 'request body must be valid JSON' },
+]
 
 const sendEvent = createRoute({
   operationId: 'sendEvent',
@@ -91,20 +119,32 @@ const sendEvent = createRoute({
   method: 'post',
   path: '/v1/events',
   security: [...SECURITY.ingest],
-  parameters: [idempotencyHeader],
+  summary: 'Send an event',
+  description: 'Answered after it is stored. The same event sent again, timestamp included, is stored once. Unknown fields are ignored.',
+  parameters: [idempotencyHeader, encodingHeader],
   request: {
-    body: { required: true, content: { 'application/json': { schema: EventSchema } } },
+    body: { required: true, content: { 'application/json': { schema: EVENT_REF, example: EXAMPLE_EVENT } } },
   },
   responses: {
     201: {
       description: 'Stored, now or (`Idempotent-Replayed: true`) before',
       headers: {
-        'Noctuary-Event-Id': { schema: { type: 'string', format: 'uuid' } },
-        'Idempotent-Replayed': { schema: { type: 'string', enum: ['true'] } },
-        'Noctuary-Warning': { schema: { type: 'string' } },
+        'Noctuary-Event-Id': {
+          description: 'The id of the stored event',
+          required: true,
+          schema: { type: 'string', format: 'uuid' },
+          example: EXAMPLE_IDS.event,
+        },
+        'Idempotent-Replayed': REPLAYED,
+        'Noctuary-Warning': {
+          description: 'What was accepted only with reserve',
+          schema: { type: 'string' },
+          example: 'unknown time zone "ACST": receipt time was used',
+        },
       },
     },
     ...FAILURES,
+    ...problemOf('invalid_request', ...EVENT_ERRORS),
   },
 })
 
@@ -114,21 +154,54 @@ const sendBatch = createRoute({
   method: 'post',
   path: '/v1/events/batch',
   security: [...SECURITY.ingest],
-  parameters: [idempotencyHeader],
+  summary: 'Send up to 500 events',
+  description: 'Each event is stored or refused by itself. An `Idempotency-Key` covers the batch as a whole.',
+  parameters: [idempotencyHeader, encodingHeader],
   request: {
     body: {
       required: true,
       content: {
-        'application/json': { schema: { type: 'array', maxItems: MAX_BATCH_EVENTS, items: EventSchema } },
-        'application/x-ndjson': { schema: { type: 'string', description: 'One event a line' } },
+        'application/json': { schema: { type: 'array', maxItems: MAX_BATCH_EVENTS, items: EVENT_REF }, example: [EXAMPLE_EVENT] },
+        'application/x-ndjson': {
+          schema: { type: 'string', description: 'One event a line' },
+          example: `${JSON.stringify(EXAMPLE_EVENT)}\n`,
+        },
       },
     },
   },
-  responses: { 200: json(BatchBody, 'What became of each event'), ...FAILURES },
+  responses: {
+    200: {
+      ...json(BatchBody, 'What became of each event', {
+        accepted: 1,
+        duplicates: 0,
+        rejected: 1,
+        results: [
+          { index: 0, status: 201, id: EXAMPLE_IDS.event },
+          { index: 1, status: 400, error: INVALID_CONFIDENCE.detail, errors: [INVALID_CONFIDENCE] },
+        ],
+      }),
+      headers: {
+        'Idempotent-Replayed': REPLAYED,
+        'Noctuary-Warning': {
+          description: 'How many events carry a warning',
+          schema: { type: 'string' },
+          example: '1 of 2 events carry a warning',
+        },
+      },
+    },
+    ...FAILURES,
+    ...problemOf(
+      'invalid_request',
+      { pointer: '', detail: 'request body must be a JSON array of events' },
+      { pointer: '', detail: 'request body must be valid JSON' },
+      { pointer: 'Idempotency-Key', detail: INVALID_IDEMPOTENCY_KEY },
+    ),
+  },
 })
 
 export const eventRoutes = (deps: Deps) => {
   const router = createRouter()
+  router.openAPIRegistry.registerComponent('schemas', 'ContextEvent', EventSchema)
   router.use('/v1/events/*', requireKey(deps))
 
   return router
@@ -210,7 +283,7 @@ function catchInvalid(parse: () => unknown[]): Items {
 function readIdempotencyKey(c: AppContext): string | undefined {
   const key = c.req.header('Idempotency-Key')
   if (key === undefined || IDEMPOTENCY_KEY.test(key)) return key
-  const detail = 'Idempotency-Key must be 1 to 255 printable ASCII characters'
+  const detail = INVALID_IDEMPOTENCY_KEY
   throw new AppError('invalid_request', detail, { fields: [{ pointer: 'Idempotency-Key', detail }] })
 }
 

@@ -1,17 +1,26 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
-import { findHealth } from '../../store/health.ts'
+import { type Backlog, findHealth } from '../../store/health.ts'
 import { VERSION } from '../../version.ts'
 import { createRouter } from '../context.ts'
+import { problems, RETRY_AFTER } from '../problem.ts'
 import { json } from '../schemas.ts'
 
-const Check = z.enum(['up', 'down'])
+const BacklogBody = z
+  .strictObject({
+    sweep_lag_seconds: z.int().openapi({ description: 'How long the event that expired first has been waiting for the sweep' }),
+    windows_awaiting_repair: z.int(),
+    incident_work_due: z.int().openapi({ description: 'Diagnoses and notes that are due, and nobody is at' }),
+    notes_given_up: z.int().openapi({ description: 'In the last seven days' }),
+  })
+  .openapi('Backlog')
 
 const HealthBody = z
   .strictObject({
     status: z.enum(['ok', 'degraded', 'down']),
     version: z.string(),
-    checks: z.strictObject({ postgres: Check, redis: Check }),
+    checks: z.strictObject({ postgres: z.enum(['up', 'down', 'idle']), redis: z.enum(['up', 'down']) }),
+    backlog: BacklogBody.nullable().openapi({ description: 'What waits for the cron; null where Postgres was not reached or not asked' }),
   })
   .openapi('Health')
 
@@ -20,18 +29,52 @@ const health = createRoute({
   tags: ['Health'],
   method: 'get',
   path: '/health',
+  summary: 'Tell whether the stores answer',
+  request: {
+    query: z.object({
+      wake: z
+        .enum(['true', 'false'], { error: 'wake must be true or false' })
+        .default('true')
+        .openapi({ description: '`false` leaves a sleeping Postgres asleep and reports it as `idle`', example: 'true' }),
+    }),
+  },
   responses: {
-    200: json(HealthBody, 'Serving; `degraded` when Redis is down and windows come from Postgres alone'),
-    503: json(HealthBody, 'Postgres cannot be reached'),
+    200: json(HealthBody, 'Serving; `degraded` when Redis is down and windows come from Postgres alone', {
+      status: 'ok',
+      version: VERSION,
+      checks: { postgres: 'up', redis: 'up' },
+      backlog: { sweep_lag_seconds: 0, windows_awaiting_repair: 0, incident_work_due: 0, notes_given_up: 0 },
+    }),
+    ...problems('invalid_request'),
+    503: {
+      ...json(HealthBody, 'Postgres cannot be reached', {
+        status: 'down',
+        version: VERSION,
+        checks: { postgres: 'down', redis: 'up' },
+        backlog: null,
+      }),
+      headers: { 'Retry-After': RETRY_AFTER },
+    },
   },
 })
 
 export const healthRoutes = (deps: Deps) =>
   createRouter().openapi(health, async (c) => {
-    const checks = await findHealth(deps.db, deps.redis)
-    if (checks.postgres === 'down') {
+    const mayWake = c.req.valid('query').wake === 'true'
+    const { postgres, redis, backlog } = await findHealth(deps.db, deps.redis, { mayWake })
+    const body = { version: VERSION, checks: { postgres, redis }, backlog: backlog ? toBacklogBody(backlog) : null }
+    if (postgres === 'down') {
       c.header('Retry-After', '5')
-      return c.json({ status: 'down' as const, version: VERSION, checks }, 503)
+      return c.json({ status: 'down' as const, ...body }, 503)
     }
-    return c.json({ status: checks.redis === 'up' ? ('ok' as const) : ('degraded' as const), version: VERSION, checks }, 200)
+    return c.json({ status: redis === 'up' ? ('ok' as const) : ('degraded' as const), ...body }, 200)
   })
+
+function toBacklogBody({ sweepLagSeconds, windowsAwaitingRepair, incidentWorkDue, notesGivenUp }: Backlog): z.infer<typeof BacklogBody> {
+  return {
+    sweep_lag_seconds: sweepLagSeconds,
+    windows_awaiting_repair: windowsAwaitingRepair,
+    incident_work_due: incidentWorkDue,
+    notes_given_up: notesGivenUp,
+  }
+}

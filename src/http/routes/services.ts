@@ -1,42 +1,46 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import type { TypedResponse } from 'hono'
 import type { Deps } from '../../deps.ts'
-import type { EventType } from '../../domain/event.ts'
+import { toWindowDocument } from '../../domain/context-snapshot.ts'
 import type { ServiceId } from '../../domain/ids.ts'
 import { JOIN_RULES } from '../../domain/service-name.ts'
-import type { StateWindow, WindowEntry } from '../../domain/state-window.ts'
+import type { StateWindow } from '../../domain/state-window.ts'
+import { daysBefore } from '../../domain/sweep.ts'
+import { type Dependencies, declareDependencies, getDependencies } from '../../store/service-graph.ts'
 import { listServices, type Service } from '../../store/services.ts'
 import { readWindow } from '../../usecases/read-window.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
+import { decodeBody } from '../body.ts'
 import { createRouter, deferTo } from '../context.ts'
-import { problems } from '../problem.ts'
-import { EventTypeName, getPathId, IdParams, Instant, json, readInstant, Uuid } from '../schemas.ts'
+import { problemOf, problems } from '../problem.ts'
+import { EventTypeName, EXAMPLE_IDS, getPathId, IdParams, Instant, json, jsonBody, name, readInstant, Uuid } from '../schemas.ts'
 
 const ServiceBody = z
-  .strictObject({ id: Uuid, tenant_id: Uuid, agent_id: Uuid, name: z.string(), last_event_at: Instant })
+  .strictObject({ id: Uuid, tenant_id: Uuid, agent_id: Uuid.nullable(), name: z.string(), last_event_at: Instant.nullable() })
   .openapi('Service')
 
-const EntryBody = z
-  .strictObject({
-    id: Uuid,
-    event_type: EventTypeName,
-    vendor: z.string(),
-    entity: z.string(),
-    old_value: z.string().nullable(),
-    new_value: z.string().nullable(),
-    actor: z.string().nullable(),
-    sha: z.string().nullable(),
-    confidence: z.number(),
-    timestamp: Instant,
-    first_timestamp: Instant,
-    expires_at: Instant,
-    count: z.int(),
-    joined_by: z.enum(JOIN_RULES),
-  })
-  .openapi('WindowEntry')
+export const entryFields = {
+  id: Uuid,
+  event_type: EventTypeName,
+  vendor: z.string(),
+  entity: z.string(),
+  old_value: z.string().nullable(),
+  new_value: z.string().nullable(),
+  actor: z.string().nullable(),
+  sha: z.string().nullable(),
+  confidence: z.number(),
+  timestamp: Instant,
+  first_timestamp: Instant,
+  expires_at: Instant,
+  count: z.int().openapi({ description: 'Occurrences of this change since it appeared' }),
+  joined_by: z.enum(JOIN_RULES).openapi({ description: 'Why the event is in this window' }),
+}
+
+const EntryBody = z.strictObject(entryFields).openapi('WindowEntry')
 
 const entries = z.array(EntryBody)
 
-const WindowBody = z
+export const WindowBody = z
   .strictObject({
     service: z.string(),
     deploy_events: entries,
@@ -48,17 +52,63 @@ const WindowBody = z
     config_change_events: entries,
     schema_change_events: entries,
     scale_events: entries,
-    updated_at: Instant.nullable(),
+    updated_at: Instant.nullable().openapi({ description: 'The latest receipt of a live entry; null without one' }),
   })
   .openapi('StateWindow')
+
+export const EXAMPLE_WINDOW = {
+  service: 'checkout',
+  deploy_events: [
+    {
+      id: EXAMPLE_IDS.event,
+      event_type: 'deploy' as const,
+      vendor: 'argocd',
+      entity: 'checkout',
+      old_value: null,
+      new_value: 'succeeded',
+      actor: null,
+      sha: 'a4f2c1',
+      confidence: 0.95,
+      timestamp: '2026-01-15T10:23:41.000Z',
+      first_timestamp: '2026-01-15T10:23:41.000Z',
+      expires_at: '2026-01-15T10:53:42.117Z',
+      count: 1,
+      joined_by: 'service_name' as const,
+    },
+  ],
+  restart_events: [],
+  saturation_events: [],
+  flag_change_events: [],
+  circuit_open_events: [],
+  dependency_failure_events: [],
+  config_change_events: [],
+  schema_change_events: [],
+  scale_events: [],
+  updated_at: '2026-01-15T10:23:42.117Z',
+}
+
+const AT = 'ISO 8601: the window as it stood then, from what has not been swept'
 
 const list = createRoute({
   operationId: 'listServices',
   tags: ['Services'],
   method: 'get',
   path: '/v1/services',
+  summary: 'List services',
+  description: 'A service exists from its first event, or from the alert that named it before. `last_event_at` is right within 10 seconds.',
   security: [...SECURITY.readonly],
-  responses: { 200: json(z.array(ServiceBody), 'The tenant’s services, by name'), ...problems('unauthorized', 'forbidden', 'unavailable') },
+  responses: {
+    200: json(z.array(ServiceBody), 'The tenant’s services, by name', [
+      {
+        id: EXAMPLE_IDS.service,
+        tenant_id: EXAMPLE_IDS.tenant,
+        agent_id: EXAMPLE_IDS.agent,
+        name: 'checkout',
+        last_event_at: '2026-01-15T10:23:42.117Z',
+      },
+    ]),
+    ...problems('unauthorized', 'forbidden', 'unavailable'),
+  },
 })
 
 const context = createRoute({
@@ -66,69 +116,130 @@ const context = createRoute({
   tags: ['Services'],
   method: 'get',
   path: '/v1/services/{id}/context',
+  summary: 'Get a service’s state window',
+  description: 'The live changes of a service by type, in the order of their times; repeats of a change are one entry with a count.',
   security: [...SECURITY.readonly],
-  request: { params: IdParams, query: z.object({ at: z.string().optional().openapi({ format: 'date-time' }) }) },
+  request: {
+    params: IdParams,
+    query: z.object({ at: z.string().optional().openapi({ format: 'date-time', description: AT, example: '2026-01-15T10:30:00Z' }) }),
+  },
   responses: {
-    200: json(WindowBody, 'The state window, now or as it stood at `at`'),
+    200: json(WindowBody, 'The state window, now or as it stood at `at`', EXAMPLE_WINDOW),
     ...problems('invalid_request', 'unauthorized', 'forbidden', 'not_found', 'unavailable'),
+    ...problemOf('invalid_request', { pointer: 'at', detail: 'at must be ISO 8601' }),
+  },
+})
+
+const MAX_DECLARED = 200
+
+const DependenciesBody = z
+  .strictObject({
+    learned: z
+      .array(z.strictObject({ service: z.string(), seen: z.int(), last_seen_at: Instant }))
+      .openapi({ description: 'Seen in failures, and how often' }),
+    declared: z.array(z.string()),
+  })
+  .openapi('Dependencies')
+
+const DeclareDependenciesBody = z
+  .object({
+    declared: z
+      .array(name('declared'), { error: 'declared must be a list of service names' })
+      .max(MAX_DECLARED, { error: `declared must name at most ${MAX_DECLARED} services` }),
+  })
+  .openapi('DeclareDependencies')
+
+const EXAMPLE_DEPENDENCIES = {
+  learned: [{ service: 'payments', seen: 3, last_seen_at: '2026-01-14T08:01:00.000Z' }],
+  declared: ['payments', 'search'],
+}
+
+const NO_SUCH_SERVICE = problemOf('not_found', { pointer: '', detail: 'no such service' })
+
+const dependencies = createRoute({
+  operationId: 'getServiceDependencies',
+  tags: ['Services'],
+  method: 'get',
+  path: '/v1/services/{id}/dependencies',
+  summary: 'List what a service depends on',
+  description: 'A diagnosis looks for causes along these, and along what current failures show.',
+  security: [...SECURITY.readonly],
+  request: { params: IdParams },
+  responses: {
+    200: json(DependenciesBody, 'The services it calls', EXAMPLE_DEPENDENCIES),
+    ...problems('unauthorized', 'forbidden', 'not_found', 'unavailable'),
+    ...NO_SUCH_SERVICE,
+  },
+})
+
+const declare = createRoute({
+  operationId: 'declareServiceDependencies',
+  tags: ['Services'],
+  method: 'put',
+  path: '/v1/services/{id}/dependencies',
+  summary: 'Declare what a service depends on',
+  description: 'Replaces what was declared before; what was learned stays. A service that is named need not exist yet.',
+  security: [...SECURITY.readonly],
+  request: { params: IdParams, body: jsonBody(DeclareDependenciesBody, { declared: ['payments', 'search'] }) },
+  responses: {
+    200: json(DependenciesBody, 'The services it calls, as they are now', EXAMPLE_DEPENDENCIES),
+    ...problems('invalid_request', 'unauthorized', 'forbidden', 'not_found', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
+    ...problemOf(
+      'invalid_request',
+      { pointer: '/declared', detail: 'declared must be a list of service names' },
+      { pointer: '/declared', detail: `declared must name at most ${MAX_DECLARED} services` },
+    ),
+    ...NO_SUCH_SERVICE,
   },
 })
 
 export const serviceRoutes = (deps: Deps) => {
   const router = createRouter()
+  // A window that is answered again is the same object, and its text as good as new.
+  const texts = new WeakMap<StateWindow, string>()
+  const toText = (serviceName: string, window: StateWindow): string => {
+    const text = texts.get(window) ?? JSON.stringify(toWindowDocument({ service: serviceName, window }))
+    texts.set(window, text)
+    return text
+  }
   router.use('/v1/services/*', requireKey(deps))
   router.on('GET', list.path, requirePrincipal(deps, 'readonly'))
+  router.use('/v1/services/:id/dependencies', requirePrincipal(deps, 'readonly'))
+  router.on('PUT', '/v1/services/:id/dependencies', decodeBody)
 
   return router
     .openapi(list, async (c) => {
-      const services = await listServices(deps.db, c.var.principal.tenantId)
+      const services = await listServices(deps.db, c.var.principal.tenantId, daysBefore(deps.now(), deps.retention.silentServiceDays))
       return c.json(services.map(toServiceBody), 200)
     })
     .openapi(context, async (c) => {
       const serviceId = getPathId<ServiceId>(c.req.valid('param').id, 'service')
-      const asOf = readInstant('at', c.req.valid('query').at)
+      const asOf = readInstant('at', c.req.valid('query').at, 'last')
       const { principal, serviceName, window } = await readWindow(deps, { keyHash: c.var.keyHash, serviceId, asOf, defer: deferTo(c) })
       c.set('principal', principal)
-      return c.json(toWindowBody(serviceName, window), 200)
+      const body = c.body(toText(serviceName, window), 200, { 'Content-Type': 'application/json' })
+      // `toText` made it of a WindowBody.
+      return body as unknown as TypedResponse<z.infer<typeof WindowBody>, 200, 'json'>
+    })
+    .openapi(dependencies, async (c) => {
+      const serviceId = getPathId<ServiceId>(c.req.valid('param').id, 'service')
+      return c.json(toDependenciesBody(await getDependencies(deps.db, c.var.principal.tenantId, serviceId)), 200)
+    })
+    .openapi(declare, async (c) => {
+      const { tenantId } = c.var.principal
+      const serviceId = getPathId<ServiceId>(c.req.valid('param').id, 'service')
+      await declareDependencies(deps.db, tenantId, serviceId, [...new Set(c.req.valid('json').declared)])
+      return c.json(toDependenciesBody(await getDependencies(deps.db, tenantId, serviceId)), 200)
     })
 }
 
 function toServiceBody({ id, tenantId, agentId, name, lastEventAt }: Service) {
-  return { id, tenant_id: tenantId, agent_id: agentId, name, last_event_at: lastEventAt.toISOString() }
+  return { id, tenant_id: tenantId, agent_id: agentId, name, last_event_at: lastEventAt?.toISOString() ?? null }
 }
 
-function toWindowBody(service: string, { entries: byType, updatedAt }: StateWindow): z.infer<typeof WindowBody> {
-  const of = (type: EventType) => byType[type].map(toEntryBody)
+function toDependenciesBody({ learned, declared }: Dependencies): z.infer<typeof DependenciesBody> {
   return {
-    service,
-    deploy_events: of('deploy'),
-    restart_events: of('restart'),
-    saturation_events: of('saturation'),
-    flag_change_events: of('flag_change'),
-    circuit_open_events: of('circuit_open'),
-    dependency_failure_events: of('dependency_failure'),
-    config_change_events: of('config_change'),
-    schema_change_events: of('schema_change'),
-    scale_events: of('scale_event'),
-    updated_at: updatedAt?.toISOString() ?? null,
-  }
-}
-
-function toEntryBody(entry: WindowEntry) {
-  return {
-    id: entry.id,
-    event_type: entry.eventType,
-    vendor: entry.vendor,
-    entity: entry.entity,
-    old_value: entry.oldValue,
-    new_value: entry.newValue,
-    actor: entry.actor,
-    sha: entry.sha,
-    confidence: entry.confidence,
-    timestamp: entry.timestamp.toISOString(),
-    first_timestamp: entry.firstTimestamp.toISOString(),
-    expires_at: entry.expiresAt.toISOString(),
-    count: entry.count,
-    joined_by: entry.joinedBy,
+    learned: learned.map(({ service, seen, lastSeenAt }) => ({ service, seen, last_seen_at: lastSeenAt.toISOString() })),
+    declared: [...declared],
   }
 }

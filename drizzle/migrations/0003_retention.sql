@@ -1,0 +1,1 @@
+CREATE INDEX "event_counts_by_hour" ON "event_counts" USING btree ("hour");

@@ -1,0 +1,2 @@
+ALTER TABLE "context_events" ADD COLUMN "written_by" "xid8" DEFAULT pg_current_xact_id() NOT NULL;--> statement-breakpoint
+CREATE INDEX "context_events_by_writer" ON "context_events" USING btree (uuid_hash_extended("service_id", 0),"written_by");

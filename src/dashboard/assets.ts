@@ -1,0 +1,27 @@
+import type { Hono } from 'hono'
+import type { PageEnv } from './context.ts'
+import { fingerprint } from './fingerprint.ts'
+import { SCRIPT } from './script.ts'
+import { STYLE } from './style.ts'
+
+const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#232a4d"/><path d="M21 6a11 11 0 1 0 5 15A9 9 0 0 1 21 6Z" fill="#f3e6bd"/></svg>`
+
+type Asset = { readonly path: string; readonly type: string; readonly text: string }
+
+/** What pages are made with besides their markup, under names that change with their content. */
+export const ASSETS = {
+  style: toAsset('style.css', 'text/css; charset=utf-8', STYLE),
+  script: toAsset('script.js', 'text/javascript; charset=utf-8', SCRIPT),
+  icon: toAsset('icon.svg', 'image/svg+xml', ICON),
+} as const satisfies Record<string, Asset>
+
+/** Answers the assets, which a browser may keep for ever: they hold no data. */
+export function serveAssets(router: Hono<PageEnv>): void {
+  for (const { path, type, text } of Object.values(ASSETS)) {
+    router.get(path, (c) => c.body(text, 200, { 'Content-Type': type, 'Cache-Control': 'public, max-age=31536000, immutable' }))
+  }
+}
+
+function toAsset(name: string, type: string, text: string): Asset {
+  return { path: `/dashboard/${fingerprint(text)}/${name}`, type, text }
+}

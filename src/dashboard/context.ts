@@ -1,0 +1,86 @@
+import type { Context } from 'hono'
+import { Hono } from 'hono'
+import type { Deps } from '../deps.ts'
+import { AppError } from '../domain/errors.ts'
+import { type AnyId, parseId, type TenantId } from '../domain/ids.ts'
+import { type AppContext, type AppEnv, toTrail } from '../http/context.ts'
+import { getPrincipal, type Principal } from '../store/api-keys.ts'
+import type { Trail } from '../store/audit.ts'
+import { type Db, inOneRequest } from '../store/postgres.ts'
+import type { Session } from './session.ts'
+
+/** What a page's request carries through its handlers. */
+export type PageEnv = {
+  Variables: AppEnv['Variables'] & {
+    /** Whose cookie came with the request; its key may be dead by now. */
+    session: Session
+    /** What allows this answer's own stylesheet and script, and no other. */
+    secureHeadersNonce: string
+  }
+}
+
+export type PageContext = Context<PageEnv>
+
+/** The same context as the API's code takes it. */
+export function toAppContext(c: PageContext): AppContext {
+  // A page's request carries all that the API's does, and more.
+  return c as unknown as AppContext
+}
+
+/** On whose behalf a page changes something, for the audit. */
+export function toPageTrail(c: PageContext): Trail {
+  return toTrail(toAppContext(c))
+}
+
+/** A router of pages. */
+export function createPageRouter(): Hono<PageEnv> {
+  return new Hono<PageEnv>()
+}
+
+/**
+ * Reads what a page shows, at the same time as whether its session's key still lives: what `read` asks of Postgres travels
+ * with that question. Throws `unauthorized` when the key is dead, whatever was read.
+ */
+export async function readPage<T>(c: PageContext, { db }: Deps, read: (db: Db, tenantId: TenantId) => Promise<T>): Promise<T> {
+  const { keyHash, tenantId } = c.var.session
+  const together = inOneRequest(db)
+  const [caller, page] = await Promise.allSettled([getPrincipal(together, keyHash), read(together, tenantId)])
+  if (caller.status === 'rejected') throw caller.reason
+  admit(c, caller.value)
+  if (page.status === 'rejected') throw page.reason
+  return page.value
+}
+
+/** Makes sure, before anything is changed, that the session's key still lives. */
+export async function requireLiveKey(c: PageContext, { db }: Deps): Promise<Principal> {
+  return admit(c, await getPrincipal(db, c.var.session.keyHash))
+}
+
+/** Notes whom the request acts as. */
+function admit(c: PageContext, principal: Principal): Principal {
+  if (principal.keyType !== 'readonly' || principal.tenantId !== c.var.session.tenantId) {
+    throw new AppError('unauthorized', 'this session is not valid')
+  }
+  c.set('principal', principal)
+  return principal
+}
+
+/** The id in the page's path; anything that is not one of ours is `not_found`. */
+export function getId<Id extends AnyId>(c: PageContext, what: string): Id {
+  const id = parseId<Id>(c.req.param('id') ?? '')
+  if (id === undefined) throw new AppError('not_found', `There is no such ${what}.`)
+  return id
+}
+
+export type Form = Readonly<Record<string, string>>
+
+/** The text fields of a posted form, trimmed. */
+export async function readForm(c: PageContext): Promise<Form> {
+  const body = await c.req.parseBody()
+  return Object.fromEntries(Object.entries(body).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value.trim()]] : [])))
+}
+
+/** A path of this site that a form or a link named; `otherwise` when it names anything else. */
+export function toOwnPath(text: string | undefined, otherwise: string): string {
+  return text !== undefined && /^\/(?![/\\])[^\\\s]*$/.test(text) ? text : otherwise
+}

@@ -1,0 +1,75 @@
+import { bodyLimit } from 'hono/body-limit'
+import { csrf } from 'hono/csrf'
+import { createMiddleware } from 'hono/factory'
+import type { Deps } from '../deps.ts'
+import { AppError } from '../domain/errors.ts'
+import { limitRate } from '../http/auth.ts'
+import { serveAssets } from './assets.ts'
+import { createPageRouter, type PageContext, type PageEnv, toAppContext } from './context.ts'
+import { answerPageError } from './errors.tsx'
+import { PAGE_HEADERS } from './headers.ts'
+import { agentPages } from './pages/agents.tsx'
+import { incidentPages } from './pages/incidents.tsx'
+import { servicePages } from './pages/services.tsx'
+import { settingsPages } from './pages/settings.tsx'
+import { signInPages } from './pages/sign-in.tsx'
+import { startPages } from './pages/start.tsx'
+import { withQuery } from './parts.tsx'
+import { findSession } from './session.ts'
+
+const MAX_FORM_BYTES = 65_536
+const PRIVATE_PATHS = ['/', '/incidents/*', '/services/*', '/agents/*', '/settings/*', '/start']
+
+/** The pages for people, over the same stores as the API. */
+export function createDashboard(deps: Deps) {
+  const router = createPageRouter()
+  router.onError((error, c) => answerPageError(error, c, deps))
+  serveAssets(router)
+  for (const path of [...PRIVATE_PATHS, '/signin', '/signout']) {
+    router.use(path, PAGE_HEADERS, csrf(), bodyLimit({ maxSize: MAX_FORM_BYTES, onError: refuseSize }))
+  }
+  for (const path of PRIVATE_PATHS) router.use(path, requireSession(deps))
+
+  router.get('/', (c) => c.redirect('/incidents', 303))
+  router.route('/', signInPages(deps))
+  router.route('/', incidentPages(deps))
+  router.route('/', servicePages(deps))
+  router.route('/', agentPages(deps))
+  router.route('/', settingsPages(deps))
+  router.route('/', startPages(deps))
+  for (const path of PRIVATE_PATHS) router.all(path, () => notFound())
+  router.get(
+    '*',
+    (c, next) => (isForPeople(c) ? PAGE_HEADERS(c, next) : next()),
+    (c, next) => (isForPeople(c) ? notFound() : next()),
+  )
+  return router
+}
+
+/** Whether a path that nothing answers was followed by a browser: an API's client gets a problem. */
+function isForPeople(c: PageContext): boolean {
+  return !c.req.path.startsWith('/v1/') && (c.req.header('Accept') ?? '').includes('text/html')
+}
+
+function notFound(): never {
+  throw new AppError('not_found', 'There is no such page.')
+}
+
+/** Lets in whoever brings a session of ours; whether its key lives is asked with what the page reads. */
+const requireSession = (deps: Deps) =>
+  createMiddleware<PageEnv>(async (c, next) => {
+    const session = await findSession(c, deps.sessionSecret(), deps.now())
+    if (!session) {
+      const { pathname, search } = new URL(c.req.url)
+      const wanted = c.req.method === 'GET' && pathname !== '/' ? pathname + search : undefined
+      return c.redirect(withQuery('/signin', { next: wanted }), 303)
+    }
+    c.set('session', session)
+    c.set('keyHash', session.keyHash)
+    await limitRate(deps, toAppContext(c), 'readonly', session.keyHash)
+    return await next()
+  })
+
+function refuseSize(): never {
+  throw new AppError('payload_too_large', 'The form holds too much.')
+}

@@ -1,0 +1,83 @@
+import type { Deps } from '../../deps.ts'
+import { type AuditEntryId, parseId } from '../../domain/ids.ts'
+import { type AuditEntry, listAudit } from '../../store/audit.ts'
+import { createPageRouter, readPage } from '../context.ts'
+import { renderPage } from '../layout.tsx'
+import { Age, Pages, SettingsTabs } from '../parts.tsx'
+
+const PAGE_SIZE = 50
+
+/** Who changed what and when. */
+export const auditPages = (deps: Deps) =>
+  createPageRouter().get('/settings/audit', async (c) => {
+    const now = deps.now()
+    const last = parseId<AuditEntryId>(c.req.query('after') ?? '')
+    const start = last && { entry: last }
+    const entries = await readPage(c, deps, (db, tenantId) => listAudit(db, tenantId, start, PAGE_SIZE + 1))
+    const shown = entries.slice(0, PAGE_SIZE)
+    const next = entries.length > PAGE_SIZE ? `/settings/audit?after=${shown.at(-1)?.id}` : undefined
+    return renderPage(
+      c,
+      { title: 'Audit', now, tab: 'settings' },
+      <>
+        <h1>Audit</h1>
+        <SettingsTabs at="/settings/audit" />
+        {shown.length === 0 ? (
+          <div class="empty">
+            <h2>Nothing has been changed yet</h2>
+            <p>Keys, integrations and verdicts leave an entry here, which is kept for {deps.retention.auditDays} days.</p>
+          </div>
+        ) : (
+          <AuditTable entries={shown} now={now} />
+        )}
+        <Pages first={last && '/settings/audit'} next={next} />
+      </>,
+    )
+  })
+
+const TARGET_PATHS: Readonly<Record<string, string>> = { incident: '/incidents/', integration: '/settings/integrations/' }
+
+const AuditTable = ({ entries, now }: { readonly entries: readonly AuditEntry[]; readonly now: Date }) => (
+  <div class="scroll">
+    <table class="fold">
+      <thead>
+        <tr>
+          <th scope="col">When</th>
+          <th scope="col">What</th>
+          <th scope="col">Which</th>
+          <th scope="col">Who</th>
+          <th scope="col">Request</th>
+        </tr>
+      </thead>
+      <tbody>
+        {entries.map((entry) => (
+          <tr>
+            <td>
+              <Age at={entry.at} now={now} />
+            </td>
+            <td>{entry.action.replaceAll(/[._]/g, ' ')}</td>
+            <td data-label="Which">
+              <Target {...entry} />
+            </td>
+            <td data-label="Who">
+              <code>{toActor(entry.actor)}</code>
+            </td>
+            <td data-label="Request">
+              <code class="quiet">{entry.requestId?.slice(0, 8) ?? ''}</code>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </div>
+)
+
+const Target = ({ action, targetType, targetId }: AuditEntry) => {
+  const path = TARGET_PATHS[targetType]
+  const id = <code>{targetId.slice(0, 8)}</code>
+  return path === undefined || action === 'integration.deleted' ? id : <a href={`${path}${targetId}`}>{id}</a>
+}
+
+function toActor(actor: string): string {
+  return actor.replace(/^api_key:([0-9a-f]{8}).*$/, 'key $1')
+}

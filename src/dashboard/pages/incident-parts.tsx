@@ -1,0 +1,40 @@
+import type { Incident } from '../../store/incidents.ts'
+import { Badge, Sure } from '../parts.tsx'
+
+/** What state an incident is in, and what its answer was found to be. */
+export const Badges = ({ incident: { status, resolvedAt, verdict, diagnosisOf, isPosted } }: { readonly incident: Incident }) => (
+  <>
+    {resolvedAt === null ? <Badge kind="bad">Active</Badge> : <Badge kind="neutral">Resolved</Badge>}
+    {status === 'diagnosing' && (
+      <Badge kind="warn" hollow>
+        Diagnosing
+      </Badge>
+    )}
+    {status === 'failed' && <Badge kind="warn">Not diagnosed</Badge>}
+    {verdict === 'confirmed' && <Badge kind="good">Confirmed</Badge>}
+    {verdict === 'rejected' && <Badge kind="warn">Marked wrong</Badge>}
+    {diagnosisOf !== null && <Badge hollow>Part of a storm</Badge>}
+    {isPosted && <Badge hollow>Note posted</Badge>}
+  </>
+)
+
+/** Asks whether the answer was right. */
+export const VerdictForm = ({ incident: { id, verdict }, here }: { readonly incident: Incident; readonly here: string }) => (
+  <form method="post" action={`/incidents/${id}/verdict`} class="row">
+    <input type="hidden" name="back" value={here} />
+    <button type="submit" name="verdict" value="confirmed" class="minor" aria-pressed={verdict === 'confirmed' ? 'true' : 'false'}>
+      Confirm
+    </button>
+    <button type="submit" name="verdict" value="rejected" class="minor" aria-pressed={verdict === 'rejected' ? 'true' : 'false'}>
+      Wrong
+    </button>
+  </form>
+)
+
+/** Closes an incident whose pager did not. */
+export const ResolveForm = ({ incident: { id, resolvedAt } }: { readonly incident: Incident }) =>
+  resolvedAt === null ? (
+    <Sure label="Resolve" action={`/incidents/${id}/resolve`} button="Mark as resolved">
+      A later alert for the service will then be an incident of its own.
+    </Sure>
+  ) : null

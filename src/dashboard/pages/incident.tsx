@@ -1,0 +1,388 @@
+import type { CitedEntry } from '../../domain/context-snapshot.ts'
+import type { Diagnosis, Hypothesis } from '../../domain/diagnosis.ts'
+import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
+import { type Answer, describeAnswer, drawAnswer, readAnswer, toValues } from '../answer.ts'
+import { Chart, Glyph } from '../chart.tsx'
+import { Age, Badge, Confidence, Exact, Live, Notice, Outside, Reporter } from '../parts.tsx'
+import { count, JOIN_NAMES, shorten, TYPE_NAMES, toChange, toPercent } from '../wording.ts'
+import { Badges, ResolveForm, VerdictForm } from './incident-parts.tsx'
+
+const EVENTS_PER_PAGE = 15
+const MAX_CHANGE = 300
+const MAX_SENTENCE = 600
+const MAX_SHOWN_HYPOTHESES = 5
+const MAX_SHOWN_RULED_OUT = 12
+
+type Props = { readonly incident: IncidentDetail; readonly now: Date; readonly done: string | undefined; readonly eventsPage: number }
+
+/** One incident: the answer, the picture it rests on, and everything that picture was made from. */
+export const IncidentPage = ({ incident, now, done, eventsPage }: Props) => {
+  const [latest, ...earlier] = incident.diagnoses
+  const answer = latest && readAnswer(latest)
+  return (
+    <>
+      <div class="head">
+        <div>
+          <p class="crumb">
+            <a href="/incidents">Incidents</a>
+          </p>
+          <h1>
+            <Outside>{incident.title ?? `Incident on ${incident.serviceName}`}</Outside>
+          </h1>
+          <div class="row">
+            <Badges incident={incident} />
+            <span class="quiet">
+              <a href={`/services/${incident.serviceId}`}>
+                <Outside>{incident.serviceName}</Outside>
+              </a>
+              {' · '}
+              <Age at={incident.triggeredAt} now={now} /> · <Exact at={incident.triggeredAt} />
+            </span>
+          </div>
+        </div>
+        <div class="row">
+          <PagerLink url={incident.url} source={incident.externalSource} />
+          <ResolveForm incident={incident} />
+        </div>
+      </div>
+      <Notice done={done} />
+      <Live id="incident" of={incident} news="The incident has changed.">
+        {latest && answer ? <Diagnosed incident={incident} latest={latest} answer={answer} /> : <Undiagnosed incident={incident} />}
+        <Similar incidents={incident.similar} now={now} />
+        <Notes notes={incident.notes} />
+        {earlier.length > 0 && <Earlier diagnoses={earlier} />}
+        {answer && <Events answer={answer} page={eventsPage} id={incident.id} />}
+      </Live>
+    </>
+  )
+}
+
+const PagerLink = ({ url, source }: { readonly url: string | null; readonly source: string | null }) =>
+  url !== null && /^https:\/\//.test(url) ? (
+    <a class="button" href={url} rel="noreferrer noopener">
+      Open in {source === 'pagerduty' ? 'PagerDuty' : 'the pager'}
+    </a>
+  ) : null
+
+const Undiagnosed = ({ incident: { status, failure } }: { readonly incident: IncidentDetail }) => (
+  <div class="empty">
+    <h2>{status === 'failed' ? 'This incident could not be diagnosed' : 'The diagnosis is under way'}</h2>
+    <p>
+      {status === 'failed'
+        ? 'It was tried several times. What its service reported is still on the page of the service.'
+        : 'It usually takes a second or two; after a failure it is tried again within a minute.'}
+    </p>
+    {failure !== null && (
+      <p class="quiet">
+        Last failure: <Outside>{failure}</Outside>
+      </p>
+    )}
+  </div>
+)
+
+type DiagnosedProps = { readonly incident: IncidentDetail; readonly latest: StoredDiagnosis; readonly answer: Answer }
+
+const Diagnosed = ({ incident, latest, answer }: DiagnosedProps) => (
+  <>
+    <section class="verdict" aria-labelledby="answer">
+      <h2 id="answer" class="hidden">
+        The answer
+      </h2>
+      <p class="answer">
+        <Outside max={MAX_SENTENCE}>{latest.hypothesis}</Outside>
+      </p>
+      {latest.recommendedAction !== null && (
+        <p class="action">
+          <Outside max={MAX_SENTENCE}>{latest.recommendedAction}</Outside>
+        </p>
+      )}
+      <div class="row">
+        <Confidence value={latest.confidence} />
+        <span class="small quiet">
+          by {latest.diagnosedBy === 'rules' ? 'rules' : <Outside>{latest.diagnosedBy}</Outside>}, <Exact at={latest.madeAt} />
+        </span>
+        <span class="end" />
+        <VerdictForm incident={incident} here={`/incidents/${incident.id}`} />
+      </div>
+      {latest.changed !== null && (
+        <p class="small">
+          <strong>Second look.</strong> What is different: <Outside max={MAX_SENTENCE}>{latest.changed}</Outside>
+        </p>
+      )}
+    </section>
+    <section aria-labelledby="timeline">
+      <h2 id="timeline">What changed, and when</h2>
+      {answer.entries.length === 0 ? (
+        <p class="quiet">Nothing was on record for this service or what it depends on.</p>
+      ) : (
+        <>
+          <Chart id="picture" timeline={drawAnswer(answer)} title="Timeline of the incident" summary={describeAnswer(answer)} />
+          <Cited answer={answer} />
+        </>
+      )}
+    </section>
+    <div class="columns stack">
+      <Hypotheses hypotheses={answer.hypotheses} isAbstained={latest.abstained} />
+      <RuledOutList ruledOut={answer.ruledOut} />
+    </div>
+  </>
+)
+
+const Cited = ({ answer: { entries, cites } }: { readonly answer: Answer }) =>
+  cites.size === 0 ? null : (
+    <ol class="cites legend">
+      {entries
+        .filter(({ id }) => cites.has(id))
+        .toSorted((a, b) => (cites.get(a.id) ?? 0) - (cites.get(b.id) ?? 0))
+        .map((entry) => (
+          <li>
+            <strong>{cites.get(entry.id)}</strong>
+            <span>
+              <Clock at={entry.first_timestamp} /> <Outside>{entry.service}</Outside>: {TYPE_NAMES[entry.event_type]}{' '}
+              <Outside>{toChange(toValues(entry))}</Outside>
+              {entry.count > 1 && `, ${entry.count} times until `}
+              {entry.count > 1 && <Clock at={entry.timestamp} />}
+            </span>
+          </li>
+        ))}
+    </ol>
+  )
+
+const Clock = ({ at }: { readonly at: string }) => <time datetime={at}>{at.slice(11, 19)}</time>
+
+const Hypotheses = ({ hypotheses, isAbstained }: { readonly hypotheses: readonly Hypothesis[]; readonly isAbstained: boolean }) => (
+  <section aria-labelledby="hypotheses">
+    <h2 id="hypotheses">{isAbstained ? 'Looked at, but not convincing' : 'Ranked hypotheses'}</h2>
+    {hypotheses.length === 0 ? (
+      <p class="quiet">No recorded change could have caused it.</p>
+    ) : (
+      <ol class="ranked">
+        {hypotheses.slice(0, MAX_SHOWN_HYPOTHESES).map(({ sentence, recommendedAction, path, reasonsFor, reasonsAgainst }) => (
+          <li>
+            <h3>
+              <Outside max={MAX_SENTENCE}>{sentence}</Outside>
+            </h3>
+            {path.length > 1 && (
+              <p class="small quiet">
+                <Outside max={MAX_SENTENCE}>{path.join(' → ')}</Outside>
+              </p>
+            )}
+            <ul class="reasons">
+              {reasonsFor.map((reason) => (
+                <li>
+                  <Outside max={MAX_SENTENCE}>{reason}</Outside>
+                </li>
+              ))}
+              {reasonsAgainst.map((reason) => (
+                <li class="against">
+                  <span>
+                    <span class="hidden">Against it: </span>
+                    <Outside max={MAX_SENTENCE}>{reason}</Outside>
+                  </span>
+                </li>
+              ))}
+            </ul>
+            {recommendedAction !== null && (
+              <p class="small action">
+                <Outside max={MAX_SENTENCE}>{recommendedAction}</Outside>
+              </p>
+            )}
+          </li>
+        ))}
+      </ol>
+    )}
+    {hypotheses.length > MAX_SHOWN_HYPOTHESES && (
+      <p class="small quiet">{count(hypotheses.length - MAX_SHOWN_HYPOTHESES, 'weaker one')} in the API’s answer.</p>
+    )}
+  </section>
+)
+
+type RuledOut = Diagnosis['ruledOut'][number]
+
+const RULED_OUT_NAMES: Readonly<Record<RuledOut['reason'], string>> = {
+  after_onset: 'came after the onset',
+  no_path: 'nothing connects it',
+  reverted: 'was reverted',
+}
+
+const RuledOutList = ({ ruledOut }: { readonly ruledOut: readonly RuledOut[] }) => (
+  <section aria-labelledby="ruled-out">
+    <h2 id="ruled-out">Ruled out</h2>
+    {ruledOut.length === 0 ? (
+      <p class="quiet">No other change of that time was on record.</p>
+    ) : (
+      <ul class="cards">
+        {ruledOut.slice(0, MAX_SHOWN_RULED_OUT).map(({ text, reason }) => (
+          <li>
+            <span class="badge plain">{RULED_OUT_NAMES[reason]}</span> <Outside max={MAX_SENTENCE}>{text}</Outside>
+          </li>
+        ))}
+      </ul>
+    )}
+  </section>
+)
+
+const Similar = ({ incidents, now }: { readonly incidents: readonly SimilarIncident[]; readonly now: Date }) =>
+  incidents.length === 0 ? null : (
+    <section aria-labelledby="similar">
+      <h2 id="similar">Similar incidents before</h2>
+      <ul class="cards">
+        {incidents.map(({ id, title, serviceName, hypothesis, verdict, similarity, triggeredAt }) => (
+          <li>
+            <a href={`/incidents/${id}`}>
+              <Outside>{title ?? serviceName}</Outside>
+            </a>{' '}
+            <Badge kind={verdict === 'confirmed' ? 'good' : 'warn'}>{verdict === 'confirmed' ? 'Confirmed' : 'Marked wrong'}</Badge>{' '}
+            <span class="small quiet">
+              {toPercent(similarity)} alike, <Age at={triggeredAt} now={now} />
+            </span>
+            <br />
+            <Outside max={MAX_SENTENCE}>{hypothesis}</Outside>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+
+const NOTE_STATES: Readonly<Record<StoredNote['state'], string>> = {
+  due: 'waiting to be posted',
+  done: 'posted',
+  given_up: 'given up',
+}
+
+const Notes = ({ notes }: { readonly notes: readonly StoredNote[] }) =>
+  notes.length === 0 ? null : (
+    <section aria-labelledby="notes">
+      <h2 id="notes">The note at the pager</h2>
+      {notes.map(({ state, content, doneAt, reason, attempts }) => (
+        <div class="stack">
+          <p class="small quiet">
+            {NOTE_STATES[state]}
+            {doneAt !== null && state === 'done' && (
+              <>
+                {' '}
+                <Exact at={doneAt} />
+              </>
+            )}
+            {attempts > 1 && `, after ${attempts} attempts`}
+            {reason !== null && state !== 'done' && (
+              <>
+                : <Outside max={MAX_SENTENCE}>{reason}</Outside>
+              </>
+            )}
+          </p>
+          {content !== null && <pre class="note">{content}</pre>}
+        </div>
+      ))}
+    </section>
+  )
+
+const Earlier = ({ diagnoses }: { readonly diagnoses: readonly StoredDiagnosis[] }) => (
+  <section aria-labelledby="earlier">
+    <h2 id="earlier">Earlier answers</h2>
+    <ul class="cards">
+      {diagnoses.map(({ hypothesis, confidence, madeAt, verdict }) => (
+        <li>
+          <Outside max={MAX_SENTENCE}>{hypothesis}</Outside>{' '}
+          <span class="quiet small">
+            {toPercent(confidence)}, <Exact at={madeAt} />
+            {verdict !== null && `, ${verdict === 'confirmed' ? 'confirmed' : 'marked wrong'}`}
+          </span>
+        </li>
+      ))}
+    </ul>
+  </section>
+)
+
+const Events = ({ answer: { entries, cites }, page, id }: { readonly answer: Answer; readonly page: number; readonly id: string }) => {
+  const pages = Math.max(1, Math.ceil(entries.length / EVENTS_PER_PAGE))
+  const at = Math.min(page, pages)
+  const newest = entries.toReversed().slice((at - 1) * EVENTS_PER_PAGE, at * EVENTS_PER_PAGE)
+  return (
+    <section aria-labelledby="events">
+      <h2 id="events">
+        Everything the diagnosis saw <span class="quiet small">{count(entries.length, 'change')}</span>
+      </h2>
+      {newest.length > 0 && (
+        <div class="scroll">
+          <table class="fold">
+            <thead>
+              <tr>
+                <th scope="col">Time</th>
+                <th scope="col">Event</th>
+                <th scope="col">Service and entity</th>
+                <th scope="col">Change</th>
+                <th scope="col">Reported by</th>
+                <th scope="col">Confidence</th>
+                <th scope="col">Expires</th>
+              </tr>
+            </thead>
+            <tbody>
+              {newest.map((entry) => (
+                <EventRow entry={entry} cite={cites.get(entry.id)} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {pages > 1 && (
+        <nav class="pages" aria-label="Pages of events">
+          {at > 1 && <a href={`/incidents/${id}?events=${at - 1}#events`}>Newer</a>}
+          <span class="quiet">
+            Page {at} of {pages}
+          </span>
+          {at < pages && <a href={`/incidents/${id}?events=${at + 1}#events`}>Older</a>}
+        </nav>
+      )}
+    </section>
+  )
+}
+
+/** Every field of an entry by its name in the API, a line each: what would turn the text around it ends with its line. */
+const RawFields = ({ entry }: { readonly entry: CitedEntry }) => (
+  <details class="more">
+    <summary class="small">Fields</summary>
+    <pre class="code">
+      {Object.entries(entry)
+        .map(([field, value]) => `${field}: ${shorten(String(value), MAX_CHANGE).replaceAll('\n', ' ')}\n`)
+        .join('')}
+    </pre>
+  </details>
+)
+
+const EventRow = ({ entry, cite }: { readonly entry: CitedEntry; readonly cite: number | undefined }) => (
+  <tr class={cite === undefined ? undefined : 'cited'}>
+    <td>
+      <time datetime={entry.timestamp}>{entry.timestamp.slice(0, 19).replace('T', ' ')}</time>
+      {entry.count > 1 && (
+        <span class="quiet small">
+          {' '}
+          ×{entry.count} since {entry.first_timestamp.slice(11, 19)}
+        </span>
+      )}
+    </td>
+    <td>
+      <Glyph type={entry.event_type} />
+      {`\u00a0${TYPE_NAMES[entry.event_type]}`}
+      {cite !== undefined && <span class="badge plain">cited {cite}</span>}
+    </td>
+    <td>
+      <Outside>{entry.service}</Outside>
+      <br />
+      <span class="quiet small">
+        <Outside>{entry.entity}</Outside> ({JOIN_NAMES[entry.joined_by]})
+      </span>
+    </td>
+    <td>
+      <Outside max={MAX_CHANGE}>{toChange(toValues(entry))}</Outside>
+      <RawFields entry={entry} />
+    </td>
+    <td>
+      <Reporter event={entry} />
+    </td>
+    <td data-label="Confidence">{toPercent(entry.confidence)}</td>
+    <td data-label="Expires" class="small quiet">
+      {entry.expires_at.slice(0, 16).replace('T', ' ')}
+    </td>
+  </tr>
+)

@@ -1,0 +1,15 @@
+import type { Deps } from '../../deps.ts'
+import { createPageRouter } from '../context.ts'
+import { auditPages } from './audit.tsx'
+import { integrationPages } from './integrations.tsx'
+import { keyPages } from './keys.tsx'
+import { qualityPages } from './quality.tsx'
+
+/** Keys, integrations, quality and audit. */
+export const settingsPages = (deps: Deps) =>
+  createPageRouter()
+    .get('/settings', (c) => c.redirect('/settings/keys', 303))
+    .route('/', keyPages(deps))
+    .route('/', integrationPages(deps))
+    .route('/', qualityPages(deps))
+    .route('/', auditPages(deps))

@@ -1,0 +1,183 @@
+import type { Child } from 'hono/jsx'
+import { fingerprint } from './fingerprint.ts'
+import { shorten, toAge, toExact, toPercent } from './wording.ts'
+
+/** How long ago something was; the exact instant on hover. */
+export const Age = ({ at, now }: { readonly at: Date; readonly now: Date }) => (
+  <time datetime={at.toISOString()} title={toExact(at)} data-age="">
+    {toAge(at, now)}
+  </time>
+)
+
+/** An instant, to the second. */
+export const Exact = ({ at }: { readonly at: Date }) => <time datetime={at.toISOString()}>{toExact(at)}</time>
+
+const MAX_NAME = 120
+
+/** Text that came from outside: it cannot turn the text around it, nor go on for ever. */
+export const Outside = ({ children, max = MAX_NAME }: { readonly children: string; readonly max?: number }) => (
+  <bdi>{shorten(children, max)}</bdi>
+)
+
+/** Who said so: the plugin, and whoever acted. */
+export const Reporter = ({ event: { vendor, actor } }: { readonly event: { readonly vendor: string; readonly actor: string | null } }) => (
+  <>
+    <Outside>{vendor}</Outside>
+    {actor !== null && (
+      <span class="quiet small">
+        {' '}
+        by <Outside>{actor}</Outside>
+      </span>
+    )}
+  </>
+)
+
+export type BadgeKind = 'good' | 'bad' | 'warn' | 'neutral'
+
+/** A word about a state. */
+export const Badge = ({
+  kind = 'neutral',
+  hollow = false,
+  children,
+}: {
+  readonly kind?: BadgeKind
+  readonly hollow?: boolean
+  readonly children: string
+}) => <span class={`badge ${kind}${hollow ? ' hollow' : ''}`}>{children}</span>
+
+/** How sure an answer is. */
+export const Confidence = ({ value }: { readonly value: number }) => (
+  <span class="meter">
+    <svg width="64" height="6" viewBox="0 0 64 6" aria-hidden="true">
+      <rect width="64" height="6" rx="3" />
+      <rect width={Math.max(3, 64 * value)} height="6" rx="3" />
+    </svg>
+    <span>
+      <strong>{toPercent(value)}</strong> <span class="quiet small">confidence</span>
+    </span>
+  </span>
+)
+
+/** The part of a page that a script may replace by a newer one. `news` is what is then said aloud. */
+export const Live = ({
+  id,
+  of,
+  news,
+  children,
+}: {
+  readonly id: string
+  readonly of: unknown
+  readonly news: string
+  readonly children: Child
+}) => (
+  <div id={id} class="live" data-live={news} data-state={fingerprint(JSON.stringify(of))}>
+    {children}
+  </div>
+)
+
+/** What a form did, on the page after it. */
+const NOTICES: Readonly<Record<string, string>> = {
+  confirmed: 'Marked as confirmed. Later diagnoses learn from it.',
+  rejected: 'Marked as wrong. Later diagnoses learn from it.',
+  resolved: 'The incident is resolved.',
+  revoked: 'The key is revoked: no request with it succeeds any more.',
+  declared: 'The declared dependencies are saved.',
+  saved: 'The integration is saved.',
+  rotated: 'The integration has another webhook URL; the old one is dead.',
+  deleted: 'The integration is deleted; its webhook is dead.',
+  signed_out: 'You are signed out.',
+}
+
+/** Says what was done, if this page comes after a form. */
+export const Notice = ({ done }: { readonly done: string | undefined }) => {
+  const text = done === undefined ? undefined : NOTICES[done]
+  return text === undefined ? null : (
+    <p class="notice good" role="status">
+      {text}
+    </p>
+  )
+}
+
+/** A button that asks once more, without a script. */
+export const Sure = ({
+  label,
+  action,
+  button,
+  fields = {},
+  children,
+}: {
+  readonly label: string
+  readonly action: string
+  readonly button: string
+  readonly fields?: Readonly<Record<string, string>>
+  readonly children: Child
+}) => (
+  <details class="sure">
+    <summary>{label}</summary>
+    <form method="post" action={action}>
+      {Object.entries(fields).map(([name, value]) => (
+        <input type="hidden" name={name} value={value} />
+      ))}
+      <p class="small">{children}</p>
+      <button type="submit" class="bad minor">
+        {button}
+      </button>
+    </form>
+  </details>
+)
+
+/** A command or a secret to copy. */
+export const Code = ({ what, children }: { readonly what: string; readonly children: string }) => (
+  <div class="code" data-copy={what}>
+    <code>{children}</code>
+  </div>
+)
+
+const SETTINGS = [
+  ['/settings/keys', 'API keys'],
+  ['/settings/integrations', 'Integrations'],
+  ['/settings/quality', 'Quality'],
+  ['/settings/audit', 'Audit'],
+] as const
+
+/** The way between the pages of the settings. */
+export const SettingsTabs = ({ at }: { readonly at: (typeof SETTINGS)[number][0] }) => (
+  <nav class="tabs" aria-label="Settings">
+    {SETTINGS.map(([path, name]) => (
+      <a href={path} aria-current={path === at ? 'page' : undefined}>
+        {name}
+      </a>
+    ))}
+  </nav>
+)
+
+/** Leads from a page of a list to its neighbours. */
+export const Pages = ({
+  first,
+  next,
+  name = 'Older',
+}: {
+  readonly first: string | undefined
+  readonly next: string | undefined
+  readonly name?: string
+}) =>
+  first === undefined && next === undefined ? null : (
+    <nav class="pages" aria-label="Pages">
+      {first !== undefined && (
+        <a class="button" href={first} rel="first">
+          First page
+        </a>
+      )}
+      {next !== undefined && (
+        <a class="button" href={next} rel="next">
+          {name}
+        </a>
+      )}
+    </nav>
+  )
+
+/** The same path with other query parameters; what is empty is left out. */
+export function withQuery(path: string, query: Readonly<Record<string, string | undefined>>): string {
+  const entries = Object.entries(query).flatMap(([name, value]) => (value ? [[name, value]] : []))
+  return entries.length === 0 ? path : `${path}?${new URLSearchParams(entries)}`
+}

@@ -1,0 +1,56 @@
+/** What pages do besides, where scripts run: fresh times, copy buttons, live parts. Nothing depends on it. */
+export const SCRIPT = /* js */ `
+(() => {
+  'use strict'
+  const steps = [[60, 1, 's'], [3600, 60, 'min'], [86400, 3600, 'h'], [Infinity, 86400, 'd']]
+  const offset = Date.parse(document.documentElement.dataset.now) - Date.now()
+  const age = (instant) => {
+    const seconds = Math.round((Date.now() + offset - instant) / 1000)
+    if (seconds < 10) return 'just now'
+    const [, unit, name] = steps.find(([below]) => seconds < below)
+    return Math.floor(seconds / unit) + ' ' + name + ' ago'
+  }
+  const tell = () => {
+    for (const time of document.querySelectorAll('time[data-age]')) time.textContent = age(Date.parse(time.dateTime))
+  }
+  const copy = async (button, text) => {
+    await navigator.clipboard.writeText(text)
+    button.textContent = 'Copied'
+    setTimeout(() => { button.textContent = 'Copy' }, 2000)
+  }
+  const addCopyButtons = (root) => {
+    if (!navigator.clipboard) return
+    for (const box of root.querySelectorAll('[data-copy]')) {
+      const code = box.querySelector('code')
+      const button = document.createElement('button')
+      button.type = 'button'
+      button.className = 'minor'
+      button.textContent = 'Copy'
+      button.setAttribute('aria-label', 'Copy ' + box.dataset.copy)
+      button.addEventListener('click', () => copy(button, code.textContent).catch(() => { button.textContent = 'Could not copy' }))
+      box.prepend(button)
+    }
+  }
+  const stateOf = (part) => part.dataset.state
+  const isBusy = (part) => part.contains(document.activeElement) && document.activeElement !== document.body || part.querySelector('details[open]') !== null
+  const refresh = async () => {
+    if (document.hidden) return
+    const response = await fetch(location.href, { headers: { Accept: 'text/html' } })
+    if (!response.ok || response.redirected) return clearInterval(timer)
+    const fresh = new DOMParser().parseFromString(await response.text(), 'text/html')
+    for (const part of document.querySelectorAll('[data-live]')) {
+      const next = fresh.getElementById(part.id)
+      if (!next || stateOf(next) === stateOf(part) || isBusy(part)) continue
+      part.replaceWith(next)
+      addCopyButtons(next)
+      const status = document.getElementById('status')
+      if (status) status.textContent = next.dataset.live
+    }
+    tell()
+  }
+  tell()
+  addCopyButtons(document)
+  setInterval(tell, 15000)
+  const timer = document.querySelector('[data-live]') ? setInterval(() => refresh().catch(() => {}), 15000) : 0
+})()
+`

@@ -1,0 +1,216 @@
+/** The stylesheet of all pages: ink on paper by day, the other way round by night. */
+export const STYLE = /* css */ `
+:root {
+  color-scheme: light dark;
+  --paper: #f5f4ef; --card: #fffefb; --ink: #1c2130; --soft: #565c6e; --line: #dcd9cf; --fill: #ebe9e1;
+  --accent: #33459c; --on-accent: #ffffff; --focus: #33459c;
+  --bad: #9c2f1b; --bad-fill: #fbe8e2; --warn: #744d00; --warn-fill: #f9eed1; --good: #1c6540; --good-fill: #e0f1e6;
+  --change: #33459c; --failure: #b03a22; --strain: #8a5a00; --restart: #7a3a86;
+  --mono: ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace;
+  --small: .8125rem; --large: 1.125rem; --title: 1.5rem;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --paper: #10121a; --card: #191c27; --ink: #e9e7e1; --soft: #a5aabb; --line: #2e3344; --fill: #242838;
+    --accent: #a9b8ff; --on-accent: #10121a; --focus: #f3e6bd;
+    --bad: #ff9d8a; --bad-fill: #3b1d1a; --warn: #f0c66f; --warn-fill: #352a12; --good: #86d5a4; --good-fill: #153121;
+    --change: #a9b8ff; --failure: #ff8f78; --strain: #f0c66f; --restart: #dca3e8;
+  }
+}
+*, *::before, *::after { box-sizing: border-box; }
+html { font-size: clamp(100%, 87.5% + .2vw, 162.5%); -webkit-text-size-adjust: 100%; scroll-padding-top: 1rem; }
+body {
+  margin: 0; min-height: 100vh; display: flex; flex-direction: column;
+  background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", "Noto Sans", sans-serif;
+  overflow-wrap: anywhere; font-variant-numeric: tabular-nums;
+}
+h1, h2, h3, p, ul, ol, dl, dd, figure, fieldset, pre { margin: 0; padding: 0; }
+h1 { font-size: var(--title); line-height: 1.25; letter-spacing: -.015em; font-weight: 650; text-wrap: balance; }
+h2 { font-size: var(--large); line-height: 1.3; font-weight: 650; letter-spacing: -.005em; }
+h3 { font-size: 1rem; font-weight: 650; }
+ul, ol { list-style: none; }
+fieldset { border: 0; min-width: 0; }
+a { color: var(--accent); text-decoration-thickness: 1px; text-underline-offset: .18em; }
+a:hover { text-decoration-thickness: 2px; }
+code, pre, kbd { font-family: var(--mono); font-size: .9em; }
+bdi { unicode-bidi: isolate; }
+:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; border-radius: 3px; }
+main:focus { outline: none; }
+.skip { position: absolute; left: -999rem; top: .5rem; padding: .5rem 1rem; background: var(--card); z-index: 2; }
+.skip:focus { left: .5rem; }
+.quiet { color: var(--soft); }
+.small { font-size: var(--small); }
+.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+
+.bar { border-bottom: 1px solid var(--line); background: var(--card); }
+.bar > div, main, .foot { width: 100%; max-width: 76rem; margin-inline: auto; padding-inline: clamp(1rem, 3vw, 2rem); }
+.bar > div { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem 1.5rem; min-height: 3.25rem; padding-block: .375rem; }
+.brand { display: inline-flex; align-items: center; gap: .5rem; color: var(--ink); font-weight: 700; letter-spacing: -.01em; text-decoration: none; }
+.brand svg { display: block; color: var(--accent); }
+.bar nav { display: flex; flex-wrap: wrap; gap: .125rem; flex: 1; }
+.bar nav a, .tabs a, .brand, button { white-space: nowrap; }
+@media (max-width: 34rem) {
+  .bar nav { order: 3; flex-basis: 100%; margin-inline: -.375rem; font-size: .9375rem; } .bar nav a { padding-inline: .375rem; }
+  .bar form { margin-left: auto; } .fields .field { flex: 1 1 8rem; }
+}
+.bar nav a, .tabs a { padding: .25rem .5rem; border-radius: 6px; color: var(--soft); text-decoration: none; }
+.bar nav a:hover, .tabs a:hover { background: var(--fill); color: var(--ink); }
+.bar nav a[aria-current], .tabs a[aria-current] { color: var(--ink); font-weight: 600; background: var(--fill); }
+main { flex: 1; padding-block: clamp(1.25rem, 3vw, 2.25rem) 4rem; }
+.foot { padding-block: 1rem 1.5rem; color: var(--soft); font-size: var(--small); display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; }
+.foot a { color: inherit; }
+
+.head { display: flex; flex-wrap: wrap; align-items: flex-start; justify-content: space-between; gap: .75rem 2rem; margin-bottom: 1.25rem; }
+.head > div { min-width: 0; }
+.head p, .head h1 + .row { margin-top: .375rem; }
+.crumb { font-size: var(--small); color: var(--soft); margin-bottom: .25rem; }
+.tabs { display: flex; flex-wrap: wrap; gap: .125rem; margin-bottom: 1.25rem; border-bottom: 1px solid var(--line); padding-bottom: .5rem; }
+h1 + .tabs { margin-top: .75rem; }
+.tabs a:first-child { margin-left: -.5rem; }
+section + *, .stack > * + *, .live > * + * { margin-top: 1.75rem; }
+section > h2 { margin-bottom: .625rem; display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .625rem; }
+section > h2 + p { margin: -.375rem 0 .75rem; }
+.prose { max-width: 44rem; }
+.prose > * + * { margin-top: .625rem; }
+
+.cards { display: grid; gap: .75rem; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.125rem; min-width: 0; }
+.card > * + * { margin-top: .5rem; }
+.row { display: flex; flex-wrap: wrap; align-items: center; gap: .375rem .75rem; min-width: 0; }
+.row > .end { margin-left: auto; }
+.card h2 { font-size: 1rem; }
+.card h2 a, .card h3 a { color: inherit; text-decoration: none; }
+.card h2 a:hover, .card h3 a:hover { text-decoration: underline; }
+.answer::first-letter { text-transform: uppercase; }
+.answer { font-size: 1.0625rem; line-height: 1.45; }
+.action { display: grid; grid-template-columns: max-content 1fr; gap: .5rem; }
+.action::before { content: "→"; color: var(--accent); font-weight: 700; }
+.badge { display: inline-flex; align-items: center; gap: .375em; font-size: var(--small); line-height: 1.4; padding: .0625rem .5rem; border-radius: 99px; background: var(--fill); color: var(--ink); white-space: nowrap; }
+.badge::before { content: ""; width: .5em; height: .5em; border-radius: 50%; background: currentColor; flex: none; }
+.badge.plain::before { display: none; }
+.badge.bad { background: var(--bad-fill); color: var(--bad); }
+.badge.warn { background: var(--warn-fill); color: var(--warn); }
+.badge.good { background: var(--good-fill); color: var(--good); }
+.badge.hollow::before { background: none; border: 1.5px solid currentColor; }
+.meter { display: inline-flex; align-items: center; gap: .5rem; white-space: nowrap; }
+.meter svg { display: block; }
+.meter rect { fill: var(--fill); }
+.meter rect + rect { fill: var(--accent); }
+.meter strong { font-size: var(--large); font-weight: 650; }
+
+button, .button { font: inherit; font-weight: 500; line-height: 1.35; display: inline-block; padding: .375rem .875rem; border-radius: 7px; border: 1px solid var(--line); background: var(--card); color: var(--ink); cursor: pointer; text-decoration: none; text-align: center; }
+button:hover, .button:hover { border-color: var(--soft); }
+button.first, .button.first { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
+button.bad { color: var(--bad); border-color: currentColor; }
+button.bare { border-color: transparent; background: none; color: var(--soft); padding-inline: .5rem; font-weight: 400; }
+button.bare:hover { color: var(--ink); border-color: var(--line); }
+button.minor { font-size: var(--small); padding: .1875rem .625rem; }
+button[aria-pressed="true"] { background: var(--fill); border-color: var(--soft); }
+form { min-width: 0; }
+.fields { display: flex; flex-wrap: wrap; align-items: flex-end; gap: .75rem; }
+form + .scroll, form + .empty { margin-top: 1rem; }
+.fields.tall { flex-direction: column; align-items: stretch; max-width: 32rem; }
+.field { display: grid; gap: .25rem; min-width: 0; }
+label, legend { font-size: var(--small); font-weight: 600; }
+.hint { font-size: var(--small); color: var(--soft); font-weight: 400; }
+input, select, textarea { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--soft); border-radius: 7px; padding: .375rem .625rem; width: 100%; min-width: 0; }
+input[type="checkbox"], input[type="radio"] { width: auto; accent-color: var(--accent); }
+textarea { min-height: 5.5rem; font-family: var(--mono); font-size: .9em; }
+.notice { padding: .625rem .875rem; border-radius: 8px; border: 1px solid var(--line); background: var(--card); margin-bottom: 1.25rem; }
+.notice.good { background: var(--good-fill); border-color: transparent; color: var(--good); }
+.notice.bad { background: var(--bad-fill); border-color: transparent; color: var(--bad); }
+.notice.warn { background: var(--warn-fill); border-color: transparent; color: var(--warn); }
+.notice a { color: inherit; }
+.empty { border: 1px dashed var(--line); border-radius: 10px; padding: clamp(1.25rem, 4vw, 2.5rem); }
+.empty > * + * { margin-top: .625rem; }
+.empty p { max-width: 40rem; }
+details > summary { cursor: pointer; }
+details.sure { display: inline-block; max-width: 100%; }
+details.sure > summary { list-style: none; color: var(--soft); text-decoration: underline; text-underline-offset: .18em; font-size: var(--small); padding: .1875rem 0; }
+details.sure > summary::-webkit-details-marker { display: none; }
+details.sure[open] { border: 1px solid var(--line); border-radius: 8px; padding: .5rem .75rem; background: var(--paper); }
+details.sure form { margin-top: .375rem; display: grid; gap: .5rem; justify-items: start; }
+details.more { margin-top: .75rem; }
+details.more > summary { color: var(--soft); }
+
+.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 10px; background: var(--card); }
+table { border-collapse: collapse; width: 100%; font-size: .9375rem; }
+th, td { text-align: left; vertical-align: top; padding: .5rem .75rem; border-top: 1px solid var(--line); }
+thead th { border-top: 0; font-size: var(--small); font-weight: 600; color: var(--soft); white-space: nowrap; }
+tbody th { font-weight: 600; }
+td.number, th.number { text-align: right; }
+tr.cited > * { background: color-mix(in srgb, var(--accent) 9%, transparent); }
+@media (max-width: 46rem) {
+  .fold, .fold tbody, .fold tr, .fold th, .fold td { display: block; width: 100%; }
+  .fold thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .fold tr { padding: .625rem .875rem; border-top: 1px solid var(--line); }
+  .fold tbody tr:first-child { border-top: 0; }
+  .fold th, .fold td { border: 0; padding: .125rem 0; }
+  .fold td.number { text-align: left; }
+  .fold td[data-label]::before { content: attr(data-label) "  "; color: var(--soft); font-size: var(--small); }
+  .fold td:empty { display: none; }
+}
+.pages { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; margin-top: .875rem; }
+
+dl.facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1rem; }
+dl.facts dt { color: var(--soft); }
+@media (max-width: 30rem) { dl.facts { grid-template-columns: minmax(0, 1fr); } dl.facts dd + dt { margin-top: .375rem; } }
+.verdict { display: grid; grid-template-columns: minmax(0, 1fr); gap: .75rem; background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: clamp(1rem, 3vw, 1.5rem); }
+.verdict > h2 + p { margin: 0; }
+.verdict .answer { font-size: clamp(1.125rem, 1rem + .6vw, 1.375rem); line-height: 1.35; font-weight: 550; letter-spacing: -.01em; text-wrap: pretty; }
+.ranked { display: grid; gap: .75rem; counter-reset: rank; }
+.ranked > li { display: grid; grid-template-columns: 1.75rem minmax(0, 1fr); gap: .125rem .5rem; counter-increment: rank; }
+.ranked > li::before { content: counter(rank); font-weight: 650; color: var(--soft); font-size: var(--large); line-height: 1.35; }
+.ranked > li > * { grid-column: 2; }
+.ranked > li > :first-child { grid-row: 1; }
+.reasons li { display: grid; grid-template-columns: 1.125rem minmax(0, 1fr); color: var(--soft); font-size: .9375rem; }
+.reasons li::before { content: "+"; color: var(--good); font-weight: 700; }
+.reasons li.against::before { content: "−"; color: var(--bad); }
+.note { white-space: pre-wrap; font-size: .875rem; line-height: 1.5; background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .875rem 1rem; }
+.code { position: relative; background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .625rem .75rem; }
+pre.code { white-space: pre-wrap; }
+.code > button { float: right; margin: 0 0 .25rem .5rem; }
+.secret { border-color: var(--good); }
+.columns { display: grid; gap: 1.75rem; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); }
+.columns > * + *, .stack > h1 + * { margin-top: 0; }
+.steps { display: grid; gap: 1.25rem; counter-reset: step; }
+.steps > li { counter-increment: step; display: grid; grid-template-columns: 2.25rem minmax(0, 1fr); gap: .375rem .5rem; }
+.steps > li > * { grid-column: 2; min-width: 0; }
+.steps > li::before { content: counter(step); grid-row: 1 / span 2; width: 1.625rem; height: 1.625rem; border-radius: 50%; border: 1.5px solid var(--soft); color: var(--soft); display: grid; place-items: center; font-size: var(--small); font-weight: 650; }
+.steps > li.done::before { content: "✓"; background: var(--good); border-color: var(--good); color: var(--card); }
+
+.chart { display: block; width: 100%; overflow: visible; font-size: .75rem; color: var(--ink); }
+.chart text { fill: var(--soft); font-size: .75rem; }
+.chart.calibration { max-width: 24rem; margin-block: .5rem 1rem; }
+.chart .lane { fill: var(--ink); font-weight: 600; font-size: .8125rem; }
+.chart .lane, .chart text.cite, .chart text.times { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
+.chart .rule { stroke: var(--line); stroke-width: 1; }
+.chart .alert { stroke: var(--bad); stroke-width: 1.5; }
+.chart .onset { stroke: var(--warn); stroke-width: 1.5; stroke-dasharray: 4 3; }
+.chart text.alert { fill: var(--bad); stroke: none; font-weight: 600; }
+.chart text.onset { fill: var(--warn); stroke: none; font-weight: 600; }
+.chart .path { stroke: var(--ink); stroke-width: 1.75; stroke-dasharray: 1 4; stroke-linecap: round; }
+.chart .tip { fill: var(--ink); }
+.chart .span { stroke: currentColor; stroke-width: 5; stroke-linecap: round; opacity: .35; }
+.chart .aside path { opacity: .6; } .chart .aside .span { opacity: .22; }
+.chart .halo { fill: var(--paper); stroke: var(--ink); stroke-width: 1.5; }
+.chart text.cite { fill: var(--ink); font-weight: 700; font-size: .6875rem; }
+.chart text.times { font-size: .6875rem; }
+.mark { color: var(--soft); fill: currentColor; stroke: currentColor; }
+.mark.change { color: var(--change); } .mark.failure { color: var(--failure); } .mark.strain { color: var(--strain); } .mark.restart { color: var(--restart); }
+.legend { display: flex; flex-wrap: wrap; gap: .25rem 1rem; font-size: var(--small); color: var(--soft); margin-top: .5rem; }
+figure + .scroll { margin-top: 1rem; }
+td .mark { vertical-align: -.125rem; }
+td .legend { margin-top: .1875rem; }
+.legend li { display: inline-flex; align-items: center; gap: .375rem; }
+.legend svg { display: block; }
+.cites { display: grid; gap: .25rem; }
+.cites li { display: grid; grid-template-columns: 1.5rem minmax(0, 1fr); }
+.spark { display: block; width: 7.5rem; height: 1.75rem; }
+.spark rect { fill: var(--accent); } .spark .none { fill: var(--line); }
+.fill { fill: var(--accent); } .ideal { stroke: var(--soft); stroke-dasharray: 4 4; } .dot { fill: var(--card); stroke: var(--accent); stroke-width: 2.5; }
+.live { transition: opacity .2s; }
+@media (prefers-reduced-motion: reduce) { *, *::before, *::after { transition: none !important; animation: none !important; scroll-behavior: auto !important; } }
+@media (forced-colors: active) { .badge, .card, .notice { border: 1px solid; } .mark { color: CanvasText; } }
+@media print { .bar, .foot, form, .skip { display: none; } body { background: none; } }
+`

@@ -1,0 +1,163 @@
+import type { FailingEdge, Observation } from './diagnosis-facts.ts'
+import type { Blame, Candidate, Features } from './diagnosis-rules.ts'
+import type { EventType } from './event.ts'
+
+export const NO_CAUSE = 'no recorded change explains this'
+
+const MAX_QUOTED_LENGTH = 80
+const MINUTE_MS = 60_000
+
+type NameOf = (key: string) => string
+
+/** What a candidate is, such as "Deploy sha=a4f2c1 to payments-api". */
+export function describe({ entry, key }: Observation, nameOf: NameOf): string {
+  const service = nameOf(key)
+  const entity = quote(entry.entity)
+  const value = entry.newValue === null ? '' : ` (${quote(entry.newValue)})`
+  const texts: Readonly<Record<EventType, string>> = {
+    deploy: `Deploy${toRevisionText(entry.sha, entry.newValue)} to ${service}`,
+    flag_change: `Flag ${entity} changed${entry.newValue === null ? '' : ` to ${quote(entry.newValue)}`} at ${service}`,
+    config_change: `Config change on ${entity}${value} at ${service}`,
+    schema_change: `Schema change on ${entity}${value} at ${service}`,
+    scale_event: `Scaling of ${entity}${value} at ${service}`,
+    restart: `Restart of ${entity}${value} at ${service}`,
+    saturation: `Saturation of ${entity}${value} at ${service}`,
+    circuit_open: `Open circuit of ${entity}${value} at ${service}`,
+    dependency_failure: `Failure of ${entity}${value} at ${service}`,
+  }
+  return texts[entry.eventType]
+}
+
+function toRevisionText(sha: string | null, newValue: string | null): string {
+  if (sha !== null) return ` sha=${quote(sha)}`
+  return newValue !== null && VERSION.test(newValue) ? ` of ${newValue}` : ''
+}
+
+const VERBS: Readonly<Record<EventType, string>> = {
+  deploy: 'rolled out',
+  flag_change: 'took effect',
+  config_change: 'took effect',
+  schema_change: 'took effect',
+  scale_event: 'took effect',
+  restart: 'began',
+  saturation: 'began',
+  circuit_open: 'began',
+  dependency_failure: 'began',
+}
+
+/** The hypothesis in one sentence. */
+export function toSentence(lead: Observation, onsetMs: number, nameOf: NameOf): string {
+  return `${describe(lead, nameOf)} ${VERBS[lead.entry.eventType]} ${toLagText(onsetMs - lead.firstMs, 'onset')}`
+}
+
+/** A time before, or as far as clocks can be trusted about, an instant. */
+export function toLagText(ms: number, instant: string): string {
+  if (ms < 0) return ms > -MINUTE_MS ? `at about the time of ${instant}` : `${toDuration(-ms)} after ${instant}`
+  return ms < 1_000 ? `at ${instant}` : `${toDuration(ms)} before ${instant}`
+}
+
+function toDuration(ms: number): string {
+  if (ms < 90_000) return toUnits(Math.max(1, Math.round(ms / 1_000)), 'second')
+  if (ms < 120 * MINUTE_MS) return toUnits(Math.round(ms / MINUTE_MS), 'minute')
+  if (ms < 48 * 60 * MINUTE_MS) return toUnits(Math.round(ms / (60 * MINUTE_MS)), 'hour')
+  return toUnits(Math.round(ms / (24 * 60 * MINUTE_MS)), 'day')
+}
+
+function toUnits(count: number, unit: string): string {
+  return `${count} ${unit}${count === 1 ? '' : 's'}`
+}
+
+const VERSION = /^v?\d[\w.+-]{0,39}$/i
+const SHA = /^(?=.*\d)[0-9a-f]{6,64}$/i
+
+/** What went before a deploy: the sha of an earlier one, or the version that the event itself says it replaced. */
+export type Previous = { readonly text: string; readonly source: Observation } | undefined
+
+/** The revision a deploy replaced, when an event of the same service and entity tells it. */
+export function findPrevious(lead: Observation, changes: readonly Observation[]): Previous {
+  const { oldValue, sha } = lead.entry
+  if (oldValue !== null && SHA.test(oldValue)) return { text: `sha=${oldValue}`, source: lead }
+  if (oldValue !== null && VERSION.test(oldValue)) return { text: oldValue, source: lead }
+  const earlier = changes.filter(
+    ({ key, entry, firstMs }) =>
+      key === lead.key &&
+      entry.eventType === 'deploy' &&
+      entry.entity === lead.entry.entity &&
+      entry.sha !== null &&
+      entry.sha !== sha &&
+      firstMs < lead.firstMs,
+  )
+  const [latest] = earlier.toSorted((a, b) => b.lastMs - a.lastMs || (a.entry.id < b.entry.id ? -1 : 1))
+  return latest?.entry.sha ? { text: `sha=${quote(latest.entry.sha)}`, source: latest } : undefined
+}
+
+/** What to do about a cause. */
+export function recommend({ entry, key }: Observation, previous: Previous, nameOf: NameOf): string {
+  const service = nameOf(key)
+  const entity = quote(entry.entity)
+  const former = entry.oldValue === null ? 'its former value' : quote(entry.oldValue)
+  const texts: Readonly<Record<EventType, string>> = {
+    deploy: previous ? `Roll back to ${previous.text}` : `Roll back ${service} to the previous revision`,
+    flag_change: `Set flag ${entity} back to ${former}`,
+    config_change: `Check ${entity} of ${service} and revert its config change`,
+    schema_change: `Check the schema change on ${entity} of ${service}, and revert it or fix it forward`,
+    scale_event: `Scale ${entity} of ${service} back`,
+    restart: `Find out why ${entity} of ${service} restarts`,
+    saturation: `Relieve ${entity} of ${service}`,
+    circuit_open: `Find out why ${entity} of ${service} fails`,
+    dependency_failure: `Find out why ${entity} of ${service} fails`,
+  }
+  return texts[entry.eventType]
+}
+
+export type Reasons = { readonly reasonsFor: readonly string[]; readonly reasonsAgainst: readonly string[] }
+
+/** What speaks for a candidate and against it, in words. */
+export function toReasons(
+  { lead }: Candidate,
+  features: Features,
+  path: readonly string[],
+  blames: readonly Blame[],
+  onsetMs: number,
+  nameOf: NameOf,
+): Reasons {
+  const service = nameOf(lead.key)
+  const isTooLate = lead.firstMs > onsetMs
+  const reasonsFor = [
+    ...blames.map(({ edge }) => `${describeFailure(edge, nameOf)}, which it can explain`),
+    features.near === 0 ? '' : toWay(path, nameOf),
+    isTooLate ? '' : `it came ${toLagText(onsetMs - lead.firstMs, 'onset')}`,
+    features.symptom > UNUSUAL ? `${service} or its callers show what is unusual for them` : '',
+    features.pattern > 0 ? 'a similar diagnosis was confirmed' : '',
+  ]
+  const reasonsAgainst = [
+    blames.length > 0 && features.explained < 0.5 ? 'it leaves part of the failing calls unexplained' : '',
+    isTooLate ? `it came ${toLagText(onsetMs - lead.firstMs, 'onset')}` : '',
+    features.lag > Math.LN2 ? 'it had been in place for a while without trouble' : '',
+    features.pattern < 0 ? 'a similar diagnosis was rejected' : '',
+  ]
+  return { reasonsFor: reasonsFor.filter(Boolean), reasonsAgainst: reasonsAgainst.filter(Boolean) }
+}
+
+/** Nats of surprise worth telling: one hour in twenty. */
+const UNUSUAL = 3
+
+/** Says which calls fail. */
+export function describeFailure({ caller, callee }: FailingEdge, nameOf: NameOf): string {
+  return `calls from ${nameOf(caller)} to ${nameOf(callee)} fail`
+}
+
+function toWay(path: readonly string[], nameOf: NameOf): string {
+  const [alerting, ...onward] = path.map(nameOf)
+  const cause = onward.at(-1)
+  if (cause === undefined) return `${alerting} is the alerting service`
+  const between = onward.slice(0, -1)
+  return between.length === 0 ? `${alerting} calls ${cause}` : `${alerting} reaches ${cause} through ${between.join(' and ')}`
+}
+
+/** A text as sentences quote it: its first line, and not too much of that. */
+export function quote(text: string): string {
+  const [line = ''] = text.trim().split('\n')
+  const chars = Array.from(line.slice(0, 2 * MAX_QUOTED_LENGTH))
+  return chars.length > MAX_QUOTED_LENGTH ? `${chars.slice(0, MAX_QUOTED_LENGTH).join('')}…` : line
+}

@@ -1,0 +1,284 @@
+import { compareText, type Facts, gatherFacts, isChange, type Observation } from './diagnosis-facts.ts'
+import {
+  type Blame,
+  type Candidate,
+  createWeigher,
+  type Features,
+  findCandidates,
+  followFailures,
+  type Grounds,
+  isTentative,
+  toConfidence,
+  toMargin,
+  toScore,
+  type Weights,
+} from './diagnosis-rules.ts'
+import { describe, describeFailure, findPrevious, NO_CAUSE, quote, recommend, toLagText, toReasons, toSentence } from './diagnosis-text.ts'
+import { MIN_CONFIDENCE } from './diagnosis-weights.ts'
+import type { EventType } from './event.ts'
+import type { EventId } from './ids.ts'
+import type { ServiceGraph } from './service-graph.ts'
+import type { StateWindow } from './state-window.ts'
+
+export { MAX_HOPS } from './diagnosis-facts.ts'
+
+export type Alert = { readonly service: string | null; readonly triggeredAt: Date; readonly title: string | null }
+
+export type ServiceWindow = { readonly service: string; readonly window: StateWindow }
+
+/** How often a kind of event occurred, and in how many different hours, by the sweep's hourly counts. */
+export type KindCount = {
+  readonly service: string
+  readonly vendor: string
+  readonly eventType: EventType
+  readonly valueClass: string
+  readonly count: number
+  readonly hours: number
+}
+
+/** A confirmed or rejected diagnosis of the tenant whose signature resembles that of one candidate. */
+export type PatternMatch = {
+  readonly service: string
+  readonly vendor: string
+  readonly eventType: EventType
+  readonly valueClass: string
+  /** In [0, 1]. */
+  readonly similarity: number
+  readonly verdict: 'confirmed' | 'rejected'
+}
+
+export type DiagnosisInput = {
+  readonly alert: Alert
+  readonly windows: readonly ServiceWindow[]
+  readonly graph: ServiceGraph
+  readonly counts: { readonly hoursObserved: number; readonly kinds: readonly KindCount[] }
+  readonly patterns: readonly PatternMatch[]
+  /** Nothing that happened later is seen. */
+  readonly observedUntil: Date
+}
+
+export type Hypothesis = {
+  /** The cause first, then what bears it out. */
+  readonly eventIds: readonly EventId[]
+  readonly service: string
+  readonly score: number
+  /** Service names from the cause to the alerting service. */
+  readonly path: readonly string[]
+  readonly reasonsFor: readonly string[]
+  readonly reasonsAgainst: readonly string[]
+  readonly sentence: string
+  readonly recommendedAction: string | null
+}
+
+type RuledOutReason = 'after_onset' | 'no_path' | 'reverted'
+
+/** A change of the same time that is not to blame, and why. */
+type RuledOut = {
+  readonly eventIds: readonly EventId[]
+  readonly service: string
+  readonly reason: RuledOutReason
+  readonly text: string
+}
+
+export type Diagnosis = {
+  /** Best first. Ranked also when the answer is "no cause". */
+  readonly hypotheses: readonly Hypothesis[]
+  readonly hypothesis: string
+  readonly recommendedAction: string | null
+  readonly confidence: number
+  readonly abstained: boolean
+  readonly evidence: readonly EventId[]
+  readonly ruledOut: readonly RuledOut[]
+  readonly reasoning: string
+}
+
+/** What may be to blame, weighed but not yet ranked, and what is not. */
+export type Weighing = {
+  readonly facts: Facts
+  readonly blames: readonly Blame[]
+  readonly candidates: readonly { readonly candidate: Candidate; readonly features: Features }[]
+  readonly excluded: readonly { readonly candidate: Candidate; readonly reason: RuledOutReason }[]
+}
+
+type Ranked = { readonly candidate: Candidate; readonly features: Features; readonly score: number }
+
+const MAX_HYPOTHESES = 50
+const MAX_RULED_OUT = 20
+const MAX_STEPS_CITED = 4
+const MAX_FAILURES_CITED = 6
+
+/** Ranks what may have caused an alert, or says that nothing recorded explains it. */
+export function diagnose(input: DiagnosisInput): Diagnosis {
+  const weighing = weigh(input)
+  const ranked = rank(weighing)
+  const confidence = assess(ranked, weighing)
+  const hypotheses = ranked.slice(0, MAX_HYPOTHESES).map((each) => toHypothesis(each, weighing))
+  const ruledOut = toRuledOut(weighing)
+  const [best] = hypotheses
+  if (!best || confidence < MIN_CONFIDENCE)
+    return { hypotheses, confidence, abstained: true, recommendedAction: null, ruledOut, ...explainNothing(weighing) }
+  return {
+    hypotheses,
+    hypothesis: best.sentence,
+    recommendedAction: best.recommendedAction,
+    confidence,
+    abstained: false,
+    evidence: best.eventIds,
+    ruledOut,
+    reasoning: toReasoning(best),
+  }
+}
+
+/** Finds the candidates of an alert and weighs those that may be to blame. */
+export function weigh(input: DiagnosisInput): Weighing {
+  const facts = gatherFacts(input)
+  const blames = followFailures(facts)
+  const toFeatures = createWeigher(facts, blames, input.patterns)
+  const changesByService = Map.groupBy(facts.changes, ({ key }) => key)
+  const judged = findCandidates(facts).map((candidate) => ({
+    candidate,
+    reason: toExclusion(candidate, facts, changesByService.get(candidate.key) ?? []),
+  }))
+  return {
+    facts,
+    blames,
+    candidates: judged.flatMap(({ candidate, reason }) => (reason ? [] : [{ candidate, features: toFeatures(candidate) }])),
+    excluded: judged.flatMap(({ candidate, reason }) => (reason ? [{ candidate, reason }] : [])),
+  }
+}
+
+/** Candidates by score; of equals the latest first. */
+export function rank({ candidates }: Weighing, weights?: Weights): readonly Ranked[] {
+  return candidates
+    .map(({ candidate, features }) => ({ candidate, features, score: toScore(features, weights) }))
+    .toSorted(
+      (a, b) =>
+        b.score - a.score ||
+        b.candidate.lead.firstMs - a.candidate.lead.firstMs ||
+        compareText(a.candidate.key, b.candidate.key) ||
+        compareText(a.candidate.lead.entry.id, b.candidate.lead.entry.id),
+    )
+}
+
+/** What the confidence in the first of the ranked candidates rests on. */
+export function toGrounds(ranked: readonly Ranked[], { blames, facts }: Weighing): Grounds {
+  const [best] = ranked
+  const rival = ranked.find(({ candidate }) => candidate.key !== best?.candidate.key)
+  const isUnseen = blames.length === 0
+  const explained = isUnseen ? 1 : (best?.features.explained ?? 0)
+  return {
+    unexplained: 1 - explained,
+    unseen: isUnseen ? 1 : 0,
+    margin: explained * toMargin(best?.score, rival?.score),
+    isTentative: isTentative(facts, blames),
+  }
+}
+
+function assess(ranked: readonly Ranked[], weighing: Weighing): number {
+  return ranked.length === 0 ? 0 : toConfidence(toGrounds(ranked, weighing))
+}
+
+function toExclusion({ key, lead }: Candidate, { paths }: Facts, changes: readonly Observation[]): RuledOutReason | undefined {
+  if (lead.firstMs > 0) return 'after_onset'
+  if (paths && !paths.has(key)) return 'no_path'
+  return isReverted(lead, changes) ? 'reverted' : undefined
+}
+
+function isReverted({ entry, lastMs }: Observation, changes: readonly Observation[]): boolean {
+  if (entry.oldValue === null || entry.newValue === null || entry.oldValue === entry.newValue) return false
+  return changes.some(
+    (other) =>
+      other.entry.eventType === entry.eventType &&
+      other.entry.entity === entry.entity &&
+      other.entry.oldValue === entry.newValue &&
+      other.entry.newValue === entry.oldValue &&
+      other.lastMs > lastMs &&
+      other.lastMs <= 0,
+  )
+}
+
+function toHypothesis({ candidate, features, score }: Ranked, { facts, blames }: Weighing): Hypothesis {
+  const { key, lead, steps } = candidate
+  const nameOf = toNameOf(facts)
+  const quotedNameOf = toQuotedNameOf(facts)
+  const failures = blames.filter(({ rests }) => (rests.get(key) ?? 0) > 0).slice(0, MAX_FAILURES_CITED)
+  const onsetMs = Math.min(0, ...failures.map(({ edge }) => edge.sinceMs))
+  const path = facts.paths?.get(key) ?? [key]
+  const previous = findPrevious(lead, facts.changes)
+  const cited = [lead, ...steps.slice(0, MAX_STEPS_CITED), ...failures.map(({ edge }) => edge.observation)]
+  const sources = lead.entry.eventType === 'deploy' && previous ? [...cited, previous.source] : cited
+  return {
+    eventIds: [...new Set(sources.map(({ entry }) => entry.id))],
+    service: nameOf(key),
+    score,
+    path: path.toReversed().map(nameOf),
+    ...toReasons(candidate, features, path, failures, onsetMs, quotedNameOf),
+    sentence: toSentence(lead, onsetMs, quotedNameOf),
+    recommendedAction: recommend(lead, previous, quotedNameOf),
+  }
+}
+
+function toReasoning({ reasonsFor, reasonsAgainst }: Hypothesis): string {
+  const against = reasonsAgainst.length === 0 ? '' : ` Against it: ${reasonsAgainst.join('; ')}.`
+  return `For it: ${reasonsFor.join('; ')}.${against}`
+}
+
+function explainNothing({ facts, blames }: Weighing) {
+  const nameOf = toQuotedNameOf(facts)
+  const deepest = findDeepest(blames)
+  const suffix = deepest === undefined ? '' : `; the deepest failing dependency is ${nameOf(deepest)}`
+  const cited = blames.slice(0, MAX_FAILURES_CITED)
+  const failures = cited.map(({ edge }) => describeFailure(edge, nameOf))
+  return {
+    hypothesis: `${NO_CAUSE}${suffix}`,
+    evidence: [...new Set(cited.map(({ edge }) => edge.observation.entry.id))],
+    reasoning:
+      failures.length === 0
+        ? 'No change that may be to blame was recorded before the alert.'
+        : `${failures.join('; ')}: no change accounts for it.`,
+  }
+}
+
+/** The service on which most of the blame comes to rest. */
+function findDeepest(blames: readonly Blame[]): string | undefined {
+  const totals = new Map<string, number>()
+  for (const { weight, rests } of blames) {
+    for (const [key, share] of rests) totals.set(key, (totals.get(key) ?? 0) + weight * share)
+  }
+  const [deepest] = [...totals].toSorted(([a, left], [b, right]) => right - left || compareText(a, b))
+  return deepest?.[0]
+}
+
+function toRuledOut({ facts, excluded }: Weighing): readonly RuledOut[] {
+  const nameOf = toNameOf(facts)
+  const quotedNameOf = toQuotedNameOf(facts)
+  return excluded
+    .filter(({ candidate: { lead } }) => isChange(lead))
+    .toSorted(
+      (a, b) =>
+        Math.abs(a.candidate.lead.firstMs) - Math.abs(b.candidate.lead.firstMs) ||
+        compareText(a.candidate.lead.entry.id, b.candidate.lead.entry.id),
+    )
+    .slice(0, MAX_RULED_OUT)
+    .map(({ candidate: { key, lead }, reason }) => ({
+      eventIds: [lead.entry.id],
+      service: nameOf(key),
+      reason,
+      text: `${describe(lead, quotedNameOf)} ${toExclusionText(reason, lead, facts, quotedNameOf)}`,
+    }))
+}
+
+function toExclusionText(reason: RuledOutReason, lead: Observation, { alertKey }: Facts, nameOf: (key: string) => string): string {
+  if (reason === 'after_onset') return `came ${toLagText(-lead.firstMs, 'the alert')}`
+  if (reason === 'reverted') return 'was reverted before the alert'
+  return `is not on any way from ${alertKey === null ? 'the alert' : nameOf(alertKey)}`
+}
+
+function toNameOf({ names }: Facts): (key: string) => string {
+  return (key) => names.get(key) ?? key
+}
+
+function toQuotedNameOf(facts: Facts): (key: string) => string {
+  const nameOf = toNameOf(facts)
+  return (key) => quote(nameOf(key))
+}

@@ -1,0 +1,155 @@
+import type { EventType } from './event.ts'
+import { matchServices, toNameKey } from './service-name.ts'
+
+/** One edge of the service graph: how often failures showed that one service calls another, or that an operator says so. */
+export type GraphEdge = {
+  readonly caller: string
+  readonly callee: string
+  readonly seen: number
+  readonly lastSeenAt: Date | null
+  readonly declared: boolean
+}
+
+export type ServiceGraph = { readonly edges: readonly GraphEdge[] }
+
+/** What a failure shows: its service calls the one that its entity or text names. */
+export type LearnedEdge = { readonly caller: string; readonly callee: string }
+
+/** The parts of an event or of a window's entry that may show an edge. */
+export type EdgeSource = {
+  readonly serviceName: string
+  readonly vendor: string
+  readonly eventType: EventType
+  readonly entity: string
+  readonly newValue: string | null
+}
+
+/** The services that texts may name, by name key. */
+export type KnownServices = ReadonlyMap<string, string>
+
+const HALF_LIFE_MS = 14 * 24 * 3_600_000
+/** Below this an edge counts as gone: one sighting lasts seven weeks, a hundred last eleven. */
+const MIN_STRENGTH = 0.1
+const MAX_READ_SERVICES = 64
+const MAX_LEARNED_EDGES = 8
+const MAX_TEXT_LENGTH = 1_024
+
+const FAILURES: ReadonlySet<EventType> = new Set<EventType>(['dependency_failure', 'circuit_open', 'restart', 'saturation'])
+const OBSERVERS: ReadonlySet<string> = new Set(['kubernetes', 'argocd'])
+const KIND_PREFIX = /^[a-z]+\//i
+const HOST_OR_NAME = /[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9_-]*)*/gi
+
+/** Whether who reports a failure watches services rather than calls them: then the entity is what fails, not a callee. */
+export function isObserver(vendor: string): boolean {
+  return OBSERVERS.has(vendor)
+}
+
+/** An index of service names, so that texts can be searched for them. Of two names with one key the lesser stays. */
+export function toKnownServices(names: Iterable<string>): KnownServices {
+  return new Map(
+    [...names]
+      .toSorted()
+      .reverse()
+      .map((name) => [toNameKey(name), name]),
+  )
+}
+
+/** The edges an event shows: who its service failed to reach, by entity first, then by the hosts and names in its text. */
+export function learnEdges(source: EdgeSource, known: KnownServices): readonly LearnedEdge[] {
+  if (!FAILURES.has(source.eventType)) return []
+  const callerKey = toNameKey(source.serviceName)
+  const caller = known.get(callerKey) ?? source.serviceName
+  const isOther = (callee: string) => toNameKey(callee) !== callerKey
+  const byEntity = isObserver(source.vendor) ? [] : calleesByEntity(source, known).filter(isOther)
+  const callees = byEntity.length > 0 ? byEntity : namesIn(source.newValue ?? '', known).filter(isOther)
+  return [...new Set(callees)].slice(0, MAX_LEARNED_EDGES).map((callee) => ({ caller, callee }))
+}
+
+function calleesByEntity({ serviceName, vendor, entity }: EdgeSource, known: KnownServices): readonly string[] {
+  const object = entity.replace(KIND_PREFIX, '')
+  const names = [object, ...matchServices({ serviceName, vendor, entity }).map(({ name }) => name)]
+  const exact = names.flatMap((name) => known.get(toNameKey(name)) ?? [])
+  return exact.length > 0 ? exact.slice(0, 1) : namesIn(entity, known)
+}
+
+/** Known services that a text names, as a word or as the first labels of a host name. */
+function namesIn(text: string, known: KnownServices): readonly string[] {
+  const words = text.slice(0, MAX_TEXT_LENGTH).match(HOST_OR_NAME) ?? []
+  return words.flatMap((word) => known.get(toNameKey(word)) ?? known.get(toNameKey(word.split('.')[0] ?? word)) ?? [])
+}
+
+/** How much an edge still counts: 1 for a declared one, else more the more often and the more lately it was seen. */
+export function edgeStrength(edge: GraphEdge, now: Date): number {
+  if (edge.declared) return 1
+  if (edge.lastSeenAt === null || edge.seen <= 0) return 0
+  const ageMs = Math.max(0, now.getTime() - edge.lastSeenAt.getTime())
+  return Math.min(1, Math.log2(1 + edge.seen) * 0.5 ** (ageMs / HALF_LIFE_MS))
+}
+
+/** The edges that still count; those not seen for long are gone. */
+export function liveEdges(graph: ServiceGraph, now: Date): readonly GraphEdge[] {
+  return graph.edges.filter((edge) => edgeStrength(edge, now) >= MIN_STRENGTH)
+}
+
+/** Who each service calls, and who calls it, by name key. Neighbours are in the order of their names. */
+export type Adjacency = {
+  readonly callees: ReadonlyMap<string, readonly string[]>
+  readonly callers: ReadonlyMap<string, readonly string[]>
+}
+
+/** The graph as neighbours, by name key. */
+export function toAdjacency(edges: readonly LearnedEdge[]): Adjacency {
+  return { callees: neighbours(edges, 'caller', 'callee'), callers: neighbours(edges, 'callee', 'caller') }
+}
+
+function neighbours(
+  edges: readonly LearnedEdge[],
+  from: 'caller' | 'callee',
+  to: 'caller' | 'callee',
+): ReadonlyMap<string, readonly string[]> {
+  const sets = new Map<string, Set<string>>()
+  for (const edge of edges) {
+    const [fromKey, toKey] = [toNameKey(edge[from]), toNameKey(edge[to])]
+    if (fromKey === toKey) continue
+    const set = sets.get(fromKey) ?? new Set()
+    sets.set(fromKey, set.add(toKey))
+  }
+  return new Map([...sets].map(([key, set]) => [key, [...set].toSorted()]))
+}
+
+/** The shortest way from a service to each one it reaches within some hops, as name keys from start to end. */
+export function pathsFrom(
+  start: string,
+  next: ReadonlyMap<string, readonly string[]>,
+  maxHops: number,
+): ReadonlyMap<string, readonly string[]> {
+  const startKey = toNameKey(start)
+  const paths = new Map<string, readonly string[]>([[startKey, [startKey]]])
+  let border = [startKey]
+  for (let hop = 0; hop < maxHops && border.length > 0; hop += 1) {
+    const reached: string[] = []
+    for (const key of border) {
+      for (const neighbour of next.get(key) ?? []) {
+        if (paths.has(neighbour)) continue
+        paths.set(neighbour, [...(paths.get(key) ?? []), neighbour])
+        reached.push(neighbour)
+      }
+    }
+    border = reached
+  }
+  return paths
+}
+
+/**
+ * The services whose windows a diagnosis has to see: the alerting one, those it reaches in so many hops, and, for their
+ * errors, its direct callers. Nearest first.
+ */
+export function servicesToRead(graph: ServiceGraph, alertService: string, maxHops: number, now: Date): readonly string[] {
+  const edges = liveEdges(graph, now)
+  const { callees, callers } = toAdjacency(edges)
+  const names = toKnownServices([alertService, ...edges.flatMap(({ caller, callee }) => [caller, callee])])
+  const keys = [...pathsFrom(alertService, callees, maxHops).keys(), ...(callers.get(toNameKey(alertService)) ?? [])]
+  return [...new Set(keys)]
+    .slice(0, MAX_READ_SERVICES)
+    .map((key) => (key === toNameKey(alertService) ? alertService : (names.get(key) ?? key)))
+}

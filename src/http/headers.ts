@@ -1,0 +1,32 @@
+import { cors } from 'hono/cors'
+import { createMiddleware } from 'hono/factory'
+import { secureHeaders } from 'hono/secure-headers'
+import type { AppEnv } from './context.ts'
+
+/** What every answer tells a browser that comes across it, unless its handler knows better: it is data, not a page. */
+export const SECURITY_HEADERS = secureHeaders({
+  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  strictTransportSecurity: 'max-age=31536000; includeSubDomains',
+  xFrameOptions: 'DENY',
+  xDownloadOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
+  xDnsPrefetchControl: false,
+  originAgentCluster: false,
+  crossOriginOpenerPolicy: false,
+  overwrite: false,
+})
+
+const READS: readonly string[] = ['GET', 'HEAD', 'OPTIONS']
+
+/** Lets the pages of these origins read, with a key they bring; nothing else, and no cookies. */
+export function allowOrigins(origins: readonly string[]) {
+  const allow = cors({
+    origin: [...origins],
+    allowMethods: ['GET', 'HEAD'],
+    allowHeaders: ['Authorization'],
+    exposeHeaders: ['X-Request-Id', 'Retry-After', 'RateLimit-Policy'],
+    maxAge: 600,
+  })
+  return createMiddleware<AppEnv>((c, next) => (READS.includes(c.req.method) ? allow(c, next) : next()))
+}

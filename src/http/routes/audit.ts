@@ -1,0 +1,93 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Deps } from '../../deps.ts'
+import { type AuditEntryId, parseId } from '../../domain/ids.ts'
+import { type AuditEntry, type AuditStart, listAudit } from '../../store/audit.ts'
+import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
+import { createRouter } from '../context.ts'
+import { problemOf, problems } from '../problem.ts'
+import { EXAMPLE_IDS, Instant, invalidParameter, json, readInstant, Uuid } from '../schemas.ts'
+
+const DEFAULT_LIMIT = 50
+const MAX_LIMIT = 100
+
+const AuditEntryBody = z
+  .strictObject({
+    id: Uuid,
+    at: Instant,
+    actor: z.string().openapi({ description: '`api_key:<id>`, or the part of the system that acted on its own' }),
+    action: z.string().openapi({ description: 'What was done, in the past tense' }),
+    target_type: z.string(),
+    target_id: z.string(),
+    request_id: z.string().nullable(),
+  })
+  .openapi('AuditEntry')
+
+const list = createRoute({
+  operationId: 'listAudit',
+  tags: ['Audit'],
+  method: 'get',
+  path: '/v1/audit',
+  summary: 'List who changed what',
+  description: 'Creation and revocation of keys, and changes of integrations. To page on, send the last `id` as `before`.',
+  security: [...SECURITY.readonly],
+  request: {
+    query: z.object({
+      limit: z
+        .string()
+        .optional()
+        .openapi({ type: 'integer', minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT, description: 'Entries a page' }),
+      before: z.string().optional().openapi({
+        description: 'Entries older than this ISO 8601 time, or, exact where several share a millisecond, than the entry with this id',
+        example: '2026-11-22T10:00:00Z',
+      }),
+    }),
+  },
+  responses: {
+    200: json(z.array(AuditEntryBody), 'Who changed what and when, newest first', [
+      {
+        id: EXAMPLE_IDS.event,
+        at: '2026-01-15T09:00:00.000Z',
+        actor: `api_key:${EXAMPLE_IDS.readonlyKey}`,
+        action: 'api_key.created',
+        target_type: 'api_key',
+        target_id: EXAMPLE_IDS.ingestKey,
+        request_id: 'b3f1c9d2-5a7e-4c1b-9f60-2d8e7a4c1b35',
+      },
+    ]),
+    ...problems('invalid_request', 'unauthorized', 'forbidden', 'unavailable'),
+    ...problemOf(
+      'invalid_request',
+      { pointer: 'limit', detail: `limit must be a whole number from 1 to ${MAX_LIMIT}` },
+      { pointer: 'before', detail: 'before must be ISO 8601' },
+    ),
+  },
+})
+
+export const auditRoutes = (deps: Deps) => {
+  const router = createRouter()
+  router.use(list.path, requireKey(deps), requirePrincipal(deps, 'readonly'))
+
+  return router.openapi(list, async (c) => {
+    const { limit, before } = c.req.valid('query')
+    const entries = await listAudit(deps.db, c.var.principal.tenantId, readStart(before), readLimit(limit))
+    return c.json(entries.map(toAuditEntryBody), 200)
+  })
+}
+
+function readStart(before: string | undefined): AuditStart {
+  const entry = before === undefined ? undefined : parseId<AuditEntryId>(before)
+  if (entry !== undefined) return { entry }
+  const instant = readInstant('before', before, 'first')
+  return instant === undefined ? undefined : { instant }
+}
+
+function readLimit(text: string | undefined): number {
+  if (text === undefined || text.trim() === '') return DEFAULT_LIMIT
+  const limit = Number(text)
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT) return limit
+  throw invalidParameter('limit', `limit must be a whole number from 1 to ${MAX_LIMIT}`)
+}
+
+function toAuditEntryBody({ id, at, actor, action, targetType, targetId, requestId }: AuditEntry) {
+  return { id, at: at.toISOString(), actor, action, target_type: targetType, target_id: targetId, request_id: requestId }
+}

@@ -1,0 +1,65 @@
+import { and, desc, eq, lt, or, type SQL, sql } from 'drizzle-orm'
+import { type AuditEntryId, type TenantId, toId } from '../domain/ids.ts'
+import type { Db } from './postgres.ts'
+import { auditEntries } from './schema.ts'
+
+export type AuditAction =
+  | 'api_key.created'
+  | 'api_key.revoked'
+  | 'integration.created'
+  | 'integration.updated'
+  | 'integration.rotated'
+  | 'integration.deleted'
+  | 'incident.confirmed'
+  | 'incident.rejected'
+  | 'incident.resolved'
+  | 'note.posted'
+
+/** On whose behalf something is changed. */
+export type Trail = {
+  /** `api_key:<id>`, or the part of the system that acted on its own. */
+  readonly actor: string
+  /** `null` outside a request. */
+  readonly requestId: string | null
+}
+
+export type AuditEntry = {
+  readonly id: AuditEntryId
+  readonly at: Date
+  readonly actor: string
+  readonly action: AuditAction
+  readonly targetType: string
+  readonly targetId: string
+  readonly requestId: string | null
+}
+
+/**
+ * The part of a statement that appends one entry for each row of `changed`, a CTE with an `id`: what was not changed is
+ * not noted, and what was cannot go unnoted.
+ */
+export function appendAudit(tenantId: TenantId, { actor, requestId }: Trail, action: AuditAction, changed: SQL): SQL {
+  const targetType = action.split('.', 1).join('')
+  return sql`INSERT INTO audit_entries (id, tenant_id, actor, action, target_type, target_id, request_id)
+    SELECT gen_random_uuid(), ${tenantId}::uuid, ${actor}, ${action}, ${targetType}, changed.id::text, ${requestId}::text FROM ${changed} changed`
+}
+
+/** Where a page of the audit begins: after an entry, or before an instant (ISO 8601). */
+export type AuditStart = { readonly entry: AuditEntryId } | { readonly instant: string } | undefined
+
+/** A tenant's audit, newest first. An entry that is not the tenant's starts an empty page. */
+export async function listAudit(db: Db, tenantId: TenantId, start: AuditStart, limit: number): Promise<AuditEntry[]> {
+  const rows = await db
+    .select()
+    .from(auditEntries)
+    .where(and(eq(auditEntries.tenantId, tenantId), isBefore(tenantId, start)))
+    .orderBy(desc(auditEntries.at), desc(auditEntries.id))
+    .limit(limit)
+  return rows.map((row) => ({ ...row, id: toId(row.id), action: row.action as AuditAction }))
+}
+
+function isBefore(tenantId: TenantId, start: AuditStart): SQL | undefined {
+  if (start === undefined) return undefined
+  if ('instant' in start) return lt(auditEntries.at, sql`${start.instant}::timestamptz`)
+  const at = sql`(SELECT e.at FROM audit_entries e WHERE e.id = ${start.entry} AND e.tenant_id = ${tenantId})`
+  return or(lt(auditEntries.at, at), and(eq(auditEntries.at, at), lt(auditEntries.id, start.entry)))
+}

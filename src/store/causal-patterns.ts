@@ -1,0 +1,78 @@
+import { sql } from 'drizzle-orm'
+import type { CausalPattern, Embedding } from '../domain/causal-pattern.ts'
+import type { PatternMatch } from '../domain/diagnosis.ts'
+import type { EventType } from '../domain/event.ts'
+import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
+import { type Db, selectOne } from './postgres.ts'
+
+/** A past incident of the tenant that is like another, with what was decided about its diagnosis. */
+export type SimilarIncident = PatternMatch & { readonly incidentId: IncidentId }
+
+type PatternRow = readonly [
+  incidentId: string,
+  service: string,
+  vendor: string,
+  eventType: EventType,
+  valueClass: string,
+  verdict: 'confirmed' | 'rejected',
+  similarity: number,
+]
+
+const MAX_SIMILAR = 20
+/** A tenant with more patterns than this is searched by the index, which is all but exact. */
+export const EXACT_UP_TO = 2_000
+
+/** Keeps an engineer's verdict, in place of an earlier one. False: this database has no vectors, and nothing is kept. */
+export async function saveCausalPattern(db: Db, tenantId: TenantId, pattern: CausalPattern): Promise<boolean> {
+  const { incidentId, service, vendor, eventType, valueClass, embedding, verdict } = pattern
+  const { is_kept: isKept } = await selectOne<{ is_kept: boolean }>(
+    db,
+    sql`SELECT save_causal_pattern_v1(${tenantId}, ${incidentId}, ${service}, ${vendor}, ${eventType}, ${valueClass},
+      ${toVector(embedding)}, ${verdict}) AS is_kept`,
+  )
+  return isKept
+}
+
+/** Forgets what was decided about an incident. False: this database has no vectors. */
+export async function deleteCausalPattern(db: Db, tenantId: TenantId, incidentId: IncidentId): Promise<boolean> {
+  const { is_done: isDone } = await selectOne<{ is_done: boolean }>(
+    db,
+    sql`SELECT delete_causal_pattern_v1(${tenantId}, ${incidentId}) AS is_done`,
+  )
+  return isDone
+}
+
+/**
+ * The tenant's decided incidents most like this one, the likest first, and never itself. `undefined`: this database has
+ * no vectors.
+ */
+export async function findSimilarIncidents(
+  db: Db,
+  tenantId: TenantId,
+  { embedding, except, limit, exactUpTo = EXACT_UP_TO }: SimilarQuery,
+): Promise<readonly SimilarIncident[] | undefined> {
+  const { patterns } = await selectOne<{ patterns: readonly PatternRow[] | null }>(
+    db,
+    sql`SELECT nearest_causal_patterns_v1(${tenantId}, ${toVector(embedding)}, ${except}, ${Math.min(limit, MAX_SIMILAR)}, ${exactUpTo}) AS patterns`,
+  )
+  return patterns?.map(([incidentId, service, vendor, eventType, valueClass, verdict, similarity]) => ({
+    incidentId: toId<IncidentId>(incidentId),
+    service,
+    vendor,
+    eventType,
+    valueClass,
+    verdict,
+    similarity: Math.min(Math.max(similarity, 0), 1),
+  }))
+}
+
+type SimilarQuery = {
+  readonly embedding: Embedding
+  readonly except: IncidentId | null
+  readonly limit: number
+  readonly exactUpTo?: number
+}
+
+function toVector(embedding: Embedding): string {
+  return `[${embedding.join(',')}]`
+}

@@ -1,0 +1,368 @@
+import { sql } from 'drizzle-orm'
+import { AppError } from '../domain/errors.ts'
+import { type IncidentId, type IntegrationId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
+import { FOLD_SECONDS, type IncidentStatus, LEASE_SECONDS, type Verdict } from '../domain/incident.ts'
+import { MIN_SIMILARITY } from '../domain/incident-signature.ts'
+import type { Verdict as JudgedConfidence } from '../domain/quality.ts'
+import { toNameKey } from '../domain/service-name.ts'
+import { appendAudit, type Trail } from './audit.ts'
+import { EXACT_UP_TO } from './causal-patterns.ts'
+import { type Db, epochMs, selectOne } from './postgres.ts'
+
+export type ReceivedAlert = {
+  readonly kind: 'trigger' | 'acknowledge' | 'resolve'
+  /** Of the incident, should it be a new one. */
+  readonly incidentId: IncidentId
+  readonly serviceName: string
+  readonly title: string | null
+  readonly url: string | null
+  readonly triggeredAt: Date
+  readonly observedUntil: Date | null
+  /** Whose incident it is; `undefined` for one that an engineer asked about. */
+  readonly external:
+    | {
+        readonly source: 'pagerduty'
+        readonly ref: string
+        readonly integrationId: IntegrationId
+        readonly deliveryId: string
+        readonly occurredAt: Date
+      }
+    | undefined
+}
+
+export type Reception = {
+  /**
+   * `opened`: a new incident, whose diagnosis the lease's holder makes. `folded`: a new one with another's answer. `known`,
+   * `resolved`: one that was there. `replayed`: the delivery had been taken before.
+   */
+  readonly outcome: 'opened' | 'folded' | 'known' | 'resolved' | 'replayed'
+}
+
+/** Takes an alert in, with the work that follows, in one request: the function `receive_alert_v1` of the migrations. */
+export async function receiveAlert(db: Db, tenantId: TenantId, alert: ReceivedAlert, lease: string): Promise<Reception> {
+  const { kind, incidentId, serviceName, title, url, triggeredAt, observedUntil, external } = alert
+  const fields = {
+    kind,
+    incident_id: incidentId,
+    service_name: serviceName,
+    name_key: toNameKey(serviceName),
+    title,
+    url,
+    triggered_at: triggeredAt,
+    observed_until: observedUntil,
+    external_source: external?.source,
+    external_ref: external?.ref,
+    integration_id: external?.integrationId,
+    delivery_id: external?.deliveryId,
+    occurred_at: external?.occurredAt,
+  }
+  const { row } = await selectOne<{ row: Reception }>(
+    db,
+    sql`SELECT receive_alert_v1(${tenantId}, ${JSON.stringify(fields)}, ${FOLD_SECONDS}, ${lease}::uuid, ${LEASE_SECONDS}) AS row`,
+  )
+  return row
+}
+
+export type Incident = {
+  readonly id: IncidentId
+  readonly tenantId: TenantId
+  readonly serviceId: ServiceId
+  readonly serviceName: string
+  readonly status: IncidentStatus
+  readonly title: string | null
+  readonly url: string | null
+  readonly triggeredAt: Date
+  readonly createdAt: Date
+  readonly resolvedAt: Date | null
+  readonly externalSource: string | null
+  readonly externalRef: string | null
+  /** By which its alert came. */
+  readonly integrationId: IntegrationId | null
+  readonly diagnosisOf: IncidentId | null
+  readonly hypothesis: string | null
+  readonly recommendedAction: string | null
+  readonly confidence: number | null
+  readonly verdict: Verdict | null
+  readonly isPosted: boolean
+}
+
+type IncidentRow = {
+  readonly id: string
+  readonly tenant_id: string
+  readonly service_id: string
+  readonly service_name: string
+  readonly work_state: string | null
+  readonly title: string | null
+  readonly url: string | null
+  readonly triggered_ms: number
+  readonly created_ms: number
+  readonly resolved_ms: number | null
+  readonly external_source: string | null
+  readonly external_ref: string | null
+  readonly integration_id: string | null
+  readonly diagnosis_of: string | null
+  readonly hypothesis: string | null
+  readonly recommended_action: string | null
+  readonly confidence: number | null
+  readonly verdict: Verdict | null
+  readonly is_posted: boolean
+}
+
+/** An incident `i` with its latest diagnosis, or that of the incident it was folded into. */
+const INCIDENT_COLUMNS = sql`i.id, i.tenant_id, i.service_id, i.service_name, w.state AS work_state, i.title, i.url,
+  ${epochMs(sql`i.triggered_at`)} AS triggered_ms, ${epochMs(sql`i.created_at`)} AS created_ms, ${epochMs(sql`i.resolved_at`)} AS resolved_ms,
+  i.external_source, i.external_ref, i.integration_id, i.diagnosis_of, d.hypothesis, d.recommended_action, d.confidence, d.verdict,
+  EXISTS (SELECT 1 FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note' AND n.state = 'done') AS is_posted`
+
+const ANSWERS = sql`LEFT JOIN incident_work w ON w.incident_id = coalesce(i.diagnosis_of, i.id) AND w.kind = 'diagnosis'
+  LEFT JOIN LATERAL (
+    SELECT a.* FROM diagnoses a WHERE a.incident_id = coalesce(i.diagnosis_of, i.id) ORDER BY a.number DESC LIMIT 1
+  ) d ON true`
+
+const MAX_LISTED_INCIDENTS = 50
+
+export type IncidentQuery = {
+  /** ISO 8601. */
+  readonly since: string
+  readonly before?: string | undefined
+  readonly serviceName?: string | undefined
+  readonly serviceId?: ServiceId | undefined
+  readonly isResolved?: boolean | undefined
+  readonly verdict?: Verdict | undefined
+  /** The last one of the page before. */
+  readonly after?: IncidentId | undefined
+  readonly limit?: number
+}
+
+/** The tenant's incidents triggered after `since` and before `before`, newest first, fifty at most. */
+export async function listIncidents(db: Db, tenantId: TenantId, query: IncidentQuery): Promise<Incident[]> {
+  const { since, before, serviceName, serviceId, isResolved, verdict, after, limit = MAX_LISTED_INCIDENTS } = query
+  const filters = [
+    sql`i.tenant_id = ${tenantId} AND i.triggered_at > ${since}::timestamptz`,
+    ...(before === undefined ? [] : [sql`i.triggered_at < ${before}::timestamptz`]),
+    ...(serviceName === undefined ? [] : [sql`i.service_name = ${serviceName}`]),
+    ...(serviceId === undefined ? [] : [sql`i.service_id = ${serviceId}`]),
+    ...(isResolved === undefined ? [] : [sql`(i.resolved_at IS NOT NULL) = ${isResolved}`]),
+    ...(verdict === undefined ? [] : [sql`d.verdict = ${verdict}`]),
+    ...(after === undefined
+      ? []
+      : [sql`(i.triggered_at, i.id) < (SELECT p.triggered_at, p.id FROM incidents p WHERE p.tenant_id = ${tenantId} AND p.id = ${after})`]),
+  ]
+  const { rows } = await db.execute<IncidentRow>(
+    sql`SELECT ${INCIDENT_COLUMNS} FROM incidents i ${ANSWERS} WHERE ${sql.join(filters, sql` AND `)}
+      ORDER BY i.triggered_at DESC, i.id DESC LIMIT ${Math.min(limit, MAX_LISTED_INCIDENTS)}`,
+  )
+  return rows.map(toIncident)
+}
+
+/** An answer as it was stored; what it consists of besides is the engine's and the snapshot's own affair. */
+export type StoredDiagnosis = {
+  readonly number: number
+  readonly madeAt: Date
+  readonly diagnosedBy: string
+  readonly hypothesis: string
+  readonly recommendedAction: string | null
+  readonly confidence: number
+  readonly abstained: boolean
+  readonly changed: string | null
+  readonly answer: unknown
+  readonly contextSnapshot: unknown
+  readonly verdict: Verdict | null
+}
+
+export type StoredNote = {
+  readonly number: number
+  readonly state: 'due' | 'done' | 'given_up'
+  readonly attempts: number
+  readonly reason: string | null
+  readonly content: string | null
+  readonly doneAt: Date | null
+}
+
+export type IncidentDetail = Incident & {
+  /** Latest first. */
+  readonly diagnoses: readonly StoredDiagnosis[]
+  readonly notes: readonly StoredNote[]
+  /** The tenant's decided incidents most like this one, the likest first. */
+  readonly similar: readonly SimilarIncident[]
+  /** Why the incident is not diagnosed yet, if something went wrong. */
+  readonly failure: string | null
+}
+
+/** A past incident with what was decided about its answer. */
+export type SimilarIncident = {
+  readonly id: IncidentId
+  readonly serviceName: string
+  readonly title: string | null
+  readonly triggeredAt: Date
+  readonly hypothesis: string
+  readonly verdict: Verdict
+  /** In [0, 1]. */
+  readonly similarity: number
+}
+
+type SimilarRow = Omit<SimilarIncident, 'triggeredAt'> & { readonly triggeredMs: number }
+
+const MAX_SIMILAR = 5
+
+/** Past incidents like incident `i`, whose latest diagnosis is `d`: none in a database without vectors. */
+const SIMILAR_JSON = sql`json_build_object('id', p.id, 'serviceName', p.service_name, 'title', p.title,
+  'triggeredMs', ${epochMs(sql`p.triggered_at`)}, 'hypothesis', a.hypothesis, 'verdict', c.item->>5, 'similarity', least(greatest((c.item->>6)::float8, 0), 1))`
+
+type DiagnosisRow = Omit<StoredDiagnosis, 'madeAt'> & { readonly madeMs: number }
+type NoteRow = Omit<StoredNote, 'doneAt'> & { readonly doneMs: number | null }
+
+const DIAGNOSIS_JSON = sql`json_build_object('number', a.number, 'madeMs', ${epochMs(sql`a.made_at`)}, 'diagnosedBy', a.diagnosed_by,
+  'hypothesis', a.hypothesis, 'recommendedAction', a.recommended_action, 'confidence', a.confidence,
+  'abstained', a.abstained, 'changed', a.changed, 'answer', a.answer, 'contextSnapshot', a.context_snapshot, 'verdict', a.verdict)`
+
+const NOTE_JSON = sql`json_build_object('number', n.number, 'state', n.state, 'attempts', n.attempts, 'reason', n.reason,
+  'content', n.content, 'doneMs', ${epochMs(sql`n.done_at`)})`
+
+type DetailRow = IncidentRow & {
+  readonly diagnoses: DiagnosisRow[] | null
+  readonly notes: NoteRow[] | null
+  readonly similar: SimilarRow[] | null
+  readonly failure: string | null
+}
+
+/** One incident of the tenant with all its answers; throws `not_found`. */
+export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): Promise<IncidentDetail> {
+  const { rows } = await db.execute<DetailRow>(
+    sql`SELECT ${INCIDENT_COLUMNS}, w.reason AS failure,
+        (SELECT json_agg(${DIAGNOSIS_JSON} ORDER BY a.number DESC) FROM diagnoses a
+          WHERE a.incident_id = coalesce(i.diagnosis_of, i.id)) AS diagnoses,
+        (SELECT json_agg(${NOTE_JSON} ORDER BY n.number) FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note') AS notes,
+        (SELECT json_agg(${SIMILAR_JSON} ORDER BY c.place)
+          FROM json_array_elements(CASE WHEN json_typeof(d.signature->'embedding') = 'array' THEN
+            nearest_causal_patterns_v1(i.tenant_id, (d.signature->'embedding')::text, d.incident_id, ${MAX_SIMILAR}, ${EXACT_UP_TO}) END)
+            WITH ORDINALITY AS c(item, place)
+          JOIN incidents p ON p.id = (c.item->>0)::uuid AND p.tenant_id = i.tenant_id
+          JOIN LATERAL (
+            SELECT v.hypothesis FROM diagnoses v WHERE v.incident_id = p.id AND v.verdict IS NOT NULL ORDER BY v.number DESC LIMIT 1
+          ) a ON true
+          WHERE (c.item->>6)::float8 >= ${MIN_SIMILARITY}) AS similar
+      FROM incidents i ${ANSWERS} WHERE i.tenant_id = ${tenantId} AND i.id = ${id}`,
+  )
+  const [row] = rows
+  if (!row) throw new AppError('not_found', 'no such incident')
+  return {
+    ...toIncident(row),
+    failure: row.failure,
+    diagnoses: (row.diagnoses ?? []).map(toStoredDiagnosis),
+    similar: (row.similar ?? []).map(({ triggeredMs, ...similar }) => ({ ...similar, triggeredAt: new Date(triggeredMs) })),
+    notes: (row.notes ?? []).map(({ doneMs, ...note }) => ({ ...note, doneAt: doneMs === null ? null : new Date(doneMs) })),
+  }
+}
+
+/**
+ * Keeps an engineer's verdict about an incident's latest answer, in place of an earlier one, and what it teaches: a causal
+ * pattern, where the database has vectors. Throws `not_found`, and `conflict` while there is no answer.
+ */
+export async function judgeIncident(db: Db, tenantId: TenantId, id: IncidentId, verdict: Verdict, trail: Trail): Promise<void> {
+  const { known, judged } = await selectOne<{ known: boolean; judged: number }>(
+    db,
+    sql`WITH subject AS (
+      SELECT coalesce(diagnosis_of, id) AS id FROM incidents WHERE tenant_id = ${tenantId} AND id = ${id}
+    ),
+    latest AS (
+      SELECT a.incident_id, a.number, a.signature, a.verdict FROM diagnoses a JOIN subject s ON a.incident_id = s.id
+      WHERE a.tenant_id = ${tenantId} ORDER BY a.number DESC LIMIT 1
+    ),
+    changed AS (
+      UPDATE diagnoses a SET verdict = ${verdict}, verdict_at = now() FROM latest l
+      WHERE a.incident_id = l.incident_id AND a.number = l.number AND a.verdict IS DISTINCT FROM ${verdict} RETURNING ${id}::uuid AS id
+    ),
+    audit AS (${appendAudit(tenantId, trail, `incident.${verdict}`, sql`changed`)})
+    SELECT EXISTS (SELECT 1 FROM subject) AS known, (
+      SELECT count(CASE WHEN json_typeof(l.signature->'embedding') = 'array' AND json_typeof(l.signature->'cause') = 'object' THEN
+        save_causal_pattern_v1(${tenantId}, l.incident_id, l.signature->'cause'->>'service', l.signature->'cause'->>'vendor',
+          l.signature->'cause'->>'eventType', l.signature->'cause'->>'valueClass', (l.signature->'embedding')::text, ${verdict})
+        ELSE delete_causal_pattern_v1(${tenantId}, l.incident_id) END)::int FROM latest l
+    ) AS judged`,
+  )
+  if (!known) throw new AppError('not_found', 'no such incident')
+  if (judged === 0) throw new AppError('conflict', 'the incident is not diagnosed yet')
+}
+
+/** The tenant's latest judged answers, and how many of its latest answers blame nothing. */
+export async function readVerdicts(
+  db: Db,
+  tenantId: TenantId,
+): Promise<{ readonly judged: readonly JudgedConfidence[]; readonly answers: number; readonly abstained: number }> {
+  return await selectOne(
+    db,
+    sql`WITH latest AS (
+      SELECT DISTINCT ON (a.incident_id) a.confidence, a.abstained, a.verdict, a.verdict_at FROM diagnoses a
+      WHERE a.tenant_id = ${tenantId} ORDER BY a.incident_id, a.number DESC
+    )
+    SELECT (SELECT count(*)::int FROM latest) AS answers, (SELECT count(*)::int FROM latest WHERE abstained) AS abstained,
+      (SELECT coalesce(json_agg(json_build_object('confidence', j.confidence, 'confirmed', j.verdict = 'confirmed')), '[]') FROM (
+        SELECT * FROM latest WHERE verdict IS NOT NULL ORDER BY verdict_at DESC LIMIT ${MAX_VERDICTS}
+      ) j) AS judged`,
+  )
+}
+
+const MAX_VERDICTS = 10_000
+
+/**
+ * What the tenant's engineers made of causes that the engine itself had put first, and how sure it was of them, the latest
+ * verdicts first.
+ */
+export async function readCalibration(db: Db, tenantId: TenantId): Promise<readonly JudgedConfidence[]> {
+  const { rows } = await db.execute<JudgedConfidence & Record<string, unknown>>(
+    sql`SELECT (a.signature->'compared'->'own'->>'confidence')::float8 AS confidence, a.verdict = 'confirmed' AS confirmed
+      FROM diagnoses a WHERE a.tenant_id = ${tenantId} AND a.verdict IS NOT NULL AND NOT a.abstained
+        AND a.signature->'compared'->>'told' IS NOT DISTINCT FROM a.signature->'compared'->'own'->>'cause'
+      ORDER BY a.verdict_at DESC, a.incident_id, a.number LIMIT ${MAX_CALIBRATION}`,
+  )
+  return rows
+}
+
+const MAX_CALIBRATION = 500
+
+/** Marks an incident resolved; one that was, stays as it was. Throws `not_found`. */
+export async function resolveIncident(db: Db, tenantId: TenantId, id: IncidentId, trail: Trail): Promise<void> {
+  const { known } = await selectOne<{ known: boolean }>(
+    db,
+    sql`WITH changed AS (
+      UPDATE incidents SET resolved_at = now() WHERE tenant_id = ${tenantId} AND id = ${id} AND resolved_at IS NULL RETURNING id
+    ),
+    audit AS (${appendAudit(tenantId, trail, 'incident.resolved', sql`changed`)})
+    SELECT EXISTS (SELECT 1 FROM incidents WHERE tenant_id = ${tenantId} AND id = ${id}) AS known`,
+  )
+  if (!known) throw new AppError('not_found', 'no such incident')
+}
+
+function toIncident(row: IncidentRow): Incident {
+  return {
+    id: toId(row.id),
+    tenantId: toId(row.tenant_id),
+    serviceId: toId(row.service_id),
+    serviceName: row.service_name,
+    status: toStatus(row),
+    title: row.title,
+    url: row.url,
+    triggeredAt: new Date(row.triggered_ms),
+    createdAt: new Date(row.created_ms),
+    resolvedAt: row.resolved_ms === null ? null : new Date(row.resolved_ms),
+    externalSource: row.external_source,
+    externalRef: row.external_ref,
+    integrationId: row.integration_id === null ? null : toId(row.integration_id),
+    diagnosisOf: row.diagnosis_of === null ? null : toId(row.diagnosis_of),
+    hypothesis: row.hypothesis,
+    recommendedAction: row.recommended_action,
+    confidence: row.confidence,
+    verdict: row.verdict,
+    isPosted: row.is_posted,
+  }
+}
+
+function toStatus({ hypothesis, work_state }: IncidentRow): IncidentStatus {
+  if (hypothesis !== null) return 'diagnosed'
+  return work_state === 'given_up' ? 'failed' : 'diagnosing'
+}
+
+function toStoredDiagnosis({ madeMs, ...diagnosis }: DiagnosisRow): StoredDiagnosis {
+  return { ...diagnosis, madeAt: new Date(madeMs) }
+}

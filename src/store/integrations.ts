@@ -1,0 +1,148 @@
+import { and, asc, eq, type SQL, sql } from 'drizzle-orm'
+import { AppError } from '../domain/errors.ts'
+import { type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
+import type { ConfigPatch, Direction, Integration } from '../domain/integration.ts'
+import { appendAudit, type Trail } from './audit.ts'
+import { type Db, epochMs } from './postgres.ts'
+import { type IntegrationConfigRow, integrations } from './schema.ts'
+
+type IntegrationRow = Omit<typeof integrations.$inferSelect, 'createdAt'> & { readonly createdAt: Date | number }
+
+export type NewIntegration = Omit<Integration, 'tenantId' | 'createdAt'>
+
+const MAX_LISTED_INTEGRATIONS = 100
+
+export const TOO_MANY_INTEGRATIONS = `a tenant has at most ${MAX_LISTED_INTEGRATIONS} integrations: delete one first`
+
+/** Stores a new integration. Throws `conflict` when the tenant has a hundred already. */
+export async function insertIntegration(db: Db, tenantId: TenantId, integration: NewIntegration, trail: Trail): Promise<Integration> {
+  const { id, type, direction, token, from, serviceMap, secrets } = integration
+  const config: IntegrationConfigRow = { ...(from === null ? {} : { from }), serviceMap }
+  const created = await change(
+    db,
+    sql`WITH changed AS (
+      INSERT INTO integrations (id, tenant_id, type, direction, token, config, secrets)
+      SELECT ${id}::uuid, ${tenantId}::uuid, ${type}, ${direction}, ${token}, ${JSON.stringify(config)}::jsonb, ${JSON.stringify(secrets)}::jsonb
+      WHERE (SELECT count(*) FROM integrations WHERE tenant_id = ${tenantId}) < ${MAX_LISTED_INTEGRATIONS}
+      RETURNING *
+    ),
+    audit AS (${appendAudit(tenantId, trail, 'integration.created', sql`changed`)})
+    SELECT ${COLUMNS} FROM changed`,
+  )
+  if (!created) throw new AppError('conflict', TOO_MANY_INTEGRATIONS)
+  return created
+}
+
+/** The tenant's integrations, oldest first. */
+export async function listIntegrations(db: Db, tenantId: TenantId): Promise<Integration[]> {
+  const rows = await db
+    .select()
+    .from(integrations)
+    .where(eq(integrations.tenantId, tenantId))
+    .orderBy(asc(integrations.createdAt), asc(integrations.id))
+    .limit(MAX_LISTED_INTEGRATIONS)
+  return rows.map(toIntegration)
+}
+
+/** The integration whose webhook has this token: the token is all a delivery brings, so the tenant comes from here. */
+export async function findIntegrationByToken(db: Db, token: string): Promise<Integration | undefined> {
+  const [row] = await db.select().from(integrations).where(eq(integrations.token, token)).limit(1)
+  return row && toIntegration(row)
+}
+
+/** Merges settings into an integration, in one statement, so that concurrent merges add up. Throws `not_found`. */
+export async function mergeIntegration(
+  db: Db,
+  tenantId: TenantId,
+  id: IntegrationId,
+  changes: { readonly direction: Direction | undefined; readonly patch: ConfigPatch },
+  trail: Trail,
+): Promise<Integration> {
+  const { from, serviceMap, secrets } = changes.patch
+  const plain = JSON.stringify({ from, ...(serviceMap === null ? { serviceMap } : {}) })
+  const changed = await change(
+    db,
+    sql`WITH changed AS (
+      UPDATE integrations SET
+        direction = coalesce(${changes.direction ?? null}, direction),
+        secrets = jsonb_strip_nulls(secrets || ${JSON.stringify(secrets)}::jsonb),
+        config = jsonb_strip_nulls(config || jsonb_build_object('serviceMap', coalesce(config->'serviceMap', '{}') || ${JSON.stringify(serviceMap ?? {})}::jsonb)
+          || ${plain}::jsonb)
+      WHERE id = ${id} AND tenant_id = ${tenantId} RETURNING *
+    ),
+    audit AS (${appendAudit(tenantId, trail, 'integration.updated', sql`changed`)})
+    SELECT ${COLUMNS} FROM changed`,
+  )
+  return orNotFound(changed)
+}
+
+/** Gives an integration another token; the old one is dead when this returns. Throws `not_found`. */
+export async function replaceToken(db: Db, tenantId: TenantId, id: IntegrationId, token: string, trail: Trail): Promise<Integration> {
+  const changed = await change(
+    db,
+    sql`WITH changed AS (
+      UPDATE integrations SET token = ${token} WHERE id = ${id} AND tenant_id = ${tenantId} RETURNING *
+    ),
+    audit AS (${appendAudit(tenantId, trail, 'integration.rotated', sql`changed`)})
+    SELECT ${COLUMNS} FROM changed`,
+  )
+  return orNotFound(changed)
+}
+
+/** Deletes an integration; its webhook is dead when this returns. Throws `not_found`. */
+export async function deleteIntegration(db: Db, tenantId: TenantId, id: IntegrationId, trail: Trail): Promise<void> {
+  const deleted = await change(
+    db,
+    sql`WITH changed AS (
+      DELETE FROM integrations WHERE id = ${id} AND tenant_id = ${tenantId} RETURNING *
+    ),
+    audit AS (${appendAudit(tenantId, trail, 'integration.deleted', sql`changed`)})
+    SELECT ${COLUMNS} FROM changed`,
+  )
+  orNotFound(deleted)
+}
+
+/** The integrations of all tenants that hold secrets: for operators, never for a request. */
+export async function listSealedIntegrations(db: Db): Promise<Integration[]> {
+  const rows = await db.select().from(integrations).where(sql`${integrations.secrets} <> '{}'`).orderBy(asc(integrations.id))
+  return rows.map(toIntegration)
+}
+
+/** Puts sealed secrets in the place of those that were read; `false` when others were set meanwhile. */
+export async function replaceSecrets(
+  db: Db,
+  tenantId: TenantId,
+  { id, secrets: read }: Pick<Integration, 'id' | 'secrets'>,
+  secrets: Integration['secrets'],
+): Promise<boolean> {
+  const rows = await db
+    .update(integrations)
+    .set({ secrets })
+    .where(and(eq(integrations.tenantId, tenantId), eq(integrations.id, id), sql`${integrations.secrets} = ${JSON.stringify(read)}::jsonb`))
+    .returning({ id: integrations.id })
+  return rows.length === 1
+}
+
+const COLUMNS = sql`id, tenant_id AS "tenantId", type, direction, token, config, secrets, ${epochMs(sql`created_at`)} AS "createdAt"`
+
+async function change(db: Db, statement: SQL): Promise<Integration | undefined> {
+  const { rows } = await db.execute<IntegrationRow>(statement)
+  const [row] = rows
+  return row && toIntegration(row)
+}
+
+function orNotFound(integration: Integration | undefined): Integration {
+  if (!integration) throw new AppError('not_found', 'no such integration')
+  return integration
+}
+
+function toIntegration({ config, ...row }: IntegrationRow): Integration {
+  return {
+    ...row,
+    id: toId(row.id),
+    tenantId: toId(row.tenantId),
+    createdAt: new Date(row.createdAt),
+    from: config.from ?? null,
+    serviceMap: config.serviceMap ?? {},
+  }
+}

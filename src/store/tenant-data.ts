@@ -1,0 +1,103 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { TenantId } from '../domain/ids.ts'
+import type { Db } from './postgres.ts'
+
+/** A table that holds tenants' rows. */
+export type TenantTable = {
+  readonly name: string
+  /** Its primary key's columns. */
+  readonly key: readonly string[]
+  /** The tables that its rows refer to. */
+  readonly references: readonly string[]
+}
+
+export type TenantRow = Readonly<Record<string, unknown>>
+
+/** What an export leaves out: what could be used, or guessed from, to act as the tenant. */
+const SECRET_COLUMNS: readonly string[] = ['hash', 'secrets', 'token']
+/** Tables whose rows belong to an API key, and by it to a tenant. */
+const TABLES_OF_KEYS: readonly string[] = ['idempotency_keys']
+
+/** Every table with tenants' rows, those that refer to others first, as the database itself describes them. */
+export async function listTenantTables(db: Db): Promise<TenantTable[]> {
+  const { rows } = await db.execute<TenantTable>(sql`SELECT c.relname AS name,
+      (SELECT json_agg(a.attname ORDER BY k.place) FROM pg_index i
+        CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+        WHERE i.indrelid = c.oid AND i.indisprimary) AS key,
+      (SELECT coalesce(json_agg(r.relname), '[]') FROM pg_constraint f JOIN pg_class r ON r.oid = f.confrelid
+        WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.confrelid <> c.oid) AS references
+    FROM pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND (c.relname = ANY(${asArray(TABLES_OF_KEYS)})
+      OR EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped))
+    ORDER BY c.relname`)
+  return referringFirst(rows)
+}
+
+function referringFirst(tables: readonly TenantTable[]): TenantTable[] {
+  const rest = [...tables]
+  const ordered: TenantTable[] = []
+  while (rest.length > 0) {
+    // A table without a primary key, or in a circle of references, cannot be: our migrations make none.
+    const next = rest.findIndex(({ name }) => rest.every((other) => !other.references.includes(name)))
+    ordered.push(...rest.splice(Math.max(next, 0), 1))
+  }
+  return ordered
+}
+
+/**
+ * The next rows of a tenant in a table after `after`, in the order of its key: as they are stored, but for secrets and,
+ * unless wanted, raw lines.
+ */
+export async function readTenantRows(
+  db: Db,
+  tenantId: TenantId,
+  { name, key }: TenantTable,
+  { after, limit, withRawLines }: { readonly after: TenantRow | undefined; readonly limit: number; readonly withRawLines: boolean },
+): Promise<TenantRow[]> {
+  const columns = joinSql(key.map((column) => sql`t.${sql.identifier(column)}`))
+  const leftOut = asArray(withRawLines ? SECRET_COLUMNS : [...SECRET_COLUMNS, 'raw_line'])
+  const isNext = after
+    ? sql`(${columns}) > (SELECT ${columns} FROM jsonb_populate_record(NULL::${sql.identifier(name)}, ${JSON.stringify(after)}::jsonb) t)`
+    : sql`true`
+  const { rows } = await db.execute<{ row: TenantRow }>(sql`SELECT to_jsonb(t) - ${leftOut} AS row FROM ${sql.identifier(name)} t
+    WHERE ${isOf(tenantId, name)} AND ${isNext} ORDER BY ${columns} LIMIT ${limit}`)
+  return rows.map(({ row }) => row)
+}
+
+/** Deletes up to `limit` rows of a tenant in a table and says how many. */
+export async function deleteTenantRows(db: Db, tenantId: TenantId, { name }: TenantTable, limit: number): Promise<number> {
+  const table = sql.identifier(name)
+  const { rows } = await db.execute<{ deleted: number }>(sql`WITH deleted AS (
+      DELETE FROM ${table} WHERE ctid = ANY(ARRAY(SELECT t.ctid FROM ${table} t WHERE ${isOf(tenantId, name)} LIMIT ${limit})) RETURNING 1
+    ) SELECT count(*)::int AS deleted FROM deleted`)
+  return rows[0]?.deleted ?? 0
+}
+
+/** Revokes all keys of a tenant and kills its webhooks, so that nothing more comes in. Says how many integrations it had. */
+export async function closeTenant(db: Db, tenantId: TenantId): Promise<number> {
+  const { rows } = await db.execute<{ deleted: number }>(sql`WITH revoked AS (
+      UPDATE api_keys SET revoked_at = now() WHERE tenant_id = ${tenantId} AND revoked_at IS NULL
+    ),
+    deleted AS (DELETE FROM integrations WHERE tenant_id = ${tenantId} RETURNING 1)
+    SELECT count(*)::int AS deleted FROM deleted`)
+  return rows[0]?.deleted ?? 0
+}
+
+/** Deletes the tenant itself, once nothing of it is left. */
+export async function deleteTenant(db: Db, tenantId: TenantId): Promise<void> {
+  await db.execute(sql`DELETE FROM tenants WHERE id = ${tenantId}`)
+}
+
+function isOf(tenantId: TenantId, table: string): SQL {
+  if (TABLES_OF_KEYS.includes(table)) return sql`t.api_key_id IN (SELECT k.id FROM api_keys k WHERE k.tenant_id = ${tenantId})`
+  return sql`t.tenant_id = ${tenantId}`
+}
+
+function asArray(texts: readonly string[]): SQL {
+  return sql`ARRAY[${joinSql(texts.map((text) => sql`${text}`))}]::text[]`
+}
+
+function joinSql(parts: readonly SQL[]): SQL {
+  return sql.join([...parts], sql`, `)
+}

@@ -1,0 +1,89 @@
+import type { Deps } from '../deps.ts'
+import { type ContextSnapshot, citedEntries, toCitedEvent, toDiagnosisInput, toSnapshot } from '../domain/context-snapshot.ts'
+import { type Alert, type Diagnosis, diagnose } from '../domain/diagnosis.ts'
+import { type EventId, toId } from '../domain/ids.ts'
+import { describeChange, isNews, isOtherCause, planNextLook, toCause } from '../domain/incident.ts'
+import { toCauseKind } from '../domain/incident-signature.ts'
+import { canPost } from '../domain/integration.ts'
+import { fitRecalibration, type Recalibration, recalibrate } from '../domain/quality.ts'
+import { type ClaimedWork, getSubject, type NewDiagnosis, type Subject, storeDiagnosis } from '../store/incident-work.ts'
+import { readCalibration } from '../store/incidents.ts'
+import { listIntegrations } from '../store/integrations.ts'
+import { type Evidence, gatherEvidence } from './gather-evidence.ts'
+import { wordDiagnosis } from './word-diagnosis.ts'
+
+/**
+ * Diagnoses an incident, for the first time or again, and stores what came out with the work that follows. Returns the
+ * posting of its note, which is the caller's to do, if there is one.
+ */
+export async function diagnoseIncident(deps: Deps, work: ClaimedWork, clock: () => Date): Promise<ClaimedWork | undefined> {
+  const { tenantId, incidentId } = work
+  const [subject, integrations, verdicts] = await Promise.all([
+    getSubject(deps.db, tenantId, incidentId),
+    listIntegrations(deps.db, tenantId),
+    readCalibration(deps.db, tenantId),
+  ])
+  const { incident, latest, hasFollowUp } = subject
+  const alert = { service: incident.serviceName, triggeredAt: incident.triggeredAt, title: incident.title }
+  const evidence = await gatherEvidence(deps, tenantId, incidentId, alert, incident.observedUntil)
+  const answer = await findAnswer(deps, work, subject, alert, { ...evidence, calibration: fitRecalibration(verdicts) }, clock)
+
+  const now = clock()
+  const isTold =
+    incident.externalRef !== null && (latest === undefined || (answer?.isOtherCause && !hasFollowUp)) && integrations.some(canPost)
+  const noteLease = answer && isTold ? deps.newUuid() : undefined
+  const isConfirmed = latest?.verdict === 'confirmed' && !answer?.isOtherCause
+  const number = answer?.diagnosis.number ?? latest?.number ?? 0
+  const next = planNextLook({ ...incident, isConfirmed, diagnoses: number }, now)
+  const ended = { diagnosis: answer?.diagnosis, noteLease, next, lookedAt: evidence.readAt }
+  const outcome = await storeDiagnosis(deps.db, tenantId, incidentId, work.lease, ended, now)
+  return outcome === 'tell' && noteLease !== undefined ? { ...work, kind: 'note', number, lease: noteLease, attempts: 1 } : undefined
+}
+
+type FoundAnswer = { readonly diagnosis: NewDiagnosis; readonly isOtherCause: boolean }
+
+/** The answer, worded by a model where there is one; `undefined` when the earlier one says it all. */
+async function findAnswer(
+  deps: Deps,
+  { tenantId }: ClaimedWork,
+  { latest }: Subject,
+  alert: Alert,
+  { input, embedding, calibration }: Evidence & { readonly calibration: Recalibration },
+  clock: () => Date,
+): Promise<FoundAnswer | undefined> {
+  const snapshot = toSnapshot(input)
+  const snapshotText = JSON.stringify(snapshot)
+  // What is stored is what the engine sees, byte for byte.
+  const finding = diagnose(toDiagnosisInput(JSON.parse(snapshotText)))
+  const own = { cause: toCause(finding, snapshot), confidence: finding.confidence }
+  if (!isNews(latest, own)) return undefined
+
+  const confidence = finding.abstained ? finding.confidence : recalibrate(finding.confidence, calibration)
+  const source = { alert, diagnosis: { ...finding, confidence }, events: toEvents(finding, snapshot) }
+  const { diagnosis, diagnosedBy } = await wordDiagnosis(deps, tenantId, source, clock())
+  const { hypotheses, evidence, ruledOut, reasoning, ...rest } = diagnosis
+  const compared = { own, told: toCause(diagnosis, snapshot) }
+  const answer = { ...compared, hypothesis: rest.hypothesis, diagnosedBy }
+  return {
+    isOtherCause: latest !== undefined && isOtherCause(latest, answer),
+    diagnosis: {
+      ...rest,
+      number: (latest?.number ?? 0) + 1,
+      madeAt: clock(),
+      diagnosedBy,
+      changed: latest ? describeChange(latest, answer) : null,
+      answerText: JSON.stringify({ hypotheses, evidence, ruledOut, reasoning }),
+      snapshotText,
+      signature: { embedding: embedding ?? null, cause: toCauseKind(diagnosis, snapshot), compared },
+      keepsVerdict: latest?.told === compared.told,
+    },
+  }
+}
+
+function toEvents({ hypotheses }: Diagnosis, snapshot: ContextSnapshot) {
+  const cited = citedEntries(
+    snapshot,
+    hypotheses.flatMap(({ eventIds }) => eventIds),
+  )
+  return new Map(cited.map((entry) => [toId<EventId>(entry.id), toCitedEvent(entry)]))
+}

@@ -1,0 +1,30 @@
+import type { Deps } from '../deps.ts'
+import { claimWork, forgetDeliveries, noticeLateEvents } from '../store/incident-work.ts'
+import { workOn } from './work-on-incident.ts'
+
+const MAX_AT_ONCE = 5
+/** Requests to the stores, the model and the pager that one piece of work takes at most, a diagnosis with its note. */
+export const REQUESTS_EACH = 20
+/** What the sweep leaves to incidents of its requests. */
+const SHARE = 0.8
+const MAX_PIECES = 100
+
+/**
+ * The cron's part in incidents: takes over what nobody is at any more, second looks that are due and notes to be tried again.
+ * Several may run at once: each piece is one's alone. Returns how many pieces there were.
+ */
+export async function finishIncidents(deps: Deps, now: Date): Promise<number> {
+  const startedMs = deps.now().getTime()
+  const clock = () => new Date(now.getTime() + deps.now().getTime() - startedMs)
+  const maxPieces = Math.min(MAX_PIECES, Math.max(1, Math.floor((SHARE * deps.sweepRequests) / REQUESTS_EACH)))
+  await noticeLateEvents(deps.db, now)
+  let pieces = 0
+  while (pieces < maxPieces) {
+    const claimed = await claimWork(deps.db, clock(), Math.min(MAX_AT_ONCE, maxPieces - pieces))
+    if (claimed.length === 0) break
+    await Promise.all(claimed.map((work) => workOn(deps, work, clock)))
+    pieces += claimed.length
+  }
+  await forgetDeliveries(deps.db, now)
+  return pieces
+}

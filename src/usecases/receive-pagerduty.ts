@@ -1,0 +1,90 @@
+import type { Deps } from '../deps.ts'
+import { AppError } from '../domain/errors.ts'
+import { type IncidentId, toId } from '../domain/ids.ts'
+import { canReceive, type Integration, isToken, openSecretOf } from '../domain/integration.ts'
+import { isSigned, type PagerDutyDelivery, readDelivery, toServiceName } from '../domain/pagerduty.ts'
+import { receiveAlert } from '../store/incidents.ts'
+import { findIntegrationByToken } from '../store/integrations.ts'
+import { announceWork, workOn } from './work-on-incident.ts'
+
+export type WebhookRequest = {
+  readonly token: string
+  readonly body: Uint8Array<ArrayBuffer>
+  /** `X-PagerDuty-Signature`. */
+  readonly signature: string | undefined
+  /** `X-Webhook-Id`. */
+  readonly deliveryId: string | undefined
+  /** Keeps work alive after the answer. */
+  readonly defer: (work: Promise<unknown>) => void
+}
+
+type IncidentChange = Extract<PagerDutyDelivery, { readonly incident: unknown }>
+
+const MAX_DELIVERY_ID_LENGTH = 255
+
+/**
+ * Takes one delivery of PagerDuty's: verifies it, and stores what follows from it before returning, in two requests to
+ * Postgres. The diagnosis is made after the answer; should this isolate die, the cron makes it. Throws `not_found` for a dead
+ * token, `unauthorized` for a wrong signature, `invalid_request` for what is not JSON, and nothing else that is not our fault.
+ */
+export async function receivePagerDuty(deps: Deps, request: WebhookRequest): Promise<void> {
+  if (!isToken(request.token)) throw noSuchWebhook()
+  // Before anything is stored, so that the cron looks even if this isolate gets no further.
+  const marked = announceWork(deps)
+  const integration = await findIntegrationByToken(deps.db, request.token)
+  if (!integration || !canReceive(integration)) throw noSuchWebhook()
+  await assertSigned(deps, integration, request)
+  const delivery = readDelivery(parse(request.body))
+  if (delivery.kind === 'own_note' || delivery.kind === 'ignored') return
+
+  const isMarked = await marked
+  const incidentId = toId<IncidentId>(deps.newUuid())
+  const lease = deps.newUuid()
+  const { tenantId } = integration
+  const alert = toAlert(deps, integration, delivery, incidentId, request)
+  const { outcome } = await receiveAlert(deps.db, tenantId, alert, lease)
+  deps.log('delivery', { tenant_id: tenantId, integration_id: integration.id, kind: delivery.kind, outcome })
+  if (outcome !== 'opened') return
+  if (!isMarked) request.defer(announceWork(deps))
+  request.defer(workOn(deps, { tenantId, incidentId, kind: 'diagnosis', number: 0, lease, attempts: 1 }, deps.now))
+}
+
+async function assertSigned(deps: Deps, integration: Integration, { body, signature }: WebhookRequest): Promise<void> {
+  const secret = await openSecretOf(integration, 'webhook_secret', deps.sealingKeys)
+  if (secret === undefined || (await isSigned(signature, body, [secret]))) return
+  throw new AppError('unauthorized', 'the signature does not match: is the webhook secret right?')
+}
+
+function parse(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body))
+  } catch {
+    throw new AppError('invalid_request', 'request body must be valid JSON')
+  }
+}
+
+function toAlert(deps: Deps, integration: Integration, delivery: IncidentChange, incidentId: IncidentId, { deliveryId }: WebhookRequest) {
+  const { kind, incident, eventId } = delivery
+  const now = deps.now()
+  const past = (instant: Date | null) => (instant && instant < now ? instant : now)
+  const occurredAt = past(delivery.occurredAt)
+  return {
+    kind,
+    incidentId,
+    serviceName: toServiceName(incident, integration.serviceMap) ?? incident.service.ref ?? 'unknown',
+    title: incident.title,
+    url: incident.url,
+    triggeredAt: past(incident.createdAt ?? occurredAt),
+    observedUntil: null,
+    external: {
+      source: 'pagerduty' as const,
+      ref: incident.ref,
+      integrationId: integration.id,
+      // Without either, every delivery counts as a new one, and does no harm.
+      deliveryId: (deliveryId || eventId || deps.newUuid()).slice(0, MAX_DELIVERY_ID_LENGTH),
+      occurredAt,
+    },
+  }
+}
+
+const noSuchWebhook = () => new AppError('not_found', 'no such webhook')

@@ -1,0 +1,85 @@
+import type { Deps } from '../deps.ts'
+import { AppError } from '../domain/errors.ts'
+import { planDiagnosisRetry, planNoteRetry } from '../domain/incident.ts'
+import { type ClaimedWork, claimAgain, putOffWork } from '../store/incident-work.ts'
+import { markDatabaseInUse } from '../store/sweeps.ts'
+import { diagnoseIncident } from './diagnose-incident.ts'
+import { tellPager } from './tell-pager.ts'
+
+/** Makes the cron look, should this isolate get no further; best before there is anything to find. `false`: Redis did not hear. */
+export async function announceWork({ redis, log }: Deps): Promise<boolean> {
+  try {
+    await markDatabaseInUse(redis)
+    return true
+  } catch {
+    log('database_use_not_marked', {})
+    return false
+  }
+}
+
+/** After that long, what is left is the cron's: an isolate may go on for half a minute after its answer. */
+const PATIENCE_MS = 15_000
+const SHORT_WAIT_MS = 10_000
+
+/**
+ * Does claimed work and what follows from it, as far as it goes in this isolate. How it went is in the store; what was not
+ * reached, or not recorded, is found there by the cron. Never throws.
+ */
+export async function workOn(deps: Deps, work: ClaimedWork, clock: () => Date): Promise<void> {
+  const startedMs = clock().getTime()
+  try {
+    let next: ClaimedWork | undefined = work
+    while (next) {
+      next = next.kind === 'diagnosis' ? await diagnoseOrPutOff(deps, next, clock) : await tellOrWait(deps, next, clock, startedMs)
+    }
+  } catch (error) {
+    deps.log('incident_work_left_over', { ...toFields(work), reason: nameOf(error) })
+  }
+}
+
+async function diagnoseOrPutOff(deps: Deps, work: ClaimedWork, clock: () => Date): Promise<ClaimedWork | undefined> {
+  try {
+    return await diagnoseIncident(deps, work, clock)
+  } catch (error) {
+    deps.log('diagnosis_failed', { ...toFields(work), reason: nameOf(error) })
+    const retry = planDiagnosisRetry(work.attempts, clock())
+    await putOffWork(deps.db, work, retry?.at, 'the diagnosis could not be made; it is tried again')
+    return undefined
+  }
+}
+
+/** Posts a note. When that has to be tried again soon, waits for it here. */
+async function tellOrWait(deps: Deps, work: ClaimedWork, clock: () => Date, startedMs: number): Promise<ClaimedWork | undefined> {
+  const retryAt = await tellOrPutOff(deps, work, clock)
+  if (!retryAt) return undefined
+  const now = clock().getTime()
+  const waitMs = Math.max(0, retryAt.getTime() - now)
+  if (waitMs > SHORT_WAIT_MS || now + waitMs - startedMs > PATIENCE_MS) return undefined
+  await deps.rest(waitMs)
+  return await claimAgain(deps.db, work, clock())
+}
+
+/** What fails before or after the pager was asked is tried again as seldom as what the pager refuses to do. */
+async function tellOrPutOff(deps: Deps, work: ClaimedWork, clock: () => Date): Promise<Date | undefined> {
+  try {
+    return await tellPager(deps, work, clock)
+  } catch (error) {
+    deps.log('note_failed', { ...toFields(work), reason: nameOf(error) })
+    const retry = planNoteRetry(work.attempts, 0, clock())
+    await putOffWork(
+      deps.db,
+      work,
+      retry?.at,
+      error instanceof AppError ? error.message : 'the note could not be written or kept; it is tried again',
+    )
+    return retry?.at
+  }
+}
+
+function toFields({ tenantId, incidentId, kind, attempts }: ClaimedWork) {
+  return { tenant_id: tenantId, incident_id: incidentId, kind, attempts }
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown'
+}

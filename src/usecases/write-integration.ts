@@ -1,0 +1,40 @@
+import type { Deps } from '../deps.ts'
+import { type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
+import { type ConfigPatch, createToken, type Direction, type Integration, type IntegrationType, sealPatch } from '../domain/integration.ts'
+import type { Trail } from '../store/audit.ts'
+import { insertIntegration, mergeIntegration } from '../store/integrations.ts'
+
+export type WantedIntegration = { readonly type: IntegrationType; readonly direction: Direction; readonly patch: ConfigPatch }
+
+/** Makes an integration with a webhook token of its own. Throws `unavailable` when a secret cannot be sealed. */
+export async function createIntegration(deps: Deps, tenantId: TenantId, wanted: WantedIntegration, trail: Trail): Promise<Integration> {
+  const id = toId<IntegrationId>(deps.newUuid())
+  const { type, direction, patch } = wanted
+  const secrets = await sealPatch(deps.sealingKeys, { id, tenantId }, patch.secrets, deps.randomBytes)
+  const integration = {
+    id,
+    type,
+    direction,
+    token: createToken(deps.randomBytes),
+    from: patch.from ?? null,
+    serviceMap: withoutNulls(patch.serviceMap ?? {}),
+    secrets: withoutNulls(secrets),
+  }
+  return await insertIntegration(deps.db, tenantId, integration, trail)
+}
+
+/** Merges settings into an integration. Throws `not_found`, and `unavailable` when a secret cannot be sealed. */
+export async function updateIntegration(
+  deps: Deps,
+  tenantId: TenantId,
+  id: IntegrationId,
+  { direction, patch }: { readonly direction: Direction | undefined; readonly patch: ConfigPatch },
+  trail: Trail,
+): Promise<Integration> {
+  const secrets = await sealPatch(deps.sealingKeys, { id, tenantId }, patch.secrets, deps.randomBytes)
+  return await mergeIntegration(deps.db, tenantId, id, { direction, patch: { ...patch, secrets } }, trail)
+}
+
+function withoutNulls<Key extends string>(record: Readonly<Partial<Record<Key, string | null>>>): Readonly<Record<Key, string>> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null)) as Record<Key, string>
+}

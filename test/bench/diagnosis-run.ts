@@ -1,0 +1,43 @@
+import { type Diagnosis, diagnose, type Weighing, weigh } from '../../src/domain/diagnosis.ts'
+import { BASELINES } from './diagnosis-baselines.ts'
+import { type Case, toIncident, toSet, toSystem, toView } from './diagnosis-cases.ts'
+import { type Disturbance, disturb } from './diagnosis-disturb.ts'
+import { createHistory, toInput } from './diagnosis-input.ts'
+import type { Answer } from './diagnosis-metrics.ts'
+
+/** Disturbs cases, and counts what is usual from the other incidents of their systems. */
+export function createCaseRunner(cases: readonly Case[]) {
+  const historyOf = createHistory(cases, toIncident)
+  const families = Map.groupBy(cases, toFamily)
+  const disturbed = (each: Case, disturbance: Disturbance): Case => {
+    const others = (families.get(toFamily(each)) ?? []).filter((other) => toIncident(other) !== toIncident(each))
+    return disturb(each, others, disturbance)
+  }
+  return {
+    answer(each: Case, disturbance: Disturbance): Answer {
+      return toAnswer(each, diagnose(toInput(disturbed(each, disturbance), historyOf(each))))
+    },
+
+    answerSimply(each: Case, disturbance: Disturbance, baseline: string): Answer {
+      const rank = BASELINES[baseline]
+      if (!rank) throw new Error(`no baseline ${baseline}`)
+      const ranked = rank(disturbed(each, disturbance), historyOf(each), disturbance.seed)
+      return { each, ranked, confidence: 1, abstained: false }
+    },
+
+    weigh(each: Case, disturbance: Disturbance): Weighing {
+      return weigh(toInput(disturbed(each, disturbance), historyOf(each)))
+    },
+  }
+}
+
+export type CaseRunner = ReturnType<typeof createCaseRunner>
+
+/** Cases among which a second incident may be found: the same set, system and view. */
+function toFamily(each: Case): string {
+  return JSON.stringify([toSet(each), toView(each), toSystem(each)])
+}
+
+function toAnswer(each: Case, { hypotheses, confidence, abstained }: Diagnosis): Answer {
+  return { each, ranked: [...new Set(hypotheses.map(({ service }) => service))], confidence, abstained }
+}

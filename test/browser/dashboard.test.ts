@@ -1,0 +1,313 @@
+import { mkdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import type { AxeResults } from 'axe-core'
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { createTestTenant, makeEvent } from '../support/app.ts'
+import { openShop, type Shop } from '../support/shop.ts'
+import { serveSite, startSite } from '../support/site.ts'
+
+const SCREENS = fileURLToPath(new URL('../screens/', import.meta.url))
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const DESKTOP = { width: 1280, height: 900 }
+const PHONE = { width: 320, height: 640 }
+const WALL = { width: 3840, height: 2160 }
+
+const site = startSite()
+let shop: Shop
+let url: string
+let stop: () => void
+let browser: Browser
+const contexts: BrowserContext[] = []
+const complaints: string[] = []
+
+beforeAll(async () => {
+  mkdirSync(SCREENS, { recursive: true })
+  shop = await openShop(site.app)
+  ;({ url, stop } = await serveSite(site))
+  browser = await chromium.launch({ executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
+}, 120_000)
+
+afterAll(async () => {
+  await browser?.close()
+  stop?.()
+})
+
+afterEach(async () => {
+  for (const context of contexts.splice(0)) await context.close()
+  expect(complaints.splice(0)).toEqual([])
+})
+
+/** A new window, whose every complaint and foreign request fails the test. */
+async function open(options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ viewport: DESKTOP, ...options })
+  contexts.push(context)
+  const page = await context.newPage()
+  page.on('console', (message) => void (message.type() === 'error' && complaints.push(message.text())))
+  page.on('pageerror', (error) => void complaints.push(error.message))
+  page.on('request', (request) => void (request.url().startsWith(url) || complaints.push(`asks ${request.url()}`)))
+  return page
+}
+
+async function signIn(page: Page, key = shop.tenant.readonlyKey, path = '/'): Promise<void> {
+  await page.goto(`${url}${path}`)
+  await page.getByLabel('Read-only API key').fill(key)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('heading', { level: 1 }).waitFor()
+}
+
+const heading = (page: Page) => page.getByRole('heading', { level: 1 }).textContent()
+
+async function openIncident(page: Page): Promise<void> {
+  await page.getByRole('link', { name: 'checkout: error rate above 5 %' }).click()
+  await page.getByRole('heading', { name: 'What changed, and when' }).waitFor()
+}
+
+/** The pages of the shop by name, and how to get to those whose address has an id. */
+async function listPages(page: Page): Promise<Readonly<Record<string, string>>> {
+  const hrefOf = (name: RegExp | string) => page.getByRole('link', { name }).first().getAttribute('href')
+  await page.goto(`${url}/incidents`)
+  const incident = await hrefOf('checkout: error rate above 5 %')
+  await page.goto(`${url}/services`)
+  const service = await hrefOf(/^payment-service$/)
+  await page.goto(`${url}/settings/integrations`)
+  const integration = await hrefOf(/^PagerDuty$/)
+  return {
+    incidents: '/incidents',
+    'incidents-filtered': '/incidents?status=confirmed&service=nothing',
+    incident: `${incident}`,
+    services: '/services',
+    service: `${service}`,
+    'service-json': `${service}?view=json`,
+    agents: '/agents',
+    agent: `/agents/${shop.agentId}`,
+    keys: '/settings/keys',
+    integrations: '/settings/integrations',
+    integration: `${integration}`,
+    quality: '/settings/quality',
+    audit: '/settings/audit',
+    start: '/start',
+    'not-found': '/settings/nowhere',
+  }
+}
+
+async function findViolations(page: Page): Promise<unknown[]> {
+  await page.evaluate(AXE)
+  const results = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as AxeResults
+  return results.violations.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => `${html.slice(0, 200)} ${failureSummary}`)])
+}
+
+const overflow = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+
+test.each([
+  { colorScheme: 'light' as const, viewport: DESKTOP },
+  { colorScheme: 'dark' as const, viewport: DESKTOP },
+  { colorScheme: 'light' as const, viewport: PHONE },
+  { colorScheme: 'dark' as const, viewport: PHONE },
+])(
+  'every page passes axe, fits and is pictured: $colorScheme, $viewport.width px',
+  { timeout: 180_000 },
+  async ({ colorScheme, viewport }) => {
+    const page = await open({ colorScheme, viewport, reducedMotion: 'reduce' })
+    const check = async (name: string) => {
+      expect([name, await findViolations(page)]).toEqual([name, []])
+      expect([name, await overflow(page)]).toEqual([name, 0])
+      await page.screenshot({ path: `${SCREENS}${name}-${colorScheme}-${viewport.width}.png`, fullPage: true })
+    }
+    await page.goto(`${url}/signin`)
+    await check('sign-in')
+    await signIn(page)
+    for (const [name, path] of Object.entries(await listPages(page))) {
+      await page.goto(`${url}${path}`)
+      await check(name)
+      if (name === 'not-found') complaints.splice(0)
+    }
+  },
+)
+
+test('a wall screen is filled with larger letters and nothing to scroll', async () => {
+  const page = await open({ viewport: WALL })
+  await signIn(page)
+  await openIncident(page)
+  expect(await overflow(page)).toBe(0)
+  expect(await page.evaluate(() => Number.parseFloat(getComputedStyle(document.body).fontSize))).toBeGreaterThan(20)
+})
+
+test('an engineer signs in, reads the timeline, confirms the answer and filters', async () => {
+  const page = await open()
+  await signIn(page, shop.tenant.readonlyKey, '/incidents?status=active')
+  expect(new URL(page.url()).search).toBe('?status=active')
+  await openIncident(page)
+  const picture = page.getByRole('img', { name: /Timeline of the incident/ })
+  expect(await picture.locator('.lane').count()).toBeGreaterThan(3)
+  expect(await picture.locator('.mark').count()).toBeGreaterThan(10)
+  expect(await page.getByRole('table').getByRole('row').count()).toBe(16)
+
+  await page.getByRole('button', { name: 'Confirm' }).click()
+  await page.getByText('Marked as confirmed').waitFor()
+  expect(await page.getByRole('button', { name: 'Confirm' }).getAttribute('aria-pressed')).toBe('true')
+  await page.getByRole('button', { name: 'Wrong' }).click()
+  await page.getByText('Marked as wrong').waitFor()
+
+  await page.getByRole('link', { name: 'Incidents', exact: true }).first().click()
+  await page.getByLabel('Status').selectOption('Marked wrong')
+  await page.getByLabel('Service').fill('checkout')
+  await page.getByRole('button', { name: 'Filter' }).click()
+  await page.getByRole('heading', { name: /^Marked wrong/ }).waitFor()
+  expect(await page.locator('.card').count()).toBe(1)
+  await page.getByLabel('Service').fill('storefront')
+  await page.getByRole('button', { name: 'Filter' }).click()
+  await page.getByRole('heading', { name: 'No incident matches' }).waitFor()
+
+  await page.goto(`${url}/settings/quality`)
+  await page.getByRole('img', { name: /How often answers were right/ }).waitFor()
+})
+
+test('an agent’s log is paged through, page by page, without a gap while events arrive', async () => {
+  const page = await open()
+  await signIn(page, shop.tenant.readonlyKey, `/agents/${shop.agentId}?limit=50`)
+  const keys = await page.request.get(`${url}/v1/agents/${shop.agentId}?limit=100`, {
+    headers: { Authorization: `Bearer ${shop.tenant.readonlyKey}` },
+  })
+  const first: { events: { received_at: string }[]; next_cursor: string | null } = await keys.json()
+  expect(first.next_cursor).not.toBeNull()
+
+  const seen: string[] = []
+  const collect = async () => seen.push(...(await page.locator('tbody tr').allTextContents()))
+  await collect()
+  while ((await page.getByRole('link', { name: 'Older' }).count()) > 0) {
+    await site.app.request('/v1/events', { key: shop.tenant.ingestKey, body: makeEvent({ service_name: 'late' }) })
+    await page.getByRole('link', { name: 'Older' }).click()
+    await page.waitForLoadState()
+    await collect()
+  }
+  expect(seen.length).toBeGreaterThan(100)
+  expect(seen.filter((row) => row.includes('late'))).toEqual([])
+  await page.getByRole('link', { name: 'First page' }).click()
+  await page.getByLabel('Vendor').fill('flagd')
+  await page.getByLabel('Per page').selectOption('10')
+  await page.getByRole('button', { name: 'Filter' }).click()
+  await page.waitForURL(/vendor=flagd/)
+  expect(await page.locator('tbody tr').count()).toBe(10)
+  expect((await page.locator('tbody tr').allTextContents()).every((row) => row.includes('flagd'))).toBe(true)
+})
+
+test('a key is made, copied, and revoked after a second thought', async () => {
+  const page = await open({ permissions: ['clipboard-read', 'clipboard-write'] })
+  await signIn(page, shop.tenant.readonlyKey, '/settings/keys')
+  await page.getByLabel('Read-only').check()
+  await page.getByLabel('Name').fill('night shift')
+  await page.getByRole('button', { name: 'Make the key' }).click()
+  const key = (await page.locator('.secret code').textContent()) ?? ''
+  expect(key).toMatch(/^noc_ro_/)
+  await page.getByRole('button', { name: 'Copy the key' }).click()
+  await page.getByText('Copied').waitFor()
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(key)
+  const use = () => site.app.request('/v1/services', { key })
+  expect((await use()).status).toBe(200)
+
+  await page.getByRole('link', { name: 'Done' }).click()
+  expect(await page.content()).not.toContain(key)
+  const row = page.getByRole('row', { name: /night shift/ })
+  await row.getByText(`Revoke ${key.slice(-4)}`).click()
+  await row.getByRole('button', { name: 'Revoke for good' }).click()
+  await page.getByText('The key is revoked').waitFor()
+  expect((await use()).status).toBe(401)
+})
+
+test('a pager is connected, its URL rotated, its secrets kept from view, and it is deleted', async () => {
+  const { readonlyKey } = await createTestTenant(site.app)
+  const page = await open()
+  await signIn(page, readonlyKey, '/settings/integrations')
+  await page.getByRole('button', { name: 'Connect' }).click()
+  const webhook = async () => (await page.locator('[data-copy="the webhook URL"] code').textContent()) ?? ''
+  const before = await webhook()
+  expect(before).toMatch(new RegExp(`^${url}/webhooks/pagerduty/tok_`))
+  await page.getByLabel('Webhook secret').fill('whsec-of-the-browser')
+  await page.getByLabel('Notes are posted as').fill('oncall@acme.example')
+  await page.getByLabel('Services', { exact: true }).fill('PIJ90N7 = payments-api')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('The integration is saved').waitFor()
+  expect(await page.getByLabel('Services', { exact: true }).inputValue()).toBe('PIJ90N7 = payments-api')
+  expect(await page.content()).not.toContain('whsec-of-the-browser')
+
+  await page.getByText('Rotate the URL').click()
+  await page.getByRole('button', { name: 'Rotate now' }).click()
+  await page.getByText('another webhook URL').waitFor()
+  expect(await webhook()).not.toBe(before)
+  await page.getByText('Delete', { exact: true }).click()
+  await page.getByRole('button', { name: 'Delete for good' }).click()
+  await page.getByRole('heading', { name: 'No pager is connected' }).waitFor()
+})
+
+test('without scripts everything works all the same', async () => {
+  const page = await open({ javaScriptEnabled: false })
+  await signIn(page)
+  await openIncident(page)
+  await page.getByRole('button', { name: 'Confirm' }).click()
+  await page.getByText('Marked as confirmed').waitFor()
+  await page.getByRole('link', { name: 'Services', exact: true }).click()
+  await page.getByRole('link', { name: 'payment-service', exact: true }).click()
+  await page.getByLabel('What is wrong').fill('slow payments')
+  await page.getByRole('button', { name: 'Diagnose now' }).click()
+  await page.getByRole('heading', { name: 'slow payments' }).waitFor()
+  await page.getByText('Resolve', { exact: true }).click()
+  await page.getByRole('button', { name: 'Mark as resolved' }).click()
+  await page.getByText('The incident is resolved').waitFor()
+  expect(await page.getByRole('button', { name: /^Copy/ }).count()).toBe(0)
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await page.getByText('You are signed out').waitFor()
+  await page.goto(`${url}/services`)
+  expect(await heading(page)).toBe('Sign in')
+})
+
+test('by keyboard alone: skip to the content, sign in, open an incident', async () => {
+  const page = await open()
+  await page.goto(`${url}/signin`)
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe('key')
+  await page.keyboard.type(shop.tenant.readonlyKey)
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'Incidents', exact: true }).waitFor()
+  await page.keyboard.press('Tab')
+  expect(await page.evaluate(() => document.activeElement?.textContent?.trim())).toBe('Skip to content')
+  await page.keyboard.press('Enter')
+  expect(new URL(page.url()).hash).toBe('#main')
+  const reached: string[] = []
+  for (let steps = 0; steps < 12 && !reached.includes('checkout: error rate above 5 %'); steps += 1) {
+    await page.keyboard.press('Tab')
+    reached.push((await page.evaluate(() => document.activeElement?.textContent?.trim())) ?? '')
+    const width = await page.evaluate(() => getComputedStyle(document.activeElement ?? document.body).outlineWidth)
+    expect(Number.parseFloat(width)).toBeGreaterThanOrEqual(2)
+  }
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'What changed, and when' }).waitFor()
+})
+
+test('the first event turns the first steps green, by itself', { timeout: 60_000 }, async () => {
+  const { ingestKey, readonlyKey } = await createTestTenant(site.app)
+  const page = await open()
+  await signIn(page, readonlyKey)
+  await page.getByRole('link', { name: 'Get started' }).click()
+  await page.getByRole('heading', { name: 'Getting started' }).waitFor()
+  expect(await page.locator('[data-copy] code').allTextContents()).toEqual(
+    expect.arrayContaining([expect.stringContaining(`${url}/v1/events`)]),
+  )
+  expect(await page.getByText('The first event has arrived').count()).toBe(0)
+  await site.app.request('/v1/events', { key: ingestKey, body: makeEvent() })
+  await page.locator('.notice').getByText('The first event has arrived').waitFor({ timeout: 30_000 })
+})
+
+test('what events say does nothing', async () => {
+  const { ingestKey, readonlyKey } = await createTestTenant(site.app)
+  const hostile = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
+  const event = makeEvent({ service_name: hostile, entity: hostile, new_value: hostile, actor: hostile, vendor: hostile })
+  await site.app.request('/v1/events', { key: ingestKey, body: event })
+  const page = await open()
+  await signIn(page, readonlyKey, '/services')
+  await page.getByRole('link', { name: '<img' }).click()
+  await page.getByRole('button', { name: 'Diagnose now' }).click()
+  await page.getByRole('heading', { name: 'Everything the diagnosis saw' }).waitFor()
+  expect(await page.locator('main img, main script').count()).toBe(0)
+  expect(await page.title()).toContain('Noctuary')
+})

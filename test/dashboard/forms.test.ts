@@ -1,0 +1,184 @@
+import { randomBytes } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { createTestTenant, listServicesOf, makeEvent, type TestTenant } from '../support/app.ts'
+import { connectPager } from '../support/pagerduty.ts'
+import { signIn, startSite, type Visitor } from '../support/site.ts'
+
+const site = startSite()
+const { app } = site
+
+async function start(): Promise<{ tenant: TestTenant; visitor: Visitor }> {
+  const tenant = await createTestTenant(app)
+  return { tenant, visitor: await signIn(site, tenant.readonlyKey) }
+}
+
+async function read<Body>(tenant: TestTenant, path: string): Promise<Body> {
+  return await (await app.request(path, { key: tenant.readonlyKey })).json()
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+async function diagnose(tenant: TestTenant): Promise<string> {
+  await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })
+  const response = await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } })
+  return (await response.json()).id
+}
+
+test.each([
+  { verdict: 'confirmed', action: 'incident.confirmed', confirmed: true },
+  { verdict: 'rejected', action: 'incident.rejected', confirmed: false },
+])('an answer is marked as $verdict, as the API would, and in the audit', async ({ verdict, action, confirmed }) => {
+  const { tenant, visitor } = await start()
+  const id = await diagnose(tenant)
+  const response = await visitor.post(`/incidents/${id}/verdict`, { verdict, back: '/incidents?service=checkout' })
+  expect([response.status, response.headers.get('Location')]).toEqual([303, `/incidents?service=checkout&done=${verdict}`])
+  expect(await read<Fields>(tenant, `/v1/incidents/${id}`)).toMatchObject({ engineer_confirmed: confirmed })
+  const [entry] = await read<Fields[]>(tenant, '/v1/audit')
+  expect(entry).toMatchObject({
+    action,
+    target_id: id,
+    actor: expect.stringMatching(/^api_key:/),
+    request_id: response.headers.get('X-Request-Id'),
+  })
+})
+
+test('what a form says wrong is told, and changes nothing', async () => {
+  const { tenant, visitor } = await start()
+  const id = await diagnose(tenant)
+  const { id: integration } = await connectPager(app, tenant)
+  for (const [path, form] of [
+    [`/incidents/${id}/verdict`, { verdict: 'maybe' }],
+    [`/incidents/${id}/verdict`, {}],
+    ['/settings/keys', { key_type: 'admin' }],
+    ['/settings/keys', { key_type: 'ingest', name: 'x'.repeat(513) }],
+    ['/settings/integrations', { direction: 'sideways' }],
+    [`/settings/integrations/${integration}`, { direction: 'inbound', pagerduty_from: 'nobody' }],
+    [`/settings/integrations/${integration}`, { direction: 'inbound', webhook_secret: 'two words' }],
+    [`/settings/integrations/${integration}`, { direction: 'inbound', service_map: 'no equals sign' }],
+  ] as const) {
+    const before = await read<Fields[]>(tenant, '/v1/audit')
+    const response = await visitor.post(path, form)
+    expect([path, form, response.status]).toEqual([path, form, 400])
+    expect(await read<Fields[]>(tenant, '/v1/audit')).toEqual(before)
+  }
+  const large = await visitor.post('/settings/keys', { key_type: 'ingest', name: 'x'.repeat(70_000) })
+  expect(large.status).toBe(413)
+})
+
+test('an incident is resolved, and the form leads nowhere else', async () => {
+  const { tenant, visitor } = await start()
+  const id = await diagnose(tenant)
+  const response = await visitor.post(`/incidents/${id}/resolve`, { back: 'https://evil.example' })
+  expect(response.headers.get('Location')).toBe(`/incidents/${id}?done=resolved`)
+  expect(await read<Fields>(tenant, `/v1/incidents/${id}`)).toMatchObject({ resolved_at: expect.any(String) })
+})
+
+test('dependencies are declared one a line, and a service is diagnosed', async () => {
+  const { tenant, visitor } = await start()
+  await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })
+  const id = (await listServicesOf(app, tenant)).get('checkout')?.id
+  await visitor.post(`/services/${id}/dependencies`, { declared: 'payments\r\n  search \n\npayments' })
+  expect(await read<Fields>(tenant, `/v1/services/${id}/dependencies`)).toMatchObject({ declared: ['payments', 'search'] })
+  const asked = await visitor.post(`/services/${id}/diagnose`, { service: 'checkout', title: 'slow' })
+  const path = asked.headers.get('Location') ?? ''
+  expect(await read<Fields>(tenant, `/v1${path}`)).toMatchObject({ service: 'checkout', title: 'slow', status: 'diagnosed' })
+})
+
+test('a new key is shown once, and neither it nor another tenant’s is ever listed', async () => {
+  const { tenant, visitor } = await start()
+  const made = await visitor.post('/settings/keys', { key_type: 'ingest', name: 'web-1' })
+  const key = /noc_ingest_[1-9A-Za-z]{44}/.exec(await made.text())?.[0] ?? ''
+  expect([made.status, made.headers.get('Cache-Control')]).toEqual([201, 'no-store'])
+  expect((await app.request('/v1/agents/register', { key, body: { hostname: 'web-1' } })).status).toBe(201)
+  const list = await (await visitor.get('/settings/keys')).text()
+  expect([list.includes(key), list.includes(key.slice(-4)), list.includes('web-1')]).toEqual([false, true, true])
+  const [{ id } = { id: '' }] = (await read<{ id: string; name: string }[]>(tenant, '/v1/api-keys')).filter(({ name }) => name === 'web-1')
+  expect((await visitor.post(`/settings/keys/${id}/revoke`)).headers.get('Location')).toBe('/settings/keys?done=revoked')
+  expect((await app.request('/v1/agents/register', { key, body: { hostname: 'web-1' } })).status).toBe(401)
+})
+
+test('the last read-only key stays', async () => {
+  const { tenant, visitor } = await start()
+  const [key] = (await read<{ id: string; key_type: string }[]>(tenant, '/v1/api-keys')).filter(({ key_type }) => key_type === 'readonly')
+  const response = await visitor.post(`/settings/keys/${key?.id}/revoke`)
+  expect(response.status).toBe(409)
+  expect(await response.text()).toContain('last read-only key')
+})
+
+test('an integration’s settings are kept: an empty secret stays, a ticked one goes, the map is replaced', async () => {
+  const { tenant, visitor } = await start()
+  const { id } = await connectPager(app, tenant, { service_map: { P1: 'one', P2: 'two' } })
+  const config = async () => (await read<{ config: Fields }[]>(tenant, '/v1/integrations'))[0]?.config
+  const form = { direction: 'inbound', pagerduty_from: 'a@example.com', service_map: 'P2 = zwei\nP3=three', mapped: 'P1\nP2' }
+  expect((await visitor.post(`/settings/integrations/${id}`, form)).status).toBe(303)
+  expect(await config()).toEqual({
+    pagerduty_token: '********',
+    pagerduty_from: 'a@example.com',
+    webhook_secret: '********',
+    service_map: { P2: 'zwei', P3: 'three' },
+  })
+  await visitor.post(`/settings/integrations/${id}`, { ...form, pagerduty_from: '', remove_pagerduty_token: 'on' })
+  expect(await config()).toMatchObject({ pagerduty_token: null, pagerduty_from: null, webhook_secret: '********' })
+})
+
+test('lists are paged without a gap: incidents, services, audit', async () => {
+  const { tenant, visitor } = await start()
+  const events = Array.from({ length: 60 }, (_, place) => makeEvent({ service_name: `service-${String(place).padStart(2, '0')}` }))
+  await app.request('/v1/events/batch', { key: tenant.ingestKey, body: events })
+  for (let place = 0; place < 45; place += 1) {
+    const made = await app.request('/v1/incidents', {
+      key: tenant.readonlyKey,
+      body: { service: `service-${place % 10}`, title: `incident <${place}>` },
+    })
+    const { id }: { id: string } = await made.json()
+    await app.request(`/v1/incidents/${id}/resolve`, { key: tenant.readonlyKey, method: 'PUT' })
+  }
+  const walk = async (start: string, item: RegExp): Promise<string[]> => {
+    const found: string[] = []
+    for (let path: string | undefined = start; path !== undefined; ) {
+      const html = await (await visitor.get(path)).text()
+      found.push(...[...html.matchAll(item)].map(([, name]) => name ?? ''))
+      path = /<a class="button" href="([^"]+)" rel="next"/.exec(html)?.[1]?.replaceAll('&amp;', '&')
+    }
+    return found
+  }
+  const incidents = await walk('/incidents', /<bdi>incident &lt;(\d+)&gt;<\/bdi>/g)
+  expect(incidents).toEqual(Array.from({ length: 45 }, (_, place) => String(44 - place)))
+  const services = await walk('/services', /<bdi>(service-\d\d)<\/bdi>/g)
+  expect(services).toEqual(events.map(({ service_name }) => service_name))
+  expect(await walk('/settings/audit', /<td>incident (resolved)<\/td>/g)).toHaveLength(45)
+  expect(await walk('/services?name=CE-3', /<bdi>(service-\d\d)<\/bdi>/g)).toHaveLength(10)
+})
+
+test('a page of the longest texts there can be is still small', async () => {
+  const { tenant, visitor } = await start()
+  const noise = (length: number) => randomBytes(length).toString('base64').slice(0, length)
+  const events = Array.from({ length: 300 }, () =>
+    makeEvent({
+      service_name: 'checkout',
+      entity: noise(512),
+      vendor: noise(512),
+      actor: noise(512),
+      sha: noise(512),
+      old_value: noise(4_000),
+      new_value: noise(4_000),
+    }),
+  )
+  for (let from = 0; from < 300; from += 60)
+    await app.request('/v1/events/batch', { key: tenant.ingestKey, body: events.slice(from, from + 60) })
+  const asked = await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout', title: noise(512) } })
+  const { id }: { id: string } = await asked.json()
+  const service = (await listServicesOf(app, tenant)).get('checkout')?.id
+  for (const path of [
+    '/incidents',
+    `/incidents/${id}`,
+    `/services/${service}`,
+    `/services/${service}?view=json`,
+    `/agents/${tenant.agentId}?limit=100`,
+  ]) {
+    const response = await visitor.get(path)
+    const bytes = Buffer.from(await response.arrayBuffer())
+    expect([path, response.status, gzipSync(bytes).length < 60_000, gzipSync(bytes).length]).toEqual([path, 200, true, expect.any(Number)])
+  }
+})

@@ -1,0 +1,227 @@
+import { beforeAll, expect, inject, test } from 'vitest'
+import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
+import { connectPager, deliver, makeDelivery, PAGER_SECRET, PAGER_TOKEN } from '../support/pagerduty.ts'
+import { openShop } from '../support/shop.ts'
+import { createVisitor, signIn, startSite, type Visitor } from '../support/site.ts'
+
+const site = startSite()
+const MAX_BYTES = 60_000
+
+const HOSTILE = '<img src=x onerror=alert(1)>"\'><script>alert(2)</script>'
+const CANARY = 'raw-line-canary-7f3a'
+
+let tenant: TestTenant
+let visitor: Visitor
+let pages: readonly string[]
+
+async function listIds(key: string, path: string): Promise<string[]> {
+  const response = await site.app.request(path, { key })
+  const items: { id: string }[] = await response.json()
+  return items.map(({ id }) => id)
+}
+
+async function listPages(key: string): Promise<string[]> {
+  const [incidents, services, agents, integrations] = await Promise.all(
+    ['incidents', 'services', 'agents', 'integrations'].map((name) => listIds(key, `/v1/${name}`)),
+  )
+  return [
+    '/incidents',
+    ...(incidents ?? []).map((id) => `/incidents/${id}`),
+    '/services',
+    ...(services ?? []).flatMap((id) => [`/services/${id}`, `/services/${id}?view=json`]),
+    '/agents',
+    ...(agents ?? []).flatMap((id) => [`/agents/${id}`, `/agents/${id}?limit=100`]),
+    '/settings/keys',
+    '/settings/integrations',
+    ...(integrations ?? []).map((id) => `/settings/integrations/${id}`),
+    '/settings/quality',
+    '/settings/audit',
+    '/start',
+  ]
+}
+
+beforeAll(async () => {
+  const shop = await openShop(site.app)
+  tenant = shop.tenant
+  const hostile = makeEvent({
+    service_name: `checkout ${HOSTILE}`,
+    vendor: HOSTILE,
+    entity: HOSTILE,
+    old_value: HOSTILE,
+    new_value: HOSTILE,
+    actor: HOSTILE,
+    sha: HOSTILE,
+    raw_line: `${CANARY} ${HOSTILE}`,
+  })
+  await site.app.request('/v1/events', { key: tenant.ingestKey, body: hostile })
+  const pager = await connectPager(site.app, tenant, { service_map: { [HOSTILE]: HOSTILE } })
+  const data = { title: HOSTILE, html_url: 'javascript:alert(3)' }
+  await deliver(site.app, pager, makeDelivery({ service: `checkout ${HOSTILE}`, data }))
+  await site.app.settle()
+  await site.app.request('/v1/api-keys', { key: tenant.readonlyKey, body: { key_type: 'ingest', name: HOSTILE } })
+  visitor = await signIn(site, tenant.readonlyKey)
+  pages = await listPages(tenant.readonlyKey)
+})
+
+test('every page is small, costs two requests to the stores at most, and is nothing but its own', async () => {
+  expect(pages.length).toBeGreaterThan(30)
+  for (const path of pages) {
+    const before = site.app.logs.length
+    const response = await visitor.get(path)
+    const html = await response.text()
+    expect([path, response.status, response.headers.get('Content-Type')]).toEqual([path, 200, 'text/html; charset=UTF-8'])
+    const calls = site.app.logs.slice(before).find(({ event }) => event === 'request')?.['store_calls'] as Record<string, number>
+    expect([path, (calls['postgres'] ?? 9) + (calls['redis'] ?? 9) <= 2, calls]).toEqual([path, true, calls])
+    expect([path, new TextEncoder().encode(html).length < MAX_BYTES, html.length]).toEqual([path, true, html.length])
+    expect(response.headers.get('Cache-Control')).toBe('no-store')
+    assertPolicy(response, html)
+    await site.settle()
+  }
+})
+
+function assertPolicy(response: Response, html: string): void {
+  const policy = response.headers.get('Content-Security-Policy') ?? ''
+  const nonce = /'nonce-([^']+)'/.exec(policy)?.[1]
+  expect(nonce).toBeTruthy()
+  expect(policy).toContain("default-src 'none'")
+  expect(policy).not.toMatch(/unsafe|https?:|\*/)
+  for (const [tag] of html.matchAll(/<(?:script|link rel="stylesheet")[^>]*>/g)) expect(tag).toContain(`nonce="${nonce}"`)
+  expect(html).not.toMatch(/<script(?![^>]* src="\/dashboard\/)/)
+  expect(html.replaceAll(/"[^"]*"/g, '""')).not.toMatch(/<[^>]* (?:on[a-z]+|style)=/)
+  expect([...html.matchAll(/ (?:src|action)="([^"]*)"/g)].filter(([, to]) => !to?.startsWith('/'))).toEqual([])
+}
+
+test('what events say is text, wherever it is shown, and their raw lines are nowhere', async () => {
+  let shown = 0
+  for (const path of pages) {
+    const html = await (await visitor.get(path)).text()
+    expect([path, html.includes('<img'), html.includes('alert(2)</script>'), html.includes(CANARY)]).toEqual([path, false, false, false])
+    expect(html).not.toMatch(/href="(?:javascript|data):/i)
+    for (const secret of [PAGER_TOKEN, PAGER_SECRET]) expect(html).not.toContain(secret)
+    if (html.includes('&lt;img src=x onerror=alert(1)&gt;')) shown += 1
+  }
+  expect(shown).toBeGreaterThanOrEqual(8)
+})
+
+test('an incident’s page has every field of the events that its diagnosis cites', async () => {
+  const path =
+    pages
+      .find((one) => one.startsWith('/incidents/'))
+      ?.split('?', 1)
+      .join('') ?? ''
+  const { evidence } = await (await site.app.request(`/v1${path}`, { key: tenant.readonlyKey })).json()
+  let html = ''
+  for (const page of [1, 2, 3, 4, 5, 6, 7, 8]) html += await (await visitor.get(`${path}?events=${page}`)).text()
+  const text = html.replaceAll(/<[^>]*>/g, '')
+  expect(evidence.length).toBeGreaterThan(0)
+  for (const { id, first_timestamp, expires_at, joined_by } of evidence) {
+    const [fields = ''] = text.split(`\nid: ${id}\n`).slice(1)
+    for (const field of [`first_timestamp: ${first_timestamp}`, `expires_at: ${expires_at}`, `joined_by: ${joined_by}`])
+      expect(fields.slice(0, 1_000)).toContain(field)
+  }
+})
+
+test('no page shows another tenant anything', async () => {
+  const other = await createTestTenant(site.app)
+  const stranger = await signIn(site, other.readonlyKey)
+  const foreign = [
+    tenant.tenantId,
+    'payment-service',
+    'checkout',
+    'recommendations',
+    ...pages.map((path) => path.split(/[/?]/)[2] ?? '').filter((id) => id.length === 36),
+  ]
+  for (const path of pages) {
+    const response = await stranger.get(path)
+    const html = await response.text()
+    const isOfOne = /[0-9a-f-]{36}/.test(path)
+    expect([path, response.status]).toEqual([path, isOfOne ? 404 : 200])
+    const leaks = foreign.filter((text) => html.includes(text) && !(path === '/start' && text === 'checkout'))
+    expect([path, leaks]).toEqual([path, []])
+  }
+})
+
+test('no form changes anything of another tenant', async () => {
+  const other = await createTestTenant(site.app)
+  const stranger = await signIn(site, other.readonlyKey)
+  const [incident] = await listIds(tenant.readonlyKey, '/v1/incidents')
+  const [service] = await listIds(tenant.readonlyKey, '/v1/services')
+  const [integration] = await listIds(tenant.readonlyKey, '/v1/integrations')
+  const [key] = await listIds(tenant.readonlyKey, '/v1/api-keys')
+  const snapshot = async () =>
+    Promise.all(
+      ['/v1/incidents', '/v1/integrations', '/v1/api-keys', `/v1/services/${service}/dependencies`].map(async (path) => {
+        const body = await (await site.app.request(path, { key: tenant.readonlyKey })).text()
+        return body.replaceAll(/"last_used_at":"[^"]*"/g, '')
+      }),
+    )
+  const before = await snapshot()
+  for (const [path, form] of [
+    [`/incidents/${incident}/verdict`, { verdict: 'confirmed' }],
+    [`/incidents/${incident}/resolve`, {}],
+    [`/services/${service}/dependencies`, { declared: 'evil' }],
+    [`/settings/keys/${key}/revoke`, {}],
+    [`/settings/integrations/${integration}`, { direction: 'inbound' }],
+    [`/settings/integrations/${integration}/rotate`, {}],
+    [`/settings/integrations/${integration}/delete`, {}],
+  ] as const) {
+    expect([path, (await stranger.post(path, form)).status]).toEqual([path, 404])
+  }
+  expect(await snapshot()).toEqual(before)
+})
+
+test('what is not there, or not ours, is told as a page', async () => {
+  for (const path of ['/incidents/nope', '/services/00000000-0000-4000-8000-000000000000', '/settings/nope', '/incidents/a/b/c']) {
+    const response = await visitor.get(path)
+    expect([path, response.status, response.headers.get('Content-Type')]).toEqual([path, 404, 'text/html; charset=UTF-8'])
+  }
+  const unknown = await createVisitor(site).get('/nowhere')
+  expect([unknown.status, unknown.headers.get('Content-Type')]).toEqual([404, 'text/html; charset=UTF-8'])
+  assertPolicy(unknown, await unknown.text())
+})
+
+test('the API answers as before: problems, and a policy that allows nothing', async () => {
+  const withDashboard = await site.send(new Request('https://noctuary.example.com/v1/nowhere', { headers: { Accept: 'text/html' } }))
+  const alone = await startApp().request('/v1/nowhere')
+  expect(withDashboard.headers.get('Content-Type')).toBe('application/problem+json')
+  for (const name of ['Content-Security-Policy', 'X-Frame-Options', 'Referrer-Policy', 'Cache-Control']) {
+    expect([name, withDashboard.headers.get(name)]).toEqual([name, alone.headers.get(name)])
+  }
+  expect(withDashboard.headers.get('Content-Security-Policy')).toBe("default-src 'none'; frame-ancestors 'none'")
+  const plain = await site.send(new Request('https://noctuary.example.com/nowhere'))
+  expect(plain.headers.get('Content-Type')).toBe('application/problem+json')
+})
+
+test('a database that is away is told as a page, with when to come back', async () => {
+  const proxy = await startFaultProxy(inject('stack').databaseEndpoint)
+  const away = startSite({ database: proxy.url })
+  const { readonlyKey } = await createTestTenant(away.app)
+  const there = await signIn(away, readonlyKey)
+  proxy.fault = 'refuse'
+  const response = await there.get('/incidents')
+  expect([response.status, response.headers.get('Retry-After')]).toEqual([503, '5'])
+  expect(await response.text()).toContain('Not available just now')
+  expect(there.cookie()).not.toBe('')
+})
+
+test('style, script and icon may be kept, and hold no data', async () => {
+  const html = await (await visitor.get('/incidents')).text()
+  const paths = [...html.matchAll(/(?:href|src)="(\/dashboard\/[^"]+)"/g)].map(([, path]) => path ?? '')
+  expect(paths).toHaveLength(3)
+  for (const path of paths) {
+    const response = await createVisitor(site).get(path)
+    expect([response.status, response.headers.get('Cache-Control')]).toEqual([200, 'public, max-age=31536000, immutable'])
+    expect(response.headers.get('X-Content-Type-Options')).toBe('nosniff')
+  }
+})
+
+test('a session is limited like its key', async () => {
+  let isWithin = true
+  const limited = startSite({ bindings: { READONLY_RATE_LIMITER: { limit: async () => ({ success: isWithin }) } } })
+  const there = await signIn(limited, tenant.readonlyKey)
+  expect((await there.get('/start')).status).toBe(200)
+  isWithin = false
+  const refused = await there.get('/start')
+  expect([refused.status, refused.headers.get('Retry-After')]).toEqual([429, '60'])
+})

@@ -1,0 +1,138 @@
+import { randomInt } from 'node:crypto'
+import fc from 'fast-check'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { listOperations, type Operation, readApiDocument } from '../support/api-document.ts'
+import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
+import { type FuzzedRequest, fuzzOperation, PATH_IDS, toRequest } from '../support/fuzz.ts'
+
+/**
+ * Every route, with input that its schemas describe and input that they do not. A failure prints the seed; `FUZZ_SEED`
+ * replays it, and `FUZZ_SECONDS` makes a longer run, with a seed of its own.
+ */
+const LONG_SECONDS = Number(process.env['FUZZ_SECONDS'] || 0)
+const SEED = Number(process.env['FUZZ_SEED'] || (LONG_SECONDS > 0 ? randomInt(2 ** 31) : 7_201))
+const USUAL_RUNS = 60
+const USUAL_SECONDS = 20
+
+const app = startApp({ bindings: { CORS_ORIGINS: 'https://pages.example' } })
+const document = await readApiDocument()
+const operations = listOperations(document)
+const secondsEach = (LONG_SECONDS || USUAL_SECONDS) / operations.length
+const RAW_LINE = 'raw-line-that-nobody-may-see'
+
+let victim: TestTenant
+let victimIds: Readonly<Record<string, string>>
+let secrets: readonly string[]
+let before: string
+let tokens: ReadonlyMap<string, string>
+const keys: string[] = []
+
+beforeAll(async () => {
+  victim = await createTestTenant(app)
+  victimIds = await furnish(victim, 'victim-service', { webhook_secret: 'whsec-victim' })
+  secrets = [...Object.values(victimIds), victim.tenantId, victim.ingestKey, victim.readonlyKey, 'victim-service']
+  before = await readAll(victim)
+})
+
+/** Every route is provoked in the name of a tenant of its own, for some delete what others need. */
+beforeEach(async () => {
+  const own = await createTestTenant(app)
+  const ids = { ...(await furnish(own, 'checkout')), ingest: own.ingestKey, readonly: own.readonlyKey }
+  keys.push(own.ingestKey, own.readonlyKey)
+  tokens = new Map([
+    ...Object.entries(victimIds).map(([kind, id]) => [`~victim.${kind}~`, id] as const),
+    ...Object.entries(ids).map(([kind, id]) => [`~own.${kind}~`, id] as const),
+  ])
+})
+
+test.each(operations)(
+  `$method $path stands seed ${SEED}`,
+  async (operation) => {
+    const statuses = new Set<number>()
+    await fc.assert(
+      fc.asyncProperty(fuzzOperation(document, operation), async (request) => {
+        statuses.add(await provoke(request))
+      }),
+      {
+        seed: SEED,
+        numRuns: LONG_SECONDS > 0 ? Number.MAX_SAFE_INTEGER : USUAL_RUNS,
+        interruptAfterTimeLimit: secondsEach * 1_000,
+        markInterruptAsFailure: false,
+        // What an honest client would send comes first, so that even the slowest machine gets beyond refusals; then the
+        // same with another tenant's id.
+        examples: [[honest(operation, 'own')], [honest(operation, 'victim')]],
+      },
+    )
+    const [success] = Object.keys(operation.spec.responses).filter((status) => status.startsWith('2'))
+    expect([...statuses]).toContain(Number(success))
+  },
+  (secondsEach + 60) * 1_000,
+)
+
+afterAll(async () => {
+  await app.settle()
+  expect(await readAll(victim)).toBe(before)
+  const logged = JSON.stringify(app.logs)
+  for (const secret of [...keys, RAW_LINE]) expect(logged).not.toContain(secret)
+})
+
+/** Sends the request, which `app.send` checks against the document, and answers its status. */
+async function provoke(fuzzed: FuzzedRequest): Promise<number> {
+  const request = toRequest(fuzzed, tokens)
+  fc.pre(request !== undefined)
+  const sent = `${request.url} ${[...request.headers.values()].join(' ')}`
+  let response = await app.send(request.clone())
+  // A loaded machine may miss a store's deadline; no input may make that a habit.
+  for (let tries = 0; response.status === 503 && tries < 3; tries += 1) response = await app.send(request.clone())
+  if (response.status >= 500) throw new Error(`${response.status}: ${JSON.stringify(app.logs.findLast(({ event }) => event === 'bug'))}`)
+
+  const seen = `${await response.text()} ${[...response.headers.values()].join(' ')}`
+  for (const secret of secrets) if (seen.includes(secret) && !sent.includes(secret)) throw new Error(`it tells another tenant’s ${secret}`)
+  if (seen.includes(RAW_LINE)) throw new Error('it tells a raw line')
+  expect(Object.prototype).not.toHaveProperty('polluted')
+  return response.status
+}
+
+function honest({ method, path, keyType, spec }: Operation, whose: 'own' | 'victim'): FuzzedRequest {
+  const example = spec.requestBody?.content['application/json']?.example
+  const [id = ''] = PATH_IDS[path.split('/')[2] ?? ''] ?? []
+  if (path.includes('{') && id === '') throw new Error(`which id does ${path} ask for? Say so in PATH_IDS, and make one in furnish`)
+  return {
+    method,
+    path: path.replace(/\{\w+\}/, id.replace('own', whose)),
+    headers: [...(keyType ? [['Authorization', `Bearer ~own.${keyType}~`] as const] : []), ['Content-Type', 'application/json']],
+    body: example === undefined ? undefined : { recipe: { kind: 'text', text: JSON.stringify(example) }, zip: 'no' },
+  }
+}
+
+/** Gives a tenant one of everything, and answers the ids. */
+async function furnish(tenant: TestTenant, serviceName: string, config = {}): Promise<Record<string, string>> {
+  const [ingest, readonly] = [app.as(tenant.ingestKey), app.as(tenant.readonlyKey)]
+  const sent = await app.request('/v1/events', {
+    key: tenant.ingestKey,
+    body: makeEvent({ service_name: serviceName, entity: serviceName, raw_line: RAW_LINE, ttl_seconds: 86_400 }),
+  })
+  const { data: services } = await readonly.GET('/v1/services')
+  const { data: apiKey } = await readonly.POST('/v1/api-keys', { body: { key_type: 'ingest', name: 'spare' } })
+  const { data: integration } = await readonly.POST('/v1/integrations', { body: { type: 'pagerduty', direction: 'inbound', config } })
+  const { data: incident } = await readonly.POST('/v1/incidents', {
+    body: { service: serviceName, observed_until: new Date().toISOString() },
+  })
+  await ingest.POST('/v1/agents/{id}/heartbeat', { params: { path: { id: tenant.agentId } } })
+  return {
+    agent: tenant.agentId,
+    event: sent.headers.get('Noctuary-Event-Id') ?? '',
+    service: services?.[0]?.id ?? '',
+    api_key: apiKey?.id ?? '',
+    integration: integration?.id ?? '',
+    webhook: integration?.token ?? '',
+    incident: incident?.id ?? '',
+  }
+}
+
+/** Everything a tenant can see of itself, but what passing time and its own reading change. */
+async function readAll({ readonlyKey, agentId }: TestTenant): Promise<string> {
+  const paths = ['/v1/agents', `/v1/agents/${agentId}`, '/v1/services', '/v1/api-keys', '/v1/integrations', '/v1/incidents', '/v1/audit']
+  const texts = await Promise.all(paths.map(async (path) => (await app.request(path, { key: readonlyKey })).text()))
+  return texts.join('\n').replaceAll(/"(?:last_used_at|status|events_last_hour)":[^,}]*/g, '')
+}

@@ -1,0 +1,347 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { claimWork, findNextWork } from '../../src/store/incident-work.ts'
+import { runSweep } from '../../src/usecases/run-sweep.ts'
+import { spawnStack } from '../stack/spawn-stack.ts'
+import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
+import { type Fuse, startFaultProxy } from '../support/fault-proxy.ts'
+import { startOwnStack } from '../support/own-stack.ts'
+import { connectPager, deliver, listNotes, makeDelivery, newRef, type Pager, scriptPagerDuty } from '../support/pagerduty.ts'
+
+// A cron tick is of all tenants.
+const stack = await startOwnStack()
+const app = startApp({ stack })
+
+type Body = Readonly<Record<string, unknown>>
+
+const inMinutes = (minutes: number) => new Date(Date.now() + 60_000 * minutes)
+const tick = (minutes: number) => runSweep(app.deps, inMinutes(minutes))
+const incidentsOf = async (tenant: TestTenant) => (await (await app.request('/v1/incidents', { key: tenant.readonlyKey })).json()) as Body[]
+const detailOf = async (tenant: TestTenant) => {
+  const [incident] = await incidentsOf(tenant)
+  return await (await app.request(`/v1/incidents/${incident?.['id']}`, { key: tenant.readonlyKey })).json()
+}
+const notesOf = (ref: string) => listNotes(ref, stack)
+
+async function start(): Promise<{ tenant: TestTenant; pager: Pager }> {
+  const tenant = await createTestTenant(app)
+  return { tenant, pager: await connectPager(app, tenant) }
+}
+
+async function countDiagnoses(tenant: TestTenant): Promise<number> {
+  const { rows } = await app.deps.db.execute<{ count: number }>(
+    sql`SELECT count(*)::int AS count FROM diagnoses WHERE tenant_id = ${tenant.tenantId}`,
+  )
+  return rows[0]?.count ?? Number.NaN
+}
+
+/** An isolate whose requests stop getting through after so many, to Postgres and the pager alike. */
+async function startMortal(fuse: Fuse) {
+  const [database, pagerDuty] = [await startFaultProxy(stack.databaseEndpoint, fuse), await startFaultProxy(stack.pagerDutyUrl, fuse)]
+  return startApp({ stack, database: database.url, bindings: { PAGERDUTY_API_URL: pagerDuty.url } }, { rest: async () => {} })
+}
+
+describe('an isolate that dies', () => {
+  test.each([
+    { servesLast: false, how: 'before' },
+    { servesLast: true, how: 'during' },
+  ])(
+    '$how any of its requests leaves one diagnosis and one note, in the end',
+    async ({ servesLast }) => {
+      let survived = false
+      let deaths = 0
+      for (let left = 0; !survived; left += 1) {
+        const { tenant, pager } = await start()
+        const fuse = { left, servesLast }
+        const mortal = await startMortal(fuse)
+        const [ref, deliveryId] = [newRef(), randomUUID()]
+        const delivery = makeDelivery({ ref })
+        const { status } = await deliver(mortal, pager, delivery, { deliveryId })
+        await mortal.settle()
+        survived = fuse.left >= 0
+        deaths += survived ? 0 : 1
+        // PagerDuty sends again what was not taken.
+        if (status !== 202) expect((await deliver(app, pager, delivery, { deliveryId })).status, `after ${left}`).toBe(202)
+        // The ticks' clock jumps over leases, which whoever is at work in this one could not.
+        await app.settle()
+        for (const minutes of [1, 2, 5, 20]) await tick(minutes)
+        expect(await incidentsOf(tenant), `after ${left}`).toMatchObject([{ status: 'diagnosed', posted_back: true }])
+        expect(await countDiagnoses(tenant), `after ${left}`).toBe(1)
+        expect(await notesOf(ref), `after ${left}`).toHaveLength(1)
+      }
+      // Two before the answer, six to diagnose, four to tell: fewer would mean that some step is not stored on its own.
+      expect(deaths).toBeGreaterThanOrEqual(10)
+    },
+    120_000,
+  )
+
+  test('every time it begins leaves the work to others, until it is given up', async () => {
+    const { tenant, pager } = await start()
+    const mortal = await startMortal({ left: 2, servesLast: false })
+    expect((await deliver(mortal, pager, makeDelivery())).status).toBe(202)
+    await mortal.settle()
+    for (let minutes = 1; minutes <= 30; minutes += 1) await claimWork(app.deps.db, inMinutes(minutes), 5)
+    expect(await detailOf(tenant)).toMatchObject({ status: 'failed', failure: expect.stringContaining('never ended') })
+    expect(await findNextWork(app.deps.db)).toBeUndefined()
+  })
+
+  test('ticks that run at the same time do each piece once', async () => {
+    const { tenant, pager } = await start()
+    const mortal = await startMortal({ left: 2, servesLast: false })
+    const refs = Array.from({ length: 6 }, newRef)
+    for (const ref of refs) {
+      const each = await startMortal({ left: 2, servesLast: false })
+      expect((await deliver(each, pager, makeDelivery({ ref, service: `service ${ref}` }))).status).toBe(202)
+      await each.settle()
+    }
+    await mortal.settle()
+    expect(await countDiagnoses(tenant)).toBe(0)
+    await Promise.all([tick(1), tick(1), tick(1)])
+    for (const ref of refs) expect(await notesOf(ref)).toHaveLength(1)
+    expect(await countDiagnoses(tenant)).toBe(refs.length)
+  })
+})
+
+test('a tick keeps to its requests, and leaves the rest to the next', async () => {
+  const { tenant, pager } = await start()
+  for (let index = 0; index < 5; index += 1) {
+    const mortal = await startMortal({ left: 2, servesLast: false })
+    expect((await deliver(mortal, pager, makeDelivery({ service: `busy ${index}` }))).status).toBe(202)
+    await mortal.settle()
+  }
+  const [database, pagerDuty] = [await startFaultProxy(stack.databaseEndpoint), await startFaultProxy(stack.pagerDutyUrl)]
+  const { deps } = startApp({ stack, database: database.url, bindings: { PAGERDUTY_API_URL: pagerDuty.url, SWEEP_REQUESTS: '40' } })
+  await runSweep(deps, inMinutes(1))
+  expect(database.seen.length + pagerDuty.seen.length).toBeLessThanOrEqual(40)
+  for (let ticks = 1; ticks < 5; ticks += 1) await runSweep(deps, inMinutes(1))
+  const incidents = await incidentsOf(tenant)
+  expect(incidents.map(({ posted_back }) => posted_back)).toEqual(Array(5).fill(true))
+})
+
+describe('a note meets', () => {
+  const notes = (tenant: TestTenant) => detailOf(tenant).then((detail) => detail.notes as Body[])
+  const post = (answer: number | 'hang' | 'hang_up', takes_effect = false) => ({ method: 'POST' as const, takes_effect, answer })
+
+  test.each([
+    { name: 'a rate limit', faults: [{ ...post(429), reset_seconds: 1 }] },
+    { name: 'a server error', faults: [post(500)] },
+    { name: 'a reply that is lost', faults: [post('hang_up', true)] },
+    { name: 'an answer that never comes', faults: [post('hang', true)] },
+    { name: 'errors again and again', faults: [post(503), post(502, true), post(500)] },
+    { name: 'no list of notes to look at', faults: [post(500, true), { method: 'GET' as const, takes_effect: false, answer: 500 }] },
+  ])('$name: it is posted once, the next try within ten seconds', async ({ faults }) => {
+    const { tenant, pager } = await start()
+    const ref = newRef()
+    await scriptPagerDuty(ref, faults, stack)
+    const waits: number[] = []
+    const offset = { ms: 0 }
+    const patient = startApp(
+      { stack },
+      {
+        pagerDuty: { url: stack.pagerDutyUrl, timeoutMs: 500 },
+        now: () => new Date(Date.now() + offset.ms),
+        rest: async (ms) => {
+          waits.push(ms)
+          offset.ms += ms
+        },
+      },
+    )
+    await deliver(patient, pager, makeDelivery({ ref }))
+    await patient.settle()
+    expect(waits[0]).toBeLessThanOrEqual(10_000)
+    for (const minutes of [2, 5, 20]) await tick(minutes)
+    expect(await notesOf(ref)).toHaveLength(1)
+    expect(await incidentsOf(tenant)).toMatchObject([{ posted_back: true }])
+  })
+
+  test.each([
+    { name: 'a token that is refused', config: { pagerduty_token: 'bad-canary' }, reason: '401' },
+    { name: 'a token that may not write', config: { pagerduty_token: 'readonly-canary' }, reason: '403' },
+    { name: 'an incident that is gone', ref: 'PMISSING1', reason: '404' },
+    { name: 'no token', config: { pagerduty_token: null }, reason: 'pagerduty_token' },
+    { name: 'no sender', config: { pagerduty_from: null }, reason: 'pagerduty_from' },
+  ])('$name: it is given up, and why is told', async ({ config, ref = newRef(), reason }) => {
+    const tenant = await createTestTenant(app)
+    const pager = await connectPager(app, tenant, config)
+    await deliver(app, pager, makeDelivery({ ref }))
+    await app.settle()
+    for (const minutes of [2, 20]) await tick(minutes)
+    expect(await incidentsOf(tenant)).toMatchObject([{ status: 'diagnosed', posted_back: false }])
+    const [note] = await notes(tenant)
+    expect(note).toMatchObject({ status: 'given_up', content: null, posted_at: null, attempts: 1 })
+    expect(note?.['reason']).toContain(reason)
+    expect(JSON.stringify(note)).not.toContain('canary')
+  })
+
+  test('a pager that is down for a day: it is given up at last', async () => {
+    const { tenant, pager } = await start()
+    const ref = newRef()
+    await scriptPagerDuty(ref, Array.from({ length: 40 }, () => [post(503), { ...post(503), method: 'GET' as const }]).flat(), stack)
+    const hasty = startApp({ stack }, { rest: async () => {} })
+    await deliver(hasty, pager, makeDelivery({ ref }))
+    await hasty.settle()
+    for (let hours = 0; hours < 24; hours += 0.5) await tick(2 + hours * 60)
+    const [note] = await notes(tenant)
+    expect(note).toMatchObject({ status: 'given_up', reason: expect.stringContaining('503') })
+    await scriptPagerDuty(ref, [], stack)
+    expect(await notesOf(ref)).toEqual([])
+  })
+
+  test('secrets that cannot be opened: why is told, and it is given up at last', async () => {
+    const tenant = await createTestTenant(app)
+    const pager = await connectPager(app, tenant, { webhook_secret: null })
+    const ref = newRef()
+    const keyless = startApp(
+      { stack, bindings: { INTEGRATION_KEYS: `other:${Buffer.alloc(32, 8).toString('base64')}` } },
+      { rest: async () => {} },
+    )
+    expect((await deliver(keyless, pager, makeDelivery({ ref }))).status).toBe(202)
+    await keyless.settle()
+    const [first] = await notes(tenant)
+    expect(first).toMatchObject({ status: 'pending', reason: expect.stringContaining('INTEGRATION_KEYS') })
+    for (let hours = 0; hours < 24; hours += 0.5) await runSweep(keyless.deps, inMinutes(2 + hours * 60))
+    const [last] = await notes(tenant)
+    expect(last).toMatchObject({ status: 'given_up', reason: expect.stringContaining('INTEGRATION_KEYS') })
+    expect(await findNextWork(app.deps.db)).toBeUndefined()
+  })
+
+  test('a refusal: health tells operators', async () => {
+    const health = async () => (await (await app.request('/health')).json()).backlog
+    const before = await health()
+    const tenant = await createTestTenant(app)
+    const pager = await connectPager(app, tenant, { pagerduty_token: null })
+    await deliver(app, pager, makeDelivery())
+    await app.settle()
+    expect(await health()).toMatchObject({ notes_given_up: before.notes_given_up + 1, incident_work_due: 0 })
+  })
+
+  test('an integration that only takes alerts: there is none', async () => {
+    const tenant = await createTestTenant(app)
+    const pager = await connectPager(app, tenant, {}, 'inbound')
+    const ref = newRef()
+    await deliver(app, pager, makeDelivery({ ref }))
+    await app.settle()
+    expect(await detailOf(tenant)).toMatchObject({ status: 'diagnosed', posted_back: false, notes: [] })
+    expect(await notesOf(ref)).toEqual([])
+  })
+})
+
+test('an idle database is left asleep until work is due, and a wiped or broken Redis loses none', async () => {
+  const { stop, redisUrl: ownRedis } = await spawnStack()
+  onTestFinished(stop)
+  const { tenant, pager } = await start()
+  const redis = await startFaultProxy(ownRedis)
+  redis.fault = 'refuse'
+  const mortal = startApp({ stack, redis: redis.url, database: (await startMortalDatabase(2)).url })
+  expect((await deliver(mortal, pager, makeDelivery())).status).toBe(202)
+  await mortal.settle()
+  expect(await incidentsOf(tenant)).toMatchObject([{ status: 'diagnosing' }])
+
+  // Redis is back, and empty.
+  redis.fault = 'none'
+  const { deps } = startApp({ stack, redis: redis.url })
+  expect(await runSweep(deps, inMinutes(1))).toMatchObject({ skipped: false })
+  expect(await incidentsOf(tenant)).toMatchObject([{ status: 'diagnosed', posted_back: true }])
+  // The second look is due next; nothing else wakes the database.
+  expect(await runSweep(deps, inMinutes(1.5))).toMatchObject({ skipped: true })
+  expect(await runSweep(deps, inMinutes(4))).toMatchObject({ skipped: false, incidentWork: expect.any(Number) })
+  expect(await runSweep(deps, inMinutes(5))).toMatchObject({ skipped: true })
+})
+
+async function startMortalDatabase(left: number) {
+  return await startFaultProxy(stack.databaseEndpoint, { left, servesLast: false })
+}
+
+describe('a second look', () => {
+  const deploy = (minutes: number) =>
+    makeEvent({ service_name: 'checkout', entity: 'checkout', sha: 'late77', timestamp: inMinutes(-minutes).toISOString() })
+
+  test('two minutes after the alert sees what came since, and tells the pager once what changed', async () => {
+    const { tenant, pager } = await start()
+    const ref = newRef()
+    await deliver(app, pager, makeDelivery({ ref }))
+    await app.settle()
+    const first = await detailOf(tenant)
+    expect(first.hypothesis).toContain('no recorded change')
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    await tick(1)
+    expect(await detailOf(tenant)).toEqual(first)
+    await tick(2.1)
+    const second = await detailOf(tenant)
+    expect(second.hypothesis).toContain('late77')
+    expect(second.changed).toContain('no recorded change')
+    expect(second.earlier_diagnoses).toMatchObject([{ hypothesis: first.hypothesis, context_snapshot: first.context_snapshot }])
+    expect(second.notes).toHaveLength(2)
+    const contents = (await notesOf(ref)).map(({ content }) => content)
+    expect(contents).toHaveLength(2)
+    expect(contents[0]).toContain('late77')
+    expect(contents[0]).toContain('no recorded change')
+    for (const minutes of [3, 10, 30]) await tick(minutes)
+    expect(await notesOf(ref)).toHaveLength(2)
+    expect(await countDiagnoses(tenant)).toBe(2)
+  })
+
+  test('that finds the same keeps the answer as it is', async () => {
+    const { tenant, pager } = await start()
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    const ref = newRef()
+    await deliver(app, pager, makeDelivery({ ref }))
+    await app.settle()
+    for (const minutes of [2.5, 4, 30]) await tick(minutes)
+    expect(await countDiagnoses(tenant)).toBe(1)
+    expect(await notesOf(ref)).toHaveLength(1)
+  })
+
+  test('follows a late event that happened before the alert, and only such a one', async () => {
+    const { tenant, pager } = await start()
+    await deliver(app, pager, makeDelivery())
+    await app.settle()
+    await tick(2.5)
+    const after = makeEvent({ service_name: 'checkout', entity: 'checkout', sha: 'after1', timestamp: inMinutes(1).toISOString() })
+    await app.request('/v1/events', { key: tenant.ingestKey, body: after })
+    expect(await tick(3)).toMatchObject({ incidentWork: 0 })
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    expect(await tick(4)).toMatchObject({ incidentWork: expect.any(Number) })
+    expect((await detailOf(tenant)).hypothesis).toContain('late77')
+    const diagnoses = await countDiagnoses(tenant)
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(9) })
+    await tick(70)
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(8) })
+    await tick(80)
+    expect(await countDiagnoses(tenant)).toBe(diagnoses)
+  })
+
+  test('tells the pager only after the first note got through', async () => {
+    const { tenant, pager } = await start()
+    const ref = newRef()
+    await scriptPagerDuty(ref, [{ method: 'POST', takes_effect: false, answer: 429, reset_seconds: 600 }], stack)
+    await deliver(app, pager, makeDelivery({ ref }))
+    await app.settle()
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    await tick(2.1)
+    expect((await detailOf(tenant)).hypothesis).toContain('late77')
+    expect(await notesOf(ref)).toEqual([])
+    await tick(15)
+    const [second, first] = (await notesOf(ref)).map(({ content }) => content)
+    expect(first).not.toContain('late77')
+    expect(second).toContain('Second look')
+  })
+
+  test('reaches every incident, however many wait for late events', async () => {
+    const crowd = await createTestTenant(app)
+    await app.deps.db.execute(sql`WITH i AS (
+      INSERT INTO incidents (id, tenant_id, service_id, service_name, triggered_at)
+      SELECT gen_random_uuid(), ${crowd.tenantId}, gen_random_uuid(), 'crowd', now() - interval '5 minutes' FROM generate_series(1, 250) RETURNING id)
+      INSERT INTO incident_work (incident_id, kind, number, tenant_id, state, next_at, attempts, looks, looked_at, done_at)
+      SELECT id, 'diagnosis', 0, ${crowd.tenantId}, 'watching', now() + interval '55 minutes', 0, 2, now(), now() FROM i`)
+    const { tenant, pager } = await start()
+    await deliver(app, pager, makeDelivery())
+    await app.settle()
+    await tick(2.5)
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    for (const minutes of [4, 5, 6]) await tick(minutes)
+    expect((await detailOf(tenant)).hypothesis).toContain('late77')
+    await app.deps.db.execute(sql`UPDATE incident_work SET state = 'done' WHERE tenant_id = ${crowd.tenantId}`)
+  })
+})

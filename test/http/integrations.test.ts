@@ -1,0 +1,209 @@
+import { randomBytes } from 'node:crypto'
+import { sql } from 'drizzle-orm'
+import { describe, expect, test } from 'vitest'
+import { openSecretOf, SECRET_FIELDS } from '../../src/domain/integration.ts'
+import { findIntegrationByToken } from '../../src/store/integrations.ts'
+import { createTestTenant, startApp, type TestTenant } from '../support/app.ts'
+
+const app = startApp()
+const MASK = '********'
+const SECRETS = { pagerduty_token: 'pd-canary-token', webhook_secret: 'whsec-canary' }
+
+const create = async (tenant: TestTenant, config?: object, direction = 'bidirectional') => {
+  const response = await app.request('/v1/integrations', { key: tenant.readonlyKey, body: { type: 'pagerduty', direction, config } })
+  return { status: response.status, integration: await response.json() }
+}
+const put = (tenant: TestTenant, id: string, body: unknown) =>
+  app.request(`/v1/integrations/${id}`, { key: tenant.readonlyKey, method: 'PUT', body })
+const list = async (tenant: TestTenant) => (await app.request('/v1/integrations', { key: tenant.readonlyKey })).json()
+const audit = async (tenant: TestTenant, query = '') => (await app.request(`/v1/audit${query}`, { key: tenant.readonlyKey })).json()
+
+const secretsOf = async (token: string) => {
+  const integration = await findIntegrationByToken(app.deps.db, token)
+  if (!integration) return undefined
+  return Promise.all(SECRET_FIELDS.map((field) => openSecretOf(integration, field, app.deps.sealingKeys)))
+}
+
+test('an integration is created, listed, merged into, rotated and deleted', async () => {
+  const tenant = await createTestTenant(app)
+  const { status, integration } = await create(tenant, { pagerduty_from: 'oncall@example.com', service_map: { P1: 'checkout' } })
+  expect([status, integration]).toEqual([
+    201,
+    {
+      id: integration.id,
+      tenant_id: tenant.tenantId,
+      type: 'pagerduty',
+      direction: 'bidirectional',
+      token: expect.stringMatching(/^tok_[1-9A-HJ-NP-Za-km-z]{40}$/),
+      config: { pagerduty_token: null, pagerduty_from: 'oncall@example.com', webhook_secret: null, service_map: { P1: 'checkout' } },
+      created_at: integration.created_at,
+      webhook_url: `http://localhost/webhooks/pagerduty/${integration.token}`,
+    },
+  ])
+  expect(await list(tenant)).toEqual([integration])
+
+  const merged = await put(tenant, integration.id, { config: { ...SECRETS, service_map: { P2: 'cart' } } })
+  const config = {
+    pagerduty_token: MASK,
+    pagerduty_from: 'oncall@example.com',
+    webhook_secret: MASK,
+    service_map: { P1: 'checkout', P2: 'cart' },
+  }
+  expect([merged.status, await merged.json()]).toEqual([200, { ...integration, config }])
+  expect(await secretsOf(integration.token)).toEqual(['pd-canary-token', 'whsec-canary'])
+
+  const removed = await put(tenant, integration.id, {
+    direction: 'inbound',
+    config: { pagerduty_token: null, pagerduty_from: null, webhook_secret: MASK, service_map: { P1: null } },
+  })
+  expect(await removed.json()).toMatchObject({
+    direction: 'inbound',
+    config: { pagerduty_token: null, pagerduty_from: null, webhook_secret: MASK, service_map: { P2: 'cart' } },
+  })
+  expect(await secretsOf(integration.token)).toEqual([undefined, 'whsec-canary'])
+  expect((await (await put(tenant, integration.id, { config: { service_map: null } })).json()).config.service_map).toEqual({})
+
+  const rotated = await (
+    await app.request(`/v1/integrations/${integration.id}/rotate-token`, { key: tenant.readonlyKey, method: 'POST' })
+  ).json()
+  expect(rotated.token).not.toBe(integration.token)
+  expect(rotated.webhook_url).toContain(rotated.token)
+  expect(await secretsOf(integration.token)).toBeUndefined()
+  expect(await secretsOf(rotated.token)).toEqual([undefined, 'whsec-canary'])
+
+  const remove = () => app.request(`/v1/integrations/${integration.id}`, { key: tenant.readonlyKey, method: 'DELETE' })
+  expect([(await remove()).status, (await remove()).status, await list(tenant)]).toEqual([204, 404, []])
+
+  const entries = await audit(tenant)
+  expect(entries.map(({ action }: { action: string }) => action)).toEqual([
+    'integration.deleted',
+    'integration.rotated',
+    ...Array(3).fill('integration.updated'),
+    'integration.created',
+  ])
+})
+
+test('merges at the same time add up', async () => {
+  const tenant = await createTestTenant(app)
+  const { integration } = await create(tenant)
+  const names = Array.from({ length: 12 }, (_, index) => `P${index}`)
+  await Promise.all(names.map((name) => put(tenant, integration.id, { config: { service_map: { [name]: 'checkout' } } })))
+  const [{ config }] = await list(tenant)
+  expect(Object.keys(config.service_map).toSorted()).toEqual(names.toSorted())
+})
+
+test('secrets are in no answer, log line or column', async () => {
+  const tenant = await createTestTenant(app)
+  const { integration } = await create(tenant, SECRETS)
+  const { rows } = await app.deps.db.execute(sql`SELECT i::text AS text FROM integrations i WHERE i.id = ${integration.id}`)
+  const seen = JSON.stringify([integration, await list(tenant), await audit(tenant), app.logs, rows])
+  for (const secret of Object.values(SECRETS)) expect(seen).not.toContain(secret)
+})
+
+test('a ciphertext moved to another integration does not open', async () => {
+  const tenant = await createTestTenant(app)
+  const [{ integration: from }, { integration: to }] = [await create(tenant, SECRETS), await create(tenant)]
+  await app.deps.db.execute(
+    sql`UPDATE integrations SET secrets = (SELECT secrets FROM integrations WHERE id = ${from.id}) WHERE id = ${to.id}`,
+  )
+  await expect(secretsOf(to.token)).rejects.toMatchObject({ code: 'unavailable' })
+})
+
+describe('without INTEGRATION_KEYS', () => {
+  test('a secret is refused clearly, and everything else works', async () => {
+    const bare = startApp({ bindings: { INTEGRATION_KEYS: '' } })
+    const tenant = await createTestTenant(bare)
+    const send = (body: object) =>
+      bare.request('/v1/integrations', { key: tenant.readonlyKey, body: { type: 'pagerduty', direction: 'inbound', ...body } })
+    const refused = await send({ config: SECRETS })
+    expect([refused.status, refused.headers.get('Retry-After')]).toEqual([503, '5'])
+    expect((await refused.json()).detail).toContain('wrangler secret put INTEGRATION_KEYS')
+    expect((await send({ config: { pagerduty_from: 'a@example.com' } })).status).toBe(201)
+    expect(await (await bare.request('/v1/integrations', { key: tenant.readonlyKey })).json()).toHaveLength(1)
+  })
+
+  test('a key that takes over reads what the one before it sealed', async () => {
+    const [older, newer] = ['older', 'newer'].map((id) => `${id}:${randomBytes(32).toString('base64')}`)
+    const before = startApp({ bindings: { INTEGRATION_KEYS: `${older}` } })
+    const after = startApp({ bindings: { INTEGRATION_KEYS: `${newer},${older}` } })
+    const tenant = await createTestTenant(before)
+    const response = await before.request('/v1/integrations', {
+      key: tenant.readonlyKey,
+      body: { type: 'pagerduty', direction: 'inbound', config: SECRETS },
+    })
+    const integration = await findIntegrationByToken(after.deps.db, (await response.json()).token)
+    expect(integration && (await openSecretOf(integration, 'webhook_secret', after.deps.sealingKeys))).toBe('whsec-canary')
+  })
+})
+
+test('webhook_url names the public address where one is set, and the host that was asked otherwise', async () => {
+  const tenant = await createTestTenant(app)
+  const { integration } = await create(tenant)
+  const at = async (bindings: object, url: string) =>
+    (await (await startApp({ bindings }).request(url, { key: tenant.readonlyKey })).json())[0].webhook_url
+  const path = `/webhooks/pagerduty/${integration.token}`
+  expect(await at({ PUBLIC_URL: 'https://noctuary.example.com/' }, '/v1/integrations')).toBe(`https://noctuary.example.com${path}`)
+  expect(await at({}, 'https://context.example.org/v1/integrations')).toBe(`https://context.example.org${path}`)
+})
+
+test.each([
+  [{ type: 'opsgenie', direction: 'inbound' }, 'type must be pagerduty'],
+  [{ type: 'pagerduty' }, 'direction must be inbound, outbound, bidirectional'],
+  [{ type: 'pagerduty', direction: 'inbound', config: 'x' }, 'config must be an object'],
+  [{ type: 'pagerduty', direction: 'inbound', config: { pagerduty_token: 'two words' } }, 'pagerduty_token must be 1 to 512 printable'],
+  [{ type: 'pagerduty', direction: 'inbound', config: { webhook_secret: '' } }, 'webhook_secret must be 1 to 512 printable'],
+  [{ type: 'pagerduty', direction: 'inbound', config: { pagerduty_from: 'nobody' } }, 'pagerduty_from must be an e-mail address'],
+  [{ type: 'pagerduty', direction: 'inbound', config: { service_map: { P1: ' ' } } }, 'a service name is required'],
+  [{ type: 'pagerduty', direction: 'inbound', config: { service_map: [] } }, 'service_map must be an object'],
+])('%j is refused', async (body, detail) => {
+  const tenant = await createTestTenant(app)
+  const response = await app.request('/v1/integrations', { key: tenant.readonlyKey, body })
+  expect([response.status, (await response.json()).detail]).toEqual([400, expect.stringContaining(detail)])
+  expect(await list(tenant)).toEqual([])
+})
+
+describe('the audit', () => {
+  test('says who did what, newest first, and pages by entry or time', async () => {
+    const tenant = await createTestTenant(app)
+    const keys = await (await app.request('/v1/api-keys', { key: tenant.readonlyKey })).json()
+    const actor = `api_key:${keys.find(({ key_type }: { key_type: string }) => key_type === 'readonly').id}`
+    const created = []
+    for (const name of ['a', 'b', 'c']) {
+      const response = await app.request('/v1/api-keys', { key: tenant.readonlyKey, body: { key_type: 'ingest', name } })
+      created.push({ id: (await response.json()).id, requestId: response.headers.get('X-Request-Id') })
+    }
+    const all = await audit(tenant)
+    expect(all).toEqual(
+      created.toReversed().map(({ id, requestId }) => ({
+        id: expect.any(String),
+        at: expect.any(String),
+        actor,
+        action: 'api_key.created',
+        target_type: 'api_key',
+        target_id: id,
+        request_id: requestId,
+      })),
+    )
+    const first = await audit(tenant, '?limit=2')
+    expect(first).toEqual(all.slice(0, 2))
+    expect(await audit(tenant, `?limit=2&before=${first[1].id}`)).toEqual(all.slice(2))
+    expect(await audit(tenant, `?before=${all[2].at}`)).toEqual([])
+    expect(await audit(tenant, `?before=2999-01-01T00:00:00Z`)).toEqual(all)
+
+    const other = await createTestTenant(app)
+    expect([await audit(other), await audit(other, `?before=${all[0].id}`)]).toEqual([[], []])
+  })
+
+  test.each(['limit=0', 'limit=101', 'limit=x', 'before=yesterday'])('?%s is 400', async (query) => {
+    const tenant = await createTestTenant(app)
+    expect((await app.request(`/v1/audit?${query}`, { key: tenant.readonlyKey })).status).toBe(400)
+  })
+})
+
+test('a body that is wrong in ten thousand places is told of some of them', async () => {
+  const tenant = await createTestTenant(app)
+  const service_map = Object.fromEntries(Array.from({ length: 10_000 }, (_, place) => [`P${place}`, 1]))
+  const body = { type: 'pagerduty', direction: 'inbound', config: { service_map } }
+  const response = await app.request('/v1/integrations', { key: tenant.readonlyKey, body })
+  expect([response.status, (await response.json()).errors.length]).toEqual([400, 50])
+})

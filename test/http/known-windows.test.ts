@@ -1,0 +1,186 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
+import { describe, expect, inject, test } from 'vitest'
+import { createRedis } from '../../src/store/redis.ts'
+import {
+  createTestTenant,
+  entriesOf,
+  listServicesOf,
+  makeEvent,
+  readWindowOf,
+  startApp,
+  type TestApp,
+  type TestTenant,
+  type WindowBody,
+} from '../support/app.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
+
+const stack = inject('stack')
+const database = await startFaultProxy(stack.databaseEndpoint)
+const redis = await startFaultProxy(stack.redisUrl)
+let ahead = 0
+// Two isolates over the same stores, the first of them watched.
+const app = startApp({ database: database.url, redis: redis.url }, { now: () => new Date(Date.now() + ahead) })
+const other = startApp()
+
+/** Until merges can no longer be under way, a window is not remembered. */
+const SETTLED_MS = 2_100
+
+async function send(from: TestApp, { ingestKey }: TestTenant, fields: Readonly<Record<string, unknown>> = {}): Promise<void> {
+  expect((await from.request('/v1/events', { key: ingestKey, body: makeEvent(fields) })).status).toBe(201)
+}
+
+const shas = async (from: TestApp, tenant: TestTenant, service = 'checkout') =>
+  entriesOf(await readWindowOf(from, tenant, service)).map(({ sha, count }) => `${sha} ${count}`)
+
+/** Redis commands of a window's read: whether it was compared with its copy (ZRANGE), or known (ZCARD). */
+async function commandsOf(read: () => Promise<unknown>): Promise<string[]> {
+  const before = redis.seen.length
+  await read()
+  await app.settle()
+  return redis.seen.slice(before).map((body) => (Array.isArray(body) && typeof body[0] === 'string' ? body[0] : 'MULTI'))
+}
+
+/** A tenant whose window of `checkout` both isolates have compared, and know. */
+async function prepare(...events: Readonly<Record<string, unknown>>[]): Promise<TestTenant> {
+  const tenant = await createTestTenant(app)
+  for (const fields of events.length > 0 ? events : [{}]) await send(app, tenant, fields)
+  await sleep(SETTLED_MS)
+  for (const each of [app, other, app, other]) {
+    await readWindowOf(each, tenant, 'checkout')
+    await each.settle()
+  }
+  expect(await commandsOf(() => readWindowOf(app, tenant, 'checkout'))).toEqual(['ZCARD'])
+  return tenant
+}
+
+describe('a window that an isolate knows', () => {
+  test('is one request to each store, and says the same', async () => {
+    const tenant = await prepare({ sha: 'one' }, { sha: 'one' }, { sha: 'two' })
+    const id = (await listServicesOf(app, tenant)).get('checkout')?.id
+    const before = [database.seen.length, redis.seen.length]
+    const response = await app.request(`/v1/services/${id}/context`, { key: tenant.readonlyKey })
+    await app.settle()
+    expect([database.seen.length - (before[0] ?? 0), redis.seen.length - (before[1] ?? 0)]).toEqual([1, 1])
+    expect(response.headers.get('Content-Type')).toBe('application/json')
+    expect(response.headers.get('Cache-Control')).toBe('no-store')
+    expect(await response.json()).toEqual(await readWindowOf(startApp(), tenant, 'checkout'))
+  })
+
+  test.each([
+    ['another change', { sha: 'new' }, ['known 1', 'new 1']],
+    ['a repeat', { sha: 'known' }, ['known 2']],
+    ['a change that joins from another service', { sha: 'new', service_name: 'argocd', entity: 'checkout' }, ['known 1', 'new 1']],
+  ])('shows %s as soon as it is acknowledged, whoever took it', async (_name, fields, expected) => {
+    const tenant = await prepare({ sha: 'known' })
+    await send(other, tenant, fields)
+    expect(await shas(app, tenant)).toEqual(expected)
+    expect(await shas(other, tenant)).toEqual(expected)
+  })
+
+  test('loses what expires', async () => {
+    const tenant = await prepare({ sha: 'short', ttl_seconds: 5 }, { sha: 'long' })
+    expect(await shas(app, tenant)).toEqual(['short 1', 'long 1'])
+    await sleep(3_500)
+    expect(await shas(app, tenant)).toEqual(['long 1'])
+  })
+
+  test('says which occurrence is the latest, though that expires first', async () => {
+    const times = ['2026-01-15T10:00:00Z', '2026-01-15T11:00:00Z']
+    const tenant = await prepare({ timestamp: times[0], confidence: 0.5 }, { timestamp: times[1], confidence: 0.9, ttl_seconds: 5 })
+    await sleep(3_500)
+    expect(entriesOf(await readWindowOf(app, tenant, 'checkout'))).toMatchObject([{ confidence: 0.5, count: 2 }])
+  })
+
+  test('is refused to a revoked key, a key of the wrong kind and another tenant', async () => {
+    const tenant = await prepare()
+    const stranger = await createTestTenant(app)
+    const id = (await listServicesOf(app, tenant)).get('checkout')?.id
+    const statusFor = async (key: string) => (await app.request(`/v1/services/${id}/context`, { key })).status
+    await statusFor(stranger.readonlyKey)
+    expect([await statusFor(tenant.ingestKey), await statusFor(stranger.readonlyKey)]).toEqual([403, 404])
+    const second: { id: string; key: string } = await (
+      await app.request('/v1/api-keys', { key: tenant.readonlyKey, body: { key_type: 'readonly' } })
+    ).json()
+    for (const _ of [1, 2]) expect(await statusFor(second.key)).toBe(200)
+    await app.settle()
+    expect(await commandsOf(() => statusFor(second.key))).toEqual(['ZCARD'])
+    expect((await app.request(`/v1/api-keys/${second.id}`, { key: tenant.readonlyKey, method: 'DELETE' })).status).toBe(204)
+    expect(await statusFor(second.key)).toBe(401)
+  })
+
+  test('fills a wiped Redis again', async () => {
+    const tenant = await prepare({ sha: 'one' }, { sha: 'two' })
+    const [key = ''] = await app.deps.redis.client.keys(`t:${tenant.tenantId}:window:*`)
+    await app.deps.redis.client.del(key)
+    expect(await shas(app, tenant)).toEqual(['one 1', 'two 1'])
+    await app.settle()
+    expect(await app.deps.redis.client.zcard(key)).toBe(10)
+    expect(await app.deps.redis.client.pttl(key)).toBeGreaterThan(0)
+  })
+
+  test.each(['refuse', 'hang'] as const)('needs no Redis: %s', async (fault) => {
+    const tenant = await prepare({ sha: 'one' })
+    redis.fault = fault
+    expect(await shas(app, tenant)).toEqual(['one 1'])
+    redis.fault = 'none'
+    await app.settle()
+  })
+
+  test('is compared again after a minute, which heals a copy that was damaged unseen', async () => {
+    const tenant = await prepare()
+    const [key = ''] = await app.deps.redis.client.keys(`t:${tenant.tenantId}:window:*`)
+    const members = await app.deps.redis.client.zrange<string[]>(key, 0, -1)
+    const count = members.find((member) => member.startsWith('n')) ?? ''
+    await app.deps.redis.client.zadd(key, { score: 99, member: count })
+    expect(await commandsOf(() => readWindowOf(app, tenant, 'checkout'))).toEqual(['ZCARD'])
+    ahead += 61_000
+    expect(await commandsOf(() => readWindowOf(app, tenant, 'checkout'))).toEqual(['ZRANGE', 'MULTI'])
+    expect(Number(await app.deps.redis.client.zscore(key, count))).toBe(1)
+  })
+})
+
+describe('whatever has happened since', () => {
+  // Patient with Redis: an answer without the copy's memory of what has expired says less.
+  const patient = () => startApp({}, { redis: createRedis({ url: stack.redisUrl, token: stack.redisToken, timeoutMs: 5_000 }) })
+  const event = fc.record({
+    sha: fc.constantFrom('a', 'b', 'c'),
+    event_type: fc.constantFrom('deploy', 'restart'),
+    ttl_seconds: fc.constantFrom(4, 900),
+    isOwn: fc.boolean(),
+    isFromOther: fc.boolean(),
+  })
+  const scripts = fc.sample(
+    fc.record({ before: fc.array(event, { minLength: 1, maxLength: 4 }), after: fc.array(event, { maxLength: 3 }) }),
+    20,
+  )
+  const nameOf = (index: number) => `service-${index}`
+  const readInTurn = async (read: (from: TestApp) => Promise<WindowBody>, [one, two]: readonly [TestApp, TestApp]) =>
+    [await read(patient()), [await read(one), await read(two)], await read(patient())] as const
+
+  test('an isolate that knows a window says what one that does not says', async () => {
+    const [one, two] = [patient(), patient()]
+    const tenant = await createTestTenant(one)
+    const play = (name: string, { isOwn, isFromOther, ...fields }: (typeof scripts)[number]['before'][number]) =>
+      send(isFromOther ? two : one, tenant, { ...fields, service_name: isOwn ? name : 'argocd', entity: name })
+    const readAll = async (from: TestApp) => {
+      for (const index of scripts.keys()) await readWindowOf(from, tenant, nameOf(index))
+      await from.settle()
+    }
+    for (const [index, { before }] of scripts.entries()) {
+      await send(one, tenant, { service_name: nameOf(index), entity: 'x', sha: 'first' })
+      for (const sent of before) await play(nameOf(index), sent)
+    }
+    await sleep(SETTLED_MS)
+    for (const each of [one, two, one, two]) await readAll(each)
+
+    for (const [index, { after }] of scripts.entries()) {
+      for (const sent of after) await play(nameOf(index), sent)
+      const read = (from: TestApp) => readWindowOf(from, tenant, nameOf(index))
+      let [early, known, late] = await readInTurn(read, [one, two])
+      // Something expired meanwhile: then an answer in between may be like neither.
+      while (JSON.stringify(early) !== JSON.stringify(late)) [early, known, late] = await readInTurn(read, [one, two])
+      expect(known).toEqual([early, early])
+    }
+  })
+})

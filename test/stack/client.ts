@@ -1,0 +1,18 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import { dirname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { readApiDocument } from '../support/api-document.ts'
+
+// openapi-typescript prints through the compiler's own printer, which TypeScript 7 does not have.
+registerHooks({
+  resolve: (specifier, context, nextResolve) => nextResolve(specifier === 'typescript' ? 'typescript-5' : specifier, context),
+})
+const { default: openapiTS, astToString } = await import('openapi-typescript')
+
+const file = resolve(process.argv[2] ?? fileURLToPath(new URL('../../dist/api.d.ts', import.meta.url)))
+mkdirSync(dirname(file), { recursive: true })
+// The document is plain JSON; the generator's type for it is its own.
+const nodes = await openapiTS((await readApiDocument()) as unknown as Parameters<typeof openapiTS>[0])
+writeFileSync(file, `// Generated from the API's description by npm run client. Do not edit.\n\n${astToString(nodes)}`)
+console.log(`wrote ${file}`)
