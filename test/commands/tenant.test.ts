@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
-import { expect, inject, test } from 'vitest'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import { openSecretOf } from '../../src/domain/integration.ts'
 import { findIntegrationByToken } from '../../src/store/integrations.ts'
 import { listTenantTables } from '../../src/store/tenant-data.ts'
@@ -108,7 +108,7 @@ test('an export to a file does not overwrite one', async () => {
 
 test('secrets are sealed anew with the first key, after which the second is not needed', async () => {
   // A stack of its own: the secrets of all tenants are resealed.
-  const own = await startOwnStack()
+  const own = await startOwnStack(onTestFinished)
   const [older, newer] = ['older', 'newer'].map((id) => `${id}:${Buffer.alloc(32, id).toString('base64')}`)
   const before = startApp({ stack: own, bindings: { INTEGRATION_KEYS: `${older}` } })
   const tenant = await createTestTenant(before)

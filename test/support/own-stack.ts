@@ -1,19 +1,23 @@
 import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
 import pg from 'pg'
 import { afterAll } from 'vitest'
 import { spawnStack } from '../stack/spawn-stack.ts'
 import type { StackAddresses } from '../stack/stack.ts'
 
-/** A stack for one test file alone, for tests that sweep: a sweep is of all tenants. It ends with the file. */
-export async function startOwnStack(): Promise<StackAddresses> {
+/** A stack for one test file alone, for tests that sweep: a sweep is of all tenants. It ends with the file, or with the test that says so. */
+export async function startOwnStack(atEnd: (stop: () => Promise<void>) => void = afterAll): Promise<StackAddresses> {
   const shared = process.env['DATABASE_URL']
   const name = `noctuary_${randomUUID().replaceAll('-', '')}`
   const databaseUrl = shared ? Object.assign(new URL(shared), { pathname: `/${name}` }).href : undefined
   if (shared) await runOn(shared, `CREATE DATABASE ${name}`)
+  const sharedRedis = process.env['REDIS_URL']
+  const redis = sharedRedis ? await takeRedis(sharedRedis) : undefined
 
-  const { stop, ...addresses } = await spawnStack({ databaseUrl, redisUrl: process.env['REDIS_URL'] })
-  afterAll(async () => {
+  const { stop, ...addresses } = await spawnStack({ databaseUrl, redisUrl: redis?.url })
+  atEnd(async () => {
     await stop()
+    await redis?.giveBack()
     if (shared) await runOn(shared, `DROP DATABASE ${name} WITH (FORCE)`)
   })
   return addresses
@@ -27,4 +31,34 @@ async function runOn(databaseUrl: string, statement: string): Promise<void> {
   } finally {
     await client.end()
   }
+}
+
+/** Empties and takes a database of a Redis for longer than a file lasts, if it is empty or an earlier file's that never gave it back. */
+const TAKE = `
+  if redis.call('EXISTS', 'noctuary:test') == 0 and redis.call('DBSIZE') > 0 then return 0 end
+  if redis.call('EXISTS', 'noctuary:test:taken') == 1 then return 0 end
+  redis.call('FLUSHDB')
+  redis.call('SET', 'noctuary:test', '1')
+  redis.call('SET', 'noctuary:test:taken', '1', 'EX', 900)
+  return 1`
+
+const REDIS_DATABASES = 16
+
+/** A database of the same Redis that nobody else uses. */
+async function takeRedis(sharedUrl: string): Promise<{ readonly url: string; readonly giveBack: () => Promise<void> }> {
+  const shared = new URL(sharedUrl)
+  for (let index = 1; index < REDIS_DATABASES; index += 1) {
+    const { href: url } = Object.assign(new URL(shared), { pathname: `/${index}` })
+    if (url === shared.href) continue
+    const client = new Redis(url)
+    if ((await client.eval(TAKE, 0)) === 1) {
+      const giveBack = async () => {
+        await client.flushdb()
+        client.disconnect()
+      }
+      return { url, giveBack }
+    }
+    client.disconnect()
+  }
+  throw new Error(`No database of ${shared.host} is empty: tests that sweep each need one of their own`)
 }
