@@ -12,7 +12,7 @@ export const MODEL: Model = {
     lateness: 1,
     settleMs: 10_000,
   },
-  weights: { explained: 3.84, near: 1.73, lag: -2.31, symptom: 0.77, habit: -1.02, pattern: 1 },
-  calibration: { bias: -0.11, unexplained: -2.96, unseen: 0.6, margin: 2.84 },
-  minConfidence: 0.18,
+  weights: { explained: 3.69, near: 1.96, lag: -2.41, symptom: 0.81, habit: -1.02, pattern: 1 },
+  calibration: { bias: 0.02, unexplained: -3.01, unseen: 0.41, margin: 2.94 },
+  minConfidence: 0.2,
 }

@@ -43,7 +43,7 @@ const PATTERN_WEIGHT = 1
 const MAX_UNTOLD = 0.02
 
 /** Each case is disturbed so often in either way; all copies together count as much as the whole case does, twice. */
-const COPIES = [1, 2, 3, 4]
+const COPIES = [1, 2, 3]
 const FOLDS = 5
 const WHOLE = { noise: 0, isMerged: false, skewSeconds: 0 }
 
@@ -136,7 +136,7 @@ export function toWeights(values: readonly number[]): Weights {
 }
 
 /** What the confidence is fitted on: whole cases of the views in which a cause may be missing. */
-export function toCalibrated<Item extends { readonly sample: Sample }>(items: readonly Item[]): readonly Item[] {
+function toCalibrated<Item extends { readonly sample: Sample }>(items: readonly Item[]): readonly Item[] {
   const views = new Set(items.flatMap(({ sample: { each } }) => (each.truth === null ? toMoment(each) : [])))
   return items.filter(({ sample: { each, isWhole, kind } }) => isWhole && kind !== 'unplaced' && views.has(toMoment(each)))
 }

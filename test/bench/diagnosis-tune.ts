@@ -46,7 +46,7 @@ const LEAST_CHANCE = 0.01
  * What a setting lost at each incident that was not fitted on: whether the first
  * answer was wrong, and the surprise, in nats, at the true cause and at whether a first answer is right.
  */
-type Losses = ReadonlyMap<string, { readonly name: string; readonly kind: Kind; readonly loss: number }>
+type Losses = ReadonlyMap<string, { readonly kind: Kind; readonly loss: number }>
 
 /** Losses with nothing else left out, and with each fold left out of everything. */
 type Trial = { readonly all: Losses; readonly without: ReadonlyMap<number, Losses> }
@@ -121,16 +121,14 @@ function choosePlainest(name: keyof Setting, setting: Setting, lossesOf: (settin
   return (plainest ?? best).value
 }
 
-/** How much less is lost the second way, with its standard error. */
+/** How much less is lost the second way, with its standard error over incidents. */
 function compareLosses(before: Losses, after: Losses): { readonly gain: number; readonly error: number } {
-  const differences = Map.groupBy(
-    [...before].map(([key, { name, kind, loss }]) => ({ name, less: KIND_WEIGHTS[kind] * (loss - (after.get(key)?.loss ?? loss)), kind })),
-    ({ name, kind }) => `${name} ${kind}`,
-  )
-  const kinds = [...differences.values()].map((each) => {
-    const mean = each.reduce((sum, { less }) => sum + less, 0) / each.length
-    const variance = each.reduce((sum, { less }) => sum + (less - mean) ** 2, 0) / Math.max(1, each.length - 1)
-    return { mean, variance: variance / each.length }
+  const byKind = Map.groupBy(before, ([, { kind }]) => kind)
+  const kinds = [...byKind].map(([kind, incidents]) => {
+    const less = incidents.map(([key, { loss }]) => KIND_WEIGHTS[kind] * (loss - (after.get(key)?.loss ?? loss)))
+    const mean = less.reduce((sum, each) => sum + each, 0) / less.length
+    const variance = less.reduce((sum, each) => sum + (each - mean) ** 2, 0) / Math.max(1, less.length - 1)
+    return { mean, variance: variance / less.length }
   })
   return {
     gain: kinds.reduce((sum, { mean }) => sum + mean, 0),
@@ -162,8 +160,8 @@ function sumLosses({ choices, fit, doubts, calibration }: Parts, leftOut: readon
     ...judge(choices, leftOut, (out) => toRankLosses(leaveOut(fit, out))),
     ...judge(doubts, leftOut, (out) => toDoubtLosses(leaveOut(calibration, out))),
   ]
-  const groups = Map.groupBy(losses, ({ name, sample: { kind, incident } }) => `${name} ${kind} ${incident}`)
-  return new Map([...groups].map(([key, own]) => [key, toMean(own)]))
+  const incidents = Map.groupBy(losses, ({ sample: { kind, incident } }) => `${kind} ${incident}`)
+  return new Map([...incidents].map(([key, own]) => [key, sumMeans(own)]))
 }
 
 type Loss = { readonly name: string; readonly sample: Sample; readonly loss: number }
@@ -195,10 +193,13 @@ function toDoubtLosses(values: readonly number[]): Judge<Doubt> {
   }
 }
 
-function toMean(losses: readonly Loss[]): { readonly name: string; readonly kind: Kind; readonly loss: number } {
+/** What an incident lost in each way, on average over its samples, together. */
+function sumMeans(losses: readonly Loss[]): { readonly kind: Kind; readonly loss: number } {
   const [first] = losses
-  if (!first) throw new Error('a group of nothing')
-  const { name, sample } = first
-  const parts = losses.reduce((sum, each) => sum + each.sample.part, 0)
-  return { name, kind: sample.kind, loss: losses.reduce((sum, each) => sum + each.sample.part * each.loss, 0) / parts }
+  if (!first) throw new Error('an incident without losses')
+  const means = [...Map.groupBy(losses, ({ name }) => name).values()].map((own) => {
+    const parts = own.reduce((sum, { sample }) => sum + sample.part, 0)
+    return own.reduce((sum, { sample, loss }) => sum + sample.part * loss, 0) / parts
+  })
+  return { kind: first.sample.kind, loss: means.reduce((sum, mean) => sum + mean, 0) }
 }
