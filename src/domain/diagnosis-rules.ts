@@ -50,8 +50,6 @@ export type Tuning = {
   readonly clockSlackMs: number
   /** Up to it each moment that a change was in place without trouble counts alike, beyond it less and less. */
   readonly lagScaleMs: number
-  /** Trouble takes so long to be noticed: changes that are closer to onset are not told apart by their time. */
-  readonly noticeMs: number
   /** How far from the alert a failure counts for a quarter. */
   readonly nearAlertMs: number
   /** What each hop from the alerting service leaves of nearness. */
@@ -270,9 +268,9 @@ function toTimes({ entry, firstMs, lastMs }: Observation): readonly number[] {
 }
 
 /** How long ago the last step before onset was: a change that had worked for long is less to blame. */
-function toLag({ lead, steps }: Candidate, onsetMs: number, { lagScaleMs, noticeMs }: Tuning): number {
+function toLag({ lead, steps }: Candidate, onsetMs: number, { lagScaleMs }: Tuning): number {
   const before = [lead, ...steps].flatMap(toTimes).filter((ms) => ms <= onsetMs)
-  return before.length === 0 ? 0 : Math.log1p(Math.max(0, onsetMs - noticeMs - Math.max(...before)) / lagScaleMs)
+  return before.length === 0 ? 0 : Math.log1p((onsetMs - Math.max(...before)) / lagScaleMs)
 }
 
 type Explainable = { readonly weight: number; readonly sinceMs: number }

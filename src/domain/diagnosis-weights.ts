@@ -5,7 +5,6 @@ export const MODEL: Model = {
   tuning: {
     clockSlackMs: 30_000,
     lagScaleMs: 120_000,
-    noticeMs: 0,
     nearAlertMs: 60_000,
     nearPerHop: 0.5,
     blamePerHop: 0.8,

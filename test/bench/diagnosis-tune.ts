@@ -26,7 +26,6 @@ const [SECOND, MINUTE] = [1_000, 60_000]
 export const GRIDS = {
   clockSlackMs: [NEVER, MINUTE, 30 * SECOND, 15 * SECOND],
   lagScaleMs: [MINUTE, 2 * MINUTE, 3 * MINUTE],
-  noticeMs: [0, 30 * SECOND, MINUTE],
   nearAlertMs: [NEVER, 5 * MINUTE, 2 * MINUTE, MINUTE],
   nearPerHop: [0.5, 0.7],
   blamePerHop: [1, 0.8, 0.6],

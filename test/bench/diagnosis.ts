@@ -25,7 +25,7 @@ intervals (incidents are drawn, for views of one incident are not independent). 
   --skew S         each event's time off by up to S seconds either way
   --seed TEXT      for all that is drawn (default 1)
   --resamples N    bootstrap resamples (default 1000)
-  --generate N     how many incidents to generate (default 200)
+  --generate N     how many incidents to generate (default 100)
   --out FILE       one line a case: {id, ranked: [service…], confidence, abstained}
   --json           one JSON object on stdout instead of tables
   --fit            choose the constants and fit the weights on the cases and generated ones; then again without each
@@ -55,7 +55,7 @@ function readArguments() {
       skew: { ...text, default: '0' },
       seed: { ...text, default: '1' },
       resamples: { ...text, default: '1000' },
-      generate: { ...text, default: '200' },
+      generate: { ...text, default: '100' },
       out: text,
       merge: flag,
       json: flag,
