@@ -127,6 +127,22 @@ test('incidents are listed newest first, by service and time', async () => {
   expect(older.map(({ id }: Body) => id)).not.toContain(newest.id)
 })
 
+test('a storm of one instant is paged through whole', async () => {
+  const tenant = await createTestTenant(app)
+  await app.deps.db.execute(sql`INSERT INTO incidents (id, tenant_id, service_id, service_name, triggered_at)
+    SELECT gen_random_uuid(), ${tenant.tenantId}, gen_random_uuid(), 'storm', date_trunc('second', now()) FROM generate_series(1, 120)`)
+  const listed: string[] = []
+  for (let before = ''; listed.length <= 120; before = `?before=${listed.at(-1)}`) {
+    const page: Body[] = await (await read(tenant, `/v1/incidents${before}`)).json()
+    if (page.length === 0) break
+    listed.push(...page.map(({ id }) => String(id)))
+  }
+  expect(new Set(listed).size).toBe(120)
+  expect(listed).toHaveLength(120)
+  const stranger = await createTestTenant(app)
+  expect(await (await read(stranger, `/v1/incidents?before=${listed[0]}`)).json()).toEqual([])
+})
+
 test.each([
   { name: 'no service', body: {}, detail: 'service is required' },
   { name: 'a service that is no text', body: { service: 3 }, detail: 'service must be a string' },
