@@ -5,7 +5,7 @@ import type { IncidentId, TenantId } from '../domain/ids.ts'
 import { embedEvidence, MIN_SIMILARITY } from '../domain/incident-signature.ts'
 import { type GraphEdge, learnEdges, type ServiceGraph, servicesToRead, toKnownServices } from '../domain/service-graph.ts'
 import { toNameKey } from '../domain/service-name.ts'
-import { buildWindow, type StoredLife, toAppearedAt } from '../domain/state-window.ts'
+import { buildWindow, type StateWindow, type StoredLife, toAppearedAt, weighWindow } from '../domain/state-window.ts'
 import { findSimilarIncidents } from '../store/causal-patterns.ts'
 import { countKinds } from '../store/event-counts.ts'
 import { readServiceGraph } from '../store/service-graph.ts'
@@ -18,6 +18,8 @@ const MAX_CHANGES_PER_TYPE = 200
 const SAMPLE_SIZE = 2_000
 const SMALL_SAMPLE_SIZE = 100
 const MAX_CHANGES = 5_000
+/** In characters: what is kept as a snapshot, once for each answer to an incident. */
+const MAX_WEIGHT = 2_000_000
 /** How often what was read may lead to services that were not. */
 const MAX_ROUNDS = 3
 const MAX_PATTERNS = 10
@@ -43,10 +45,10 @@ export async function gatherEvidence(
 ): Promise<Evidence> {
   const graph = await readServiceGraph(deps.db, tenantId)
   const { found, readAt } = await readWindows(deps, tenantId, alert.service, graph)
-  const windows = withinLimit(found)
+  const windows = withinLimit(found.map(({ service, lives }) => ({ service, window: buildWindow(lives, new Map(), readAt) })))
   const seen = {
     alert,
-    windows: windows.map(({ service, lives }) => ({ service: service.name, window: buildWindow(lives, new Map(), readAt) })),
+    windows: windows.map(({ service, window }) => ({ service: service.name, window })),
     graph,
     observedUntil: observedUntil ?? new Date(Math.max(readAt.getTime(), alert.triggeredAt.getTime())),
   }
@@ -111,11 +113,17 @@ function edgesIn(windows: readonly ServiceLives[], now: Date): GraphEdge[] {
   )
 }
 
-/** Windows up to a number of changes, nearest first: more would not be read by anyone. */
-function withinLimit(windows: readonly ServiceLives[]): ServiceLives[] {
-  let changes = 0
-  return windows.filter(({ lives }, place) => {
-    changes += lives.length
-    return place === 0 || (lives.length > 0 && changes <= MAX_CHANGES)
+type FoundWindow = { readonly service: ServiceLives['service']; readonly window: StateWindow }
+
+/** The nearest window, and of the others, the nearest first, those that there is room for: more would not be read by anyone. */
+function withinLimit(windows: readonly FoundWindow[]): FoundWindow[] {
+  let [changes, weight] = [0, 0]
+  return windows.filter(({ window }, place) => {
+    const [ownChanges, ownWeight] = [Object.values(window.entries).flat().length, weighWindow(window)]
+    const hasRoom = ownChanges > 0 && changes + ownChanges <= MAX_CHANGES && weight + ownWeight <= MAX_WEIGHT
+    if (place > 0 && !hasRoom) return false
+    changes += ownChanges
+    weight += ownWeight
+    return true
   })
 }

@@ -89,6 +89,22 @@ test('a snapshot stays as it was, to the byte, whatever arrives or expires', asy
   expect(await stored()).toBe(before)
 })
 
+test('a snapshot leaves out the furthest services where values are long, and keeps the nearest', async () => {
+  const tenant = await createTestTenant(app)
+  const long = (service_name: string, index: number) =>
+    makeEvent({ service_name, entity: `${service_name} ${index}`, old_value: `${index}`.padEnd(1_024, '-'), new_value: 'x'.repeat(1_024) })
+  for (let service = 0; service < 4; service += 1) {
+    await send(tenant, ...Array.from({ length: 190 }, (_, index) => long(`floods ${service}`, index)))
+    await send(tenant, ...Array.from({ length: 190 }, (_, index) => ({ ...long(`floods ${service}`, index), event_type: 'config_change' })))
+  }
+  await sendOutage(tenant)
+  const created = await (await ask(tenant, { service: 'checkout' })).json()
+  const services = created.context_snapshot.windows.map(({ service }: Body) => service)
+  expect(services).toEqual(expect.arrayContaining(['checkout', 'payments', 'search']))
+  expect(services.filter((service: string) => service.startsWith('floods'))).toHaveLength(2)
+  expect(created.hypothesis).toContain('a4f2c1')
+})
+
 test('without a change nothing is blamed', async () => {
   const tenant = await createTestTenant(app)
   await send(tenant, makeEvent({ service_name: 'search', entity: 'search', timestamp: minutesAgo(3) }))
