@@ -1,23 +1,13 @@
 import { sql } from 'drizzle-orm'
-import type { DiagnosisInput } from '../domain/diagnosis.ts'
-import type { EventType } from '../domain/event.ts'
+import type { DiagnosisInput, KindCount } from '../domain/diagnosis.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { type Db, selectOne } from './postgres.ts'
 
 const MAX_KINDS = 2_000
 
-type KindRow = {
-  readonly service: string
-  readonly vendor: string
-  readonly eventType: EventType
-  readonly valueClass: string
-  readonly count: number
-  readonly hours: number
-}
-
 /** How often each kind of event occurred in these services, by the sweep's hourly counts, and since how many hours they are kept. */
 export async function countKinds(db: Db, tenantId: TenantId, serviceIds: readonly ServiceId[]): Promise<DiagnosisInput['counts']> {
-  const { hours_observed, kinds } = await selectOne<{ hours_observed: number | null; kinds: KindRow[] | null }>(
+  const { hours_observed, kinds } = await selectOne<{ hours_observed: number | null; kinds: KindCount[] | null }>(
     db,
     sql`WITH counted AS (
       SELECT s.name AS service, c.hour, c.vendor, c.event_type, c.value_class, c.count

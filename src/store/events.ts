@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { ContextEvent, EventType } from '../domain/event.ts'
+import type { ChangeText, ContextEvent, EventType } from '../domain/event.ts'
 import { toShownValue, toValueClass } from '../domain/event.ts'
 import { type AgentId, type EventId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type JoinRule, matchServices, toNameKey, workloadOfFallbackName } from '../domain/service-name.ts'
@@ -141,16 +141,9 @@ function toRecord({ id, event }: NewEvent, place: number) {
 }
 
 /** An event of an agent's log. */
-export type LoggedEvent = {
+export type LoggedEvent = ChangeText & {
   readonly id: EventId
   readonly serviceName: string
-  readonly vendor: string
-  readonly eventType: EventType
-  readonly entity: string
-  readonly oldValue: string | null
-  readonly newValue: string | null
-  readonly actor: string | null
-  readonly sha: string | null
   readonly confidence: number
   readonly ttlSeconds: number
   readonly timestamp: Date
