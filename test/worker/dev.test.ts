@@ -30,7 +30,7 @@ beforeAll(async () => {
   port = await findFreePort()
   running = startDevServer(port, state)
   dev = await running.ready()
-}, 90_000)
+})
 
 afterAll(() => {
   running.child.kill('SIGKILL')
