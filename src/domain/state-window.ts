@@ -101,6 +101,11 @@ export function countMembers(copy: WindowCopy): number {
   return [...copy.values()].reduce((sum, { text, totals }) => sum + (text ? 1 : 0) + Object.keys(totals).length, 0)
 }
 
+/** A window with the latest entries of each type alone. */
+export function keepLatest({ entries, updatedAt }: StateWindow, perType: number): StateWindow {
+  return { entries: byEventType((type) => entries[type].slice(-perType)), updatedAt }
+}
+
 /** Roughly how much memory a window takes, in characters. */
 export function weighWindow({ entries }: StateWindow): number {
   const texts = (entry: WindowEntry) => [entry.vendor, entry.entity, entry.oldValue, entry.newValue, entry.actor, entry.sha]

@@ -89,19 +89,28 @@ test('a snapshot stays as it was, to the byte, whatever arrives or expires', asy
   expect(await stored()).toBe(before)
 })
 
-test('a snapshot leaves out the furthest services where values are long, and keeps the nearest', async () => {
+test('where values are long, a snapshot has the latest changes of every service, and more of some', async () => {
   const tenant = await createTestTenant(app)
   const long = (service_name: string, index: number) =>
-    makeEvent({ service_name, entity: `${service_name} ${index}`, old_value: `${index}`.padEnd(1_024, '-'), new_value: 'x'.repeat(1_024) })
+    makeEvent({
+      service_name,
+      entity: `${service_name} ${index}`,
+      old_value: `${index}`.padEnd(1_024, '-'),
+      new_value: 'x'.repeat(1_024),
+      timestamp: minutesAgo(60 - index / 10),
+    })
   for (let service = 0; service < 4; service += 1) {
     await send(tenant, ...Array.from({ length: 190 }, (_, index) => long(`floods ${service}`, index)))
     await send(tenant, ...Array.from({ length: 190 }, (_, index) => ({ ...long(`floods ${service}`, index), event_type: 'config_change' })))
   }
   await sendOutage(tenant)
   const created = await (await ask(tenant, { service: 'checkout' })).json()
-  const services = created.context_snapshot.windows.map(({ service }: Body) => service)
-  expect(services).toEqual(expect.arrayContaining(['checkout', 'payments', 'search']))
-  expect(services.filter((service: string) => service.startsWith('floods'))).toHaveLength(2)
+  const windows: { service: string; deploy_events: Body[] }[] = created.context_snapshot.windows
+  expect(windows.map(({ service }) => service)).toEqual(expect.arrayContaining(['checkout', 'payments', 'search']))
+  const floods = windows.filter(({ service }) => service.startsWith('floods'))
+  expect(floods.map(({ deploy_events }) => deploy_events.length).sort()).toEqual([10, 50, 50, 50])
+  expect(floods[0]?.deploy_events.at(-1)).toMatchObject({ old_value: expect.stringMatching(/^189-/) })
+  expect(JSON.stringify(created.context_snapshot).length).toBeLessThan(1_000_000)
   expect(created.hypothesis).toContain('a4f2c1')
 })
 
