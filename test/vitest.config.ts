@@ -10,7 +10,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     // Many tests wait, for deadlines above all, rather than work.
     maxWorkers: 3,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Only what hangs should meet these, however busy the machine is.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 })

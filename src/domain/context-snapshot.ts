@@ -1,10 +1,10 @@
 import type { DiagnosisInput, KindCount, PatternMatch, ServiceWindow } from './diagnosis.ts'
-import { EVENT_TYPES, type EventType } from './event.ts'
+import { byEventType, EVENT_TYPES, type EventType } from './event.ts'
 import { type EventId, toId } from './ids.ts'
 import type { CitedEvent } from './note.ts'
 import type { GraphEdge } from './service-graph.ts'
 import type { JoinRule } from './service-name.ts'
-import type { StateWindow, WindowEntry } from './state-window.ts'
+import type { WindowEntry } from './state-window.ts'
 
 // A snapshot is a document of its own: the bytes that are stored are those that are answered, and those that the engine
 // reads. Hence the names of the API here.
@@ -238,10 +238,7 @@ function toEntryDocument(entry: WindowEntry): EntryDocument {
 }
 
 function toServiceWindow(document: WindowDocument): ServiceWindow {
-  // The keys are EVENT_TYPES, all of them: what `fromEntries` cannot tell.
-  const entries = Object.fromEntries(
-    EVENT_TYPES.map((type) => [type, document[FIELD_OF[type]].map(toWindowEntry)]),
-  ) as unknown as StateWindow['entries']
+  const entries = byEventType((type) => document[FIELD_OF[type]].map(toWindowEntry))
   return {
     service: document.service,
     window: { entries, updatedAt: document.updated_at === null ? null : new Date(document.updated_at) },

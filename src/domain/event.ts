@@ -15,16 +15,29 @@ export const EVENT_TYPES = [
 
 export type EventType = (typeof EVENT_TYPES)[number]
 
-/** A context event as its agent meant it: text made storable, absent fields `null`, the timestamp resolved to UTC. */
-export type ContextEvent = {
-  readonly serviceName: string
+/** Something for each type of event. */
+export function byEventType<Value>(make: (type: EventType) => Value): Record<EventType, Value> {
+  // The keys are EVENT_TYPES, all of them: what `fromEntries` cannot tell.
+  return Object.fromEntries(EVENT_TYPES.map((type) => [type, make(type)])) as Record<EventType, Value>
+}
+
+/**
+ * What repeats of one change share: type, vendor, entity, values, actor and sha. Two events with the same text have the
+ * same change key, and are one entry of a window.
+ */
+export type ChangeText = {
+  readonly eventType: EventType
   readonly vendor: string
   readonly entity: string
-  readonly eventType: EventType
   readonly oldValue: string | null
   readonly newValue: string | null
   readonly actor: string | null
   readonly sha: string | null
+}
+
+/** A context event as its agent meant it: text made storable, absent fields `null`, the timestamp resolved to UTC. */
+export type ContextEvent = ChangeText & {
+  readonly serviceName: string
   /** In (0, 1]. */
   readonly confidence: number
   readonly ttlSeconds: number

@@ -1,19 +1,8 @@
-import type { EventType } from './event.ts'
+import type { ChangeText, EventType } from './event.ts'
 import type { IncidentId } from './ids.ts'
 
 /** What a note tells of one cited event. */
-export type CitedEvent = {
-  readonly serviceName: string
-  readonly vendor: string
-  readonly eventType: EventType
-  readonly entity: string
-  readonly oldValue: string | null
-  readonly newValue: string | null
-  readonly actor: string | null
-  readonly sha: string | null
-  readonly timestamp: Date
-  readonly count: number
-}
+export type CitedEvent = ChangeText & { readonly serviceName: string; readonly timestamp: Date; readonly count: number }
 
 /** The answer that a note tells: the first for its incident, or a later one that replaces what was said before. */
 export type NoteSource = {

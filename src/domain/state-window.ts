@@ -1,20 +1,6 @@
-import { EVENT_TYPES, type EventType } from './event.ts'
+import { byEventType, type ChangeText, type EventType } from './event.ts'
 import type { EventId } from './ids.ts'
 import { JOIN_RULES, type JoinRule } from './service-name.ts'
-
-/**
- * What repeats of one change share: type, vendor, entity, values, actor and sha. Two events with the same text have the
- * same change key, and are one entry of a window.
- */
-export type ChangeText = {
-  readonly eventType: EventType
-  readonly vendor: string
-  readonly entity: string
-  readonly oldValue: string | null
-  readonly newValue: string | null
-  readonly actor: string | null
-  readonly sha: string | null
-}
 
 /**
  * One life of a change as Postgres vouches for it: what it adds up to over the occurrences that are stored. A change is
@@ -115,6 +101,11 @@ export function countMembers(copy: WindowCopy): number {
   return [...copy.values()].reduce((sum, { text, totals }) => sum + (text ? 1 : 0) + Object.keys(totals).length, 0)
 }
 
+/** A window with the latest entries of each type alone. */
+export function keepLatest({ entries, updatedAt }: StateWindow, perType: number): StateWindow {
+  return { entries: byEventType((type) => entries[type].slice(-perType)), updatedAt }
+}
+
 /** Roughly how much memory a window takes, in characters. */
 export function weighWindow({ entries }: StateWindow): number {
   const texts = (entry: WindowEntry) => [entry.vendor, entry.entity, entry.oldValue, entry.newValue, entry.actor, entry.sha]
@@ -129,7 +120,7 @@ export function weighWindow({ entries }: StateWindow): number {
  * either is left out: callers make sure there is none.
  */
 export function buildWindow(stored: readonly StoredLife[], copy: WindowCopy, now: Date): StateWindow {
-  const entries = emptyEntries()
+  const entries = byEventType((): WindowEntry[] => [])
   const lives = stored.flatMap((life) => {
     const text = life.text ?? copy.get(life.lifeKey)?.text
     return text ? [{ life, text, totals: toTotals(life, copy.get(life.lifeKey), now) }] : []
@@ -234,11 +225,6 @@ function fold(parts: readonly Part[]): { readonly entry: WindowEntry; readonly l
     joinedBy: rules[0] ?? life.joinedBy,
   }
   return { entry, latestMs: totals.latestMs }
-}
-
-function emptyEntries(): Record<EventType, WindowEntry[]> {
-  // The keys are EVENT_TYPES, all of them: what `fromEntries` cannot tell.
-  return Object.fromEntries(EVENT_TYPES.map((type) => [type, []])) as unknown as Record<EventType, WindowEntry[]>
 }
 
 function compareText(a: string, b: string): number {

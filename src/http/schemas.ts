@@ -80,6 +80,27 @@ export function readInstant(parameter: string, text: string | undefined, microse
   throw invalidParameter(parameter, `${parameter} must be ISO 8601`)
 }
 
+/**
+ * Where a page of a list that is newest first begins: right after the entry with this id, or before an ISO 8601 instant.
+ * Throws `invalid_request`.
+ */
+export function readPageStart<Id extends AnyId>(before: string | undefined): { entry: Id } | { instant: string } | undefined {
+  const entry = before === undefined ? undefined : parseId<Id>(before)
+  if (entry !== undefined) return { entry }
+  const instant = readInstant('before', before, 'first')
+  return instant === undefined ? undefined : { instant }
+}
+
+/** The description of a parameter that `readPageStart` reads. */
+export const pageStart = (entries: string) =>
+  z
+    .string()
+    .optional()
+    .openapi({
+      description: `${entries} older than this ISO 8601 time, or, exact where several share a millisecond, than the one with this id`,
+      example: '2026-11-22T10:00:00Z',
+    })
+
 /** What is wrong with a query parameter. */
 export function invalidParameter(parameter: string, detail: string): AppError {
   return new AppError('invalid_request', detail, { fields: [{ pointer: parameter, detail }] })

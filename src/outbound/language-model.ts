@@ -1,3 +1,4 @@
+import { chat } from '@xsai/shared-chat'
 import type { ModelPrompt } from '../domain/wording.ts'
 
 /** A language model by name, and how to put a question to it. It is never needed: who asks has an answer of their own. */
@@ -34,21 +35,18 @@ export function createEndpointModel({ baseUrl, apiKey, model }: ModelEndpoint, t
     name: model,
     timeoutMs,
     generate: async ({ system, user, schema, maxOutputTokens }, signal) => {
-      const response = await fetch(`${baseUrl}/chat/completions`, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json', ...(apiKey === undefined ? {} : { Authorization: `Bearer ${apiKey}` }) },
-        body: JSON.stringify({
-          model,
-          messages: toMessages(system, user),
-          response_format: { type: 'json_schema', json_schema: { name: 'wording', strict: true, schema } },
-          max_tokens: maxOutputTokens,
-          temperature: 0,
-        }),
+      const response = await chat({
+        baseURL: baseUrl,
+        ...(apiKey === undefined ? {} : { apiKey }),
+        model,
+        messages: toMessages(system, user),
+        responseFormat: { type: 'json_schema', json_schema: { name: 'wording', strict: true, schema } },
+        maxTokens: maxOutputTokens,
+        temperature: 0,
+        abortSignal: signal,
         // A redirect would take the key to who knows where.
-        redirect: 'manual',
-        signal,
+        fetch: (url: URL, init: RequestInit) => fetch(url, { ...init, redirect: 'manual' }),
       })
-      if (!response.ok) throw new Error(`the model's endpoint answered ${response.status}`)
       const { choices, usage } = (await response.json()) as Completion
       return { value: parseJson(choices?.[0]?.message?.content), tokens: toTokens(usage?.total_tokens) }
     },
@@ -88,9 +86,9 @@ export async function askModel(model: LanguageModel, prompt: ModelPrompt): Promi
 
 function toMessages(system: string, user: string) {
   return [
-    { role: 'system', content: system },
-    { role: 'user', content: user },
-  ] as const
+    { role: 'system' as const, content: system },
+    { role: 'user' as const, content: user },
+  ]
 }
 
 function toTokens(value: number | undefined): number | undefined {

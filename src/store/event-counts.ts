@@ -1,36 +1,47 @@
 import { sql } from 'drizzle-orm'
-import type { DiagnosisInput } from '../domain/diagnosis.ts'
-import type { EventType } from '../domain/event.ts'
+import type { DiagnosisInput, KindCount } from '../domain/diagnosis.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { type Db, selectOne } from './postgres.ts'
 
 const MAX_KINDS = 2_000
+/** Hourly counts that are looked at, of all services together, and of one at least. */
+const MAX_COUNTS = 40_000
+const MIN_COUNTS_EACH = 300
 
-type KindRow = {
-  readonly service: string
-  readonly vendor: string
-  readonly eventType: EventType
-  readonly valueClass: string
-  readonly count: number
-  readonly hours: number
-}
-
-/** How often each kind of event occurred in these services, by the sweep's hourly counts, and since how many hours they are kept. */
+/**
+ * How often each kind of event occurred in these services, by the sweep's hourly counts, and since how many hours they are
+ * kept. Of a service with many counts the latest are looked at, and taken for what the time before was like.
+ */
 export async function countKinds(db: Db, tenantId: TenantId, serviceIds: readonly ServiceId[]): Promise<DiagnosisInput['counts']> {
-  const { hours_observed, kinds } = await selectOne<{ hours_observed: number | null; kinds: KindRow[] | null }>(
+  const countsEach = Math.max(MIN_COUNTS_EACH, Math.floor(MAX_COUNTS / Math.max(1, serviceIds.length)))
+  const { hours_observed, kinds } = await selectOne<{ hours_observed: number | null; kinds: KindCount[] | null }>(
     db,
-    sql`WITH counted AS (
-      SELECT s.name AS service, c.hour, c.vendor, c.event_type, c.value_class, c.count
-      FROM jsonb_array_elements_text(${JSON.stringify(serviceIds)}::jsonb) AS wanted(id)
+    sql`WITH asked AS (
+      SELECT s.id, s.name FROM jsonb_array_elements_text(${JSON.stringify(serviceIds)}::jsonb) AS wanted(id)
         JOIN services s ON s.id = wanted.id::uuid AND s.tenant_id = ${tenantId}
-        JOIN event_counts c ON c.service_id = s.id AND c.tenant_id = s.tenant_id
     ),
+    -- Compared as rows and ordered by the whole primary key, so that no other index is tried.
+    counted AS MATERIALIZED (
+      SELECT a.id, c.* FROM asked a CROSS JOIN LATERAL (
+        SELECT c.hour, c.vendor, c.event_type, c.value_class, c.count FROM event_counts c
+        WHERE (c.service_id, c.hour) > (a.id, '-infinity') AND c.service_id <= a.id
+        ORDER BY c.service_id DESC, c.hour DESC, c.kind_key DESC LIMIT ${countsEach}
+      ) c
+    ),
+    observed AS (
+      SELECT id, greatest(1, ceil(extract(epoch FROM now() - min(hour)) / 3600)) AS hours, count(*) = ${countsEach} AS is_cut FROM counted GROUP BY id
+    ),
+    longest AS (SELECT max(hours) AS hours FROM observed),
+    hourly AS (SELECT id, vendor, event_type, value_class, hour, sum(count) AS count FROM counted GROUP BY 1, 2, 3, 4, 5),
+    own AS (SELECT id, vendor, event_type, value_class, sum(count) AS count, count(*) AS hours FROM hourly GROUP BY 1, 2, 3, 4),
     kinds AS (
-      SELECT service, vendor, event_type AS "eventType", value_class AS "valueClass", sum(count)::int AS count, count(DISTINCT hour)::int AS hours
-      FROM counted GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 1, 2, 3, 4 LIMIT ${MAX_KINDS}
+      SELECT a.name AS service, k.vendor, k.event_type AS "eventType", k.value_class AS "valueClass",
+        round(k.count * part.factor)::int AS count, round(k.hours * part.factor)::int AS hours
+      FROM own k JOIN asked a ON a.id = k.id JOIN observed o ON o.id = k.id CROSS JOIN longest l
+        CROSS JOIN LATERAL (SELECT CASE WHEN o.is_cut THEN l.hours / o.hours ELSE 1 END AS factor) part
+      ORDER BY 5 DESC, 1, 2, 3, 4 LIMIT ${MAX_KINDS}
     )
-    SELECT (SELECT ceil(extract(epoch FROM now() - min(hour)) / 3600)::int FROM counted) AS hours_observed,
-      (SELECT json_agg(kinds) FROM kinds) AS kinds`,
+    SELECT (SELECT hours::int FROM longest) AS hours_observed, (SELECT json_agg(kinds) FROM kinds) AS kinds`,
   )
   return { hoursObserved: hours_observed ?? 0, kinds: kinds ?? [] }
 }

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { ContextEvent, EventType } from '../domain/event.ts'
+import type { ChangeText, ContextEvent, EventType } from '../domain/event.ts'
 import { toShownValue, toValueClass } from '../domain/event.ts'
 import { type AgentId, type EventId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type JoinRule, matchServices, toNameKey, workloadOfFallbackName } from '../domain/service-name.ts'
@@ -39,7 +39,7 @@ type InsertRow = CallerRow & {
 }
 
 /**
- * Stores events in one request: the functions `ingest_event_v1` and `ingest_events_v1` of the migrations, which say what
+ * Stores events in one request: the functions `ingest_event_v2` and `ingest_events_v1` of the migrations, which say what
  * holds them together. Nothing is stored for a caller that may not: look at `principal`. Throws `unauthorized`.
  */
 export async function insertEvents(db: Db, request: InsertRequest): Promise<InsertResult> {
@@ -71,7 +71,9 @@ function callInsert(
   const names = toServiceNames(events)
   const [one] = events
   if (one && events.length === 1 && names.length === 1 && !idempotency) {
-    return callFunction<InsertRow>(db, 'ingest_event_v1', [keyHash, ...toArguments(one, joins.get(one.id) ?? [])])
+    const rows = joins.get(one.id) ?? []
+    const [keys, rules] = [rows.map(({ name_key }) => name_key), rows.map(({ rule }) => rule)]
+    return callFunction<InsertRow>(db, 'ingest_event_v2', [keyHash, toSentEvent(one), toArray(keys), toArray(rules)])
   }
   return callFunction<InsertRow>(db, 'ingest_events_v1', [
     keyHash,
@@ -83,9 +85,9 @@ function callInsert(
   ])
 }
 
-/** An event as `ingest_event_v1` takes it. */
-function toArguments({ id, event }: NewEvent, joins: readonly Join[]): (string | number | null)[] {
-  return [
+/** An event as a literal of `sent_event_v1`. */
+function toSentEvent({ id, event }: NewEvent): string {
+  const values = [
     id,
     event.serviceName,
     toNameKey(event.serviceName),
@@ -96,19 +98,23 @@ function toArguments({ id, event }: NewEvent, joins: readonly Join[]): (string |
     event.newValue,
     event.actor,
     event.sha,
-    event.confidence,
-    event.ttlSeconds,
+    String(event.confidence),
+    String(event.ttlSeconds),
     event.occurredAt,
     event.rawLine,
     toValueClass(event.newValue),
-    toArray(joins.map(({ name_key }) => name_key)),
-    toArray(joins.map(({ rule }) => rule)),
   ]
+  return `(${values.map((value) => (value === null ? '' : toQuoted(value))).join(',')})`
 }
 
 /** Texts as a Postgres array literal. */
 function toArray(texts: readonly string[]): string {
-  return `{${texts.map((text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join(',')}}`
+  return `{${texts.map(toQuoted).join(',')}}`
+}
+
+/** A text within a literal of an array or a row. */
+function toQuoted(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`
 }
 
 function toJoins(event: ContextEvent): Join[] {
@@ -141,16 +147,9 @@ function toRecord({ id, event }: NewEvent, place: number) {
 }
 
 /** An event of an agent's log. */
-export type LoggedEvent = {
+export type LoggedEvent = ChangeText & {
   readonly id: EventId
   readonly serviceName: string
-  readonly vendor: string
-  readonly eventType: EventType
-  readonly entity: string
-  readonly oldValue: string | null
-  readonly newValue: string | null
-  readonly actor: string | null
-  readonly sha: string | null
   readonly confidence: number
   readonly ttlSeconds: number
   readonly timestamp: Date

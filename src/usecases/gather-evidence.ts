@@ -1,23 +1,29 @@
 import type { Deps } from '../deps.ts'
 import type { Embedding } from '../domain/causal-pattern.ts'
 import { type Alert, type DiagnosisInput, MAX_HOPS } from '../domain/diagnosis.ts'
-import type { IncidentId, TenantId } from '../domain/ids.ts'
+import type { IncidentId, ServiceId, TenantId } from '../domain/ids.ts'
 import { embedEvidence, MIN_SIMILARITY } from '../domain/incident-signature.ts'
 import { type GraphEdge, learnEdges, type ServiceGraph, servicesToRead, toKnownServices } from '../domain/service-graph.ts'
 import { toNameKey } from '../domain/service-name.ts'
-import { buildWindow, type StoredLife, toAppearedAt } from '../domain/state-window.ts'
+import { buildWindow, keepLatest, type StateWindow, type StoredLife, toAppearedAt, weighWindow } from '../domain/state-window.ts'
 import { findSimilarIncidents } from '../store/causal-patterns.ts'
 import { countKinds } from '../store/event-counts.ts'
+import type { Db } from '../store/postgres.ts'
 import { readServiceGraph } from '../store/service-graph.ts'
 import { findStoredWindows, type ServiceLives } from '../store/state-windows.ts'
 
 /** Services that are read although nothing connects them to the alert yet: their errors may, and their changes are ruled out by name. */
 const MAX_RECENT_SERVICES = 48
-const MAX_CHANGES_PER_TYPE = 200
-/** Occurrences of one change that are looked at, and how many when that takes too long. */
-const SAMPLE_SIZE = 2_000
-const SMALL_SAMPLE_SIZE = 100
-const MAX_CHANGES = 5_000
+/** Of each type in one service; `sampleSize`: occurrences of one change that are looked at. */
+const WHOLE = { perType: 200, sampleSize: 2_000 }
+/** When that takes too long: less of fewer services, in parts, none of which may spoil the others. */
+const REDUCED = { perType: 50, sampleSize: 100, recent: 0 }
+const REDUCED_PARTS = [1, 5, 10, 16]
+/** In characters: what a snapshot may take, which is kept for each answer to an incident. */
+const MAX_WEIGHT = 1_000_000
+/** Latest changes of each type that every service is left with, and what the nearest get of the room that is left. */
+const LEAST_PER_TYPE = 10
+const MORE_PER_TYPE = [WHOLE.perType, 50]
 /** How often what was read may lead to services that were not. */
 const MAX_ROUNDS = 3
 const MAX_PATTERNS = 10
@@ -43,17 +49,17 @@ export async function gatherEvidence(
 ): Promise<Evidence> {
   const graph = await readServiceGraph(deps.db, tenantId)
   const { found, readAt } = await readWindows(deps, tenantId, alert.service, graph)
-  const windows = withinLimit(found)
+  const windows = withinLimit(found.map(({ service, lives }) => ({ service, window: buildWindow(lives, new Map(), readAt) })))
   const seen = {
     alert,
-    windows: windows.map(({ service, lives }) => ({ service: service.name, window: buildWindow(lives, new Map(), readAt) })),
+    windows: windows.map(({ service, window }) => ({ service: service.name, window })),
     graph,
     observedUntil: observedUntil ?? new Date(Math.max(readAt.getTime(), alert.triggeredAt.getTime())),
   }
   const embedding = embedEvidence(seen)
   const [counts, similar] = await Promise.all([
-    countKinds(
-      deps.db,
+    countUsual(
+      deps,
       tenantId,
       windows.map(({ service }) => service.id),
     ),
@@ -83,14 +89,38 @@ async function readWindows(deps: Deps, tenantId: TenantId, service: string, grap
   return { found, readAt: readAt ?? now }
 }
 
-/** When that takes too long, only what is connected with the alert is read, and less of its floods. */
 async function readRound({ db, log }: Deps, tenantId: TenantId, keys: readonly string[], recent: number) {
-  const perType = MAX_CHANGES_PER_TYPE
   try {
-    return await findStoredWindows(db, tenantId, keys, { perType, recent, sampleSize: SAMPLE_SIZE })
-  } catch {
+    return await findStoredWindows(db, tenantId, keys, { ...WHOLE, recent })
+  } catch (error) {
     log('evidence_reduced', { tenant_id: tenantId })
-    return await findStoredWindows(db, tenantId, keys, { perType, recent: 0, sampleSize: SMALL_SAMPLE_SIZE })
+    return (await readParts(db, tenantId, keys)) ?? Promise.reject(error)
+  }
+}
+
+/** What can be read of the services with these keys, the nearest first; `undefined`: nothing. */
+async function readParts(db: Db, tenantId: TenantId, keys: readonly string[]) {
+  const windows: ServiceLives[] = []
+  let now: Date | undefined
+  let from = 0
+  for (const size of REDUCED_PARTS) {
+    const part = keys.slice(from, from + size)
+    from += size
+    if (part.length === 0) break
+    const read = await findStoredWindows(db, tenantId, part, REDUCED).catch(() => undefined)
+    now ??= read?.now
+    windows.push(...(read?.windows ?? []))
+  }
+  return now && { now, windows }
+}
+
+/** What is usual in these services; without their history everything is about as unusual. */
+async function countUsual({ db, log }: Deps, tenantId: TenantId, serviceIds: readonly ServiceId[]): Promise<DiagnosisInput['counts']> {
+  try {
+    return await countKinds(db, tenantId, serviceIds)
+  } catch {
+    log('history_left_out', { tenant_id: tenantId })
+    return { hoursObserved: 0, kinds: [] }
   }
 }
 
@@ -111,11 +141,23 @@ function edgesIn(windows: readonly ServiceLives[], now: Date): GraphEdge[] {
   )
 }
 
-/** Windows up to a number of changes, nearest first: more would not be read by anyone. */
-function withinLimit(windows: readonly ServiceLives[]): ServiceLives[] {
-  let changes = 0
-  return windows.filter(({ lives }, place) => {
-    changes += lives.length
-    return place === 0 || (lives.length > 0 && changes <= MAX_CHANGES)
+type FoundWindow = { readonly service: ServiceLives['service']; readonly window: StateWindow }
+
+/** The windows, the nearest first, as far as there is room: first the latest changes of all, then more of the nearest. */
+function withinLimit(windows: readonly FoundWindow[]): FoundWindow[] {
+  let room = MAX_WEIGHT
+  const take = (window: StateWindow, instead = 0): boolean => {
+    const cost = weighWindow(window) - instead
+    if (cost > room) return false
+    room -= cost
+    return true
+  }
+  const least = windows.flatMap(({ service, window }, place) => {
+    const kept = keepLatest(window, LEAST_PER_TYPE)
+    return place === 0 || (kept.updatedAt !== null && take(kept)) ? [{ service, window, kept }] : []
+  })
+  return least.map(({ service, window, kept }) => {
+    const more = MORE_PER_TYPE.map((perType) => keepLatest(window, perType)).find((larger) => take(larger, weighWindow(kept)))
+    return { service, window: more ?? kept }
   })
 }

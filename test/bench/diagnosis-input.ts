@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { DiagnosisInput, KindCount, ServiceWindow } from '../../src/domain/diagnosis.ts'
-import { toValueClass } from '../../src/domain/event.ts'
+import { type ChangeText, toValueClass } from '../../src/domain/event.ts'
 import { type EventId, toId } from '../../src/domain/ids.ts'
 import { type JoinRule, matchServices, toNameKey } from '../../src/domain/service-name.ts'
-import { buildWindow, type ChangeText, type StoredLife } from '../../src/domain/state-window.ts'
+import { buildWindow, type StoredLife } from '../../src/domain/state-window.ts'
 import { type Case, type CaseEvent, toSystem } from './diagnosis-cases.ts'
 
 type Membership = { readonly service: string; readonly joinedBy: JoinRule }

@@ -14,6 +14,8 @@ const floorWorker = {
     switch (pathname) {
       case '/ingest':
         return ingest(bindings, await request.text(), searchParams.get('key') ?? '')
+      case '/repeat':
+        return repeat(bindings, await request.json())
       case '/read':
         return read(bindings, searchParams.get('id') ?? '', searchParams.get('key') ?? '')
       default:
@@ -31,7 +33,16 @@ async function ingest(bindings: FloorBindings, event: string, key: string): Prom
     ['ZADD', key, 'GT', Date.now() + WINDOW_MS, event.slice(0, 200)],
     ['ZINCRBY', key, 1, 'count'],
   ]
-  await redis(bindings, '/multi-exec', commands)
+  await redis(bindings, '/multi-exec', JSON.stringify(commands))
+  return new Response(null, { status: 201 })
+}
+
+/** What a Worker was seen to ask of both stores for an event, as another event. */
+export type SeenRequests = { readonly statement: string; readonly merge: string; readonly eventId: string }
+
+async function repeat(bindings: FloorBindings, { statement, merge, eventId }: SeenRequests): Promise<Response> {
+  await post(bindings, statement.replace(eventId, crypto.randomUUID()))
+  await redis(bindings, '/multi-exec', merge)
   return new Response(null, { status: 201 })
 }
 
@@ -39,7 +50,7 @@ async function ingest(bindings: FloorBindings, event: string, key: string): Prom
 async function read(bindings: FloorBindings, id: string, key: string): Promise<Response> {
   const [, members] = await Promise.all([
     query(bindings, 'SELECT id, received_at, event FROM bench_appends WHERE id = $1', [id]),
-    redis(bindings, '', ['ZRANGE', key, 0, -1, 'WITHSCORES']),
+    redis(bindings, '', JSON.stringify(['ZRANGE', key, 0, -1, 'WITHSCORES'])),
   ])
   return new Response(members, { headers: { 'content-type': 'application/json' } })
 }
@@ -47,24 +58,28 @@ async function read(bindings: FloorBindings, id: string, key: string): Promise<R
 /** Both round trips, with nothing asked of either store. */
 async function ping(bindings: FloorBindings): Promise<Response> {
   await query(bindings, 'SELECT 1', [])
-  await redis(bindings, '', ['PING'])
+  await redis(bindings, '', JSON.stringify(['PING']))
   return new Response(null, { status: 204 })
 }
 
-async function query({ DATABASE_URL, DATABASE_ENDPOINT }: FloorBindings, text: string, params: readonly string[]): Promise<string> {
+function query(bindings: FloorBindings, text: string, params: readonly string[]): Promise<string> {
+  return post(bindings, JSON.stringify({ query: text, params }))
+}
+
+async function post({ DATABASE_URL, DATABASE_ENDPOINT }: FloorBindings, body: string): Promise<string> {
   const response = await fetch(DATABASE_ENDPOINT, {
     method: 'POST',
     headers: { 'Neon-Connection-String': DATABASE_URL, 'Neon-Raw-Text-Output': 'true', 'Neon-Array-Mode': 'true' },
-    body: JSON.stringify({ query: text, params }),
+    body,
   })
   return bodyOf(response)
 }
 
-async function redis({ UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN }: FloorBindings, path: string, body: unknown): Promise<string> {
+async function redis({ UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN }: FloorBindings, path: string, body: string): Promise<string> {
   const response = await fetch(`${UPSTASH_REDIS_REST_URL}${path}`, {
     method: 'POST',
     headers: { Authorization: `Bearer ${UPSTASH_REDIS_REST_TOKEN}`, 'Content-Type': 'application/json' },
-    body: JSON.stringify(body),
+    body,
   })
   return bodyOf(response)
 }

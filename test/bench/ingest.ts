@@ -1,9 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
+import type { Deps } from '../../src/deps.ts'
+import { sha256, toHex } from '../../src/domain/hash.ts'
+import { ingestEvents } from '../../src/usecases/ingest-events.ts'
 import { type CountingProxy, startCountingProxy } from './counting-proxy.ts'
 import { type CpuTimes, readCpuTimes, toCpuPer } from './cpu.ts'
 import type { Cleanup, Environment } from './environment.ts'
 import { BATCH_EVENTS, makeEvent, makeHotEvents, makeSpreadEvents, SERVICES, toServiceName, WINDOW_ENTRIES } from './events.ts'
+import type { SeenRequests } from './floor-worker.ts'
 import { applyLoad, type Load, type LoadRequest, type LoadResult, sendAll } from './load.ts'
 import { median, quantile } from './statistics.ts'
 
@@ -15,7 +19,7 @@ export type IngestOptions = {
   readonly scenarios: readonly string[]
 }
 
-export const NAMES = ['ping', 'floor', 'single', 'hot', 'batch', 'readFloor', 'read'] as const
+export const NAMES = ['ping', 'floor', 'repeat', 'single', 'hot', 'batch', 'readFloor', 'read'] as const
 
 type Name = (typeof NAMES)[number]
 
@@ -31,6 +35,7 @@ type Scenario = {
 const SCENARIOS: Readonly<Record<Name, Scenario>> = {
   ping: { title: 'SELECT 1, then PING', eventsPerRequest: 0 },
   floor: { title: 'ingest floor: INSERT, then ZADD + ZINCRBY', eventsPerRequest: 1 },
+  repeat: { title: "a single event's two requests, by the floor", eventsPerRequest: 1 },
   single: {
     title: `single events, ${SERVICES} services`,
     eventsPerRequest: 1,
@@ -120,7 +125,7 @@ export async function measureIngest(
     if (warmUp === 1) await environment.deps.db.execute(sql`ANALYZE`)
   }
 
-  const results: Record<Name, Round[]> = { ping: [], floor: [], single: [], hot: [], batch: [], readFloor: [], read: [] }
+  const results: Record<Name, Round[]> = { ping: [], floor: [], repeat: [], single: [], hot: [], batch: [], readFloor: [], read: [] }
   for (let round = 0; round < options.rounds; round += 1) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
       const result = await apply(name, options.seconds)
@@ -171,9 +176,8 @@ async function prepareLoads({ serve, bundle, floorBundle, tenant, deps }: Enviro
   )
   const readRow = deps.newUuid()
   await deps.db.execute(sql`INSERT INTO bench_appends VALUES (${readRow}, now(), ${JSON.stringify(window[0])})`)
-  const members = window.map((event) => ({ score: deps.now().getTime(), member: JSON.stringify(event).slice(0, 200) }))
-  const [first, ...others] = members
-  if (first) await deps.redis.client.zadd('bench:window', first, ...others)
+  const members = window.flatMap((event) => [deps.now().getTime(), JSON.stringify(event).slice(0, 200)])
+  await deps.redis.client.ask(['ZADD', 'bench:window', ...members])
 
   return {
     ping: { url: floor.url, requests: [{ method: 'GET', path: '/ping' }] },
@@ -181,6 +185,7 @@ async function prepareLoads({ serve, bundle, floorBundle, tenant, deps }: Enviro
       url: floor.url,
       requests: spread.map((event, place) => post(`/ingest?key=bench:${toServiceName(place % SERVICES)}`, event)),
     },
+    repeat: { url: floor.url, requests: (await seeRequests(deps, tenant.ingestKey, spread)).map((seen) => post('/repeat', seen)) },
     single: { url: worker.url, requests: spread.map((event) => post('/v1/events', event)) },
     hot: { url: worker.url, requests: makeHotEvents().map((event) => post('/v1/events', event)) },
     batch: { url: worker.url, requests: [post('/v1/events/batch', spread.slice(0, BATCH_EVENTS))] },
@@ -192,6 +197,29 @@ async function prepareLoads({ serve, bundle, floorBundle, tenant, deps }: Enviro
       ],
     },
   }
+}
+
+/** What ingesting each of these events asks of the stores. */
+async function seeRequests(deps: Deps, ingestKey: string, events: readonly unknown[]): Promise<SeenRequests[]> {
+  const keyHash = toHex(await sha256(ingestKey))
+  const ask = globalThis.fetch
+  const seen: SeenRequests[] = []
+  try {
+    for (const event of events) {
+      const eventId = deps.newUuid()
+      const bodies: string[] = []
+      globalThis.fetch = (url, init) => {
+        bodies.push(String(init?.body))
+        return ask(url, init)
+      }
+      await ingestEvents({ ...deps, newUuid: () => eventId }, { keyHash, items: [event], idempotency: undefined, defer: () => {} })
+      const [statement = '', merge = ''] = bodies
+      seen.push({ statement, merge, eventId })
+    }
+  } finally {
+    globalThis.fetch = ask
+  }
+  return seen
 }
 
 async function countMarkedWindows({ deps, tenant }: Environment): Promise<number> {

@@ -27,7 +27,7 @@ beforeAll(async () => {
   shop = await openShop(site.app)
   ;({ url, stop } = await serveSite(site))
   browser = await chromium.launch({ executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
-}, 120_000)
+})
 
 afterAll(async () => {
   await browser?.close()

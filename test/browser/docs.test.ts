@@ -16,7 +16,7 @@ beforeAll(async () => {
   server = startDevServer(await findFreePort(), state)
   dev = await server.ready()
   browser = await chromium.launch({ executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
-}, 90_000)
+})
 
 afterAll(async () => {
   await browser?.close()

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { citedEntries, toDiagnosisInput, toSnapshot } from '../../src/domain/context-snapshot.ts'
 import type { DiagnosisInput } from '../../src/domain/diagnosis.ts'
-import { EVENT_TYPES } from '../../src/domain/event.ts'
+import { byEventType, EVENT_TYPES } from '../../src/domain/event.ts'
 import { type EventId, toId } from '../../src/domain/ids.ts'
 import { JOIN_RULES } from '../../src/domain/service-name.ts'
 import type { StateWindow } from '../../src/domain/state-window.ts'
@@ -30,10 +30,7 @@ const entry = fc.record({
 
 const window = fc.record({ entries: fc.array(entry, { maxLength: 8 }), updatedAt: fc.option(instant) }).map(
   ({ entries, updatedAt }): StateWindow => ({
-    // Every type of EVENT_TYPES has its list.
-    entries: Object.fromEntries(
-      EVENT_TYPES.map((type) => [type, entries.filter(({ eventType }) => eventType === type)]),
-    ) as unknown as StateWindow['entries'],
+    entries: byEventType((type) => entries.filter(({ eventType }) => eventType === type)),
     updatedAt,
   }),
 )
@@ -75,9 +72,7 @@ test('a cited entry is found once, in the window of the service that it names', 
   fc.assert(
     fc.property(fc.array(entry, { minLength: 1, maxLength: 6 }), (entries) => {
       const windowOf = (joinedBy: 'service_name' | 'entity') => ({
-        entries: Object.fromEntries(
-          EVENT_TYPES.map((type) => [type, entries.filter(({ eventType }) => eventType === type).map((each) => ({ ...each, joinedBy }))]),
-        ) as unknown as StateWindow['entries'],
+        entries: byEventType((type) => entries.filter(({ eventType }) => eventType === type).map((each) => ({ ...each, joinedBy }))),
         updatedAt: null,
       })
       const snapshot = toSnapshot({

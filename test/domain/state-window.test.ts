@@ -1,10 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { EVENT_TYPES } from '../../src/domain/event.ts'
+import { type ChangeText, EVENT_TYPES } from '../../src/domain/event.ts'
 import { toId } from '../../src/domain/ids.ts'
 import {
   buildWindow,
-  type ChangeText,
   type CopiedLife,
   type CopyRepair,
   coversAll,

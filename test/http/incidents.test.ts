@@ -89,6 +89,31 @@ test('a snapshot stays as it was, to the byte, whatever arrives or expires', asy
   expect(await stored()).toBe(before)
 })
 
+test('where values are long, a snapshot has the latest changes of every service, and more of some', async () => {
+  const tenant = await createTestTenant(app)
+  const long = (service_name: string, index: number) =>
+    makeEvent({
+      service_name,
+      entity: `${service_name} ${index}`,
+      old_value: `${index}`.padEnd(1_024, '-'),
+      new_value: 'x'.repeat(1_024),
+      timestamp: minutesAgo(60 - index / 10),
+    })
+  for (let service = 0; service < 4; service += 1) {
+    await send(tenant, ...Array.from({ length: 190 }, (_, index) => long(`floods ${service}`, index)))
+    await send(tenant, ...Array.from({ length: 190 }, (_, index) => ({ ...long(`floods ${service}`, index), event_type: 'config_change' })))
+  }
+  await sendOutage(tenant)
+  const created = await (await ask(tenant, { service: 'checkout' })).json()
+  const windows: { service: string; deploy_events: Body[] }[] = created.context_snapshot.windows
+  expect(windows.map(({ service }) => service)).toEqual(expect.arrayContaining(['checkout', 'payments', 'search']))
+  const floods = windows.filter(({ service }) => service.startsWith('floods'))
+  expect(floods.map(({ deploy_events }) => deploy_events.length).sort()).toEqual([10, 50, 50, 50])
+  expect(floods[0]?.deploy_events.at(-1)).toMatchObject({ old_value: expect.stringMatching(/^189-/) })
+  expect(JSON.stringify(created.context_snapshot).length).toBeLessThan(1_000_000)
+  expect(created.hypothesis).toContain('a4f2c1')
+})
+
 test('without a change nothing is blamed', async () => {
   const tenant = await createTestTenant(app)
   await send(tenant, makeEvent({ service_name: 'search', entity: 'search', timestamp: minutesAgo(3) }))
@@ -125,6 +150,22 @@ test('incidents are listed newest first, by service and time', async () => {
   const [newest] = await (await read(tenant, '/v1/incidents')).json()
   const older = await (await read(tenant, `/v1/incidents?before=${newest.triggered_at}`)).json()
   expect(older.map(({ id }: Body) => id)).not.toContain(newest.id)
+})
+
+test('a storm of one instant is paged through whole', async () => {
+  const tenant = await createTestTenant(app)
+  await app.deps.db.execute(sql`INSERT INTO incidents (id, tenant_id, service_id, service_name, triggered_at)
+    SELECT gen_random_uuid(), ${tenant.tenantId}, gen_random_uuid(), 'storm', date_trunc('second', now()) FROM generate_series(1, 120)`)
+  const listed: string[] = []
+  for (let before = ''; listed.length <= 120; before = `?before=${listed.at(-1)}`) {
+    const page: Body[] = await (await read(tenant, `/v1/incidents${before}`)).json()
+    if (page.length === 0) break
+    listed.push(...page.map(({ id }) => String(id)))
+  }
+  expect(new Set(listed).size).toBe(120)
+  expect(listed).toHaveLength(120)
+  const stranger = await createTestTenant(app)
+  expect(await (await read(stranger, `/v1/incidents?before=${listed[0]}`)).json()).toEqual([])
 })
 
 test.each([

@@ -50,7 +50,7 @@ test('fifty alerts for one service at once are one diagnosis and one note, whose
   const detail = await (await app.request(`/v1/incidents/${folded?.['id']}`, { key: tenant.readonlyKey })).json()
   expect(detail).toMatchObject({ diagnosis_of: leader?.['id'], notes: [], evidence: [{ sha: 'a4f2c1' }] })
   expect(detail.context_snapshot).not.toBeNull()
-}, 60_000)
+})
 
 test('only alerts of the same service within a minute of an open incident are folded', async () => {
   const { tenant, pager } = await start()

@@ -109,7 +109,7 @@ describe('a tenant of few among many', () => {
     // The many lie between the one who asks and the few: an index that filters afterwards finds none of the few.
     await insertMany(big, PATTERNS, '0.002 * n')
     await insertMany(small, 20, '3 + 0.05 * n')
-  }, 60_000)
+  })
 
   /** Patterns whose embeddings are at angles, in degrees, that an expression of `n` gives. */
   const insertMany = (tenantId: TenantId, count: number, angle: string) =>

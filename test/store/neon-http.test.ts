@@ -36,7 +36,7 @@ describe.each(BACKENDS)('the Neon protocol over $name', ({ databaseUrl }) => {
     await connect().execute(
       sql`create table ${items} (id int primary key, label text not null check (label <> ''), size bigint, active boolean not null default true, tags text[], body jsonb, at timestamptz)`,
     )
-  }, 60_000)
+  })
 
   afterAll(async () => {
     await connect().execute(sql`drop table ${items}`)

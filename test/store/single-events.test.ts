@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { sha256, toHex } from '../../src/domain/hash.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 
 const app = startApp()
@@ -83,4 +84,15 @@ test('the statements of the previous Worker go on answering', async () => {
   )
   expect(rows[0]?.before['changes']).toHaveLength(2)
   expect(rows[0]?.after).toMatchObject({ ...rows[0]?.before })
+
+  const hash = toHex(await sha256(tenant.ingestKey))
+  const { rows: stored } = await app.deps.db.execute<{ answer: Record<string, unknown> }>(
+    sql`SELECT ingest_event_v1(${hash}, ${app.deps.newUuid()}::uuid, 'checkout', 'checkout', 'v', 'deploy', 'e', NULL, NULL, NULL, NULL, 1, 60,
+      NULL, NULL, '', '{argocd}', '{entity}') AS answer`,
+  )
+  expect(stored[0]?.answer).toMatchObject({
+    tenant_id: tenant.tenantId,
+    created: [{ length: 3 }],
+    joined_services: [['argocd', expect.any(String)]],
+  })
 })

@@ -40,8 +40,16 @@ export async function findFreePort(): Promise<number> {
 }
 
 /** Starts `npm run dev` with its files in a folder of the caller's; who starts it ends it. */
-export function startDevServer(port: number, state: string): DevServer {
-  const env = { ...process.env, PORT: String(port), NOCTUARY_DATA: 'memory', NOCTUARY_STATE: state, DATABASE_URL: '', REDIS_URL: '' }
+export function startDevServer(port: number, state: string, variables: Readonly<Record<string, string>> = {}): DevServer {
+  const env = {
+    ...process.env,
+    ...variables,
+    PORT: String(port),
+    NOCTUARY_DATA: 'memory',
+    NOCTUARY_STATE: state,
+    DATABASE_URL: '',
+    REDIS_URL: '',
+  }
   const child = spawn(process.execPath, [DEV], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)))

@@ -1,7 +1,7 @@
 import type { DiagnosisInput, ServiceWindow } from '../../src/domain/diagnosis.ts'
-import { EVENT_TYPES, type EventType } from '../../src/domain/event.ts'
+import { byEventType, type EventType } from '../../src/domain/event.ts'
 import { type EventId, toId } from '../../src/domain/ids.ts'
-import type { StateWindow, WindowEntry } from '../../src/domain/state-window.ts'
+import type { WindowEntry } from '../../src/domain/state-window.ts'
 
 export const ALERT_AT = new Date('2026-03-01T12:00:00Z')
 
@@ -31,9 +31,7 @@ export function makeEntry(seconds: number, eventType: EventType, fields: Partial
 }
 
 export function makeWindow(service: string, ...entries: readonly WindowEntry[]): ServiceWindow {
-  const byType = EVENT_TYPES.map((type) => [type, entries.filter(({ eventType }) => eventType === type)])
-  // The keys are EVENT_TYPES, all of them: what `fromEntries` cannot tell.
-  return { service, window: { entries: Object.fromEntries(byType) as StateWindow['entries'], updatedAt: null } }
+  return { service, window: { entries: byEventType((type) => entries.filter(({ eventType }) => eventType === type)), updatedAt: null } }
 }
 
 export const declareEdge = (caller: string, callee: string) => ({ caller, callee, seen: 0, lastSeenAt: null, declared: true })

@@ -4,10 +4,12 @@ import type { AddressInfo } from 'node:net'
 import { afterAll } from 'vitest'
 
 /**
- * What a store does to a request: serves it, refuses the connection, never answers, answers a status or garbage, or
- * serves it and loses the reply.
+ * What a store does to a request, or to one that asks for something: serves it, refuses the connection, never answers,
+ * answers a status or garbage, or serves it and loses the reply.
  */
-export type Fault = 'none' | 'refuse' | 'hang' | 'lose_reply' | { readonly status: number; readonly body: string }
+export type Fault = SomeFault | ((asked: unknown) => SomeFault)
+
+type SomeFault = 'none' | 'refuse' | 'hang' | 'lose_reply' | { readonly status: number; readonly body: string }
 
 /**
  * How many requests still get through, over all proxies that share it, before whoever sends them is dead to the world; the
@@ -40,7 +42,7 @@ export async function startFaultProxy(target: string, fuse?: Fuse): Promise<Faul
   return proxy
 }
 
-function burn(fuse: Fuse): Fault {
+function burn(fuse: Fuse): SomeFault {
   fuse.left -= 1
   if (fuse.left >= 0) return 'none'
   return fuse.left === -1 && fuse.servesLast ? 'lose_reply' : 'refuse'
@@ -52,12 +54,15 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { fault } = proxy
-  if (fault === 'refuse') return void request.socket.destroy()
+  if (proxy.fault === 'refuse') return void request.socket.destroy()
+  const { fault: told } = proxy
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk)
   const body = Buffer.concat(chunks)
-  proxy.seen.push(JSON.parse(body.toString() || 'null'))
+  const asked: unknown = JSON.parse(body.toString() || 'null')
+  proxy.seen.push(asked)
+  const fault = typeof told === 'function' ? told(asked) : told
+  if (fault === 'refuse') return void request.socket.destroy()
   if (fault === 'hang') return
   if (typeof fault === 'object') return void response.writeHead(fault.status).end(fault.body)
 

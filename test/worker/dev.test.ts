@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { servePagerDuty } from '../stack/pagerduty-api.ts'
 import { type DevFile, type DevServer, findFreePort, startDevServer } from '../support/dev-server.ts'
 import { makeDelivery, sign } from '../support/pagerduty.ts'
 import { sendRaw } from '../support/raw-request.ts'
@@ -30,7 +31,7 @@ beforeAll(async () => {
   port = await findFreePort()
   running = startDevServer(port, state)
   dev = await running.ready()
-}, 90_000)
+})
 
 afterAll(() => {
   running.child.kill('SIGKILL')
@@ -125,24 +126,23 @@ test('/docs is a page of our own files alone, under a strict policy', async () =
   for (const address of addresses.slice(1)) expect([address, (await fetch(`${dev.url}${address}`)).status]).toEqual([address, 200])
 })
 
-test('a signed alert is a diagnosed incident and a note at the stand-in, and nothing is left for the cron', async () => {
-  const headers = { Authorization: `Bearer ${dev.readonly_key}`, 'Content-Type': 'application/json' }
+/** Sends a signed alert, and waits until its note is at the pager. */
+async function alertAndFindNote({ url, readonly_key }: DevFile, pagerDutyUrl: string): Promise<void> {
+  const headers = { Authorization: `Bearer ${readonly_key}`, 'Content-Type': 'application/json' }
   const config = { pagerduty_token: 'token', pagerduty_from: 'oncall@acme.example', webhook_secret: 'whsec' }
   const body = JSON.stringify({ type: 'pagerduty', direction: 'bidirectional', config })
-  const { token } = (await (await fetch(`${dev.url}/v1/integrations`, { method: 'POST', headers, body })).json()) as { token: string }
+  const { token } = (await (await fetch(`${url}/v1/integrations`, { method: 'POST', headers, body })).json()) as { token: string }
 
-  const [ref, delivery] = [
-    'QDEVTEST1',
-    JSON.stringify(makeDelivery({ ref: 'QDEVTEST1', service: 'checkout', at: new Date(Date.now() - 130_000) })),
-  ]
-  const taken = await fetch(`${dev.url}/webhooks/pagerduty/${token}`, {
+  const ref = 'QDEVTEST1'
+  const delivery = JSON.stringify(makeDelivery({ ref, service: 'checkout', at: new Date(Date.now() - 130_000) }))
+  const taken = await fetch(`${url}/webhooks/pagerduty/${token}`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', 'X-PagerDuty-Signature': sign(delivery, 'whsec') },
     body: delivery,
   })
   expect(taken.status).toBe(202)
   const find = async () => {
-    const incidents = (await (await fetch(`${dev.url}/v1/incidents`, { headers })).json()) as {
+    const incidents = (await (await fetch(`${url}/v1/incidents`, { headers })).json()) as {
       external_ref: string
       posted_back: boolean
     }[]
@@ -150,14 +150,31 @@ test('a signed alert is a diagnosed incident and a note at the stand-in, and not
   }
   for (let waitedMs = 0; waitedMs < 10_000 && !(await find())?.posted_back; waitedMs += 100) await sleep(100)
   expect(await find()).toMatchObject({ status: 'diagnosed', posted_back: true, service: 'checkout' })
-  const notes = await fetch(`${dev.pagerduty_url}/incidents/${ref}/notes`, {
+  const notes = await fetch(`${pagerDutyUrl}/incidents/${ref}/notes`, {
     headers: { Authorization: 'Token token=token', Accept: 'application/vnd.pagerduty+json;version=2' },
   })
   expect(await notes.json()).toMatchObject({ notes: [{ content: expect.stringContaining('Noctuary Context') }] })
+}
 
+test('a signed alert is a diagnosed incident and a note at the stand-in, and nothing is left for the cron', async () => {
+  await alertAndFindNote(dev, dev.pagerduty_url)
   await fetch(`${dev.url}/cdn-cgi/handler/scheduled?cron=${encodeURIComponent(dev.sweep_cron)}`)
   const health = (await (await fetch(`${dev.url}/health`)).json()) as { backlog: unknown }
   expect(health.backlog).toMatchObject({ incident_work_due: 0, notes_given_up: 0 })
+})
+
+test('the PagerDuty that its environment names wins over the stand-in', async () => {
+  const [own, state] = [await servePagerDuty({}), mkdtempSync(join(tmpdir(), 'noctuary-'))]
+  const other = startDevServer(await findFreePort(), state, { PAGERDUTY_API_URL: own.url })
+  onTestFinished(async () => {
+    other.child.kill('SIGTERM')
+    await once(other.child, 'exit')
+    await own.stop()
+    rmSync(state, { recursive: true, force: true })
+  })
+  const file = await other.ready()
+  expect(file.pagerduty_url).toBe(own.url)
+  await alertAndFindNote(file, own.url)
 })
 
 test.each(['/nothing', '/docs/nothing', '/_headers', '/v1/nothing'])('%s is no asset but a problem of the Worker', async (path) => {

@@ -1,11 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
-import { type AuditEntryId, parseId } from '../../domain/ids.ts'
-import { type AuditEntry, type AuditStart, listAudit } from '../../store/audit.ts'
+import { type AuditEntry, listAudit } from '../../store/audit.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { createRouter } from '../context.ts'
 import { problemOf, problems } from '../problem.ts'
-import { EXAMPLE_IDS, Instant, invalidParameter, json, readInstant, Uuid } from '../schemas.ts'
+import { EXAMPLE_IDS, Instant, invalidParameter, json, pageStart, readPageStart, Uuid } from '../schemas.ts'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 100
@@ -36,10 +35,7 @@ const list = createRoute({
         .string()
         .optional()
         .openapi({ type: 'integer', minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT, description: 'Entries a page' }),
-      before: z.string().optional().openapi({
-        description: 'Entries older than this ISO 8601 time, or, exact where several share a millisecond, than the entry with this id',
-        example: '2026-11-22T10:00:00Z',
-      }),
+      before: pageStart('Entries'),
     }),
   },
   responses: {
@@ -69,16 +65,9 @@ export const auditRoutes = (deps: Deps) => {
 
   return router.openapi(list, async (c) => {
     const { limit, before } = c.req.valid('query')
-    const entries = await listAudit(deps.db, c.var.principal.tenantId, readStart(before), readLimit(limit))
+    const entries = await listAudit(deps.db, c.var.principal.tenantId, readPageStart(before), readLimit(limit))
     return c.json(entries.map(toAuditEntryBody), 200)
   })
-}
-
-function readStart(before: string | undefined): AuditStart {
-  const entry = before === undefined ? undefined : parseId<AuditEntryId>(before)
-  if (entry !== undefined) return { entry }
-  const instant = readInstant('before', before, 'first')
-  return instant === undefined ? undefined : { instant }
 }
 
 function readLimit(text: string | undefined): number {

@@ -22,7 +22,20 @@ import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, toTrail } from '../context.ts'
 import { problemOf, problems } from '../problem.ts'
-import { EXAMPLE_IDS, getPathId, IdParams, Instant, json, jsonBody, name, optionalName, readInstant, Uuid } from '../schemas.ts'
+import {
+  EXAMPLE_IDS,
+  getPathId,
+  IdParams,
+  Instant,
+  json,
+  jsonBody,
+  name,
+  optionalName,
+  pageStart,
+  readInstant,
+  readPageStart,
+  Uuid,
+} from '../schemas.ts'
 import { EXAMPLE_WINDOW, entryFields, WindowBody } from './services.ts'
 
 const DEFAULT_SINCE_MS = 7 * 24 * 3_600_000
@@ -259,7 +272,8 @@ const list = createRoute({
   method: 'get',
   path: '/v1/incidents',
   summary: 'List incidents',
-  description: 'Each with its latest answer. An incident with a `diagnosis_of` shares that one’s.',
+  description:
+    'Each with its latest answer. An incident with a `diagnosis_of` shares that one’s. To page on, send the last `id` as `before`.',
   request: {
     query: z.object({
       since: z.string().optional().openapi({
@@ -267,10 +281,7 @@ const list = createRoute({
         description: 'ISO 8601: incidents triggered after it; seven days ago by default',
         example: '2026-01-15T10:00:00Z',
       }),
-      before: z
-        .string()
-        .optional()
-        .openapi({ format: 'date-time', description: 'ISO 8601: incidents triggered before it', example: '2026-01-15T12:00:00Z' }),
+      before: pageStart('Incidents'),
       service: z.string().optional().openapi({ description: 'Incidents of the service with this name', example: 'checkout' }),
     }),
   },
@@ -366,9 +377,10 @@ export const incidentRoutes = (deps: Deps) => {
   return router
     .openapi(list, async (c) => {
       const { since, before, service } = c.req.valid('query')
+      const start = readPageStart<IncidentId>(before)
       const incidents = await listIncidents(deps.db, c.var.principal.tenantId, {
         since: readInstant('since', since, 'first') ?? new Date(deps.now().getTime() - DEFAULT_SINCE_MS).toISOString(),
-        before: readInstant('before', before, 'first'),
+        ...(start && 'entry' in start ? { after: start.entry } : { before: start?.instant }),
         serviceName: service,
       })
       return c.json(incidents.map(toIncidentBody), 200)

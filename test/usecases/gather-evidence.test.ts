@@ -1,0 +1,119 @@
+import { sql } from 'drizzle-orm'
+import { expect, inject, test } from 'vitest'
+import type { components } from '../../dist/api.d.ts'
+import { createTestTenant, listServicesOf, makeEvent, startApp, type TestTenant } from '../support/app.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
+
+const app = startApp()
+
+const secondsAgo = (seconds: number) => new Date(Date.now() - 1_000 * seconds).toISOString()
+
+async function send(tenant: TestTenant, events: readonly Readonly<Record<string, unknown>>[]): Promise<void> {
+  for (let from = 0; from < events.length; from += 500) {
+    const response = await app.request('/v1/events/batch', { key: tenant.ingestKey, body: events.slice(from, from + 500) })
+    expect(await response.json()).toMatchObject({ accepted: Math.min(500, events.length - from) })
+  }
+}
+
+async function ask(tenant: TestTenant, asked = app): Promise<components['schemas']['IncidentDetail']> {
+  const response = await asked.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } })
+  expect(response.status).toBe(201)
+  return await response.json()
+}
+
+/** The windows of a snapshot: each service's restarts as [entity, count]. */
+function toRestarts({ context_snapshot }: Awaited<ReturnType<typeof ask>>) {
+  const windows = context_snapshot?.windows ?? []
+  return new Map(windows.map(({ service, restart_events }) => [service, restart_events.map(({ entity, count }) => [entity, count])]))
+}
+
+const restart = (service_name: string, seconds: number) =>
+  makeEvent({ service_name, vendor: 'kubernetes', entity: `pod of ${service_name}`, event_type: 'restart', timestamp: secondsAgo(seconds) })
+
+test('of a flood, as many occurrences are counted as are looked at, fewer where nothing connects the service with the alert', async () => {
+  const tenant = await createTestTenant(app)
+  await send(tenant, [makeEvent({ timestamp: secondsAgo(400) })])
+  for (const service of ['checkout', 'elsewhere']) {
+    await send(
+      tenant,
+      Array.from({ length: 2_100 }, (_, index) => restart(service, 300 - index / 10)),
+    )
+  }
+  const incident = await ask(tenant)
+  expect(toRestarts(incident).get('checkout')).toEqual([['pod of checkout', 2_000]])
+  expect(toRestarts(incident).get('elsewhere')).toEqual([['pod of elsewhere', 100]])
+  expect(incident.hypothesis).toContain('a4f2c1')
+})
+
+const TIMED_OUT = { status: 504, body: 'timeout' }
+
+/** What a request asks of Postgres for evidence: how many occurrences of a change, of which services. */
+function readsWindows(asked: unknown, sampleSize: number): boolean {
+  const text = JSON.stringify(asked)
+  return text.includes('find_window_v1') && text.includes(`"${sampleSize}"`)
+}
+
+test('when reading takes too long, what is connected with the alert is read in parts, whatever becomes of some', async () => {
+  const tenant = await createTestTenant(app)
+  const declared = Array.from({ length: 12 }, (_, index) => `callee-${index}`)
+  await send(tenant, [
+    makeEvent({ timestamp: secondsAgo(400) }),
+    ...['checkout', 'elsewhere', ...declared].map((name) => restart(name, 300)),
+  ])
+  const services = await listServicesOf(app, tenant)
+  const path = `/v1/services/${services.get('checkout')?.id}/dependencies`
+  expect((await app.request(path, { method: 'PUT', key: tenant.readonlyKey, body: { declared } })).status).toBe(200)
+  expect([...toRestarts(await ask(tenant)).keys()].sort()).toEqual([...declared, 'checkout', 'elsewhere'].sort())
+
+  const database = await startFaultProxy(inject('stack').databaseEndpoint)
+  const slow = startApp({ database: database.url })
+  database.fault = (asked) => (readsWindows(asked, 2_000) ? TIMED_OUT : 'none')
+  const incident = await ask(tenant, slow)
+  expect([...toRestarts(incident).keys()].sort()).toEqual([...declared, 'checkout'].sort())
+  expect(incident.hypothesis).toContain('a4f2c1')
+  expect(slow.logs).toContainEqual(expect.objectContaining({ event: 'evidence_reduced', tenant_id: tenant.tenantId }))
+
+  let parts = 0
+  database.fault = (asked) => {
+    if (readsWindows(asked, 2_000)) return TIMED_OUT
+    if (!readsWindows(asked, 100)) return 'none'
+    parts += 1
+    return parts === 2 ? TIMED_OUT : 'none'
+  }
+  const partial = await ask(tenant, slow)
+  expect(toRestarts(partial).size).toBe(1 + 7)
+  expect(partial.hypothesis).toContain('a4f2c1')
+})
+
+test('a diagnosis goes on without what is usual when that takes too long to count', async () => {
+  const tenant = await createTestTenant(app)
+  await send(tenant, [makeEvent({ timestamp: secondsAgo(400) }), restart('checkout', 300)])
+  const database = await startFaultProxy(inject('stack').databaseEndpoint)
+  const slow = startApp({ database: database.url })
+  database.fault = (asked) => (JSON.stringify(asked).includes('event_counts') ? TIMED_OUT : 'none')
+  const incident = await ask(tenant, slow)
+  expect(incident.hypothesis).toContain('a4f2c1')
+  expect(incident.context_snapshot?.counts).toEqual({ hours_observed: 0, kinds: [] })
+  expect(slow.logs).toContainEqual(expect.objectContaining({ event: 'history_left_out', tenant_id: tenant.tenantId }))
+})
+
+test('what is usual is told from the latest counts of a service that has more than its share', async () => {
+  const tenant = await createTestTenant(app)
+  const others = Array.from({ length: 46 }, (_, index) => `other-${index}`)
+  await send(tenant, [makeEvent({ timestamp: secondsAgo(400) }), ...['quiet', ...others].map((name) => restart(name, 300))])
+  const services = await listServicesOf(app, tenant)
+  const fill = (name: string, hours: number, entities: number) =>
+    app.deps.db.execute(sql`INSERT INTO event_counts (tenant_id, service_id, hour, kind_key, vendor, event_type, entity, value_class, count)
+      SELECT ${tenant.tenantId}, ${services.get(name)?.id}, date_trunc('hour', now()) - make_interval(hours => h), gen_random_uuid(), 'kubernetes',
+        'restart', 'pod ' || e, 'OOMKilled', 2 FROM generate_series(0, ${hours - 1}::int) h, generate_series(1, ${entities}::int) e`)
+  await fill('quiet', 100, 1)
+  await fill('checkout', 100, 20)
+  const { context_snapshot } = await ask(tenant)
+  const kinds = new Map(context_snapshot?.counts.kinds.map(({ service, count, hours }) => [service, { count, hours }]))
+  const observed = context_snapshot?.counts.hours_observed ?? 0
+  expect([100, 101]).toContain(observed)
+  expect(kinds.get('quiet')).toEqual({ count: 200, hours: 100 })
+  // Less than half of its 2,000 counts were looked at.
+  expect(kinds.get('checkout')?.hours).toBeGreaterThan(0.9 * observed)
+  expect(Math.abs((kinds.get('checkout')?.count ?? 0) - 4_000)).toBeLessThan(400)
+})
