@@ -47,8 +47,6 @@ export type Facts = {
   readonly paths: ReadonlyMap<string, readonly string[]> | null
   readonly changes: readonly Observation[]
   readonly symptoms: readonly Observation[]
-  /** Failures of calls whose callee is not known. */
-  readonly callErrors: readonly Observation[]
   readonly failing: readonly FailingEdge[]
   /** When the look was taken. */
   readonly untilMs: number
@@ -60,13 +58,16 @@ const CHANGES: ReadonlySet<EventType> = new Set<EventType>(['deploy', 'config_ch
 const FAILURES: ReadonlySet<EventType> = new Set<EventType>(['dependency_failure', 'circuit_open'])
 const OWN_OBJECT_RULES: ReadonlySet<string> = new Set(['pod', 'replica_set', 'autoscaler'])
 
-/** Kubernetes objects that belong to a workload and are named after it, such as `persistentvolumeclaims/cart-data`. */
+/**
+ * Kubernetes objects that belong to a workload and by convention are named after it with a suffix, as Helm's
+ * `{{ include "app.fullname" . }}-data` does: `persistentvolumeclaims/cart-data`, `configmaps/cart-env`.
+ */
 const SATELLITE = /^(?:persistentvolume|persistentvolumeclaim|configmap|secret|service|endpoint|ingress|horizontalpodautoscaler)(?:e?s)?\//i
 
-/** Below this a service may have any kind of event, though none was counted. */
-const MIN_KIND_RATE = 0.01
+/** Where nothing tells the share of calls that fail, any is as likely. */
 const DEFAULT_SEVERITY = 0.5
-const MIN_SEVERITY = 0.05
+/** The least that a whole percent can tell. */
+const MIN_SEVERITY = 0.01
 
 /** An entry at the service with this key; it is counted under the one whose window holds it. */
 type Located = { readonly key: string; readonly service: string; readonly kind: Kind; readonly entry: WindowEntry }
@@ -108,8 +109,8 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     else if (isCallError(home)) callErrors.push(observation)
     else observations.push(observation)
   }
-  const learned = failing.map(({ caller, callee }): LearnedEdge => ({ caller, callee }))
-  const adjacency = toAdjacency([...live, ...learned])
+  const learned = new Map(failing.map((edge): [string, LearnedEdge] => [`${edge.caller}\0${edge.callee}`, edge]))
+  const adjacency = toAdjacency([...live, ...learned.values()])
   const paths = alert.service === null ? null : pathsFrom(alert.service, adjacency.callees, MAX_HOPS)
   const ages = [...observations, ...callErrors, ...failing.map(({ observation }) => observation)].flatMap(({ key, lastMs }) =>
     paths === null || paths.has(key) ? -lastMs : [],
@@ -121,7 +122,6 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     paths,
     changes: observations.filter(isChange),
     symptoms: observations.filter((observation) => !isChange(observation)),
-    callErrors,
     failing,
     untilMs: untilMs - alertMs,
     medianAgeMs: ages.toSorted((a, b) => a - b)[Math.floor(ages.length / 2)] ?? 0,
@@ -217,8 +217,8 @@ function createSurprise({ counts }: DiagnosisInput, homes: readonly Located[]): 
     const known = surprises.get(kind.atService)
     if (known !== undefined) return known
     const { hours = 0, count = 0 } = usual.get(kind.atService) ?? {}
-    const elsewhere = observed * serviceCount === 0 ? 0 : (anywhere.get(kind.anywhere) ?? 0) / (observed * serviceCount)
-    const rate = (Math.min(hours, observed) + Math.max(MIN_KIND_RATE, Math.min(1, elsewhere))) / (observed + 1)
+    const elsewhere = Math.min(1, ((anywhere.get(kind.anywhere) ?? 0) + 1) / (observed * serviceCount + 1))
+    const rate = (Math.min(hours, observed) + elsewhere) / (observed + 1)
     const perHour = hours > 0 ? Math.max(1, count / hours) : 1
     const surprise = Math.log(1 / rate) + Math.log(Math.max(1, (now.get(kind.atService) ?? 1) / perHour))
     surprises.set(kind.atService, surprise)

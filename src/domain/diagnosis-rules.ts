@@ -1,6 +1,5 @@
 import type { PatternMatch } from './diagnosis.ts'
 import { compareText, type Facts, type FailingEdge, isChange, MAX_HOPS, type Observation } from './diagnosis-facts.ts'
-import { CALIBRATION, WEIGHTS } from './diagnosis-weights.ts'
 import { toValueClass } from './event.ts'
 import { pathsFrom } from './service-graph.ts'
 import { toNameKey } from './service-name.ts'
@@ -17,66 +16,69 @@ export type Candidate = {
 export type Features = {
   /** The share of the failing calls that it explains. */
   readonly explained: number
-  /** The fewer hops from the alerting service the more: 2 at itself, 1 at what it calls. */
+  /** The fewer hops from the alerting service the more; 1 at itself. */
   readonly near: number
   /** How long it had been in place without trouble. */
   readonly lag: number
-  /** The most unusual thing its service shows of late, and some of what its callers show for want of it. */
+  /** The most unusual thing its service shows of late. */
   readonly symptom: number
-  /** How much of a habit a change of its kind is at its service, beyond four hours in five. */
+  /** How much of a habit a change of its kind is at its service: in how many hours of 1 it occurs. */
   readonly habit: number
   /** Confirmed diagnoses like it, less rejected ones. */
   readonly pattern: number
 }
 
+/** What each feature counts. */
 export type Weights = Features
 
-/** What the confidence in the leading candidate rests on. */
+/** What tells whether the cause is among the candidates at all. */
 export type Grounds = {
-  /** The share of the failing calls that it leaves unexplained. */
+  /** The share of the failing calls that the leading candidate leaves unexplained. */
   readonly unexplained: number
-  /** 1 while no call is known to fail. */
+  /** From 1 while no call is known to fail down to 0: the less the more calls have failed, and the longer. */
   readonly unseen: number
-  /** By how much its score is above the next one's; less where it leaves failing calls unexplained. */
+  /** By how much its score is above the next one's, from 0 to 1; less where it leaves failing calls unexplained or none is seen to fail. */
   readonly margin: number
-  readonly isTentative: boolean
 }
 
-/** What each ground adds to the log odds of the leading candidate. */
-export type Calibration = { readonly bias: number; readonly unexplained: number; readonly unseen: number; readonly margin: number }
+/** What each ground adds to the log odds of the cause being among the candidates. */
+export type Calibration = Grounds & { readonly bias: number }
 
-/** Before calls fail a missing change cannot be told from a present one. */
-const MAX_TENTATIVE_CONFIDENCE = 0.7
-/** The margin of a candidate that has no rival. */
-const LONE_MARGIN = 3
+/** What features and grounds are computed with. Times are in milliseconds. */
+export type Tuning = {
+  /** Clocks differ by as much: within it the order of a change and a failure is uncertain. */
+  readonly clockSlackMs: number
+  /** Up to it each moment that a change was in place without trouble counts alike, beyond it less and less. */
+  readonly lagScaleMs: number
+  /** How far from the alert a failure counts for a quarter. */
+  readonly nearAlertMs: number
+  /** What each hop from the alerting service leaves of nearness. */
+  readonly nearPerHop: number
+  /** What each hop leaves of the blame that passes to what a failing service depends on. */
+  readonly blamePerHop: number
+  /** How much less symptoms count the older they are; 0: not less. */
+  readonly lateness: number
+  /** For how long all calls would have to fail until it is all but clear which do. */
+  readonly settleMs: number
+}
 
-/** Calls that began to fail within so long may be only the first to fail. */
-const EARLY_MS = 30_000
-const SLIGHT_SEVERITY = 0.1
-/** Clocks differ by as much: within it an order is uncertain. */
-const CLOCK_SLACK_MS = 30_000
-/** A step belongs to the rollout of a change from so long before it, by its own clock, to so long after. */
-const STEP_SLACK_MS = 120_000
+/** All that is fitted. */
+export type Model = {
+  readonly tuning: Tuning
+  readonly weights: Weights
+  readonly calibration: Calibration
+  /** Below this confidence the answer is that no recorded change explains the alert. */
+  readonly minConfidence: number
+}
+
+/** A rollout takes at most so long: Kubernetes gives up on one then (`progressDeadlineSeconds`). */
 const ROLLOUT_MS = 10 * 60_000
-const LAG_SCALE_MS = 180_000
-/** Trouble takes so long to be noticed: changes that are closer to onset are not told apart by their time. */
-const NOTICE_MS = 25_000
-/** How far from the alert a failure is half as likely to belong to it. */
-const NEAR_ALERT_MS = 120_000
-/** The blame that passes on to each further callee, and that a failing service keeps when callees of its own fail. */
-const PER_HOP = 0.7
-const KEPT = 0.1
-/** What the alert's own time weighs against the times of failing calls, when the time of onset is estimated. */
-const ALERT_SEVERITY = 0.3
+/** Limits against overload. */
 const MAX_FAILING_EDGES = 200
 const MIN_BLAME = 0.01
-/** The surprise of what occurs in four hours of five. */
-const HABIT_SURPRISE = Math.log(1.25)
-/** What errors of its callers say about a service, against its own symptoms. */
-const CALLERS_SHARE = 0.2
 
 /** The score of a candidate: the weighted sum of its features. */
-export function toScore(features: Features, weights: Weights = WEIGHTS): number {
+export function toScore(features: Features, weights: Weights): number {
   return (
     weights.explained * features.explained +
     weights.near * features.near +
@@ -87,22 +89,19 @@ export function toScore(features: Features, weights: Weights = WEIGHTS): number 
   )
 }
 
-/** How likely the leading candidate is the cause. */
-export function toConfidence(grounds: Grounds, calibration: Calibration = CALIBRATION): number {
-  const { bias, unexplained, unseen, margin } = calibration
-  const sum = bias + unexplained * grounds.unexplained + unseen * grounds.unseen + margin * grounds.margin
-  const confidence = 1 / (1 + Math.exp(-sum))
-  return grounds.isTentative ? Math.min(MAX_TENTATIVE_CONFIDENCE, confidence) : confidence
+/** How likely the leading candidate is the cause: that the cause is among the candidates, and that it is this one rather than the next. */
+export function toConfidence(grounds: Grounds, lead: number, { bias, unexplained, unseen, margin }: Calibration): number {
+  return lead * sigmoid(bias + unexplained * grounds.unexplained + unseen * grounds.unseen + margin * grounds.margin)
 }
 
-/** Whether calls have failed for so short a time, or so slightly, if at all, that the real failures may be yet to come. */
-export function isTentative({ untilMs }: Facts, blames: readonly Blame[]): boolean {
-  return blames.every(({ edge }) => untilMs - edge.sinceMs < EARLY_MS || edge.severity < SLIGHT_SEVERITY)
+/** The chance of the best score against its rival's; 1 when there is none. */
+export function toLead(best: number, rival: number | undefined): number {
+  return rival === undefined ? 1 : sigmoid(best - rival)
 }
 
-/** By how much the best score is above its rival's. */
-export function toMargin(best: number | undefined, rival: number | undefined): number {
-  return best === undefined || rival === undefined ? LONE_MARGIN : best - rival
+/** How far it is open, from 1 down to 0, whether other calls are yet to fail. */
+export function toUnseen({ untilMs }: Facts, blames: readonly Blame[], { settleMs }: Tuning): number {
+  return Math.exp(-Math.max(0, ...blames.map(({ edge }) => edge.severity * (untilMs - edge.sinceMs))) / settleMs)
 }
 
 /** Changes, each with its rollout, and the symptoms of services that report no change. */
@@ -137,12 +136,12 @@ function isScaling({ entry }: Observation): boolean {
 }
 
 function isWithinRollout(lead: Observation, step: Observation): boolean {
-  return step.firstMs >= lead.firstMs - STEP_SLACK_MS && step.firstMs <= lead.firstMs + ROLLOUT_MS
+  return step.firstMs >= lead.firstMs && step.firstMs <= lead.firstMs + ROLLOUT_MS
 }
 
-/** A restart that is about as usual as the change itself: rollouts replace pods. */
+/** A restart that is no less usual than the change itself: rollouts replace pods. */
 function isReplacement(lead: Observation, { entry, surprise }: Observation): boolean {
-  return entry.eventType === 'restart' && surprise <= lead.surprise + 1
+  return entry.eventType === 'restart' && surprise <= lead.surprise
 }
 
 /** Scaling goes with a change before it, and a deploy's further reports name its sha or none. */
@@ -166,10 +165,10 @@ export type Blame = {
 }
 
 /** Follows each failing call to the deepest failing callees. Of the failures between two services the worst and nearest stands. */
-export function followFailures({ failing, paths, alertKey }: Facts): readonly Blame[] {
+export function followFailures({ failing, paths, alertKey }: Facts, tuning: Tuning): readonly Blame[] {
   const sorted = failing
     .filter(({ caller, callee }) => paths === null || paths.has(caller) || callee === alertKey)
-    .map((edge) => ({ edge, weight: edge.severity * (1 + Math.abs(edge.sinceMs) / NEAR_ALERT_MS) ** -2 }))
+    .map((edge) => ({ edge, weight: edge.severity * (1 + Math.abs(edge.sinceMs) / tuning.nearAlertMs) ** -2 }))
     .toSorted((a, b) => b.weight - a.weight || compareEdges(a.edge, b.edge))
   const pairs = Map.groupBy(sorted, ({ edge: { caller, callee } }) => `${caller}\0${callee}`)
   const onPath = [...pairs.values()].flatMap(([worst]) => worst ?? []).slice(0, MAX_FAILING_EDGES)
@@ -197,9 +196,8 @@ function flow(start: string, deeper: ReadonlyMap<string, readonly Weighted[]>): 
     const next = new Map<string, number>()
     for (const [key, share] of moving) {
       const onward = hop === MAX_HOPS ? [] : (deeper.get(key) ?? []).filter(({ edge }) => edge.callee !== start)
-      const kept = onward.length === 0 ? share : share * KEPT
-      add(settled, key, kept)
-      passOn(onward, share - kept, next)
+      if (onward.length === 0) add(settled, key, share)
+      else passOn(onward, share, next)
     }
     moving = next
   }
@@ -215,10 +213,10 @@ function add(totals: Map<string, number>, key: string, amount: number): void {
   totals.set(key, (totals.get(key) ?? 0) + amount)
 }
 
-/** When it began, as far as the alert and the failing calls before it tell; from the alert on. */
+/** When it began, as far as failing calls tell, at the alert at the latest; from the alert on. */
 function estimateOnset(blames: readonly Blame[]): number {
-  const total = blames.reduce((sum, { weight }) => sum + weight, ALERT_SEVERITY)
-  return blames.reduce((sum, { weight, edge }) => sum + weight * Math.min(0, edge.sinceMs), 0) / total
+  const total = blames.reduce((sum, { weight }) => sum + weight, 0)
+  return total === 0 ? 0 : blames.reduce((sum, { weight, edge }) => sum + weight * Math.min(0, edge.sinceMs), 0) / total
 }
 
 /** Weighs candidates against the facts. */
@@ -226,8 +224,9 @@ export function createWeigher(
   facts: Facts,
   blames: readonly Blame[],
   patterns: readonly PatternMatch[],
+  tuning: Tuning,
 ): (candidate: Candidate) => Features {
-  const { paths, callErrors, changes, symptoms, adjacency } = facts
+  const { paths, changes, symptoms } = facts
   const onsetMs = estimateOnset(blames)
   const late = ({ lastMs }: Observation) => {
     const ageMs = Math.max(0, -lastMs)
@@ -235,26 +234,23 @@ export function createWeigher(
   }
   const toLoudest = (observations: readonly Observation[]) =>
     observations
-      .map((observation) => ({ observation, loudness: observation.surprise * late(observation) }))
+      .map((observation) => ({ observation, loudness: observation.surprise * late(observation) ** tuning.lateness }))
       .toSorted((a, b) => b.loudness - a.loudness)
   const ownByService = groupLoudest([...changes, ...symptoms], toLoudest)
-  const errorsByService = groupLoudest(callErrors, toLoudest)
-  const explain = createExplainer(facts, blames)
+  const explain = createExplainer(facts, blames, tuning)
 
   return (candidate) => {
     const { key, lead, steps } = candidate
     const hops = (paths?.get(key)?.length ?? 1) - 1
     const ofChange = new Set(paths !== null && isChange(lead) ? [lead, ...steps] : [])
     const symptom = ownByService.get(key)?.find(({ observation }) => !ofChange.has(observation))?.loudness ?? 0
-    const callers = adjacency.callers.get(key) ?? []
-    const errors = Math.max(0, ...callers.map((caller) => errorsByService.get(caller)?.[0]?.loudness ?? 0))
     const isPlaced = paths !== null
     return {
       explained: explain(candidate),
-      near: isPlaced ? 2 * 0.5 ** hops : 0,
-      lag: isPlaced ? toLag(candidate, onsetMs) : 0,
-      symptom: symptom + CALLERS_SHARE * errors,
-      habit: isPlaced && isChange(lead) ? Math.max(0, 1 - lead.surprise / HABIT_SURPRISE) : 0,
+      near: isPlaced ? tuning.nearPerHop ** hops : 0,
+      lag: isPlaced ? toLag(candidate, onsetMs, tuning) : 0,
+      symptom,
+      habit: isPlaced && isChange(lead) ? Math.exp(-lead.surprise) : 0,
       pattern: toPattern(candidate, facts, patterns),
     }
   }
@@ -272,15 +268,15 @@ function toTimes({ entry, firstMs, lastMs }: Observation): readonly number[] {
 }
 
 /** How long ago the last step before onset was: a change that had worked for long is less to blame. */
-function toLag({ lead, steps }: Candidate, onsetMs: number): number {
+function toLag({ lead, steps }: Candidate, onsetMs: number, { lagScaleMs }: Tuning): number {
   const before = [lead, ...steps].flatMap(toTimes).filter((ms) => ms <= onsetMs)
-  return before.length === 0 ? 0 : Math.log1p(Math.max(0, onsetMs - Math.max(...before) - NOTICE_MS) / LAG_SCALE_MS)
+  return before.length === 0 ? 0 : Math.log1p((onsetMs - Math.max(...before)) / lagScaleMs)
 }
 
 type Explainable = { readonly weight: number; readonly sinceMs: number }
 
 /** The share of the failing calls that a candidate explains: those whose blame rests on it or on its callers. */
-function createExplainer({ adjacency }: Facts, blames: readonly Blame[]): (candidate: Candidate) => number {
+function createExplainer({ adjacency }: Facts, blames: readonly Blame[], tuning: Tuning): (candidate: Candidate) => number {
   const total = blames.reduce((sum, { weight }) => sum + weight, 0)
   const reaches = new Map<string, ReadonlyMap<string, readonly string[]>>()
   const reachOf = (from: string) => {
@@ -289,7 +285,7 @@ function createExplainer({ adjacency }: Facts, blames: readonly Blame[]): (candi
     return reach
   }
   const spreads = new Map(blames.map(({ edge, rests }) => [edge.callee, rests]))
-  const shares = new Map([...spreads].map(([callee, rests]) => [callee, spread(rests, reachOf)]))
+  const shares = new Map([...spreads].map(([callee, rests]) => [callee, spread(rests, reachOf, tuning)]))
   const explainable = new Map<string, Explainable[]>()
   for (const { edge, weight } of blames) {
     for (const [key, share] of shares.get(edge.callee) ?? []) {
@@ -300,20 +296,21 @@ function createExplainer({ adjacency }: Facts, blames: readonly Blame[]): (candi
   }
   return ({ key, lead }) => {
     const edges = explainable.get(key) ?? []
-    const explained = edges.reduce((sum, { weight, sinceMs }) => sum + weight * sigmoid(1 + (sinceMs - lead.firstMs) / CLOCK_SLACK_MS), 0)
+    const explained = edges.reduce((sum, { weight, sinceMs }) => sum + weight * sigmoid((sinceMs - lead.firstMs) / tuning.clockSlackMs), 0)
     return total === 0 ? 0 : explained / total
   }
 }
 
-/** What part of a blame each service may account for: the less the further it is from where the blame rests. */
+/** What part of a blame each service may account for: all that rests on it, and less the further what it rests on is. */
 function spread(
   rests: ReadonlyMap<string, number>,
   reachOf: (from: string) => ReadonlyMap<string, readonly string[]>,
+  { blamePerHop }: Tuning,
 ): ReadonlyMap<string, number> {
   const shares = new Map<string, number>()
   for (const [at, blame] of rests) {
     if (blame < MIN_BLAME) continue
-    for (const [key, path] of reachOf(at)) add(shares, key, blame * PER_HOP ** (path.length - 1))
+    for (const [key, path] of reachOf(at)) add(shares, key, blame * blamePerHop ** (path.length - 1))
   }
   return shares
 }

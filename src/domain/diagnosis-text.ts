@@ -127,7 +127,7 @@ export function toReasons(
     ...blames.map(({ edge }) => `${describeFailure(edge, nameOf)}, which it can explain`),
     features.near === 0 ? '' : toWay(path, nameOf),
     isTooLate ? '' : `it came ${toLagText(onsetMs - lead.firstMs, 'onset')}`,
-    features.symptom > UNUSUAL ? `${service} or its callers show what is unusual for them` : '',
+    features.symptom > UNUSUAL ? `${service} shows what is unusual for it` : '',
     features.pattern > 0 ? 'a similar diagnosis was confirmed' : '',
   ]
   const reasonsAgainst = [

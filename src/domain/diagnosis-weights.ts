@@ -1,11 +1,17 @@
-// Fitted: `npm run bench:diagnosis -- --fit --write` writes this file.
-import type { Calibration, Weights } from './diagnosis-rules.ts'
+// Chosen and fitted: `npm run bench:diagnosis -- --fit --write` writes this file.
+import type { Model } from './diagnosis-rules.ts'
 
-/** What each feature of a candidate counts. */
-export const WEIGHTS: Weights = { explained: 3.23, near: 1.27, lag: -3.08, symptom: 0.66, habit: -1.3, pattern: 1 }
-
-/** What the confidence in the leading candidate is computed from. */
-export const CALIBRATION: Calibration = { bias: -0.87, unexplained: -1.64, unseen: 0.05, margin: 1.12 }
-
-/** Below this confidence the answer is that no recorded change explains the alert. */
-export const MIN_CONFIDENCE = 0.19
+export const MODEL: Model = {
+  tuning: {
+    clockSlackMs: 30_000,
+    lagScaleMs: 120_000,
+    nearAlertMs: 60_000,
+    nearPerHop: 0.5,
+    blamePerHop: 0.8,
+    lateness: 1,
+    settleMs: 10_000,
+  },
+  weights: { explained: 3.69, near: 1.96, lag: -2.41, symptom: 0.81, habit: -1.02, pattern: 1 },
+  calibration: { bias: 0.02, unexplained: -3.01, unseen: 0.41, margin: 2.94 },
+  minConfidence: 0.2,
+}

@@ -7,14 +7,15 @@ import {
   findCandidates,
   followFailures,
   type Grounds,
-  isTentative,
+  type Model,
+  type Tuning,
   toConfidence,
-  toMargin,
+  toLead,
   toScore,
-  type Weights,
+  toUnseen,
 } from './diagnosis-rules.ts'
 import { describe, describeFailure, findPrevious, NO_CAUSE, quote, recommend, toLagText, toReasons, toSentence } from './diagnosis-text.ts'
-import { MIN_CONFIDENCE } from './diagnosis-weights.ts'
+import { MODEL } from './diagnosis-weights.ts'
 import type { EventType } from './event.ts'
 import type { EventId } from './ids.ts'
 import type { ServiceGraph } from './service-graph.ts'
@@ -109,13 +110,13 @@ const MAX_FAILURES_CITED = 6
 
 /** Ranks what may have caused an alert, or says that nothing recorded explains it. */
 export function diagnose(input: DiagnosisInput): Diagnosis {
-  const weighing = weigh(input)
-  const ranked = rank(weighing)
-  const confidence = assess(ranked, weighing)
+  const weighing = weigh(gatherFacts(input), input.patterns, MODEL.tuning)
+  const ranked = rank(weighing, MODEL.weights)
+  const confidence = assess(ranked, weighing, MODEL)
   const hypotheses = ranked.slice(0, MAX_HYPOTHESES).map((each) => toHypothesis(each, weighing))
   const ruledOut = toRuledOut(weighing)
   const [best] = hypotheses
-  if (!best || confidence < MIN_CONFIDENCE)
+  if (!best || confidence < MODEL.minConfidence)
     return { hypotheses, confidence, abstained: true, recommendedAction: null, ruledOut, ...explainNothing(weighing) }
   return {
     hypotheses,
@@ -129,11 +130,10 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
   }
 }
 
-/** Finds the candidates of an alert and weighs those that may be to blame. */
-export function weigh(input: DiagnosisInput): Weighing {
-  const facts = gatherFacts(input)
-  const blames = followFailures(facts)
-  const toFeatures = createWeigher(facts, blames, input.patterns)
+/** Finds the candidates among the facts and weighs those that may be to blame. */
+export function weigh(facts: Facts, patterns: readonly PatternMatch[], tuning: Tuning): Weighing {
+  const blames = followFailures(facts, tuning)
+  const toFeatures = createWeigher(facts, blames, patterns, tuning)
   const changesByService = Map.groupBy(facts.changes, ({ key }) => key)
   const judged = findCandidates(facts).map((candidate) => ({
     candidate,
@@ -148,7 +148,7 @@ export function weigh(input: DiagnosisInput): Weighing {
 }
 
 /** Candidates by score; of equals the latest first. */
-export function rank({ candidates }: Weighing, weights?: Weights): readonly Ranked[] {
+export function rank({ candidates }: Weighing, weights: Model['weights']): readonly Ranked[] {
   return candidates
     .map(({ candidate, features }) => ({ candidate, features, score: toScore(features, weights) }))
     .toSorted(
@@ -160,22 +160,21 @@ export function rank({ candidates }: Weighing, weights?: Weights): readonly Rank
     )
 }
 
-/** What the confidence in the first of the ranked candidates rests on. */
-export function toGrounds(ranked: readonly Ranked[], { blames, facts }: Weighing): Grounds {
+/** What tells whether the cause is among the ranked candidates, and the chance of the first of them against the next service's. */
+export function toGrounds(ranked: readonly Ranked[], { blames, facts }: Weighing, tuning: Tuning): Grounds & { readonly lead: number } {
   const [best] = ranked
   const rival = ranked.find(({ candidate }) => candidate.key !== best?.candidate.key)
-  const isUnseen = blames.length === 0
-  const explained = isUnseen ? 1 : (best?.features.explained ?? 0)
-  return {
-    unexplained: 1 - explained,
-    unseen: isUnseen ? 1 : 0,
-    margin: explained * toMargin(best?.score, rival?.score),
-    isTentative: isTentative(facts, blames),
-  }
+  const explained = blames.length === 0 ? 1 : (best?.features.explained ?? 0)
+  const unseen = toUnseen(facts, blames, tuning)
+  const lead = toLead(best?.score ?? 0, rival?.score)
+  return { unexplained: 1 - explained, unseen, margin: explained * (1 - unseen) * (2 * lead - 1), lead }
 }
 
-function assess(ranked: readonly Ranked[], weighing: Weighing): number {
-  return ranked.length === 0 ? 0 : toConfidence(toGrounds(ranked, weighing))
+/** How likely the first of the ranked candidates is the cause. */
+export function assess(ranked: readonly Ranked[], weighing: Weighing, { tuning, calibration }: Omit<Model, 'minConfidence'>): number {
+  if (ranked.length === 0) return 0
+  const grounds = toGrounds(ranked, weighing, tuning)
+  return toConfidence(grounds, grounds.lead, calibration)
 }
 
 function toExclusion({ key, lead }: Candidate, { paths }: Facts, changes: readonly Observation[]): RuledOutReason | undefined {

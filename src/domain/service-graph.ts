@@ -66,10 +66,11 @@ export function learnEdges(source: EdgeSource, known: KnownServices): readonly L
 }
 
 function calleesByEntity({ serviceName, vendor, entity }: EdgeSource, known: KnownServices): readonly string[] {
-  const object = entity.replace(KIND_PREFIX, '')
-  const names = [object, ...matchServices({ serviceName, vendor, entity }).map(({ name }) => name)]
-  const exact = names.flatMap((name) => known.get(toNameKey(name)) ?? [])
-  return exact.length > 0 ? exact.slice(0, 1) : namesIn(entity, known)
+  const named = known.get(toNameKey(entity.replace(KIND_PREFIX, '')))
+  if (named !== undefined) return [named]
+  const matched = matchServices({ serviceName, vendor, entity }).find(({ name }) => known.has(toNameKey(name)))
+  const exact = matched && known.get(toNameKey(matched.name))
+  return exact === undefined ? namesIn(entity, known) : [exact]
 }
 
 /** Known services that a text names, as a word or as the first labels of a host name. */

@@ -36,7 +36,7 @@ type System = {
 
 type Cause = 'deploy' | 'flag_change' | 'config_change' | 'schema_change' | 'saturation' | 'restart' | 'missing'
 
-const CAUSES: readonly Cause[] = [
+const CAUSES: readonly Exclude<Cause, 'missing'>[] = [
   'deploy',
   'deploy',
   'deploy',
@@ -45,9 +45,10 @@ const CAUSES: readonly Cause[] = [
   'schema_change',
   'saturation',
   'restart',
-  'missing',
-  'missing',
 ]
+
+/** As often as not the cause was never reported: how often it is, is not for us to make up. */
+const MISSING_SHARE = 0.5
 
 /** Whether a case is a generated one. */
 export function isGenerated({ id }: Case): boolean {
@@ -113,7 +114,7 @@ function event(service: string, saying: Saying, entity: string, timestamp: numbe
 
 function generateIncident(system: System, index: number, random: () => number): readonly Case[] {
   const alertMs = START_MS + index * 7 * 60 * MINUTE_MS
-  const cause = pick(random, CAUSES)
+  const cause: Cause = random() < MISSING_SHARE ? 'missing' : pick(random, CAUSES)
   const paths = pathsFrom(system.front, toAdjacency(system.dependencies.map(([caller, callee]) => ({ caller, callee }))).callees, 9)
   const culprit = pick(random, system.services)
   const path = (paths.get(toKey(culprit)) ?? []).map((key) => system.services.find((name) => toKey(name) === key) ?? key)
@@ -170,22 +171,30 @@ function toSha(random: () => number): string {
     .padStart(8, '0')}`.slice(0, 7)
 }
 
-/** Calls fail from the culprit upwards; each way of reporting it is seen. */
+/**
+ * Calls fail from the culprit upwards, fewer at each caller, for not all of its own calls need what fails. A caller says
+ * so once a minute, in its own way; some report nothing.
+ */
 function toFailures(path: readonly string[], onsetMs: number, random: () => number): readonly CaseEvent[] {
-  return path.slice(1).flatMap((callee, index) => {
-    const caller = path[index] ?? callee
-    if (random() < 0.15) return []
-    const atMs = onsetMs + random() * MINUTE_MS
-    const severity = Math.round(60 + random() * 38)
-    const type: EventType = random() < 0.15 ? 'circuit_open' : 'dependency_failure'
-    if (random() < 0.3)
-      return [
-        event(caller, { event_type: 'dependency_failure', vendor: 'pino', new_value: `connect ECONNREFUSED ${callee}:8080` }, caller, atMs),
-      ]
-    return [
-      event(caller, { event_type: type, vendor: 'istio', old_value: 'ok', new_value: `success=${severity}%` }, `service/${callee}`, atMs),
-    ]
-  })
+  let failing = 0.1 + 0.9 * random()
+  return path
+    .slice(1)
+    .toReversed()
+    .flatMap((callee, index) => {
+      const caller = path.at(-2 - index) ?? callee
+      const said = toFailure(caller, callee, failing, random)
+      const firstMs = onsetMs + random() * MINUTE_MS
+      failing *= 0.4 + 0.6 * random()
+      return random() < 0.1 ? [] : [0, 1, 2].map((minute) => ({ ...said, timestamp: firstMs + minute * MINUTE_MS }))
+    })
+}
+
+function toFailure(caller: string, callee: string, failing: number, random: () => number): CaseEvent {
+  const text = `connect ECONNREFUSED ${callee}:8080`
+  if (random() < 0.3) return event(caller, { event_type: 'dependency_failure', vendor: 'pino', new_value: text }, caller, 0)
+  const type: EventType = random() < 0.15 ? 'circuit_open' : 'dependency_failure'
+  const value = `success=${Math.round(100 * (1 - failing))}%`
+  return event(caller, { event_type: type, vendor: 'istio', old_value: 'ok', new_value: value }, `service/${callee}`, 0)
 }
 
 /** Rollouts that are not to blame: of other services, some reachable, some after the alert. */
@@ -204,8 +213,11 @@ function toKey(name: string): string {
   return name.replaceAll('-', '')
 }
 
-/** A case of a given size for timing: so many events over so many services, most of them on the way. */
-export function generateLoad(events: number, services: number, seed: string): Case {
+/** How many events over how many services, most of them on the way, and what share of the events are failing calls. */
+export type Load = { readonly events: number; readonly services: number; readonly failing: number }
+
+/** A case of a given size for timing. */
+export function generateLoad({ events, services, failing }: Load, seed: string): Case {
   const random = createRandom(`${seed} load`)
   const names = Array.from({ length: services }, (_, index) => `service-${index}`)
   const sayings = [...Object.values(SAYINGS).flat(), ...HABITS]
@@ -217,7 +229,7 @@ export function generateLoad(events: number, services: number, seed: string): Ca
     dependencies,
     events: Array.from({ length: events }, (_, index) => {
       const timestamp = Math.round(START_MS - random() * 30 * MINUTE_MS)
-      if (random() >= 0.2) return event(pick(random, names), pick(random, sayings), `thing-${index}`, timestamp)
+      if (random() >= failing) return event(pick(random, names), pick(random, sayings), `thing-${index}`, timestamp)
       const [caller, callee] = pick(random, dependencies)
       const failure = { event_type: 'dependency_failure', vendor: 'istio', old_value: 'ok', new_value: `success=${index % 100}%` } as const
       return event(caller, failure, `service/${callee}`, timestamp)

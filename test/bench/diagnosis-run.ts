@@ -1,4 +1,5 @@
-import { type Diagnosis, diagnose, type Weighing, weigh } from '../../src/domain/diagnosis.ts'
+import { type Diagnosis, diagnose } from '../../src/domain/diagnosis.ts'
+import { type Facts, gatherFacts } from '../../src/domain/diagnosis-facts.ts'
 import { BASELINES } from './diagnosis-baselines.ts'
 import { type Case, toIncident, toSet, toSystem, toView } from './diagnosis-cases.ts'
 import { type Disturbance, disturb } from './diagnosis-disturb.ts'
@@ -25,8 +26,8 @@ export function createCaseRunner(cases: readonly Case[]) {
       return { each, ranked, confidence: 1, abstained: false }
     },
 
-    weigh(each: Case, disturbance: Disturbance): Weighing {
-      return weigh(toInput(disturbed(each, disturbance), historyOf(each)))
+    gather(each: Case, disturbance: Disturbance): Facts {
+      return gatherFacts(toInput(disturbed(each, disturbance), historyOf(each)))
     },
   }
 }
