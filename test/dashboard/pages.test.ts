@@ -193,6 +193,12 @@ test('the API answers as before: problems, and a policy that allows nothing', as
   expect(plain.headers.get('Content-Type')).toBe('application/problem+json')
 })
 
+test('the API’s description is there for browsers, too', async () => {
+  const response = await visitor.get('/openapi.json', { Accept: 'text/html,application/xhtml+xml' })
+  expect([response.status, response.headers.get('Content-Type')]).toEqual([200, 'application/json'])
+  expect(await response.json()).toMatchObject({ openapi: '3.1.0' })
+})
+
 test('a database that is away is told as a page, with when to come back', async () => {
   const proxy = await startFaultProxy(inject('stack').databaseEndpoint)
   const away = startSite({ database: proxy.url })
