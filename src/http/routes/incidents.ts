@@ -3,6 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { type CitedEntry, type ContextSnapshot, citedEntries } from '../../domain/context-snapshot.ts'
 import type { Diagnosis } from '../../domain/diagnosis.ts'
 import { AppError } from '../../domain/errors.ts'
+import { toStorableText } from '../../domain/event.ts'
 import type { IncidentId } from '../../domain/ids.ts'
 import { toIncidentText } from '../../domain/incident.ts'
 import { parseTimestamp } from '../../domain/timestamp.ts'
@@ -282,7 +283,11 @@ const list = createRoute({
         example: '2026-01-15T10:00:00Z',
       }),
       before: pageStart('Incidents'),
-      service: z.string().optional().openapi({ description: 'Incidents of the service with this name', example: 'checkout' }),
+      service: z
+        .string()
+        .transform(toStorableText)
+        .optional()
+        .openapi({ description: 'Incidents of the service with this name', example: 'checkout' }),
     }),
   },
   responses: {
