@@ -226,6 +226,15 @@ test.each([
   }
 })
 
+test('an incident of a very long time ago has a page', async () => {
+  const { tenant: old } = await openShop(site.app)
+  const body = { service: 'checkout', triggered_at: '0001-01-01T00:00:00Z' }
+  const { id } = await (await site.app.request('/v1/incidents', { key: old.readonlyKey, body })).json()
+  const there = await signIn(site, old.readonlyKey)
+  const response = await there.get(`/incidents/${id}`)
+  expect([response.status, (await response.text()).length < MAX_BYTES]).toEqual([200, true])
+})
+
 test('a database that is away is told as a page, with when to come back', async () => {
   const proxy = await startFaultProxy(inject('stack').databaseEndpoint)
   const away = startSite({ database: proxy.url })

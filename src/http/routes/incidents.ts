@@ -323,7 +323,7 @@ const create = createRoute({
   path: '/v1/incidents',
   summary: 'Diagnose a service now',
   description:
-    'Without a pager. `triggered_at` is now by default; with `observed_until`, nothing that happened later is looked at, and the answer is final.',
+    'Without a pager. `triggered_at` is now by default, and at the latest; with `observed_until`, nothing that happened later is looked at, and the answer is final.',
   request: { body: jsonBody(QuestionBody, { service: 'checkout', title: 'error rate above 5 %' }) },
   responses: {
     201: json(DetailBody, 'The diagnosed incident', {
@@ -401,7 +401,7 @@ export const incidentRoutes = (deps: Deps) => {
       const id = await diagnoseNow(deps, tenantId, {
         serviceName: service,
         title: title === null ? null : toIncidentText(title),
-        triggeredAt: readBodyInstant('triggered_at', triggered_at) ?? earlier(deps.now(), observedUntil),
+        triggeredAt: earlier(deps.now(), readBodyInstant('triggered_at', triggered_at) ?? observedUntil),
         observedUntil: observedUntil ?? null,
       })
       return c.json(toDetailBody(await getIncident(deps.db, tenantId, id)), 201)
