@@ -4,10 +4,11 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { claimWork, findNextWork } from '../../src/store/incident-work.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
-import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
+import { createTestTenant, listServicesOf, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 import { type Fuse, startFaultProxy } from '../support/fault-proxy.ts'
 import { startOwnStack } from '../support/own-stack.ts'
 import { connectPager, deliver, listNotes, makeDelivery, newRef, type Pager, scriptPagerDuty } from '../support/pagerduty.ts'
+import { signIn, startSite } from '../support/site.ts'
 
 // A cron tick is of all tenants.
 const stack = await startOwnStack()
@@ -252,6 +253,40 @@ test('an idle database is left asleep until work is due, and a wiped or broken R
 async function startMortalDatabase(left: number) {
   return await startFaultProxy(stack.databaseEndpoint, { left, servesLast: false })
 }
+
+describe('a question whose diagnosis', () => {
+  test.each([
+    { name: 'cannot begin', fault: 'refuse' as const, statement: 'has_follow_up' },
+    { name: 'cannot be stored', fault: 'refuse' as const, statement: 'INSERT INTO diagnoses' },
+    { name: 'is stored unheard', fault: 'lose_reply' as const, statement: 'INSERT INTO diagnoses' },
+  ])('$name is one incident, which the cron finishes', async ({ fault, statement }) => {
+    const database = await startFaultProxy(stack.databaseEndpoint)
+    database.fault = (asked) => (JSON.stringify(asked).includes(statement) ? fault : 'none')
+    const site = startSite({ stack, database: database.url })
+    const [asked, clicked] = [await createTestTenant(app), await createTestTenant(app)]
+
+    const response = await startApp({ stack, database: database.url }).request('/v1/incidents', {
+      key: asked.readonlyKey,
+      body: { service: 'checkout' },
+    })
+    expect(response.status).toBe(201)
+    const created = await response.json()
+    expect(created.status).toBe(fault === 'refuse' ? 'diagnosing' : 'diagnosed')
+
+    await app.request('/v1/events', { key: clicked.ingestKey, body: makeEvent() })
+    const service = (await listServicesOf(app, clicked)).get('checkout')
+    const visitor = await signIn(site, clicked.readonlyKey)
+    const redirect = await visitor.post(`/services/${service?.id}/diagnose`, { service: 'checkout' })
+    expect([redirect.status, redirect.headers.get('Location')]).toEqual([303, expect.stringMatching(/^\/incidents\/[0-9a-f-]{36}$/)])
+    expect((await visitor.get(redirect.headers.get('Location') ?? '')).status).toBe(200)
+
+    await tick(1.5)
+    for (const tenant of [asked, clicked]) {
+      expect(await incidentsOf(tenant)).toMatchObject([{ status: 'diagnosed' }])
+      expect(await countDiagnoses(tenant)).toBe(1)
+    }
+  })
+})
 
 describe('a second look', () => {
   const deploy = (minutes: number) =>

@@ -323,7 +323,7 @@ const create = createRoute({
   path: '/v1/incidents',
   summary: 'Diagnose a service now',
   description:
-    'Without a pager. `triggered_at` is now by default, and at the latest; with `observed_until`, nothing that happened later is looked at, and the answer is final.',
+    'Without a pager. `triggered_at` is now by default, and at the latest; with `observed_until`, nothing that happened later is looked at, and the answer is final. An incident that cannot be diagnosed at once is answered as `diagnosing`, and diagnosed later.',
   request: { body: jsonBody(QuestionBody, { service: 'checkout', title: 'error rate above 5 %' }) },
   responses: {
     201: json(DetailBody, 'The diagnosed incident', {
