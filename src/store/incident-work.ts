@@ -75,7 +75,8 @@ export type EndedDiagnosis = {
 
 /**
  * Ends a round of diagnosing: keeps the answer and plans its note and the next look, all or nothing, if the lease still
- * holds. `lost`: someone else took over. `tell`: its note is the lease's holder's to post.
+ * holds. Beside an answer that was confirmed meanwhile no other is kept. `lost`: someone else took over. `tell`: its note is
+ * the lease's holder's to post.
  */
 export async function storeDiagnosis(
   db: Db,
@@ -91,8 +92,10 @@ export async function storeDiagnosis(
         SELECT ended.incident_id, ${diagnosis.number}, ${tenantId}::uuid, ${iso(diagnosis.madeAt)}::timestamptz, ${diagnosis.diagnosedBy},
           ${diagnosis.hypothesis}, ${diagnosis.recommendedAction}, ${diagnosis.confidence}::float8,
           ${diagnosis.abstained}::boolean, ${diagnosis.changed}, ${diagnosis.answerText}::json, ${diagnosis.snapshotText}::json,
-          ${JSON.stringify(diagnosis.signature)}::json,           p.verdict, p.verdict_at
-        FROM ended LEFT JOIN diagnoses p ON ${diagnosis.keepsVerdict}::boolean AND p.incident_id = ended.incident_id AND p.number = ${diagnosis.number - 1}
+          ${JSON.stringify(diagnosis.signature)}::json, CASE WHEN ${diagnosis.keepsVerdict}::boolean THEN p.verdict END,
+          CASE WHEN ${diagnosis.keepsVerdict}::boolean THEN p.verdict_at END
+        FROM ended LEFT JOIN diagnoses p ON p.incident_id = ended.incident_id AND p.number = ${diagnosis.number - 1}
+        WHERE p.verdict IS DISTINCT FROM 'confirmed'
         ON CONFLICT DO NOTHING RETURNING incident_id, number`
     : sql`SELECT incident_id, 0 AS number FROM ended WHERE false`
   const { ended, told } = await selectOne<{ ended: number; told: number }>(
@@ -118,6 +121,14 @@ export async function storeDiagnosis(
   )
   if (ended === 0) return 'lost'
   return told > 0 ? 'tell' : 'ended'
+}
+
+/** Ends diagnosing for good with the answers there are, if the lease still holds. */
+export async function endDiagnosing(db: Db, { tenantId, incidentId, lease }: ClaimedWork, now: Date): Promise<void> {
+  await db.execute(
+    sql`UPDATE incident_work SET state = 'done', next_at = ${iso(now)}::timestamptz, attempts = 0, lease = NULL, reason = NULL, done_at = now()
+      WHERE tenant_id = ${tenantId} AND incident_id = ${incidentId} AND kind = 'diagnosis' AND lease = ${lease}::uuid`,
+  )
 }
 
 /** Work that is the holder's of this lease until it runs out. */

@@ -150,10 +150,22 @@ describe('a note meets', () => {
     )
     await deliver(patient, pager, makeDelivery({ ref }))
     await patient.settle()
-    expect(waits[0]).toBeLessThanOrEqual(10_000)
+    expect(waits[0]).toBeLessThanOrEqual(10_100)
     for (const minutes of [2, 5, 20]) await tick(minutes)
     expect(await notesOf(ref)).toHaveLength(1)
     expect(await incidentsOf(tenant)).toMatchObject([{ posted_back: true }])
+  })
+
+  test('timers that fire a little early: it is posted at the next try all the same', async () => {
+    const { tenant, pager } = await start()
+    const ref = newRef()
+    await scriptPagerDuty(ref, [post(500)], stack)
+    const clock = { ms: Date.now() }
+    const hasty = startApp({ stack }, { now: () => new Date(clock.ms), rest: async (ms) => void (clock.ms += ms - 2) })
+    await deliver(hasty, pager, makeDelivery({ ref }))
+    await hasty.settle()
+    expect(await notesOf(ref)).toHaveLength(1)
+    expect(await notes(tenant)).toMatchObject([{ status: 'posted', attempts: 2 }])
   })
 
   test.each([
@@ -328,6 +340,46 @@ describe('a second look', () => {
     expect(await notesOf(ref)).toHaveLength(1)
   })
 
+  const confirm = async (tenant: TestTenant) => {
+    const [incident] = await incidentsOf(tenant)
+    const path = `/v1/incidents/${incident?.['id']}/feedback`
+    expect((await app.request(path, { method: 'PUT', key: tenant.readonlyKey, body: { confirmed: true } })).status).toBe(204)
+  }
+
+  test('leaves an answer alone that an engineer confirmed', async () => {
+    const { tenant, pager } = await start()
+    const ref = newRef()
+    await deliver(app, pager, makeDelivery({ ref }))
+    await app.settle()
+    await confirm(tenant)
+    const first = await detailOf(tenant)
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    await tick(2.1)
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(6) })
+    for (const minutes of [4, 10]) await tick(minutes)
+    expect(await detailOf(tenant)).toEqual(first)
+    expect(await notesOf(ref)).toHaveLength(1)
+  })
+
+  test('leaves an answer alone that was confirmed later, or just before another was stored', async () => {
+    const { tenant, pager } = await start()
+    const ref = newRef()
+    await deliver(app, pager, makeDelivery({ ref }))
+    await app.settle()
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    const database = await startFaultProxy(stack.databaseEndpoint)
+    database.fault = async (asked): Promise<'none'> => {
+      if (JSON.stringify(asked).includes('INSERT INTO diagnoses')) await confirm(tenant)
+      return 'none'
+    }
+    const { deps } = startApp({ stack, database: database.url })
+    await runSweep(deps, inMinutes(2.1))
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(6) })
+    for (const minutes of [4, 10]) await tick(minutes)
+    expect(await detailOf(tenant)).toMatchObject({ engineer_confirmed: true, earlier_diagnoses: [] })
+    expect(await notesOf(ref)).toHaveLength(1)
+  })
+
   test('follows a late event that happened before the alert, and only such a one', async () => {
     const { tenant, pager } = await start()
     await deliver(app, pager, makeDelivery())
@@ -347,6 +399,21 @@ describe('a second look', () => {
     expect(await countDiagnoses(tenant)).toBe(diagnoses)
   })
 
+  test('follows a late event without any other, however often it looked before', async () => {
+    const { tenant, pager } = await start()
+    await deliver(app, pager, makeDelivery())
+    await app.settle()
+    await tick(2.5)
+    const ofTenant = sql`tenant_id = ${tenant.tenantId} AND kind = 'diagnosis'`
+    await app.deps.db.execute(sql`UPDATE incident_work SET looks = 5, done_at = ${inMinutes(10).toISOString()}::timestamptz WHERE ${ofTenant}`)
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    await tick(11)
+    expect((await detailOf(tenant)).hypothesis).not.toContain('late77')
+    expect((await findNextWork(app.deps.db))?.getTime()).toBeCloseTo(inMinutes(14).getTime(), -4)
+    await tick(14.1)
+    expect((await detailOf(tenant)).hypothesis).toContain('late77')
+  })
+
   test('tells the pager only after the first note got through', async () => {
     const { tenant, pager } = await start()
     const ref = newRef()
@@ -361,6 +428,21 @@ describe('a second look', () => {
     const [second, first] = (await notesOf(ref)).map(({ content }) => content)
     expect(first).not.toContain('late77')
     expect(second).toContain('Second look')
+  })
+
+  test('is taken although late events cannot be looked for', async () => {
+    const { tenant, pager } = await start()
+    const ref = newRef()
+    await deliver(app, pager, makeDelivery({ ref }))
+    await app.settle()
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    const database = await startFaultProxy(stack.databaseEndpoint)
+    database.fault = (asked) => (JSON.stringify(asked).includes("state = 'watching'") ? 'refuse' : 'none')
+    const { deps, logs } = startApp({ stack, database: database.url })
+    await runSweep(deps, inMinutes(2.1))
+    expect(logs.map(({ event }) => event)).toContain('late_events_not_noticed')
+    expect((await detailOf(tenant)).hypothesis).toContain('late77')
+    expect(await notesOf(ref)).toHaveLength(2)
   })
 
   test('reaches every incident, however many wait for late events', async () => {
