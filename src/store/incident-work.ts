@@ -221,38 +221,49 @@ export async function recordNote(db: Db, { tenantId, incidentId, lease }: Claime
 /**
  * Of the incidents that wait for late events, makes those due for which one arrived: an event that was received since they
  * were looked at, and happened before their alert. The more often one was looked at, the longer until the next time; what has
- * waited long enough is done.
+ * waited long enough is done. Returns how many are due at once.
  */
-export async function noticeLateEvents(db: Db, now: Date): Promise<void> {
-  await db.execute(
-    sql`WITH watched AS (
+export async function noticeLateEvents(db: Db, now: Date): Promise<number> {
+  const { due } = await selectOne<{ due: number }>(
+    db,
+    sql`WITH watched AS MATERIALIZED (
       SELECT w.incident_id, w.tenant_id, w.looked_at - interval '5 seconds' AS since, i.triggered_at
       FROM incident_work w JOIN incidents i ON i.id = w.incident_id WHERE w.state = 'watching'
       ORDER BY w.looked_at, w.incident_id LIMIT ${MAX_WATCHED}
     ),
-    late AS MATERIALIZED (
-      SELECT a.tenant_id, e.received_at, e."timestamp"
-      FROM (SELECT tenant_id, min(since) AS since, max(triggered_at) AS triggered_at FROM watched GROUP BY tenant_id) t
-        JOIN agents a ON a.tenant_id = t.tenant_id
-        JOIN context_events e ON e.agent_id = a.id AND e.received_at > t.since AND e."timestamp" <= t.triggered_at
+    concerned AS MATERIALIZED (
+      SELECT t.tenant_id FROM (SELECT tenant_id, min(since) AS since, max(triggered_at) AS triggered_at FROM watched GROUP BY tenant_id) t
+      WHERE ${isAnyLate(sql`t`)}
     ),
-    noticed AS (
-      SELECT w.incident_id, EXISTS (
-        SELECT 1 FROM late l WHERE l.tenant_id = w.tenant_id AND l.received_at > w.since AND l."timestamp" <= w.triggered_at
-      ) AS is_late
-      FROM watched w
+    noticed AS MATERIALIZED (
+      SELECT w.incident_id, w.tenant_id IN (SELECT tenant_id FROM concerned) AND ${isAnyLate(sql`w`)} AS is_late FROM watched w
+    ),
+    planned AS (
+      UPDATE incident_work w SET
+        state = CASE WHEN w.next_at <= ${iso(now)}::timestamptz THEN 'done' WHEN n.is_late THEN 'due' ELSE 'watching' END,
+        next_at = CASE WHEN n.is_late THEN least(w.next_at, greatest(${iso(now)}::timestamptz, ${RESTED_AT})) ELSE w.next_at END,
+        looked_at = CASE WHEN n.is_late THEN w.looked_at ELSE now() END
+      FROM noticed n WHERE w.incident_id = n.incident_id AND w.kind = 'diagnosis' AND w.state = 'watching'
+      RETURNING w.state, w.next_at
     )
-    UPDATE incident_work w SET
-      state = CASE WHEN w.next_at <= ${iso(now)}::timestamptz THEN 'done' WHEN n.is_late AND ${isRested(now)} THEN 'due' ELSE 'watching' END,
-      next_at = CASE WHEN n.is_late AND ${isRested(now)} AND w.next_at > ${iso(now)}::timestamptz THEN ${iso(now)}::timestamptz ELSE w.next_at END,
-      looked_at = CASE WHEN n.is_late THEN w.looked_at ELSE now() END
-    FROM noticed n WHERE w.incident_id = n.incident_id AND w.kind = 'diagnosis' AND w.state = 'watching'`,
+    SELECT count(*)::int AS due FROM planned WHERE state = 'due' AND next_at <= ${iso(now)}::timestamptz`,
   )
+  return due
 }
 
-/** Whether an incident was left alone long enough: a minute more for each look but the first. */
-function isRested(now: Date): SQL {
-  return sql`${iso(now)}::timestamptz - w.done_at >= make_interval(mins => w.looks - 1)`
+/** When an incident was left alone long enough: a minute more for each look but the first. */
+const RESTED_AT = sql`w.done_at + make_interval(mins => w.looks - 1)`
+
+/**
+ * Whether the tenant of a row received an event since, that happened before the row's alert. In the words that make Postgres go
+ * along an agent's latest events, rather than through all there are.
+ */
+function isAnyLate(row: SQL): SQL {
+  return sql`EXISTS (
+    SELECT 1 FROM agents a CROSS JOIN LATERAL (
+      SELECT 1 FROM context_events e WHERE e.agent_id = a.id AND e.received_at > ${row}.since AND e."timestamp" <= ${row}.triggered_at
+      ORDER BY e.received_at LIMIT 1
+    ) l WHERE a.tenant_id = ${row}.tenant_id)`
 }
 
 const MAX_WATCHED = 200

@@ -402,6 +402,23 @@ describe('a second look', () => {
     expect(await countDiagnoses(tenant)).toBe(diagnoses)
   })
 
+  test('follows a late event without any other, however often it looked before', async () => {
+    const { tenant, pager } = await start()
+    await deliver(app, pager, makeDelivery())
+    await app.settle()
+    await tick(2.5)
+    const ofTenant = sql`tenant_id = ${tenant.tenantId} AND kind = 'diagnosis'`
+    await app.deps.db.execute(
+      sql`UPDATE incident_work SET looks = 5, done_at = ${inMinutes(10).toISOString()}::timestamptz WHERE ${ofTenant}`,
+    )
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    await tick(11)
+    expect((await detailOf(tenant)).hypothesis).not.toContain('late77')
+    expect((await findNextWork(app.deps.db))?.getTime()).toBeCloseTo(inMinutes(14).getTime(), -4)
+    await tick(14.1)
+    expect((await detailOf(tenant)).hypothesis).toContain('late77')
+  })
+
   test('tells the pager only after the first note got through', async () => {
     const { tenant, pager } = await start()
     const ref = newRef()
@@ -416,6 +433,21 @@ describe('a second look', () => {
     const [second, first] = (await notesOf(ref)).map(({ content }) => content)
     expect(first).not.toContain('late77')
     expect(second).toContain('Second look')
+  })
+
+  test('is taken although late events cannot be looked for', async () => {
+    const { tenant, pager } = await start()
+    const ref = newRef()
+    await deliver(app, pager, makeDelivery({ ref }))
+    await app.settle()
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    const database = await startFaultProxy(stack.databaseEndpoint)
+    database.fault = (asked) => (JSON.stringify(asked).includes("state = 'watching'") ? 'refuse' : 'none')
+    const { deps, logs } = startApp({ stack, database: database.url })
+    await runSweep(deps, inMinutes(2.1))
+    expect(logs.map(({ event }) => event)).toContain('late_events_not_noticed')
+    expect((await detailOf(tenant)).hypothesis).toContain('late77')
+    expect(await notesOf(ref)).toHaveLength(2)
   })
 
   test('reaches every incident, however many wait for late events', async () => {
