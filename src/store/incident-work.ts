@@ -155,38 +155,50 @@ type WorkRow = {
 const MAX_BEGUN = 20
 
 /**
- * Takes over what is due, of all tenants, the longest due first. A follow-up note waits for the first one. What was begun so
- * often that it must be the end of whoever does it is given up.
+ * Takes over what is due, the longest due first, but tenants take turns: one that has `taken` so many pieces already comes as
+ * much later. A follow-up note waits for the first one. What was begun so often that it must be the end of whoever does it is
+ * given up.
  */
-export async function claimWork(db: Db, now: Date, limit: number): Promise<ClaimedWork[]> {
-  return await claim(db, sql`c.next_at <= ${iso(now)}::timestamptz`, now, limit)
+export async function claimWork(
+  db: Db,
+  now: Date,
+  limit: number,
+  taken: ReadonlyMap<TenantId, number> = new Map(),
+): Promise<ClaimedWork[]> {
+  const turn = sql`row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.next_at, c.kind DESC)
+    + coalesce((${JSON.stringify(Object.fromEntries(taken))}::jsonb->>c.tenant_id::text)::int, 0)`
+  return await claim(db, turn, sql`true`, now, limit)
 }
 
 /** Takes up one piece of work again, if it is due. */
 export async function claimAgain(db: Db, work: ClaimedWork, now: Date): Promise<ClaimedWork | undefined> {
   const { tenantId, incidentId, kind, number } = work
-  const [claimed] = await claim(
-    db,
-    sql`c.tenant_id = ${tenantId} AND c.incident_id = ${incidentId} AND c.kind = ${kind} AND c.number = ${number}
-      AND c.next_at <= ${iso(now)}::timestamptz`,
-    now,
-    1,
-  )
+  const isWanted = sql`c.tenant_id = ${tenantId} AND c.incident_id = ${incidentId} AND c.kind = ${kind} AND c.number = ${number}`
+  const [claimed] = await claim(db, sql`1`, isWanted, now, 1)
   return claimed
 }
 
-async function claim(db: Db, which: SQL, now: Date, limit: number): Promise<ClaimedWork[]> {
+/** So many times what is asked for is looked at, as others may be taking some of it. */
+const SPARE_CANDIDATES = 4
+
+async function claim(db: Db, turn: SQL, isWanted: SQL, now: Date, limit: number): Promise<ClaimedWork[]> {
   const { rows } = await db.execute<WorkRow>(
     sql`WITH hopeless AS (
         UPDATE incident_work h SET state = 'given_up', lease = NULL, reason = coalesce(h.reason, 'it was begun again and again, and never ended')
         WHERE h.state = 'due' AND h.next_at <= ${iso(now)}::timestamptz AND h.attempts >= ${MAX_BEGUN}
+      ),
+      candidates AS MATERIALIZED (
+        SELECT c.ctid AS place, ${turn} AS turn, c.next_at FROM incident_work c
+        WHERE c.state = 'due' AND c.attempts < ${MAX_BEGUN} AND c.next_at <= ${iso(now)}::timestamptz AND ${isWanted} AND NOT EXISTS (
+          SELECT 1 FROM incident_work e
+          WHERE c.kind = 'note' AND e.incident_id = c.incident_id AND e.kind = 'note' AND e.number < c.number AND e.state = 'due')
+        ORDER BY turn, c.next_at LIMIT ${SPARE_CANDIDATES * limit}
       )
       UPDATE incident_work w SET attempts = w.attempts + 1, lease = gen_random_uuid(), next_at = ${leaseEnd(now)}
       WHERE w.ctid = ANY(ARRAY(
-        SELECT c.ctid FROM incident_work c WHERE c.state = 'due' AND c.attempts < ${MAX_BEGUN} AND ${which} AND NOT EXISTS (
-          SELECT 1 FROM incident_work e
-          WHERE c.kind = 'note' AND e.incident_id = c.incident_id AND e.kind = 'note' AND e.number < c.number AND e.state = 'due')
-        ORDER BY c.next_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+        SELECT c.ctid FROM incident_work c JOIN candidates k ON c.ctid = k.place
+        WHERE c.state = 'due' AND c.next_at <= ${iso(now)}::timestamptz
+        ORDER BY k.turn, k.next_at LIMIT ${limit} FOR UPDATE OF c SKIP LOCKED
       ))
       RETURNING w.tenant_id, w.incident_id, w.kind, w.number, w.lease, w.attempts`,
   )

@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts'
+import type { TenantId } from '../domain/ids.ts'
 import { claimWork, forgetDeliveries, noticeLateEvents } from '../store/incident-work.ts'
 import { workOn } from './work-on-incident.ts'
 
@@ -18,12 +19,14 @@ export async function finishIncidents(deps: Deps, now: Date): Promise<number> {
   const clock = () => new Date(now.getTime() + deps.now().getTime() - startedMs)
   const maxPieces = Math.min(MAX_PIECES, Math.max(1, Math.floor((SHARE * deps.sweepRequests) / REQUESTS_EACH)))
   let pieces = 0
+  const taken = new Map<TenantId, number>()
   const work = async () => {
     while (pieces < maxPieces) {
-      const claimed = await claimWork(deps.db, clock(), Math.min(MAX_AT_ONCE, maxPieces - pieces))
+      const claimed = await claimWork(deps.db, clock(), Math.min(MAX_AT_ONCE, maxPieces - pieces), taken)
       if (claimed.length === 0) break
       await Promise.all(claimed.map((piece) => workOn(deps, piece, clock)))
       pieces += claimed.length
+      for (const { tenantId } of claimed) taken.set(tenantId, (taken.get(tenantId) ?? 0) + 1)
     }
   }
   await work()

@@ -120,6 +120,30 @@ test('a tick keeps to its requests, and leaves the rest to the next', async () =
   expect(incidents.map(({ posted_back }) => posted_back)).toEqual(Array(5).fill(true))
 })
 
+test('tenants take turns, however much of one is due', async () => {
+  const crowd = await createTestTenant(app)
+  await app.deps.db.execute(sql`WITH i AS (
+    INSERT INTO incidents (id, tenant_id, service_id, service_name, triggered_at)
+    SELECT gen_random_uuid(), ${crowd.tenantId}, gen_random_uuid(), 'crowd', now() - interval '2 hours' FROM generate_series(1, 300) RETURNING id)
+    INSERT INTO incident_work (incident_id, kind, number, tenant_id, state, next_at, attempts)
+    SELECT id, 'diagnosis', 0, ${crowd.tenantId}, 'due', now() - interval '1 hour', 0 FROM i`)
+  onTestFinished(async () => {
+    await app.deps.db.execute(sql`UPDATE incident_work SET state = 'done' WHERE tenant_id = ${crowd.tenantId}`)
+  })
+  const others = []
+  for (let index = 0; index < 3; index += 1) {
+    const { tenant, pager } = await start()
+    const mortal = await startMortal({ left: 2, servesLast: false })
+    expect((await deliver(mortal, pager, makeDelivery())).status).toBe(202)
+    await mortal.settle()
+    others.push(tenant)
+  }
+  const { deps } = startApp({ stack, bindings: { SWEEP_REQUESTS: '150' } })
+  expect(await runSweep(deps, inMinutes(1))).toMatchObject({ incidentWork: 6 })
+  for (const tenant of others) expect(await incidentsOf(tenant)).toMatchObject([{ status: 'diagnosed' }])
+  expect(await countDiagnoses(crowd)).toBeGreaterThan(0)
+})
+
 describe('a note meets', () => {
   const notes = (tenant: TestTenant) => detailOf(tenant).then((detail) => detail.notes as Body[])
   const post = (answer: number | 'hang' | 'hang_up', takes_effect = false) => ({ method: 'POST' as const, takes_effect, answer })
