@@ -42,8 +42,8 @@ export function createApp(deps: Deps, dashboard?: Hono<PageEnv>) {
   app.route('/', qualityRoutes(deps))
   app.route('/', auditRoutes(deps))
 
-  if (dashboard) app.route('/', dashboard)
-
   describeApi(app)
+  // Last, because it has a page for every path that nothing else answers.
+  if (dashboard) app.route('/', dashboard)
   return app
 }

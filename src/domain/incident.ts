@@ -27,20 +27,18 @@ type Watched = {
   readonly triggeredAt: Date
   /** When it was to be looked at until, if that was said. */
   readonly observedUntil: Date | null
-  readonly isConfirmed: boolean
   /** Answers there are by now. */
   readonly diagnoses: number
 }
 
 /**
  * When an incident is looked at again: two minutes after its alert, then whenever a late event arrives, for an hour. One that
- * was asked about as of an instant never, and neither is one whose answer an engineer confirmed.
+ * was asked about as of an instant never is.
  */
-export function planNextLook({ triggeredAt, observedUntil, isConfirmed, diagnoses }: Watched, now: Date): NextLook {
+export function planNextLook({ triggeredAt, observedUntil, diagnoses }: Watched, now: Date): NextLook {
   const secondLookMs = triggeredAt.getTime() + SECOND_LOOK_MS
   const watchUntilMs = triggeredAt.getTime() + WATCH_MS
-  if (observedUntil !== null || isConfirmed || diagnoses >= MAX_DIAGNOSES || watchUntilMs <= now.getTime())
-    return { state: 'done', at: now }
+  if (observedUntil !== null || diagnoses >= MAX_DIAGNOSES || watchUntilMs <= now.getTime()) return { state: 'done', at: now }
   if (secondLookMs > now.getTime()) return { state: 'due', at: new Date(secondLookMs) }
   return { state: 'watching', at: new Date(watchUntilMs) }
 }

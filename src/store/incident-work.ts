@@ -75,7 +75,8 @@ export type EndedDiagnosis = {
 
 /**
  * Ends a round of diagnosing: keeps the answer and plans its note and the next look, all or nothing, if the lease still
- * holds. `lost`: someone else took over. `tell`: its note is the lease's holder's to post.
+ * holds. Beside an answer that was confirmed meanwhile no other is kept. `lost`: someone else took over. `tell`: its note is
+ * the lease's holder's to post.
  */
 export async function storeDiagnosis(
   db: Db,
@@ -91,8 +92,10 @@ export async function storeDiagnosis(
         SELECT ended.incident_id, ${diagnosis.number}, ${tenantId}::uuid, ${iso(diagnosis.madeAt)}::timestamptz, ${diagnosis.diagnosedBy},
           ${diagnosis.hypothesis}, ${diagnosis.recommendedAction}, ${diagnosis.confidence}::float8,
           ${diagnosis.abstained}::boolean, ${diagnosis.changed}, ${diagnosis.answerText}::json, ${diagnosis.snapshotText}::json,
-          ${JSON.stringify(diagnosis.signature)}::json,           p.verdict, p.verdict_at
-        FROM ended LEFT JOIN diagnoses p ON ${diagnosis.keepsVerdict}::boolean AND p.incident_id = ended.incident_id AND p.number = ${diagnosis.number - 1}
+          ${JSON.stringify(diagnosis.signature)}::json, CASE WHEN ${diagnosis.keepsVerdict}::boolean THEN p.verdict END,
+          CASE WHEN ${diagnosis.keepsVerdict}::boolean THEN p.verdict_at END
+        FROM ended LEFT JOIN diagnoses p ON p.incident_id = ended.incident_id AND p.number = ${diagnosis.number - 1}
+        WHERE p.verdict IS DISTINCT FROM 'confirmed'
         ON CONFLICT DO NOTHING RETURNING incident_id, number`
     : sql`SELECT incident_id, 0 AS number FROM ended WHERE false`
   const { ended, told } = await selectOne<{ ended: number; told: number }>(
@@ -120,6 +123,14 @@ export async function storeDiagnosis(
   return told > 0 ? 'tell' : 'ended'
 }
 
+/** Ends diagnosing for good with the answers there are, if the lease still holds. */
+export async function endDiagnosing(db: Db, { tenantId, incidentId, lease }: ClaimedWork, now: Date): Promise<void> {
+  await db.execute(
+    sql`UPDATE incident_work SET state = 'done', next_at = ${iso(now)}::timestamptz, attempts = 0, lease = NULL, reason = NULL, done_at = now()
+      WHERE tenant_id = ${tenantId} AND incident_id = ${incidentId} AND kind = 'diagnosis' AND lease = ${lease}::uuid`,
+  )
+}
+
 /** Work that is the holder's of this lease until it runs out. */
 export type ClaimedWork = {
   readonly tenantId: TenantId
@@ -144,38 +155,50 @@ type WorkRow = {
 const MAX_BEGUN = 20
 
 /**
- * Takes over what is due, of all tenants, the longest due first. A follow-up note waits for the first one. What was begun so
- * often that it must be the end of whoever does it is given up.
+ * Takes over what is due, the longest due first, but tenants take turns: one that has `taken` so many pieces already comes as
+ * much later. A follow-up note waits for the first one. What was begun so often that it must be the end of whoever does it is
+ * given up.
  */
-export async function claimWork(db: Db, now: Date, limit: number): Promise<ClaimedWork[]> {
-  return await claim(db, sql`c.next_at <= ${iso(now)}::timestamptz`, now, limit)
+export async function claimWork(
+  db: Db,
+  now: Date,
+  limit: number,
+  taken: ReadonlyMap<TenantId, number> = new Map(),
+): Promise<ClaimedWork[]> {
+  const turn = sql`row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.next_at, c.kind DESC)
+    + coalesce((${JSON.stringify(Object.fromEntries(taken))}::jsonb->>c.tenant_id::text)::int, 0)`
+  return await claim(db, turn, sql`true`, now, limit)
 }
 
 /** Takes up one piece of work again, if it is due. */
 export async function claimAgain(db: Db, work: ClaimedWork, now: Date): Promise<ClaimedWork | undefined> {
   const { tenantId, incidentId, kind, number } = work
-  const [claimed] = await claim(
-    db,
-    sql`c.tenant_id = ${tenantId} AND c.incident_id = ${incidentId} AND c.kind = ${kind} AND c.number = ${number}
-      AND c.next_at <= ${iso(now)}::timestamptz`,
-    now,
-    1,
-  )
+  const isWanted = sql`c.tenant_id = ${tenantId} AND c.incident_id = ${incidentId} AND c.kind = ${kind} AND c.number = ${number}`
+  const [claimed] = await claim(db, sql`1`, isWanted, now, 1)
   return claimed
 }
 
-async function claim(db: Db, which: SQL, now: Date, limit: number): Promise<ClaimedWork[]> {
+/** So many times what is asked for is looked at, as others may be taking some of it. */
+const SPARE_CANDIDATES = 4
+
+async function claim(db: Db, turn: SQL, isWanted: SQL, now: Date, limit: number): Promise<ClaimedWork[]> {
   const { rows } = await db.execute<WorkRow>(
     sql`WITH hopeless AS (
         UPDATE incident_work h SET state = 'given_up', lease = NULL, reason = coalesce(h.reason, 'it was begun again and again, and never ended')
         WHERE h.state = 'due' AND h.next_at <= ${iso(now)}::timestamptz AND h.attempts >= ${MAX_BEGUN}
+      ),
+      candidates AS MATERIALIZED (
+        SELECT c.ctid AS place, ${turn} AS turn, c.next_at FROM incident_work c
+        WHERE c.state = 'due' AND c.attempts < ${MAX_BEGUN} AND c.next_at <= ${iso(now)}::timestamptz AND ${isWanted} AND NOT EXISTS (
+          SELECT 1 FROM incident_work e
+          WHERE c.kind = 'note' AND e.incident_id = c.incident_id AND e.kind = 'note' AND e.number < c.number AND e.state = 'due')
+        ORDER BY turn, c.next_at LIMIT ${SPARE_CANDIDATES * limit}
       )
       UPDATE incident_work w SET attempts = w.attempts + 1, lease = gen_random_uuid(), next_at = ${leaseEnd(now)}
       WHERE w.ctid = ANY(ARRAY(
-        SELECT c.ctid FROM incident_work c WHERE c.state = 'due' AND c.attempts < ${MAX_BEGUN} AND ${which} AND NOT EXISTS (
-          SELECT 1 FROM incident_work e
-          WHERE c.kind = 'note' AND e.incident_id = c.incident_id AND e.kind = 'note' AND e.number < c.number AND e.state = 'due')
-        ORDER BY c.next_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+        SELECT c.ctid FROM incident_work c JOIN candidates k ON c.ctid = k.place
+        WHERE c.state = 'due' AND c.next_at <= ${iso(now)}::timestamptz
+        ORDER BY k.turn, k.next_at LIMIT ${limit} FOR UPDATE OF c SKIP LOCKED
       ))
       RETURNING w.tenant_id, w.incident_id, w.kind, w.number, w.lease, w.attempts`,
   )
@@ -210,38 +233,49 @@ export async function recordNote(db: Db, { tenantId, incidentId, lease }: Claime
 /**
  * Of the incidents that wait for late events, makes those due for which one arrived: an event that was received since they
  * were looked at, and happened before their alert. The more often one was looked at, the longer until the next time; what has
- * waited long enough is done.
+ * waited long enough is done. Returns how many are due at once.
  */
-export async function noticeLateEvents(db: Db, now: Date): Promise<void> {
-  await db.execute(
-    sql`WITH watched AS (
+export async function noticeLateEvents(db: Db, now: Date): Promise<number> {
+  const { due } = await selectOne<{ due: number }>(
+    db,
+    sql`WITH watched AS MATERIALIZED (
       SELECT w.incident_id, w.tenant_id, w.looked_at - interval '5 seconds' AS since, i.triggered_at
       FROM incident_work w JOIN incidents i ON i.id = w.incident_id WHERE w.state = 'watching'
       ORDER BY w.looked_at, w.incident_id LIMIT ${MAX_WATCHED}
     ),
-    late AS MATERIALIZED (
-      SELECT a.tenant_id, e.received_at, e."timestamp"
-      FROM (SELECT tenant_id, min(since) AS since, max(triggered_at) AS triggered_at FROM watched GROUP BY tenant_id) t
-        JOIN agents a ON a.tenant_id = t.tenant_id
-        JOIN context_events e ON e.agent_id = a.id AND e.received_at > t.since AND e."timestamp" <= t.triggered_at
+    concerned AS MATERIALIZED (
+      SELECT t.tenant_id FROM (SELECT tenant_id, min(since) AS since, max(triggered_at) AS triggered_at FROM watched GROUP BY tenant_id) t
+      WHERE ${isAnyLate(sql`t`)}
     ),
-    noticed AS (
-      SELECT w.incident_id, EXISTS (
-        SELECT 1 FROM late l WHERE l.tenant_id = w.tenant_id AND l.received_at > w.since AND l."timestamp" <= w.triggered_at
-      ) AS is_late
-      FROM watched w
+    noticed AS MATERIALIZED (
+      SELECT w.incident_id, w.tenant_id IN (SELECT tenant_id FROM concerned) AND ${isAnyLate(sql`w`)} AS is_late FROM watched w
+    ),
+    planned AS (
+      UPDATE incident_work w SET
+        state = CASE WHEN w.next_at <= ${iso(now)}::timestamptz THEN 'done' WHEN n.is_late THEN 'due' ELSE 'watching' END,
+        next_at = CASE WHEN n.is_late THEN least(w.next_at, greatest(${iso(now)}::timestamptz, ${RESTED_AT})) ELSE w.next_at END,
+        looked_at = CASE WHEN n.is_late THEN w.looked_at ELSE now() END
+      FROM noticed n WHERE w.incident_id = n.incident_id AND w.kind = 'diagnosis' AND w.state = 'watching'
+      RETURNING w.state, w.next_at
     )
-    UPDATE incident_work w SET
-      state = CASE WHEN w.next_at <= ${iso(now)}::timestamptz THEN 'done' WHEN n.is_late AND ${isRested(now)} THEN 'due' ELSE 'watching' END,
-      next_at = CASE WHEN n.is_late AND ${isRested(now)} AND w.next_at > ${iso(now)}::timestamptz THEN ${iso(now)}::timestamptz ELSE w.next_at END,
-      looked_at = CASE WHEN n.is_late THEN w.looked_at ELSE now() END
-    FROM noticed n WHERE w.incident_id = n.incident_id AND w.kind = 'diagnosis' AND w.state = 'watching'`,
+    SELECT count(*)::int AS due FROM planned WHERE state = 'due' AND next_at <= ${iso(now)}::timestamptz`,
   )
+  return due
 }
 
-/** Whether an incident was left alone long enough: a minute more for each look but the first. */
-function isRested(now: Date): SQL {
-  return sql`${iso(now)}::timestamptz - w.done_at >= make_interval(mins => w.looks - 1)`
+/** When an incident was left alone long enough: a minute more for each look but the first. */
+const RESTED_AT = sql`w.done_at + make_interval(mins => w.looks - 1)`
+
+/**
+ * Whether the tenant of a row received an event since, that happened before the row's alert. In the words that make Postgres go
+ * along an agent's latest events, rather than through all there are.
+ */
+function isAnyLate(row: SQL): SQL {
+  return sql`EXISTS (
+    SELECT 1 FROM agents a CROSS JOIN LATERAL (
+      SELECT 1 FROM context_events e WHERE e.agent_id = a.id AND e.received_at > ${row}.since AND e."timestamp" <= ${row}.triggered_at
+      ORDER BY e.received_at LIMIT 1
+    ) l WHERE a.tenant_id = ${row}.tenant_id)`
 }
 
 const MAX_WATCHED = 200

@@ -6,7 +6,7 @@ import { describeChange, isNews, isOtherCause, planNextLook, toCause } from '../
 import { toCauseKind } from '../domain/incident-signature.ts'
 import { canPost } from '../domain/integration.ts'
 import { fitRecalibration, type Recalibration, recalibrate } from '../domain/quality.ts'
-import { type ClaimedWork, getSubject, type NewDiagnosis, type Subject, storeDiagnosis } from '../store/incident-work.ts'
+import { type ClaimedWork, endDiagnosing, getSubject, type NewDiagnosis, type Subject, storeDiagnosis } from '../store/incident-work.ts'
 import { readCalibration } from '../store/incidents.ts'
 import { listIntegrations } from '../store/integrations.ts'
 import { type Evidence, gatherEvidence } from './gather-evidence.ts'
@@ -14,7 +14,7 @@ import { wordDiagnosis } from './word-diagnosis.ts'
 
 /**
  * Diagnoses an incident, for the first time or again, and stores what came out with the work that follows. Returns the
- * posting of its note, which is the caller's to do, if there is one.
+ * posting of its note, which is the caller's to do, if there is one. An answer that an engineer confirmed is the last.
  */
 export async function diagnoseIncident(deps: Deps, work: ClaimedWork, clock: () => Date): Promise<ClaimedWork | undefined> {
   const { tenantId, incidentId } = work
@@ -24,6 +24,10 @@ export async function diagnoseIncident(deps: Deps, work: ClaimedWork, clock: () 
     readCalibration(deps.db, tenantId),
   ])
   const { incident, latest, hasFollowUp } = subject
+  if (latest?.verdict === 'confirmed') {
+    await endDiagnosing(deps.db, work, clock())
+    return undefined
+  }
   const alert = { service: incident.serviceName, triggeredAt: incident.triggeredAt, title: incident.title }
   const evidence = await gatherEvidence(deps, tenantId, incidentId, alert, incident.observedUntil)
   const answer = await findAnswer(deps, work, subject, alert, { ...evidence, calibration: fitRecalibration(verdicts) }, clock)
@@ -32,9 +36,8 @@ export async function diagnoseIncident(deps: Deps, work: ClaimedWork, clock: () 
   const isTold =
     incident.externalRef !== null && (latest === undefined || (answer?.isOtherCause && !hasFollowUp)) && integrations.some(canPost)
   const noteLease = answer && isTold ? deps.newUuid() : undefined
-  const isConfirmed = latest?.verdict === 'confirmed' && !answer?.isOtherCause
   const number = answer?.diagnosis.number ?? latest?.number ?? 0
-  const next = planNextLook({ ...incident, isConfirmed, diagnoses: number }, now)
+  const next = planNextLook({ ...incident, diagnoses: number }, now)
   const ended = { diagnosis: answer?.diagnosis, noteLease, next, lookedAt: evidence.readAt }
   const outcome = await storeDiagnosis(deps.db, tenantId, incidentId, work.lease, ended, now)
   return outcome === 'tell' && noteLease !== undefined ? { ...work, kind: 'note', number, lease: noteLease, attempts: 1 } : undefined

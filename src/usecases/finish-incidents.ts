@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts'
+import type { TenantId } from '../domain/ids.ts'
 import { claimWork, forgetDeliveries, noticeLateEvents } from '../store/incident-work.ts'
 import { workOn } from './work-on-incident.ts'
 
@@ -17,14 +18,29 @@ export async function finishIncidents(deps: Deps, now: Date): Promise<number> {
   const startedMs = deps.now().getTime()
   const clock = () => new Date(now.getTime() + deps.now().getTime() - startedMs)
   const maxPieces = Math.min(MAX_PIECES, Math.max(1, Math.floor((SHARE * deps.sweepRequests) / REQUESTS_EACH)))
-  await noticeLateEvents(deps.db, now)
   let pieces = 0
-  while (pieces < maxPieces) {
-    const claimed = await claimWork(deps.db, clock(), Math.min(MAX_AT_ONCE, maxPieces - pieces))
-    if (claimed.length === 0) break
-    await Promise.all(claimed.map((work) => workOn(deps, work, clock)))
-    pieces += claimed.length
+  const taken = new Map<TenantId, number>()
+  const work = async () => {
+    while (pieces < maxPieces) {
+      const claimed = await claimWork(deps.db, clock(), Math.min(MAX_AT_ONCE, maxPieces - pieces), taken)
+      if (claimed.length === 0) break
+      await Promise.all(claimed.map((piece) => workOn(deps, piece, clock)))
+      pieces += claimed.length
+      for (const { tenantId } of claimed) taken.set(tenantId, (taken.get(tenantId) ?? 0) + 1)
+    }
   }
+  await work()
+  if ((await noticeOrLog(deps, now)) > 0) await work()
   await forgetDeliveries(deps.db, now)
   return pieces
+}
+
+/** What is due already must not wait for what late events may still make due. */
+async function noticeOrLog({ db, log }: Deps, now: Date): Promise<number> {
+  try {
+    return await noticeLateEvents(db, now)
+  } catch (error) {
+    log('late_events_not_noticed', { reason: error instanceof Error ? error.name : 'unknown' })
+    return 0
+  }
 }

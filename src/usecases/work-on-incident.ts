@@ -20,6 +20,8 @@ export async function announceWork({ redis, log }: Deps): Promise<boolean> {
 /** After that long, what is left is the cron's: an isolate may go on for half a minute after its answer. */
 const PATIENCE_MS = 15_000
 const SHORT_WAIT_MS = 10_000
+/** Timers may fire early, and what is not due is not given out. */
+const TIMER_SLACK_MS = 20
 
 /**
  * Does claimed work and what follows from it, as far as it goes in this isolate. How it went is in the store; what was not
@@ -55,7 +57,7 @@ async function tellOrWait(deps: Deps, work: ClaimedWork, clock: () => Date, star
   const now = clock().getTime()
   const waitMs = Math.max(0, retryAt.getTime() - now)
   if (waitMs > SHORT_WAIT_MS || now + waitMs - startedMs > PATIENCE_MS) return undefined
-  await deps.rest(waitMs)
+  await deps.rest(waitMs + TIMER_SLACK_MS)
   return await claimAgain(deps.db, work, clock())
 }
 

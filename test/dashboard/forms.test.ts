@@ -43,6 +43,31 @@ test.each([
   })
 })
 
+test('what no store accepts does no harm in a form', async () => {
+  const { tenant, visitor } = await start()
+  const id = await diagnose(tenant)
+  const { id: integration } = await connectPager(app, tenant)
+  const service = (await listServicesOf(app, tenant)).get('checkout')
+  const text = 'a\u0000b'
+  for (const [path, form] of [
+    [`/incidents/${id}/verdict`, { verdict: text, back: text }],
+    [`/incidents/${id}/resolve`, { back: text }],
+    [`/services/${service?.id}/dependencies`, { declared: text }],
+    [`/services/${service?.id}/diagnose`, { service: text, title: text }],
+    ['/settings/keys', { key_type: 'ingest', name: text }],
+    ['/settings/integrations', { direction: text }],
+    ...['pagerduty_from', 'pagerduty_token', 'webhook_secret', 'direction', 'mapped'].map(
+      (name) => [`/settings/integrations/${integration}`, { direction: 'both', [name]: text }] as const,
+    ),
+    [`/settings/integrations/${integration}`, { direction: 'both', service_map: `${text} = ${text}` }],
+    ['/signin', { key: text, next: text }],
+    ['/signout', {}],
+  ] as const) {
+    const { status } = await visitor.post(path, form)
+    expect([path, form, status < 500]).toEqual([path, form, true])
+  }
+})
+
 test('what a form says wrong is told, and changes nothing', async () => {
   const { tenant, visitor } = await start()
   const id = await diagnose(tenant)

@@ -193,6 +193,48 @@ test('the API answers as before: problems, and a policy that allows nothing', as
   expect(plain.headers.get('Content-Type')).toBe('application/problem+json')
 })
 
+test('the API’s description is there for browsers, too', async () => {
+  const response = await visitor.get('/openapi.json', { Accept: 'text/html,application/xhtml+xml' })
+  expect([response.status, response.headers.get('Content-Type')]).toEqual([200, 'application/json'])
+  expect(await response.json()).toMatchObject({ openapi: '3.1.0' })
+})
+
+const UNSTORABLE = ['%00', 'a%00', '%00a', 'a%00b', '%ED%A0%80']
+
+test.each([
+  ...['service', 'status', 'after', 'done'].map((name) => `/incidents?${name}=`),
+  ...['name', 'after'].map((name) => `/services?${name}=`),
+  ...['view', 'page', 'done'].map((name) => `/services/{service}?${name}=`),
+  ...['service', 'vendor', 'event_type', 'limit', 'cursor'].map((name) => `/agents/{agent}?${name}=`),
+  ...['done', 'events'].map((name) => `/incidents/{incident}?${name}=`),
+  ...['/agents?page=', '/settings/keys?page=', '/settings/keys?done=', '/settings/integrations?done=', '/settings/audit?after='],
+  ...['/signin?next=', '/signin?done=', '/incidents/', '/services/', '/agents/', '/settings/integrations/', '/settings/'],
+  ...['service', 'since', 'before'].map((name) => `/v1/incidents?${name}=`),
+  ...['service', 'vendor', 'event_type', 'limit', 'cursor'].map((name) => `/v1/agents/{agent}?${name}=`),
+  ...['limit', 'before'].map((name) => `/v1/audit?${name}=`),
+  ...['/v1/services/{service}/context?at=', '/v1/services/', '/v1/incidents/', '/v1/agents/', '/health?wake=', '/'],
+])('what no store accepts is harmless in %s', async (place) => {
+  const ids = await Promise.all(['services', 'agents', 'incidents'].map((name) => listIds(tenant.readonlyKey, `/v1/${name}`)))
+  const [service, agent, incident] = ids.map(([id = '']) => id)
+  const path = place
+    .replace('{service}', service ?? '')
+    .replace('{agent}', agent ?? '')
+    .replace('{incident}', incident ?? '')
+  for (const text of UNSTORABLE) {
+    const { status } = await visitor.get(path + text, { Authorization: `Bearer ${tenant.readonlyKey}` })
+    expect([path + text, status < 500]).toEqual([path + text, true])
+  }
+})
+
+test('an incident of a very long time ago has a page', async () => {
+  const { tenant: old } = await openShop(site.app)
+  const body = { service: 'checkout', triggered_at: '0001-01-01T00:00:00Z' }
+  const { id } = await (await site.app.request('/v1/incidents', { key: old.readonlyKey, body })).json()
+  const there = await signIn(site, old.readonlyKey)
+  const response = await there.get(`/incidents/${id}`)
+  expect([response.status, (await response.text()).length < MAX_BYTES]).toEqual([200, true])
+})
+
 test('a database that is away is told as a page, with when to come back', async () => {
   const proxy = await startFaultProxy(inject('stack').databaseEndpoint)
   const away = startSite({ database: proxy.url })

@@ -18,10 +18,9 @@ test.each([
   { name: 'late, when an event arrives, for an hour', at: 120, state: 'watching', next: 3_600 },
   { name: 'after that hour, no more', at: 3_600, state: 'done', next: 3_600 },
   { name: 'as of an instant, no more', at: 1, observedUntil: triggeredAt, state: 'done', next: 1 },
-  { name: 'and confirmed, no more', at: 1, isConfirmed: true, state: 'done', next: 1 },
   { name: 'ten times, no more', at: 1, diagnoses: 10, state: 'done', next: 1 },
-])('an incident diagnosed $name', ({ at, state, next, observedUntil = null, isConfirmed = false, diagnoses = 1 }) => {
-  const watched = { triggeredAt, observedUntil, isConfirmed, diagnoses }
+])('an incident diagnosed $name', ({ at, state, next, observedUntil = null, diagnoses = 1 }) => {
+  const watched = { triggeredAt, observedUntil, diagnoses }
   expect(planNextLook(watched, after(at))).toEqual({ state, at: after(next) })
 })
 

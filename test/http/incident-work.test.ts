@@ -4,10 +4,11 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { claimWork, findNextWork } from '../../src/store/incident-work.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
-import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
+import { createTestTenant, listServicesOf, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 import { type Fuse, startFaultProxy } from '../support/fault-proxy.ts'
 import { startOwnStack } from '../support/own-stack.ts'
 import { connectPager, deliver, listNotes, makeDelivery, newRef, type Pager, scriptPagerDuty } from '../support/pagerduty.ts'
+import { signIn, startSite } from '../support/site.ts'
 
 // A cron tick is of all tenants.
 const stack = await startOwnStack()
@@ -119,6 +120,30 @@ test('a tick keeps to its requests, and leaves the rest to the next', async () =
   expect(incidents.map(({ posted_back }) => posted_back)).toEqual(Array(5).fill(true))
 })
 
+test('tenants take turns, however much of one is due', async () => {
+  const crowd = await createTestTenant(app)
+  await app.deps.db.execute(sql`WITH i AS (
+    INSERT INTO incidents (id, tenant_id, service_id, service_name, triggered_at)
+    SELECT gen_random_uuid(), ${crowd.tenantId}, gen_random_uuid(), 'crowd', now() - interval '2 hours' FROM generate_series(1, 300) RETURNING id)
+    INSERT INTO incident_work (incident_id, kind, number, tenant_id, state, next_at, attempts)
+    SELECT id, 'diagnosis', 0, ${crowd.tenantId}, 'due', now() - interval '1 hour', 0 FROM i`)
+  onTestFinished(async () => {
+    await app.deps.db.execute(sql`UPDATE incident_work SET state = 'done' WHERE tenant_id = ${crowd.tenantId}`)
+  })
+  const others = []
+  for (let index = 0; index < 3; index += 1) {
+    const { tenant, pager } = await start()
+    const mortal = await startMortal({ left: 2, servesLast: false })
+    expect((await deliver(mortal, pager, makeDelivery())).status).toBe(202)
+    await mortal.settle()
+    others.push(tenant)
+  }
+  const { deps } = startApp({ stack, bindings: { SWEEP_REQUESTS: '150' } })
+  expect(await runSweep(deps, inMinutes(1))).toMatchObject({ incidentWork: 6 })
+  for (const tenant of others) expect(await incidentsOf(tenant)).toMatchObject([{ status: 'diagnosed' }])
+  expect(await countDiagnoses(crowd)).toBeGreaterThan(0)
+})
+
 describe('a note meets', () => {
   const notes = (tenant: TestTenant) => detailOf(tenant).then((detail) => detail.notes as Body[])
   const post = (answer: number | 'hang' | 'hang_up', takes_effect = false) => ({ method: 'POST' as const, takes_effect, answer })
@@ -149,10 +174,25 @@ describe('a note meets', () => {
     )
     await deliver(patient, pager, makeDelivery({ ref }))
     await patient.settle()
-    expect(waits[0]).toBeLessThanOrEqual(10_000)
+    expect(waits[0]).toBeLessThanOrEqual(10_100)
     for (const minutes of [2, 5, 20]) await tick(minutes)
     expect(await notesOf(ref)).toHaveLength(1)
     expect(await incidentsOf(tenant)).toMatchObject([{ posted_back: true }])
+  })
+
+  test('timers that fire a little early: it is posted at the next try all the same', async () => {
+    const { tenant, pager } = await start()
+    const ref = newRef()
+    await scriptPagerDuty(ref, [post(500)], stack)
+    const clock = { ms: Date.now() }
+    const rest = async (ms: number) => {
+      clock.ms += ms - 2
+    }
+    const hasty = startApp({ stack }, { now: () => new Date(clock.ms), rest })
+    await deliver(hasty, pager, makeDelivery({ ref }))
+    await hasty.settle()
+    expect(await notesOf(ref)).toHaveLength(1)
+    expect(await notes(tenant)).toMatchObject([{ status: 'posted', attempts: 2 }])
   })
 
   test.each([
@@ -253,6 +293,40 @@ async function startMortalDatabase(left: number) {
   return await startFaultProxy(stack.databaseEndpoint, { left, servesLast: false })
 }
 
+describe('a question whose diagnosis', () => {
+  test.each([
+    { name: 'cannot begin', fault: 'refuse' as const, statement: 'has_follow_up' },
+    { name: 'cannot be stored', fault: 'refuse' as const, statement: 'INSERT INTO diagnoses' },
+    { name: 'is stored unheard', fault: 'lose_reply' as const, statement: 'INSERT INTO diagnoses' },
+  ])('$name is one incident, which the cron finishes', async ({ fault, statement }) => {
+    const database = await startFaultProxy(stack.databaseEndpoint)
+    database.fault = (asked) => (JSON.stringify(asked).includes(statement) ? fault : 'none')
+    const site = startSite({ stack, database: database.url })
+    const [asked, clicked] = [await createTestTenant(app), await createTestTenant(app)]
+
+    const response = await startApp({ stack, database: database.url }).request('/v1/incidents', {
+      key: asked.readonlyKey,
+      body: { service: 'checkout' },
+    })
+    expect(response.status).toBe(201)
+    const created = await response.json()
+    expect(created.status).toBe(fault === 'refuse' ? 'diagnosing' : 'diagnosed')
+
+    await app.request('/v1/events', { key: clicked.ingestKey, body: makeEvent() })
+    const service = (await listServicesOf(app, clicked)).get('checkout')
+    const visitor = await signIn(site, clicked.readonlyKey)
+    const redirect = await visitor.post(`/services/${service?.id}/diagnose`, { service: 'checkout' })
+    expect([redirect.status, redirect.headers.get('Location')]).toEqual([303, expect.stringMatching(/^\/incidents\/[0-9a-f-]{36}$/)])
+    expect((await visitor.get(redirect.headers.get('Location') ?? '')).status).toBe(200)
+
+    await tick(1.5)
+    for (const tenant of [asked, clicked]) {
+      expect(await incidentsOf(tenant)).toMatchObject([{ status: 'diagnosed' }])
+      expect(await countDiagnoses(tenant)).toBe(1)
+    }
+  })
+})
+
 describe('a second look', () => {
   const deploy = (minutes: number) =>
     makeEvent({ service_name: 'checkout', entity: 'checkout', sha: 'late77', timestamp: inMinutes(-minutes).toISOString() })
@@ -293,6 +367,46 @@ describe('a second look', () => {
     expect(await notesOf(ref)).toHaveLength(1)
   })
 
+  const confirm = async (tenant: TestTenant) => {
+    const [incident] = await incidentsOf(tenant)
+    const path = `/v1/incidents/${incident?.['id']}/feedback`
+    expect((await app.request(path, { method: 'PUT', key: tenant.readonlyKey, body: { confirmed: true } })).status).toBe(204)
+  }
+
+  test('leaves an answer alone that an engineer confirmed', async () => {
+    const { tenant, pager } = await start()
+    const ref = newRef()
+    await deliver(app, pager, makeDelivery({ ref }))
+    await app.settle()
+    await confirm(tenant)
+    const first = await detailOf(tenant)
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    await tick(2.1)
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(6) })
+    for (const minutes of [4, 10]) await tick(minutes)
+    expect(await detailOf(tenant)).toEqual(first)
+    expect(await notesOf(ref)).toHaveLength(1)
+  })
+
+  test('leaves an answer alone that was confirmed later, or just before another was stored', async () => {
+    const { tenant, pager } = await start()
+    const ref = newRef()
+    await deliver(app, pager, makeDelivery({ ref }))
+    await app.settle()
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    const database = await startFaultProxy(stack.databaseEndpoint)
+    database.fault = async (asked): Promise<'none'> => {
+      if (JSON.stringify(asked).includes('INSERT INTO diagnoses')) await confirm(tenant)
+      return 'none'
+    }
+    const { deps } = startApp({ stack, database: database.url })
+    await runSweep(deps, inMinutes(2.1))
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(6) })
+    for (const minutes of [4, 10]) await tick(minutes)
+    expect(await detailOf(tenant)).toMatchObject({ engineer_confirmed: true, earlier_diagnoses: [] })
+    expect(await notesOf(ref)).toHaveLength(1)
+  })
+
   test('follows a late event that happened before the alert, and only such a one', async () => {
     const { tenant, pager } = await start()
     await deliver(app, pager, makeDelivery())
@@ -312,6 +426,23 @@ describe('a second look', () => {
     expect(await countDiagnoses(tenant)).toBe(diagnoses)
   })
 
+  test('follows a late event without any other, however often it looked before', async () => {
+    const { tenant, pager } = await start()
+    await deliver(app, pager, makeDelivery())
+    await app.settle()
+    await tick(2.5)
+    const ofTenant = sql`tenant_id = ${tenant.tenantId} AND kind = 'diagnosis'`
+    await app.deps.db.execute(
+      sql`UPDATE incident_work SET looks = 5, done_at = ${inMinutes(10).toISOString()}::timestamptz WHERE ${ofTenant}`,
+    )
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    await tick(11)
+    expect((await detailOf(tenant)).hypothesis).not.toContain('late77')
+    expect((await findNextWork(app.deps.db))?.getTime()).toBeCloseTo(inMinutes(14).getTime(), -4)
+    await tick(14.1)
+    expect((await detailOf(tenant)).hypothesis).toContain('late77')
+  })
+
   test('tells the pager only after the first note got through', async () => {
     const { tenant, pager } = await start()
     const ref = newRef()
@@ -326,6 +457,21 @@ describe('a second look', () => {
     const [second, first] = (await notesOf(ref)).map(({ content }) => content)
     expect(first).not.toContain('late77')
     expect(second).toContain('Second look')
+  })
+
+  test('is taken although late events cannot be looked for', async () => {
+    const { tenant, pager } = await start()
+    const ref = newRef()
+    await deliver(app, pager, makeDelivery({ ref }))
+    await app.settle()
+    await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
+    const database = await startFaultProxy(stack.databaseEndpoint)
+    database.fault = (asked) => (JSON.stringify(asked).includes("state = 'watching'") ? 'refuse' : 'none')
+    const { deps, logs } = startApp({ stack, database: database.url })
+    await runSweep(deps, inMinutes(2.1))
+    expect(logs.map(({ event }) => event)).toContain('late_events_not_noticed')
+    expect((await detailOf(tenant)).hypothesis).toContain('late77')
+    expect(await notesOf(ref)).toHaveLength(2)
   })
 
   test('reaches every incident, however many wait for late events', async () => {

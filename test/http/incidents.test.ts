@@ -131,6 +131,33 @@ test('nothing after observed_until is seen', async () => {
   expect(created.hypotheses).toEqual([])
 })
 
+test('an alert from the future is one of now', async () => {
+  const tenant = await createTestTenant(app)
+  const before = Date.now()
+  const { triggered_at } = await (await ask(tenant, { service: 'checkout', triggered_at: minutesAgo(-30) })).json()
+  expect(Date.parse(triggered_at)).toBeGreaterThanOrEqual(before)
+  expect(Date.parse(triggered_at)).toBeLessThanOrEqual(Date.now())
+})
+
+const FAR_TIMES = ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000001Z', '1969-12-31T23:59:59Z', '9999-12-31T23:59:59.999999Z']
+
+test.each(
+  FAR_TIMES.flatMap((at) => [
+    { triggered_at: at },
+    { observed_until: at },
+    ...FAR_TIMES.map((until) => ({ triggered_at: at, observed_until: until })),
+  ]),
+)('a question about $triggered_at until $observed_until is answered', async (times) => {
+  const tenant = await createTestTenant(app)
+  await sendOutage(tenant)
+  const response = await ask(tenant, { service: 'checkout', ...times })
+  expect(response.status).toBe(201)
+  const created = await response.json()
+  expect(created.status).toBe('diagnosed')
+  expect(await (await read(tenant, `/v1/incidents/${created.id}`)).json()).toEqual(created)
+  expect((await read(tenant, '/v1/incidents?since=0001-01-01T00:00:00Z')).status).toBe(200)
+})
+
 test('incidents are listed newest first, by service and time', async () => {
   const tenant = await createTestTenant(app)
   for (const [service, minutes] of [

@@ -7,7 +7,7 @@ import { afterAll } from 'vitest'
  * What a store does to a request, or to one that asks for something: serves it, refuses the connection, never answers,
  * answers a status or garbage, or serves it and loses the reply.
  */
-export type Fault = SomeFault | ((asked: unknown) => SomeFault)
+export type Fault = SomeFault | ((asked: unknown) => SomeFault | Promise<SomeFault>)
 
 type SomeFault = 'none' | 'refuse' | 'hang' | 'lose_reply' | { readonly status: number; readonly body: string }
 
@@ -61,7 +61,7 @@ async function serve(
   const body = Buffer.concat(chunks)
   const asked: unknown = JSON.parse(body.toString() || 'null')
   proxy.seen.push(asked)
-  const fault = typeof told === 'function' ? told(asked) : told
+  const fault = typeof told === 'function' ? await told(asked) : told
   if (fault === 'refuse') return void request.socket.destroy()
   if (fault === 'hang') return
   if (typeof fault === 'object') return void response.writeHead(fault.status).end(fault.body)

@@ -1,5 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
+import { toStorableText } from '../../domain/event.ts'
 import { type IncidentId, parseId } from '../../domain/ids.ts'
 import type { Verdict } from '../../domain/incident.ts'
 import { daysBefore } from '../../domain/sweep.ts'
@@ -34,7 +35,7 @@ export const incidentPages = (deps: Deps) =>
   createPageRouter()
     .get('/incidents', async (c) => {
       const { service: named, status: wanted, after: last, done } = c.req.query()
-      const filter = { service: named?.trim() || undefined, status: STATUSES.find((one) => one === wanted) }
+      const filter = { service: toStorableText(named?.trim() ?? '') || undefined, status: STATUSES.find((one) => one === wanted) }
       const after = parseId<IncidentId>(last ?? '')
       const now = deps.now()
       const plan = planLists(filter, after, now)

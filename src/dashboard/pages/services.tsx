@@ -33,7 +33,7 @@ export const servicePages = (deps: Deps) =>
       const now = deps.now()
       const query = {
         heardOfSince: daysBefore(now, deps.retention.silentServiceDays),
-        nameLike: name?.trim() || undefined,
+        nameLike: toStorableText(name?.trim() ?? '') || undefined,
         after: after === undefined ? undefined : toStorableText(after),
         limit: PAGE_SIZE + 1,
       }

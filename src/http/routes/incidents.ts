@@ -3,6 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { type CitedEntry, type ContextSnapshot, citedEntries } from '../../domain/context-snapshot.ts'
 import type { Diagnosis } from '../../domain/diagnosis.ts'
 import { AppError } from '../../domain/errors.ts'
+import { toStorableText } from '../../domain/event.ts'
 import type { IncidentId } from '../../domain/ids.ts'
 import { toIncidentText } from '../../domain/incident.ts'
 import { parseTimestamp } from '../../domain/timestamp.ts'
@@ -282,7 +283,11 @@ const list = createRoute({
         example: '2026-01-15T10:00:00Z',
       }),
       before: pageStart('Incidents'),
-      service: z.string().optional().openapi({ description: 'Incidents of the service with this name', example: 'checkout' }),
+      service: z
+        .string()
+        .transform(toStorableText)
+        .optional()
+        .openapi({ description: 'Incidents of the service with this name', example: 'checkout' }),
     }),
   },
   responses: {
@@ -318,7 +323,7 @@ const create = createRoute({
   path: '/v1/incidents',
   summary: 'Diagnose a service now',
   description:
-    'Without a pager. `triggered_at` is now by default; with `observed_until`, nothing that happened later is looked at, and the answer is final.',
+    'Without a pager. `triggered_at` is now by default, and at the latest; with `observed_until`, nothing that happened later is looked at, and the answer is final. An incident that cannot be diagnosed at once is answered as `diagnosing`, and diagnosed later.',
   request: { body: jsonBody(QuestionBody, { service: 'checkout', title: 'error rate above 5 %' }) },
   responses: {
     201: json(DetailBody, 'The diagnosed incident', {
@@ -396,7 +401,7 @@ export const incidentRoutes = (deps: Deps) => {
       const id = await diagnoseNow(deps, tenantId, {
         serviceName: service,
         title: title === null ? null : toIncidentText(title),
-        triggeredAt: readBodyInstant('triggered_at', triggered_at) ?? earlier(deps.now(), observedUntil),
+        triggeredAt: earlier(deps.now(), readBodyInstant('triggered_at', triggered_at) ?? observedUntil),
         observedUntil: observedUntil ?? null,
       })
       return c.json(toDetailBody(await getIncident(deps.db, tenantId, id)), 201)
