@@ -55,7 +55,7 @@ beforeAll(async () => {
     raw_line: `${CANARY} ${HOSTILE}`,
   })
   await site.app.request('/v1/events', { key: tenant.ingestKey, body: hostile })
-  const pager = await connectPager(site.app, tenant, { service_map: { [HOSTILE]: HOSTILE } })
+  const pager = await connectPager(site.app, tenant, { service_map: { PHOSTILE: HOSTILE } })
   const data = { title: HOSTILE, html_url: 'javascript:alert(3)' }
   await deliver(site.app, pager, makeDelivery({ service: `checkout ${HOSTILE}`, data }))
   await site.app.settle()
