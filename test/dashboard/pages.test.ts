@@ -122,6 +122,31 @@ test('an incident’s page has every field of the events that its diagnosis cite
   }
 })
 
+const DAY_MS = 24 * 3_600_000
+
+test('a time of another day than those around it has its date', async () => {
+  const own = await createTestTenant(site.app)
+  const midnight = Date.now() - (Date.now() % DAY_MS) - DAY_MS
+  const at = (minute: number) => new Date(midnight + 60_000 * minute).toISOString()
+  const send = async (...events: Record<string, unknown>[]) =>
+    site.app.request('/v1/events/batch', { key: own.ingestKey, body: events.map((event) => makeEvent({ ttl_seconds: 604_800, ...event })) })
+  await send({ timestamp: at(-2), sha: 'before' }, { timestamp: at(1), sha: 'after' })
+  await send(...[-1, 2].map((minute) => ({ timestamp: at(minute), event_type: 'saturation', new_value: 'cpu' })))
+  const body = { service: 'checkout', triggered_at: at(3), observed_until: at(4) }
+  const { id } = await (await site.app.request('/v1/incidents', { key: own.readonlyKey, body })).json()
+  const there = await signIn(site, own.readonlyKey)
+  const incident = await (await there.get(`/incidents/${id}`)).text()
+  const cites = [...(/<ol class="cites legend">(.*?)<\/ol>/s.exec(incident)?.[1]?.matchAll(/<time datetime="([^"]+)">([^<]+)</g) ?? [])]
+  const shown = (minute: number) => (minute < 0 ? at(minute).slice(0, 19).replace('T', ' ') : at(minute).slice(11, 19))
+  expect(cites.length).toBeGreaterThan(0)
+  for (const [, datetime = '', text] of cites) expect(text).toBe(shown((Date.parse(datetime) - midnight) / 60_000))
+  expect(cites.some(([, , text]) => text?.length === 19)).toBe(true)
+
+  const service = (await listIds(own.readonlyKey, '/v1/services'))[0]
+  for (const page of [incident, await (await there.get(`/services/${service}`)).text()])
+    expect(page).toMatch(new RegExp(`×2 since (?:<time[^>]*>)?${shown(-1)}<`))
+})
+
 test('no page shows another tenant anything', async () => {
   const other = await createTestTenant(site.app)
   const stranger = await signIn(site, other.readonlyKey)
