@@ -147,6 +147,20 @@ test('a time of another day than those around it has its date', async () => {
     expect(page).toMatch(new RegExp(`×2 since (?:<time[^>]*>)?${shown(-1)}<`))
 })
 
+test('an incident of a storm leads to the one that has its answer', async () => {
+  const own = await createTestTenant(site.app)
+  const pager = await connectPager(site.app, own, {}, 'inbound')
+  for (let alert = 0; alert < 2; alert += 1) await deliver(site.app, pager, makeDelivery())
+  await site.app.settle()
+  const listed: { id: string; diagnosis_of: string | null }[] = await (
+    await site.app.request('/v1/incidents', { key: own.readonlyKey })
+  ).json()
+  const follower = listed.find(({ diagnosis_of }) => diagnosis_of !== null)
+  const there = await signIn(site, own.readonlyKey)
+  const link = new RegExp(`<a href="/incidents/${follower?.diagnosis_of}"><span class="badge[^"]*">Part of a storm<`)
+  for (const path of ['/incidents', `/incidents/${follower?.id}`]) expect(await (await there.get(path)).text()).toMatch(link)
+})
+
 test('no page shows another tenant anything', async () => {
   const other = await createTestTenant(site.app)
   const stranger = await signIn(site, other.readonlyKey)
