@@ -57,24 +57,31 @@ export async function getPrincipal(db: Db, keyHash: string): Promise<Principal> 
   return toPrincipal(row)
 }
 
-/** Stores a new key's hash and hint. */
-export async function insertApiKey(db: Db, tenantId: TenantId, key: NewApiKey, trail: Trail): Promise<ApiKey> {
-  const { created_ms } = await selectOne<{ created_ms: number }>(
-    db,
-    sql`WITH created AS (
-      INSERT INTO api_keys (id, tenant_id, key_type, name, prefix, last4, hash)
-      VALUES (${key.id}, ${tenantId}, ${key.keyType}, ${key.name}, ${key.prefix}, ${key.last4}, ${key.hash}) RETURNING id, created_at
-    ),
-    audit AS (${appendAudit(tenantId, trail, 'api_key.created', sql`created`)})
-    SELECT ${epochMs(sql`created_at`)} AS created_ms FROM created`,
-  )
-  const { hash: _, ...shown } = key
-  return { ...shown, tenantId, createdAt: new Date(created_ms), lastUsedAt: null, revokedAt: null }
-}
-
 const MAX_LISTED_KEYS = 1_000
 
-/** The tenant's live keys, oldest first, a thousand at most. */
+export const TOO_MANY_KEYS = `a tenant has at most ${MAX_LISTED_KEYS} live API keys: revoke one first`
+
+/** Creations and revocations of one tenant's keys wait for each other, so that what each counts is so. */
+const lockKeys = (db: Db, tenantId: TenantId) => db.execute(sql`SELECT id FROM tenants WHERE id = ${tenantId} FOR NO KEY UPDATE`)
+
+/** Stores a new key's hash and hint. Throws `conflict` when the tenant has a thousand live ones already. */
+export async function insertApiKey(db: Db, tenantId: TenantId, key: NewApiKey, trail: Trail): Promise<ApiKey> {
+  const create = db.execute<{ created_ms: number }>(sql`WITH created AS (
+      INSERT INTO api_keys (id, tenant_id, key_type, name, prefix, last4, hash)
+      SELECT ${key.id}::uuid, ${tenantId}::uuid, ${key.keyType}, ${key.name}, ${key.prefix}, ${key.last4}, ${key.hash}
+      WHERE (SELECT count(*) FROM api_keys WHERE tenant_id = ${tenantId} AND revoked_at IS NULL) < ${MAX_LISTED_KEYS}
+      RETURNING id, created_at
+    ),
+    audit AS (${appendAudit(tenantId, trail, 'api_key.created', sql`created`)})
+    SELECT ${epochMs(sql`created_at`)} AS created_ms FROM created`)
+  const [, { rows }] = await db.batch([lockKeys(db, tenantId), create])
+  const [row] = rows
+  if (!row) throw new AppError('conflict', TOO_MANY_KEYS)
+  const { hash: _, ...shown } = key
+  return { ...shown, tenantId, createdAt: new Date(row.created_ms), lastUsedAt: null, revokedAt: null }
+}
+
+/** The tenant's live keys, oldest first: all there can be. */
 export async function listApiKeys(db: Db, tenantId: TenantId): Promise<ApiKey[]> {
   const rows = await db
     .select()
@@ -90,8 +97,6 @@ export async function listApiKeys(db: Db, tenantId: TenantId): Promise<ApiKey[]>
  * `conflict` for the last read-only one, without which nobody could manage the tenant.
  */
 export async function revokeApiKey(db: Db, tenantId: TenantId, id: ApiKeyId, trail: Trail): Promise<void> {
-  // Revocations of one tenant wait for each other, so that two at once cannot take the last two keys.
-  const lock = db.execute(sql`SELECT id FROM tenants WHERE id = ${tenantId} FOR NO KEY UPDATE`)
   const revoke = db.execute<{ found: number; revoked: number }>(sql`WITH found AS (
       SELECT id, key_type FROM api_keys WHERE id = ${id} AND tenant_id = ${tenantId} AND revoked_at IS NULL
     ),
@@ -103,7 +108,7 @@ export async function revokeApiKey(db: Db, tenantId: TenantId, id: ApiKeyId, tra
     ),
     audit AS (${appendAudit(tenantId, trail, 'api_key.revoked', sql`revoked`)})
     SELECT (SELECT count(*) FROM found)::int AS found, (SELECT count(*) FROM revoked)::int AS revoked`)
-  const [, { rows }] = await db.batch([lock, revoke])
+  const [, { rows }] = await db.batch([lockKeys(db, tenantId), revoke])
   const [row] = rows
   if (!row) throw new AppError('unavailable', 'the database gave no usable answer')
   if (row.found === 0) throw new AppError('not_found', 'no such API key')
