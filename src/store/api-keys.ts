@@ -1,10 +1,9 @@
-import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import type { KeyType } from '../domain/api-key.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
-import { apiKeys } from './schema.ts'
 import type { NewApiKey } from './tenants.ts'
 
 export const LAST_READONLY_KEY = 'this is the last read-only key, without which nobody could manage the tenant: create another first'
@@ -36,6 +35,16 @@ export type ApiKey = {
   readonly createdAt: Date
   readonly lastUsedAt: Date | null
   readonly revokedAt: Date | null
+}
+
+type ApiKeyRow = {
+  readonly id: string
+  readonly key_type: KeyType
+  readonly name: string | null
+  readonly prefix: string
+  readonly last4: string
+  readonly created_ms: number
+  readonly last_used_ms: number | null
 }
 
 /** The principal such a row stands for; throws `unauthorized` when there is none. */
@@ -83,13 +92,21 @@ export async function insertApiKey(db: Db, tenantId: TenantId, key: NewApiKey, t
 
 /** The tenant's live keys, oldest first: all there can be. */
 export async function listApiKeys(db: Db, tenantId: TenantId): Promise<ApiKey[]> {
-  const rows = await db
-    .select()
-    .from(apiKeys)
-    .where(and(eq(apiKeys.tenantId, tenantId), isNull(apiKeys.revokedAt)))
-    .orderBy(asc(apiKeys.createdAt), asc(apiKeys.id))
-    .limit(MAX_LISTED_KEYS)
-  return rows.map(toApiKey)
+  const { rows } = await db.execute<ApiKeyRow>(
+    sql`SELECT id, key_type, name, prefix, last4, ${epochMs(sql`created_at`)} AS created_ms, ${epochMs(sql`last_used_at`)} AS last_used_ms
+      FROM api_keys WHERE tenant_id = ${tenantId} AND revoked_at IS NULL ORDER BY created_at, id LIMIT ${MAX_LISTED_KEYS}`,
+  )
+  return rows.map(({ id, key_type, name, prefix, last4, created_ms, last_used_ms }) => ({
+    id: toId(id),
+    tenantId,
+    keyType: key_type,
+    name,
+    prefix,
+    last4,
+    createdAt: new Date(created_ms),
+    lastUsedAt: last_used_ms === null ? null : new Date(last_used_ms),
+    revokedAt: null,
+  }))
 }
 
 /**
@@ -113,8 +130,4 @@ export async function revokeApiKey(db: Db, tenantId: TenantId, id: ApiKeyId, tra
   if (!row) throw new AppError('unavailable', 'the database gave no usable answer')
   if (row.found === 0) throw new AppError('not_found', 'no such API key')
   if (row.revoked === 0) throw new AppError('conflict', LAST_READONLY_KEY)
-}
-
-function toApiKey({ hash: _, ...row }: typeof apiKeys.$inferSelect): ApiKey {
-  return { ...row, id: toId(row.id), tenantId: toId(row.tenantId) }
 }

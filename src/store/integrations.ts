@@ -37,12 +37,9 @@ export async function insertIntegration(db: Db, tenantId: TenantId, integration:
 
 /** The tenant's integrations, oldest first. */
 export async function listIntegrations(db: Db, tenantId: TenantId): Promise<Integration[]> {
-  const rows = await db
-    .select()
-    .from(integrations)
-    .where(eq(integrations.tenantId, tenantId))
-    .orderBy(asc(integrations.createdAt), asc(integrations.id))
-    .limit(MAX_LISTED_INTEGRATIONS)
+  const { rows } = await db.execute<IntegrationRow>(
+    sql`SELECT ${COLUMNS} FROM integrations i WHERE i.tenant_id = ${tenantId} ORDER BY i.created_at, i.id LIMIT ${MAX_LISTED_INTEGRATIONS}`,
+  )
   return rows.map(toIntegration)
 }
 
