@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { toId } from '../../src/domain/ids.ts'
+import { readServiceGraph } from '../../src/store/service-graph.ts'
 import { listServiceOverviews } from '../../src/store/service-overviews.ts'
 import { sweepBatch } from '../../src/store/sweeps.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
@@ -227,6 +228,26 @@ test('one log line says what a sweep did, and an idle database is not asked', as
   redis.fault = 'none'
   expect(await runSweep(idle.deps, at)).toMatchObject({ skipped: false })
   expect(Number(await client.get('sweep:due'))).toBeGreaterThan(0)
+})
+
+test('an edge that no failure has shown for 90 days is forgotten, unless it was declared', async () => {
+  const { tenantId } = await createTestTenant(app)
+  await db.execute(sql`INSERT INTO service_edges (tenant_id, caller, callee, seen, last_seen_at, declared) VALUES
+    (${tenantId}, 'checkout', 'old', 3, now() - interval '91 days', false), (${tenantId}, 'checkout', 'known', 3, now() - interval '91 days', true),
+    (${tenantId}, 'checkout', 'recent', 3, now() - interval '89 days', false), (${tenantId}, 'checkout', 'declared', 0, NULL, true)`)
+  const callees = async () => (await readServiceGraph(db, toId(tenantId))).edges.map(({ callee }) => callee).toSorted()
+  expect(await callees()).toEqual(['declared', 'known', 'old', 'recent'])
+  await runSweep(app.deps, new Date())
+  expect(await callees()).toEqual(['declared', 'known', 'recent'])
+})
+
+test('declared edges leave room for learned ones, and learned ones for declared ones', async () => {
+  const { tenantId } = await createTestTenant(app)
+  await db.execute(sql`INSERT INTO service_edges (tenant_id, caller, callee, seen, last_seen_at, declared)
+    SELECT ${tenantId}::uuid, 'caller ' || n, CASE WHEN declared THEN 'declared' ELSE 'learned' END, 1, CASE WHEN NOT declared THEN now() END, declared
+    FROM generate_series(1, 6000) n, (VALUES (true), (false)) kinds (declared)`)
+  const { edges } = await readServiceGraph(db, toId(tenantId))
+  expect([edges.length, edges.filter(({ declared }) => declared).length]).toEqual([5_000, 2_500])
 })
 
 const inDays = (days: number) => new Date(Date.now() + days * 24 * 3_600_000)
