@@ -43,7 +43,7 @@ export async function listServiceOverviews(db: Db, tenantId: TenantId, query: Ov
   const { heardOfSince, nameLike, after, limit } = query
   const filters = [
     sql`s.tenant_id = ${tenantId}`,
-    sql`(s.last_event_at > ${heardOfSince.toISOString()}::timestamptz OR ${hasIncidentSince(sql`s.tenant_id`, sql`s.id`, heardOfSince)})`,
+    sql`(s.last_event_at > ${heardOfSince.toISOString()}::timestamptz OR ${hasIncidentSince(sql`${tenantId}`, sql`s.id`, heardOfSince)})`,
     ...(nameLike === undefined ? [] : [sql`strpos(lower(s.name), lower(${nameLike})) > 0`]),
     ...(after === undefined ? [] : [sql`s.name > ${after}`]),
   ]

@@ -34,7 +34,7 @@ export async function listServices(db: Db, tenantId: TenantId, heardOfSince: Dat
     .where(
       and(
         eq(services.tenantId, tenantId),
-        or(gt(services.lastEventAt, heardOfSince), hasIncidentSince(sql`${services.tenantId}`, sql`${services.id}`, heardOfSince)),
+        or(gt(services.lastEventAt, heardOfSince), hasIncidentSince(sql`${tenantId}`, sql`${services.id}`, heardOfSince)),
       ),
     )
     .orderBy(asc(services.name), asc(services.id))
