@@ -32,6 +32,7 @@ NAME may be an id. DATABASE_ENDPOINT, where set, says where Neon's HTTP protocol
 "npm run dev".`
 
 const PAGE_ROWS = 1_000
+const FIRST_PAGE_ROWS = 100
 const INGEST_DEADLINE_MS = 3_000
 
 /** A reason to end that is the operator's to mend: told in one line, without a stack. */
@@ -113,14 +114,17 @@ async function exportTenant(db: Db, name: string, { out, 'raw-lines': withRawLin
   try {
     for (const table of await listTenantTables(db)) {
       let page: TenantRow[] = []
+      let limit = FIRST_PAGE_ROWS
       do {
-        page = await readTenantRows(db, id, table, { after: page.at(-1), limit: PAGE_ROWS, withRawLines })
+        page = await readTenantRows(db, id, table, { after: page.at(-1), limit, withRawLines })
+        // Where rows are large, no more of them are looked at than fit.
+        limit = Math.min(PAGE_ROWS, 2 * Math.max(1, page.length))
         const lines = page.map((row) => `${JSON.stringify({ table: table.name, row })}\n`).join('')
         if (file) await file.write(lines)
         else await writeOut(lines)
         written += page.length
         tell(`${table.name}: ${written} rows so far`)
-      } while (page.length === PAGE_ROWS)
+      } while (page.length > 0)
     }
   } finally {
     await file?.close()

@@ -18,7 +18,12 @@ import { withQuery } from './parts.tsx'
 import { findSession } from './session.ts'
 
 const MAX_FORM_BYTES = 65_536
+/** A map of services as long as they get, as a form sends it. */
+const MAX_MAP_FORM_BYTES = 163_840
 const PRIVATE_PATHS = ['/', '/incidents/*', '/services/*', '/agents/*', '/settings/*', '/start']
+
+const LIMIT_FORM = bodyLimit({ maxSize: MAX_FORM_BYTES, onError: refuseSize })
+const LIMIT_MAP_FORM = bodyLimit({ maxSize: MAX_MAP_FORM_BYTES, onError: refuseSize })
 
 /** The pages for people, over the same stores as the API. */
 export function createDashboard(deps: Deps) {
@@ -26,7 +31,7 @@ export function createDashboard(deps: Deps) {
   router.onError((error, c) => answerPageError(error, c, deps))
   serveAssets(router)
   for (const path of [...PRIVATE_PATHS, '/signin', '/signout']) {
-    router.use(path, PAGE_HEADERS, csrf(), bodyLimit({ maxSize: MAX_FORM_BYTES, onError: refuseSize }))
+    router.use(path, PAGE_HEADERS, csrf(), limitForm)
   }
   for (const path of PRIVATE_PATHS) router.use(path, requireSession(deps))
 
@@ -69,6 +74,10 @@ const requireSession = (deps: Deps) =>
     await limitRate(deps, toAppContext(c), 'readonly', session.keyHash)
     return await next()
   })
+
+const limitForm = createMiddleware<PageEnv>((c, next) =>
+  (/^\/settings\/integrations\/[^/]+$/.test(c.req.path) ? LIMIT_MAP_FORM : LIMIT_FORM)(c, next),
+)
 
 function refuseSize(): never {
   throw new AppError('payload_too_large', 'The form holds too much.')

@@ -20,6 +20,12 @@ export function toExact(instant: Date): string {
   return `${instant.toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }
 
+/** A time of day to the second, in UTC; with its date when that is another than that of the instant which is told beside it. */
+export function toClock(instant: Date, beside: Date): string {
+  const exact = toExact(instant).slice(0, 19)
+  return exact.startsWith(toExact(beside).slice(0, 10)) ? exact.slice(11) : exact
+}
+
 /** A share as a whole percentage. */
 export function toPercent(share: number): string {
   return `${Math.round(100 * share)} %`

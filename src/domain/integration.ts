@@ -22,6 +22,15 @@ export const MASK = '********'
 /** Service names by the outside system's service id. */
 type ServiceMap = Readonly<Record<string, string>>
 
+/** What PagerDuty's ids look like, with room to spare. */
+export const EXTERNAL_ID_PATTERN = /^[\w-]{1,64}$/
+
+/** How many services an integration maps at most. */
+export const MAX_MAPPED_SERVICES = 1_000
+
+/** Bytes of a map's ids and names together, at most: what a page can show and its form can send. */
+export const MAX_MAP_BYTES = 40_000
+
 export type Integration = {
   readonly id: IntegrationId
   readonly tenantId: TenantId
@@ -50,6 +59,12 @@ type RandomBytes = (length: number) => Uint8Array<ArrayBuffer>
 
 const TOKEN_LENGTH = 40
 const TOKEN = new RegExp(`^tok_[${ALPHABET}]{${TOKEN_LENGTH}}$`)
+
+/** Bytes, in UTF-8, of the ids and names that a map, or a patch of one, has. */
+export function toMapBytes(map: Readonly<Record<string, string | null>>): number {
+  const encoder = new TextEncoder()
+  return Object.entries(map).reduce((bytes, [id, name]) => (name === null ? bytes : bytes + encoder.encode(id + name).byteLength), 0)
+}
 
 /** A new webhook token: `tok_` and 40 base58 digits, 234 random bits. */
 export function createToken(randomBytes: RandomBytes): string {

@@ -70,11 +70,13 @@ export async function recordHeartbeat(db: Db, keyHash: string, agentId: AgentId 
 
 const MAX_LISTED_AGENTS = 1_000
 
-/** The tenant's agents by registration, a thousand at most. */
+/** The tenant's agents by registration: those of all live keys, and of revoked ones the latest, a thousand in all at most. */
 export async function listAgents(db: Db, tenantId: TenantId): Promise<AgentActivity[]> {
   const { rows } = await db.execute<AgentRow & { events_last_hour: number }>(
-    sql`SELECT ${AGENT_COLUMNS}, ${EVENTS_LAST_HOUR} FROM agents a WHERE a.tenant_id = ${tenantId}
-      ORDER BY a.registered_at, a.id LIMIT ${MAX_LISTED_AGENTS}`,
+    sql`SELECT ${AGENT_COLUMNS}, ${EVENTS_LAST_HOUR} FROM (
+        SELECT l.* FROM agents l JOIN api_keys k ON k.id = l.api_key_id WHERE l.tenant_id = ${tenantId}
+        ORDER BY k.revoked_at IS NOT NULL, l.registered_at DESC, l.id LIMIT ${MAX_LISTED_AGENTS}
+      ) a ORDER BY a.registered_at, a.id`,
   )
   return rows.map(toAgentActivity)
 }

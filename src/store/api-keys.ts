@@ -1,10 +1,9 @@
-import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import type { KeyType } from '../domain/api-key.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
-import { apiKeys } from './schema.ts'
 import type { NewApiKey } from './tenants.ts'
 
 export const LAST_READONLY_KEY = 'this is the last read-only key, without which nobody could manage the tenant: create another first'
@@ -38,6 +37,16 @@ export type ApiKey = {
   readonly revokedAt: Date | null
 }
 
+type ApiKeyRow = {
+  readonly id: string
+  readonly key_type: KeyType
+  readonly name: string | null
+  readonly prefix: string
+  readonly last4: string
+  readonly created_ms: number
+  readonly last_used_ms: number | null
+}
+
 /** The principal such a row stands for; throws `unauthorized` when there is none. */
 export function toPrincipal({ tenant_id, api_key_id, key_type, agent_id }: CallerRow): Principal {
   if (tenant_id === null || api_key_id === null || key_type === null) {
@@ -57,32 +66,47 @@ export async function getPrincipal(db: Db, keyHash: string): Promise<Principal> 
   return toPrincipal(row)
 }
 
-/** Stores a new key's hash and hint. */
-export async function insertApiKey(db: Db, tenantId: TenantId, key: NewApiKey, trail: Trail): Promise<ApiKey> {
-  const { created_ms } = await selectOne<{ created_ms: number }>(
-    db,
-    sql`WITH created AS (
-      INSERT INTO api_keys (id, tenant_id, key_type, name, prefix, last4, hash)
-      VALUES (${key.id}, ${tenantId}, ${key.keyType}, ${key.name}, ${key.prefix}, ${key.last4}, ${key.hash}) RETURNING id, created_at
-    ),
-    audit AS (${appendAudit(tenantId, trail, 'api_key.created', sql`created`)})
-    SELECT ${epochMs(sql`created_at`)} AS created_ms FROM created`,
-  )
-  const { hash: _, ...shown } = key
-  return { ...shown, tenantId, createdAt: new Date(created_ms), lastUsedAt: null, revokedAt: null }
-}
-
 const MAX_LISTED_KEYS = 1_000
 
-/** The tenant's live keys, oldest first, a thousand at most. */
+export const TOO_MANY_KEYS = `a tenant has at most ${MAX_LISTED_KEYS} live API keys: revoke one first`
+
+/** Creations and revocations of one tenant's keys wait for each other, so that what each counts is so. */
+const lockKeys = (db: Db, tenantId: TenantId) => db.execute(sql`SELECT id FROM tenants WHERE id = ${tenantId} FOR NO KEY UPDATE`)
+
+/** Stores a new key's hash and hint. Throws `conflict` when the tenant has a thousand live ones already. */
+export async function insertApiKey(db: Db, tenantId: TenantId, key: NewApiKey, trail: Trail): Promise<ApiKey> {
+  const create = db.execute<{ created_ms: number }>(sql`WITH created AS (
+      INSERT INTO api_keys (id, tenant_id, key_type, name, prefix, last4, hash)
+      SELECT ${key.id}::uuid, ${tenantId}::uuid, ${key.keyType}, ${key.name}, ${key.prefix}, ${key.last4}, ${key.hash}
+      WHERE (SELECT count(*) FROM api_keys WHERE tenant_id = ${tenantId} AND revoked_at IS NULL) < ${MAX_LISTED_KEYS}
+      RETURNING id, created_at
+    ),
+    audit AS (${appendAudit(tenantId, trail, 'api_key.created', sql`created`)})
+    SELECT ${epochMs(sql`created_at`)} AS created_ms FROM created`)
+  const [, { rows }] = await db.batch([lockKeys(db, tenantId), create])
+  const [row] = rows
+  if (!row) throw new AppError('conflict', TOO_MANY_KEYS)
+  const { hash: _, ...shown } = key
+  return { ...shown, tenantId, createdAt: new Date(row.created_ms), lastUsedAt: null, revokedAt: null }
+}
+
+/** The tenant's live keys, oldest first: all there can be. */
 export async function listApiKeys(db: Db, tenantId: TenantId): Promise<ApiKey[]> {
-  const rows = await db
-    .select()
-    .from(apiKeys)
-    .where(and(eq(apiKeys.tenantId, tenantId), isNull(apiKeys.revokedAt)))
-    .orderBy(asc(apiKeys.createdAt), asc(apiKeys.id))
-    .limit(MAX_LISTED_KEYS)
-  return rows.map(toApiKey)
+  const { rows } = await db.execute<ApiKeyRow>(
+    sql`SELECT id, key_type, name, prefix, last4, ${epochMs(sql`created_at`)} AS created_ms, ${epochMs(sql`last_used_at`)} AS last_used_ms
+      FROM api_keys WHERE tenant_id = ${tenantId} AND revoked_at IS NULL ORDER BY created_at, id LIMIT ${MAX_LISTED_KEYS}`,
+  )
+  return rows.map(({ id, key_type, name, prefix, last4, created_ms, last_used_ms }) => ({
+    id: toId(id),
+    tenantId,
+    keyType: key_type,
+    name,
+    prefix,
+    last4,
+    createdAt: new Date(created_ms),
+    lastUsedAt: last_used_ms === null ? null : new Date(last_used_ms),
+    revokedAt: null,
+  }))
 }
 
 /**
@@ -90,8 +114,6 @@ export async function listApiKeys(db: Db, tenantId: TenantId): Promise<ApiKey[]>
  * `conflict` for the last read-only one, without which nobody could manage the tenant.
  */
 export async function revokeApiKey(db: Db, tenantId: TenantId, id: ApiKeyId, trail: Trail): Promise<void> {
-  // Revocations of one tenant wait for each other, so that two at once cannot take the last two keys.
-  const lock = db.execute(sql`SELECT id FROM tenants WHERE id = ${tenantId} FOR NO KEY UPDATE`)
   const revoke = db.execute<{ found: number; revoked: number }>(sql`WITH found AS (
       SELECT id, key_type FROM api_keys WHERE id = ${id} AND tenant_id = ${tenantId} AND revoked_at IS NULL
     ),
@@ -103,13 +125,9 @@ export async function revokeApiKey(db: Db, tenantId: TenantId, id: ApiKeyId, tra
     ),
     audit AS (${appendAudit(tenantId, trail, 'api_key.revoked', sql`revoked`)})
     SELECT (SELECT count(*) FROM found)::int AS found, (SELECT count(*) FROM revoked)::int AS revoked`)
-  const [, { rows }] = await db.batch([lock, revoke])
+  const [, { rows }] = await db.batch([lockKeys(db, tenantId), revoke])
   const [row] = rows
   if (!row) throw new AppError('unavailable', 'the database gave no usable answer')
   if (row.found === 0) throw new AppError('not_found', 'no such API key')
   if (row.revoked === 0) throw new AppError('conflict', LAST_READONLY_KEY)
-}
-
-function toApiKey({ hash: _, ...row }: typeof apiKeys.$inferSelect): ApiKey {
-  return { ...row, id: toId(row.id), tenantId: toId(row.tenantId) }
 }

@@ -1,7 +1,6 @@
-import { and, desc, eq, lt, or, type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { type AuditEntryId, type TenantId, toId } from '../domain/ids.ts'
-import type { Db } from './postgres.ts'
-import { auditEntries } from './schema.ts'
+import { type Db, epochMs } from './postgres.ts'
 
 export type AuditAction =
   | 'api_key.created'
@@ -33,6 +32,16 @@ export type AuditEntry = {
   readonly requestId: string | null
 }
 
+type AuditRow = {
+  readonly id: string
+  readonly at_ms: number
+  readonly actor: string
+  readonly action: AuditAction
+  readonly target_type: string
+  readonly target_id: string
+  readonly request_id: string | null
+}
+
 /**
  * The part of a statement that appends one entry for each row of `changed`, a CTE with an `id`: what was not changed is
  * not noted, and what was cannot go unnoted.
@@ -48,18 +57,23 @@ export type AuditStart = { readonly entry: AuditEntryId } | { readonly instant: 
 
 /** A tenant's audit, newest first. An entry that is not the tenant's starts an empty page. */
 export async function listAudit(db: Db, tenantId: TenantId, start: AuditStart, limit: number): Promise<AuditEntry[]> {
-  const rows = await db
-    .select()
-    .from(auditEntries)
-    .where(and(eq(auditEntries.tenantId, tenantId), isBefore(tenantId, start)))
-    .orderBy(desc(auditEntries.at), desc(auditEntries.id))
-    .limit(limit)
-  return rows.map((row) => ({ ...row, id: toId(row.id), action: row.action as AuditAction }))
+  const { rows } = await db.execute<AuditRow>(
+    sql`SELECT id, ${epochMs(sql`at`)} AS at_ms, actor, action, target_type, target_id, request_id FROM audit_entries
+      WHERE tenant_id = ${tenantId} AND ${isBefore(tenantId, start)} ORDER BY at DESC, id DESC LIMIT ${limit}`,
+  )
+  return rows.map(({ id, at_ms, actor, action, target_type, target_id, request_id }) => ({
+    id: toId(id),
+    at: new Date(at_ms),
+    actor,
+    action,
+    targetType: target_type,
+    targetId: target_id,
+    requestId: request_id,
+  }))
 }
 
-function isBefore(tenantId: TenantId, start: AuditStart): SQL | undefined {
-  if (start === undefined) return undefined
-  if ('instant' in start) return lt(auditEntries.at, sql`${start.instant}::timestamptz`)
-  const at = sql`(SELECT e.at FROM audit_entries e WHERE e.id = ${start.entry} AND e.tenant_id = ${tenantId})`
-  return or(lt(auditEntries.at, at), and(eq(auditEntries.at, at), lt(auditEntries.id, start.entry)))
+function isBefore(tenantId: TenantId, start: AuditStart): SQL {
+  if (start === undefined) return sql`true`
+  if ('instant' in start) return sql`at < ${start.instant}::timestamptz`
+  return sql`(at, id) < (SELECT e.at, e.id FROM audit_entries e WHERE e.id = ${start.entry} AND e.tenant_id = ${tenantId})`
 }

@@ -1,7 +1,7 @@
 import { and, asc, eq, type SQL, sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
 import { type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
-import type { ConfigPatch, Direction, Integration } from '../domain/integration.ts'
+import { type ConfigPatch, type Direction, type Integration, MAX_MAP_BYTES, MAX_MAPPED_SERVICES } from '../domain/integration.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { type Db, epochMs } from './postgres.ts'
 import { type IntegrationConfigRow, integrations } from './schema.ts'
@@ -13,6 +13,8 @@ export type NewIntegration = Omit<Integration, 'tenantId' | 'createdAt'>
 const MAX_LISTED_INTEGRATIONS = 100
 
 export const TOO_MANY_INTEGRATIONS = `a tenant has at most ${MAX_LISTED_INTEGRATIONS} integrations: delete one first`
+
+export const TOO_MANY_MAPPED = `an integration maps at most ${MAX_MAPPED_SERVICES} services, with ${MAX_MAP_BYTES} bytes of ids and names: remove some first, by null as their name`
 
 /** Stores a new integration. Throws `conflict` when the tenant has a hundred already. */
 export async function insertIntegration(db: Db, tenantId: TenantId, integration: NewIntegration, trail: Trail): Promise<Integration> {
@@ -35,12 +37,9 @@ export async function insertIntegration(db: Db, tenantId: TenantId, integration:
 
 /** The tenant's integrations, oldest first. */
 export async function listIntegrations(db: Db, tenantId: TenantId): Promise<Integration[]> {
-  const rows = await db
-    .select()
-    .from(integrations)
-    .where(eq(integrations.tenantId, tenantId))
-    .orderBy(asc(integrations.createdAt), asc(integrations.id))
-    .limit(MAX_LISTED_INTEGRATIONS)
+  const { rows } = await db.execute<IntegrationRow>(
+    sql`SELECT ${COLUMNS} FROM integrations i WHERE i.tenant_id = ${tenantId} ORDER BY i.created_at, i.id LIMIT ${MAX_LISTED_INTEGRATIONS}`,
+  )
   return rows.map(toIntegration)
 }
 
@@ -50,7 +49,10 @@ export async function findIntegrationByToken(db: Db, token: string): Promise<Int
   return row && toIntegration(row)
 }
 
-/** Merges settings into an integration, in one statement, so that concurrent merges add up. Throws `not_found`. */
+/**
+ * Merges settings into an integration, in one statement, so that concurrent merges add up. Throws `not_found`, and `conflict`
+ * when its services would be too many; what only removes some is always taken.
+ */
 export async function mergeIntegration(
   db: Db,
   tenantId: TenantId,
@@ -60,20 +62,30 @@ export async function mergeIntegration(
 ): Promise<Integration> {
   const { from, serviceMap, secrets } = changes.patch
   const plain = JSON.stringify({ from, ...(serviceMap === null ? { serviceMap } : {}) })
+  const map = sql`jsonb_strip_nulls(coalesce(config->'serviceMap', '{}') || ${JSON.stringify(serviceMap ?? {})}::jsonb)`
+  const addsServices = Object.values(serviceMap ?? {}).some((name) => name !== null)
+  // Of updates at once, each is judged by what the one before it left.
+  const fits = sql`(SELECT count(*) <= ${MAX_MAPPED_SERVICES} AND coalesce(sum(octet_length(m.key) + octet_length(m.value)), 0) <= ${MAX_MAP_BYTES}
+    FROM jsonb_each_text(${map}) m)`
   const changed = await change(
     db,
     sql`WITH changed AS (
       UPDATE integrations SET
         direction = coalesce(${changes.direction ?? null}, direction),
         secrets = jsonb_strip_nulls(secrets || ${JSON.stringify(secrets)}::jsonb),
-        config = jsonb_strip_nulls(config || jsonb_build_object('serviceMap', coalesce(config->'serviceMap', '{}') || ${JSON.stringify(serviceMap ?? {})}::jsonb)
-          || ${plain}::jsonb)
-      WHERE id = ${id} AND tenant_id = ${tenantId} RETURNING *
+        config = jsonb_strip_nulls(config || jsonb_build_object('serviceMap', ${map}) || ${plain}::jsonb)
+      WHERE id = ${id} AND tenant_id = ${tenantId} AND ${addsServices ? fits : sql`true`} RETURNING *
     ),
     audit AS (${appendAudit(tenantId, trail, 'integration.updated', sql`changed`)})
     SELECT ${COLUMNS} FROM changed`,
   )
+  if (!changed && addsServices && (await isThere(db, tenantId, id))) throw new AppError('conflict', TOO_MANY_MAPPED)
   return orNotFound(changed)
+}
+
+async function isThere(db: Db, tenantId: TenantId, id: IntegrationId): Promise<boolean> {
+  const { rows } = await db.execute(sql`SELECT 1 FROM integrations WHERE id = ${id} AND tenant_id = ${tenantId}`)
+  return rows.length === 1
 }
 
 /** Gives an integration another token; the old one is dead when this returns. Throws `not_found`. */

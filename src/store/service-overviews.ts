@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { EventType } from '../domain/event.ts'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type Db, epochMs } from './postgres.ts'
+import { hasIncidentSince } from './services.ts'
 
 export type ServiceOverview = {
   readonly id: ServiceId
@@ -37,11 +38,12 @@ type OverviewRow = {
   readonly counts: readonly (readonly [type: EventType, hoursAgo: number, events: number, live: number])[] | null
 }
 
-/** The tenant's services with an event since an instant, by name, with what is going on in each: one statement. */
+/** The tenant's services with an event or an incident since an instant, by name, with what is going on in each: one statement. */
 export async function listServiceOverviews(db: Db, tenantId: TenantId, query: OverviewQuery): Promise<ServiceOverview[]> {
   const { heardOfSince, nameLike, after, limit } = query
   const filters = [
-    sql`s.tenant_id = ${tenantId} AND s.last_event_at > ${heardOfSince.toISOString()}::timestamptz`,
+    sql`s.tenant_id = ${tenantId}`,
+    sql`(s.last_event_at > ${heardOfSince.toISOString()}::timestamptz OR ${hasIncidentSince(sql`${tenantId}`, sql`s.id`, heardOfSince)})`,
     ...(nameLike === undefined ? [] : [sql`strpos(lower(s.name), lower(${nameLike})) > 0`]),
     ...(after === undefined ? [] : [sql`s.name > ${after}`]),
   ]

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, or, type SQL, sql } from 'drizzle-orm'
 import { type AgentId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import type { Db } from './postgres.ts'
 import { services } from './schema.ts'
@@ -14,7 +14,13 @@ export type Service = {
 
 const MAX_LISTED_SERVICES = 10_000
 
-/** The tenant's services with an event since an instant, by name, ten thousand at most. */
+/** Whether a service was alerted about, or asked about, since an instant: then it is not silent, though no event may ever name it. */
+export function hasIncidentSince(tenantId: SQL, serviceId: SQL, instant: Date): SQL {
+  return sql`EXISTS (SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.service_id = ${serviceId}
+    AND i.triggered_at > ${instant.toISOString()}::timestamptz)`
+}
+
+/** The tenant's services with an event or an incident since an instant, by name, ten thousand at most. */
 export async function listServices(db: Db, tenantId: TenantId, heardOfSince: Date): Promise<Service[]> {
   const rows = await db
     .select({
@@ -25,7 +31,12 @@ export async function listServices(db: Db, tenantId: TenantId, heardOfSince: Dat
       lastEventAt: services.lastEventAt,
     })
     .from(services)
-    .where(and(eq(services.tenantId, tenantId), gt(services.lastEventAt, heardOfSince)))
+    .where(
+      and(
+        eq(services.tenantId, tenantId),
+        or(gt(services.lastEventAt, heardOfSince), hasIncidentSince(sql`${tenantId}`, sql`${services.id}`, heardOfSince)),
+      ),
+    )
     .orderBy(asc(services.name), asc(services.id))
     .limit(MAX_LISTED_SERVICES)
   return rows.map(({ agentId, lastEventAt, ...row }) => ({
@@ -47,22 +58,23 @@ type RemovedService = {
   readonly last_event_at: string
 }
 
-/** Removes services, of any tenant, without an event since an instant and with none stored. For the cron. */
+/** Removes services, of any tenant, without an event or an incident since an instant and with no event stored. For the cron. */
 export async function removeSilentServices(db: Db, heardOfSince: Date, limit: number): Promise<RemovedService[]> {
   const { rows } = await db.execute<RemovedService>(sql`DELETE FROM services WHERE ctid = ANY(ARRAY(
       SELECT s.ctid FROM services s
       WHERE s.last_event_at < ${heardOfSince.toISOString()}::timestamptz
         AND NOT EXISTS (SELECT 1 FROM context_events e WHERE e.service_id = s.id)
+        AND NOT ${hasIncidentSince(sql`s.tenant_id`, sql`s.id`, heardOfSince)}
       LIMIT ${limit} FOR UPDATE SKIP LOCKED
     )) RETURNING id, tenant_id, agent_id, name, name_key, last_event_at::text`)
   return rows
 }
 
-/** Puts removed services back for which an event was stored while they were being removed. For the cron. */
-export async function reopenServices(db: Db, removed: readonly RemovedService[]): Promise<void> {
+/** Puts removed services back for which an event or an incident was stored while they were being removed. For the cron. */
+export async function reopenServices(db: Db, heardOfSince: Date, removed: readonly RemovedService[]): Promise<void> {
   await db.execute(sql`INSERT INTO services (id, tenant_id, agent_id, name, name_key, last_event_at)
     SELECT r.* FROM jsonb_to_recordset(${JSON.stringify(removed)}::jsonb)
       AS r(id uuid, tenant_id uuid, agent_id uuid, name text, name_key text, last_event_at timestamptz)
-    WHERE EXISTS (SELECT 1 FROM context_events e WHERE e.service_id = r.id)
+    WHERE EXISTS (SELECT 1 FROM context_events e WHERE e.service_id = r.id) OR ${hasIncidentSince(sql`r.tenant_id`, sql`r.id`, heardOfSince)}
     ORDER BY r.id ON CONFLICT DO NOTHING`)
 }

@@ -68,9 +68,12 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
   return { deleted: row.deleted, ended }
 }
 
+/** How long an edge that failures showed is believed in without another. */
+const LEARNED_EDGE_DAYS = 90
+
 /**
- * Deletes what has outlived its use: agents' minutes, idempotency keys after a day, joins after their last event, and
- * hourly counts and audit entries after their days.
+ * Deletes what has outlived its use: agents' minutes, idempotency keys after a day, joins after their last event, edges of the
+ * service graph that were learned and not seen for long, and hourly counts and audit entries after their days.
  */
 export async function sweepRemains(
   db: Db,
@@ -93,6 +96,12 @@ export async function sweepRemains(
     joins AS (
       DELETE FROM change_joins WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM change_joins WHERE expires_at < now() LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ))
+    ),
+    edges AS (
+      DELETE FROM service_edges WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM service_edges WHERE NOT declared AND last_seen_at < ${daysBefore(now, LEARNED_EDGE_DAYS).toISOString()}::timestamptz
+        LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ))
     ),
     counts AS (

@@ -45,9 +45,12 @@ function referringFirst(tables: readonly TenantTable[]): TenantTable[] {
   return ordered
 }
 
+/** Bytes of JSON a page: a row can be as large as a request, and an answer of a great many such rows is more than a string holds. */
+const MAX_PAGE_BYTES = 8 * 1_048_576
+
 /**
  * The next rows of a tenant in a table after `after`, in the order of its key: as they are stored, but for secrets and,
- * unless wanted, raw lines.
+ * unless wanted, raw lines. Fewer than `limit` where they are large, none only at the end.
  */
 export async function readTenantRows(
   db: Db,
@@ -57,12 +60,19 @@ export async function readTenantRows(
 ): Promise<TenantRow[]> {
   const columns = joinSql(key.map((column) => sql`t.${sql.identifier(column)}`))
   const leftOut = asArray(withRawLines ? SECRET_COLUMNS : [...SECRET_COLUMNS, 'raw_line'])
-  const isNext = after
-    ? sql`(${columns}) > (SELECT ${columns} FROM jsonb_populate_record(NULL::${sql.identifier(name)}, ${JSON.stringify(after)}::jsonb) t)`
+  const last = after && JSON.stringify(Object.fromEntries(key.map((column) => [column, after[column]])))
+  const isNext = last
+    ? sql`(${columns}) > (SELECT ${columns} FROM jsonb_populate_record(NULL::${sql.identifier(name)}, ${last}::jsonb) t)`
     : sql`true`
-  const { rows } = await db.execute<{ row: TenantRow }>(sql`SELECT to_jsonb(t) - ${leftOut} AS row FROM ${sql.identifier(name)} t
-    WHERE ${isOf(tenantId, name)} AND ${isNext} ORDER BY ${columns} LIMIT ${limit}`)
-  return rows.map(({ row }) => row)
+  const { rows } = await db.execute<{ line: string }>(sql`SELECT line FROM (
+      SELECT line, place, sum(octet_length(line)) OVER (ORDER BY place) AS bytes FROM (
+        SELECT (to_jsonb(t) - ${leftOut})::text AS line, row_number() OVER (ORDER BY ${columns}) AS place FROM (
+          SELECT * FROM ${sql.identifier(name)} t WHERE ${isOf(tenantId, name)} AND ${isNext} ORDER BY ${columns} LIMIT ${limit}
+        ) t
+      ) lines
+    ) sized WHERE place = 1 OR bytes <= ${MAX_PAGE_BYTES} ORDER BY place`)
+  // An object, as Postgres wrote it.
+  return rows.map(({ line }) => JSON.parse(line) as TenantRow)
 }
 
 /** Deletes up to `limit` rows of a tenant in a table and says how many. */

@@ -13,7 +13,7 @@ export type Sources = {
   readonly randomBytes: (length: number) => Uint8Array
 }
 
-/** Makes a key for a tenant. The answer is the only place where the key itself ever appears. */
+/** Makes a key for a tenant; the answer is the only place where the key itself ever appears. Throws `conflict` when there are too many. */
 export async function createApiKey(
   sources: Sources,
   tenantId: TenantId,

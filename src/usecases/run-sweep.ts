@@ -93,12 +93,13 @@ async function repairMarked(deps: Deps): Promise<number> {
   return repaired
 }
 
-/** An event that was on its way while its service was removed finds it again. */
+/** An event or an alert that was on its way while its service was removed finds it again. */
 async function removeSilent({ db, rest, retention }: Deps, now: Date): Promise<void> {
-  const removed = await removeSilentServices(db, daysBefore(now, 2 * retention.silentServiceDays), MAX_REMOVED_SERVICES)
+  const heardOfSince = daysBefore(now, 2 * retention.silentServiceDays)
+  const removed = await removeSilentServices(db, heardOfSince, MAX_REMOVED_SERVICES)
   if (removed.length === 0) return
   await rest(INGEST_DEADLINE_MS)
-  await reopenServices(db, removed)
+  await reopenServices(db, heardOfSince, removed)
 }
 
 /** Does what may fail without harm, and says whether it did not. */

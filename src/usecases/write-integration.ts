@@ -23,7 +23,7 @@ export async function createIntegration(deps: Deps, tenantId: TenantId, wanted: 
   return await insertIntegration(deps.db, tenantId, integration, trail)
 }
 
-/** Merges settings into an integration. Throws `not_found`, and `unavailable` when a secret cannot be sealed. */
+/** Merges settings into an integration. Throws `not_found`, `conflict` for too many services, `unavailable` when a secret cannot be sealed. */
 export async function updateIntegration(
   deps: Deps,
   tenantId: TenantId,

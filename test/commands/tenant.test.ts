@@ -7,9 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
 import { expect, inject, onTestFinished, test } from 'vitest'
+import { toId } from '../../src/domain/ids.ts'
 import { openSecretOf } from '../../src/domain/integration.ts'
 import { findIntegrationByToken } from '../../src/store/integrations.ts'
-import { listTenantTables } from '../../src/store/tenant-data.ts'
+import { listTenantTables, readTenantRows, type TenantRow } from '../../src/store/tenant-data.ts'
 import { createTestTenant, makeEvent, startApp } from '../support/app.ts'
 import { startOwnStack } from '../support/own-stack.ts'
 import { connectPager, deliver, makeDelivery } from '../support/pagerduty.ts'
@@ -85,6 +86,20 @@ test('a tenant is exported whole, without what could be used to act as it, and d
   expect((await app.request('/v1/services', { key: tenant.readonlyKey })).status).toBe(401)
   expect(await run(['export', tenant.tenantId])).toMatchObject({ code: 1, stderr: expect.stringContaining('no tenant') })
   expect((await run(['export', other.tenantId])).stdout.trim().split('\n')).toHaveLength(rows.length)
+})
+
+test('an export reads no more at once than fits, however large its rows', async () => {
+  const tenant = await createTestTenant(app)
+  const large = 'x'.repeat(1_000_000)
+  for (let event = 0; event < 12; event += 1)
+    expect((await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ raw_line: large }) })).status).toBe(201)
+  const table = { name: 'context_events', key: ['id'], references: [] }
+  const read = (after?: TenantRow) => readTenantRows(app.deps.db, toId(tenant.tenantId), table, { after, limit: 1_000, withRawLines: true })
+  const first = await read()
+  const second = await read(first.at(-1))
+  expect([first.length, second.length, await read(second.at(-1))]).toEqual([8, 4, []])
+  const { stdout } = await run(['export', tenant.tenantId, '--raw-lines'])
+  expect(stdout.split(large)).toHaveLength(13)
 })
 
 test('a tenant that is being deleted takes no more deliveries', async () => {

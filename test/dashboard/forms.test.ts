@@ -81,6 +81,8 @@ test('what a form says wrong is told, and changes nothing', async () => {
     [`/settings/integrations/${integration}`, { direction: 'inbound', pagerduty_from: 'nobody' }],
     [`/settings/integrations/${integration}`, { direction: 'inbound', webhook_secret: 'two words' }],
     [`/settings/integrations/${integration}`, { direction: 'inbound', service_map: 'no equals sign' }],
+    [`/settings/integrations/${integration}`, { direction: 'inbound', service_map: 'two words = payments' }],
+    [`/settings/integrations/${integration}`, { direction: 'inbound', service_map: `P1 = ${'x'.repeat(513)}` }],
   ] as const) {
     const before = await read<Fields[]>(tenant, '/v1/audit')
     const response = await visitor.post(path, form)
@@ -135,16 +137,59 @@ test('an integration’s settings are kept: an empty secret stays, a ticked one 
   const { tenant, visitor } = await start()
   const { id } = await connectPager(app, tenant, { service_map: { P1: 'one', P2: 'two' } })
   const config = async () => (await read<{ config: Fields }[]>(tenant, '/v1/integrations'))[0]?.config
-  const form = { direction: 'inbound', pagerduty_from: 'a@example.com', service_map: 'P2 = zwei\nP3=three', mapped: 'P1\nP2' }
-  expect((await visitor.post(`/settings/integrations/${id}`, form)).status).toBe(303)
+  const form = { direction: 'inbound', pagerduty_from: 'a@example.com', service_map: 'P2 = zwei\nP3=three' }
+  const save = async (fields: Readonly<Record<string, string>>) =>
+    visitor.post(`/settings/integrations/${id}`, { ...(await openForm(visitor, id)), ...fields })
+  expect((await save(form)).status).toBe(303)
   expect(await config()).toEqual({
     pagerduty_token: '********',
     pagerduty_from: 'a@example.com',
     webhook_secret: '********',
     service_map: { P2: 'zwei', P3: 'three' },
   })
-  await visitor.post(`/settings/integrations/${id}`, { ...form, pagerduty_from: '', remove_pagerduty_token: 'on' })
+  await save({ ...form, pagerduty_from: '', remove_pagerduty_token: 'on' })
   expect(await config()).toMatchObject({ pagerduty_token: null, pagerduty_from: null, webhook_secret: '********' })
+})
+
+/** What a browser would send of an integration's form if nothing were touched. */
+async function openForm(visitor: Visitor, id: string): Promise<Readonly<Record<string, string>>> {
+  const html = await (await visitor.get(`/settings/integrations/${id}`)).text()
+  const toText = (text: string) =>
+    text.replaceAll(/&(?:lt|gt|quot|#39|amp);/g, (name) => ({ '&lt;': '<', '&gt;': '>', '&quot;': '"', '&#39;': "'" })[name] ?? '&')
+  return {
+    direction: /<option value="(\w+)" selected/.exec(html)?.[1] ?? '',
+    map_shown: /name="map_shown" value="([^"]*)"/.exec(html)?.[1] ?? '',
+    service_map: toText(/<textarea id="service_map"[^>]*>([^<]*)</.exec(html)?.[1] ?? '').replaceAll('\n', '\r\n'),
+  }
+}
+
+test.each([
+  {
+    name: 'a thousand services',
+    map: Array.from({ length: 1_000 }, (_, place) => [`PSERVICE${place}`, `payments-of-the-shop-${place} & co`]),
+  },
+  { name: 'the longest names', map: Array.from({ length: 19 }, (_, place) => [`P${place}`, '🦉'.repeat(512)]) },
+])('whatever services the API takes, the form shows and saves unchanged: $name', async ({ map }) => {
+  const { tenant, visitor } = await start()
+  const { id } = await connectPager(app, tenant, { service_map: Object.fromEntries(map) })
+  const path = `/settings/integrations/${id}`
+  const page = Buffer.from(await (await visitor.get(path)).arrayBuffer())
+  expect([gzipSync(page).length < 60_000, page.length]).toEqual([true, expect.any(Number)])
+  const saved = await visitor.post(path, await openForm(visitor, id))
+  expect([saved.status, saved.headers.get('Location')]).toEqual([303, `${path}?done=saved`])
+  const [integration] = await read<{ config: Fields }[]>(tenant, '/v1/integrations')
+  expect(integration?.config['service_map']).toEqual(Object.fromEntries(map))
+})
+
+test('services that someone else changed since a form was opened stay as they are', async () => {
+  const { tenant, visitor } = await start()
+  const { id } = await connectPager(app, tenant, { service_map: { P1: 'one' } })
+  const stale = await openForm(visitor, id)
+  await app.request(`/v1/integrations/${id}`, { key: tenant.readonlyKey, method: 'PUT', body: { config: { service_map: { P2: 'two' } } } })
+  const response = await visitor.post(`/settings/integrations/${id}`, { ...stale, service_map: 'P1 = eins' })
+  expect([response.status, (await response.text()).includes('changed since')]).toEqual([409, true])
+  const [integration] = await read<{ config: Fields }[]>(tenant, '/v1/integrations')
+  expect(integration?.config['service_map']).toEqual({ P1: 'one', P2: 'two' })
 })
 
 test('lists are paged without a gap: incidents, services, audit', async () => {

@@ -1,5 +1,6 @@
+import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
-import { createTestTenant, makeEvent, startApp } from '../support/app.ts'
+import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 
 const app = startApp()
 
@@ -62,4 +63,42 @@ test('the last read-only key stays, ingest keys may all go', async () => {
   const refused = await revoke(idOf('readonly'))
   expect([refused.status, (await refused.json()).detail]).toEqual([409, expect.stringContaining('create another first')])
   expect((await app.request('/v1/services', { key: tenant.readonlyKey })).status).toBe(200)
+})
+
+const MAX_KEYS = 1_000
+
+/** Keys that nobody has, each with an agent, all older than the tenant's own. */
+async function addKeys({ tenantId }: TestTenant, number: number, options: { readonly areRevoked: boolean }): Promise<void> {
+  await app.deps.db.execute(sql`WITH keys AS (
+      INSERT INTO api_keys (id, tenant_id, key_type, prefix, last4, hash, created_at, revoked_at)
+      SELECT gen_random_uuid(), ${tenantId}::uuid, 'ingest', 'noc_ingest_', 'xxxx', gen_random_uuid()::text, now() - interval '1 hour',
+        CASE WHEN ${options.areRevoked}::boolean THEN now() END
+      FROM generate_series(1, ${number}::int) RETURNING id
+    )
+    INSERT INTO agents (id, tenant_id, api_key_id, hostname, name, registered_at)
+    SELECT gen_random_uuid(), ${tenantId}::uuid, id, 'other', 'other', now() - interval '1 hour' FROM keys`)
+}
+
+test('every live key is listed: one more than that is refused, however many are asked for at once', async () => {
+  const tenant = await createTestTenant(app)
+  await addKeys(tenant, MAX_KEYS - 2 - 3, { areRevoked: false })
+  await addKeys(tenant, 10, { areRevoked: true })
+  const create = () => app.request('/v1/api-keys', { key: tenant.readonlyKey, body: { key_type: 'ingest' } })
+  const answers = await Promise.all(Array.from({ length: 8 }, create))
+  expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 201, 201, 409, 409, 409, 409, 409])
+  const refused = await create()
+  expect([refused.status, (await refused.json()).detail]).toEqual([409, expect.stringContaining('revoke one')])
+
+  const listed: { id: string; key_type: string }[] = await (await app.request('/v1/api-keys', { key: tenant.readonlyKey })).json()
+  expect(listed).toHaveLength(MAX_KEYS)
+  const { id } = listed.find(({ key_type }) => key_type === 'ingest') ?? { id: '' }
+  await app.request(`/v1/api-keys/${id}`, { key: tenant.readonlyKey, method: 'DELETE' })
+  expect((await create()).status).toBe(201)
+})
+
+test('agents of revoked keys keep no live one from being listed', async () => {
+  const tenant = await createTestTenant(app)
+  await addKeys(tenant, MAX_KEYS, { areRevoked: true })
+  const agents: { id: string }[] = await (await app.request('/v1/agents', { key: tenant.readonlyKey })).json()
+  expect([agents.length, agents.at(-1)?.id]).toEqual([1_000, tenant.agentId])
 })

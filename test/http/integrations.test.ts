@@ -92,6 +92,66 @@ test('merges at the same time add up', async () => {
   expect(Object.keys(config.service_map).toSorted()).toEqual(names.toSorted())
 })
 
+describe('a map of services', () => {
+  const map = (from: number, to: number, name: string | null = 'checkout') =>
+    Object.fromEntries(Array.from({ length: to - from }, (_, place) => [`P${from + place}`, name]))
+  const sizeOf = async (tenant: TestTenant) => Object.keys((await list(tenant))[0].config.service_map).length
+
+  test('holds a thousand, however they come, and says how to make room', async () => {
+    const tenant = await createTestTenant(app)
+    const { integration } = await create(tenant, { service_map: map(0, 900) })
+    const answers = await Promise.all(
+      [900, 960, 1_020, 1_080].map(async (from) => put(tenant, integration.id, { config: { service_map: map(from, from + 60) } })),
+    )
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409, 409, 409])
+    const refused = answers.find(({ status }) => status === 409)
+    expect(await refused?.text()).toContain('remove some first')
+    expect(await sizeOf(tenant)).toBe(960)
+    expect((await put(tenant, integration.id, { config: { service_map: map(5_000, 5_041) } })).status).toBe(409)
+    expect((await put(tenant, integration.id, { config: { service_map: map(0, 500, null) } })).status).toBe(200)
+    expect((await put(tenant, integration.id, { config: { service_map: map(2_000, 2_500) } })).status).toBe(200)
+    expect(await sizeOf(tenant)).toBe(960)
+    expect((await put(tenant, '00000000-0000-4000-8000-000000000000', { config: { service_map: map(0, 1) } })).status).toBe(404)
+  })
+
+  test('that grew too large before there was a limit can be changed in all else, and made smaller', async () => {
+    const tenant = await createTestTenant(app)
+    const { integration } = await create(tenant)
+    const config = JSON.stringify({ serviceMap: { ...map(0, 1_500), 'a=b': 'cart' } })
+    await app.deps.db.execute(sql`UPDATE integrations SET config = ${config}::jsonb WHERE id = ${integration.id}`)
+    expect((await put(tenant, integration.id, { direction: 'inbound', config: { pagerduty_from: 'a@example.com' } })).status).toBe(200)
+    expect((await put(tenant, integration.id, { config: { service_map: { PNEW: 'cart' } } })).status).toBe(409)
+    expect((await put(tenant, integration.id, { config: { service_map: { ...map(0, 600, null), 'a=b': null } } })).status).toBe(200)
+    expect(await sizeOf(tenant)).toBe(900)
+  })
+
+  test('holds 40,000 bytes', async () => {
+    const tenant = await createTestTenant(app)
+    const wide = (ids: readonly string[]) => Object.fromEntries(ids.map((id) => [id, '🦉'.repeat(499)]))
+    const ids = Array.from({ length: 20 }, (_, place) => `PBIG${String.fromCharCode(65 + place)}`)
+    const { integration } = await create(tenant, { service_map: wide(ids.slice(0, 10)) })
+    // 20 × (4 × 499 + 5) = 40,020 bytes.
+    expect((await put(tenant, integration.id, { config: { service_map: wide(ids.slice(10, 19)) } })).status).toBe(200)
+    expect((await put(tenant, integration.id, { config: { service_map: wide(ids.slice(19)) } })).status).toBe(409)
+    expect((await put(tenant, integration.id, { config: { service_map: wide(ids) } })).status).toBe(400)
+    expect((await create(tenant, { service_map: wide(ids) })).status).toBe(400)
+    expect(await sizeOf(tenant)).toBe(19)
+  })
+
+  test.each([
+    ['a=b', 'cart', '/config/service_map/a=b', 'a service id must be'],
+    ['a\nb', 'cart', '/config/service_map/a\nb', 'a service id must be'],
+    ['', 'cart', '/config/service_map/', 'a service id must be'],
+    ['P'.repeat(65), 'cart', `/config/service_map/${'P'.repeat(65)}`, 'a service id must be'],
+    ['P1', 'ca\nrt', '/config/service_map/P1', 'a service name must be on one line'],
+    ['P1', 'ca\u2028rt', '/config/service_map/P1', 'a service name must be on one line'],
+  ])('refuses %j: %j', async (id, name, pointer, detail) => {
+    const tenant = await createTestTenant(app)
+    const { status, integration: problem } = await create(tenant, { service_map: { [id]: name } })
+    expect([status, problem.errors]).toEqual([400, [{ pointer, detail: expect.stringContaining(detail) }]])
+  })
+})
+
 test('secrets are in no answer, log line or column', async () => {
   const tenant = await createTestTenant(app)
   const { integration } = await create(tenant, SECRETS)

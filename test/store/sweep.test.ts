@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
+import { toId } from '../../src/domain/ids.ts'
+import { readServiceGraph } from '../../src/store/service-graph.ts'
+import { listServiceOverviews } from '../../src/store/service-overviews.ts'
 import { sweepBatch } from '../../src/store/sweeps.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
@@ -227,6 +230,26 @@ test('one log line says what a sweep did, and an idle database is not asked', as
   expect(Number(await client.get('sweep:due'))).toBeGreaterThan(0)
 })
 
+test('an edge that no failure has shown for 90 days is forgotten, unless it was declared', async () => {
+  const { tenantId } = await createTestTenant(app)
+  await db.execute(sql`INSERT INTO service_edges (tenant_id, caller, callee, seen, last_seen_at, declared) VALUES
+    (${tenantId}, 'checkout', 'old', 3, now() - interval '91 days', false), (${tenantId}, 'checkout', 'known', 3, now() - interval '91 days', true),
+    (${tenantId}, 'checkout', 'recent', 3, now() - interval '89 days', false), (${tenantId}, 'checkout', 'declared', 0, NULL, true)`)
+  const callees = async () => (await readServiceGraph(db, toId(tenantId))).edges.map(({ callee }) => callee).toSorted()
+  expect(await callees()).toEqual(['declared', 'known', 'old', 'recent'])
+  await runSweep(app.deps, new Date())
+  expect(await callees()).toEqual(['declared', 'known', 'recent'])
+})
+
+test('declared edges leave room for learned ones, and learned ones for declared ones', async () => {
+  const { tenantId } = await createTestTenant(app)
+  await db.execute(sql`INSERT INTO service_edges (tenant_id, caller, callee, seen, last_seen_at, declared)
+    SELECT ${tenantId}::uuid, 'caller ' || n, CASE WHEN declared THEN 'declared' ELSE 'learned' END, 1, CASE WHEN NOT declared THEN now() END, declared
+    FROM generate_series(1, 6000) n, (VALUES (true), (false)) kinds (declared)`)
+  const { edges } = await readServiceGraph(db, toId(tenantId))
+  expect([edges.length, edges.filter(({ declared }) => declared).length]).toEqual([5_000, 2_500])
+})
+
 const inDays = (days: number) => new Date(Date.now() + days * 24 * 3_600_000)
 
 test('hourly counts and the audit are kept for their days', async () => {
@@ -267,6 +290,50 @@ test('a silent service is hidden, then removed once it has no events, and return
   await send(tenant, makeEvent({ service_name: 'brief' }))
   const [after] = await (await app.request('/v1/services', { key: tenant.readonlyKey })).json()
   expect(after).toMatchObject({ id: before.id, name: 'brief' })
+})
+
+test('a service that alerts is not silent, though no event names it', async () => {
+  const tenant = await createTestTenant(app)
+  const askIn = async (days: number) => {
+    const later = startApp({ stack }, { now: () => inDays(days) })
+    expect((await later.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'legacy' } })).status).toBe(201)
+  }
+  const listedIn = async (days: number) => {
+    const later = startApp({ stack }, { now: () => inDays(days) })
+    const overviews = await listServiceOverviews(db, toId(tenant.tenantId), {
+      heardOfSince: inDays(days - 30),
+      nameLike: undefined,
+      after: undefined,
+      limit: 10,
+    })
+    const listed = [await (await later.request('/v1/services', { key: tenant.readonlyKey })).json(), overviews]
+    return listed.map((services: { name: string }[]) => services.map(({ name }) => name))
+  }
+  const isStored = async () => (await db.execute(sql`SELECT 1 FROM services WHERE tenant_id = ${tenant.tenantId}`)).rows.length === 1
+  await askIn(0)
+  await askIn(40)
+  expect([await listedIn(35), await listedIn(69), await listedIn(71)]).toEqual([
+    [['legacy'], ['legacy']],
+    [['legacy'], ['legacy']],
+    [[], []],
+  ])
+  const patient = { ...app.deps, rest: async () => {} }
+  await runSweep(patient, inDays(99))
+  expect(await isStored()).toBe(true)
+  // Asked about between the removal and the second look.
+  await runSweep(
+    {
+      ...app.deps,
+      rest: async () =>
+        db
+          .execute(sql`UPDATE incidents SET triggered_at = triggered_at + interval '5 days' WHERE tenant_id = ${tenant.tenantId}`)
+          .then(() => {}),
+    },
+    inDays(101),
+  )
+  expect(await isStored()).toBe(true)
+  await runSweep(patient, inDays(106))
+  expect(await isStored()).toBe(false)
 })
 
 test('an event that arrives while its service is removed is not orphaned', async () => {

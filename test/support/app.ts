@@ -40,22 +40,29 @@ export type TestApp = {
   readonly settle: () => Promise<void>
 }
 
+/** Where no endpoint is one that fails, a busy machine should not be taken for one: deadlines are so many times longer. */
+const PATIENCE = 5
+
 /** The real app over the local stack, or over other endpoints that stand before it. */
 export function startApp(endpoints: Endpoints = {}, overrides: Partial<Deps> = {}): TestApp {
   const stack = endpoints.stack ?? inject('stack')
   const logs: LogLine[] = []
+  const config = readConfig({
+    ...toBindings({
+      ...stack,
+      databaseEndpoint: endpoints.database ?? stack.databaseEndpoint,
+      redisUrl: endpoints.redis ?? stack.redisUrl,
+    }),
+    INTEGRATION_KEYS: `test:${Buffer.alloc(32, 7).toString('base64')}`,
+    ...endpoints.bindings,
+  })
+  const patience = endpoints.database === undefined && endpoints.redis === undefined ? PATIENCE : 1
   const deps: Deps = {
-    ...createDeps(
-      readConfig({
-        ...toBindings({
-          ...stack,
-          databaseEndpoint: endpoints.database ?? stack.databaseEndpoint,
-          redisUrl: endpoints.redis ?? stack.redisUrl,
-        }),
-        INTEGRATION_KEYS: `test:${Buffer.alloc(32, 7).toString('base64')}`,
-        ...endpoints.bindings,
-      }),
-    ),
+    ...createDeps({
+      ...config,
+      database: { ...config.database, timeoutMs: patience * config.database.timeoutMs },
+      redis: { ...config.redis, timeoutMs: patience * config.redis.timeoutMs },
+    }),
     log: (event, fields) => void logs.push({ event, ...fields }),
     ...overrides,
   }

@@ -70,7 +70,6 @@ test('when reading takes too long, what is connected with the alert is read in p
   database.fault = (asked) => (readsWindows(asked, 2_000) ? TIMED_OUT : 'none')
   const incident = await ask(tenant, slow)
   expect([...toRestarts(incident).keys()].sort()).toEqual([...declared, 'checkout'].sort())
-  expect(incident.hypothesis).toContain('a4f2c1')
   expect(slow.logs).toContainEqual(expect.objectContaining({ event: 'evidence_reduced', tenant_id: tenant.tenantId }))
 
   let parts = 0
@@ -82,7 +81,6 @@ test('when reading takes too long, what is connected with the alert is read in p
   }
   const partial = await ask(tenant, slow)
   expect(toRestarts(partial).size).toBe(1 + 7)
-  expect(partial.hypothesis).toContain('a4f2c1')
 })
 
 test('a diagnosis goes on without what is usual when that takes too long to count', async () => {

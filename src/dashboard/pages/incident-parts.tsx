@@ -13,7 +13,11 @@ export const Badges = ({ incident: { status, resolvedAt, verdict, diagnosisOf, i
     {status === 'failed' && <Badge kind="warn">Not diagnosed</Badge>}
     {verdict === 'confirmed' && <Badge kind="good">Confirmed</Badge>}
     {verdict === 'rejected' && <Badge kind="warn">Marked wrong</Badge>}
-    {diagnosisOf !== null && <Badge hollow>Part of a storm</Badge>}
+    {diagnosisOf !== null && (
+      <a href={`/incidents/${diagnosisOf}`}>
+        <Badge hollow>Part of a storm</Badge>
+      </a>
+    )}
     {isPosted && <Badge hollow>Note posted</Badge>}
   </>
 )

@@ -4,7 +4,7 @@ import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } fro
 import { type Answer, describeAnswer, drawAnswer, readAnswer, toValues } from '../answer.ts'
 import { Chart, Glyph } from '../chart.tsx'
 import { Age, Badge, Confidence, Exact, Live, Notice, Outside, Reporter } from '../parts.tsx'
-import { count, JOIN_NAMES, shorten, TYPE_NAMES, toChange, toPercent } from '../wording.ts'
+import { count, JOIN_NAMES, shorten, TYPE_NAMES, toChange, toClock, toPercent } from '../wording.ts'
 import { Badges, ResolveForm, VerdictForm } from './incident-parts.tsx'
 
 const EVENTS_PER_PAGE = 15
@@ -128,7 +128,7 @@ const Diagnosed = ({ incident, latest, answer }: DiagnosedProps) => (
   </>
 )
 
-const Cited = ({ answer: { entries, cites } }: { readonly answer: Answer }) =>
+const Cited = ({ answer: { entries, cites, snapshot } }: { readonly answer: Answer }) =>
   cites.size === 0 ? null : (
     <ol class="cites legend">
       {entries
@@ -138,17 +138,19 @@ const Cited = ({ answer: { entries, cites } }: { readonly answer: Answer }) =>
           <li>
             <strong>{cites.get(entry.id)}</strong>
             <span>
-              <Clock at={entry.first_timestamp} /> <Outside>{entry.service}</Outside>: {TYPE_NAMES[entry.event_type]}{' '}
-              <Outside>{toChange(toValues(entry))}</Outside>
+              <Clock at={entry.first_timestamp} beside={snapshot.alert.triggered_at} /> <Outside>{entry.service}</Outside>:{' '}
+              {TYPE_NAMES[entry.event_type]} <Outside>{toChange(toValues(entry))}</Outside>
               {entry.count > 1 && `, ${entry.count} times until `}
-              {entry.count > 1 && <Clock at={entry.timestamp} />}
+              {entry.count > 1 && <Clock at={entry.timestamp} beside={snapshot.alert.triggered_at} />}
             </span>
           </li>
         ))}
     </ol>
   )
 
-const Clock = ({ at }: { readonly at: string }) => <time datetime={at}>{at.slice(11, 19)}</time>
+const Clock = ({ at, beside }: { readonly at: string; readonly beside: string }) => (
+  <time datetime={at}>{toClock(new Date(at), new Date(beside))}</time>
+)
 
 const Hypotheses = ({ hypotheses, isAbstained }: { readonly hypotheses: readonly Hypothesis[]; readonly isAbstained: boolean }) => (
   <section aria-labelledby="hypotheses">
@@ -357,7 +359,7 @@ const EventRow = ({ entry, cite }: { readonly entry: CitedEntry; readonly cite: 
       {entry.count > 1 && (
         <span class="quiet small">
           {' '}
-          ×{entry.count} since {entry.first_timestamp.slice(11, 19)}
+          ×{entry.count} since <Clock at={entry.first_timestamp} beside={entry.timestamp} />
         </span>
       )}
     </td>

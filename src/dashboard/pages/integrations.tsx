@@ -8,20 +8,23 @@ import {
   createToken,
   DIRECTIONS,
   type Direction,
+  EXTERNAL_ID_PATTERN,
   type Integration,
+  MAX_MAP_BYTES,
+  MAX_MAPPED_SERVICES,
   SECRET_FIELDS,
   SECRET_PATTERN,
   type SecretField,
   type SecretPatch,
+  toMapBytes,
 } from '../../domain/integration.ts'
 import { deleteIntegration, listIntegrations, replaceToken } from '../../store/integrations.ts'
 import { createIntegration, updateIntegration } from '../../usecases/write-integration.ts'
 import { createPageRouter, type Form, getId, type PageContext, readForm, readPage, requireLiveKey, toPageTrail } from '../context.ts'
+import { fingerprint } from '../fingerprint.ts'
 import { renderPage } from '../layout.tsx'
 import { Age, Code, Notice, SettingsTabs, Sure } from '../parts.tsx'
 import { count } from '../wording.ts'
-
-const MAX_MAPPED_SERVICES = 1_000
 
 const DIRECTION_NAMES: Readonly<Record<Direction, string>> = {
   bidirectional: 'Alerts come in, notes go out',
@@ -63,9 +66,7 @@ export const integrationPages = (deps: Deps) =>
     })
     .get('/settings/integrations/:id', async (c) => {
       const id = getId<IntegrationId>(c, 'integration')
-      const integrations = await readPage(c, deps, (db, tenantId) => listIntegrations(db, tenantId))
-      const integration = integrations.find((one) => one.id === id)
-      if (!integration) throw new AppError('not_found', 'There is no such integration.')
+      const integration = await readIntegration(c, deps, id)
       return renderPage(
         c,
         { title: 'PagerDuty', now: deps.now(), tab: 'settings' },
@@ -74,9 +75,10 @@ export const integrationPages = (deps: Deps) =>
     })
     .post('/settings/integrations/:id', async (c) => {
       const id = getId<IntegrationId>(c, 'integration')
-      const { tenantId } = await requireLiveKey(c, deps)
+      const integration = await readIntegration(c, deps, id)
       const form = await readForm(c)
-      await updateIntegration(deps, tenantId, id, { direction: readDirection(form), patch: readPatch(form) }, toPageTrail(c))
+      const changes = { direction: readDirection(form), patch: readPatch(form, integration) }
+      await updateIntegration(deps, integration.tenantId, id, changes, toPageTrail(c))
       return c.redirect(`/settings/integrations/${id}?done=saved`, 303)
     })
     .post('/settings/integrations/:id/rotate', async (c) => {
@@ -92,6 +94,13 @@ export const integrationPages = (deps: Deps) =>
       return c.redirect('/settings/integrations?done=deleted', 303)
     })
 
+async function readIntegration(c: PageContext, deps: Deps, id: IntegrationId): Promise<Integration> {
+  const integrations = await readPage(c, deps, (db, tenantId) => listIntegrations(db, tenantId))
+  const integration = integrations.find((one) => one.id === id)
+  if (!integration) throw new AppError('not_found', 'There is no such integration.')
+  return integration
+}
+
 function toWebhookUrl({ publicUrl }: Deps, c: PageContext, { type, token }: Integration): string {
   return `${publicUrl ?? new URL(c.req.url).origin}/webhooks/${type}/${token}`
 }
@@ -105,7 +114,7 @@ function readDirection({ direction: wanted }: Form): Direction {
 const From = z.email().max(320)
 
 /** What a form changes: an empty secret stays as it is, the map is replaced as a whole. */
-function readPatch(form: Form): ConfigPatch {
+function readPatch(form: Form, { serviceMap }: Integration): ConfigPatch {
   const from = form['pagerduty_from'] ?? ''
   if (from !== '' && !From.safeParse(from).success) throw new AppError('invalid_request', 'The sender must be an e-mail address.')
   const secrets: Partial<Record<SecretField, string | null>> = {}
@@ -114,7 +123,7 @@ function readPatch(form: Form): ConfigPatch {
     if (form[`remove_${field}`] !== undefined) secrets[field] = null
     else if (secret !== '') secrets[field] = readSecret(field, secret)
   }
-  return { from: from === '' ? null : from, serviceMap: readServiceMap(form), secrets: secrets satisfies SecretPatch }
+  return { from: from === '' ? null : from, serviceMap: readServiceMap(form, serviceMap), secrets: secrets satisfies SecretPatch }
 }
 
 function readSecret(field: SecretField, secret: string): string {
@@ -122,19 +131,30 @@ function readSecret(field: SecretField, secret: string): string {
   throw new AppError('invalid_request', `${SECRET_NAMES[field]}: 1 to 512 printable ASCII characters without spaces, please.`)
 }
 
-/** Lines of `<id> = <service>`; ids that were there before and are not any more are removed. */
-function readServiceMap({ service_map = '', mapped = '' }: Form): Readonly<Record<string, string | null>> {
-  const lines = service_map.split(/[\r\n]+/).filter((line) => line.trim() !== '')
-  const wanted = lines.map((line): [string, string] => {
-    const [, id, name] = /^\s*(\S[^=]*?)\s*=\s*(\S.*?)\s*$/.exec(toStorableText(line)) ?? []
-    if (id === undefined || name === undefined) throw new AppError('invalid_request', `Not an "id = service" line: ${line}`)
-    if (Math.max(Array.from(id).length, Array.from(name).length) > MAX_NAME_LENGTH)
-      throw new AppError('invalid_request', `A name has at most ${MAX_NAME_LENGTH} characters.`)
-    return [id, name]
-  })
-  if (wanted.length > MAX_MAPPED_SERVICES) throw new AppError('invalid_request', `At most ${MAX_MAPPED_SERVICES} services can be mapped.`)
-  const removed = mapped.split(/[\r\n]+/).filter((id) => id !== '' && !wanted.some(([kept]) => kept === id))
-  return Object.fromEntries([...removed.map((id): [string, null] => [id, null]), ...wanted])
+/** Lines of `<id> = <service>`, in the place of the map that the form showed. */
+function readServiceMap({ service_map = '', map_shown }: Form, present: Integration['serviceMap']): NonNullable<ConfigPatch['serviceMap']> {
+  const lines = service_map.split(/[\n\r\u2028\u2029]+/).filter((line) => line.trim() !== '')
+  const wanted = Object.fromEntries(lines.map((line) => readMapping(toStorableText(line))))
+  const names = Object.values(wanted)
+  if (names.length > MAX_MAPPED_SERVICES) throw new AppError('invalid_request', `At most ${MAX_MAPPED_SERVICES} services can be mapped.`)
+  if (toMapBytes(wanted) > MAX_MAP_BYTES) throw new AppError('invalid_request', 'The ids and names of the services are too long together.')
+  if (map_shown !== toMapVersion(present))
+    throw new AppError('conflict', 'The services were changed since this form was opened. Open it again and make your changes there.')
+  return { ...Object.fromEntries(Object.keys(present).map((id): [string, null] => [id, null])), ...wanted }
+}
+
+function readMapping(line: string): readonly [string, string] {
+  const [, id, name] = /^\s*([^=]*?)\s*=\s*(\S.*?)\s*$/.exec(line) ?? []
+  if (id === undefined || name === undefined) throw new AppError('invalid_request', `Not an "id = service" line: ${line}`)
+  if (!EXTERNAL_ID_PATTERN.test(id))
+    throw new AppError('invalid_request', `A service id is 1 to 64 letters, digits, hyphens or underscores: ${line}`)
+  if (Array.from(name).length > MAX_NAME_LENGTH) throw new AppError('invalid_request', `A name has at most ${MAX_NAME_LENGTH} characters.`)
+  return [id, name]
+}
+
+/** By what a form knows whether the map is still the one that it showed. */
+function toMapVersion(map: Integration['serviceMap']): string {
+  return fingerprint(JSON.stringify(map))
 }
 
 const NoIntegrations = () => (
@@ -289,7 +309,7 @@ const EditForm = ({ integration }: { readonly integration: Integration }) => {
             A PagerDuty service id and the name of the service here, one pair a line. Without one, names are matched.
           </p>
         </div>
-        <input type="hidden" name="mapped" value={Object.keys(serviceMap).join('\n')} />
+        <input type="hidden" name="map_shown" value={toMapVersion(serviceMap)} />
         <div>
           <button type="submit" class="first">
             Save

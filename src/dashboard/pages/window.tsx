@@ -3,7 +3,7 @@ import type { StateWindow, WindowEntry } from '../../domain/state-window.ts'
 import { Chart, Glyph } from '../chart.tsx'
 import { Code, Live, Outside, Reporter, withQuery } from '../parts.tsx'
 import { layOut, type Mark } from '../timeline.ts'
-import { count, JOIN_NAMES, TYPE_NAMES, toChange, toExact, toPercent } from '../wording.ts'
+import { count, JOIN_NAMES, TYPE_NAMES, toChange, toClock, toExact, toPercent } from '../wording.ts'
 
 const ENTRIES_PER_PAGE = 30
 const MAX_CHANGE = 300
@@ -119,7 +119,7 @@ const Entries = ({ path, entries, page }: { readonly path: string; readonly entr
                   {entry.count > 1 && (
                     <span class="quiet small">
                       {' '}
-                      ×{entry.count} since {toExact(entry.firstTimestamp).slice(11, 19)}
+                      ×{entry.count} since {toClock(entry.firstTimestamp, entry.timestamp)}
                     </span>
                   )}
                 </td>

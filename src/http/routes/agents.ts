@@ -169,7 +169,8 @@ const list = createRoute({
   method: 'get',
   path: '/v1/agents',
   summary: 'List agents',
-  description: '`last_seen_at` is right within 10 seconds.',
+  description:
+    'The agents of all live keys, and of revoked keys those that registered last, a thousand in all at most. `last_seen_at` is right within 10 seconds.',
   security: [...SECURITY.readonly],
   responses: {
     200: json(z.array(AgentItemBody), 'The tenant’s agents', [EXAMPLE_ITEM]),

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
 import { KEY_TYPES } from '../../domain/api-key.ts'
 import type { ApiKeyId } from '../../domain/ids.ts'
-import { type ApiKey, LAST_READONLY_KEY, listApiKeys, revokeApiKey } from '../../store/api-keys.ts'
+import { type ApiKey, LAST_READONLY_KEY, listApiKeys, revokeApiKey, TOO_MANY_KEYS } from '../../store/api-keys.ts'
 import { createApiKey } from '../../usecases/create-api-key.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
@@ -60,7 +60,8 @@ const create = createRoute({
   request: { body: jsonBody(CreateApiKeyBody, { key_type: 'ingest', name: 'web-1' }) },
   responses: {
     201: json(NewApiKeyBody, 'The new key, shown this once', { ...EXAMPLE_HINT, key: `${EXAMPLE_HINT.prefix}…${EXAMPLE_HINT.last4}` }),
-    ...problems('invalid_request', 'unauthorized', 'forbidden', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
+    ...problems('invalid_request', 'unauthorized', 'forbidden', 'conflict', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
+    ...problemOf('conflict', { pointer: '', detail: TOO_MANY_KEYS }),
     ...problemOf(
       'invalid_request',
       { pointer: '/key_type', detail: 'key_type must be ingest or readonly' },

@@ -27,7 +27,8 @@ const list = createRoute({
   method: 'get',
   path: '/v1/audit',
   summary: 'List who changed what',
-  description: 'Creation and revocation of keys, and changes of integrations. To page on, send the last `id` as `before`.',
+  description:
+    'Creation and revocation of keys, changes of integrations, verdicts about incidents and their resolution by hand, notes that were posted. To page on, send the last `id` as `before`.',
   security: [...SECURITY.readonly],
   request: {
     query: z.object({

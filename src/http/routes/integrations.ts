@@ -5,20 +5,22 @@ import {
   type ConfigPatch,
   createToken,
   DIRECTIONS,
+  EXTERNAL_ID_PATTERN,
   INTEGRATION_TYPES,
   type Integration,
   MASK,
+  MAX_MAP_BYTES,
+  MAX_MAPPED_SERVICES,
   SECRET_PATTERN,
+  toMapBytes,
 } from '../../domain/integration.ts'
-import { deleteIntegration, listIntegrations, replaceToken, TOO_MANY_INTEGRATIONS } from '../../store/integrations.ts'
+import { deleteIntegration, listIntegrations, replaceToken, TOO_MANY_INTEGRATIONS, TOO_MANY_MAPPED } from '../../store/integrations.ts'
 import { createIntegration, updateIntegration } from '../../usecases/write-integration.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { type AppContext, createRouter, toTrail } from '../context.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EXAMPLE_IDS, getPathId, IdParams, Instant, json, jsonBody, name, Uuid } from '../schemas.ts'
-
-const MAX_MAPPED_SERVICES = 1_000
 
 const IntegrationTypeName = z.enum(INTEGRATION_TYPES, { error: `type must be ${INTEGRATION_TYPES.join(', ')}` })
 const DirectionName = z.enum(DIRECTIONS, { error: `direction must be ${DIRECTIONS.join(', ')}` })
@@ -54,18 +56,38 @@ const secret = (field: string) =>
     .nullish()
     .transform((text) => (text === MASK ? undefined : text))
 
+const MAP_ERRORS = {
+  id: 'a service id must be 1 to 64 letters, digits, hyphens or underscores',
+  name: 'a service name must be on one line',
+  entries: `service_map must have at most ${MAX_MAPPED_SERVICES} entries`,
+  bytes: `service_map must have at most ${MAX_MAP_BYTES} bytes of ids and names`,
+} as const
+
+/** One pair a line is how people edit the map. What is removed may have any id: it may be older than the rule. */
+const ServiceMapBody = z
+  .record(z.string(), name('a service name').nullable(), { error: 'service_map must be an object of service names' })
+  .superRefine((map, { addIssue }) => {
+    const refuse = (message: string, ...path: string[]) => addIssue({ code: 'custom', message, path })
+    const entries = Object.entries(map)
+    if (entries.length > MAX_MAPPED_SERVICES) return refuse(MAP_ERRORS.entries)
+    for (const [id, serviceName] of entries) {
+      if (serviceName !== null && !EXTERNAL_ID_PATTERN.test(id)) refuse(MAP_ERRORS.id, id)
+      if (serviceName !== null && /[\n\r\u2028\u2029]/.test(serviceName)) refuse(MAP_ERRORS.name, id)
+    }
+    if (toMapBytes(map) > MAX_MAP_BYTES) refuse(MAP_ERRORS.bytes)
+  })
+  .openapi({
+    description: `Service names by PagerDuty’s ids (\`${EXTERNAL_ID_PATTERN.source}\`), ${MAX_MAP_BYTES} bytes at most in all; null removes one`,
+    maxProperties: MAX_MAPPED_SERVICES,
+  })
+
 const ConfigBody = z
   .object(
     {
       pagerduty_token: secret('pagerduty_token'),
       pagerduty_from: z.email({ error: 'pagerduty_from must be an e-mail address' }).max(320).nullish(),
       webhook_secret: secret('webhook_secret'),
-      service_map: z
-        .record(name('a service id'), name('a service name').nullable(), { error: 'service_map must be an object of service names' })
-        .refine((map) => Object.keys(map).length <= MAX_MAPPED_SERVICES, {
-          error: `service_map must have at most ${MAX_MAPPED_SERVICES} entries`,
-        })
-        .nullish(),
+      service_map: ServiceMapBody.nullish(),
     },
     { error: 'config must be an object' },
   )
@@ -101,7 +123,10 @@ const CONFIG_ERRORS = [
   { pointer: '/config', detail: 'config must be an object' },
   { pointer: '/config/pagerduty_from', detail: 'pagerduty_from must be an e-mail address' },
   { pointer: '/config/webhook_secret', detail: 'webhook_secret must be 1 to 512 printable ASCII characters without spaces' },
-  { pointer: '/config/service_map', detail: `service_map must have at most ${MAX_MAPPED_SERVICES} entries` },
+  { pointer: '/config/service_map', detail: MAP_ERRORS.entries },
+  { pointer: '/config/service_map', detail: MAP_ERRORS.bytes },
+  { pointer: '/config/service_map/a=b', detail: MAP_ERRORS.id },
+  { pointer: '/config/service_map/PIJ90N7', detail: MAP_ERRORS.name },
   { pointer: '', detail: 'request body must be valid JSON' },
 ]
 
@@ -149,8 +174,18 @@ const update = createRoute({
   },
   responses: {
     200: json(IntegrationBody, 'The integration as it is now', EXAMPLE_INTEGRATION),
-    ...problems('invalid_request', 'unauthorized', 'forbidden', 'not_found', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
+    ...problems(
+      'invalid_request',
+      'unauthorized',
+      'forbidden',
+      'not_found',
+      'conflict',
+      'payload_too_large',
+      'unsupported_media_type',
+      'unavailable',
+    ),
     ...problemOf('invalid_request', ...CONFIG_ERRORS),
+    ...problemOf('conflict', { pointer: '', detail: TOO_MANY_MAPPED }),
     ...NOT_FOUND,
   },
 })
@@ -232,12 +267,16 @@ function toPatch(config: z.infer<typeof ConfigBody>): ConfigPatch {
   const { pagerduty_token, pagerduty_from, webhook_secret, service_map } = config
   return {
     ...(pagerduty_from === undefined ? {} : { from: pagerduty_from }),
-    ...(service_map === undefined ? {} : { serviceMap: service_map }),
+    ...(service_map === undefined ? {} : { serviceMap: service_map && trimNames(service_map) }),
     secrets: {
       ...(pagerduty_token === undefined ? {} : { pagerduty_token }),
       ...(webhook_secret === undefined ? {} : { webhook_secret }),
     },
   }
+}
+
+function trimNames(map: NonNullable<z.infer<typeof ServiceMapBody>>) {
+  return Object.fromEntries(Object.entries(map).map(([id, serviceName]) => [id, serviceName?.trim() ?? null]))
 }
 
 function toIntegrationBody(integration: Integration, base: string): z.infer<typeof IntegrationBody> {
