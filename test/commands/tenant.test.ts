@@ -142,7 +142,7 @@ test('secrets are sealed anew with the first key, after which the second is not 
   expect(integration && (await openSecretOf(integration, 'pagerduty_token', after.deps.sealingKeys))).toBe('pd-1')
 })
 
-test.each([
+test.concurrent.each([
   ['no DATABASE_URL', ['list'], { DATABASE_URL: '' }, 'not set'],
   ['a DATABASE_URL of another kind', ['list'], { DATABASE_URL: 'https://db' }, 'must look like postgres://'],
   ['a server that is not there', ['list'], { DATABASE_URL: 'postgres://a:b@127.0.0.1:1/c', DATABASE_ENDPOINT: '' }, 'nothing listens'],
