@@ -7,7 +7,7 @@ import { type Fault, startFaultProxy } from '../support/fault-proxy.ts'
 const stack = inject('stack')
 const database = await startFaultProxy(stack.databaseEndpoint)
 const redis = await startFaultProxy(stack.redisUrl)
-const broken = startApp({ database: database.url, redis: redis.url })
+const broken = startApp({ database: database.url, redis: redis.url, patience: 1 })
 const healthy = startApp()
 
 async function timed<Result>(work: () => Promise<Result>): Promise<{ result: Result; ms: number }> {

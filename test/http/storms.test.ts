@@ -54,9 +54,9 @@ test('fifty alerts for one service at once are one diagnosis and one note, whose
 
 test('only alerts of the same service within a minute of an open incident are folded', async () => {
   const { tenant, pager } = await start()
-  const [first, resolved] = [newRef(), newRef()]
+  const [first, resolved, startedMs] = [newRef(), newRef(), Date.now()]
   const send = async (ref: string, service: string, seconds: number, type = 'triggered') => {
-    await deliver(app, pager, makeDelivery({ ref, service, at: secondsAgo(seconds), type }))
+    await deliver(app, pager, makeDelivery({ ref, service, at: new Date(startedMs - 1_000 * seconds), type }))
     await app.settle()
   }
   await send(first, 'checkout', 300)

@@ -228,7 +228,7 @@ test.each([
 ])('while Postgres $name, a delivery is 503 and can come again', async ({ fault }) => {
   const { tenant, pager } = await start()
   const database = await startFaultProxy(inject('stack').databaseEndpoint)
-  const broken = startApp({ database: database.url })
+  const broken = startApp({ database: database.url, patience: 1 })
   database.fault = fault
   const ref = newRef()
   const [delivery, deliveryId] = [makeDelivery({ ref }), randomUUID()]

@@ -12,7 +12,7 @@ if (!prompt) throw new Error('nothing to ask')
 
 const KEY = 'sk-secret'
 const ask = (model: ScriptedModel | 'unknown', apiKey: string | undefined = KEY, baseUrl = `${api.url}/v1`) =>
-  askModel(createEndpointModel({ baseUrl, apiKey, model }, 300), prompt)
+  askModel(createEndpointModel({ baseUrl, apiKey, model }, model === 'slow' ? 300 : 5_000), prompt)
 
 test('an endpoint is asked with the prompt, the schema and the key', async () => {
   expect(await ask('well')).toMatchObject({ kind: 'answered', value: { candidates: [{ number: 1 }, { number: 2 }] }, tokens: 760 })
@@ -42,7 +42,7 @@ test.each<[ScriptedModel, unknown]>([
 
 test.each([
   ['a wrong key', () => ask('well', 'bad-key')],
-  ['no key', () => askModel(createEndpointModel({ baseUrl: `${api.url}/v1`, apiKey: undefined, model: 'well' }, 300), prompt)],
+  ['no key', () => askModel(createEndpointModel({ baseUrl: `${api.url}/v1`, apiKey: undefined, model: 'well' }, 5_000), prompt)],
   ['a model that does not exist', () => ask('unknown')],
   ['an endpoint that does not exist', () => ask('well', KEY, 'http://127.0.0.1:9/v1')],
   ['an address that is none of an API', () => ask('well', KEY, `${api.url}/v2`)],

@@ -14,6 +14,8 @@ export type Endpoints = {
   readonly redis?: string
   /** Another local stack than the run's shared one. */
   readonly stack?: StackAddresses
+  /** How many times longer than the Worker it waits for a store: a busy machine should not be taken for one that hangs. */
+  readonly patience?: number
   /** Variables and secrets of the Worker, besides its stores'. */
   readonly bindings?: Bindings
 }
@@ -40,9 +42,6 @@ export type TestApp = {
   readonly settle: () => Promise<void>
 }
 
-/** Where no endpoint is one that fails, a busy machine should not be taken for one: deadlines are so many times longer. */
-const PATIENCE = 5
-
 /** The real app over the local stack, or over other endpoints that stand before it. */
 export function startApp(endpoints: Endpoints = {}, overrides: Partial<Deps> = {}): TestApp {
   const stack = endpoints.stack ?? inject('stack')
@@ -56,7 +55,7 @@ export function startApp(endpoints: Endpoints = {}, overrides: Partial<Deps> = {
     INTEGRATION_KEYS: `test:${Buffer.alloc(32, 7).toString('base64')}`,
     ...endpoints.bindings,
   })
-  const patience = endpoints.database === undefined && endpoints.redis === undefined ? PATIENCE : 1
+  const { patience = 5 } = endpoints
   const deps: Deps = {
     ...createDeps({
       ...config,
