@@ -154,7 +154,7 @@ function withinLimit(windows: readonly FoundWindow[]): FoundWindow[] {
   }
   const least = windows.flatMap(({ service, window }, place) => {
     const kept = keepLatest(window, LEAST_PER_TYPE)
-    return place === 0 || (kept.updatedAt !== null && take(kept)) ? [{ service, window, kept }] : []
+    return (place === 0 || kept.updatedAt !== null) && take(kept) ? [{ service, window, kept }] : []
   })
   return least.map(({ service, window, kept }) => {
     const more = MORE_PER_TYPE.map((perType) => keepLatest(window, perType)).find((larger) => take(larger, weighWindow(kept)))
