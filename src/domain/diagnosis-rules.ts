@@ -67,9 +67,10 @@ export type Model = {
   readonly tuning: Tuning
   readonly weights: Weights
   readonly calibration: Calibration
-  /** Below this confidence the answer is that no recorded change explains the alert. */
-  readonly minConfidence: number
 }
+
+/** About one in seven: a cause less likely than that is not worth naming at night. */
+const MIN_CONFIDENCE = 0.15
 
 /** A rollout takes at most so long: Kubernetes gives up on one then (`progressDeadlineSeconds`). */
 const ROLLOUT_MS = 10 * 60_000
@@ -92,6 +93,11 @@ export function toScore(features: Features, weights: Weights): number {
 /** How likely the leading candidate is the cause: that the cause is among the candidates, and that it is this one rather than the next. */
 export function toConfidence(grounds: Grounds, lead: number, { bias, unexplained, unseen, margin }: Calibration): number {
   return lead * sigmoid(bias + unexplained * grounds.unexplained + unseen * grounds.unseen + margin * grounds.margin)
+}
+
+/** Whether a cause is likely enough to be named; else the answer is that no recorded change explains the alert. */
+export function isNamed(confidence: number): boolean {
+  return confidence >= MIN_CONFIDENCE
 }
 
 /** The chance of the best score against its rival's; 1 when there is none. */

@@ -11,7 +11,6 @@ export const MODEL: Model = {
     lateness: 1,
     settleMs: 10_000,
   },
-  weights: { explained: 3.69, near: 1.96, lag: -2.41, symptom: 0.81, habit: -1.02, pattern: 1 },
-  calibration: { bias: 0.02, unexplained: -3.01, unseen: 0.41, margin: 2.94 },
-  minConfidence: 0.2,
+  weights: { explained: 3.29, near: 2.02, lag: -2.17, symptom: 0.53, habit: -0.15, pattern: 1 },
+  calibration: { bias: 0.1, unexplained: -2.34, unseen: 0.3, margin: 2.28 },
 }

@@ -7,6 +7,7 @@ import {
   findCandidates,
   followFailures,
   type Grounds,
+  isNamed,
   type Model,
   type Tuning,
   toConfidence,
@@ -116,7 +117,7 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
   const hypotheses = ranked.slice(0, MAX_HYPOTHESES).map((each) => toHypothesis(each, weighing))
   const ruledOut = toRuledOut(weighing)
   const [best] = hypotheses
-  if (!best || confidence < MODEL.minConfidence)
+  if (!best || !isNamed(confidence))
     return { hypotheses, confidence, abstained: true, recommendedAction: null, ruledOut, ...explainNothing(weighing) }
   return {
     hypotheses,
@@ -171,7 +172,7 @@ export function toGrounds(ranked: readonly Ranked[], { blames, facts }: Weighing
 }
 
 /** How likely the first of the ranked candidates is the cause. */
-export function assess(ranked: readonly Ranked[], weighing: Weighing, { tuning, calibration }: Omit<Model, 'minConfidence'>): number {
+export function assess(ranked: readonly Ranked[], weighing: Weighing, { tuning, calibration }: Model): number {
   if (ranked.length === 0) return 0
   const grounds = toGrounds(ranked, weighing, tuning)
   return toConfidence(grounds, grounds.lead, calibration)

@@ -1,15 +1,12 @@
 import { assess, rank, toGrounds, type Weighing, weigh } from '../../src/domain/diagnosis.ts'
 import type { Facts } from '../../src/domain/diagnosis-facts.ts'
-import type { Calibration, Grounds, Model, Tuning, Weights } from '../../src/domain/diagnosis-rules.ts'
+import { type Calibration, type Grounds, isNamed, type Model, type Tuning, type Weights } from '../../src/domain/diagnosis-rules.ts'
 import { type Case, toIncident, toSet, toView } from './diagnosis-cases.ts'
 import type { Disturbance } from './diagnosis-disturb.ts'
 import { isGenerated } from './diagnosis-generate.ts'
 import { type Choice, fitChoices } from './diagnosis-logit.ts'
 import type { Answer } from './diagnosis-metrics.ts'
 import type { CaseRunner } from './diagnosis-run.ts'
-
-/** What is chosen from grids: the engine's tuning, and how strongly weights are pulled towards 0. */
-export type Setting = Tuning & { readonly penalty: number }
 
 /** What is judged apart: incidents with an alerting service that were given or generated, and those without one. */
 export type Kind = 'placed' | 'unplaced' | 'generated'
@@ -37,10 +34,15 @@ const GROUNDS = ['bias', 'unexplained', 'unseen', 'margin'] as const satisfies r
 export const KIND_WEIGHTS: Readonly<Record<Kind, number>> = { placed: 1, unplaced: 1, generated: 0.5 }
 /** All incidents of a kind count as much as so many observations. */
 const INCIDENTS_PER_KIND = 25
-/** No case confirms a pattern, so this one is set: a confirmed twin weighs as much as a quarter of all failing calls explained. */
-const PATTERN_WEIGHT = 1
-/** One in fifty of the right answers may go untold, once calls are known to fail. */
-const MAX_UNTOLD = 0.02
+/**
+ * What weights are expected to be, in round numbers, before a case is seen: to explain the failing calls counts most,
+ * nearness and time in place two thirds of it. No case confirms a pattern, so that a confirmed twin counts what is set here.
+ */
+const EXPECTED: Weights = { explained: 3, near: 2, lag: -2, symptom: 0, habit: 0, pattern: 1 }
+/** Weights are pulled towards the expected ones as if so many observations had shown each of them. */
+const PULL = 3
+/** So is the confidence towards one half, which is what nothing known leaves. */
+const CONFIDENCE_PULL = 0.3
 
 /** Each case is disturbed so often in either way; all copies together count as much as the whole case does, twice. */
 const COPIES = [1, 2, 3]
@@ -123,16 +125,16 @@ function toShares(samples: readonly Sample[]): readonly number[] {
 }
 
 /** Where no service alerts, weights have little to weigh: those cases teach none. */
-export function fitWeights(choices: readonly SampleChoice[], penalty: number) {
+export function fitWeights(choices: readonly SampleChoice[]) {
   return fitChoices(
     choices.filter(({ sample }) => sample.kind !== 'unplaced'),
-    FEATURES.length,
-    penalty,
+    FEATURES.map((name) => EXPECTED[name]),
+    PULL,
   )
 }
 
 export function toWeights(values: readonly number[]): Weights {
-  return { ...toRecord(FEATURES, values), pattern: PATTERN_WEIGHT }
+  return { ...EXPECTED, ...toRecord(FEATURES, values) }
 }
 
 /** What the confidence is fitted on: whole cases of the views in which a cause may be missing. */
@@ -170,8 +172,12 @@ export function toDoubts(weighed: readonly Weighed[], weightsOf: (fold: number) 
   }))
 }
 
-export function fitCalibration(doubts: readonly Doubt[], penalty: number) {
-  return fitChoices(doubts, GROUNDS.length, penalty)
+export function fitCalibration(doubts: readonly Doubt[]) {
+  return fitChoices(
+    doubts,
+    GROUNDS.map(() => 0),
+    CONFIDENCE_PULL,
+  )
 }
 
 export function toCalibration(values: readonly number[]): Calibration {
@@ -179,29 +185,11 @@ export function toCalibration(values: readonly number[]): Calibration {
 }
 
 /** Fits weights by how candidates compare within a case, then the confidence by whether the cause was reported. */
-export function fitModel(samples: readonly Sample[], { penalty, ...tuning }: Setting): Model {
+export function fitModel(samples: readonly Sample[], tuning: Tuning): Model {
   const weighed = weighSamples(samples, tuning)
-  const weights = toWeights(fitWeights(toChoices(weighed), penalty).weights)
-  const calibration = toCalibration(
-    fitCalibration(
-      toDoubts(weighed, () => weights, tuning),
-      penalty,
-    ).weights,
-  )
-  const model = { tuning, weights, calibration }
-  return { ...model, minConfidence: chooseMinConfidence(weighed, model) }
-}
-
-function chooseMinConfidence(weighed: readonly Weighed[], model: Omit<Model, 'minConfidence'>): number {
-  const all = toCalibrated(weighed).filter(({ weighing }) => weighing.blames.length > 0)
-  const given = all.filter(({ sample }) => sample.kind === 'placed')
-  const confidences = (given.length > 0 ? given : all).flatMap(({ sample, weighing }) => {
-    const ranked = rank(weighing, model.weights)
-    const [best] = ranked
-    return best && toService(best.candidate.key, weighing) === sample.each.truth?.service ? [assess(ranked, weighing, model)] : []
-  })
-  const sorted = confidences.toSorted((a, b) => a - b)
-  return sorted[Math.floor(sorted.length * MAX_UNTOLD)] ?? 0
+  const weights = toWeights(fitWeights(toChoices(weighed)).weights)
+  const doubts = toDoubts(weighed, () => weights, tuning)
+  return { tuning, weights, calibration: toCalibration(fitCalibration(doubts).weights) }
 }
 
 /** What a model answers to samples. */
@@ -210,7 +198,7 @@ export function applyModel(samples: readonly Sample[], model: Model): readonly A
     const ranked = rank(weighing, model.weights)
     const confidence = assess(ranked, weighing, model)
     const services = new Set(ranked.map(({ candidate }) => toService(candidate.key, weighing)))
-    return { each, ranked: [...services], confidence, abstained: ranked.length === 0 || confidence < model.minConfidence }
+    return { each, ranked: [...services], confidence, abstained: !isNamed(confidence) }
   })
 }
 

@@ -21,9 +21,9 @@ export type Fit = {
 const MAX_STEPS = 40
 const SETTLED = 1e-6
 
-/** Fits a conditional logit by Newton's method; a ridge penalty pulls weights towards 0. */
-export function fitChoices(choices: readonly Choice[], size: number, penalty: number): Fit {
-  let weights: readonly number[] = Array.from({ length: size }, () => 0)
+/** Fits a conditional logit by Newton's method; a ridge penalty pulls weights towards what they are expected to be. */
+export function fitChoices(choices: readonly Choice[], expected: readonly number[], penalty: number): Fit {
+  let weights = expected
   for (let step = 0; ; step += 1) {
     const pulls = new Map<number, Pull>()
     for (const choice of choices) {
@@ -32,7 +32,9 @@ export function fitChoices(choices: readonly Choice[], size: number, penalty: nu
       addChoice(choice, weights, pull)
     }
     const all = [...pulls.values()]
-    const gradient = weights.map((weight, row) => all.reduce((sum, pull) => sum + (pull.gradient[row] ?? 0), -penalty * weight))
+    const gradient = weights.map((weight, row) =>
+      all.reduce((sum, pull) => sum + (pull.gradient[row] ?? 0), penalty * ((expected[row] ?? 0) - weight)),
+    )
     const curvature = weights.map((_, row) =>
       weights.map((__, column) => all.reduce((sum, pull) => sum + (pull.curvature[row]?.[column] ?? 0), row === column ? penalty : 0)),
     )

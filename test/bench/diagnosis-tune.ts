@@ -1,4 +1,4 @@
-import { toConfidence } from '../../src/domain/diagnosis-rules.ts'
+import { type Tuning, toConfidence } from '../../src/domain/diagnosis-rules.ts'
 import {
   applyModel,
   type Doubt,
@@ -9,7 +9,6 @@ import {
   type Kind,
   type Sample,
   type SampleChoice,
-  type Setting,
   toCalibration,
   toChoices,
   toDoubts,
@@ -22,27 +21,28 @@ import type { Answer } from './diagnosis-metrics.ts'
 const NEVER = Number.POSITIVE_INFINITY
 const [SECOND, MINUTE] = [1_000, 60_000]
 
-/** The values each constant may take: first the one that does nothing or is plainest, then further and further from it. */
+/** The values each constant may take: first the one that is expected, as weights are, then the others. */
 export const GRIDS = {
-  clockSlackMs: [NEVER, MINUTE, 30 * SECOND, 15 * SECOND],
-  lagScaleMs: [MINUTE, 2 * MINUTE, 3 * MINUTE],
-  nearAlertMs: [NEVER, 5 * MINUTE, 2 * MINUTE, MINUTE],
+  clockSlackMs: [30 * SECOND, 15 * SECOND, MINUTE, NEVER],
+  lagScaleMs: [2 * MINUTE, MINUTE, 3 * MINUTE, 10 * MINUTE],
+  nearAlertMs: [MINUTE, 30 * SECOND, 2 * MINUTE, 5 * MINUTE, NEVER],
   nearPerHop: [0.5, 0.7],
-  blamePerHop: [1, 0.8, 0.6],
-  lateness: [0, 1, 2],
-  settleMs: [MINUTE, 10 * SECOND, SECOND],
-  penalty: [1, 0.3, 0.1],
-} as const satisfies Readonly<Record<keyof Setting, readonly number[]>>
+  blamePerHop: [0.8, 0.6, 1],
+  lateness: [1, 2, 0],
+  settleMs: [10 * SECOND, SECOND, MINUTE],
+} as const satisfies Readonly<Record<keyof Tuning, readonly number[]>>
 
 // The keys are those of the grids: what `keys` cannot tell.
-const NAMES = Object.keys(GRIDS) as readonly (keyof Setting)[]
-const PLAINEST = toSetting((name) => GRIDS[name][0])
+const NAMES = Object.keys(GRIDS) as readonly (keyof Tuning)[]
+const EXPECTED = toTuning((name) => GRIDS[name][0])
 const MAX_SWEEPS = 4
+/** A gain of fewer standard errors may be chance. */
+const MIN_ERRORS = 2
 /** Odds are not held to be longer than this: a cause that is no candidate counts as a chance of it. */
 const LEAST_CHANCE = 0.01
 
 /**
- * What a setting lost at each incident that was not fitted on: whether the first
+ * What a tuning lost at each incident that was not fitted on: whether the first
  * answer was wrong, and the surprise, in nats, at the true cause and at whether a first answer is right.
  */
 type Losses = ReadonlyMap<string, { readonly kind: Kind; readonly loss: number }>
@@ -51,8 +51,8 @@ type Losses = ReadonlyMap<string, { readonly kind: Kind; readonly loss: number }
 type Trial = { readonly all: Losses; readonly without: ReadonlyMap<number, Losses> }
 
 type Tuner = {
-  /** The setting that is chosen by all folds but one, if that is given. */
-  readonly choose: (withoutFold?: number, onStep?: (text: string) => void) => Setting
+  /** The tuning that is chosen by all folds but one, if that is given. */
+  readonly choose: (withoutFold?: number, onStep?: (text: string) => void) => Tuning
   readonly countTrials: () => number
 }
 
@@ -60,25 +60,25 @@ type Tuner = {
 export function createTuner(samples: readonly Sample[]): Tuner {
   const trials = new Map<string, Trial>()
   const folds = [...new Set(samples.map(({ fold }) => fold))]
-  const lossesOf = (setting: Setting, withoutFold?: number): Losses => {
-    const key = NAMES.map((name) => setting[name]).join(' ')
-    const trial = trials.get(key) ?? tryOut(samples, folds, setting)
+  const lossesOf = (tuning: Tuning, withoutFold?: number): Losses => {
+    const key = NAMES.map((name) => tuning[name]).join(' ')
+    const trial = trials.get(key) ?? tryOut(samples, folds, tuning)
     trials.set(key, trial)
     return (withoutFold === undefined ? undefined : trial.without.get(withoutFold)) ?? trial.all
   }
   return {
     choose: (withoutFold, onStep) => {
-      let setting = PLAINEST
+      let tuning = EXPECTED
       for (let sweep = 0; sweep < MAX_SWEEPS; sweep += 1) {
-        const before = setting
+        const before = tuning
         for (const name of NAMES) {
-          const chosen = choosePlainest(name, setting, (each) => lossesOf(each, withoutFold))
-          if (chosen !== setting[name]) onStep?.(`${name} ${setting[name]} → ${chosen}`)
-          setting = { ...setting, [name]: chosen }
+          const chosen = chooseValue(name, tuning, (each) => lossesOf(each, withoutFold))
+          if (chosen !== tuning[name]) onStep?.(`${name} ${tuning[name]} → ${chosen}`)
+          tuning = { ...tuning, [name]: chosen }
         }
-        if (NAMES.every((name) => setting[name] === before[name])) break
+        if (NAMES.every((name) => tuning[name] === before[name])) break
       }
-      return setting
+      return tuning
     },
     countTrials: () => trials.size,
   }
@@ -89,14 +89,14 @@ export function answerUnseen(
   samples: readonly Sample[],
   asked: readonly Sample[],
   tuner: Tuner,
-  onFold: (setting: Setting) => void,
+  onFold: (tuning: Tuning) => void,
 ): readonly Answer[] {
   const answers = new Map<Sample, Answer>()
   for (const [fold, own] of Map.groupBy(asked, (sample) => sample.fold)) {
-    const setting = tuner.choose(fold)
-    onFold(setting)
+    const tuning = tuner.choose(fold)
+    onFold(tuning)
     const others = samples.filter((sample) => sample.fold !== fold)
-    applyModel(own, fitModel(others, setting)).forEach((answer, index) => {
+    applyModel(own, fitModel(others, tuning)).forEach((answer, index) => {
       const sample = own[index]
       if (sample) answers.set(sample, answer)
     })
@@ -104,20 +104,24 @@ export function answerUnseen(
   return asked.flatMap((sample) => answers.get(sample) ?? [])
 }
 
-function toSetting(pick: (name: keyof Setting) => number): Setting {
-  // The keys are those of the grids: what `fromEntries` cannot tell.
-  return Object.fromEntries(NAMES.map((name) => [name, pick(name)])) as Setting
+/** The tunings that have one constant at another value of its grid. */
+export function listNeighbours(tuning: Tuning): readonly Tuning[] {
+  return NAMES.flatMap((name) => GRIDS[name].filter((value) => value !== tuning[name]).map((value) => ({ ...tuning, [name]: value })))
 }
 
-/** The plainest value that is no worse than the best by more than one standard error. */
-function choosePlainest(name: keyof Setting, setting: Setting, lossesOf: (setting: Setting) => Losses): number {
-  const tried = GRIDS[name].map((value) => ({ value, losses: lossesOf({ ...setting, [name]: value }) }))
+function toTuning(pick: (name: keyof Tuning) => number): Tuning {
+  // The keys are those of the grids: what `fromEntries` cannot tell.
+  return Object.fromEntries(NAMES.map((name) => [name, pick(name)])) as Tuning
+}
+
+/** The expected value, unless what loses least loses clearly less. */
+function chooseValue(name: keyof Tuning, tuning: Tuning, lossesOf: (tuning: Tuning) => Losses): number {
+  const tried = GRIDS[name].map((value) => ({ value, losses: lossesOf({ ...tuning, [name]: value }) }))
+  const [expected] = tried
   const best = tried.reduce((a, b) => (compareLosses(a.losses, b.losses).gain > 0 ? b : a))
-  const plainest = tried.find(({ losses }) => {
-    const { gain, error } = compareLosses(losses, best.losses)
-    return gain <= error
-  })
-  return (plainest ?? best).value
+  if (!expected) return tuning[name]
+  const { gain, error } = compareLosses(expected.losses, best.losses)
+  return gain > MIN_ERRORS * error ? best.value : expected.value
 }
 
 /** How much less is lost the second way, with its standard error over incidents. */
@@ -135,13 +139,13 @@ function compareLosses(before: Losses, after: Losses): { readonly gain: number; 
   }
 }
 
-function tryOut(samples: readonly Sample[], folds: readonly number[], { penalty, ...tuning }: Setting): Trial {
+function tryOut(samples: readonly Sample[], folds: readonly number[], tuning: Tuning): Trial {
   const weighed = weighSamples(samples, tuning)
   const choices = toChoices(weighed)
-  const fit = fitWeights(choices, penalty)
+  const fit = fitWeights(choices)
   const weightsWithout = new Map(folds.map((fold) => [fold, toWeights(leaveOut(fit, [fold]))]))
   const doubts = toDoubts(weighed, (fold) => weightsWithout.get(fold) ?? toWeights(fit.weights), tuning)
-  const calibration = fitCalibration(doubts, penalty)
+  const calibration = fitCalibration(doubts)
   const parts = { choices, fit, doubts, calibration }
   return { all: sumLosses(parts, []), without: new Map(folds.map((fold) => [fold, sumLosses(parts, [fold])])) }
 }

@@ -2,16 +2,17 @@ import { createWriteStream, writeFileSync } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
 import { diagnose } from '../../src/domain/diagnosis.ts'
-import type { Model } from '../../src/domain/diagnosis-rules.ts'
+import type { Model, Tuning } from '../../src/domain/diagnosis-rules.ts'
 import { BASELINES } from './diagnosis-baselines.ts'
-import { type Case, readCases, toSet, toView } from './diagnosis-cases.ts'
+import { type Case, readCases, toView } from './diagnosis-cases.ts'
 import { type Disturbance, MERGE_WITHIN_SECONDS } from './diagnosis-disturb.ts'
-import { applyModel, fitModel, type Sample, type Setting, sampleCases, sampleDisturbed } from './diagnosis-fit.ts'
+import { applyModel, fitModel, type Sample, sampleCases, sampleDisturbed } from './diagnosis-fit.ts'
 import { generateCases, generateLoad, isGenerated, type Load } from './diagnosis-generate.ts'
 import { toInput } from './diagnosis-input.ts'
-import { type Answer, type Interval, type MetricName, measure } from './diagnosis-metrics.ts'
+import type { Answer } from './diagnosis-metrics.ts'
 import { createCaseRunner } from './diagnosis-run.ts'
-import { answerUnseen, createTuner } from './diagnosis-tune.ts'
+import { formatRows, toRows } from './diagnosis-table.ts'
+import { answerUnseen, createTuner, listNeighbours } from './diagnosis-tune.ts'
 import { median } from './statistics.ts'
 
 const HELP = `npm run bench:diagnosis -- [options]
@@ -73,80 +74,8 @@ function toNumber(name: string, value: string): number {
   return number
 }
 
-type Row = { readonly view: string; readonly method: string; readonly cases: number } & Readonly<Record<MetricName, Interval | undefined>>
-
-const NAMES: readonly MetricName[] = ['top1', 'top3', 'mrr', 'answered', 'falseClaims', 'brier', 'confidentlyWrong', 'confident']
-const RANKING: ReadonlySet<MetricName> = new Set<MetricName>(['top1', 'top3', 'mrr'])
-
-function toRow(view: string, method: string, answers: readonly Answer[]): Row {
-  const resamples = toNumber('resamples', values.resamples)
-  const figures = NAMES.map((name) => [
-    name,
-    method === 'engine' || RANKING.has(name) ? measure(answers, name, resamples, values.seed) : undefined,
-  ])
-  // The keys are NAMES, all of them: what `fromEntries` cannot tell.
-  return { view, method, cases: answers.length, ...(Object.fromEntries(figures) as Record<MetricName, Interval | undefined>) }
-}
-
-/** Rows by set and view; confidence is also judged by view over cases with and without a true cause. */
-function toRows(methods: ReadonlyMap<string, readonly Answer[]>): readonly Row[] {
-  const views = [...new Set([...methods.values()].flat().map(({ each }) => toView(each)))]
-  const byView = views.flatMap((view) =>
-    [...methods].map(([method, answers]) =>
-      toRow(
-        view,
-        method,
-        answers.filter(({ each }) => toView(each) === view),
-      ),
-    ),
-  )
-  const engine = methods.get('engine') ?? []
-  const together = [...Map.groupBy(engine, ({ each }) => toTogether(each))]
-    .filter(([, answers]) => new Set(answers.map(({ each }) => toSet(each))).size > 1)
-    .map(([view, answers]) => toRow(view, 'engine', answers))
-  return [...byView.filter(({ method, view }) => method === 'engine' || !isWithoutTruth(engine, view)), ...together]
-}
-
-function toTogether(each: Case): string {
-  const [set = '', view] = toView(each).split(' ')
-  return view === undefined ? set : `${isGenerated(each) ? 'generated + missing' : 'change + abstain'}, ${view}`
-}
-
-function isWithoutTruth(answers: readonly Answer[], view: string): boolean {
-  return answers.filter(({ each }) => toView(each) === view).every(({ each }) => each.truth === null)
-}
-
-const HEADS: Readonly<Record<MetricName, string>> = {
-  top1: 'top-1',
-  top3: 'top-3',
-  mrr: 'MRR',
-  answered: 'answered',
-  falseClaims: 'false claims',
-  brier: 'Brier',
-  confidentlyWrong: 'wrong > .7',
-  confident: '> .7',
-}
-
-function format(rows: readonly Row[]): string {
-  const toCell = (name: MetricName, figure: Interval | undefined): string => {
-    if (!figure) return ''
-    if (name === 'confident') return String(figure.value)
-    const short = (value: number) => value.toFixed(name === 'brier' ? 3 : 2).replace(/^0\./, '.')
-    return `${short(figure.value)} (${short(figure.low)}–${short(figure.high)})`
-  }
-  const table = [
-    ['set and view', 'method', 'n', ...NAMES.map((name) => HEADS[name])],
-    ...rows.map((row) => [row.view, row.method, String(row.cases), ...NAMES.map((name) => toCell(name, row[name]))]),
-  ]
-  const widths = table[0]?.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0))) ?? []
-  return table
-    .map((cells) =>
-      cells
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+function toBootstrap() {
+  return { resamples: toNumber('resamples', values.resamples), seed: values.seed }
 }
 
 function timeDiagnosis(load: Load): number {
@@ -162,7 +91,7 @@ function timeDiagnosis(load: Load): number {
   )
 }
 
-function toSource({ tuning, weights, calibration, minConfidence }: Model): string {
+function toSource({ tuning, weights, calibration }: Model): string {
   const toLiteral = (record: Readonly<Record<string, number>>) =>
     `{ ${Object.entries(record)
       .map(([name, value]) => `${name}: ${toNumeral(value)}`)
@@ -177,7 +106,6 @@ ${Object.entries(tuning)
   .join('')}  },
   weights: ${toLiteral(weights)},
   calibration: ${toLiteral(calibration)},
-  minConfidence: ${Math.floor(minConfidence * 100) / 100},
 }
 `
 }
@@ -201,8 +129,8 @@ function fitAndReport(given: readonly Case[], generated: readonly Case[]): void 
   const samples = sampleCases(cases, runner, values.seed)
   const tuner = createTuner(samples)
   const note = (text: string) => process.stderr.write(`${text} (${tuner.countTrials()} settings tried)\n`)
-  const setting = tuner.choose(undefined, note)
-  const model = fitModel(samples, setting)
+  const tuning = tuner.choose(undefined, note)
+  const model = fitModel(samples, tuning)
   const source = toSource(model)
   if (values.write) writeFileSync(new URL('../../src/domain/diagnosis-weights.ts', import.meta.url), source)
 
@@ -215,32 +143,28 @@ function fitAndReport(given: readonly Case[], generated: readonly Case[]): void 
   const asked: readonly Sample[] = [...whole, ...disturbed.flatMap((each) => each.asked)]
   const differing = new Map<string, number>()
   const answers = answerUnseen(samples, asked, tuner, (chosen) => {
-    const text = describeDifference(setting, chosen)
+    const text = describeDifference(tuning, chosen)
     differing.set(text, (differing.get(text) ?? 0) + 1)
     note(`fold: ${text}`)
   })
-  const unseen = new Map(asked.map((sample, index) => [sample, answers[index]]))
-  const rowsOf = (own: readonly Sample[], answerOf: (sample: Sample) => Answer | undefined) =>
-    toRows(new Map([['engine', own.flatMap((sample) => answerOf(sample) ?? [])]]))
-  const fitted = applyModel(asked, model)
-  const seen = new Map(asked.map((sample, index) => [sample, fitted[index]]))
-  const groups = [{ name: 'as they are', asked: whole }, ...disturbed]
-  const tables = groups.map(({ name, asked: own }) => ({
-    name,
-    fitted: rowsOf(own, (sample) => seen.get(sample)),
-    unseen: rowsOf(own, (sample) => unseen.get(sample)),
-  }))
-  const text = tables.map(
-    ({ name, fitted, unseen: rows }) =>
-      `Cases ${name}, fitted on:\n${format(fitted)}\n\nCases ${name}, left out of the choice of constants and of the fit:\n${format(rows)}`,
-  )
   const folds = [...differing].map(([difference, count]) => `${count} folds: ${difference}`)
-  console.log(values.json ? JSON.stringify({ setting, model, folds, tables }) : [source, ...folds, '', ...text].join('\n'))
+  const variants = listNeighbours(tuning).map(
+    (neighbour) => [describeDifference(tuning, neighbour), applyModel(asked, fitModel(samples, neighbour))] as const,
+  )
+  const methods = new Map([['engine', applyModel(asked, model)], ['left out', answers], ...variants])
+  const groups = [{ name: 'as they are', asked: whole }, ...disturbed]
+  const tables = groups.map(({ name, asked: own }) => ({ name, rows: toRows(pickAnswers(methods, asked, new Set(own)), toBootstrap()) }))
+  const text = tables.map(({ name, rows }) => `Cases ${name}:\n${formatRows(rows)}`)
+  console.log(values.json ? JSON.stringify({ tuning, model, folds, tables }) : [source, ...folds, '', ...text].join('\n'))
 }
 
-function describeDifference(setting: Setting, chosen: Setting): string {
+function pickAnswers(methods: ReadonlyMap<string, readonly Answer[]>, asked: readonly Sample[], picked: ReadonlySet<Sample>) {
+  return new Map([...methods].map(([method, answers]) => [method, answers.filter((_, index) => asked[index] && picked.has(asked[index]))]))
+}
+
+function describeDifference(tuning: Tuning, chosen: Tuning): string {
   const differing = Object.entries(chosen).filter(([name, value]) =>
-    Object.entries(setting).some(([other, own]) => other === name && own !== value),
+    Object.entries(tuning).some(([other, own]) => other === name && own !== value),
   )
   return differing.length === 0 ? 'the same constants' : differing.map(([name, value]) => `${name} ${value}`).join(', ')
 }
@@ -256,8 +180,8 @@ async function run(cases: readonly Case[]): Promise<void> {
   const answers = cases.map((each) => runner.answer(each, disturbance))
   if (values.out !== undefined) await writeAnswers(values.out, answers)
   const baselines = Object.keys(BASELINES).map((name) => [name, cases.map((each) => runner.answerSimply(each, disturbance, name))] as const)
-  const rows = toRows(new Map([['engine', answers], ...baselines]))
-  console.log(values.json ? JSON.stringify({ disturbance, rows }) : format(rows))
+  const rows = toRows(new Map([['engine', answers], ...baselines]), toBootstrap())
+  console.log(values.json ? JSON.stringify({ disturbance, rows }) : formatRows(rows))
 }
 
 async function writeAnswers(file: string, answers: readonly Answer[]): Promise<void> {

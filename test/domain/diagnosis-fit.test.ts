@@ -20,7 +20,7 @@ function drawChoices(count: number): readonly Choice[] {
 }
 
 test('the logit finds the weights by which choices were made', () => {
-  const { weights } = fitChoices(drawChoices(4_000), 2, 1)
+  const { weights } = fitChoices(drawChoices(4_000), [0, 0], 1)
 
   expect(weights[0]).toBeCloseTo(2, 0)
   expect(weights[1]).toBeCloseTo(-1, 0)
@@ -30,11 +30,11 @@ test('a fold taken out of a fit leaves what a fit without it finds', () => {
   const choices = drawChoices(400)
   const without = fitChoices(
     choices.filter(({ fold }) => fold !== 3),
-    2,
+    [0, 0],
     1,
   )
 
-  leaveOut(fitChoices(choices, 2, 1), [3]).forEach((weight, index) => {
+  leaveOut(fitChoices(choices, [0, 0], 1), [3]).forEach((weight, index) => {
     expect(weight).toBeCloseTo(without.weights[index] ?? Number.NaN, 2)
   })
 })
@@ -47,7 +47,7 @@ test('every constant of the model is one that the fit may choose', () => {
 test('the order of samples changes nothing', () => {
   const cases = generateCases(20, 'order')
   const samples = sampleCases(cases, createCaseRunner(cases), '1')
-  const [forwards, backwards] = [samples, samples.toReversed()].map((each) => fitModel(each, { ...MODEL.tuning, penalty: 1 }))
+  const [forwards, backwards] = [samples, samples.toReversed()].map((each) => fitModel(each, MODEL.tuning))
 
   expect(forwards?.weights.explained).toBeGreaterThan(0)
   for (const [name, weight] of Object.entries(forwards?.weights ?? {})) {
