@@ -1,11 +1,10 @@
-import type { DiagnosisInput } from './diagnosis.ts'
+import type { DiagnosisInput, ServiceWindow } from './diagnosis.ts'
 import { type EventType, toValueClass } from './event.ts'
 import {
   type Adjacency,
   isObserver,
   type KnownServices,
-  type LearnedEdge,
-  learnEdges,
+  learnCallees,
   liveEdges,
   pathsFrom,
   toAdjacency,
@@ -45,9 +44,11 @@ export type Facts = {
   readonly alertKey: string | null
   /** Ways from the alerting service, by the service they lead to; `null` when no service alerts. */
   readonly paths: ReadonlyMap<string, readonly string[]> | null
-  readonly changes: readonly Observation[]
-  readonly symptoms: readonly Observation[]
-  readonly failing: readonly FailingEdge[]
+  /** By service. */
+  readonly changes: ReadonlyMap<string, readonly Observation[]>
+  readonly symptoms: ReadonlyMap<string, readonly Observation[]>
+  /** By caller and callee. */
+  readonly failing: readonly (readonly FailingEdge[])[]
   /** When the look was taken. */
   readonly untilMs: number
   /** Half of what was observed where paths lead is older. */
@@ -69,15 +70,18 @@ const DEFAULT_SEVERITY = 0.5
 /** The least that a whole percent can tell. */
 const MIN_SEVERITY = 0.01
 
-/** An entry at the service with this key; it is counted under the one whose window holds it. */
-type Located = { readonly key: string; readonly service: string; readonly kind: Kind; readonly entry: WindowEntry }
+/** An entry in the window of the service with this key. */
+type Place = { readonly key: string; readonly service: string; readonly entry: WindowEntry }
 
-/** What events are counted by: anywhere, and at one service. */
-type Kind = { readonly anywhere: string; readonly atService: string }
+/** The windows, from the least key up, that hold one event. */
+type Places = [Place, ...Place[]]
+
+/** Where an event is counted, the key of the service it concerns, and, when it says that calls fail, whom they were to reach. */
+type Home = { readonly place: Place; readonly key: string; readonly callees: readonly string[] }
 
 /** Reads the windows: every event once, where it belongs, and nothing that happened after `observedUntil`. */
 export function gatherFacts(input: DiagnosisInput): Facts {
-  const { alert, graph, observedUntil, windows } = input
+  const { alert, graph, observedUntil, windows, counts } = input
   const untilMs = observedUntil.getTime()
   const alertMs = alert.triggeredAt.getTime()
   const live = liveEdges(graph, observedUntil)
@@ -88,43 +92,36 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     ...toKnownServices(alert.service === null ? [] : [alert.service]),
   ])
 
-  const located = windows.flatMap(({ service, window }) => {
-    const key = toNameKey(service)
-    return Object.values(window.entries)
-      .flat()
-      .filter((entry) => entry.firstTimestamp.getTime() <= untilMs)
-      .map((entry): Located => ({ key, service, kind: toKind(key, entry.vendor, entry.eventType, toValueClass(entry.newValue)), entry }))
+  const { count, toSurprise } = createTally(counts)
+  const homes = findPlaces(windows, untilMs).map((places) => {
+    const home = locate(places, names, graphNames)
+    return { home, kind: count(home.place) }
   })
-  const homes = [...Map.groupBy(located, ({ entry }) => entry.id).values()].map((places) => locate(places, names, graphNames))
-  const surpriseOf = createSurprise(
-    input,
-    homes.map(({ home }) => home),
-  )
-  const observations: Observation[] = []
   const failing: FailingEdge[] = []
-  const callErrors: Observation[] = []
-  for (const { home, callees } of homes) {
-    const observation = toObservation(home, alertMs, untilMs, surpriseOf)
-    if (callees.length > 0) failing.push(...callees.map((callee) => toFailingEdge(observation, callee)))
-    else if (isCallError(home)) callErrors.push(observation)
-    else observations.push(observation)
+  const others: Observation[] = []
+  for (const { home, kind } of homes) {
+    const observation = toObservation(home, alertMs, untilMs, toSurprise(kind))
+    for (const callee of home.callees) failing.push(toFailingEdge(observation, callee))
+    if (home.callees.length === 0) others.push(observation)
   }
-  const learned = new Map(failing.map((edge): [string, LearnedEdge] => [`${edge.caller}\0${edge.callee}`, edge]))
-  const adjacency = toAdjacency([...live, ...learned.values()])
+  const pairs = [...Map.groupBy(failing, ({ caller, callee }) => `${caller}\0${callee}`).values()]
+  const adjacency = toAdjacency([...live, ...pairs.flatMap((edges) => edges.slice(0, 1))])
   const paths = alert.service === null ? null : pathsFrom(alert.service, adjacency.callees, MAX_HOPS)
-  const ages = [...observations, ...callErrors, ...failing.map(({ observation }) => observation)].flatMap(({ key, lastMs }) =>
-    paths === null || paths.has(key) ? -lastMs : [],
-  )
+  const isNear = ({ key }: Observation) => paths === null || paths.has(key)
+  const ages = [...others, ...failing.map(({ observation }) => observation)].filter(isNear).map(({ lastMs }) => -lastMs)
   return {
     names,
     adjacency,
     alertKey: alert.service === null ? null : toNameKey(alert.service),
     paths,
-    changes: observations.filter(isChange),
-    symptoms: observations.filter((observation) => !isChange(observation)),
-    failing,
+    changes: Map.groupBy(others.filter(isChange), ({ key }) => key),
+    symptoms: Map.groupBy(
+      others.filter((other) => !isChange(other) && !isCallError(other)),
+      ({ key }) => key,
+    ),
+    failing: pairs,
     untilMs: untilMs - alertMs,
-    medianAgeMs: ages.toSorted((a, b) => a - b)[Math.floor(ages.length / 2)] ?? 0,
+    medianAgeMs: toMedian(ages),
   }
 }
 
@@ -133,47 +130,58 @@ export function isChange({ entry }: Observation): boolean {
   return CHANGES.has(entry.eventType)
 }
 
-/** Where an event belongs among the windows that hold it, and, when it says that calls fail, whose. */
-function locate(places: readonly Located[], names: KnownServices, graphNames: KnownServices) {
-  const sorted = places.toSorted((a, b) => compareText(a.key, b.key))
-  const reporter = sorted.find(({ entry }) => entry.joinedBy === 'service_name')
-  const others = sorted.filter(({ entry }) => entry.joinedBy !== 'service_name')
-  const home = others.find(({ entry }) => OWN_OBJECT_RULES.has(entry.joinedBy)) ?? others[0] ?? reporter
-  if (!home) throw new Error('an event in no window')
-  if (!FAILURES.has(home.entry.eventType)) return { home: adopt(home, graphNames), callees: [] }
+/** The middle one of the values; of two the greater. */
+function toMedian(values: readonly number[]): number {
+  return Float64Array.from(values).sort()[Math.floor(values.length / 2)] ?? 0
+}
 
-  const caller = reporter ?? home
-  const shown = learnEdges({ serviceName: caller.service, ...caller.entry }, names).map(({ callee }) => toNameKey(callee))
-  const isOfOwnObject = isObserver(home.entry.vendor) || others.some(({ entry }) => OWN_OBJECT_RULES.has(entry.joinedBy))
-  const callees = isOfOwnObject ? [] : shown
-  return callees.length > 0 ? { home: caller, callees } : { home: adopt(isOfOwnObject ? home : caller, graphNames), callees: [] }
+/** The places of each event. */
+function findPlaces(windows: readonly ServiceWindow[], untilMs: number): readonly Places[] {
+  const byEvent = new Map<string, Places>()
+  const keyed = windows.map(({ service, window }) => ({ key: toNameKey(service), service, window }))
+  for (const { key, service, window } of keyed.toSorted((a, b) => compareText(a.key, b.key))) {
+    for (const entry of Object.values(window.entries).flat()) {
+      if (entry.firstTimestamp.getTime() > untilMs) continue
+      const place = { key, service, entry }
+      const places = byEvent.get(entry.id)
+      if (places) places.push(place)
+      else byEvent.set(entry.id, [place])
+    }
+  }
+  return [...byEvent.values()]
+}
+
+/** Where an event belongs among the windows that hold it, and, when it says that calls fail, whose. */
+function locate(places: Places, names: KnownServices, graphNames: KnownServices): Home {
+  const ownObject = places.find(({ entry }) => OWN_OBJECT_RULES.has(entry.joinedBy))
+  const concerned = ownObject ?? places.find(({ entry }) => entry.joinedBy !== 'service_name') ?? places[0]
+  if (ownObject || !isCallError(concerned)) return { place: concerned, key: adopt(concerned, graphNames), callees: [] }
+
+  const caller = places.find(({ entry }) => entry.joinedBy === 'service_name') ?? concerned
+  const callees = learnCallees({ ...caller.entry, serviceName: caller.service }, names)
+  return { place: caller, key: callees.length > 0 ? caller.key : adopt(caller, graphNames), callees }
 }
 
 /** A volume claim and the like has no service of its own: it belongs to the one on the graph it is named after. */
-function adopt(home: Located, graphNames: KnownServices): Located {
-  if (home.entry.vendor !== 'kubernetes' || graphNames.has(home.key) || !SATELLITE.test(home.entry.entity)) return home
-  const parts = home.service.split('-')
+function adopt({ key, service, entry }: Place, graphNames: KnownServices): string {
+  if (entry.vendor !== 'kubernetes' || graphNames.has(key) || !SATELLITE.test(entry.entity)) return key
+  const parts = service.split('-')
   for (let length = parts.length - 1; length > 0; length -= 1) {
-    const service = graphNames.get(toNameKey(parts.slice(0, length).join('-')))
-    if (service !== undefined) return { ...home, key: toNameKey(service) }
+    const shorter = toNameKey(parts.slice(0, length).join('-'))
+    if (graphNames.has(shorter)) return shorter
   }
-  return home
+  return key
 }
 
 /** One that watches services speaks of their own failures, any other reporter of calls that it made. */
-function isCallError({ entry }: Located): boolean {
+function isCallError({ entry }: Pick<Observation, 'entry'>): boolean {
   return FAILURES.has(entry.eventType) && !isObserver(entry.vendor)
 }
 
-function toObservation(home: Located, alertMs: number, untilMs: number, surpriseOf: (home: Located) => number): Observation {
-  const { key, entry } = home
-  return {
-    key,
-    entry,
-    firstMs: entry.firstTimestamp.getTime() - alertMs,
-    lastMs: Math.min(untilMs, Math.max(entry.firstTimestamp.getTime(), entry.timestamp.getTime())) - alertMs,
-    surprise: surpriseOf(home),
-  }
+function toObservation({ key, place: { entry } }: Home, alertMs: number, untilMs: number, surprise: number): Observation {
+  const firstMs = entry.firstTimestamp.getTime()
+  const lastMs = Math.min(untilMs, Math.max(firstMs, entry.timestamp.getTime()))
+  return { key, entry, firstMs: firstMs - alertMs, lastMs: lastMs - alertMs, surprise }
 }
 
 function toFailingEdge(observation: Observation, callee: string): FailingEdge {
@@ -194,42 +202,59 @@ function toSeverity({ eventType, newValue }: WindowEntry): number {
   return Math.min(1, Math.max(MIN_SEVERITY, share))
 }
 
-/**
- * How unusual an event's kind is at its service by the hourly counts: rare in hours, or more often than in its usual
- * hour. Where little was counted, what is usual at other services counts instead.
- */
-function createSurprise({ counts }: DiagnosisInput, homes: readonly Located[]): (home: Located) => number {
-  const observed = Math.max(0, counts.hoursObserved)
-  const serviceCount = new Set(counts.kinds.map(({ service }) => toNameKey(service))).size
-  const usual = new Map<string, { hours: number; count: number }>()
-  const anywhere = new Map<string, number>()
-  for (const { service, vendor, eventType, valueClass, count, hours } of counts.kinds) {
-    const kind = toKind(toNameKey(service), vendor, eventType, valueClass)
-    const before = usual.get(kind.atService)
-    usual.set(kind.atService, { hours: (before?.hours ?? 0) + hours, count: (before?.count ?? 0) + count })
-    anywhere.set(kind.anywhere, (anywhere.get(kind.anywhere) ?? 0) + hours)
-  }
-  const now = new Map<string, number>()
-  for (const { kind, entry } of homes) now.set(kind.atService, (now.get(kind.atService) ?? 0) + entry.count)
+/** A kind of event at one service: how often it was counted, in how many hours, there and anywhere, and how often it is seen now. */
+type Kind = { count: number; hours: number; readonly anywhere: { hours: number }; seen: number }
 
-  const surprises = new Map<string, number>()
-  return ({ kind }) => {
-    const known = surprises.get(kind.atService)
-    if (known !== undefined) return known
-    const { hours = 0, count = 0 } = usual.get(kind.atService) ?? {}
-    const elsewhere = Math.min(1, ((anywhere.get(kind.anywhere) ?? 0) + 1) / (observed * serviceCount + 1))
-    const rate = (Math.min(hours, observed) + elsewhere) / (observed + 1)
-    const perHour = hours > 0 ? Math.max(1, count / hours) : 1
-    const surprise = Math.log(1 / rate) + Math.log(Math.max(1, (now.get(kind.atService) ?? 1) / perHour))
-    surprises.set(kind.atService, surprise)
-    return surprise
+/** Counts kinds of events: as the hourly counts have them, then as entries are seen. */
+function createTally({ hoursObserved, kinds }: DiagnosisInput['counts']) {
+  const byService = new Map<string, Map<string, Kind>>()
+  const anywhere = new Map<string, { hours: number }>()
+  const toKind = (key: string, vendor: string, eventType: EventType, valueClass: string): Kind => {
+    // No stored text holds U+0000.
+    const text = `${vendor}\0${eventType}\0${valueClass}`
+    const own = obtain(byService, key, () => new Map<string, Kind>())
+    return obtain(own, text, () => ({ count: 0, hours: 0, anywhere: obtain(anywhere, text, () => ({ hours: 0 })), seen: 0 }))
+  }
+  for (const [service, own] of Map.groupBy(kinds, (kind) => kind.service)) {
+    const key = toNameKey(service)
+    for (const { vendor, eventType, valueClass, count, hours } of own) {
+      const kind = toKind(key, vendor, eventType, valueClass)
+      kind.count += count
+      kind.hours += hours
+      kind.anywhere.hours += hours
+    }
+  }
+  const observed = Math.max(0, hoursObserved)
+  const serviceCount = byService.size
+  const valueClasses = new Map<string | null, string>()
+  return {
+    count({ key, entry }: Place): Kind {
+      const valueClass = obtain(valueClasses, entry.newValue, toValueClass)
+      const kind = toKind(key, entry.vendor, entry.eventType, valueClass)
+      kind.seen += entry.count
+      return kind
+    },
+
+    /**
+     * How unusual a kind is at its service: rare in hours, or more often than in its usual hour. Where little was counted,
+     * what is usual at other services counts instead.
+     */
+    toSurprise({ count, hours, anywhere, seen }: Kind): number {
+      const elsewhere = Math.min(1, (anywhere.hours + 1) / (observed * serviceCount + 1))
+      const rate = (Math.min(hours, observed) + elsewhere) / (observed + 1)
+      const perHour = hours > 0 ? Math.max(1, count / hours) : 1
+      return Math.log(1 / rate) + Math.log(Math.max(1, seen / perHour))
+    },
   }
 }
 
-function toKind(key: string, vendor: string, eventType: EventType, valueClass: string): Kind {
-  // No stored text holds U+0000.
-  const anywhere = `${vendor}\0${eventType}\0${valueClass}`
-  return { anywhere, atService: `${key}\0${anywhere}` }
+/** The value of a key, which is made where there is none yet. */
+export function obtain<Key, Value>(map: Map<Key, Value>, key: Key, make: (key: Key) => Value): Value {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const made = make(key)
+  map.set(key, made)
+  return made
 }
 
 export function compareText(a: string, b: string): number {

@@ -112,12 +112,11 @@ export function toUnseen({ untilMs }: Facts, blames: readonly Blame[], { settleM
 
 /** Changes, each with its rollout, and the symptoms of services that report no change. */
 export function findCandidates({ changes, symptoms }: Facts): readonly Candidate[] {
-  const changesByService = Map.groupBy(changes, ({ key }) => key)
-  const symptomsByService = Map.groupBy(symptoms, ({ key }) => key)
-  const withChange = [...changesByService].flatMap(([key, own]) => toChanges(key, own, symptomsByService.get(key) ?? []))
-  const withoutChange = [...symptomsByService].flatMap(([key, own]) => {
+  const withChange = [...changes].flatMap(([key, own]) => toChanges(key, own, symptoms.get(key) ?? []))
+  const withoutChange = [...symptoms].flatMap(([key, own]) => {
+    if (changes.has(key)) return []
     const [lead] = own.toSorted((a, b) => b.surprise - a.surprise || b.lastMs - a.lastMs || compareIds(a, b))
-    return lead && !changesByService.has(key) ? [{ key, lead, steps: [] }] : []
+    return lead ? [{ key, lead, steps: [] }] : []
   })
   return [...withChange, ...withoutChange]
 }
@@ -126,13 +125,14 @@ function toChanges(key: string, changes: readonly Observation[], symptoms: reado
   const sorted = changes.toSorted((a, b) => Number(isScaling(a)) - Number(isScaling(b)) || a.firstMs - b.firstMs || compareIds(a, b))
   const found: { readonly lead: Observation; readonly steps: Observation[] }[] = []
   for (const change of sorted) {
-    const rollout = found.findLast(({ lead }) => isStepOf(lead, change))
+    const rollout = isScaling(change) || isDeploy(change) ? found.findLast(({ lead }) => isStepOf(lead, change)) : undefined
     if (rollout) rollout.steps.push(change)
     else found.push({ lead: change, steps: [] })
   }
-  for (const symptom of symptoms) {
-    const rollout = found.findLast(({ lead }) => isWithinRollout(lead, symptom) && isReplacement(lead, symptom))
-    rollout?.steps.push(symptom)
+  // Rollouts replace pods: a restart that is no less usual than the change itself.
+  for (const restart of symptoms.filter(({ entry }) => entry.eventType === 'restart')) {
+    const rollout = found.findLast(({ lead }) => isWithinRollout(lead, restart) && restart.surprise <= lead.surprise)
+    rollout?.steps.push(restart)
   }
   return found.map(({ lead, steps }) => ({ key, lead, steps: steps.toSorted((a, b) => a.firstMs - b.firstMs || compareIds(a, b)) }))
 }
@@ -141,21 +141,20 @@ function isScaling({ entry }: Observation): boolean {
   return entry.eventType === 'scale_event'
 }
 
-function isWithinRollout(lead: Observation, step: Observation): boolean {
-  return step.firstMs >= lead.firstMs && step.firstMs <= lead.firstMs + ROLLOUT_MS
+function isDeploy({ entry }: Observation): boolean {
+  return entry.eventType === 'deploy'
 }
 
-/** A restart that is no less usual than the change itself: rollouts replace pods. */
-function isReplacement(lead: Observation, { entry, surprise }: Observation): boolean {
-  return entry.eventType === 'restart' && surprise <= lead.surprise
+function isWithinRollout(lead: Observation, step: Observation): boolean {
+  return step.firstMs >= lead.firstMs && step.firstMs <= lead.firstMs + ROLLOUT_MS
 }
 
 /** Scaling goes with a change before it, and a deploy's further reports name its sha or none. */
 function isStepOf(lead: Observation, change: Observation): boolean {
   if (!isWithinRollout(lead, change)) return false
   if (isScaling(change)) return !isScaling(lead)
-  const isDeploy = change.entry.eventType === 'deploy' && lead.entry.eventType === 'deploy'
-  return isDeploy && lead.entry.sha !== null && (change.entry.sha === null || change.entry.sha === lead.entry.sha)
+  const { sha } = lead.entry
+  return isDeploy(change) && isDeploy(lead) && sha !== null && (change.entry.sha === null || change.entry.sha === sha)
 }
 
 function compareIds(a: Observation, b: Observation): number {
@@ -172,12 +171,13 @@ export type Blame = {
 
 /** Follows each failing call to the deepest failing callees. Of the failures between two services the worst and nearest stands. */
 export function followFailures({ failing, paths, alertKey }: Facts, tuning: Tuning): readonly Blame[] {
-  const sorted = failing
-    .filter(({ caller, callee }) => paths === null || paths.has(caller) || callee === alertKey)
-    .map((edge) => ({ edge, weight: edge.severity * (1 + Math.abs(edge.sinceMs) / tuning.nearAlertMs) ** -2 }))
-    .toSorted((a, b) => b.weight - a.weight || compareEdges(a.edge, b.edge))
-  const pairs = Map.groupBy(sorted, ({ edge: { caller, callee } }) => `${caller}\0${callee}`)
-  const onPath = [...pairs.values()].flatMap(([worst]) => worst ?? []).slice(0, MAX_FAILING_EDGES)
+  const isOnPath = ({ caller, callee }: FailingEdge) => paths === null || paths.has(caller) || callee === alertKey
+  const toWeighted = (edge: FailingEdge) => ({ edge, weight: edge.severity * (1 + Math.abs(edge.sinceMs) / tuning.nearAlertMs) ** -2 })
+  const onPath = failing
+    .filter((edges) => edges.slice(0, 1).every(isOnPath))
+    .map((edges) => edges.map(toWeighted).reduce((a, b) => (compareWeighted(a, b) > 0 ? b : a)))
+    .toSorted(compareWeighted)
+    .slice(0, MAX_FAILING_EDGES)
   const deeper = Map.groupBy(onPath, ({ edge }) => edge.caller)
   const rests = new Map<string, ReadonlyMap<string, number>>()
   for (const { edge } of onPath) {
@@ -186,13 +186,18 @@ export function followFailures({ failing, paths, alertKey }: Facts, tuning: Tuni
   return onPath.map(({ edge, weight }) => ({ edge, weight, rests: rests.get(edge.callee) ?? new Map() }))
 }
 
-function compareEdges(a: FailingEdge, b: FailingEdge): number {
+type Weighted = { readonly edge: FailingEdge; readonly weight: number }
+
+/** The worst and nearest first. */
+function compareWeighted(a: Weighted, b: Weighted): number {
   return (
-    compareText(a.caller, b.caller) || compareText(a.callee, b.callee) || a.sinceMs - b.sinceMs || compareIds(a.observation, b.observation)
+    b.weight - a.weight ||
+    compareText(a.edge.caller, b.edge.caller) ||
+    compareText(a.edge.callee, b.edge.callee) ||
+    a.edge.sinceMs - b.edge.sinceMs ||
+    compareIds(a.edge.observation, b.edge.observation)
   )
 }
-
-type Weighted = { readonly edge: FailingEdge; readonly weight: number }
 
 /** Where the blame for failing calls to a service comes to rest, in shares of 1. */
 function flow(start: string, deeper: ReadonlyMap<string, readonly Weighted[]>): ReadonlyMap<string, number> {
@@ -232,51 +237,54 @@ export function createWeigher(
   patterns: readonly PatternMatch[],
   tuning: Tuning,
 ): (candidate: Candidate) => Features {
-  const { paths, changes, symptoms } = facts
+  const { paths } = facts
   const onsetMs = estimateOnset(blames)
-  const late = ({ lastMs }: Observation) => {
-    const ageMs = Math.max(0, -lastMs)
-    return facts.medianAgeMs > 0 ? Math.max(0, 1 - ageMs / facts.medianAgeMs) : 1
-  }
-  const toLoudest = (observations: readonly Observation[]) =>
-    observations
-      .map((observation) => ({ observation, loudness: observation.surprise * late(observation) ** tuning.lateness }))
-      .toSorted((a, b) => b.loudness - a.loudness)
-  const ownByService = groupLoudest([...changes, ...symptoms], toLoudest)
+  const loudest = listLoudest(facts, tuning)
+  const patternsByService = Map.groupBy(patterns, ({ service }) => toNameKey(service))
   const explain = createExplainer(facts, blames, tuning)
 
   return (candidate) => {
     const { key, lead, steps } = candidate
-    const hops = (paths?.get(key)?.length ?? 1) - 1
-    const ofChange = new Set(paths !== null && isChange(lead) ? [lead, ...steps] : [])
-    const symptom = ownByService.get(key)?.find(({ observation }) => !ofChange.has(observation))?.loudness ?? 0
     const isPlaced = paths !== null
+    const isItself = (observation: Observation) => isPlaced && isChange(lead) && (observation === lead || steps.includes(observation))
     return {
       explained: explain(candidate),
-      near: isPlaced ? tuning.nearPerHop ** hops : 0,
+      near: isPlaced ? tuning.nearPerHop ** ((paths.get(key)?.length ?? 1) - 1) : 0,
       lag: isPlaced ? toLag(candidate, onsetMs, tuning) : 0,
-      symptom,
+      symptom: loudest.get(key)?.find(({ observation }) => !isItself(observation))?.loudness ?? 0,
       habit: isPlaced && isChange(lead) ? Math.exp(-lead.surprise) : 0,
-      pattern: toPattern(candidate, facts, patterns),
+      pattern: toPattern(lead, patternsByService.get(key) ?? []),
     }
   }
 }
 
 type Loud = { readonly observation: Observation; readonly loudness: number }
 
-function groupLoudest(observations: readonly Observation[], toLoudest: (own: readonly Observation[]) => readonly Loud[]) {
-  return new Map([...Map.groupBy(observations, ({ key }) => key)].map(([key, own]) => [key, toLoudest(own)]))
-}
-
-/** When something happened, as far as its entry tells; what keeps repeating counts as of its first time. */
-function toTimes({ entry, firstMs, lastMs }: Observation): readonly number[] {
-  return entry.count === 2 ? [firstMs, lastMs] : [firstMs]
+/** What each service shows, the most unusual of late first. */
+function listLoudest({ changes, symptoms, medianAgeMs }: Facts, { lateness }: Tuning): ReadonlyMap<string, readonly Loud[]> {
+  const toLoud = (observation: Observation) => {
+    const late = medianAgeMs > 0 ? Math.max(0, 1 - Math.max(0, -observation.lastMs) / medianAgeMs) : 1
+    return { observation, loudness: observation.surprise * late ** lateness }
+  }
+  const services = new Set([...changes.keys(), ...symptoms.keys()])
+  return new Map(
+    [...services].map((key) => {
+      const own = [...(changes.get(key) ?? []), ...(symptoms.get(key) ?? [])]
+      return [key, own.map(toLoud).toSorted((a, b) => b.loudness - a.loudness)]
+    }),
+  )
 }
 
 /** How long ago the last step before onset was: a change that had worked for long is less to blame. */
 function toLag({ lead, steps }: Candidate, onsetMs: number, { lagScaleMs }: Tuning): number {
-  const before = [lead, ...steps].flatMap(toTimes).filter((ms) => ms <= onsetMs)
-  return before.length === 0 ? 0 : Math.log1p((onsetMs - Math.max(...before)) / lagScaleMs)
+  const latestMs = steps.reduce((latest, step) => Math.max(latest, toLatest(step, onsetMs)), toLatest(lead, onsetMs))
+  return latestMs === Number.NEGATIVE_INFINITY ? 0 : Math.log1p((onsetMs - latestMs) / lagScaleMs)
+}
+
+/** When something last happened up to an instant, as far as its entry tells; what keeps repeating counts as of its first time. */
+function toLatest({ entry, firstMs, lastMs }: Observation, untilMs: number): number {
+  if (entry.count === 2 && lastMs <= untilMs) return lastMs
+  return firstMs <= untilMs ? firstMs : Number.NEGATIVE_INFINITY
 }
 
 type Explainable = { readonly weight: number; readonly sinceMs: number }
@@ -321,14 +329,12 @@ function spread(
   return shares
 }
 
-function toPattern({ key, lead }: Candidate, { names }: Facts, patterns: readonly PatternMatch[]): number {
-  const valueClass = toValueClass(lead.entry.newValue)
+/** What verdicts about the same kind of event at the same service say. */
+function toPattern({ entry }: Observation, patterns: readonly PatternMatch[]): number {
+  if (patterns.length === 0) return 0
+  const valueClass = toValueClass(entry.newValue)
   const alike = patterns.filter(
-    (pattern) =>
-      toNameKey(pattern.service) === toNameKey(names.get(key) ?? key) &&
-      pattern.eventType === lead.entry.eventType &&
-      pattern.vendor === lead.entry.vendor &&
-      pattern.valueClass === valueClass,
+    (pattern) => pattern.eventType === entry.eventType && pattern.vendor === entry.vendor && pattern.valueClass === valueClass,
   )
   const votes = alike.map(({ similarity, verdict }) => (verdict === 'confirmed' ? similarity : -similarity)).toSorted((a, b) => a - b)
   return Math.tanh(votes.reduce((sum, vote) => sum + vote, 0))

@@ -73,14 +73,14 @@ const SHA = /^(?=.*\d)[0-9a-f]{6,64}$/i
 /** What went before a deploy: the sha of an earlier one, or the version that the event itself says it replaced. */
 export type Previous = { readonly text: string; readonly source: Observation } | undefined
 
-/** The revision a deploy replaced, when an event of the same service and entity tells it. */
+/** The revision a deploy replaced, when it or an earlier change at its service tells. */
 export function findPrevious(lead: Observation, changes: readonly Observation[]): Previous {
-  const { oldValue, sha } = lead.entry
+  const { oldValue, sha, eventType } = lead.entry
+  if (eventType !== 'deploy') return undefined
   if (oldValue !== null && SHA.test(oldValue)) return { text: `sha=${oldValue}`, source: lead }
   if (oldValue !== null && VERSION.test(oldValue)) return { text: oldValue, source: lead }
   const earlier = changes.filter(
-    ({ key, entry, firstMs }) =>
-      key === lead.key &&
+    ({ entry, firstMs }) =>
       entry.eventType === 'deploy' &&
       entry.entity === lead.entry.entity &&
       entry.sha !== null &&
@@ -158,6 +158,7 @@ function toWay(path: readonly string[], nameOf: NameOf): string {
 /** A text as sentences quote it: its first line, and not too much of that. */
 export function quote(text: string): string {
   const [line = ''] = text.trim().split('\n')
+  if (line.length <= MAX_QUOTED_LENGTH) return line
   const chars = Array.from(line.slice(0, 2 * MAX_QUOTED_LENGTH))
   return chars.length > MAX_QUOTED_LENGTH ? `${chars.slice(0, MAX_QUOTED_LENGTH).join('')}…` : line
 }

@@ -135,17 +135,14 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
 export function weigh(facts: Facts, patterns: readonly PatternMatch[], tuning: Tuning): Weighing {
   const blames = followFailures(facts, tuning)
   const toFeatures = createWeigher(facts, blames, patterns, tuning)
-  const changesByService = Map.groupBy(facts.changes, ({ key }) => key)
-  const judged = findCandidates(facts).map((candidate) => ({
-    candidate,
-    reason: toExclusion(candidate, facts, changesByService.get(candidate.key) ?? []),
-  }))
-  return {
-    facts,
-    blames,
-    candidates: judged.flatMap(({ candidate, reason }) => (reason ? [] : [{ candidate, features: toFeatures(candidate) }])),
-    excluded: judged.flatMap(({ candidate, reason }) => (reason ? [{ candidate, reason }] : [])),
+  const candidates: Weighing['candidates'][number][] = []
+  const excluded: Weighing['excluded'][number][] = []
+  for (const candidate of findCandidates(facts)) {
+    const reason = toExclusion(candidate, facts)
+    if (reason) excluded.push({ candidate, reason })
+    else candidates.push({ candidate, features: toFeatures(candidate) })
   }
+  return { facts, blames, candidates, excluded }
 }
 
 /** Candidates by score; of equals the latest first. */
@@ -178,10 +175,10 @@ export function assess(ranked: readonly Ranked[], weighing: Weighing, { tuning, 
   return toConfidence(grounds, grounds.lead, calibration)
 }
 
-function toExclusion({ key, lead }: Candidate, { paths }: Facts, changes: readonly Observation[]): RuledOutReason | undefined {
+function toExclusion({ key, lead }: Candidate, { paths, changes }: Facts): RuledOutReason | undefined {
   if (lead.firstMs > 0) return 'after_onset'
   if (paths && !paths.has(key)) return 'no_path'
-  return isReverted(lead, changes) ? 'reverted' : undefined
+  return isReverted(lead, changes.get(key) ?? []) ? 'reverted' : undefined
 }
 
 function isReverted({ entry, lastMs }: Observation, changes: readonly Observation[]): boolean {
@@ -204,9 +201,9 @@ function toHypothesis({ candidate, features, score }: Ranked, { facts, blames }:
   const failures = blames.filter(({ rests }) => (rests.get(key) ?? 0) > 0).slice(0, MAX_FAILURES_CITED)
   const onsetMs = Math.min(0, ...failures.map(({ edge }) => edge.sinceMs))
   const path = facts.paths?.get(key) ?? [key]
-  const previous = findPrevious(lead, facts.changes)
+  const previous = findPrevious(lead, facts.changes.get(key) ?? [])
   const cited = [lead, ...steps.slice(0, MAX_STEPS_CITED), ...failures.map(({ edge }) => edge.observation)]
-  const sources = lead.entry.eventType === 'deploy' && previous ? [...cited, previous.source] : cited
+  const sources = previous ? [...cited, previous.source] : cited
   return {
     eventIds: [...new Set(sources.map(({ entry }) => entry.id))],
     service: nameOf(key),

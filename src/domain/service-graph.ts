@@ -47,36 +47,45 @@ export function isObserver(vendor: string): boolean {
 /** An index of service names, so that texts can be searched for them. Of two names with one key the lesser stays. */
 export function toKnownServices(names: Iterable<string>): KnownServices {
   return new Map(
-    [...names]
+    [...new Set(names)]
       .toSorted()
       .reverse()
       .map((name) => [toNameKey(name), name]),
   )
 }
 
-/** The edges an event shows: who its service failed to reach, by entity first, then by the hosts and names in its text. */
+/** The edges an event shows, by the names of their services. */
 export function learnEdges(source: EdgeSource, known: KnownServices): readonly LearnedEdge[] {
+  const callees = learnCallees(source, known)
+  if (callees.length === 0) return []
+  const caller = known.get(toNameKey(source.serviceName)) ?? source.serviceName
+  return callees.map((key) => ({ caller, callee: known.get(key) ?? key }))
+}
+
+/** The keys of those whom an event shows its service failed to reach, by entity first, then by the hosts and names in its text. */
+export function learnCallees(source: EdgeSource, known: KnownServices): readonly string[] {
   if (!FAILURES.has(source.eventType)) return []
   const callerKey = toNameKey(source.serviceName)
-  const caller = known.get(callerKey) ?? source.serviceName
-  const isOther = (callee: string) => toNameKey(callee) !== callerKey
+  const isOther = (key: string) => key !== callerKey
   const byEntity = isObserver(source.vendor) ? [] : calleesByEntity(source, known).filter(isOther)
-  const callees = byEntity.length > 0 ? byEntity : namesIn(source.newValue ?? '', known).filter(isOther)
-  return [...new Set(callees)].slice(0, MAX_LEARNED_EDGES).map((callee) => ({ caller, callee }))
+  const callees = byEntity.length > 0 ? byEntity : namedIn(source.newValue ?? '', known).filter(isOther)
+  return [...new Set(callees)].slice(0, MAX_LEARNED_EDGES)
 }
 
-function calleesByEntity({ serviceName, vendor, entity }: EdgeSource, known: KnownServices): readonly string[] {
-  const named = known.get(toNameKey(entity.replace(KIND_PREFIX, '')))
-  if (named !== undefined) return [named]
-  const matched = matchServices({ serviceName, vendor, entity }).find(({ name }) => known.has(toNameKey(name)))
-  const exact = matched && known.get(toNameKey(matched.name))
-  return exact === undefined ? namesIn(entity, known) : [exact]
+function calleesByEntity(source: EdgeSource, known: KnownServices): readonly string[] {
+  const isKnown = (key: string) => known.has(key)
+  const named = toNameKey(source.entity.replace(KIND_PREFIX, ''))
+  if (isKnown(named)) return [named]
+  const matched = matchServices(source)
+    .map(({ name }) => toNameKey(name))
+    .find(isKnown)
+  return matched === undefined ? namedIn(source.entity, known) : [matched]
 }
 
-/** Known services that a text names, as a word or as the first labels of a host name. */
-function namesIn(text: string, known: KnownServices): readonly string[] {
+/** The keys of known services that a text names, as a word or as the first labels of a host name. */
+function namedIn(text: string, known: KnownServices): readonly string[] {
   const words = text.slice(0, MAX_TEXT_LENGTH).match(HOST_OR_NAME) ?? []
-  return words.flatMap((word) => known.get(toNameKey(word)) ?? known.get(toNameKey(word.split('.')[0] ?? word)) ?? [])
+  return words.flatMap((word) => [word, word.split('.')[0] ?? word].map(toNameKey).find((key) => known.has(key)) ?? [])
 }
 
 /** How much an edge still counts: 1 for a declared one, else more the more often and the more lately it was seen. */
@@ -100,7 +109,9 @@ export type Adjacency = {
 
 /** The graph as neighbours, by name key. */
 export function toAdjacency(edges: readonly LearnedEdge[]): Adjacency {
-  return { callees: neighbours(edges, 'caller', 'callee'), callers: neighbours(edges, 'callee', 'caller') }
+  const keyed = edges.map(({ caller, callee }) => ({ caller: toNameKey(caller), callee: toNameKey(callee) }))
+  const others = keyed.filter(({ caller, callee }) => caller !== callee)
+  return { callees: neighbours(others, 'caller', 'callee'), callers: neighbours(others, 'callee', 'caller') }
 }
 
 function neighbours(
@@ -108,14 +119,8 @@ function neighbours(
   from: 'caller' | 'callee',
   to: 'caller' | 'callee',
 ): ReadonlyMap<string, readonly string[]> {
-  const sets = new Map<string, Set<string>>()
-  for (const edge of edges) {
-    const [fromKey, toKey] = [toNameKey(edge[from]), toNameKey(edge[to])]
-    if (fromKey === toKey) continue
-    const set = sets.get(fromKey) ?? new Set()
-    sets.set(fromKey, set.add(toKey))
-  }
-  return new Map([...sets].map(([key, set]) => [key, [...set].toSorted()]))
+  const groups = Map.groupBy(edges, (edge) => edge[from])
+  return new Map([...groups].map(([key, own]) => [key, [...new Set(own.map((edge) => edge[to]))].toSorted()]))
 }
 
 /** The shortest way from a service to each one it reaches within some hops, as name keys from start to end. */
