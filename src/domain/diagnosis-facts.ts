@@ -79,6 +79,8 @@ type Places = [Place, ...Place[]]
 /** Where an event is counted, the key of the service it concerns, and, when it says that calls fail, whom they were to reach. */
 type Home = { readonly place: Place; readonly key: string; readonly callees: readonly string[] }
 
+const NO_CALLEES: readonly string[] = []
+
 /** Reads the windows: every event once, where it belongs, and nothing that happened after `observedUntil`. */
 export function gatherFacts(input: DiagnosisInput): Facts {
   const { alert, graph, observedUntil, windows, counts } = input
@@ -155,7 +157,7 @@ function findPlaces(windows: readonly ServiceWindow[], untilMs: number): readonl
 function locate(places: Places, names: KnownServices, graphNames: KnownServices): Home {
   const ownObject = places.find(({ entry }) => OWN_OBJECT_RULES.has(entry.joinedBy))
   const concerned = ownObject ?? places.find(({ entry }) => entry.joinedBy !== 'service_name') ?? places[0]
-  if (ownObject || !isCallError(concerned)) return { place: concerned, key: adopt(concerned, graphNames), callees: [] }
+  if (ownObject || !isCallError(concerned)) return { place: concerned, key: adopt(concerned, graphNames), callees: NO_CALLEES }
 
   const caller = places.find(({ entry }) => entry.joinedBy === 'service_name') ?? concerned
   const callees = learnCallees({ ...caller.entry, serviceName: caller.service }, names)
@@ -202,21 +204,25 @@ function toSeverity({ eventType, newValue }: WindowEntry): number {
   return Math.min(1, Math.max(MIN_SEVERITY, share))
 }
 
-/** A kind of event at one service: how often it was counted, in how many hours, there and anywhere, and how often it is seen now. */
-type Kind = { count: number; hours: number; readonly anywhere: { hours: number }; seen: number }
+/** A kind of event at one service: how often it was counted and in how many hours, and how often it is seen now. */
+type Kind = { count: number; hours: number; seen: number; readonly anywhere: Anywhere }
+
+/** A kind of event at whatever service. */
+type Anywhere = { hours: number; readonly byService: Map<string, Kind> }
 
 /** Counts kinds of events: as the hourly counts have them, then as entries are seen. */
 function createTally({ hoursObserved, kinds }: DiagnosisInput['counts']) {
-  const byService = new Map<string, Map<string, Kind>>()
-  const anywhere = new Map<string, { hours: number }>()
+  const known = new Map<string, Map<EventType, Map<string, Anywhere>>>()
   const toKind = (key: string, vendor: string, eventType: EventType, valueClass: string): Kind => {
-    // No stored text holds U+0000.
-    const text = `${vendor}\0${eventType}\0${valueClass}`
-    const own = obtain(byService, key, () => new Map<string, Kind>())
-    return obtain(own, text, () => ({ count: 0, hours: 0, anywhere: obtain(anywhere, text, () => ({ hours: 0 })), seen: 0 }))
+    const ofVendor = obtain(known, vendor, () => new Map())
+    const ofType = obtain(ofVendor, eventType, () => new Map())
+    const anywhere = obtain(ofType, valueClass, () => ({ hours: 0, byService: new Map() }))
+    return obtain(anywhere.byService, key, () => ({ count: 0, hours: 0, seen: 0, anywhere }))
   }
+  const services = new Set<string>()
   for (const [service, own] of Map.groupBy(kinds, (kind) => kind.service)) {
     const key = toNameKey(service)
+    services.add(key)
     for (const { vendor, eventType, valueClass, count, hours } of own) {
       const kind = toKind(key, vendor, eventType, valueClass)
       kind.count += count
@@ -225,7 +231,6 @@ function createTally({ hoursObserved, kinds }: DiagnosisInput['counts']) {
     }
   }
   const observed = Math.max(0, hoursObserved)
-  const serviceCount = byService.size
   const valueClasses = new Map<string | null, string>()
   return {
     count({ key, entry }: Place): Kind {
@@ -240,7 +245,7 @@ function createTally({ hoursObserved, kinds }: DiagnosisInput['counts']) {
      * what is usual at other services counts instead.
      */
     toSurprise({ count, hours, anywhere, seen }: Kind): number {
-      const elsewhere = Math.min(1, (anywhere.hours + 1) / (observed * serviceCount + 1))
+      const elsewhere = Math.min(1, (anywhere.hours + 1) / (observed * services.size + 1))
       const rate = (Math.min(hours, observed) + elsewhere) / (observed + 1)
       const perHour = hours > 0 ? Math.max(1, count / hours) : 1
       return Math.log(1 / rate) + Math.log(Math.max(1, seen / perHour))

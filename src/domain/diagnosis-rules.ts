@@ -1,5 +1,5 @@
 import type { PatternMatch } from './diagnosis.ts'
-import { compareText, type Facts, type FailingEdge, isChange, MAX_HOPS, type Observation } from './diagnosis-facts.ts'
+import { compareText, type Facts, type FailingEdge, isChange, MAX_HOPS, type Observation, obtain } from './diagnosis-facts.ts'
 import { toValueClass } from './event.ts'
 import { pathsFrom } from './service-graph.ts'
 import { toNameKey } from './service-name.ts'
@@ -180,10 +180,7 @@ export function followFailures({ failing, paths, alertKey }: Facts, tuning: Tuni
     .slice(0, MAX_FAILING_EDGES)
   const deeper = Map.groupBy(onPath, ({ edge }) => edge.caller)
   const rests = new Map<string, ReadonlyMap<string, number>>()
-  for (const { edge } of onPath) {
-    if (!rests.has(edge.callee)) rests.set(edge.callee, flow(edge.callee, deeper))
-  }
-  return onPath.map(({ edge, weight }) => ({ edge, weight, rests: rests.get(edge.callee) ?? new Map() }))
+  return onPath.map(({ edge, weight }) => ({ edge, weight, rests: obtain(rests, edge.callee, (callee) => flow(callee, deeper)) }))
 }
 
 type Weighted = { readonly edge: FailingEdge; readonly weight: number }
@@ -293,19 +290,13 @@ type Explainable = { readonly weight: number; readonly sinceMs: number }
 function createExplainer({ adjacency }: Facts, blames: readonly Blame[], tuning: Tuning): (candidate: Candidate) => number {
   const total = blames.reduce((sum, { weight }) => sum + weight, 0)
   const reaches = new Map<string, ReadonlyMap<string, readonly string[]>>()
-  const reachOf = (from: string) => {
-    const reach = reaches.get(from) ?? pathsFrom(from, adjacency.callees, MAX_HOPS)
-    reaches.set(from, reach)
-    return reach
-  }
+  const reachOf = (from: string) => obtain(reaches, from, () => pathsFrom(from, adjacency.callees, MAX_HOPS))
   const spreads = new Map(blames.map(({ edge, rests }) => [edge.callee, rests]))
   const shares = new Map([...spreads].map(([callee, rests]) => [callee, spread(rests, reachOf, tuning)]))
   const explainable = new Map<string, Explainable[]>()
   for (const { edge, weight } of blames) {
     for (const [key, share] of shares.get(edge.callee) ?? []) {
-      const edges = explainable.get(key) ?? []
-      edges.push({ weight: weight * share, sinceMs: edge.sinceMs })
-      explainable.set(key, edges)
+      obtain(explainable, key, () => []).push({ weight: weight * share, sinceMs: edge.sinceMs })
     }
   }
   return ({ key, lead }) => {

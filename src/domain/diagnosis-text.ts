@@ -1,6 +1,7 @@
 import type { FailingEdge, Observation } from './diagnosis-facts.ts'
 import type { Blame, Candidate, Features } from './diagnosis-rules.ts'
 import type { EventType } from './event.ts'
+import type { WindowEntry } from './state-window.ts'
 
 export const NO_CAUSE = 'no recorded change explains this'
 
@@ -11,21 +12,24 @@ type NameOf = (key: string) => string
 
 /** What a candidate is, such as "Deploy sha=a4f2c1 to payments-api". */
 export function describe({ entry, key }: Observation, nameOf: NameOf): string {
-  const service = nameOf(key)
-  const entity = quote(entry.entity)
-  const value = entry.newValue === null ? '' : ` (${quote(entry.newValue)})`
-  const texts: Readonly<Record<EventType, string>> = {
-    deploy: `Deploy${toRevisionText(entry.sha, entry.newValue)} to ${service}`,
-    flag_change: `Flag ${entity} changed${entry.newValue === null ? '' : ` to ${quote(entry.newValue)}`} at ${service}`,
-    config_change: `Config change on ${entity}${value} at ${service}`,
-    schema_change: `Schema change on ${entity}${value} at ${service}`,
-    scale_event: `Scaling of ${entity}${value} at ${service}`,
-    restart: `Restart of ${entity}${value} at ${service}`,
-    saturation: `Saturation of ${entity}${value} at ${service}`,
-    circuit_open: `Open circuit of ${entity}${value} at ${service}`,
-    dependency_failure: `Failure of ${entity}${value} at ${service}`,
-  }
-  return texts[entry.eventType]
+  return DESCRIPTIONS[entry.eventType](entry, nameOf(key))
+}
+
+const DESCRIPTIONS: Readonly<Record<EventType, (entry: WindowEntry, service: string) => string>> = {
+  deploy: ({ sha, newValue }, service) => `Deploy${toRevisionText(sha, newValue)} to ${service}`,
+  flag_change: ({ entity, newValue }, service) =>
+    `Flag ${quote(entity)} changed${newValue === null ? '' : ` to ${quote(newValue)}`} at ${service}`,
+  config_change: (entry, service) => `Config change on ${toThing(entry)} at ${service}`,
+  schema_change: (entry, service) => `Schema change on ${toThing(entry)} at ${service}`,
+  scale_event: (entry, service) => `Scaling of ${toThing(entry)} at ${service}`,
+  restart: (entry, service) => `Restart of ${toThing(entry)} at ${service}`,
+  saturation: (entry, service) => `Saturation of ${toThing(entry)} at ${service}`,
+  circuit_open: (entry, service) => `Open circuit of ${toThing(entry)} at ${service}`,
+  dependency_failure: (entry, service) => `Failure of ${toThing(entry)} at ${service}`,
+}
+
+function toThing({ entity, newValue }: WindowEntry): string {
+  return newValue === null ? quote(entity) : `${quote(entity)} (${quote(newValue)})`
 }
 
 function toRevisionText(sha: string | null, newValue: string | null): string {
@@ -93,21 +97,22 @@ export function findPrevious(lead: Observation, changes: readonly Observation[])
 
 /** What to do about a cause. */
 export function recommend({ entry, key }: Observation, previous: Previous, nameOf: NameOf): string {
-  const service = nameOf(key)
-  const entity = quote(entry.entity)
-  const former = entry.oldValue === null ? 'its former value' : quote(entry.oldValue)
-  const texts: Readonly<Record<EventType, string>> = {
-    deploy: previous ? `Roll back to ${previous.text}` : `Roll back ${service} to the previous revision`,
-    flag_change: `Set flag ${entity} back to ${former}`,
-    config_change: `Check ${entity} of ${service} and revert its config change`,
-    schema_change: `Check the schema change on ${entity} of ${service}, and revert it or fix it forward`,
-    scale_event: `Scale ${entity} of ${service} back`,
-    restart: `Find out why ${entity} of ${service} restarts`,
-    saturation: `Relieve ${entity} of ${service}`,
-    circuit_open: `Find out why ${entity} of ${service} fails`,
-    dependency_failure: `Find out why ${entity} of ${service} fails`,
-  }
-  return texts[entry.eventType]
+  const advice = ADVICE[entry.eventType]
+  return advice({ entity: quote(entry.entity), service: nameOf(key), oldValue: entry.oldValue, previous })
+}
+
+type Advised = { readonly entity: string; readonly service: string; readonly oldValue: string | null; readonly previous: Previous }
+
+const ADVICE: Readonly<Record<EventType, (advised: Advised) => string>> = {
+  deploy: ({ service, previous }) => (previous ? `Roll back to ${previous.text}` : `Roll back ${service} to the previous revision`),
+  flag_change: ({ entity, oldValue }) => `Set flag ${entity} back to ${oldValue === null ? 'its former value' : quote(oldValue)}`,
+  config_change: ({ entity, service }) => `Check ${entity} of ${service} and revert its config change`,
+  schema_change: ({ entity, service }) => `Check the schema change on ${entity} of ${service}, and revert it or fix it forward`,
+  scale_event: ({ entity, service }) => `Scale ${entity} of ${service} back`,
+  restart: ({ entity, service }) => `Find out why ${entity} of ${service} restarts`,
+  saturation: ({ entity, service }) => `Relieve ${entity} of ${service}`,
+  circuit_open: ({ entity, service }) => `Find out why ${entity} of ${service} fails`,
+  dependency_failure: ({ entity, service }) => `Find out why ${entity} of ${service} fails`,
 }
 
 export type Reasons = { readonly reasonsFor: readonly string[]; readonly reasonsAgainst: readonly string[] }

@@ -1,4 +1,4 @@
-import { compareText, type Facts, gatherFacts, isChange, type Observation } from './diagnosis-facts.ts'
+import { compareText, type Facts, gatherFacts, isChange, type Observation, obtain } from './diagnosis-facts.ts'
 import {
   type Blame,
   type Candidate,
@@ -114,7 +114,10 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
   const weighing = weigh(gatherFacts(input), input.patterns, MODEL.tuning)
   const ranked = rank(weighing, MODEL.weights)
   const confidence = assess(ranked, weighing, MODEL)
-  const hypotheses = ranked.slice(0, MAX_HYPOTHESES).map((each) => toHypothesis(each, weighing))
+  const failures = groupFailures(weighing.blames)
+  const hypotheses = ranked
+    .slice(0, MAX_HYPOTHESES)
+    .map((each) => toHypothesis(each, weighing.facts, failures.get(each.candidate.key) ?? []))
   const ruledOut = toRuledOut(weighing)
   const [best] = hypotheses
   if (!best || !isNamed(confidence))
@@ -194,11 +197,22 @@ function isReverted({ entry, lastMs }: Observation, changes: readonly Observatio
   )
 }
 
-function toHypothesis({ candidate, features, score }: Ranked, { facts, blames }: Weighing): Hypothesis {
+/** The failures to be cited for each service that some of their blame rests on. */
+function groupFailures(blames: readonly Blame[]): ReadonlyMap<string, readonly Blame[]> {
+  const failures = new Map<string, Blame[]>()
+  for (const blame of blames) {
+    for (const [key, share] of blame.rests) {
+      const own = obtain(failures, key, () => [])
+      if (share > 0 && own.length < MAX_FAILURES_CITED) own.push(blame)
+    }
+  }
+  return failures
+}
+
+function toHypothesis({ candidate, features, score }: Ranked, facts: Facts, failures: readonly Blame[]): Hypothesis {
   const { key, lead, steps } = candidate
   const nameOf = toNameOf(facts)
   const quotedNameOf = toQuotedNameOf(facts)
-  const failures = blames.filter(({ rests }) => (rests.get(key) ?? 0) > 0).slice(0, MAX_FAILURES_CITED)
   const onsetMs = Math.min(0, ...failures.map(({ edge }) => edge.sinceMs))
   const path = facts.paths?.get(key) ?? [key]
   const previous = findPrevious(lead, facts.changes.get(key) ?? [])
