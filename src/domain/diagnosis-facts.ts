@@ -109,8 +109,7 @@ export function gatherFacts(input: DiagnosisInput): Facts {
   const pairs = [...Map.groupBy(failing, ({ caller, callee }) => `${caller}\0${callee}`).values()]
   const adjacency = toAdjacency([...live, ...pairs.flatMap((edges) => edges.slice(0, 1))])
   const paths = alert.service === null ? null : pathsFrom(alert.service, adjacency.callees, MAX_HOPS)
-  const isNear = ({ key }: Observation) => paths === null || paths.has(key)
-  const ages = [...others, ...failing.map(({ observation }) => observation)].filter(isNear).map(({ lastMs }) => -lastMs)
+  const near = [...others, ...failing.map(({ observation }) => observation)].filter(({ key }) => paths === null || paths.has(key))
   return {
     names,
     adjacency,
@@ -123,7 +122,7 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     ),
     failing: pairs,
     untilMs: untilMs - alertMs,
-    medianAgeMs: toMedian(ages),
+    medianAgeMs: toMedian(near.map(({ lastMs }) => -lastMs)),
   }
 }
 
@@ -134,7 +133,7 @@ export function isChange({ entry }: Observation): boolean {
 
 /** The middle one of the values; of two the greater. */
 function toMedian(values: readonly number[]): number {
-  return Float64Array.from(values).sort()[Math.floor(values.length / 2)] ?? 0
+  return new Float64Array(values).sort()[Math.floor(values.length / 2)] ?? 0
 }
 
 /** The places of each event. */

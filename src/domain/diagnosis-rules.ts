@@ -174,7 +174,7 @@ export function followFailures({ failing, paths, alertKey }: Facts, tuning: Tuni
   const isOnPath = ({ caller, callee }: FailingEdge) => paths === null || paths.has(caller) || callee === alertKey
   const toWeighted = (edge: FailingEdge) => ({ edge, weight: edge.severity * (1 + Math.abs(edge.sinceMs) / tuning.nearAlertMs) ** -2 })
   const onPath = failing
-    .filter((edges) => edges.slice(0, 1).every(isOnPath))
+    .filter((edges) => edges.some(isOnPath))
     .map((edges) => edges.map(toWeighted).reduce((a, b) => (compareWeighted(a, b) > 0 ? b : a)))
     .toSorted(compareWeighted)
     .slice(0, MAX_FAILING_EDGES)
@@ -236,7 +236,7 @@ export function createWeigher(
 ): (candidate: Candidate) => Features {
   const { paths } = facts
   const onsetMs = estimateOnset(blames)
-  const loudest = listLoudest(facts, tuning)
+  const loudest = new Map<string, readonly Loud[]>()
   const patternsByService = Map.groupBy(patterns, ({ service }) => toNameKey(service))
   const explain = createExplainer(facts, blames, tuning)
 
@@ -248,7 +248,7 @@ export function createWeigher(
       explained: explain(candidate),
       near: isPlaced ? tuning.nearPerHop ** ((paths.get(key)?.length ?? 1) - 1) : 0,
       lag: isPlaced ? toLag(candidate, onsetMs, tuning) : 0,
-      symptom: loudest.get(key)?.find(({ observation }) => !isItself(observation))?.loudness ?? 0,
+      symptom: obtain(loudest, key, () => listLoudest(key, facts, tuning)).find(({ observation }) => !isItself(observation))?.loudness ?? 0,
       habit: isPlaced && isChange(lead) ? Math.exp(-lead.surprise) : 0,
       pattern: toPattern(lead, patternsByService.get(key) ?? []),
     }
@@ -257,19 +257,14 @@ export function createWeigher(
 
 type Loud = { readonly observation: Observation; readonly loudness: number }
 
-/** What each service shows, the most unusual of late first. */
-function listLoudest({ changes, symptoms, medianAgeMs }: Facts, { lateness }: Tuning): ReadonlyMap<string, readonly Loud[]> {
+/** What a service shows, the most unusual of late first. */
+function listLoudest(key: string, { changes, symptoms, medianAgeMs }: Facts, { lateness }: Tuning): readonly Loud[] {
   const toLoud = (observation: Observation) => {
     const late = medianAgeMs > 0 ? Math.max(0, 1 - Math.max(0, -observation.lastMs) / medianAgeMs) : 1
     return { observation, loudness: observation.surprise * late ** lateness }
   }
-  const services = new Set([...changes.keys(), ...symptoms.keys()])
-  return new Map(
-    [...services].map((key) => {
-      const own = [...(changes.get(key) ?? []), ...(symptoms.get(key) ?? [])]
-      return [key, own.map(toLoud).toSorted((a, b) => b.loudness - a.loudness)]
-    }),
-  )
+  const own = [...(changes.get(key) ?? []), ...(symptoms.get(key) ?? [])]
+  return own.map(toLoud).toSorted((a, b) => b.loudness - a.loudness)
 }
 
 /** How long ago the last step before onset was: a change that had worked for long is less to blame. */

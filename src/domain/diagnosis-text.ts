@@ -162,7 +162,9 @@ function toWay(path: readonly string[], nameOf: NameOf): string {
 
 /** A text as sentences quote it: its first line, and not too much of that. */
 export function quote(text: string): string {
-  const [line = ''] = text.trim().split('\n')
+  const trimmed = text.trim()
+  const end = trimmed.indexOf('\n')
+  const line = end < 0 ? trimmed : trimmed.slice(0, end)
   if (line.length <= MAX_QUOTED_LENGTH) return line
   const chars = Array.from(line.slice(0, 2 * MAX_QUOTED_LENGTH))
   return chars.length > MAX_QUOTED_LENGTH ? `${chars.slice(0, MAX_QUOTED_LENGTH).join('')}…` : line
