@@ -79,8 +79,6 @@ type Places = [Place, ...Place[]]
 /** Where an event is counted, the key of the service it concerns, and, when it says that calls fail, whom they were to reach. */
 type Home = { readonly place: Place; readonly key: string; readonly callees: readonly string[] }
 
-const NO_CALLEES: readonly string[] = []
-
 /** Reads the windows: every event once, where it belongs, and nothing that happened after `observedUntil`. */
 export function gatherFacts(input: DiagnosisInput): Facts {
   const { alert, graph, observedUntil, windows, counts } = input
@@ -156,7 +154,7 @@ function findPlaces(windows: readonly ServiceWindow[], untilMs: number): readonl
 function locate(places: Places, names: KnownServices, graphNames: KnownServices): Home {
   const ownObject = places.find(({ entry }) => OWN_OBJECT_RULES.has(entry.joinedBy))
   const concerned = ownObject ?? places.find(({ entry }) => entry.joinedBy !== 'service_name') ?? places[0]
-  if (ownObject || !isCallError(concerned)) return { place: concerned, key: adopt(concerned, graphNames), callees: NO_CALLEES }
+  if (ownObject || !isCallError(concerned)) return { place: concerned, key: adopt(concerned, graphNames), callees: [] }
 
   const caller = places.find(({ entry }) => entry.joinedBy === 'service_name') ?? concerned
   const callees = learnCallees({ ...caller.entry, serviceName: caller.service }, names)
