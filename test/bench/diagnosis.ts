@@ -8,7 +8,7 @@ import { type Case, readCases, toView } from './diagnosis-cases.ts'
 import { type Disturbance, MERGE_WITHIN_SECONDS } from './diagnosis-disturb.ts'
 import { applyModel, fitModel, type Sample, sampleCases, sampleDisturbed } from './diagnosis-fit.ts'
 import { generateCases, generateLoad, isGenerated, type Load } from './diagnosis-generate.ts'
-import { toInput } from './diagnosis-input.ts'
+import { createHistory, toInput } from './diagnosis-input.ts'
 import type { Answer } from './diagnosis-metrics.ts'
 import { createCaseRunner } from './diagnosis-run.ts'
 import { formatRows, toRows } from './diagnosis-table.ts'
@@ -84,7 +84,9 @@ function toBootstrap() {
 }
 
 function timeDiagnosis(load: Load): number {
-  const input = toInput(generateLoad(load, values.seed), { hoursObserved: 0, kinds: [] })
+  const now = generateLoad(load, values.seed)
+  const past = generateLoad(load, `${values.seed} past`)
+  const input = toInput(now, createHistory([now, past], (each) => (each === now ? 'now' : 'past'))(now))
   const timeSample = () => {
     const before = process.threadCpuUsage()
     for (let runs = 1; ; runs += 1) {
