@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
 import { type IncidentId, type IntegrationId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { FOLD_SECONDS, type IncidentStatus, LEASE_SECONDS, type Verdict } from '../domain/incident.ts'
@@ -7,7 +7,7 @@ import type { Verdict as JudgedConfidence } from '../domain/quality.ts'
 import { toNameKey } from '../domain/service-name.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { EXACT_UP_TO } from './causal-patterns.ts'
-import { type Db, epochMs, selectOne } from './postgres.ts'
+import { type Db, epochMs, inOneRequest, selectOne } from './postgres.ts'
 
 export type ReceivedAlert = {
   readonly kind: 'trigger' | 'acknowledge' | 'resolve'
@@ -38,8 +38,35 @@ export type Reception = {
   readonly outcome: 'opened' | 'folded' | 'known' | 'resolved' | 'replayed'
 }
 
-/** Takes an alert in, with the work that follows, in one request: the function `receive_alert_v1` of the migrations. */
+/** Takes an alert in, with the work that follows, in one request. */
 export async function receiveAlert(db: Db, tenantId: TenantId, alert: ReceivedAlert, lease: string): Promise<Reception> {
+  const { row } = await selectOne<{ row: Reception }>(db, sql`SELECT ${received(tenantId, alert, lease)} AS row`)
+  return row
+}
+
+/** Takes a question in like an alert, and answers the incident it is. Asked again with the same id, it is the same one. */
+export async function receiveQuestion(
+  db: Db,
+  tenantId: TenantId,
+  question: Omit<ReceivedAlert, 'kind' | 'url' | 'external'>,
+  lease: string,
+): Promise<IncidentDetail> {
+  const { incidentId } = question
+  const together = inOneRequest(db)
+  const alert = { ...question, kind: 'trigger' as const, url: null, external: undefined }
+  const [, , incident] = await Promise.all([
+    // What was given up waiting for may still be under way.
+    together.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${incidentId}, 0))`),
+    together.execute(
+      sql`SELECT ${received(tenantId, alert, lease)} WHERE NOT EXISTS (SELECT 1 FROM incidents i WHERE i.id = ${incidentId}::uuid)`,
+    ),
+    getIncident(together, tenantId, incidentId),
+  ])
+  return incident
+}
+
+/** What the function `receive_alert_v1` of the migrations says of an alert it stores. */
+function received(tenantId: TenantId, alert: ReceivedAlert, lease: string): SQL {
   const { kind, incidentId, serviceName, title, url, triggeredAt, observedUntil, external } = alert
   const fields = {
     kind,
@@ -56,11 +83,7 @@ export async function receiveAlert(db: Db, tenantId: TenantId, alert: ReceivedAl
     delivery_id: external?.deliveryId,
     occurred_at: external?.occurredAt,
   }
-  const { row } = await selectOne<{ row: Reception }>(
-    db,
-    sql`SELECT receive_alert_v1(${tenantId}, ${JSON.stringify(fields)}, ${FOLD_SECONDS}, ${lease}::uuid, ${LEASE_SECONDS}) AS row`,
-  )
-  return row
+  return sql`receive_alert_v1(${tenantId}, ${JSON.stringify(fields)}, ${FOLD_SECONDS}, ${lease}::uuid, ${LEASE_SECONDS})`
 }
 
 export type Incident = {

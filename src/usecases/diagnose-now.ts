@@ -1,7 +1,8 @@
 import type { Deps } from '../deps.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
-import { receiveAlert } from '../store/incidents.ts'
-import { announceWork, workOn } from './work-on-incident.ts'
+import { getIncident, type IncidentDetail, receiveQuestion } from '../store/incidents.ts'
+import { isDatabaseUnavailable } from '../store/postgres.ts'
+import { announceWork, nameOf, workOn } from './work-on-incident.ts'
 
 export type Question = {
   readonly serviceName: string
@@ -11,14 +12,35 @@ export type Question = {
 }
 
 /**
- * Diagnoses a service because someone asks, without a pager. Once the question is stored nothing is thrown, so that nobody
- * asks twice: what fails half-way is finished by the cron.
+ * Diagnoses a service because someone asks, without a pager, and returns the incident as it was asked. Once the question is
+ * stored nothing is thrown, so that nobody asks twice: what fails half-way is finished by the cron.
  */
-export async function diagnoseNow(deps: Deps, tenantId: TenantId, question: Question): Promise<IncidentId> {
+export async function diagnoseNow(deps: Deps, tenantId: TenantId, question: Question): Promise<IncidentDetail> {
   const incidentId = toId<IncidentId>(deps.newUuid())
   const lease = deps.newUuid()
-  const alert = { ...question, kind: 'trigger' as const, incidentId, url: null, external: undefined }
-  await Promise.all([announceWork(deps), receiveAlert(deps.db, tenantId, alert, lease)])
+  const store = () => receiveQuestion(deps.db, tenantId, { ...question, incidentId }, lease)
+  const [asked] = await Promise.all([storeOrRepeat(store), announceWork(deps)])
   await workOn(deps, { tenantId, incidentId, kind: 'diagnosis', number: 0, lease, attempts: 1 }, deps.now)
-  return incidentId
+  return asked
+}
+
+/** What Postgres did not answer it may have stored; whoever asks us again would not know the id. */
+async function storeOrRepeat(store: () => Promise<IncidentDetail>): Promise<IncidentDetail> {
+  try {
+    return await store()
+  } catch (error) {
+    if (!isDatabaseUnavailable(error)) throw error
+    return await store()
+  }
+}
+
+/** `diagnoseNow`, returning the incident with its answer; as it was asked when that cannot be read. */
+export async function askNow(deps: Deps, tenantId: TenantId, question: Question): Promise<IncidentDetail> {
+  const asked = await diagnoseNow(deps, tenantId, question)
+  try {
+    return await getIncident(deps.db, tenantId, asked.id)
+  } catch (error) {
+    deps.log('answer_not_read', { tenant_id: tenantId, incident_id: asked.id, reason: nameOf(error) })
+    return asked
+  }
 }

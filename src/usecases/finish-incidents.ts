@@ -1,7 +1,7 @@
 import type { Deps } from '../deps.ts'
 import type { TenantId } from '../domain/ids.ts'
 import { claimWork, forgetDeliveries, noticeLateEvents } from '../store/incident-work.ts'
-import { workOn } from './work-on-incident.ts'
+import { nameOf, workOn } from './work-on-incident.ts'
 
 const MAX_AT_ONCE = 5
 /** Requests to the stores, the model and the pager that one piece of work takes at most, a diagnosis with its note. */
@@ -40,7 +40,7 @@ async function noticeOrLog({ db, log }: Deps, now: Date): Promise<number> {
   try {
     return await noticeLateEvents(db, now)
   } catch (error) {
-    log('late_events_not_noticed', { reason: error instanceof Error ? error.name : 'unknown' })
+    log('late_events_not_noticed', { reason: nameOf(error) })
     return 0
   }
 }

@@ -82,6 +82,7 @@ function toFields({ tenantId, incidentId, kind, attempts }: ClaimedWork) {
   return { tenant_id: tenantId, incident_id: incidentId, kind, attempts }
 }
 
-function nameOf(error: unknown): string {
+/** What may be logged of an error that is not the caller's. */
+export function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : 'unknown'
 }

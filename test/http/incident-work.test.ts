@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { claimWork, findNextWork } from '../../src/store/incident-work.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
-import { createTestTenant, listServicesOf, makeEvent, startApp, type TestTenant } from '../support/app.ts'
+import { createTestTenant, listServicesOf, makeEvent, startApp, type TestApp, type TestTenant } from '../support/app.ts'
 import { type Fuse, startFaultProxy } from '../support/fault-proxy.ts'
 import { startOwnStack } from '../support/own-stack.ts'
 import { connectPager, deliver, listNotes, makeDelivery, newRef, type Pager, scriptPagerDuty } from '../support/pagerduty.ts'
@@ -324,6 +324,51 @@ describe('a question whose diagnosis', () => {
       expect(await incidentsOf(tenant)).toMatchObject([{ status: 'diagnosed' }])
       expect(await countDiagnoses(tenant)).toBe(1)
     }
+  })
+})
+
+describe('a question that', () => {
+  const isStoring = (text: string) => text.includes('receive_alert')
+
+  /** An app whose Postgres does that to the first request that stores a question, or to all that read it. */
+  async function startBroken(fault: 'refuse' | 'lose_reply', isConcerned: (text: string) => boolean, times: number) {
+    const database = await startFaultProxy(stack.databaseEndpoint)
+    let left = times
+    database.fault = (asked) => (isConcerned(JSON.stringify(asked)) && left-- > 0 ? fault : 'none')
+    return startApp({ stack, database: database.url })
+  }
+
+  const ask = (broken: TestApp, tenant: TestTenant) =>
+    broken.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout', title: 'errors' } })
+
+  test.each([
+    { name: 'never reaches the store', fault: 'refuse' as const },
+    { name: 'is stored unheard', fault: 'lose_reply' as const },
+  ])('$name at first is stored at once, once', async ({ fault }) => {
+    const tenant = await createTestTenant(app)
+    const response = await ask(await startBroken(fault, isStoring, 1), tenant)
+    expect(response.status).toBe(201)
+    const created = await response.json()
+    expect(created.status).toBe('diagnosed')
+    expect(await incidentsOf(tenant)).toMatchObject([{ id: created.id }])
+    expect(await countDiagnoses(tenant)).toBe(1)
+  })
+
+  test('cannot be read once it is stored is answered as it was asked', async () => {
+    const tenant = await createTestTenant(app)
+    const isReading = (text: string) => text.includes('AS failure') && !isStoring(text)
+    const response = await ask(await startBroken('refuse', isReading, Number.POSITIVE_INFINITY), tenant)
+    expect(response.status).toBe(201)
+    const [stored] = await incidentsOf(tenant)
+    const { hypothesis, recommended_action, confidence, status: _, ...asked } = stored ?? {}
+    expect(await response.json()).toMatchObject({ ...asked, status: 'diagnosing', service: 'checkout', title: 'errors', hypotheses: [] })
+    expect(await incidentsOf(tenant)).toMatchObject([{ status: 'diagnosed' }])
+  })
+
+  test('is refused while Postgres is gone leaves nothing', async () => {
+    const tenant = await createTestTenant(app)
+    expect((await ask(await startBroken('refuse', isStoring, Number.POSITIVE_INFINITY), tenant)).status).toBe(503)
+    expect(await incidentsOf(tenant)).toEqual([])
   })
 })
 

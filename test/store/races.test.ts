@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { expect, inject, test } from 'vitest'
 import { sha256, toHex } from '../../src/domain/hash.ts'
-import { toId } from '../../src/domain/ids.ts'
+import { type IncidentId, toId } from '../../src/domain/ids.ts'
 import { getPrincipal, revokeApiKey } from '../../src/store/api-keys.ts'
+import { listIncidents, receiveQuestion } from '../../src/store/incidents.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 
 const CLIENTS = 32
@@ -171,6 +173,24 @@ test('revoking all read-only keys at once leaves one', async () => {
     const outcomes = await Promise.allSettled(ids.map((id) => revokeApiKey(app.deps.db, principal.tenantId, toId(id), trail)))
     expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
   }
+})
+
+test('a question that is stored again while it still is being stored is one incident', async () => {
+  const { tenantId } = await createTestTenant(app)
+  const now = new Date()
+  for (const _ of range(10)) {
+    const question = {
+      incidentId: toId<IncidentId>(randomUUID()),
+      serviceName: 'checkout',
+      title: null,
+      triggeredAt: now,
+      observedUntil: null,
+    }
+    const lease = randomUUID()
+    const told = await Promise.all(range(4).map(() => receiveQuestion(app.deps.db, tenantId, question, lease)))
+    expect(told.map(({ id, status }) => [id, status])).toEqual(Array(4).fill([question.incidentId, 'diagnosing']))
+  }
+  expect(await listIncidents(app.deps.db, tenantId, { since: '2026-01-01T00:00:00Z' })).toHaveLength(10)
 })
 
 const { postgres, databaseUrl } = inject('stack')

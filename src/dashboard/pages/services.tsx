@@ -114,7 +114,8 @@ export const servicePages = (deps: Deps) =>
         triggeredAt: deps.now(),
         observedUntil: null,
       }
-      return c.redirect(`/incidents/${await diagnoseNow(deps, tenantId, question)}`, 303)
+      const { id } = await diagnoseNow(deps, tenantId, question)
+      return c.redirect(`/incidents/${id}`, 303)
     })
 
 /** The names in a text, one a line. */

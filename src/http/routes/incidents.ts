@@ -18,7 +18,7 @@ import {
   type StoredDiagnosis,
   type StoredNote,
 } from '../../store/incidents.ts'
-import { diagnoseNow } from '../../usecases/diagnose-now.ts'
+import { askNow } from '../../usecases/diagnose-now.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, toTrail } from '../context.ts'
@@ -398,13 +398,13 @@ export const incidentRoutes = (deps: Deps) => {
       const { tenantId } = c.var.principal
       const { service, title, triggered_at, observed_until } = c.req.valid('json')
       const observedUntil = readBodyInstant('observed_until', observed_until)
-      const id = await diagnoseNow(deps, tenantId, {
+      const incident = await askNow(deps, tenantId, {
         serviceName: service,
         title: title === null ? null : toIncidentText(title),
         triggeredAt: earlier(deps.now(), readBodyInstant('triggered_at', triggered_at) ?? observedUntil),
         observedUntil: observedUntil ?? null,
       })
-      return c.json(toDetailBody(await getIncident(deps.db, tenantId, id)), 201)
+      return c.json(toDetailBody(incident), 201)
     })
     .openapi(judge, async (c) => {
       const id = getPathId<IncidentId>(c.req.valid('param').id, 'incident')
