@@ -165,35 +165,53 @@ export async function claimWork(
   limit: number,
   taken: ReadonlyMap<TenantId, number> = new Map(),
 ): Promise<ClaimedWork[]> {
-  const turn = sql`row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.next_at, c.kind DESC)
-    + coalesce((${JSON.stringify(Object.fromEntries(taken))}::jsonb->>c.tenant_id::text)::int, 0)`
-  return await claim(db, turn, sql`true`, now, limit)
+  const enough = SPARE_CANDIDATES * limit
+  // From one tenant with work to the next along an index, and of each no more than may be its turn.
+  const candidates = sql`SELECT f.place, f.turn + coalesce((${JSON.stringify(Object.fromEntries(taken))}::jsonb->>t.tenant_id::text)::int, 0) AS turn,
+      f.next_at
+    FROM (
+      WITH RECURSIVE waiting AS (
+        (SELECT w.tenant_id FROM incident_work w WHERE w.state = 'due' ORDER BY w.tenant_id LIMIT 1)
+        UNION ALL
+        SELECT n.tenant_id FROM waiting t CROSS JOIN LATERAL (
+          SELECT w.tenant_id FROM incident_work w WHERE w.state = 'due' AND w.tenant_id > t.tenant_id ORDER BY w.tenant_id LIMIT 1) n
+      )
+      SELECT tenant_id FROM waiting
+    ) t
+    CROSS JOIN LATERAL (
+      SELECT c.ctid AS place, c.next_at, row_number() OVER (ORDER BY c.next_at, c.kind DESC ROWS UNBOUNDED PRECEDING) AS turn
+      FROM incident_work c
+      WHERE c.tenant_id = t.tenant_id AND ${isDue(now)} ORDER BY c.next_at, c.kind DESC LIMIT ${enough}
+    ) f
+    ORDER BY turn, f.next_at LIMIT ${enough}`
+  return await claim(db, candidates, now, limit)
 }
 
 /** Takes up one piece of work again, if it is due. */
 export async function claimAgain(db: Db, work: ClaimedWork, now: Date): Promise<ClaimedWork | undefined> {
   const { tenantId, incidentId, kind, number } = work
-  const isWanted = sql`c.tenant_id = ${tenantId} AND c.incident_id = ${incidentId} AND c.kind = ${kind} AND c.number = ${number}`
-  const [claimed] = await claim(db, sql`1`, isWanted, now, 1)
+  const candidates = sql`SELECT c.ctid AS place, 1 AS turn, c.next_at FROM incident_work c
+    WHERE c.tenant_id = ${tenantId} AND c.incident_id = ${incidentId} AND c.kind = ${kind} AND c.number = ${number} AND ${isDue(now)}`
+  const [claimed] = await claim(db, candidates, now, 1)
   return claimed
 }
 
 /** So many times what is asked for is looked at, as others may be taking some of it. */
 const SPARE_CANDIDATES = 4
 
-async function claim(db: Db, turn: SQL, isWanted: SQL, now: Date, limit: number): Promise<ClaimedWork[]> {
+/** Whether a piece `c` may be taken up: of an incident's notes, the first that is not posted. */
+function isDue(now: Date): SQL {
+  return sql`c.state = 'due' AND c.attempts < ${MAX_BEGUN} AND c.next_at <= ${iso(now)}::timestamptz AND (c.kind = 'diagnosis' OR c.number = (
+    SELECT min(e.number) FROM incident_work e WHERE e.incident_id = c.incident_id AND e.kind = 'note' AND e.state = 'due'))`
+}
+
+async function claim(db: Db, candidates: SQL, now: Date, limit: number): Promise<ClaimedWork[]> {
   const { rows } = await db.execute<WorkRow>(
     sql`WITH hopeless AS (
         UPDATE incident_work h SET state = 'given_up', lease = NULL, reason = coalesce(h.reason, 'it was begun again and again, and never ended')
         WHERE h.state = 'due' AND h.next_at <= ${iso(now)}::timestamptz AND h.attempts >= ${MAX_BEGUN}
       ),
-      candidates AS MATERIALIZED (
-        SELECT c.ctid AS place, ${turn} AS turn, c.next_at FROM incident_work c
-        WHERE c.state = 'due' AND c.attempts < ${MAX_BEGUN} AND c.next_at <= ${iso(now)}::timestamptz AND ${isWanted} AND NOT EXISTS (
-          SELECT 1 FROM incident_work e
-          WHERE c.kind = 'note' AND e.incident_id = c.incident_id AND e.kind = 'note' AND e.number < c.number AND e.state = 'due')
-        ORDER BY turn, c.next_at LIMIT ${SPARE_CANDIDATES * limit}
-      )
+      candidates AS MATERIALIZED (${candidates})
       UPDATE incident_work w SET attempts = w.attempts + 1, lease = gen_random_uuid(), next_at = ${leaseEnd(now)}
       WHERE w.ctid = ANY(ARRAY(
         SELECT c.ctid FROM incident_work c JOIN candidates k ON c.ctid = k.place

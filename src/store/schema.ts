@@ -334,6 +334,9 @@ export const incidentWork = pgTable(
     primaryKey({ columns: [table.incidentId, table.kind, table.number] }),
     index('incident_work_due').on(table.nextAt).where(sql`state IN ('due', 'watching')`),
     index('incident_work_given_up').on(table.nextAt).where(sql`state = 'given_up'`),
+    index('incident_work_of_tenant').on(table.tenantId, table.nextAt, table.kind.desc().nullsFirst()).where(sql`state = 'due'`),
+    // What `claimWork` gives up.
+    index('incident_work_hopeless').on(table.nextAt).where(sql`state = 'due' AND attempts >= 20`),
   ],
 )
 

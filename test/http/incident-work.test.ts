@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { claimWork, findNextWork } from '../../src/store/incident-work.ts'
+import { type ClaimedWork, claimWork, findNextWork } from '../../src/store/incident-work.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
 import { createTestTenant, listServicesOf, makeEvent, startApp, type TestApp, type TestTenant } from '../support/app.ts'
@@ -120,16 +120,55 @@ test('a tick keeps to its requests, and leaves the rest to the next', async () =
   expect(incidents.map(({ posted_back }) => posted_back)).toEqual(Array(5).fill(true))
 })
 
-test('tenants take turns, however much of one is due', async () => {
+/** A new tenant with that many pieces of work that have long been due, until the test ends. */
+async function startCrowd(pieces: number): Promise<TestTenant> {
   const crowd = await createTestTenant(app)
   await app.deps.db.execute(sql`WITH i AS (
     INSERT INTO incidents (id, tenant_id, service_id, service_name, triggered_at)
-    SELECT gen_random_uuid(), ${crowd.tenantId}, gen_random_uuid(), 'crowd', now() - interval '2 hours' FROM generate_series(1, 300) RETURNING id)
+    SELECT gen_random_uuid(), ${crowd.tenantId}, gen_random_uuid(), 'crowd', now() - interval '2 hours' FROM generate_series(1, ${pieces}::int)
+    RETURNING id)
     INSERT INTO incident_work (incident_id, kind, number, tenant_id, state, next_at, attempts)
     SELECT id, 'diagnosis', 0, ${crowd.tenantId}, 'due', now() - interval '1 hour', 0 FROM i`)
   onTestFinished(async () => {
     await app.deps.db.execute(sql`UPDATE incident_work SET state = 'done' WHERE tenant_id = ${crowd.tenantId}`)
   })
+  return crowd
+}
+
+const countOf = (claimed: readonly ClaimedWork[], { tenantId }: TestTenant) => claimed.filter((work) => work.tenantId === tenantId).length
+
+test('claims at the same time give each piece to one, and each tenant its turns', async () => {
+  const [crowd, ...few] = [await startCrowd(200), await startCrowd(60), await startCrowd(60)]
+  const now = new Date()
+  const claims = await Promise.all(Array.from({ length: 16 }, () => claimWork(app.deps.db, now, 5)))
+  const given = claims.flat()
+  for (const tenant of few) expect(countOf(given, tenant)).toBeGreaterThanOrEqual(countOf(given, crowd) / 2)
+
+  for (let more = given; more.length > 0; given.push(...more)) more = await claimWork(app.deps.db, now, 5)
+  expect(new Set(given.map(({ incidentId }) => incidentId)).size).toBe(320)
+  expect(given).toHaveLength(320)
+})
+
+test('a claim looks at few pieces, however many are due', async () => {
+  for (const pieces of [3_000, 1_000]) await startCrowd(pieces)
+  await app.deps.db.execute(sql`ANALYZE incident_work`)
+  const database = await startFaultProxy(stack.databaseEndpoint)
+  expect(await claimWork(startApp({ stack, database: database.url }).deps.db, new Date(), 5)).toHaveLength(5)
+  const { query, params } = database.seen[0] as { query: string; params: string[] }
+  const [row] = (await app.deps.db.client?.query(`EXPLAIN (ANALYZE, FORMAT JSON) ${query}`, params)) ?? []
+  expect(countLookedAt(row?.['QUERY PLAN'][0].Plan)).toBeLessThan(500)
+})
+
+type Plan = Readonly<Record<string, number>> & { readonly Plans?: readonly Plan[] }
+
+/** The rows that a plan's nodes gave or left out. */
+function countLookedAt(plan: Plan): number {
+  const { 'Actual Rows': rows = 0, 'Rows Removed by Filter': removed = 0, 'Actual Loops': loops = 0, Plans = [] } = plan
+  return Plans.reduce((sum, each) => sum + countLookedAt(each), (rows + removed) * loops)
+}
+
+test('tenants take turns, however much of one is due', async () => {
+  const crowd = await startCrowd(300)
   const others = []
   for (let index = 0; index < 3; index += 1) {
     const { tenant, pager } = await start()

@@ -1,0 +1,2 @@
+CREATE INDEX "incident_work_of_tenant" ON "incident_work" USING btree ("tenant_id","next_at","kind" DESC NULLS FIRST) WHERE state = 'due';--> statement-breakpoint
+CREATE INDEX "incident_work_hopeless" ON "incident_work" USING btree ("next_at") WHERE state = 'due' AND attempts >= 20;
