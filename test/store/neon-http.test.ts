@@ -30,9 +30,12 @@ const JSON_HEADERS = { 'neon-connection-string': 'postgres://a:b@localhost/c', '
 describe.each(BACKENDS)('the Neon protocol over $name', ({ databaseUrl }) => {
   let stack: Stack
 
+  // The driver's settings are the process's, where other files have theirs.
+  const { fetchEndpoint, fetchFunction } = neonConfig
+
   beforeAll(async () => {
     stack = await spawnStack({ databaseUrl })
-    neonConfig.fetchEndpoint = stack.databaseEndpoint
+    Object.assign(neonConfig, { fetchEndpoint: stack.databaseEndpoint, fetchFunction: undefined })
     await connect().execute(
       sql`create table ${items} (id int primary key, label text not null check (label <> ''), size bigint, active boolean not null default true, tags text[], body jsonb, at timestamptz)`,
     )
@@ -41,6 +44,7 @@ describe.each(BACKENDS)('the Neon protocol over $name', ({ databaseUrl }) => {
   afterAll(async () => {
     await connect().execute(sql`drop table ${items}`)
     await stack.stop()
+    Object.assign(neonConfig, { fetchEndpoint, fetchFunction })
   })
 
   const connect = () => drizzle(neon(stack.databaseUrl))

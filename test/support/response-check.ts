@@ -126,7 +126,7 @@ function checkStray(validate: Validate, response: Response, text: string): strin
 
 let shared: Promise<ResponseCheck> | undefined
 
-/** The check against this app's own description, made once a test file. */
+/** The check against this app's own description, made once a process. */
 export function getResponseCheck(): Promise<ResponseCheck> {
   shared ??= readApiDocument().then(createResponseCheck)
   return shared
