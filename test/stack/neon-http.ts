@@ -224,10 +224,14 @@ function isIdle(replies: Replies): boolean {
   return last instanceof messages.ReadyForQueryMessage && last.status === 'I'
 }
 
-/** Opens the embedded Postgres with pgvector, in memory or in a directory. */
-export async function openPglite(dataDirectory?: string): Promise<PGlite> {
+/** Opens the embedded Postgres with pgvector, in memory or in a directory; where there is none yet, as an earlier one was dumped. */
+export async function openPglite(dataDirectory?: string, dump?: Blob): Promise<PGlite> {
   if (dataDirectory !== undefined) await mkdir(dataDirectory, { recursive: true })
-  return PGlite.create({ ...(dataDirectory === undefined ? {} : { dataDir: dataDirectory }), extensions: { vector } })
+  return PGlite.create({
+    ...(dataDirectory === undefined ? {} : { dataDir: dataDirectory }),
+    ...(dump === undefined ? {} : { loadDataDir: dump }),
+    extensions: { vector },
+  })
 }
 
 /** Runs queries on the embedded Postgres: one connection, so one request at a time. */

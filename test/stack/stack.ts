@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { existsSync, openAsBlob } from 'node:fs'
+import { rename, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { PGlite } from '@electric-sql/pglite'
 import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres'
@@ -17,6 +18,8 @@ export type StackOptions = {
   readonly redisUrl?: string | undefined
   /** Where the embedded Postgres keeps its data; in memory without it. */
   readonly dataDirectory?: string | undefined
+  /** A file with the embedded Postgres as it is once migrated: where there is one, that is how it starts; else it is made. */
+  readonly seed?: string | undefined
   readonly databasePort?: number | undefined
   readonly redisPort?: number | undefined
 }
@@ -63,10 +66,12 @@ async function migrateReal(databaseUrl: string): Promise<void> {
   }
 }
 
-async function openEmbedded(dataDirectory: string | undefined): Promise<SqlBackend> {
-  const pglite: PGlite = await openPglite(dataDirectory)
+async function openEmbedded({ dataDirectory, seed = '' }: StackOptions): Promise<SqlBackend> {
+  const isSeeded = existsSync(seed)
+  const pglite: PGlite = await openPglite(dataDirectory, isSeeded ? await openAsBlob(seed) : undefined)
   try {
     await migratePglite(drizzlePglite(pglite), { migrationsFolder: MIGRATIONS_FOLDER })
+    if (seed !== '' && !isSeeded) await writeSeed(pglite, seed)
   } catch (error) {
     await pglite.close()
     throw error
@@ -74,12 +79,19 @@ async function openEmbedded(dataDirectory: string | undefined): Promise<SqlBacke
   return createPgliteBackend(pglite)
 }
 
-async function openPostgres({ databaseUrl, dataDirectory }: StackOptions): Promise<SqlBackend> {
+/** Whole or not at all: others may look for it meanwhile. */
+async function writeSeed(pglite: PGlite, seed: string): Promise<void> {
+  const unfinished = `${seed}.${process.pid}`
+  await writeFile(unfinished, (await pglite.dumpDataDir('none')).stream())
+  await rename(unfinished, seed)
+}
+
+async function openPostgres(options: StackOptions): Promise<SqlBackend> {
   if (!existsSync(`${MIGRATIONS_FOLDER}/meta/_journal.json`))
     throw new Error(`No migrations in ${MIGRATIONS_FOLDER}: generate them with npm run db:generate`)
-  if (databaseUrl === undefined) return openEmbedded(dataDirectory)
-  await migrateReal(databaseUrl)
-  return createPostgresBackend(databaseUrl)
+  if (options.databaseUrl === undefined) return openEmbedded(options)
+  await migrateReal(options.databaseUrl)
+  return createPostgresBackend(options.databaseUrl)
 }
 
 async function openRedis({ redisUrl }: StackOptions): Promise<RedisBackend> {
@@ -130,6 +142,7 @@ async function main(): Promise<void> {
     databaseUrl: read('DATABASE_URL'),
     redisUrl: read('REDIS_URL'),
     dataDirectory: read('NOCTUARY_DATA'),
+    seed: read('NOCTUARY_SEED'),
   })
   const shutDown = (): void => {
     stop().then(
