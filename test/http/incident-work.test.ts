@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { Deps } from '../../src/deps.ts'
 import { type ClaimedWork, claimWork, findNextWork } from '../../src/store/incident-work.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
@@ -183,6 +184,18 @@ test('tenants take turns, however much of one is due', async () => {
   expect(await countDiagnoses(crowd)).toBeGreaterThan(0)
 })
 
+/** An app whose waits are its clock's alone. */
+function startPatient(overrides: Partial<Deps> = {}) {
+  const waits: number[] = []
+  let aheadMs = 0
+  const now = () => new Date(Date.now() + aheadMs)
+  const rest = async (ms: number) => {
+    waits.push(ms)
+    aheadMs += ms
+  }
+  return { patient: startApp({ stack }, { now, rest, ...overrides }), waits }
+}
+
 describe('a note meets', () => {
   const notes = (tenant: TestTenant) => detailOf(tenant).then((detail) => detail.notes as Body[])
   const post = (answer: number | 'hang' | 'hang_up', takes_effect = false) => ({ method: 'POST' as const, takes_effect, answer })
@@ -198,19 +211,7 @@ describe('a note meets', () => {
     const { tenant, pager } = await start()
     const ref = newRef()
     await scriptPagerDuty(ref, faults, stack)
-    const waits: number[] = []
-    const offset = { ms: 0 }
-    const patient = startApp(
-      { stack },
-      {
-        pagerDuty: { url: stack.pagerDutyUrl, timeoutMs: 500 },
-        now: () => new Date(Date.now() + offset.ms),
-        rest: async (ms) => {
-          waits.push(ms)
-          offset.ms += ms
-        },
-      },
-    )
+    const { patient, waits } = startPatient({ pagerDuty: { url: stack.pagerDutyUrl, timeoutMs: 500 } })
     await deliver(patient, pager, makeDelivery({ ref }))
     await patient.settle()
     expect(waits[0]).toBeLessThanOrEqual(10_100)
@@ -257,10 +258,10 @@ describe('a note meets', () => {
     const { tenant, pager } = await start()
     const ref = newRef()
     await scriptPagerDuty(ref, Array.from({ length: 40 }, () => [post(503), { ...post(503), method: 'GET' as const }]).flat(), stack)
-    const hasty = startApp({ stack }, { rest: async () => {} })
-    await deliver(hasty, pager, makeDelivery({ ref }))
-    await hasty.settle()
-    for (let hours = 0; hours < 24; hours += 0.5) await tick(2 + hours * 60)
+    const { patient } = startPatient()
+    await deliver(patient, pager, makeDelivery({ ref }))
+    await patient.settle()
+    for (let hours = 0; hours < 24; hours += 0.5) await runSweep(patient.deps, inMinutes(2 + hours * 60))
     const [note] = await notes(tenant)
     expect(note).toMatchObject({ status: 'given_up', reason: expect.stringContaining('503') })
     await scriptPagerDuty(ref, [], stack)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
-import { describe, expect, inject, test } from 'vitest'
+import { beforeAll, describe, expect, inject, test } from 'vitest'
 import { createRedis } from '../../src/store/redis.ts'
 import {
   createTestTenant,
@@ -41,11 +41,15 @@ async function commandsOf(read: () => Promise<unknown>): Promise<string[]> {
   return redis.seen.slice(before).map((body) => (Array.isArray(body) && typeof body[0] === 'string' ? body[0] : 'MULTI'))
 }
 
-/** A tenant whose window of `checkout` both isolates have compared, and know. */
-async function prepare(...events: Readonly<Record<string, unknown>>[]): Promise<TestTenant> {
+/** A tenant with these events in `checkout`. */
+async function open(...events: Readonly<Record<string, unknown>>[]): Promise<TestTenant> {
   const tenant = await createTestTenant(app)
   for (const fields of events.length > 0 ? events : [{}]) await send(app, tenant, fields)
-  await sleep(SETTLED_MS)
+  return tenant
+}
+
+/** Once its events are settled: has both isolates compare a tenant's window of `checkout`, which they know from then on. */
+async function know(tenant: TestTenant): Promise<TestTenant> {
   for (const each of [app, other, app, other]) {
     await readWindowOf(each, tenant, 'checkout')
     await each.settle()
@@ -54,9 +58,50 @@ async function prepare(...events: Readonly<Record<string, unknown>>[]): Promise<
   return tenant
 }
 
+// One for each test, so that all settle at the same time.
+const [same, another, repeated, joined, revoked, wiped, refusing, hanging, damaged] = await Promise.all([
+  open({ sha: 'one' }, { sha: 'one' }, { sha: 'two' }),
+  open({ sha: 'known' }),
+  open({ sha: 'known' }),
+  open({ sha: 'known' }),
+  open(),
+  open({ sha: 'one' }, { sha: 'two' }),
+  open({ sha: 'one' }),
+  open({ sha: 'one' }),
+  open(),
+])
+await sleep(SETTLED_MS)
+
+describe('a known window with what expires', () => {
+  const TTL_SECONDS = 6
+  const times = ['2026-01-15T10:00:00Z', '2026-01-15T11:00:00Z']
+  let short: TestTenant
+  let latest: TestTenant
+  let expiry: Promise<void>
+
+  beforeAll(async () => {
+    short = await open({ sha: 'short', ttl_seconds: TTL_SECONDS }, { sha: 'long' })
+    latest = await open({ timestamp: times[0], confidence: 0.5 }, { timestamp: times[1], confidence: 0.9, ttl_seconds: TTL_SECONDS })
+    expiry = sleep(1_000 * TTL_SECONDS + 100)
+    await sleep(SETTLED_MS)
+    for (const tenant of [short, latest]) await know(tenant)
+  })
+
+  test('loses it', async () => {
+    expect(await shas(app, short)).toEqual(['short 1', 'long 1'])
+    await expiry
+    expect(await shas(app, short)).toEqual(['long 1'])
+  })
+
+  test('says which occurrence is the latest, though that expires first', async () => {
+    await expiry
+    expect(entriesOf(await readWindowOf(app, latest, 'checkout'))).toMatchObject([{ confidence: 0.5, count: 2 }])
+  })
+})
+
 describe('a window that an isolate knows', () => {
   test('is one request to each store, and says the same', async () => {
-    const tenant = await prepare({ sha: 'one' }, { sha: 'one' }, { sha: 'two' })
+    const tenant = await know(same)
     const id = (await listServicesOf(app, tenant)).get('checkout')?.id
     const before = [database.seen.length, redis.seen.length]
     const response = await app.request(`/v1/services/${id}/context`, { key: tenant.readonlyKey })
@@ -68,32 +113,18 @@ describe('a window that an isolate knows', () => {
   })
 
   test.each([
-    ['another change', { sha: 'new' }, ['known 1', 'new 1']],
-    ['a repeat', { sha: 'known' }, ['known 2']],
-    ['a change that joins from another service', { sha: 'new', service_name: 'argocd', entity: 'checkout' }, ['known 1', 'new 1']],
-  ])('shows %s as soon as it is acknowledged, whoever took it', async (_name, fields, expected) => {
-    const tenant = await prepare({ sha: 'known' })
+    ['another change', another, { sha: 'new' }, ['known 1', 'new 1']],
+    ['a repeat', repeated, { sha: 'known' }, ['known 2']],
+    ['a change that joins from another service', joined, { sha: 'new', service_name: 'argocd', entity: 'checkout' }, ['known 1', 'new 1']],
+  ])('shows %s as soon as it is acknowledged, whoever took it', async (_name, opened, fields, expected) => {
+    const tenant = await know(opened)
     await send(other, tenant, fields)
     expect(await shas(app, tenant)).toEqual(expected)
     expect(await shas(other, tenant)).toEqual(expected)
   })
 
-  test('loses what expires', async () => {
-    const tenant = await prepare({ sha: 'short', ttl_seconds: 5 }, { sha: 'long' })
-    expect(await shas(app, tenant)).toEqual(['short 1', 'long 1'])
-    await sleep(3_500)
-    expect(await shas(app, tenant)).toEqual(['long 1'])
-  })
-
-  test('says which occurrence is the latest, though that expires first', async () => {
-    const times = ['2026-01-15T10:00:00Z', '2026-01-15T11:00:00Z']
-    const tenant = await prepare({ timestamp: times[0], confidence: 0.5 }, { timestamp: times[1], confidence: 0.9, ttl_seconds: 5 })
-    await sleep(3_500)
-    expect(entriesOf(await readWindowOf(app, tenant, 'checkout'))).toMatchObject([{ confidence: 0.5, count: 2 }])
-  })
-
   test('is refused to a revoked key, a key of the wrong kind and another tenant', async () => {
-    const tenant = await prepare()
+    const tenant = await know(revoked)
     const stranger = await createTestTenant(app)
     const id = (await listServicesOf(app, tenant)).get('checkout')?.id
     const statusFor = async (key: string) => (await app.request(`/v1/services/${id}/context`, { key })).status
@@ -110,7 +141,7 @@ describe('a window that an isolate knows', () => {
   })
 
   test('fills a wiped Redis again', async () => {
-    const tenant = await prepare({ sha: 'one' }, { sha: 'two' })
+    const tenant = await know(wiped)
     const [key = ''] = await app.deps.redis.client.keys(`t:${tenant.tenantId}:window:*`)
     await app.deps.redis.client.del(key)
     expect(await shas(app, tenant)).toEqual(['one 1', 'two 1'])
@@ -119,8 +150,11 @@ describe('a window that an isolate knows', () => {
     expect(await app.deps.redis.client.pttl(key)).toBeGreaterThan(0)
   })
 
-  test.each(['refuse', 'hang'] as const)('needs no Redis: %s', async (fault) => {
-    const tenant = await prepare({ sha: 'one' })
+  test.each([
+    ['refuse', refusing],
+    ['hang', hanging],
+  ] as const)('needs no Redis: %s', async (fault, opened) => {
+    const tenant = await know(opened)
     redis.fault = fault
     expect(await shas(app, tenant)).toEqual(['one 1'])
     redis.fault = 'none'
@@ -128,7 +162,7 @@ describe('a window that an isolate knows', () => {
   })
 
   test('is compared again after a minute, which heals a copy that was damaged unseen', async () => {
-    const tenant = await prepare()
+    const tenant = await know(damaged)
     const [key = ''] = await app.deps.redis.client.keys(`t:${tenant.tenantId}:window:*`)
     const members = await app.deps.redis.client.zrange<string[]>(key, 0, -1)
     const count = members.find((member) => member.startsWith('n')) ?? ''
