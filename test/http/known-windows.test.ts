@@ -73,15 +73,17 @@ const [same, another, repeated, joined, revoked, wiped, refusing, hanging, damag
 await sleep(SETTLED_MS)
 
 describe('a known window with what expires', () => {
-  const TTL_SECONDS = 6
+  const TTL_SECONDS = 8
   const times = ['2026-01-15T10:00:00Z', '2026-01-15T11:00:00Z']
   let short: TestTenant
   let latest: TestTenant
   let expiry: Promise<void>
 
   beforeAll(async () => {
-    short = await open({ sha: 'short', ttl_seconds: TTL_SECONDS }, { sha: 'long' })
-    latest = await open({ timestamp: times[0], confidence: 0.5 }, { timestamp: times[1], confidence: 0.9, ttl_seconds: TTL_SECONDS })
+    ;[short, latest] = await Promise.all([
+      open({ sha: 'short', ttl_seconds: TTL_SECONDS }, { sha: 'long' }),
+      open({ timestamp: times[0], confidence: 0.5 }, { timestamp: times[1], confidence: 0.9, ttl_seconds: TTL_SECONDS }),
+    ])
     expiry = sleep(1_000 * TTL_SECONDS + 100)
     await sleep(SETTLED_MS)
     for (const tenant of [short, latest]) await know(tenant)
