@@ -58,7 +58,8 @@ export async function receiveQuestion(
     // What was given up waiting for may still be under way.
     together.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${incidentId}, 0))`),
     together.execute(
-      sql`SELECT ${received(tenantId, alert, lease)} WHERE NOT EXISTS (SELECT 1 FROM incidents i WHERE i.id = ${incidentId}::uuid)`,
+      sql`SELECT ${received(tenantId, alert, lease)} WHERE NOT EXISTS (
+        SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.id = ${incidentId}::uuid)`,
     ),
     getIncident(together, tenantId, incidentId),
   ])
