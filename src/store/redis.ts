@@ -16,38 +16,31 @@ type RedisOptions = {
 
 /** Upstash's client, with requests that cost no more than they must: its own builders make 200 closures for each. */
 class RedisClient extends UpstashRedis {
-  readonly #timeoutMs: number
-  readonly #onRequest: (() => void) | undefined
-
   constructor({ timeoutMs, onRequest, ...config }: ConstructorParameters<typeof UpstashRedis>[0] & Omit<RedisOptions, 'url' | 'token'>) {
-    // The client asks for a signal once a request.
-    const signal = () => {
-      onRequest?.()
-      return AbortSignal.timeout(timeoutMs)
+    super(config)
+    const { client } = this
+    this.client = {
+      ...client,
+      request: (request) => {
+        onRequest?.()
+        return withDeadline(timeoutMs, client.request(request))
+      },
     }
-    super({ ...config, signal })
-    this.#timeoutMs = timeoutMs
-    this.#onRequest = onRequest
   }
 
   /** Runs one command, never twice. */
   async ask<Answer>(command: RedisCommand): Promise<Answer> {
-    const answer = await this.#request({ body: [...command] })
+    const answer = await this.client.request({ body: [...command] })
     // What a command answers is Redis's contract.
     return (answer as { readonly result: Answer }).result
   }
 
   /** Runs commands in one MULTI, never twice, and answers each one's result; throws when any of them failed. */
   async transact(commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
-    const answer = await this.#request({ path: ['multi-exec'], body: [...commands] })
+    const answer: unknown = await this.client.request({ path: ['multi-exec'], body: [...commands] })
     const isDone = Array.isArray(answer) && answer.length === commands.length && answer.every((one) => one && 'result' in one)
     if (!isDone) throw new Error('Redis did not run the transaction')
     return answer.map(({ result }: { readonly result: unknown }) => result)
-  }
-
-  #request(request: { readonly path?: string[]; readonly body: unknown[] }): Promise<unknown> {
-    this.#onRequest?.()
-    return withDeadline(this.#timeoutMs, (signal) => this.client.request({ ...request, signal }))
   }
 }
 
