@@ -3,19 +3,21 @@ type FloorBindings = {
   readonly DATABASE_ENDPOINT: string
   readonly UPSTASH_REDIS_REST_URL: string
   readonly UPSTASH_REDIS_REST_TOKEN: string
+  /** JSON of `SeenRequests`. */
+  readonly SEEN_REQUESTS: string
 }
 
 const WINDOW_MS = 900_000
 
-// The least that the two stores' protocols allow: what the Worker's own answers are measured against.
+// Bare requests to both stores, without a driver or a check: what the Worker's own answers are measured against.
 const floorWorker = {
   async fetch(request: Request, bindings: FloorBindings): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url)
     switch (pathname) {
+      case '/append':
+        return append(bindings, await request.text(), searchParams.get('key') ?? '')
       case '/ingest':
-        return ingest(bindings, await request.text(), searchParams.get('key') ?? '')
-      case '/repeat':
-        return repeat(bindings, await request.json())
+        return ingest(bindings, await request.text(), Number(searchParams.get('place')))
       case '/read':
         return read(bindings, searchParams.get('id') ?? '', searchParams.get('key') ?? '')
       default:
@@ -27,7 +29,7 @@ const floorWorker = {
 export { floorWorker as default }
 
 /** One durable append, then one merge. */
-async function ingest(bindings: FloorBindings, event: string, key: string): Promise<Response> {
+async function append(bindings: FloorBindings, event: string, key: string): Promise<Response> {
   await query(bindings, 'INSERT INTO bench_appends (id, received_at, event) VALUES ($1, now(), $2)', [crypto.randomUUID(), event])
   const commands = [
     ['ZADD', key, 'GT', Date.now() + WINDOW_MS, event.slice(0, 200)],
@@ -37,13 +39,23 @@ async function ingest(bindings: FloorBindings, event: string, key: string): Prom
   return new Response(null, { status: 201 })
 }
 
-/** What a Worker was seen to ask of both stores for an event, as another event. */
+/** What a Worker was seen to ask of both stores for an event. */
 export type SeenRequests = { readonly statement: string; readonly merge: string; readonly eventId: string }
 
-async function repeat(bindings: FloorBindings, { statement, merge, eventId }: SeenRequests): Promise<Response> {
-  await post(bindings, statement.replace(eventId, crypto.randomUUID()))
+let seenRequests: readonly SeenRequests[] | undefined
+
+/** The two requests that an event comes to, with another id. */
+async function ingest(bindings: FloorBindings, _event: string, place: number): Promise<Response> {
+  seenRequests ??= JSON.parse(bindings.SEEN_REQUESTS) as readonly SeenRequests[]
+  const { statement, merge, eventId } = seenRequests[place] ?? notSeen(place)
+  const id = crypto.randomUUID()
+  await post(bindings, statement.replace(eventId, id))
   await redis(bindings, '/multi-exec', merge)
-  return new Response(null, { status: 201 })
+  return Response.json({ id }, { status: 201 })
+}
+
+function notSeen(place: number): never {
+  throw new Error(`no requests were seen of event ${place}`)
 }
 
 /** One row by its key and one sorted set, at once. */

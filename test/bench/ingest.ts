@@ -19,7 +19,7 @@ export type IngestOptions = {
   readonly scenarios: readonly string[]
 }
 
-export const NAMES = ['ping', 'floor', 'repeat', 'single', 'hot', 'batch', 'readFloor', 'read'] as const
+export const NAMES = ['ping', 'append', 'floor', 'single', 'hot', 'batch', 'readFloor', 'read'] as const
 
 type Name = (typeof NAMES)[number]
 
@@ -29,13 +29,18 @@ type Scenario = {
   /** Its part of the connections; all of them without it. */
   readonly share?: number
   /** What its rate is held against, in requests or in events. */
-  readonly against?: { readonly name: Name; readonly unit: 'requests' | 'events'; readonly target: number }
+  readonly against?: { readonly name: Name; readonly unit: 'requests' | 'events'; readonly target?: number }
 }
 
 const SCENARIOS: Readonly<Record<Name, Scenario>> = {
   ping: { title: 'SELECT 1, then PING', eventsPerRequest: 0 },
-  floor: { title: 'ingest floor: INSERT, then ZADD + ZINCRBY', eventsPerRequest: 1 },
-  repeat: { title: "a single event's two requests, by the floor", eventsPerRequest: 1 },
+  append: { title: 'INSERT of a row, then ZADD + ZINCRBY', eventsPerRequest: 1 },
+  floor: {
+    title: "ingest floor: a single event's two requests",
+    eventsPerRequest: 1,
+    // What a deduplicated, joined and counted event costs the stores more than a bare row does.
+    against: { name: 'append', unit: 'requests' },
+  },
   single: {
     title: `single events, ${SERVICES} services`,
     eventsPerRequest: 1,
@@ -63,8 +68,8 @@ type Ratio = {
   readonly median: number
   readonly min: number
   readonly max: number
-  readonly target: number
-  readonly isMet: boolean
+  readonly target: number | undefined
+  readonly isMet: boolean | undefined
 }
 
 type StoreUse = {
@@ -125,7 +130,7 @@ export async function measureIngest(
     if (warmUp === 1) await environment.deps.db.execute(sql`ANALYZE`)
   }
 
-  const results: Record<Name, Round[]> = { ping: [], floor: [], repeat: [], single: [], hot: [], batch: [], readFloor: [], read: [] }
+  const results: Record<Name, Round[]> = { ping: [], append: [], floor: [], single: [], hot: [], batch: [], readFloor: [], read: [] }
   for (let round = 0; round < options.rounds; round += 1) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
       const result = await apply(name, options.seconds)
@@ -162,7 +167,6 @@ async function settle({ deps }: Environment): Promise<void> {
 
 async function prepareLoads({ serve, bundle, floorBundle, tenant, deps }: Environment): Promise<Loads> {
   const worker = await serve(bundle, 'worker')
-  const floor = await serve(floorBundle, 'floor')
   const headers = { authorization: `Bearer ${tenant.ingestKey}`, 'content-type': 'application/json' }
   const post = (path: string, body: unknown): LoadRequest => ({ method: 'POST', path, headers, body: JSON.stringify(body) })
 
@@ -171,6 +175,7 @@ async function prepareLoads({ serve, bundle, floorBundle, tenant, deps }: Enviro
   await sendAll({ url: worker.url, requests: setup })
 
   const spread = makeSpreadEvents()
+  const floor = await serve(floorBundle, 'floor', { SEEN_REQUESTS: JSON.stringify(await seeRequests(deps, tenant.ingestKey, spread)) })
   const { rows } = await deps.db.execute<{ id: string }>(
     sql`SELECT id FROM services WHERE tenant_id = ${tenant.tenantId} AND name = 'window'`,
   )
@@ -181,11 +186,11 @@ async function prepareLoads({ serve, bundle, floorBundle, tenant, deps }: Enviro
 
   return {
     ping: { url: floor.url, requests: [{ method: 'GET', path: '/ping' }] },
-    floor: {
+    append: {
       url: floor.url,
-      requests: spread.map((event, place) => post(`/ingest?key=bench:${toServiceName(place % SERVICES)}`, event)),
+      requests: spread.map((event, place) => post(`/append?key=bench:${toServiceName(place % SERVICES)}`, event)),
     },
-    repeat: { url: floor.url, requests: (await seeRequests(deps, tenant.ingestKey, spread)).map((seen) => post('/repeat', seen)) },
+    floor: { url: floor.url, requests: spread.map((event, place) => post(`/ingest?place=${place}`, event)) },
     single: { url: worker.url, requests: spread.map((event) => post('/v1/events', event)) },
     hot: { url: worker.url, requests: makeHotEvents().map((event) => post('/v1/events', event)) },
     batch: { url: worker.url, requests: [post('/v1/events/batch', spread.slice(0, BATCH_EVENTS))] },
@@ -317,6 +322,6 @@ function toRatio(name: Name, results: Readonly<Record<Name, readonly LoadResult[
     min: Math.min(...ratios),
     max: Math.max(...ratios),
     target: against.target,
-    isMet: median(ratios) >= against.target,
+    isMet: against.target === undefined ? undefined : median(ratios) >= against.target,
   }
 }

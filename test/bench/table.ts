@@ -15,7 +15,8 @@ function toLines(rows: readonly (readonly string[])[]): string {
 function toRatioCells({ ratio }: IngestRow): readonly [string, string] {
   if (!ratio) return ['', '']
   const { median, min, max, to, target, isMet } = ratio
-  return [`${median.toFixed(2)} × ${to} (${min.toFixed(2)}–${max.toFixed(2)})`, `≥ ${target}: ${verdict(isMet)}`]
+  const aim = target === undefined || isMet === undefined ? '' : `≥ ${target}: ${verdict(isMet)}`
+  return [`${median.toFixed(2)} × ${to} (${min.toFixed(2)}–${max.toFixed(2)})`, aim]
 }
 
 function toUseCells({ use }: IngestRow): readonly string[] {
