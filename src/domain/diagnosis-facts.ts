@@ -34,6 +34,8 @@ export type FailingEdge = {
   /** The share of calls that fail, as far as it is known. */
   readonly severity: number
   readonly sinceMs: number
+  /** Until when they are known to fail: a share of calls until it is said otherwise, single calls until the last of them. */
+  readonly untilMs: number
   readonly observation: Observation
 }
 
@@ -65,8 +67,8 @@ const OWN_OBJECT_RULES: ReadonlySet<string> = new Set(['pod', 'replica_set', 'au
  */
 const SATELLITE = /^(?:persistentvolume|persistentvolumeclaim|configmap|secret|service|endpoint|ingress|horizontalpodautoscaler)(?:e?s)?\//i
 
-/** Where nothing tells the share of calls that fail, any is as likely. */
-const DEFAULT_SEVERITY = 0.5
+/** Where nothing tells the share of calls that fail, so many others are held to have gone well. */
+const OTHER_CALLS = 49
 /** The least that a whole percent can tell. */
 const MIN_SEVERITY = 0.01
 
@@ -101,7 +103,7 @@ export function gatherFacts(input: DiagnosisInput): Facts {
   const others: Observation[] = []
   for (const { home, kind } of homes) {
     const observation = toObservation(home, alertMs, untilMs, toSurprise(kind))
-    for (const callee of home.callees) failing.push(toFailingEdge(observation, callee))
+    for (const callee of home.callees) failing.push(toFailingEdge(observation, callee, untilMs - alertMs))
     if (home.callees.length === 0) others.push(observation)
   }
   const pairs = [...Map.groupBy(failing, ({ caller, callee }) => `${caller}\0${callee}`).values()]
@@ -183,20 +185,23 @@ function toObservation({ key, place: { entry } }: Home, alertMs: number, untilMs
   return { key, entry, firstMs: firstMs - alertMs, lastMs: lastMs - alertMs, surprise }
 }
 
-function toFailingEdge(observation: Observation, callee: string): FailingEdge {
-  const { entry, key, firstMs } = observation
-  return { caller: key, callee, severity: toSeverity(entry), sinceMs: firstMs, observation }
+function toFailingEdge(observation: Observation, callee: string, untilMs: number): FailingEdge {
+  const { entry, key, firstMs, lastMs } = observation
+  const share = toShare(entry)
+  const severity = share ?? entry.count / (entry.count + OTHER_CALLS)
+  return { caller: key, callee, severity, sinceMs: firstMs, untilMs: share === undefined ? lastMs : untilMs, observation }
 }
 
 const SUCCESS = /success\D{0,8}(\d{1,3}(?:\.\d+)?)\s*%/i
 const PERCENT = /(\d{1,3}(?:\.\d+)?)\s*%/
 
-function toSeverity({ eventType, newValue }: WindowEntry): number {
+/** The share of calls that fail, where it is told. */
+function toShare({ eventType, newValue }: WindowEntry): number | undefined {
   if (eventType === 'circuit_open') return 1
   const text = newValue?.slice(0, 256) ?? ''
   const success = SUCCESS.exec(text)?.[1]
   const percent = PERCENT.exec(text)?.[1]
-  if (success === undefined && percent === undefined) return DEFAULT_SEVERITY
+  if (success === undefined && percent === undefined) return undefined
   const share = success === undefined ? Number(percent) / 100 : 1 - Number(success) / 100
   return Math.min(1, Math.max(MIN_SEVERITY, share))
 }

@@ -77,6 +77,10 @@ const ROLLOUT_MS = 10 * 60_000
 /** Limits against overload. */
 const MAX_FAILING_EDGES = 200
 const MIN_BLAME = 0.01
+/** A weight of failing calls that need no explanation: somewhere some call always fails. */
+const USUAL_WEIGHT = 0.001
+/** The alert tells when it began as well as one call in a hundred does that fails as it comes. */
+const ALERT_WEIGHT = 0.01
 
 /** The score of a candidate: the weighted sum of its features. */
 export function toScore(features: Features, weights: Weights): number {
@@ -105,9 +109,18 @@ export function toLead(best: number, rival: number | undefined): number {
   return rival === undefined ? 1 : sigmoid(best - rival)
 }
 
+/** The share of the failing calls that is usual and needs no explanation; 1 when none is known to fail. */
+export function toUsual(blames: readonly Blame[]): number {
+  return USUAL_WEIGHT / (sumWeights(blames) + USUAL_WEIGHT)
+}
+
+function sumWeights(blames: readonly Blame[]): number {
+  return blames.reduce((sum, { weight }) => sum + weight, 0)
+}
+
 /** How far it is open, from 1 down to 0, whether other calls are yet to fail. */
-export function toUnseen({ untilMs }: Facts, blames: readonly Blame[], { settleMs }: Tuning): number {
-  return Math.exp(-Math.max(0, ...blames.map(({ edge }) => edge.severity * (untilMs - edge.sinceMs))) / settleMs)
+export function toUnseen(blames: readonly Blame[], { settleMs }: Tuning): number {
+  return Math.exp(-Math.max(0, ...blames.map(({ edge }) => edge.severity * (edge.untilMs - edge.sinceMs))) / settleMs)
 }
 
 /** Changes, each with its rollout, and the symptoms of services that report no change. */
@@ -222,9 +235,8 @@ function add(totals: Map<string, number>, key: string, amount: number): void {
 }
 
 /** When it began, as far as failing calls tell, at the alert at the latest; from the alert on. */
-function estimateOnset(blames: readonly Blame[]): number {
-  const total = blames.reduce((sum, { weight }) => sum + weight, 0)
-  return total === 0 ? 0 : blames.reduce((sum, { weight, edge }) => sum + weight * Math.min(0, edge.sinceMs), 0) / total
+export function estimateOnset(blames: readonly Blame[]): number {
+  return blames.reduce((sum, { weight, edge }) => sum + weight * Math.min(0, edge.sinceMs), 0) / (sumWeights(blames) + ALERT_WEIGHT)
 }
 
 /** Weighs candidates against the facts. */
@@ -283,7 +295,7 @@ type Explainable = { readonly weight: number; readonly sinceMs: number }
 
 /** The share of the failing calls that a candidate explains: those whose blame rests on it or on its callers. */
 function createExplainer({ adjacency }: Facts, blames: readonly Blame[], tuning: Tuning): (candidate: Candidate) => number {
-  const total = blames.reduce((sum, { weight }) => sum + weight, 0)
+  const total = sumWeights(blames) + USUAL_WEIGHT
   const reaches = new Map<string, ReadonlyMap<string, readonly string[]>>()
   const reachOf = (from: string) => obtain(reaches, from, () => pathsFrom(from, adjacency.callees, MAX_HOPS))
   const spreads = new Map(blames.map(({ edge, rests }) => [edge.callee, rests]))
@@ -297,7 +309,7 @@ function createExplainer({ adjacency }: Facts, blames: readonly Blame[], tuning:
   return ({ key, lead }) => {
     const edges = explainable.get(key) ?? []
     const explained = edges.reduce((sum, { weight, sinceMs }) => sum + weight * sigmoid((sinceMs - lead.firstMs) / tuning.clockSlackMs), 0)
-    return total === 0 ? 0 : explained / total
+    return explained / total
   }
 }
 

@@ -101,6 +101,11 @@ export function recommend({ entry, key }: Observation, previous: Previous, nameO
   return advice({ entity: quote(entry.entity), service: nameOf(key), oldValue: entry.oldValue, previous })
 }
 
+/** What to do about a cause that has been set back already. */
+export function recommendPatience({ entry, key }: Observation, nameOf: NameOf): string {
+  return `Make sure that setting ${quote(entry.entity)} of ${nameOf(key)} back has taken effect`
+}
+
 type Advised = { readonly entity: string; readonly service: string; readonly oldValue: string | null; readonly previous: Previous }
 
 const ADVICE: Readonly<Record<EventType, (advised: Advised) => string>> = {

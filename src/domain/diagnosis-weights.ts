@@ -11,6 +11,6 @@ export const MODEL: Model = {
     lateness: 1,
     settleMs: 10_000,
   },
-  weights: { explained: 3.29, near: 2.02, lag: -2.17, symptom: 0.53, habit: -0.15, pattern: 1 },
-  calibration: { bias: 0.1, unexplained: -2.34, unseen: 0.3, margin: 2.28 },
+  weights: { explained: 3.36, near: 2.02, lag: -2.13, symptom: 0.52, habit: -0.6, pattern: 1 },
+  calibration: { bias: 0.13, unexplained: -2.42, unseen: 0.36, margin: 2.22 },
 }

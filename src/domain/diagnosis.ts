@@ -3,6 +3,7 @@ import {
   type Blame,
   type Candidate,
   createWeigher,
+  estimateOnset,
   type Features,
   findCandidates,
   followFailures,
@@ -14,8 +15,20 @@ import {
   toLead,
   toScore,
   toUnseen,
+  toUsual,
 } from './diagnosis-rules.ts'
-import { describe, describeFailure, findPrevious, NO_CAUSE, quote, recommend, toLagText, toReasons, toSentence } from './diagnosis-text.ts'
+import {
+  describe,
+  describeFailure,
+  findPrevious,
+  NO_CAUSE,
+  quote,
+  recommend,
+  recommendPatience,
+  toLagText,
+  toReasons,
+  toSentence,
+} from './diagnosis-text.ts'
 import { MODEL } from './diagnosis-weights.ts'
 import type { EventType } from './event.ts'
 import type { EventId } from './ids.ts'
@@ -72,7 +85,7 @@ export type Hypothesis = {
   readonly recommendedAction: string | null
 }
 
-type RuledOutReason = 'after_onset' | 'no_path' | 'reverted'
+type RuledOutReason = 'after_onset' | 'no_path' | 'reverted' | 'revert'
 
 /** A change of the same time that is not to blame, and why. */
 type RuledOut = {
@@ -138,10 +151,11 @@ export function diagnose(input: DiagnosisInput): Diagnosis {
 export function weigh(facts: Facts, patterns: readonly PatternMatch[], tuning: Tuning): Weighing {
   const blames = followFailures(facts, tuning)
   const toFeatures = createWeigher(facts, blames, patterns, tuning)
+  const endMs = estimateOnset(blames) - tuning.clockSlackMs
   const candidates: Weighing['candidates'][number][] = []
   const excluded: Weighing['excluded'][number][] = []
   for (const candidate of findCandidates(facts)) {
-    const reason = toExclusion(candidate, facts)
+    const reason = toExclusion(candidate, facts, endMs)
     if (reason) excluded.push({ candidate, reason })
     else candidates.push({ candidate, features: toFeatures(candidate) })
   }
@@ -162,11 +176,11 @@ export function rank({ candidates }: Weighing, weights: Model['weights']): reado
 }
 
 /** What tells whether the cause is among the ranked candidates, and the chance of the first of them against the next service's. */
-export function toGrounds(ranked: readonly Ranked[], { blames, facts }: Weighing, tuning: Tuning): Grounds & { readonly lead: number } {
+export function toGrounds(ranked: readonly Ranked[], { blames }: Weighing, tuning: Tuning): Grounds & { readonly lead: number } {
   const [best] = ranked
   const rival = ranked.find(({ candidate }) => candidate.key !== best?.candidate.key)
-  const explained = blames.length === 0 ? 1 : (best?.features.explained ?? 0)
-  const unseen = toUnseen(facts, blames, tuning)
+  const explained = toUsual(blames) + (best?.features.explained ?? 0)
+  const unseen = toUnseen(blames, tuning)
   const lead = toLead(best?.score ?? 0, rival?.score)
   return { unexplained: 1 - explained, unseen, margin: explained * (1 - unseen) * (2 * lead - 1), lead }
 }
@@ -178,22 +192,29 @@ export function assess(ranked: readonly Ranked[], weighing: Weighing, { tuning, 
   return toConfidence(grounds, grounds.lead, calibration)
 }
 
-function toExclusion({ key, lead }: Candidate, { paths, changes }: Facts): RuledOutReason | undefined {
+/** Why a candidate is not to blame; whatever was reverted by `endMs` had ended before the trouble began. */
+function toExclusion({ key, lead }: Candidate, { paths, changes }: Facts, endMs: number): RuledOutReason | undefined {
   if (lead.firstMs > 0) return 'after_onset'
   if (paths && !paths.has(key)) return 'no_path'
-  return isReverted(lead, changes.get(key) ?? []) ? 'reverted' : undefined
+  const own = changes.get(key) ?? []
+  if (own.some((other) => isReverted(other, lead))) return 'revert'
+  const revert = findRevert(lead, own)
+  return revert && revert.firstMs <= endMs ? 'reverted' : undefined
 }
 
-function isReverted({ entry, lastMs }: Observation, changes: readonly Observation[]): boolean {
+/** The change that set back what a change had set. */
+function findRevert(change: Observation, changes: readonly Observation[]): Observation | undefined {
+  return changes.find((other) => isReverted(change, other))
+}
+
+function isReverted({ entry, lastMs }: Observation, { entry: revert, lastMs: revertMs }: Observation): boolean {
   if (entry.oldValue === null || entry.newValue === null || entry.oldValue === entry.newValue) return false
-  return changes.some(
-    (other) =>
-      other.entry.eventType === entry.eventType &&
-      other.entry.entity === entry.entity &&
-      other.entry.oldValue === entry.newValue &&
-      other.entry.newValue === entry.oldValue &&
-      other.lastMs > lastMs &&
-      other.lastMs <= 0,
+  return (
+    revert.eventType === entry.eventType &&
+    revert.entity === entry.entity &&
+    revert.oldValue === entry.newValue &&
+    revert.newValue === entry.oldValue &&
+    revertMs > lastMs
   )
 }
 
@@ -217,7 +238,8 @@ function toHypothesis({ candidate, features, score }: Ranked, facts: Facts, fail
   const path = facts.paths?.get(key) ?? [key]
   const previous = findPrevious(lead, facts.changes.get(key) ?? [])
   const cited = [lead, ...steps.slice(0, MAX_STEPS_CITED), ...failures.map(({ edge }) => edge.observation)]
-  const sources = previous ? [...cited, previous.source] : cited
+  const revert = findRevert(lead, facts.changes.get(key) ?? [])
+  const sources = [...cited, ...(revert ? [revert] : []), ...(previous ? [previous.source] : [])]
   return {
     eventIds: [...new Set(sources.map(({ entry }) => entry.id))],
     service: nameOf(key),
@@ -225,7 +247,7 @@ function toHypothesis({ candidate, features, score }: Ranked, facts: Facts, fail
     path: path.toReversed().map(nameOf),
     ...toReasons(candidate, features, path, failures, onsetMs, quotedNameOf),
     sentence: toSentence(lead, onsetMs, quotedNameOf),
-    recommendedAction: recommend(lead, previous, quotedNameOf),
+    recommendedAction: revert ? recommendPatience(lead, quotedNameOf) : recommend(lead, previous, quotedNameOf),
   }
 }
 
@@ -272,16 +294,23 @@ function toRuledOut({ facts, excluded }: Weighing): readonly RuledOut[] {
     )
     .slice(0, MAX_RULED_OUT)
     .map(({ candidate: { key, lead }, reason }) => ({
-      eventIds: [lead.entry.id],
+      eventIds: citeRuledOut(lead, reason, facts.changes.get(key) ?? []),
       service: nameOf(key),
       reason,
       text: `${describe(lead, quotedNameOf)} ${toExclusionText(reason, lead, facts, quotedNameOf)}`,
     }))
 }
 
+function citeRuledOut(lead: Observation, reason: RuledOutReason, changes: readonly Observation[]): readonly EventId[] {
+  const isOfPair = reason === 'reverted' || reason === 'revert'
+  const other = isOfPair ? changes.find((each) => isReverted(lead, each) || isReverted(each, lead)) : undefined
+  return [lead, ...(other ? [other] : [])].map(({ entry }) => entry.id)
+}
+
 function toExclusionText(reason: RuledOutReason, lead: Observation, { alertKey }: Facts, nameOf: (key: string) => string): string {
   if (reason === 'after_onset') return `came ${toLagText(-lead.firstMs, 'the alert')}`
-  if (reason === 'reverted') return 'was reverted before the alert'
+  if (reason === 'reverted') return 'was reverted before the trouble began'
+  if (reason === 'revert') return 'set back what had been changed before'
   return `is not on any way from ${alertKey === null ? 'the alert' : nameOf(alertKey)}`
 }
 

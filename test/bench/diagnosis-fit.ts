@@ -38,7 +38,7 @@ const INCIDENTS_PER_KIND = 25
  * What weights are expected to be, in round numbers, before a case is seen: to explain the failing calls counts most,
  * nearness and time in place two thirds of it. No case confirms a pattern, so that a confirmed twin counts what is set here.
  */
-const EXPECTED: Weights = { explained: 3, near: 2, lag: -2, symptom: 0, habit: 0, pattern: 1 }
+const EXPECTED: Weights = { explained: 3, near: 2, lag: -2, symptom: 0, habit: -0.5, pattern: 1 }
 /** Weights are pulled towards the expected ones as if so many observations had shown each of them. */
 const PULL = 3
 /** So is the confidence towards one half, which is what nothing known leaves. */

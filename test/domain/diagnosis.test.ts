@@ -77,8 +77,37 @@ test.each([
   const revert = reason === 'reverted' ? [makeEntry(-60, 'flag_change', { oldValue: 'on', newValue: 'off' })] : []
   const diagnosis = look([makeWindow(service, entry, ...revert)], { observedUntil: later(120) })
 
-  expect(diagnosis.ruledOut).toMatchObject([{ eventIds: [entry.id], service, reason }])
+  const cited = [entry, ...revert].map(({ id }) => id)
+  expect(diagnosis.ruledOut).toContainEqual(expect.objectContaining({ eventIds: cited, service, reason }))
   expect(diagnosis.hypotheses.flatMap(({ eventIds }) => eventIds.slice(0, 1))).not.toContain(entry.id)
+})
+
+test.each([
+  { name: 'just before the alert', changed: -120, reverted: -10, failing: [] },
+  { name: 'while calls failed', changed: -80, reverted: -50, failing: [failure(-60, 'checkout-api')] },
+])('blames a change that was taken back $name, and never its revert', ({ changed, reverted, failing }) => {
+  const change = makeEntry(changed, 'flag_change', { entity: 'new-pay', oldValue: 'off', newValue: 'on' })
+  const revert = makeEntry(reverted, 'flag_change', { entity: 'new-pay', oldValue: 'on', newValue: 'off' })
+  const diagnosis = look([makeWindow('frontend', ...failing), makeWindow('checkout-api', change, revert)], { observedUntil: later(120) })
+
+  expect(diagnosis).toMatchObject({
+    abstained: false,
+    recommendedAction: 'Make sure that setting new-pay of checkout-api back has taken effect',
+    ruledOut: [{ eventIds: [revert.id, change.id], reason: 'revert' }],
+  })
+  expect(diagnosis.hypothesis).toContain('new-pay changed to on')
+  expect(diagnosis.evidence).toEqual(expect.arrayContaining([change.id, revert.id]))
+  expect(diagnosis.hypotheses).toHaveLength(1)
+})
+
+test.each([-1_500, -900, -300, -60])('one failed call %d s from the alert does not keep it from naming a change', (seconds) => {
+  const deploy = makeEntry(-90, 'deploy', { sha: 'a4f2c1', entity: 'checkout-api' })
+  const usual = look([makeWindow('checkout-api', deploy)])
+  const stray = makeEntry(seconds, 'dependency_failure', { vendor: 'pino', entity: 'search', newValue: 'timeout' })
+  const diagnosis = look([makeWindow('frontend', stray), makeWindow('checkout-api', deploy)])
+
+  expect(usual.abstained).toBe(false)
+  expect(diagnosis).toMatchObject({ abstained: false, hypothesis: usual.hypothesis })
 })
 
 test('names no cause when nothing explains the failing calls, but the deepest failing dependency', () => {

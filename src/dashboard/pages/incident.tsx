@@ -205,6 +205,7 @@ const RULED_OUT_NAMES: Readonly<Record<RuledOut['reason'], string>> = {
   after_onset: 'came after the onset',
   no_path: 'nothing connects it',
   reverted: 'was reverted',
+  revert: 'is the revert of another',
 }
 
 const RuledOutList = ({ ruledOut }: { readonly ruledOut: readonly RuledOut[] }) => (
