@@ -181,7 +181,9 @@ function isCallError({ entry }: Pick<Observation, 'entry'>): boolean {
 
 function toObservation({ key, place: { entry } }: Home, alertMs: number, untilMs: number, surprise: number): Observation {
   const firstMs = entry.firstTimestamp.getTime()
-  const lastMs = Math.min(untilMs, Math.max(firstMs, entry.timestamp.getTime()))
+  const seenMs = entry.timestamp.getTime()
+  // Of repeats after the look only the latest is known, which is not to be seen.
+  const lastMs = seenMs > untilMs ? firstMs : Math.max(firstMs, seenMs)
   return { key, entry, firstMs: firstMs - alertMs, lastMs: lastMs - alertMs, surprise }
 }
 

@@ -108,6 +108,8 @@ function toStoredWindow(row: WindowRow): StoredWindow {
 export type ServiceLives = { readonly service: { readonly id: ServiceId; readonly name: string }; readonly lives: readonly StoredLife[] }
 
 type EvidenceLimits = {
+  /** Nothing that happened later. */
+  readonly until: Date | null
   readonly recent: number
   readonly perType: number
   /** Of the services with the name keys. */
@@ -118,16 +120,16 @@ type EvidenceLimits = {
 const RECENT_SAMPLE_SIZE = 100
 
 /**
- * The windows, as Postgres knows them, of the services with these name keys, in that order, and after them of those that had
+ * The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, and after them of those that had
  * an event last, in one request.
  */
 export async function findStoredWindows(
   db: Db,
   tenantId: TenantId,
   nameKeys: readonly string[],
-  { recent, perType, sampleSize }: EvidenceLimits,
+  { until, recent, perType, sampleSize }: EvidenceLimits,
 ): Promise<{ readonly now: Date; readonly windows: readonly ServiceLives[] }> {
-  const { now_ms, windows } = await selectOne<{ now_ms: number; windows: WindowRow[] | null }>(
+  const { now_ms, windows } = await selectOne<{ now_ms: number; windows: EvidenceRow[] | null }>(
     db,
     sql`WITH wanted AS (
       SELECT s.id, s.name, min(k.place) AS place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
@@ -139,14 +141,16 @@ export async function findStoredWindows(
       ORDER BY s.last_event_at DESC, s.id LIMIT ${recent}
     )
     SELECT ${epochMs(sql`now()`)} AS now_ms, (
-      SELECT json_agg(find_window_v1(NULL, ${tenantId}::uuid, c.id, NULL, true, CASE WHEN c.place IS NULL THEN ${RECENT_SAMPLE_SIZE}::int ELSE ${sampleSize}::int END, ${perType}) ORDER BY c.place NULLS LAST, c.name, c.id)
+      SELECT json_agg(find_evidence_v1(${tenantId}::uuid, c.id, ${until?.toISOString() ?? 'infinity'}::timestamptz, CASE WHEN c.place IS NULL THEN ${RECENT_SAMPLE_SIZE}::int ELSE ${sampleSize}::int END, ${perType}) ORDER BY c.place NULLS LAST, c.name, c.id)
       FROM (SELECT * FROM wanted UNION ALL SELECT * FROM recent) c
     ) AS windows`,
   )
   return { now: new Date(now_ms), windows: (windows ?? []).flatMap(toServiceLives) }
 }
 
-function toServiceLives({ service_id, service_name, changes }: WindowRow): ServiceLives[] {
+type EvidenceRow = Pick<WindowRow, 'service_id' | 'service_name' | 'changes'>
+
+function toServiceLives({ service_id, service_name, changes }: EvidenceRow): ServiceLives[] {
   if (service_id === null || service_name === null) return []
   return [{ service: { id: toId(service_id), name: service_name }, lives: (changes ?? []).map(toStoredLife) }]
 }

@@ -48,7 +48,7 @@ export async function gatherEvidence(
   observedUntil: Date | null,
 ): Promise<Evidence> {
   const graph = await readServiceGraph(deps.db, tenantId)
-  const { found, readAt } = await readWindows(deps, tenantId, alert.service, graph)
+  const { found, readAt } = await readWindows(deps, tenantId, alert.service, graph, observedUntil)
   const windows = withinLimit(found.map(({ service, lives }) => ({ service, window: buildWindow(lives, new Map(), readAt) })))
   const seen = {
     alert,
@@ -70,7 +70,7 @@ export async function gatherEvidence(
 }
 
 /** Reads windows, the alerting service's first, until the errors in them lead nowhere new. */
-async function readWindows(deps: Deps, tenantId: TenantId, service: string, graph: ServiceGraph) {
+async function readWindows(deps: Deps, tenantId: TenantId, service: string, graph: ServiceGraph, until: Date | null) {
   const now = deps.now()
   const asked = new Set<string>()
   const found: ServiceLives[] = []
@@ -81,7 +81,7 @@ async function readWindows(deps: Deps, tenantId: TenantId, service: string, grap
       .map(toNameKey)
       .filter((key) => !asked.has(key))
     if (keys.length === 0) break
-    const read = await readRound(deps, tenantId, keys, round === 0 ? MAX_RECENT_SERVICES : 0)
+    const read = await readRound(deps, tenantId, keys, { until, recent: round === 0 ? MAX_RECENT_SERVICES : 0 })
     readAt ??= read.now
     found.push(...read.windows.map(({ service, lives }) => ({ service, lives: lives.map(withOnset) })))
     for (const key of [...keys, ...read.windows.map((window) => toNameKey(window.service.name))]) asked.add(key)
@@ -89,17 +89,19 @@ async function readWindows(deps: Deps, tenantId: TenantId, service: string, grap
   return { found, readAt: readAt ?? now }
 }
 
-async function readRound({ db, log }: Deps, tenantId: TenantId, keys: readonly string[], recent: number) {
+type Asked = { readonly until: Date | null; readonly recent: number }
+
+async function readRound({ db, log }: Deps, tenantId: TenantId, keys: readonly string[], asked: Asked) {
   try {
-    return await findStoredWindows(db, tenantId, keys, { ...WHOLE, recent })
+    return await findStoredWindows(db, tenantId, keys, { ...WHOLE, ...asked })
   } catch (error) {
     log('evidence_reduced', { tenant_id: tenantId })
-    return (await readParts(db, tenantId, keys)) ?? Promise.reject(error)
+    return (await readParts(db, tenantId, keys, asked.until)) ?? Promise.reject(error)
   }
 }
 
 /** What can be read of the services with these keys, the nearest first; `undefined`: nothing. */
-async function readParts(db: Db, tenantId: TenantId, keys: readonly string[]) {
+async function readParts(db: Db, tenantId: TenantId, keys: readonly string[], until: Date | null) {
   const windows: ServiceLives[] = []
   let now: Date | undefined
   let from = 0
@@ -107,7 +109,7 @@ async function readParts(db: Db, tenantId: TenantId, keys: readonly string[]) {
     const part = keys.slice(from, from + size)
     from += size
     if (part.length === 0) break
-    const read = await findStoredWindows(db, tenantId, part, REDUCED).catch(() => undefined)
+    const read = await findStoredWindows(db, tenantId, part, { ...REDUCED, until }).catch(() => undefined)
     now ??= read?.now
     windows.push(...(read?.windows ?? []))
   }

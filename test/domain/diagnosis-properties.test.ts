@@ -148,6 +148,17 @@ test('an event after the look is not seen', () => {
   )
 })
 
+test('when a change was repeated after the look is not seen', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...INPUTS), fc.integer({ min: 1, max: 1e7 }), (input, seconds) => {
+      const at = new Date(input.observedUntil.getTime() + seconds * 1_000)
+      const repeated = mapEntries(input, (own) => own.map((each) => ({ ...each, timestamp: at })))
+      const once = mapEntries(input, (own) => own.map((each) => ({ ...each, timestamp: each.firstTimestamp })))
+      expect(diagnose(repeated)).toEqual(diagnose(once))
+    }),
+  )
+})
+
 test('never a crash: an answer to anything a window can hold, ranked, with a share as confidence', () => {
   fc.assert(
     fc.property(anyInput, (input) => {

@@ -131,6 +131,21 @@ test('nothing after observed_until is seen', async () => {
   expect(created.hypotheses).toEqual([])
 })
 
+test('a repeat after observed_until changes nothing that was seen', async () => {
+  const tenant = await createTestTenant(app)
+  const deploy = (entity: string, minutes: number) => makeEvent({ service_name: 'checkout', entity, timestamp: minutesAgo(minutes) })
+  await send(tenant, deploy('api', 40), deploy('pages', 13))
+  const question = { service: 'checkout', triggered_at: minutesAgo(10), observed_until: minutesAgo(10) }
+  const seenIn = async () => {
+    const { hypothesis, confidence, evidence, context_snapshot } = await (await ask(tenant, question)).json()
+    return { hypothesis, confidence, evidence, windows: context_snapshot.windows }
+  }
+  const before = await seenIn()
+  expect(before.evidence).toMatchObject([{ entity: 'pages' }])
+  await send(tenant, deploy('api', 5), deploy('pages', 4))
+  expect(await seenIn()).toEqual(before)
+})
+
 test('an alert from the future is one of now', async () => {
   const tenant = await createTestTenant(app)
   const before = Date.now()

@@ -50,7 +50,7 @@ const TIMED_OUT = { status: 504, body: 'timeout' }
 /** What a request asks of Postgres for evidence: how many occurrences of a change, of which services. */
 function readsWindows(asked: unknown, sampleSize: number): boolean {
   const text = JSON.stringify(asked)
-  return text.includes('find_window_v1') && text.includes(`"${sampleSize}"`)
+  return text.includes('find_evidence_v1') && text.includes(`"${sampleSize}"`)
 }
 
 test('when reading takes too long, what is connected with the alert is read in parts, whatever becomes of some', async () => {
