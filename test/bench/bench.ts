@@ -6,9 +6,10 @@ import { formatIngest, formatSweep } from './table.ts'
 
 const HELP = `npm run bench -- [options]
 
-Serves the production bundle in workerd over the local stack, and measures it against a floor: a Worker that makes the
-fewest calls the two stores' protocols allow. Set DATABASE_URL and REDIS_URL to a real Postgres and Redis for figures
-that mean something; without them the embedded stores are measured.
+Serves the production bundle in workerd over the local stack, and measures it against a floor: a Worker that makes two
+bare requests to the same endpoints, without drivers or checks. For an event they are the event's own two; what these
+cost more than a one-row INSERT and a merge of two commands is a row of its own. Set DATABASE_URL and REDIS_URL to a
+real Postgres and Redis for figures that mean something; without them the embedded stores are measured.
 
   --only ingest|sweep   one of the two benchmarks (default: both)
   --seconds N           how long each scenario runs in a round (default 3)
