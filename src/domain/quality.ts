@@ -1,6 +1,9 @@
 /** A diagnosis that an engineer confirmed or rejected. */
 export type Verdict = { readonly confidence: number; readonly confirmed: boolean }
 
+/** A judged answer; one that abstained says that no recorded change is the cause. */
+export type JudgedAnswer = Verdict & { readonly abstained: boolean }
+
 type ReliabilityBin = { readonly from: number; readonly to: number; readonly answers: number; readonly confirmed: number }
 
 /** How good diagnoses turned out to be; `null` where no verdict tells. */
@@ -18,9 +21,10 @@ export type Quality = {
 const BINS = 10
 
 /** The quality of a tenant's diagnoses by its verdicts on them, and by how many of all named no cause. */
-export function toQuality(verdicts: readonly Verdict[], diagnoses: { readonly total: number; readonly abstained: number }): Quality {
+export function toQuality(judged: readonly JudgedAnswer[], diagnoses: { readonly total: number; readonly abstained: number }): Quality {
+  const verdicts = judged.map((answer) => ({ chance: toChance(answer), confirmed: answer.confirmed }))
   const confirmed = verdicts.filter((verdict) => verdict.confirmed).length
-  const errors = verdicts.map((verdict) => (toShare(verdict.confidence) - Number(verdict.confirmed)) ** 2)
+  const errors = verdicts.map((verdict) => (verdict.chance - Number(verdict.confirmed)) ** 2)
   return {
     verdicts: verdicts.length,
     confirmed,
@@ -29,7 +33,7 @@ export function toQuality(verdicts: readonly Verdict[], diagnoses: { readonly to
     brier: verdicts.length === 0 ? null : errors.toSorted((a, b) => a - b).reduce((sum, error) => sum + error, 0) / verdicts.length,
     abstained: diagnoses.total > 0 ? diagnoses.abstained / diagnoses.total : null,
     reliability: Array.from({ length: BINS }, (_, bin) => {
-      const answers = verdicts.filter(({ confidence }) => Math.min(BINS - 1, Math.floor(toShare(confidence) * BINS)) === bin)
+      const answers = verdicts.filter(({ chance }) => Math.min(BINS - 1, Math.floor(chance * BINS)) === bin)
       return {
         from: bin / BINS,
         to: (bin + 1) / BINS,
@@ -38,6 +42,11 @@ export function toQuality(verdicts: readonly Verdict[], diagnoses: { readonly to
       }
     }),
   }
+}
+
+/** How likely the answer is right: confidence is that in the leading cause, which an abstention does not name. */
+function toChance({ confidence, abstained }: JudgedAnswer): number {
+  return abstained ? 1 - toShare(confidence) : toShare(confidence)
 }
 
 /** Turns the engine's confidence into what a tenant's verdicts say it is worth: log odds, stretched and shifted. */

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { fitRecalibration, NO_RECALIBRATION, recalibrate, toQuality, type Verdict } from '../../src/domain/quality.ts'
+import { fitRecalibration, type JudgedAnswer, NO_RECALIBRATION, recalibrate, toQuality } from '../../src/domain/quality.ts'
 
-const repeat = (count: number, confidence: number, confirmed: boolean): readonly Verdict[] =>
-  Array.from({ length: count }, () => ({ confidence, confirmed }))
+const repeat = (count: number, confidence: number, confirmed: boolean, abstained = false): readonly JudgedAnswer[] =>
+  Array.from({ length: count }, () => ({ confidence, confirmed, abstained }))
 
 test('tells accuracy, Brier score, abstentions and reliability from verdicts', () => {
   const verdicts = [...repeat(3, 0.8, true), ...repeat(1, 0.8, false), ...repeat(1, 1, true), ...repeat(1, 0, false)]
@@ -17,6 +17,17 @@ test('tells accuracy, Brier score, abstentions and reliability from verdicts', (
   expect(quality.reliability[8]).toEqual({ from: 0.8, to: 0.9, answers: 4, confirmed: 3 })
   expect(quality.reliability[9]).toEqual({ from: 0.9, to: 1, answers: 1, confirmed: 1 })
   expect(quality.reliability.reduce((sum, { answers }) => sum + answers, 0)).toBe(6)
+})
+
+test('an answer that blames nothing counts by the chance that there is nothing to blame', () => {
+  const quality = toQuality([...repeat(3, 0, true, true), ...repeat(1, 0.25, false, true)], { total: 4, abstained: 4 })
+
+  expect(quality).toMatchObject({ verdicts: 4, confirmed: 3, rejected: 1, accuracy: 0.75, abstained: 1 })
+  expect(quality.brier).toBeCloseTo(0.75 ** 2 / 4)
+  expect(quality.reliability.filter(({ answers }) => answers > 0)).toEqual([
+    { from: 0.7, to: 0.8, answers: 1, confirmed: 0 },
+    { from: 0.9, to: 1, answers: 3, confirmed: 3 },
+  ])
 })
 
 test('says nothing where no verdict tells', () => {
