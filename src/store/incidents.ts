@@ -3,7 +3,7 @@ import { AppError } from '../domain/errors.ts'
 import { type IncidentId, type IntegrationId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { FOLD_SECONDS, type IncidentStatus, LEASE_SECONDS, type Verdict } from '../domain/incident.ts'
 import { MIN_SIMILARITY } from '../domain/incident-signature.ts'
-import type { Verdict as JudgedConfidence } from '../domain/quality.ts'
+import type { JudgedAnswer, Verdict as JudgedConfidence } from '../domain/quality.ts'
 import { toNameKey } from '../domain/service-name.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { EXACT_UP_TO } from './causal-patterns.ts'
@@ -313,7 +313,7 @@ export async function judgeIncident(db: Db, tenantId: TenantId, id: IncidentId, 
 export async function readVerdicts(
   db: Db,
   tenantId: TenantId,
-): Promise<{ readonly judged: readonly JudgedConfidence[]; readonly answers: number; readonly abstained: number }> {
+): Promise<{ readonly judged: readonly JudgedAnswer[]; readonly answers: number; readonly abstained: number }> {
   return await selectOne(
     db,
     sql`WITH latest AS (
@@ -321,9 +321,9 @@ export async function readVerdicts(
       WHERE a.tenant_id = ${tenantId} ORDER BY a.incident_id, a.number DESC
     )
     SELECT (SELECT count(*)::int FROM latest) AS answers, (SELECT count(*)::int FROM latest WHERE abstained) AS abstained,
-      (SELECT coalesce(json_agg(json_build_object('confidence', j.confidence, 'confirmed', j.verdict = 'confirmed')), '[]') FROM (
-        SELECT * FROM latest WHERE verdict IS NOT NULL ORDER BY verdict_at DESC LIMIT ${MAX_VERDICTS}
-      ) j) AS judged`,
+      (SELECT coalesce(
+        json_agg(json_build_object('confidence', j.confidence, 'confirmed', j.verdict = 'confirmed', 'abstained', j.abstained)), '[]'
+      ) FROM (SELECT * FROM latest WHERE verdict IS NOT NULL ORDER BY verdict_at DESC LIMIT ${MAX_VERDICTS}) j) AS judged`,
   )
 }
 

@@ -3,6 +3,7 @@ import { type Cleanup, createCleanup, type Environment, openEnvironment } from '
 import { type IngestReport, measureIngest, NAMES } from './ingest.ts'
 import { measureSweep, type SweepReport } from './sweep.ts'
 import { formatIngest, formatSweep } from './table.ts'
+import { UsageError } from './usage-error.ts'
 
 const HELP = `npm run bench -- [options]
 
@@ -41,8 +42,6 @@ type Report = {
   readonly ingest: IngestReport | undefined
   readonly sweep: SweepReport | undefined
 }
-
-class UsageError extends Error {}
 
 class Interrupted extends Error {}
 

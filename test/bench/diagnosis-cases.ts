@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { z } from 'zod'
 import { EVENT_TYPES } from '../../src/domain/event.ts'
+import { UsageError } from './usage-error.ts'
 
 const Instant = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))
 
@@ -36,16 +37,34 @@ export type Case = z.infer<typeof Case>
 
 /** The cases of a file of JSON lines, plain or gzip. */
 export function readCases(file: string): readonly Case[] {
-  const bytes = readFileSync(file)
-  const text = (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8')
-  return text
+  const lines = readText(file)
     .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line, index) => {
-      const parsed = Case.safeParse(JSON.parse(line))
-      if (!parsed.success) throw new Error(`${file}, line ${index + 1}: ${z.prettifyError(parsed.error)}`)
-      return parsed.data
-    })
+    .map((line, index) => ({ line, place: `${file}, line ${index + 1}` }))
+    .filter(({ line }) => line.trim() !== '')
+  if (lines.length === 0) throw new UsageError(`no cases in ${JSON.stringify(file)}`)
+  return lines.map(({ line, place }) => {
+    const parsed = Case.safeParse(parseJson(line, place))
+    if (parsed.success) return parsed.data
+    const issues = parsed.error.issues.map(({ path, message }) => [path.join('.'), message].filter((part) => part !== '').join(': '))
+    throw new UsageError(`${place}: ${issues.slice(0, 3).join('; ')}${issues.length > 3 ? ` and ${issues.length - 3} more` : ''}`)
+  })
+}
+
+function readText(file: string): string {
+  try {
+    const bytes = readFileSync(file)
+    return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8')
+  } catch (error) {
+    throw new UsageError(`cannot read ${JSON.stringify(file)}: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+function parseJson(line: string, place: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch (error) {
+    throw new UsageError(`${place}: ${error instanceof Error ? error.message.replace(/ \(line 1 column \d+\)$/, '') : error}`)
+  }
 }
 
 /** The set a case belongs to: the first part of its id. */

@@ -10,11 +10,15 @@ import type { Answer } from './diagnosis-metrics.ts'
 export function createCaseRunner(cases: readonly Case[]) {
   const historyOf = createHistory(cases, toIncident)
   const families = Map.groupBy(cases, toFamily)
-  const disturbed = (each: Case, disturbance: Disturbance): Case => {
-    const others = (families.get(toFamily(each)) ?? []).filter((other) => toIncident(other) !== toIncident(each))
-    return disturb(each, others, disturbance)
-  }
+  const findOthers = (each: Case): readonly Case[] =>
+    (families.get(toFamily(each)) ?? []).filter((other) => toIncident(other) !== toIncident(each))
+  const disturbed = (each: Case, disturbance: Disturbance): Case => disturb(each, findOthers(each), disturbance)
   return {
+    /** Whether there is another incident that can be merged into the case. */
+    canMerge(each: Case): boolean {
+      return findOthers(each).length > 0
+    },
+
     answer(each: Case, disturbance: Disturbance): Answer {
       return toAnswer(each, diagnose(toInput(disturbed(each, disturbance), historyOf(each))))
     },

@@ -1,19 +1,19 @@
-import { createWriteStream, writeFileSync } from 'node:fs'
-import { finished } from 'node:stream/promises'
-import { parseArgs } from 'node:util'
+import { writeFileSync } from 'node:fs'
 import { diagnose } from '../../src/domain/diagnosis.ts'
 import type { Model, Tuning } from '../../src/domain/diagnosis-rules.ts'
 import { BASELINES } from './diagnosis-baselines.ts'
 import { type Case, readCases, toView } from './diagnosis-cases.ts'
-import { type Disturbance, MERGE_WITHIN_SECONDS } from './diagnosis-disturb.ts'
+import { MERGE_WITHIN_SECONDS } from './diagnosis-disturb.ts'
 import { applyModel, fitModel, type Sample, sampleCases, sampleDisturbed } from './diagnosis-fit.ts'
 import { generateCases, generateLoad, isGenerated, type Load } from './diagnosis-generate.ts'
 import { createHistory, toInput } from './diagnosis-input.ts'
 import type { Answer } from './diagnosis-metrics.ts'
+import { type Options, readOptions } from './diagnosis-options.ts'
 import { createCaseRunner } from './diagnosis-run.ts'
 import { formatRows, toRows } from './diagnosis-table.ts'
 import { answerUnseen, createTuner, listNeighbours } from './diagnosis-tune.ts'
 import { median } from './statistics.ts'
+import { UsageError } from './usage-error.ts'
 
 /** Processor time is counted in steps of up to 10 ms: many runs are measured together. */
 const SAMPLE_MS = 250
@@ -30,7 +30,7 @@ intervals (incidents are drawn, for views of one incident are not independent). 
   --skew S         each event's time off by up to S seconds either way
   --seed TEXT      for all that is drawn (default 1)
   --resamples N    bootstrap resamples (default 1000)
-  --generate N     how many incidents to generate (default 100)
+  --generate N     how many incidents to generate, without --cases or with --fit (default 100)
   --out FILE       one line a case: {id, ranked: [service…], confidence, abstained}
   --json           one JSON object on stdout instead of tables
   --fit            choose the constants and fit the weights on the cases and generated ones; then again without each
@@ -48,44 +48,9 @@ the share of wrong answers among those given with a confidence above 0.7. What i
 other incidents of the same system in the same files, one incident an hour. Events pass through the folding of the product.
 `
 
-const { values, positionals } = readArguments()
-
-function readArguments() {
-  const text = { type: 'string' } as const
-  const flag = { type: 'boolean', default: false } as const
-  return parseArgs({
-    allowPositionals: true,
-    options: {
-      cases: { ...text, multiple: true, default: [] },
-      noise: { ...text, default: '0' },
-      skew: { ...text, default: '0' },
-      seed: { ...text, default: '1' },
-      resamples: { ...text, default: '1000' },
-      generate: { ...text, default: '100' },
-      out: text,
-      merge: flag,
-      json: flag,
-      fit: flag,
-      write: flag,
-      speed: flag,
-      help: flag,
-    },
-  })
-}
-
-function toNumber(name: string, value: string): number {
-  const number = Number(value)
-  if (!(Number.isFinite(number) && number >= 0)) throw new Error(`--${name} takes a number from 0 up, not ${value}`)
-  return number
-}
-
-function toBootstrap() {
-  return { resamples: toNumber('resamples', values.resamples), seed: values.seed }
-}
-
-function timeDiagnosis(load: Load): number {
-  const now = generateLoad(load, values.seed)
-  const past = generateLoad(load, `${values.seed} past`)
+function timeDiagnosis(load: Load, seed: string): number {
+  const now = generateLoad(load, seed)
+  const past = generateLoad(load, `${seed} past`)
   const input = toInput(now, createHistory([now, past], (each) => (each === now ? 'now' : 'past'))(now))
   const timeSample = () => {
     const before = process.threadCpuUsage()
@@ -132,16 +97,16 @@ const DISTURBED = [
 ] as const
 const DISTURBED_VIEW = 'frontend+120'
 
-function fitAndReport(given: readonly Case[], generated: readonly Case[]): void {
+function fitAndReport(given: readonly Case[], generated: readonly Case[], { bootstrap, isWritten, isJson }: Options): void {
   const cases = [...given, ...generated]
   const runner = createCaseRunner(cases)
-  const samples = sampleCases(cases, runner, values.seed)
+  const samples = sampleCases(cases, runner, bootstrap.seed)
   const tuner = createTuner(samples)
   const note = (text: string) => process.stderr.write(`${text} (${tuner.countTrials()} settings tried)\n`)
   const tuning = tuner.choose(undefined, note)
   const model = fitModel(samples, tuning)
   const source = toSource(model)
-  if (values.write) writeFileSync(new URL('../../src/domain/diagnosis-weights.ts', import.meta.url), source)
+  if (isWritten) writeFileSync(new URL('../../src/domain/diagnosis-weights.ts', import.meta.url), source)
 
   const whole = samples.filter(({ isWhole }) => isWhole)
   const disturbed = DISTURBED.map(({ name, seeds, ...disturbance }) => {
@@ -162,9 +127,9 @@ function fitAndReport(given: readonly Case[], generated: readonly Case[]): void 
   )
   const methods = new Map([['engine', applyModel(asked, model)], ['left out', answers], ...variants])
   const groups = [{ name: 'as they are', asked: whole }, ...disturbed]
-  const tables = groups.map(({ name, asked: own }) => ({ name, rows: toRows(pickAnswers(methods, asked, new Set(own)), toBootstrap()) }))
+  const tables = groups.map(({ name, asked: own }) => ({ name, rows: toRows(pickAnswers(methods, asked, new Set(own)), bootstrap) }))
   const text = tables.map(({ name, rows }) => `Cases ${name}:\n${formatRows(rows)}`)
-  console.log(values.json ? JSON.stringify({ tuning, model, folds, tables }) : [source, ...folds, '', ...text].join('\n'))
+  console.log(isJson ? JSON.stringify({ tuning, model, folds, tables }) : [source, ...folds, '', ...text].join('\n'))
 }
 
 function pickAnswers(methods: ReadonlyMap<string, readonly Answer[]>, asked: readonly Sample[], picked: ReadonlySet<Sample>) {
@@ -178,28 +143,24 @@ function describeDifference(tuning: Tuning, chosen: Tuning): string {
   return differing.length === 0 ? 'the same constants' : differing.map(([name, value]) => `${name} ${value}`).join(', ')
 }
 
-async function run(cases: readonly Case[]): Promise<void> {
-  const disturbance: Disturbance = {
-    noise: toNumber('noise', values.noise),
-    isMerged: values.merge,
-    skewSeconds: toNumber('skew', values.skew),
-    seed: values.seed,
-  }
+function run(cases: readonly Case[], { disturbance, bootstrap, out, isJson }: Options): void {
   const runner = createCaseRunner(cases)
+  const alone = disturbance.isMerged ? cases.filter((each) => !runner.canMerge(each)).length : 0
+  if (alone > 0) report(`no other incident to merge into ${alone} of ${cases.length} cases, which stay as they are`)
   const answers = cases.map((each) => runner.answer(each, disturbance))
-  if (values.out !== undefined) await writeAnswers(values.out, answers)
+  if (out !== undefined) writeAnswers(out, answers)
   const baselines = Object.keys(BASELINES).map((name) => [name, cases.map((each) => runner.answerSimply(each, disturbance, name))] as const)
-  const rows = toRows(new Map([['engine', answers], ...baselines]), toBootstrap())
-  console.log(values.json ? JSON.stringify({ disturbance, rows }) : formatRows(rows))
+  const rows = toRows(new Map([['engine', answers], ...baselines]), bootstrap)
+  console.log(isJson ? JSON.stringify({ disturbance, rows }) : formatRows(rows))
 }
 
-async function writeAnswers(file: string, answers: readonly Answer[]): Promise<void> {
-  const stream = createWriteStream(file)
-  for (const { each, ranked, confidence, abstained } of answers) {
-    stream.write(`${JSON.stringify({ id: each.id, ranked, confidence, abstained })}\n`)
+function writeAnswers(file: string, answers: readonly Answer[]): void {
+  const lines = answers.map(({ each, ranked, confidence, abstained }) => JSON.stringify({ id: each.id, ranked, confidence, abstained }))
+  try {
+    writeFileSync(file, `${lines.join('\n')}\n`)
+  } catch (error) {
+    throw new UsageError(`cannot write ${JSON.stringify(file)}: ${error instanceof Error ? error.message : error}`)
   }
-  stream.end()
-  await finished(stream)
 }
 
 /** Loads over many services, and one that is crowded into few of them, mostly failing calls. */
@@ -209,27 +170,35 @@ const LOADS: readonly Load[] = [
   { events: 10_000, services: 50, failing: 0.2 },
 ]
 
-function showSpeed(): void {
-  const rows = LOADS.map((load) => ({ ...load, medianMs: timeDiagnosis(load) }))
+function showSpeed({ bootstrap: { seed }, isJson }: Options): void {
+  const rows = LOADS.map((load) => ({ ...load, medianMs: timeDiagnosis(load, seed) }))
   const lines = rows.map(
     ({ events, services, failing, medianMs }) =>
       `${events} events, ${services} services, ${Math.round(100 * failing)} % failing calls: ${medianMs.toFixed(2)} ms`,
   )
-  console.log(values.json ? JSON.stringify(rows) : lines.join('\n'))
+  console.log(isJson ? JSON.stringify(rows) : lines.join('\n'))
 }
 
-async function main(): Promise<void> {
-  if (values.help) console.log(HELP)
-  else if (values.speed) showSpeed()
+function report(text: string): void {
+  process.stderr.write(`bench: ${text.replaceAll(/\s*\n\s*/g, ' ')}\n`)
+}
+
+function main(): void {
+  const options = readOptions()
+  if (options.mode === 'help') console.log(HELP)
+  else if (options.mode === 'speed') showSpeed(options)
   else {
-    const given = [...values.cases, ...positionals].flatMap(readCases)
-    const generated = generateCases(toNumber('generate', values.generate), values.seed)
-    if (values.fit) fitAndReport(given, generated)
-    else await run(given.length > 0 ? given : generated)
+    const given = options.files.flatMap(readCases)
+    const generated = generateCases(options.incidents, options.bootstrap.seed)
+    if (options.mode === 'fit') fitAndReport(given, generated, options)
+    else run(given.length > 0 ? given : generated, options)
   }
 }
 
-await main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error)
+try {
+  main()
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error
+  report(`${error.message} (--help tells more)`)
   process.exitCode = 1
-})
+}

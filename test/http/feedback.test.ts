@@ -103,6 +103,18 @@ test.runIf(inject('stack').postgres === 'embedded')('an answer that blames nothi
   expect((await ask(tenant, 'checkout')).context_snapshot.patterns).toEqual([])
 })
 
+test('an answer that blames nothing is as sure as its confidence is low', async () => {
+  const tenant = await createTestTenant(app)
+  for (const service of ['checkout', 'payments', 'catalogue']) {
+    const { id, confidence } = await ask(tenant, service)
+    expect(confidence).toBe(0)
+    await judge(tenant, id, true)
+  }
+  const { reliability, ...figures } = await (await app.request('/v1/quality', { key: tenant.readonlyKey })).json()
+  expect(figures).toEqual({ verdicts: 3, confirmed: 3, rejected: 0, accuracy: 1, brier: 0, abstained: 1 })
+  expect(reliability[9]).toEqual({ from: 0.9, to: 1, answers: 3, confirmed: 3 })
+})
+
 test('verdicts add up to quality, and correct how sure later answers are', async () => {
   const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
   const qualityOf = async (of: TestTenant) => await (await app.request('/v1/quality', { key: of.readonlyKey })).json()

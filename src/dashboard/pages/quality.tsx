@@ -74,7 +74,8 @@ const Calibration = ({ bands }: { readonly bands: Quality['reliability'] }) => {
     <section aria-labelledby="calibration">
       <h2 id="calibration">Does confidence mean it?</h2>
       <p class="quiet small">
-        Dots on the line do. Above it answers were too modest, below it too sure. Bigger dots stand for more answers.
+        Dots on the line do. Above it answers were too modest, below it too sure. Bigger dots stand for more answers. An answer that names
+        no cause was the surer, the lower its confidence: one of 10 % counts as 90 %.
       </p>
       <svg class="chart calibration" viewBox={`0 0 ${SIZE} ${SIZE}`} role="img" aria-labelledby="cal-title">
         <title id="cal-title">How often answers were right, by their confidence. The table below has the numbers.</title>

@@ -13,11 +13,11 @@ const QualityBody = z
     confirmed: z.int(),
     rejected: z.int(),
     accuracy: z.number().nullable().openapi({ description: 'The confirmed share of the verdicts; null without any' }),
-    brier: z.number().nullable().openapi({ description: 'The mean squared error of the confidences; 0 is best' }),
+    brier: z.number().nullable().openapi({ description: 'The mean squared error of the answers’ chances to be right; 0 is best' }),
     abstained: z.number().nullable().openapi({ description: 'The share of all answers that blame nothing' }),
     reliability: z
       .array(z.strictObject({ from: z.number(), to: z.number(), answers: z.int(), confirmed: z.int() }))
-      .openapi({ description: 'Judged answers by confidence: of those given with 0.8, eight in ten should be confirmed' }),
+      .openapi({ description: 'Judged answers by their chance to be right: of those given with 0.8, eight in ten should be confirmed' }),
   })
   .openapi('Quality')
 
@@ -27,7 +27,9 @@ const quality = createRoute({
   method: 'get',
   path: '/v1/quality',
   summary: 'Get how good answers turned out',
-  description: 'By the verdicts on the latest answer of each incident, ten thousand at most.',
+  description:
+    'By the verdicts on the latest answer of each incident, ten thousand at most. The chance that an answer is right is its `confidence`; ' +
+    'of one that blames nothing, 1 − `confidence`.',
   security: [...SECURITY.readonly],
   responses: {
     200: json(QualityBody, 'What engineers’ verdicts add up to', {
