@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { type DiagnosisInput, diagnose, MAX_HOPS, type ServiceWindow } from '../../src/domain/diagnosis.ts'
+import type { EventType } from '../../src/domain/event.ts'
 import { servicesToRead } from '../../src/domain/service-graph.ts'
+import type { WindowEntry } from '../../src/domain/state-window.ts'
 import { ALERT_AT, declareEdge, makeEntry, makeWindow, SHOP } from '../support/diagnosis.ts'
 
 const later = (seconds: number) => new Date(ALERT_AT.getTime() + seconds * 1_000)
@@ -143,18 +145,59 @@ test('blames the app that was deployed, not the controller that reports it', () 
   expect(look(windows, { observedUntil: later(120) }).hypotheses.map(({ service }) => service)).toEqual(['checkout-api'])
 })
 
-test('counts a volume claim to the service on the graph that it is named after', () => {
-  const claim = makeEntry(-5, 'config_change', {
-    vendor: 'kubernetes',
-    entity: 'persistentvolumeclaims/ledger-data',
-    newValue: 'ProvisioningFailed',
-    count: 9,
-  })
-  const windows = [makeWindow('ledger-data', claim), makeWindow('search', makeEntry(-5, 'restart', { vendor: 'kubernetes' }))]
+const ofLedgerData = (eventType: EventType, fields: Partial<WindowEntry> = {}) =>
+  makeEntry(-90, eventType, { vendor: 'kubernetes', entity: 'configmaps/ledger-data', ...fields })
 
-  const diagnosis = look(windows, { alert: { ...SHOP.alert, service: null } })
+test.each([
+  { name: 'nothing else', other: [], counted: 'ledger' },
+  { name: 'more of the kind', other: [ofLedgerData('config_change', { entity: 'secrets/ledger-data' })], counted: 'ledger' },
+  {
+    name: 'what a monitor says of a disk named so',
+    other: [ofLedgerData('saturation', { vendor: 'disks', entity: 'ledger-data', joinedBy: 'entity' })],
+    counted: 'ledger',
+  },
+  { name: 'a deploy of its own', other: [ofLedgerData('deploy', { vendor: 'ci', entity: 'ledger-data' })], counted: 'ledger-data' },
+  {
+    name: 'a deploy that another service reports',
+    other: [ofLedgerData('deploy', { vendor: 'argocd', entity: 'ledger-data', joinedBy: 'entity' })],
+    counted: 'ledger-data',
+  },
+  {
+    name: 'its pod',
+    other: [ofLedgerData('restart', { entity: 'pod/ledger-data-0', joinedBy: 'pod' })],
+    counted: 'ledger-data',
+  },
+  {
+    name: 'a workload in a namespace',
+    other: [ofLedgerData('scale_event', { entity: 'deployments/ledger-data', joinedBy: 'namespaced_name' })],
+    counted: 'ledger-data',
+  },
+  { name: 'an error of its own', other: [ofLedgerData('dependency_failure', { vendor: 'pino', entity: 'x' })], counted: 'ledger-data' },
+])('counts a volume claim whose window shows $name to $counted', ({ other, counted }) => {
+  const claim = ofLedgerData('config_change', { entity: 'persistentvolumeclaims/ledger-data', newValue: 'ProvisioningFailed', count: 9 })
+  const windows = [makeWindow('ledger-data', claim, ...other), makeWindow('search', makeEntry(-5, 'restart', { vendor: 'kubernetes' }))]
 
-  expect(diagnosis.hypotheses[0]).toMatchObject({ service: 'ledger' })
+  const { hypotheses } = look(windows, { alert: { ...SHOP.alert, service: null } })
+
+  expect(hypotheses.find(({ eventIds }) => eventIds[0] === claim.id)).toMatchObject({ service: counted })
+})
+
+test('does not blame a service for what belongs to another one that is named after it', () => {
+  const object = { vendor: 'kubernetes', newValue: 'updated' }
+  const windows = [
+    makeWindow('frontend', failure(-40, 'checkout-api')),
+    makeWindow(
+      'checkout-api-worker',
+      makeEntry(-70, 'deploy'),
+      makeEntry(-60, 'config_change', { ...object, entity: 'configmaps/checkout-api-worker' }),
+    ),
+    makeWindow('checkout-api-worker-env', makeEntry(-60, 'config_change', { ...object, entity: 'configmaps/checkout-api-worker-env' })),
+  ]
+
+  const { hypotheses, ruledOut } = look(windows, { observedUntil: later(120) })
+
+  expect(hypotheses).toEqual([])
+  expect(ruledOut.map(({ service, reason }) => [service, reason])).toEqual(Array(3).fill(['checkout-api-worker', 'no_path']))
 })
 
 test('keeps a rollout together, and quotes its first step', () => {
