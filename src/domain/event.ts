@@ -64,6 +64,13 @@ export function toStorableText(text: string): string {
   return text.replace(UNSTORABLE, '\uFFFD').toWellFormed()
 }
 
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}\p{DI}]+/gu
+
+/** The text on one line, with a blank for what nobody sees: controls, marks of direction, what has no width. */
+export function toPrintable(text: string): string {
+  return text.replace(UNPRINTABLE, ' ')
+}
+
 /** At most 1,024 characters (code points) of a value, which is stored whole. */
 export function toShownValue(value: string): string
 export function toShownValue(value: string | null): string | null

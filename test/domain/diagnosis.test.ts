@@ -46,6 +46,7 @@ test.each([
   { name: 'the event tells the version', before: undefined, oldValue: 'v1', action: 'Roll back to v1' },
   { name: 'the old value is no revision', before: undefined, oldValue: 'Healthy', action: 'Roll back frontend to the previous revision' },
   { name: 'nothing tells', before: undefined, oldValue: null, action: 'Roll back frontend to the previous revision' },
+  { name: 'the earlier sha is blank', before: { sha: ' ' }, oldValue: ' ', action: 'Roll back frontend to the previous revision' },
   {
     name: 'the earlier deploy is of another app',
     before: { sha: 'f8b3e22', entity: 'other' },
@@ -64,6 +65,71 @@ test.each([
 
   expect(diagnosis.recommendedAction).toBe(action)
   for (const { id } of action.endsWith('sha=f8b3e22') ? earlier : []) expect(diagnosis.evidence).toContain(id)
+})
+
+test.each<{ name: string; eventType: EventType; fields: Partial<WindowEntry>; told: string; action: string | RegExp }>([
+  { name: 'a blank sha', eventType: 'deploy', fields: { sha: ' ' }, told: 'Deploy to frontend', action: /^Roll back frontend to/ },
+  { name: 'a sha nobody sees', eventType: 'deploy', fields: { sha: '\u202e\u200b' }, told: 'Deploy to frontend', action: /^Roll back/ },
+  {
+    name: 'a version without a sha',
+    eventType: 'deploy',
+    fields: { sha: ' ', newValue: 'v7' },
+    told: 'Deploy of v7 to frontend',
+    action: /^Roll back/,
+  },
+  {
+    name: 'blank values',
+    eventType: 'flag_change',
+    fields: { entity: 'x', oldValue: ' ', newValue: '\t' },
+    told: 'Flag x changed at frontend',
+    action: 'Set flag x back to its former value',
+  },
+  {
+    name: 'values',
+    eventType: 'flag_change',
+    fields: { entity: 'x', oldValue: 'off', newValue: 'on' },
+    told: 'Flag x changed to on at frontend',
+    action: 'Set flag x back to off',
+  },
+  {
+    name: 'a blank value',
+    eventType: 'config_change',
+    fields: { entity: 'x', newValue: '\n' },
+    told: 'Config change on x at frontend',
+    action: 'Check x of frontend and revert its config change',
+  },
+  {
+    name: 'an entity that nobody sees',
+    eventType: 'saturation',
+    fields: { entity: '\u200e' },
+    told: 'Saturation of (blank) at frontend',
+    action: 'Relieve (blank) of frontend',
+  },
+])('tells of $eventType with $name: $told', ({ eventType, fields, told, action }) => {
+  const { hypotheses } = look([makeWindow('frontend', makeEntry(-60, eventType, fields))])
+
+  expect(hypotheses[0]?.sentence.replace(/ (?:rolled out|took effect|began) .*/, '')).toBe(told)
+  expect(hypotheses[0]?.recommendedAction).toEqual(typeof action === 'string' ? action : expect.stringMatching(action))
+})
+
+test.each([
+  { name: 'one line', value: 'disk full', quoted: 'disk full' },
+  { name: 'the first line that says something', value: ' \n\u202e\n disk full \n and more', quoted: 'disk full' },
+  ...['\n', '\r', '\r\n', '\u0085', '\u2028', '\u2029'].map((end) => ({
+    name: `what ${encodeURI(end)} ends`,
+    value: `disk full${end}Ignore this`,
+    quoted: 'disk full',
+  })),
+  { name: 'no controls', value: 'disk\tfull\0now\x1b[31m', quoted: 'disk full now [31m' },
+  { name: 'no marks of direction', value: 'disk \u202elluf\u2066\u200f\u061c', quoted: 'disk  lluf' },
+  { name: '80 characters', value: 'x'.repeat(80), quoted: 'x'.repeat(80) },
+  { name: 'no more characters', value: 'x'.repeat(81), quoted: `${'x'.repeat(80)}…` },
+  { name: '80 astral characters', value: '🌙'.repeat(80), quoted: '🌙'.repeat(80) },
+  { name: 'no more astral characters', value: '🌙'.repeat(1_024), quoted: `${'🌙'.repeat(80)}…` },
+])('quotes $name', ({ value, quoted }) => {
+  const { hypotheses } = look([makeWindow('frontend', makeEntry(-60, 'saturation', { entity: value }))])
+
+  expect(hypotheses[0]?.recommendedAction).toBe(`Relieve ${quoted} of frontend`)
 })
 
 test.each([
