@@ -140,7 +140,7 @@ function toMedian(values: readonly number[]): number {
 function findPlaces(windows: readonly ServiceWindow[], untilMs: number): readonly Places[] {
   const byEvent = new Map<string, Places>()
   const keyed = windows.map(({ service, window }) => ({ key: toNameKey(service), service, window }))
-  for (const { key, service, window } of keyed.toSorted((a, b) => compareText(a.key, b.key))) {
+  for (const { key, service, window } of keyed.toSorted((a, b) => compareText(a.key, b.key) || compareText(a.service, b.service))) {
     for (const entry of Object.values(window.entries).flat()) {
       if (entry.firstTimestamp.getTime() > untilMs) continue
       const place = { key, service, entry }
