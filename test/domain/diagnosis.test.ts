@@ -303,6 +303,16 @@ test('of equal changes the service decides, then the id', () => {
   expect(hypotheses.map(({ eventIds }) => eventIds[0])).toEqual([b.id, c.id, a.id])
 })
 
+test('a change that was in place since its second report is judged by that, one that keeps repeating by its first', () => {
+  const lagOf = (count: number) => {
+    const deploy = makeEntry(-1_000, 'deploy', { timestamp: later(-60), count })
+    return look([makeWindow('frontend', deploy)]).hypotheses[0]?.reasonsAgainst
+  }
+
+  expect(lagOf(2)).toEqual([])
+  expect(lagOf(3)).toEqual(['it had been in place for a while without trouble'])
+})
+
 test('of a change and a symptom that count alike the service decides', () => {
   const [deploy, restart] = [makeEntry(-60, 'deploy'), makeEntry(-60, 'restart')]
   const windows = [makeWindow('search', deploy), makeWindow('checkout-api', restart)]
