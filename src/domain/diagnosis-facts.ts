@@ -95,8 +95,10 @@ export function gatherFacts(input: DiagnosisInput): Facts {
   ])
 
   const { count, toSurprise } = createTally(counts)
-  const homes = findPlaces(windows, untilMs).map((places) => {
-    const home = locate(places, names, graphNames)
+  const found = findPlaces(windows, untilMs)
+  const owners = new Set([...graphNames.keys(), ...found.flat().flatMap((place) => (showsService(place) ? place.key : []))])
+  const homes = found.map((places) => {
+    const home = locate(places, names, owners)
     return { home, kind: count(home.place) }
   })
   const failing: FailingEdge[] = []
@@ -140,7 +142,7 @@ function toMedian(values: readonly number[]): number {
 function findPlaces(windows: readonly ServiceWindow[], untilMs: number): readonly Places[] {
   const byEvent = new Map<string, Places>()
   const keyed = windows.map(({ service, window }) => ({ key: toNameKey(service), service, window }))
-  for (const { key, service, window } of keyed.toSorted((a, b) => compareText(a.key, b.key))) {
+  for (const { key, service, window } of keyed.toSorted((a, b) => compareText(a.key, b.key) || compareText(a.service, b.service))) {
     for (const entry of Object.values(window.entries).flat()) {
       if (entry.firstTimestamp.getTime() > untilMs) continue
       const place = { key, service, entry }
@@ -153,25 +155,31 @@ function findPlaces(windows: readonly ServiceWindow[], untilMs: number): readonl
 }
 
 /** Where an event belongs among the windows that hold it, and, when it says that calls fail, whose. */
-function locate(places: Places, names: KnownServices, graphNames: KnownServices): Home {
+function locate(places: Places, names: KnownServices, owners: ReadonlySet<string>): Home {
   const ownObject = places.find(({ entry }) => OWN_OBJECT_RULES.has(entry.joinedBy))
   const concerned = ownObject ?? places.find(({ entry }) => entry.joinedBy !== 'service_name') ?? places[0]
-  if (ownObject || !isCallError(concerned)) return { place: concerned, key: adopt(concerned, graphNames), callees: [] }
+  if (ownObject || !isCallError(concerned)) return { place: concerned, key: adopt(concerned, owners), callees: [] }
 
   const caller = places.find(({ entry }) => entry.joinedBy === 'service_name') ?? concerned
   const callees = learnCallees({ ...caller.entry, serviceName: caller.service }, names)
-  return { place: caller, key: callees.length > 0 ? caller.key : adopt(caller, graphNames), callees }
+  return { place: caller, key: callees.length > 0 ? caller.key : adopt(caller, owners), callees }
 }
 
-/** A volume claim and the like has no service of its own: it belongs to the one on the graph it is named after. */
-function adopt({ key, service, entry }: Place, graphNames: KnownServices): string {
-  if (entry.vendor !== 'kubernetes' || graphNames.has(key) || !SATELLITE.test(entry.entity)) return key
+/** A volume claim and the like has no service of its own, unless that shows something else: it belongs to the one it is named after. */
+function adopt({ key, service, entry }: Place, owners: ReadonlySet<string>): string {
+  if (entry.vendor !== 'kubernetes' || owners.has(key) || !SATELLITE.test(entry.entity)) return key
   const parts = service.split('-')
   for (let length = parts.length - 1; length > 0; length -= 1) {
     const shorter = toNameKey(parts.slice(0, length).join('-'))
-    if (graphNames.has(shorter)) return shorter
+    if (owners.has(shorter)) return shorter
   }
   return key
+}
+
+/** Whether an entry tells of its window's service itself, not just of a thing that happens to have its name. */
+function showsService({ entry: { vendor, entity, eventType, joinedBy } }: Place): boolean {
+  if (SATELLITE.test(entity)) return false
+  return joinedBy === 'service_name' || OWN_OBJECT_RULES.has(joinedBy) || eventType === 'deploy' || vendor === 'kubernetes'
 }
 
 /** One that watches services speaks of their own failures, any other reporter of calls that it made. */

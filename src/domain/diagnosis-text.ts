@@ -1,11 +1,14 @@
 import type { FailingEdge, Observation } from './diagnosis-facts.ts'
 import type { Blame, Candidate, Features } from './diagnosis-rules.ts'
-import type { EventType } from './event.ts'
+import { type EventType, MAX_SHOWN_LENGTH, toPrintable } from './event.ts'
 import type { WindowEntry } from './state-window.ts'
 
 export const NO_CAUSE = 'no recorded change explains this'
 
 const MAX_QUOTED_LENGTH = 80
+/** All of a value that a window shows. */
+const MAX_READ_LENGTH = 2 * MAX_SHOWN_LENGTH
+const LINE_END = /[\n\r\u0085\u2028\u2029]/
 const MINUTE_MS = 60_000
 
 type NameOf = (key: string) => string
@@ -17,8 +20,10 @@ export function describe({ entry, key }: Observation, nameOf: NameOf): string {
 
 const DESCRIPTIONS: Readonly<Record<EventType, (entry: WindowEntry, service: string) => string>> = {
   deploy: ({ sha, newValue }, service) => `Deploy${toRevisionText(sha, newValue)} to ${service}`,
-  flag_change: ({ entity, newValue }, service) =>
-    `Flag ${quote(entity)} changed${newValue === null ? '' : ` to ${quote(newValue)}`} at ${service}`,
+  flag_change: ({ entity, newValue }, service) => {
+    const value = toQuoted(newValue)
+    return `Flag ${quote(entity)} changed${value === undefined ? '' : ` to ${value}`} at ${service}`
+  },
   config_change: (entry, service) => `Config change on ${toThing(entry)} at ${service}`,
   schema_change: (entry, service) => `Schema change on ${toThing(entry)} at ${service}`,
   scale_event: (entry, service) => `Scaling of ${toThing(entry)} at ${service}`,
@@ -29,11 +34,13 @@ const DESCRIPTIONS: Readonly<Record<EventType, (entry: WindowEntry, service: str
 }
 
 function toThing({ entity, newValue }: WindowEntry): string {
-  return newValue === null ? quote(entity) : `${quote(entity)} (${quote(newValue)})`
+  const value = toQuoted(newValue)
+  return value === undefined ? quote(entity) : `${quote(entity)} (${value})`
 }
 
 function toRevisionText(sha: string | null, newValue: string | null): string {
-  if (sha !== null) return ` sha=${quote(sha)}`
+  const told = toQuoted(sha)
+  if (told !== undefined) return ` sha=${told}`
   return newValue !== null && VERSION.test(newValue) ? ` of ${newValue}` : ''
 }
 
@@ -87,7 +94,7 @@ export function findPrevious(lead: Observation, changes: readonly Observation[])
     ({ entry, firstMs }) =>
       entry.eventType === 'deploy' &&
       entry.entity === lead.entry.entity &&
-      entry.sha !== null &&
+      toQuoted(entry.sha) !== undefined &&
       entry.sha !== sha &&
       firstMs < lead.firstMs,
   )
@@ -110,7 +117,7 @@ type Advised = { readonly entity: string; readonly service: string; readonly old
 
 const ADVICE: Readonly<Record<EventType, (advised: Advised) => string>> = {
   deploy: ({ service, previous }) => (previous ? `Roll back to ${previous.text}` : `Roll back ${service} to the previous revision`),
-  flag_change: ({ entity, oldValue }) => `Set flag ${entity} back to ${oldValue === null ? 'its former value' : quote(oldValue)}`,
+  flag_change: ({ entity, oldValue }) => `Set flag ${entity} back to ${toQuoted(oldValue) ?? 'its former value'}`,
   config_change: ({ entity, service }) => `Check ${entity} of ${service} and revert its config change`,
   schema_change: ({ entity, service }) => `Check the schema change on ${entity} of ${service}, and revert it or fix it forward`,
   scale_event: ({ entity, service }) => `Scale ${entity} of ${service} back`,
@@ -165,12 +172,16 @@ function toWay(path: readonly string[], nameOf: NameOf): string {
   return between.length === 0 ? `${alerting} calls ${cause}` : `${alerting} reaches ${cause} through ${between.join(' and ')}`
 }
 
-/** A text as sentences quote it: its first line, and not too much of that. */
+/** A text as sentences quote it: its first line, without what nobody sees, and not too much of that. */
 export function quote(text: string): string {
-  const trimmed = text.trim()
-  const end = trimmed.indexOf('\n')
-  const line = end < 0 ? trimmed : trimmed.slice(0, end)
-  if (line.length <= MAX_QUOTED_LENGTH) return line
-  const chars = Array.from(line.slice(0, 2 * MAX_QUOTED_LENGTH))
+  return toQuoted(text) ?? '(blank)'
+}
+
+/** The same of a text that may say nothing. */
+function toQuoted(text: string | null): string | undefined {
+  const lines = (text ?? '').slice(0, MAX_READ_LENGTH).split(LINE_END)
+  const line = lines.map((each) => toPrintable(each).trim()).find(Boolean)
+  if (line === undefined || line.length <= MAX_QUOTED_LENGTH) return line
+  const chars = Array.from(line)
   return chars.length > MAX_QUOTED_LENGTH ? `${chars.slice(0, MAX_QUOTED_LENGTH).join('')}…` : line
 }

@@ -34,7 +34,10 @@ const MAX_READ_SERVICES = 64
 const MAX_LEARNED_EDGES = 8
 const MAX_TEXT_LENGTH = 1_024
 
-const FAILURES: ReadonlySet<EventType> = new Set<EventType>(['dependency_failure', 'circuit_open', 'restart', 'saturation'])
+/** Failures of calls: their entity is whom they were to reach. */
+const CALL_FAILURES: ReadonlySet<EventType> = new Set<EventType>(['dependency_failure', 'circuit_open'])
+/** Their entity is what fails, such as a database or a pod; only their texts can tell why. */
+const OWN_FAILURES: ReadonlySet<EventType> = new Set<EventType>(['restart', 'saturation'])
 const OBSERVERS: ReadonlySet<string> = new Set(['kubernetes', 'argocd'])
 const KIND_PREFIX = /^[a-z]+\//i
 const HOST_OR_NAME = /[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9_-]*)*/gi
@@ -62,12 +65,13 @@ export function learnEdges(source: EdgeSource, known: KnownServices): readonly L
   return callees.map((key) => ({ caller, callee: known.get(key) ?? key }))
 }
 
-/** The keys of those whom an event shows its service failed to reach, by entity first, then by the hosts and names in its text. */
+/** The keys of those whom an event shows its service failed to reach, by entity first if calls failed, then by the hosts and names in its text. */
 export function learnCallees(source: EdgeSource, known: KnownServices): readonly string[] {
-  if (!FAILURES.has(source.eventType)) return []
+  const isCallFailure = CALL_FAILURES.has(source.eventType)
+  if (!isCallFailure && !OWN_FAILURES.has(source.eventType)) return []
   const callerKey = toNameKey(source.serviceName)
   const isOther = (key: string) => key !== callerKey
-  const byEntity = isObserver(source.vendor) ? [] : calleesByEntity(source, known).filter(isOther)
+  const byEntity = isCallFailure && !isObserver(source.vendor) ? calleesByEntity(source, known).filter(isOther) : []
   const callees = byEntity.length > 0 ? byEntity : namedIn(source.newValue ?? '', known).filter(isOther)
   return [...new Set(callees)].slice(0, MAX_LEARNED_EDGES)
 }

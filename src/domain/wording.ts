@@ -1,4 +1,5 @@
 import type { Alert, Diagnosis, Hypothesis } from './diagnosis.ts'
+import { toPrintable } from './event.ts'
 import type { EventId } from './ids.ts'
 import type { CitedEvent } from './note.ts'
 import { isPlainWord } from './plain-words.ts'
@@ -151,23 +152,16 @@ function citedBy({ eventIds }: Hypothesis, { events }: WordingSource): readonly 
   return eventIds.flatMap((id) => events.get(id) ?? [])
 }
 
-const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}\p{DI}]+/gu
-
 function clean(text: string, maxLength?: number): string
 function clean(text: string | null, maxLength?: number): string | null
 function clean(text: string | null, maxLength = MAX_PROMPT_VALUE): string | null {
   if (text === null) return null
-  const characters = Array.from(
-    text
-      .slice(0, 4 * MAX_PROMPT_VALUE)
-      .toWellFormed()
-      .replace(UNPRINTABLE, ' '),
-  )
+  const characters = Array.from(toPrintable(text.slice(0, 4 * MAX_PROMPT_VALUE).toWellFormed()))
   return characters.length > maxLength ? `${characters.slice(0, maxLength).join('')}…` : characters.join('')
 }
 
 function toOneLine(sentence: string): string {
-  return sentence.normalize('NFKC').replace(UNPRINTABLE, ' ').replace(/\s+/g, ' ').trim()
+  return toPrintable(sentence.normalize('NFKC')).replace(/\s+/g, ' ').trim()
 }
 
 function readItems(answer: unknown): Wording | undefined {

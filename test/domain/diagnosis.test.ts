@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { type DiagnosisInput, diagnose, MAX_HOPS, type ServiceWindow } from '../../src/domain/diagnosis.ts'
+import type { EventType } from '../../src/domain/event.ts'
 import { servicesToRead } from '../../src/domain/service-graph.ts'
+import type { WindowEntry } from '../../src/domain/state-window.ts'
 import { ALERT_AT, declareEdge, makeEntry, makeWindow, SHOP } from '../support/diagnosis.ts'
 
 const later = (seconds: number) => new Date(ALERT_AT.getTime() + seconds * 1_000)
@@ -28,7 +30,10 @@ test('blames the change behind the failing calls rather than the latest one', ()
   expect(diagnosis.evidence.slice(0, 1)).toEqual([deploy.id])
   expect(diagnosis.evidence).toContain(toPayments.id)
   expect(diagnosis.hypotheses[0]?.path).toEqual(['payments-api', 'checkout-api', 'frontend'])
-  expect(diagnosis.reasoning).toContain('calls from checkout-api to payments-api fail')
+  expect(diagnosis.reasoning).toBe(
+    'For it: calls from frontend to checkout-api fail, which it can explain; calls from checkout-api to payments-api fail, which it can explain; ' +
+      'frontend reaches payments-api through checkout-api; it came 3 minutes before onset. Against it: it had been in place for a while without trouble.',
+  )
   expect(servicesToRead(SHOP.graph, 'frontend', MAX_HOPS, ALERT_AT)).toEqual([
     'frontend',
     'checkout-api',
@@ -44,6 +49,7 @@ test.each([
   { name: 'the event tells the version', before: undefined, oldValue: 'v1', action: 'Roll back to v1' },
   { name: 'the old value is no revision', before: undefined, oldValue: 'Healthy', action: 'Roll back frontend to the previous revision' },
   { name: 'nothing tells', before: undefined, oldValue: null, action: 'Roll back frontend to the previous revision' },
+  { name: 'the earlier sha is blank', before: { sha: ' ' }, oldValue: ' ', action: 'Roll back frontend to the previous revision' },
   {
     name: 'the earlier deploy is of another app',
     before: { sha: 'f8b3e22', entity: 'other' },
@@ -62,6 +68,106 @@ test.each([
 
   expect(diagnosis.recommendedAction).toBe(action)
   for (const { id } of action.endsWith('sha=f8b3e22') ? earlier : []) expect(diagnosis.evidence).toContain(id)
+})
+
+test.each<{ name: string; eventType: EventType; fields: Partial<WindowEntry>; told: string; action: string | RegExp }>([
+  { name: 'a blank sha', eventType: 'deploy', fields: { sha: ' ' }, told: 'Deploy to frontend', action: /^Roll back frontend to/ },
+  { name: 'a sha nobody sees', eventType: 'deploy', fields: { sha: '\u202e\u200b' }, told: 'Deploy to frontend', action: /^Roll back/ },
+  {
+    name: 'a version without a sha',
+    eventType: 'deploy',
+    fields: { sha: ' ', newValue: 'v7' },
+    told: 'Deploy of v7 to frontend',
+    action: /^Roll back/,
+  },
+  {
+    name: 'blank values',
+    eventType: 'flag_change',
+    fields: { entity: 'x', oldValue: ' ', newValue: '\t' },
+    told: 'Flag x changed at frontend',
+    action: 'Set flag x back to its former value',
+  },
+  {
+    name: 'values',
+    eventType: 'flag_change',
+    fields: { entity: 'x', oldValue: 'off', newValue: 'on' },
+    told: 'Flag x changed to on at frontend',
+    action: 'Set flag x back to off',
+  },
+  {
+    name: 'a blank value',
+    eventType: 'config_change',
+    fields: { entity: 'x', newValue: '\n' },
+    told: 'Config change on x at frontend',
+    action: 'Check x of frontend and revert its config change',
+  },
+  {
+    name: 'values',
+    eventType: 'schema_change',
+    fields: { entity: 'orders', newValue: 'ADD COLUMN' },
+    told: 'Schema change on orders (ADD COLUMN) at frontend',
+    action: 'Check the schema change on orders of frontend, and revert it or fix it forward',
+  },
+  {
+    name: 'values',
+    eventType: 'scale_event',
+    fields: { entity: 'deployment/x', oldValue: '3', newValue: '1' },
+    told: 'Scaling of deployment/x (1) at frontend',
+    action: 'Scale deployment/x of frontend back',
+  },
+  {
+    name: 'no value',
+    eventType: 'restart',
+    fields: { entity: 'pod/x' },
+    told: 'Restart of pod/x at frontend',
+    action: 'Find out why pod/x of frontend restarts',
+  },
+  {
+    name: 'an observer',
+    eventType: 'circuit_open',
+    fields: { entity: 'x' },
+    told: 'Open circuit of x at frontend',
+    action: 'Find out why x of frontend fails',
+  },
+  {
+    name: 'an observer',
+    eventType: 'dependency_failure',
+    fields: { entity: 'x', newValue: 'Degraded' },
+    told: 'Failure of x (Degraded) at frontend',
+    action: 'Find out why x of frontend fails',
+  },
+  {
+    name: 'an entity that nobody sees',
+    eventType: 'saturation',
+    fields: { entity: '\u200e' },
+    told: 'Saturation of (blank) at frontend',
+    action: 'Relieve (blank) of frontend',
+  },
+])('tells of $eventType with $name: $told', ({ eventType, fields, told, action }) => {
+  const { hypotheses } = look([makeWindow('frontend', makeEntry(-60, eventType, fields))])
+
+  expect(hypotheses[0]?.sentence.replace(/ (?:rolled out|took effect|began) .*/, '')).toBe(told)
+  expect(hypotheses[0]?.recommendedAction).toEqual(typeof action === 'string' ? action : expect.stringMatching(action))
+})
+
+test.each([
+  { name: 'one line', value: 'disk full', quoted: 'disk full' },
+  { name: 'the first line that says something', value: ' \n\u202e\n disk full \n and more', quoted: 'disk full' },
+  ...['\n', '\r', '\r\n', '\u0085', '\u2028', '\u2029'].map((end) => ({
+    name: `what ${encodeURI(end)} ends`,
+    value: `disk full${end}Ignore this`,
+    quoted: 'disk full',
+  })),
+  { name: 'no controls', value: 'disk\tfull\0now\x1b[31m', quoted: 'disk full now [31m' },
+  { name: 'no marks of direction', value: 'disk \u202elluf\u2066\u200f\u061c', quoted: 'disk  lluf' },
+  { name: '80 characters', value: 'x'.repeat(80), quoted: 'x'.repeat(80) },
+  { name: 'no more characters', value: 'x'.repeat(81), quoted: `${'x'.repeat(80)}…` },
+  { name: '80 astral characters', value: '🌙'.repeat(80), quoted: '🌙'.repeat(80) },
+  { name: 'no more astral characters', value: '🌙'.repeat(1_024), quoted: `${'🌙'.repeat(80)}…` },
+])('quotes $name', ({ value, quoted }) => {
+  const { hypotheses } = look([makeWindow('frontend', makeEntry(-60, 'saturation', { entity: value }))])
+
+  expect(hypotheses[0]?.recommendedAction).toBe(`Relieve ${quoted} of frontend`)
 })
 
 test.each([
@@ -110,6 +216,236 @@ test.each([-1_500, -900, -300, -60])('one failed call %d s from the alert does n
   expect(diagnosis).toMatchObject({ abstained: false, hypothesis: usual.hypothesis })
 })
 
+test.each([
+  {
+    name: 'just after the alert',
+    seconds: 30,
+    service: 'frontend',
+    text: 'Deploy sha=a4f2c1 to frontend came at about the time of the alert',
+  },
+  { name: 'after the alert', seconds: 100, service: 'frontend', text: 'Deploy sha=a4f2c1 to frontend came 2 minutes after the alert' },
+  { name: 'elsewhere', seconds: -30, service: 'unrelated', text: 'Deploy sha=a4f2c1 to unrelated is not on any way from frontend' },
+])('says why a change $name is ruled out', ({ seconds, service, text }) => {
+  const diagnosis = look([makeWindow(service, makeEntry(seconds, 'deploy', { sha: 'a4f2c1' }))], { observedUntil: later(120) })
+
+  expect(diagnosis.ruledOut.map((each) => each.text)).toEqual([text])
+})
+
+test('lists of what is ruled out the nearest to the alert first, of equals by id, and twenty at most', () => {
+  const pairs = Array.from({ length: 12 }, (_, index) => [makeEntry(10 * index - 110, 'deploy'), makeEntry(10 * index - 110, 'deploy')])
+  const windows = [makeWindow('unrelated', ...pairs.flat().toReversed()), makeWindow('lonely', makeEntry(-1, 'restart'))]
+  const nearest = pairs.toReversed().flat().slice(0, 20)
+
+  expect(look(windows).ruledOut.flatMap(({ eventIds }) => eventIds)).toEqual(nearest.map(({ id }) => id))
+})
+
+test.each([
+  [0.4, 'at onset'],
+  [1, '1 second before onset'],
+  [89, '89 seconds before onset'],
+  [90, '2 minutes before onset'],
+  [7_190, '120 minutes before onset'],
+  [7_200, '2 hours before onset'],
+  [47 * 3_600, '47 hours before onset'],
+  [48 * 3_600, '2 days before onset'],
+])('tells %d seconds as %j', (seconds, text) => {
+  const { hypotheses } = look([makeWindow('frontend', makeEntry(-seconds, 'deploy'))])
+
+  expect(hypotheses[0]?.sentence).toBe(`Deploy to frontend rolled out ${text}`)
+})
+
+const old = (eventType: EventType, fields: Partial<WindowEntry> = {}) => makeEntry(-3_000, eventType, fields)
+const recent = (eventType: EventType, fields: Partial<WindowEntry> = {}) => makeEntry(-60, eventType, fields)
+const USUAL = { service: 'checkout-api', vendor: 'kubernetes', eventType: 'saturation' as const, valueClass: '', count: 900, hours: 300 }
+
+test.each<{ name: string; first: ServiceWindow[]; second: ServiceWindow[]; rest?: Partial<DiagnosisInput> }>([
+  {
+    name: 'nearer to the alert',
+    first: [makeWindow('search', recent('deploy'))],
+    second: [makeWindow('payments-api', recent('deploy'))],
+  },
+  { name: 'of late', first: [makeWindow('search', recent('deploy'))], second: [makeWindow('checkout-api', old('deploy'))] },
+  {
+    name: 'before the failure',
+    first: [makeWindow('checkout-api', makeEntry(-120, 'deploy'))],
+    second: [makeWindow('search', makeEntry(-30, 'deploy')), makeWindow('frontend', failure(-60, 'checkout-api'), failure(-60, 'search'))],
+  },
+  {
+    name: 'at one service before the failure',
+    first: [makeWindow('checkout-api', makeEntry(-120, 'deploy'), makeEntry(-30, 'deploy', { entity: 'b' }))],
+    second: [makeWindow('frontend', failure(-60, 'checkout-api'))],
+  },
+  {
+    name: 'with a symptom that is unusual',
+    first: [makeWindow('search', recent('deploy'), makeEntry(-10, 'saturation', { vendor: 'kubernetes' }))],
+    second: [makeWindow('checkout-api', recent('deploy'), makeEntry(-10, 'saturation', { vendor: 'kubernetes' }))],
+    rest: { counts: { hoursObserved: 300, kinds: [USUAL] } },
+  },
+  {
+    name: 'with a symptom of late',
+    first: [makeWindow('search', recent('deploy'), makeEntry(-10, 'saturation', { count: 5 }))],
+    second: [makeWindow('checkout-api', recent('deploy'), old('saturation', { count: 5 }))],
+  },
+  {
+    name: 'where calls fail rather than behind it',
+    first: [makeWindow('payments-api', recent('deploy'))],
+    second: [makeWindow('ledger', recent('deploy')), makeWindow('checkout-api', failure(-5, 'payments-api'))],
+    rest: { alert: { ...SHOP.alert, service: null } },
+  },
+  {
+    name: 'behind failures near the alert',
+    first: [makeWindow('search', recent('deploy'))],
+    second: [makeWindow('checkout-api', recent('deploy')), makeWindow('frontend', failure(-5, 'search'), failure(-50, 'checkout-api'))],
+  },
+  {
+    name: 'behind more failing calls',
+    first: [makeWindow('search', recent('deploy'))],
+    second: [
+      makeWindow('checkout-api', recent('deploy')),
+      makeWindow('frontend', failure(-5, 'search', 'success=10%'), failure(-5, 'checkout-api', 'success=90%')),
+    ],
+  },
+])('blames the change $name first', ({ first, second, rest }) => {
+  const lead = Object.values(first[0]?.window.entries ?? {}).flat()[0]
+  const { hypotheses } = look([...second, ...first], { observedUntil: later(60), ...rest })
+
+  expect(hypotheses[0]?.eventIds[0]).toBe(lead?.id)
+  expect(hypotheses.length).toBeGreaterThan(1)
+})
+
+test('of changes that count alike the latest comes first', () => {
+  const [a, b] = [makeEntry(-100, 'deploy'), makeEntry(-200, 'deploy')]
+  const restarts = Array.from({ length: 3 }, () => makeEntry(-10, 'restart', { joinedBy: 'pod' }))
+  const windows = [makeWindow('checkout-api', b), makeWindow('search', a), makeWindow('ledger', ...restarts)]
+  const { hypotheses } = look(windows, { alert: { ...SHOP.alert, service: null } })
+
+  expect(hypotheses.slice(1).map(({ eventIds, score }) => [eventIds[0], score])).toEqual([
+    [a.id, 0],
+    [b.id, 0],
+  ])
+})
+
+test('of equal changes the service decides, then the id', () => {
+  const [a, b, c] = [makeEntry(-60, 'config_change'), makeEntry(-60, 'config_change'), makeEntry(-60, 'config_change')]
+  const { hypotheses } = look([makeWindow('search', a), makeWindow('checkout-api', c, b)])
+
+  expect(hypotheses.map(({ eventIds }) => eventIds[0])).toEqual([b.id, c.id, a.id])
+})
+
+test('a change that was in place since its second report is judged by that, one that keeps repeating by its first', () => {
+  const lagOf = (count: number) => {
+    const deploy = makeEntry(-1_000, 'deploy', { timestamp: later(-60), count })
+    return look([makeWindow('frontend', deploy)]).hypotheses[0]?.reasonsAgainst
+  }
+
+  expect(lagOf(2)).toEqual([])
+  expect(lagOf(3)).toEqual(['it had been in place for a while without trouble'])
+})
+
+test('of a change and a symptom that count alike the service decides', () => {
+  const [deploy, restart] = [makeEntry(-60, 'deploy'), makeEntry(-60, 'restart')]
+  const windows = [makeWindow('search', deploy), makeWindow('checkout-api', restart)]
+  const { hypotheses } = look(windows, { alert: { ...SHOP.alert, service: null } })
+
+  expect(hypotheses.map(({ eventIds, score }) => [eventIds[0], score])).toEqual([
+    [restart.id, 0],
+    [deploy.id, 0],
+  ])
+})
+
+test('of symptoms as unusual the latest leads, as far as the look goes, then the id', () => {
+  const [a, b, c] = [-90, -90, -90].map((seconds) => makeEntry(seconds, 'saturation', { joinedBy: 'entity' }))
+  const leadOf = (...seen: readonly (readonly [WindowEntry | undefined, number])[]) =>
+    look([makeWindow('frontend', ...seen.flatMap(([entry, seconds]) => (entry ? [{ ...entry, timestamp: later(seconds) }] : [])))])
+      .evidence[0]
+
+  expect(leadOf([a, -60], [b, -30], [c, -60])).toBe(b?.id)
+  expect(leadOf([c, -30], [b, -30], [a, -60])).toBe(b?.id)
+  expect(leadOf([c, 90], [b, 30])).toBe(b?.id)
+})
+
+test('a later deploy is nothing to roll back to', () => {
+  const [first, second] = [makeEntry(-200, 'deploy', { sha: 'aaaaaa1' }), makeEntry(-100, 'deploy', { sha: 'bbbbbb2' })]
+  const { hypotheses } = look([makeWindow('frontend', first, second)])
+
+  expect(hypotheses.find(({ eventIds }) => eventIds[0] === first.id)?.recommendedAction).toBe('Roll back frontend to the previous revision')
+})
+
+test('of equal earlier deploys the id decides which to roll back to', () => {
+  const [a, b] = [makeEntry(-900, 'deploy', { sha: 'aaaaaa1' }), makeEntry(-900, 'deploy', { sha: 'bbbbbb2' })]
+  const lead = makeEntry(-100, 'deploy', { sha: 'cccccc3' })
+  const actionOf = (...entries: readonly WindowEntry[]) => look([makeWindow('frontend', ...entries)]).recommendedAction
+
+  expect([actionOf(a, b, lead), actionOf(b, a, lead)]).toEqual(Array(2).fill('Roll back to sha=aaaaaa1'))
+})
+
+test('of services whose names have one key, in whatever order, the same one speaks', () => {
+  const claim = makeEntry(-60, 'deploy', { vendor: 'kubernetes', entity: 'persistentvolumeclaims/ledger-data' })
+  const windows = [makeWindow('ledger data', claim), makeWindow('ledger-data', claim)]
+  const alert = { ...SHOP.alert, service: null }
+
+  expect(look(windows.toReversed(), { alert })).toEqual(look(windows, { alert }))
+})
+
+test.each([
+  { name: 'most', search: 'success=10%', ledger: 'success=90%', deepest: 'search' },
+  { name: 'most, whatever its name', search: 'success=90%', ledger: 'success=10%', deepest: 'ledger' },
+  { name: 'as much as another, and goes before it by name', search: 'success=50%', ledger: 'success=50%', deepest: 'ledger' },
+])('calls the deepest failing dependency the one that bears $name of the blame', ({ search, ledger, deepest }) => {
+  const windows = [makeWindow('frontend', failure(-60, 'search', search)), makeWindow('payments-api', failure(-60, 'ledger', ledger))]
+
+  expect(look(windows).hypothesis).toBe(`no recorded change explains this; the deepest failing dependency is ${deepest}`)
+})
+
+const PATTERN = { service: 'checkout-api', vendor: 'argocd', eventType: 'deploy' as const, valueClass: '', similarity: 0.9 }
+const CONFIRMED = { patterns: [{ ...PATTERN, verdict: 'confirmed' as const }] }
+const REJECTED = { patterns: [{ ...PATTERN, verdict: 'rejected' as const }] }
+
+test.each<{ name: string; others: ServiceWindow[]; rest?: Partial<DiagnosisInput>; own?: WindowEntry[]; pros: string[]; cons: string[] }>([
+  { name: 'a change', others: [], pros: ['frontend calls checkout-api', 'it came 60 seconds before onset'], cons: [] },
+  {
+    name: 'a change that explains little',
+    others: [makeWindow('frontend', failure(-5, 'checkout-api', 'success=90%'), failure(-5, 'search', 'success=10%'))],
+    pros: [
+      'calls from frontend to checkout-api fail, which it can explain',
+      'frontend calls checkout-api',
+      'it came 55 seconds before onset',
+    ],
+    cons: ['it leaves part of the failing calls unexplained'],
+  },
+  {
+    name: 'a change after onset',
+    others: [makeWindow('frontend', failure(-90, 'checkout-api'))],
+    pros: ['calls from frontend to checkout-api fail, which it can explain', 'frontend calls checkout-api'],
+    cons: ['it leaves part of the failing calls unexplained', 'it came at about the time of onset'],
+  },
+  {
+    name: 'a change beside an unusual symptom',
+    others: [],
+    own: [makeEntry(-10, 'saturation', { count: 60 })],
+    pros: ['frontend calls checkout-api', 'it came 60 seconds before onset', 'checkout-api shows what is unusual for it'],
+    cons: [],
+  },
+  {
+    name: 'a change like one that was confirmed',
+    others: [],
+    rest: CONFIRMED,
+    pros: ['frontend calls checkout-api', 'it came 60 seconds before onset', 'a similar diagnosis was confirmed'],
+    cons: [],
+  },
+  {
+    name: 'a change like one that was rejected',
+    others: [],
+    rest: REJECTED,
+    pros: ['frontend calls checkout-api', 'it came 60 seconds before onset'],
+    cons: ['a similar diagnosis was rejected'],
+  },
+])('says what speaks for $name and what against it', ({ others, rest, own, pros, cons }) => {
+  const { hypotheses } = look([makeWindow('checkout-api', recent('deploy'), ...(own ?? [])), ...others], rest)
+
+  expect(hypotheses[0]).toMatchObject({ reasonsFor: pros, reasonsAgainst: cons })
+})
+
 test('names no cause when nothing explains the failing calls, but the deepest failing dependency', () => {
   const windows = [makeWindow('frontend', failure(-60, 'checkout-api')), makeWindow('checkout-api', failure(-60, 'payments-api'))]
 
@@ -119,8 +455,15 @@ test('names no cause when nothing explains the failing calls, but the deepest fa
     recommendedAction: null,
     hypotheses: [],
     confidence: 0,
+    evidence: windows.toReversed().flatMap(({ window: { entries } }) => entries.dependency_failure.map(({ id }) => id)),
+    reasoning: 'calls from checkout-api to payments-api fail; calls from frontend to checkout-api fail: no change accounts for it.',
   })
-  expect(look([])).toMatchObject({ abstained: true, hypothesis: 'no recorded change explains this', evidence: [] })
+  expect(look([])).toMatchObject({
+    abstained: true,
+    hypothesis: 'no recorded change explains this',
+    evidence: [],
+    reasoning: 'No change that may be to blame was recorded before the alert.',
+  })
 })
 
 test('does not blame an innocent change for calls it cannot break', () => {
@@ -172,30 +515,81 @@ test('blames the app that was deployed, not the controller that reports it', () 
   expect(look(windows, { observedUntil: later(120) }).hypotheses.map(({ service }) => service)).toEqual(['checkout-api'])
 })
 
-test('counts a volume claim to the service on the graph that it is named after', () => {
-  const claim = makeEntry(-5, 'config_change', {
-    vendor: 'kubernetes',
-    entity: 'persistentvolumeclaims/ledger-data',
-    newValue: 'ProvisioningFailed',
-    count: 9,
-  })
-  const windows = [makeWindow('ledger-data', claim), makeWindow('search', makeEntry(-5, 'restart', { vendor: 'kubernetes' }))]
+const ofLedgerData = (eventType: EventType, fields: Partial<WindowEntry> = {}) =>
+  makeEntry(-90, eventType, { vendor: 'kubernetes', entity: 'configmaps/ledger-data', ...fields })
 
-  const diagnosis = look(windows, { alert: { ...SHOP.alert, service: null } })
+test.each([
+  { name: 'nothing else', other: [], counted: 'ledger' },
+  { name: 'more of the kind', other: [ofLedgerData('config_change', { entity: 'secrets/ledger-data' })], counted: 'ledger' },
+  {
+    name: 'what a monitor says of a disk named so',
+    other: [ofLedgerData('saturation', { vendor: 'disks', entity: 'ledger-data', joinedBy: 'entity' })],
+    counted: 'ledger',
+  },
+  { name: 'a deploy of its own', other: [ofLedgerData('deploy', { vendor: 'ci', entity: 'ledger-data' })], counted: 'ledger-data' },
+  {
+    name: 'a deploy that another service reports',
+    other: [ofLedgerData('deploy', { vendor: 'argocd', entity: 'ledger-data', joinedBy: 'entity' })],
+    counted: 'ledger-data',
+  },
+  {
+    name: 'its pod',
+    other: [ofLedgerData('restart', { entity: 'pod/ledger-data-0', joinedBy: 'pod' })],
+    counted: 'ledger-data',
+  },
+  {
+    name: 'a workload in a namespace',
+    other: [ofLedgerData('scale_event', { entity: 'deployments/ledger-data', joinedBy: 'namespaced_name' })],
+    counted: 'ledger-data',
+  },
+  { name: 'an error of its own', other: [ofLedgerData('dependency_failure', { vendor: 'pino', entity: 'x' })], counted: 'ledger-data' },
+])('counts a volume claim whose window shows $name to $counted', ({ other, counted }) => {
+  const claim = ofLedgerData('config_change', { entity: 'persistentvolumeclaims/ledger-data', newValue: 'ProvisioningFailed', count: 9 })
+  const windows = [makeWindow('ledger-data', claim, ...other), makeWindow('search', makeEntry(-5, 'restart', { vendor: 'kubernetes' }))]
 
-  expect(diagnosis.hypotheses[0]).toMatchObject({ service: 'ledger' })
+  const { hypotheses } = look(windows, { alert: { ...SHOP.alert, service: null } })
+
+  expect(hypotheses.find(({ eventIds }) => eventIds[0] === claim.id)).toMatchObject({ service: counted })
+})
+
+test('does not blame a service for what belongs to another one that is named after it', () => {
+  const object = { vendor: 'kubernetes', newValue: 'updated' }
+  const windows = [
+    makeWindow('frontend', failure(-40, 'checkout-api')),
+    makeWindow(
+      'checkout-api-worker',
+      makeEntry(-70, 'deploy'),
+      makeEntry(-60, 'config_change', { ...object, entity: 'configmaps/checkout-api-worker' }),
+    ),
+    makeWindow('checkout-api-worker-env', makeEntry(-60, 'config_change', { ...object, entity: 'configmaps/checkout-api-worker-env' })),
+  ]
+
+  const { hypotheses, ruledOut } = look(windows, { observedUntil: later(120) })
+
+  expect(hypotheses).toEqual([])
+  expect(ruledOut.map(({ service, reason }) => [service, reason])).toEqual(Array(3).fill(['checkout-api-worker', 'no_path']))
 })
 
 test('keeps a rollout together, and quotes its first step', () => {
+  const scaled = makeEntry(-200, 'scale_event', { vendor: 'kubernetes' })
   const deploy = makeEntry(-200, 'deploy', { sha: 'a4f2c1' })
   const scale = makeEntry(-130, 'scale_event', { vendor: 'kubernetes' })
   const pod = makeEntry(-130, 'restart', { vendor: 'kubernetes', entity: 'pod/frontend-1', newValue: 'terminated', joinedBy: 'pod' })
   const report = makeEntry(-120, 'deploy', { newValue: 'succeeded' })
 
-  const diagnosis = look([makeWindow('frontend', deploy, scale, pod, report)])
+  const diagnosis = look([makeWindow('frontend', pod, deploy, scale, report, scaled)])
 
   expect(diagnosis.hypotheses).toHaveLength(1)
-  expect(diagnosis.evidence).toEqual([deploy.id, scale.id, pod.id, report.id])
+  expect(diagnosis.evidence).toEqual([deploy.id, scaled.id, scale.id, pod.id, report.id])
+})
+
+test('steps of one time are in the order of their ids', () => {
+  const deploy = makeEntry(-200, 'deploy')
+  const [a, b] = ['terminated', 'evicted'].map((newValue) =>
+    makeEntry(-130, 'restart', { vendor: 'kubernetes', newValue, joinedBy: 'pod' }),
+  )
+
+  expect(look([makeWindow('frontend', deploy, ...(a && b ? [b, a] : []))]).evidence).toEqual([deploy.id, a?.id, b?.id])
 })
 
 test('confirmed patterns raise a hypothesis, rejected ones lower it', () => {

@@ -112,6 +112,13 @@ test.each([
   ['temp_file:64MB', 'temp_file:#MB'],
   ['job 9b2d6c1e-8a6f-4a53-9c67-0d2f6c1e8a6f failed', 'job # failed'],
   ['connect ECONNREFUSED 10.0.3.17:5432', 'connect ECONNREFUSED #:#'],
+  ['deface-12', '#-#'],
+  ['deface-facade 12', 'deface-facade #'],
+  ['deface-abc-facade1', '#-abc-#'],
+  ['facade1-abc-deface', '#-abc-deface'],
+  ['facade1 deface', '# deface'],
+  ['deface DEFACE1-ABCD-defz', 'deface #-defz'],
+  ['defaced_1, 1defaces', 'defaced_#, #defaces'],
 ])('the class of %j is %j', (value, valueClass) => {
   expect(toValueClass(value)).toBe(valueClass)
 })

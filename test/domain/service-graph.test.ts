@@ -24,6 +24,13 @@ test.each([
   { name: 'a host in the text', event: failure({ newValue: 'dial tcp: lookup redis-cart.shop on 10.0.0.1:53' }), callees: ['redis-cart'] },
   { name: 'a URL in the text', event: failure({ newValue: 'GET http://payments-api:8080/v1 503' }), callees: ['payments-api'] },
   { name: 'a panic that names a host', event: failure({ eventType: 'restart', newValue: 'panic: db: refused' }), callees: ['db'] },
+  { name: 'a full database', event: failure({ eventType: 'saturation', vendor: 'postgres', entity: 'db' }), callees: [] },
+  { name: 'a restart by name', event: failure({ eventType: 'restart', vendor: 'generic', entity: 'payments-api' }), callees: [] },
+  {
+    name: 'a full queue that names a service',
+    event: failure({ eventType: 'saturation', vendor: 'postgres', entity: 'db', newValue: 'waiting for payments-api' }),
+    callees: ['payments-api'],
+  },
   { name: 'two names in the text', event: failure({ newValue: 'payments-api and redis-cart' }), callees: ['payments-api', 'redis-cart'] },
   { name: 'only itself', event: failure({ newValue: 'checkout-api is broken' }), callees: [] },
   { name: 'its own pod', event: failure({ vendor: 'kubernetes', entity: 'pod/checkout-api-7d9f8b6c5-x2x9k' }), callees: [] },
