@@ -150,7 +150,8 @@ function toChanges(key: string, changes: readonly Observation[], symptoms: reado
   return found.map(({ lead, steps }) => ({ key, lead, steps: steps.toSorted((a, b) => a.firstMs - b.firstMs || compareIds(a, b)) }))
 }
 
-function isScaling({ entry }: Observation): boolean {
+/** Whether replicas were added or taken away. */
+export function isScaling({ entry }: Observation): boolean {
   return entry.eventType === 'scale_event'
 }
 

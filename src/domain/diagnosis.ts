@@ -9,6 +9,7 @@ import {
   followFailures,
   type Grounds,
   isNamed,
+  isScaling,
   type Model,
   type Tuning,
   toConfidence,
@@ -197,7 +198,8 @@ function toExclusion({ key, lead }: Candidate, { paths, changes }: Facts, endMs:
   if (lead.firstMs > 0) return 'after_onset'
   if (paths && !paths.has(key)) return 'no_path'
   const own = changes.get(key) ?? []
-  if (own.some((other) => isReverted(other, lead))) return 'revert'
+  // Scaling goes up and down by itself, and may fail either way.
+  if (isChange(lead) && !isScaling(lead) && own.some((other) => isReverted(other, lead))) return 'revert'
   const revert = findRevert(lead, own)
   return revert && revert.firstMs <= endMs ? 'reverted' : undefined
 }

@@ -206,6 +206,19 @@ test.each([
   expect(diagnosis.hypotheses).toHaveLength(1)
 })
 
+test('may blame scaling down after scaling up', () => {
+  const [up, down] = [
+    makeEntry(-1_200, 'scale_event', { entity: 'checkout-api', oldValue: '2', newValue: '4' }),
+    makeEntry(-60, 'scale_event', { entity: 'checkout-api', oldValue: '4', newValue: '2' }),
+  ]
+
+  expect(look([makeWindow('checkout-api', up, down)])).toMatchObject({
+    abstained: false,
+    evidence: [down.id],
+    ruledOut: [{ eventIds: [up.id, down.id], reason: 'reverted' }],
+  })
+})
+
 test.each([-1_500, -900, -300, -60])('one failed call %d s from the alert does not keep it from naming a change', (seconds) => {
   const deploy = makeEntry(-90, 'deploy', { sha: 'a4f2c1', entity: 'checkout-api' })
   const usual = look([makeWindow('checkout-api', deploy)])
