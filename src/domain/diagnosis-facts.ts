@@ -46,13 +46,11 @@ export type Facts = {
   readonly alertKey: string | null
   /** Ways from the alerting service, by the service they lead to; `null` when no service alerts. */
   readonly paths: ReadonlyMap<string, readonly string[]> | null
-  /** By service. */
+  /** By service; changes from the first to the last. */
   readonly changes: ReadonlyMap<string, readonly Observation[]>
   readonly symptoms: ReadonlyMap<string, readonly Observation[]>
   /** By caller and callee. */
   readonly failing: readonly (readonly FailingEdge[])[]
-  /** When the look was taken. */
-  readonly untilMs: number
   /** Half of what was observed where paths lead is older. */
   readonly medianAgeMs: number
 }
@@ -117,13 +115,12 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     adjacency,
     alertKey: alert.service === null ? null : toNameKey(alert.service),
     paths,
-    changes: Map.groupBy(others.filter(isChange), ({ key }) => key),
+    changes: Map.groupBy(others.filter(isChange).toSorted(compareTimes), ({ key }) => key),
     symptoms: Map.groupBy(
       others.filter((other) => !isChange(other) && !isCallError(other)),
       ({ key }) => key,
     ),
     failing: pairs,
-    untilMs: untilMs - alertMs,
     medianAgeMs: toMedian(near.map(({ lastMs }) => -lastMs)),
   }
 }
@@ -272,6 +269,11 @@ export function obtain<Key, Value>(map: Map<Key, Value>, key: Key, make: (key: K
   const made = make(key)
   map.set(key, made)
   return made
+}
+
+/** The earlier first, of equals the one with the lesser id. */
+export function compareTimes(a: Observation, b: Observation): number {
+  return a.firstMs - b.firstMs || compareText(a.entry.id, b.entry.id)
 }
 
 export function compareText(a: string, b: string): number {

@@ -1,5 +1,5 @@
 import type { PatternMatch } from './diagnosis.ts'
-import { compareText, type Facts, type FailingEdge, isChange, MAX_HOPS, type Observation, obtain } from './diagnosis-facts.ts'
+import { compareText, compareTimes, type Facts, type FailingEdge, isChange, MAX_HOPS, type Observation, obtain } from './diagnosis-facts.ts'
 import { toValueClass } from './event.ts'
 import { pathsFrom } from './service-graph.ts'
 import { toNameKey } from './service-name.ts'
@@ -135,9 +135,8 @@ export function findCandidates({ changes, symptoms }: Facts): readonly Candidate
 }
 
 function toChanges(key: string, changes: readonly Observation[], symptoms: readonly Observation[]): readonly Candidate[] {
-  const sorted = changes.toSorted((a, b) => Number(isScaling(a)) - Number(isScaling(b)) || a.firstMs - b.firstMs || compareIds(a, b))
   const found: { readonly lead: Observation; readonly steps: Observation[] }[] = []
-  for (const change of sorted) {
+  for (const change of changes.toSorted((a, b) => Number(isScaling(a)) - Number(isScaling(b)))) {
     const rollout = isScaling(change) || isDeploy(change) ? found.findLast(({ lead }) => isStepOf(lead, change)) : undefined
     if (rollout) rollout.steps.push(change)
     else found.push({ lead: change, steps: [] })
@@ -147,7 +146,7 @@ function toChanges(key: string, changes: readonly Observation[], symptoms: reado
     const rollout = found.findLast(({ lead }) => isWithinRollout(lead, restart) && restart.surprise <= lead.surprise)
     rollout?.steps.push(restart)
   }
-  return found.map(({ lead, steps }) => ({ key, lead, steps: steps.toSorted((a, b) => a.firstMs - b.firstMs || compareIds(a, b)) }))
+  return found.map(({ lead, steps }) => ({ key, lead, steps: steps.toSorted(compareTimes) }))
 }
 
 /** Whether replicas were added or taken away. */

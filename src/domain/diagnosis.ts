@@ -199,14 +199,19 @@ function toExclusion({ key, lead }: Candidate, { paths, changes }: Facts, endMs:
   if (paths && !paths.has(key)) return 'no_path'
   const own = changes.get(key) ?? []
   // Scaling goes up and down by itself, and may fail either way.
-  if (isChange(lead) && !isScaling(lead) && own.some((other) => isReverted(other, lead))) return 'revert'
+  if (isChange(lead) && !isScaling(lead) && findReverted(lead, own)) return 'revert'
   const revert = findRevert(lead, own)
   return revert && revert.firstMs <= endMs ? 'reverted' : undefined
 }
 
-/** The change that set back what a change had set. */
+/** The first change that set back what a change had set. */
 function findRevert(change: Observation, changes: readonly Observation[]): Observation | undefined {
   return changes.find((other) => isReverted(change, other))
+}
+
+/** The first change that a change set back. */
+function findReverted(change: Observation, changes: readonly Observation[]): Observation | undefined {
+  return changes.find((other) => isReverted(other, change))
 }
 
 function isReverted({ entry, lastMs }: Observation, { entry: revert, lastMs: revertMs }: Observation): boolean {
@@ -238,9 +243,9 @@ function toHypothesis({ candidate, features, score }: Ranked, facts: Facts, fail
   const quotedNameOf = toQuotedNameOf(facts)
   const onsetMs = Math.min(0, ...failures.map(({ edge }) => edge.sinceMs))
   const path = facts.paths?.get(key) ?? [key]
-  const previous = findPrevious(lead, facts.changes.get(key) ?? [])
+  const changes = facts.changes.get(key) ?? []
+  const [previous, revert] = [findPrevious(lead, changes), findRevert(lead, changes)]
   const cited = [lead, ...steps.slice(0, MAX_STEPS_CITED), ...failures.map(({ edge }) => edge.observation)]
-  const revert = findRevert(lead, facts.changes.get(key) ?? [])
   const sources = [...cited, ...(revert ? [revert] : []), ...(previous ? [previous.source] : [])]
   return {
     eventIds: [...new Set(sources.map(({ entry }) => entry.id))],
@@ -303,10 +308,10 @@ function toRuledOut({ facts, excluded }: Weighing): readonly RuledOut[] {
     }))
 }
 
+/** A change, and the one that it is a pair with. */
 function citeRuledOut(lead: Observation, reason: RuledOutReason, changes: readonly Observation[]): readonly EventId[] {
-  const isOfPair = reason === 'reverted' || reason === 'revert'
-  const other = isOfPair ? changes.find((each) => isReverted(lead, each) || isReverted(each, lead)) : undefined
-  return [lead, ...(other ? [other] : [])].map(({ entry }) => entry.id)
+  const find = { revert: findReverted, reverted: findRevert, after_onset: undefined, no_path: undefined }[reason]
+  return [lead, find?.(lead, changes) ?? []].flat().map(({ entry }) => entry.id)
 }
 
 function toExclusionText(reason: RuledOutReason, lead: Observation, { alertKey }: Facts, nameOf: (key: string) => string): string {

@@ -206,6 +206,19 @@ test.each([
   expect(diagnosis.hypotheses).toHaveLength(1)
 })
 
+test('of several reverts the first is meant, in whatever order they come', () => {
+  const flag = (seconds: number, oldValue: string, newValue: string, actor: string) =>
+    makeEntry(seconds, 'flag_change', { entity: 'new-pay', oldValue, newValue, actor })
+  const [change, first, second] = [flag(-80, 'off', 'on', 'ann'), flag(-20, 'on', 'off', 'ben'), flag(-10, 'on', 'off', 'cleo')]
+  const answers = [
+    [change, first, second],
+    [change, second, first],
+  ].map((entries) => look([makeWindow('checkout-api', ...entries)]))
+
+  expect(answers[0]?.evidence).toEqual([change.id, first.id])
+  expect(answers[1]).toEqual(answers[0])
+})
+
 test('may blame scaling down after scaling up', () => {
   const [up, down] = [
     makeEntry(-1_200, 'scale_event', { entity: 'checkout-api', oldValue: '2', newValue: '4' }),
