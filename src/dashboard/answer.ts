@@ -1,6 +1,6 @@
 import { type CitedEntry, type ContextSnapshot, listEntries } from '../domain/context-snapshot.ts'
 import type { Diagnosis } from '../domain/diagnosis.ts'
-import type { EventType } from '../domain/event.ts'
+import { isCallFailure } from '../domain/service-graph.ts'
 import type { StoredDiagnosis } from '../store/incidents.ts'
 import { type Lane, layOut, type Mark, type Timeline } from './timeline.ts'
 import { count, TYPE_NAMES, toChange, toExact } from './wording.ts'
@@ -14,7 +14,6 @@ export type Answer = Pick<Diagnosis, 'hypotheses' | 'ruledOut' | 'evidence' | 'r
   readonly cites: ReadonlyMap<string, number>
 }
 
-const FAILURES: ReadonlySet<EventType> = new Set<EventType>(['dependency_failure', 'circuit_open'])
 const ALERTING = 'alerting'
 
 /** Reads what `diagnoseIncident` stored, which never changes. */
@@ -30,7 +29,7 @@ export function readAnswer({ answer, contextSnapshot }: StoredDiagnosis): Answer
 
 /** A failure is shown at the service that saw it, a change at the service that it concerns. */
 function toFit({ event_type, joined_by }: CitedEntry): number {
-  return (joined_by === 'service_name') === FAILURES.has(event_type) ? 1 : 0
+  return (joined_by === 'service_name') === isCallFailure(event_type) ? 1 : 0
 }
 
 /** The timeline of an answer: the way from the cause to the alert at the top, what else happened below. */
@@ -66,7 +65,7 @@ function findOnset({ entries, cites, hypotheses }: Answer, alertMs: number): num
   const cause = entries.find(({ id }) => id === hypotheses[0]?.eventIds[0])
   if (!cause || !cites.has(cause.id)) return undefined
   const causeMs = Date.parse(cause.first_timestamp)
-  const failures = entries.filter(({ id, event_type }) => cites.has(id) && FAILURES.has(event_type))
+  const failures = entries.filter(({ id, event_type }) => cites.has(id) && isCallFailure(event_type))
   const since = failures.map(({ first_timestamp }) => Date.parse(first_timestamp)).filter((ms) => ms >= causeMs && ms < alertMs)
   return since.length === 0 ? undefined : Math.min(...since)
 }

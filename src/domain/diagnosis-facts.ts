@@ -2,6 +2,7 @@ import type { DiagnosisInput, ServiceWindow } from './diagnosis.ts'
 import { type EventType, toValueClass } from './event.ts'
 import {
   type Adjacency,
+  isCallFailure,
   isObserver,
   type KnownServices,
   learnCallees,
@@ -56,7 +57,6 @@ export type Facts = {
 }
 
 const CHANGES: ReadonlySet<EventType> = new Set<EventType>(['deploy', 'config_change', 'flag_change', 'schema_change', 'scale_event'])
-const FAILURES: ReadonlySet<EventType> = new Set<EventType>(['dependency_failure', 'circuit_open'])
 const OWN_OBJECT_RULES: ReadonlySet<string> = new Set(['pod', 'replica_set', 'autoscaler'])
 
 /**
@@ -181,7 +181,7 @@ function showsService({ entry: { vendor, entity, eventType, joinedBy } }: Place)
 
 /** One that watches services speaks of their own failures, any other reporter of calls that it made. */
 function isCallError({ entry }: Pick<Observation, 'entry'>): boolean {
-  return FAILURES.has(entry.eventType) && !isObserver(entry.vendor)
+  return isCallFailure(entry.eventType) && !isObserver(entry.vendor)
 }
 
 function toObservation({ key, place: { entry } }: Home, alertMs: number, untilMs: number, surprise: number): Observation {

@@ -24,3 +24,8 @@ export class AppError extends Error {
     this.fields = options?.fields ?? []
   }
 }
+
+/** What may be logged of an error that is not the caller's. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown'
+}

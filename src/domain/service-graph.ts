@@ -34,13 +34,17 @@ const MAX_READ_SERVICES = 64
 const MAX_LEARNED_EDGES = 8
 const MAX_TEXT_LENGTH = 1_024
 
-/** Failures of calls: their entity is whom they were to reach. */
 const CALL_FAILURES: ReadonlySet<EventType> = new Set<EventType>(['dependency_failure', 'circuit_open'])
 /** Their entity is what fails, such as a database or a pod; only their texts can tell why. */
 const OWN_FAILURES: ReadonlySet<EventType> = new Set<EventType>(['restart', 'saturation'])
 const OBSERVERS: ReadonlySet<string> = new Set(['kubernetes', 'argocd'])
 const KIND_PREFIX = /^[a-z]+\//i
 const HOST_OR_NAME = /[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9_-]*)*/gi
+
+/** Whether an event says that calls fail; whoever made them reports it, and the entity is whom they were to reach. */
+export function isCallFailure(eventType: EventType): boolean {
+  return CALL_FAILURES.has(eventType)
+}
 
 /** Whether who reports a failure watches services rather than calls them: then the entity is what fails, not a callee. */
 export function isObserver(vendor: string): boolean {
@@ -67,11 +71,11 @@ export function learnEdges(source: EdgeSource, known: KnownServices): readonly L
 
 /** The keys of those whom an event shows its service failed to reach, by entity first if calls failed, then by the hosts and names in its text. */
 export function learnCallees(source: EdgeSource, known: KnownServices): readonly string[] {
-  const isCallFailure = CALL_FAILURES.has(source.eventType)
-  if (!isCallFailure && !OWN_FAILURES.has(source.eventType)) return []
+  const areCalls = isCallFailure(source.eventType)
+  if (!areCalls && !OWN_FAILURES.has(source.eventType)) return []
   const callerKey = toNameKey(source.serviceName)
   const isOther = (key: string) => key !== callerKey
-  const byEntity = isCallFailure && !isObserver(source.vendor) ? calleesByEntity(source, known).filter(isOther) : []
+  const byEntity = areCalls && !isObserver(source.vendor) ? calleesByEntity(source, known).filter(isOther) : []
   const callees = byEntity.length > 0 ? byEntity : namedIn(source.newValue ?? '', known).filter(isOther)
   return [...new Set(callees)].slice(0, MAX_LEARNED_EDGES)
 }

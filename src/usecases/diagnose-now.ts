@@ -1,8 +1,9 @@
 import type { Deps } from '../deps.ts'
+import { nameOf } from '../domain/errors.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { getIncident, type IncidentDetail, receiveQuestion } from '../store/incidents.ts'
 import { isDatabaseUnavailable } from '../store/postgres.ts'
-import { announceWork, nameOf, workOn } from './work-on-incident.ts'
+import { announceWork, workOn } from './work-on-incident.ts'
 
 export type Question = {
   readonly serviceName: string

@@ -1,7 +1,8 @@
 import type { Deps } from '../deps.ts'
+import { nameOf } from '../domain/errors.ts'
 import type { TenantId } from '../domain/ids.ts'
 import { claimWork, forgetDeliveries, noticeLateEvents } from '../store/incident-work.ts'
-import { nameOf, workOn } from './work-on-incident.ts'
+import { workOn } from './work-on-incident.ts'
 
 const MAX_AT_ONCE = 5
 /** Requests to the stores, the model and the pager that one piece of work takes at most, a diagnosis with its note. */

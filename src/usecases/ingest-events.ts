@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts'
-import { AppError, type FieldError } from '../domain/errors.ts'
+import { AppError, type FieldError, nameOf } from '../domain/errors.ts'
 import { type ContextEvent, deduplicationKey, type ParsedEvent, parseEvent, toShownValue } from '../domain/event.ts'
 import { sha256, uuidFromHash } from '../domain/hash.ts'
 import { type EventId, type TenantId, toId } from '../domain/ids.ts'
@@ -78,7 +78,7 @@ async function mergeCreated(deps: Deps, { defer }: IngestRequest, events: readon
   try {
     await mergeIntoWindows(deps.redis, tenantId, merges, result.receivedAt)
   } catch (error) {
-    deps.log('window_merge_failed', { tenant_id: tenantId, reason: error instanceof Error ? error.name : 'unknown' })
+    deps.log('window_merge_failed', { tenant_id: tenantId, reason: nameOf(error) })
     defer(markFailedMerges(deps, tenantId, merges))
   }
 }

@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts'
+import { nameOf } from '../domain/errors.ts'
 import { daysBefore, isSweepDue, nextSweepAt, type SweepHints } from '../domain/sweep.ts'
 import { findNextWork } from '../store/incident-work.ts'
 import { removeSilentServices, reopenServices } from '../store/services.ts'
@@ -108,7 +109,7 @@ async function attempt(deps: Deps, failure: string, work: () => Promise<void>): 
     await work()
     return true
   } catch (error) {
-    deps.log(failure, { reason: error instanceof Error ? error.name : 'unknown' })
+    deps.log(failure, { reason: nameOf(error) })
     return false
   }
 }

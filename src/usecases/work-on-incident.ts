@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts'
-import { AppError } from '../domain/errors.ts'
+import { AppError, nameOf } from '../domain/errors.ts'
 import { planDiagnosisRetry, planNoteRetry } from '../domain/incident.ts'
 import { type ClaimedWork, claimAgain, putOffWork } from '../store/incident-work.ts'
 import { markDatabaseInUse } from '../store/sweeps.ts'
@@ -80,9 +80,4 @@ async function tellOrPutOff(deps: Deps, work: ClaimedWork, clock: () => Date): P
 
 function toFields({ tenantId, incidentId, kind, attempts }: ClaimedWork) {
   return { tenant_id: tenantId, incident_id: incidentId, kind, attempts }
-}
-
-/** What may be logged of an error that is not the caller's. */
-export function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : 'unknown'
 }

@@ -31,6 +31,15 @@ async function start(): Promise<{ tenant: TestTenant; pager: Pager }> {
   return { tenant, pager: await connectPager(app, tenant) }
 }
 
+/** A tenant with an incident that was answered at once. */
+async function startAnswered() {
+  const { tenant, pager } = await start()
+  const ref = newRef()
+  await deliver(app, pager, makeDelivery({ ref }))
+  await app.settle()
+  return { tenant, ref }
+}
+
 async function countDiagnoses(tenant: TestTenant): Promise<number> {
   const { rows } = await app.deps.db.execute<{ count: number }>(
     sql`SELECT count(*)::int AS count FROM diagnoses WHERE tenant_id = ${tenant.tenantId}`,
@@ -417,10 +426,7 @@ describe('a second look', () => {
     makeEvent({ service_name: 'checkout', entity: 'checkout', sha: 'late77', timestamp: inMinutes(-minutes).toISOString() })
 
   test('two minutes after the alert sees what came since, and tells the pager once what changed', async () => {
-    const { tenant, pager } = await start()
-    const ref = newRef()
-    await deliver(app, pager, makeDelivery({ ref }))
-    await app.settle()
+    const { tenant, ref } = await startAnswered()
     const first = await detailOf(tenant)
     expect(first.hypothesis).toContain('no recorded change')
     await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
@@ -459,10 +465,7 @@ describe('a second look', () => {
   }
 
   test('leaves an answer alone that an engineer confirmed', async () => {
-    const { tenant, pager } = await start()
-    const ref = newRef()
-    await deliver(app, pager, makeDelivery({ ref }))
-    await app.settle()
+    const { tenant, ref } = await startAnswered()
     await confirm(tenant)
     const first = await detailOf(tenant)
     await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
@@ -474,10 +477,7 @@ describe('a second look', () => {
   })
 
   test('leaves an answer alone that was confirmed later, or just before another was stored', async () => {
-    const { tenant, pager } = await start()
-    const ref = newRef()
-    await deliver(app, pager, makeDelivery({ ref }))
-    await app.settle()
+    const { tenant, ref } = await startAnswered()
     await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
     const database = await startFaultProxy(stack.databaseEndpoint)
     database.fault = async (asked): Promise<'none'> => {
@@ -493,9 +493,7 @@ describe('a second look', () => {
   })
 
   test('follows a late event that happened before the alert, and only such a one', async () => {
-    const { tenant, pager } = await start()
-    await deliver(app, pager, makeDelivery())
-    await app.settle()
+    const { tenant } = await startAnswered()
     await tick(2.5)
     const after = makeEvent({ service_name: 'checkout', entity: 'checkout', sha: 'after1', timestamp: inMinutes(1).toISOString() })
     await app.request('/v1/events', { key: tenant.ingestKey, body: after })
@@ -512,9 +510,7 @@ describe('a second look', () => {
   })
 
   test('follows a late event without any other, however often it looked before', async () => {
-    const { tenant, pager } = await start()
-    await deliver(app, pager, makeDelivery())
-    await app.settle()
+    const { tenant } = await startAnswered()
     await tick(2.5)
     const ofTenant = sql`tenant_id = ${tenant.tenantId} AND kind = 'diagnosis'`
     await app.deps.db.execute(
@@ -545,10 +541,7 @@ describe('a second look', () => {
   })
 
   test('is taken although late events cannot be looked for', async () => {
-    const { tenant, pager } = await start()
-    const ref = newRef()
-    await deliver(app, pager, makeDelivery({ ref }))
-    await app.settle()
+    const { tenant, ref } = await startAnswered()
     await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
     const database = await startFaultProxy(stack.databaseEndpoint)
     database.fault = (asked) => (JSON.stringify(asked).includes("state = 'watching'") ? 'refuse' : 'none')
@@ -566,9 +559,7 @@ describe('a second look', () => {
       SELECT gen_random_uuid(), ${crowd.tenantId}, gen_random_uuid(), 'crowd', now() - interval '5 minutes' FROM generate_series(1, 250) RETURNING id)
       INSERT INTO incident_work (incident_id, kind, number, tenant_id, state, next_at, attempts, looks, looked_at, done_at)
       SELECT id, 'diagnosis', 0, ${crowd.tenantId}, 'watching', now() + interval '55 minutes', 0, 2, now(), now() FROM i`)
-    const { tenant, pager } = await start()
-    await deliver(app, pager, makeDelivery())
-    await app.settle()
+    const { tenant } = await startAnswered()
     await tick(2.5)
     await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })
     for (const minutes of [4, 5, 6]) await tick(minutes)
