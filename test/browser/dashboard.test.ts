@@ -272,7 +272,7 @@ test('by keyboard alone: skip to the content, sign in, open an incident', async 
   await page.keyboard.press('Tab')
   expect(await page.evaluate(() => document.activeElement?.textContent?.trim())).toBe('Skip to content')
   await page.keyboard.press('Enter')
-  expect(new URL(page.url()).hash).toBe('#main')
+  await expect.poll(() => new URL(page.url()).hash).toBe('#main')
   const reached: string[] = []
   for (let steps = 0; steps < 12 && !reached.includes('checkout: error rate above 5 %'); steps += 1) {
     await page.keyboard.press('Tab')
