@@ -1,4 +1,4 @@
-import type { KeyType } from './domain/api-key.ts'
+import type { KeyType } from './domain/access/api-key.ts'
 import type { ModelEndpoint, WorkersAi } from './outbound/language-model.ts'
 import type { PagerDuty } from './outbound/pagerduty.ts'
 

@@ -1,9 +1,9 @@
-import { type CitedEntry, type ContextSnapshot, listEntries } from '../domain/context-snapshot.ts'
-import type { Diagnosis } from '../domain/diagnosis.ts'
-import { isCallFailure } from '../domain/service-graph.ts'
+import type { Diagnosis } from '../domain/diagnosis/diagnose.ts'
+import { isCallFailure } from '../domain/graph/service-graph.ts'
+import { type CitedEntry, type ContextSnapshot, listEntries } from '../domain/incident/snapshot.ts'
 import type { StoredDiagnosis } from '../store/incidents.ts'
+import { count, TYPE_NAMES, toChange, toExact } from './labels.ts'
 import { type Lane, layOut, type Mark, type Timeline } from './timeline.ts'
-import { count, TYPE_NAMES, toChange, toExact } from './wording.ts'
 
 /** A stored answer as its page reads it. */
 export type Answer = Pick<Diagnosis, 'hypotheses' | 'ruledOut' | 'evidence' | 'reasoning'> & {

@@ -1,6 +1,6 @@
-import { EVENT_TYPES, type EventType } from '../domain/event.ts'
+import { EVENT_TYPES, type EventType } from '../domain/event/event.ts'
+import { count, shorten, TYPE_NAMES } from './labels.ts'
 import { FOOT_HEIGHT, type PlacedLane, type PlacedMark, type Timeline } from './timeline.ts'
-import { count, shorten, TYPE_NAMES } from './wording.ts'
 
 const MAX_LANE_NAME = 34
 const MAX_MARK_TEXT = 160

@@ -1,6 +1,6 @@
 import type { Child } from 'hono/jsx'
 import { fingerprint } from './fingerprint.ts'
-import { shorten, toAge, toExact, toPercent } from './wording.ts'
+import { shorten, toAge, toExact, toPercent } from './labels.ts'
 
 /** How long ago something was; the exact instant on hover. */
 export const Age = ({ at, now }: { readonly at: Date; readonly now: Date }) => (

@@ -1,4 +1,4 @@
-import type { EventType } from '../domain/event.ts'
+import type { EventType } from '../domain/event/event.ts'
 
 /** One change on a lane: where it began, when it was last repeated. */
 export type Mark = {

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { AppError } from '../domain/errors.ts'
-import { EVENT_TYPES, MAX_NAME_LENGTH, toStorableText } from '../domain/event.ts'
+import { EVENT_TYPES, MAX_NAME_LENGTH, toStorableText } from '../domain/event/event.ts'
 import { type AnyId, parseId } from '../domain/ids.ts'
 import { parseTimestamp } from '../domain/timestamp.ts'
 

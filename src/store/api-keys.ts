@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { KeyType } from '../domain/api-key.ts'
+import type { KeyType } from '../domain/access/api-key.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
 import { appendAudit, type Trail } from './audit.ts'

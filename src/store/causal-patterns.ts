@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
-import type { CausalPattern, Embedding } from '../domain/causal-pattern.ts'
-import type { PatternMatch } from '../domain/diagnosis.ts'
-import type { EventType } from '../domain/event.ts'
+import type { PatternMatch } from '../domain/diagnosis/diagnose.ts'
+import type { EventType } from '../domain/event/event.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
+import type { CausalPattern, Embedding } from '../domain/incident/causal-pattern.ts'
 import { type Db, selectOne } from './postgres.ts'
 
 /** A past incident of the tenant that is like another, with what was decided about its diagnosis. */

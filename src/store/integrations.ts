@@ -1,7 +1,7 @@
 import { and, asc, eq, type SQL, sql } from 'drizzle-orm'
+import { type ConfigPatch, type Direction, type Integration, MAX_MAP_BYTES, MAX_MAPPED_SERVICES } from '../domain/access/integration.ts'
 import { AppError } from '../domain/errors.ts'
 import { type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
-import { type ConfigPatch, type Direction, type Integration, MAX_MAP_BYTES, MAX_MAPPED_SERVICES } from '../domain/integration.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { type Db, epochMs } from './postgres.ts'
 import { type IntegrationConfigRow, integrations } from './schema.ts'

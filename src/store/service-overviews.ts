@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { EventType } from '../domain/event.ts'
+import type { EventType } from '../domain/event/event.ts'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type Db, epochMs } from './postgres.ts'
 import { hasIncidentSince } from './services.ts'

@@ -1,5 +1,5 @@
 import { asc, sql } from 'drizzle-orm'
-import type { KeyType } from '../domain/api-key.ts'
+import type { KeyType } from '../domain/access/api-key.ts'
 import { type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 import { tenants } from './schema.ts'

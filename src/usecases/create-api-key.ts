@@ -1,4 +1,4 @@
-import { createKey, type KeyType, toKeyHint } from '../domain/api-key.ts'
+import { createKey, type KeyType, toKeyHint } from '../domain/access/api-key.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import { type TenantId, toId } from '../domain/ids.ts'
 import { type ApiKey, insertApiKey } from '../store/api-keys.ts'

@@ -1,6 +1,6 @@
 import type { Deps } from '../deps.ts'
 import { AppError, type FieldError, nameOf } from '../domain/errors.ts'
-import { type ContextEvent, deduplicationKey, type ParsedEvent, parseEvent, toShownValue } from '../domain/event.ts'
+import { type ContextEvent, deduplicationKey, type ParsedEvent, parseEvent, toShownValue } from '../domain/event/event.ts'
 import { sha256, uuidFromHash } from '../domain/hash.ts'
 import { type EventId, type TenantId, toId } from '../domain/ids.ts'
 import type { Principal } from '../store/api-keys.ts'

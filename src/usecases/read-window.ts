@@ -12,7 +12,7 @@ import {
   type StateWindow,
   type WindowCopy,
   weighWindow,
-} from '../domain/state-window.ts'
+} from '../domain/window/window.ts'
 import { type Principal, toPrincipal } from '../store/api-keys.ts'
 import {
   countCopyMembers,

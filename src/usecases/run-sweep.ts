@@ -1,6 +1,6 @@
 import type { Deps } from '../deps.ts'
 import { nameOf } from '../domain/errors.ts'
-import { daysBefore, isSweepDue, nextSweepAt, type SweepHints } from '../domain/sweep.ts'
+import { daysBefore, isSweepDue, nextSweepAt, type SweepHints } from '../domain/window/sweep.ts'
 import { findNextWork } from '../store/incident-work.ts'
 import { removeSilentServices, reopenServices } from '../store/services.ts'
 import { removeEndedLives } from '../store/state-windows.ts'

@@ -1,6 +1,6 @@
 import type { Deps } from '../deps.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
-import { planDiagnosisRetry, planNoteRetry } from '../domain/incident.ts'
+import { planDiagnosisRetry, planNoteRetry } from '../domain/incident/schedule.ts'
 import { type ClaimedWork, claimAgain, putOffWork } from '../store/incident-work.ts'
 import { markDatabaseInUse } from '../store/sweeps.ts'
 import { diagnoseIncident } from './diagnose-incident.ts'

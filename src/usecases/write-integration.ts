@@ -1,6 +1,13 @@
 import type { Deps } from '../deps.ts'
+import {
+  type ConfigPatch,
+  createToken,
+  type Direction,
+  type Integration,
+  type IntegrationType,
+  sealPatch,
+} from '../domain/access/integration.ts'
 import { type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
-import { type ConfigPatch, createToken, type Direction, type Integration, type IntegrationType, sealPatch } from '../domain/integration.ts'
 import type { Trail } from '../store/audit.ts'
 import { insertIntegration, mergeIntegration } from '../store/integrations.ts'
 

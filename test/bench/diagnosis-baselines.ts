@@ -1,7 +1,7 @@
-import type { DiagnosisInput } from '../../src/domain/diagnosis.ts'
-import { toValueClass } from '../../src/domain/event.ts'
-import { pathsFrom, toAdjacency } from '../../src/domain/service-graph.ts'
-import { toNameKey } from '../../src/domain/service-name.ts'
+import type { DiagnosisInput } from '../../src/domain/diagnosis/diagnose.ts'
+import { toValueClass } from '../../src/domain/event/event.ts'
+import { toNameKey } from '../../src/domain/event/service-name.ts'
+import { pathsFrom, toAdjacency } from '../../src/domain/graph/service-graph.ts'
 import type { Case, CaseEvent } from './diagnosis-cases.ts'
 import { createRandom } from './random.ts'
 

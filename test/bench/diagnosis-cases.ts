@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { z } from 'zod'
-import { EVENT_TYPES } from '../../src/domain/event.ts'
+import { EVENT_TYPES } from '../../src/domain/event/event.ts'
 import { UsageError } from './usage-error.ts'
 
 const Instant = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))

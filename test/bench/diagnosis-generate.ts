@@ -1,5 +1,5 @@
-import type { EventType } from '../../src/domain/event.ts'
-import { pathsFrom, toAdjacency } from '../../src/domain/service-graph.ts'
+import type { EventType } from '../../src/domain/event/event.ts'
+import { pathsFrom, toAdjacency } from '../../src/domain/graph/service-graph.ts'
 import type { Case, CaseEvent } from './diagnosis-cases.ts'
 import { createRandom, pick } from './random.ts'
 

@@ -1,5 +1,5 @@
-import { type Diagnosis, diagnose } from '../../src/domain/diagnosis.ts'
-import { type Facts, gatherFacts } from '../../src/domain/diagnosis-facts.ts'
+import { type Diagnosis, diagnose } from '../../src/domain/diagnosis/diagnose.ts'
+import { type Facts, gatherFacts } from '../../src/domain/diagnosis/facts.ts'
 import { BASELINES } from './diagnosis-baselines.ts'
 import { type Case, toIncident, toSet, toSystem, toView } from './diagnosis-cases.ts'
 import { type Disturbance, disturb } from './diagnosis-disturb.ts'

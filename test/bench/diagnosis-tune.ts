@@ -1,4 +1,4 @@
-import { type Tuning, toConfidence } from '../../src/domain/diagnosis-rules.ts'
+import { type Tuning, toConfidence } from '../../src/domain/diagnosis/rules.ts'
 import {
   applyModel,
   type Doubt,

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
-import { diagnose } from '../../src/domain/diagnosis.ts'
-import type { Model, Tuning } from '../../src/domain/diagnosis-rules.ts'
+import { diagnose } from '../../src/domain/diagnosis/diagnose.ts'
+import type { Model, Tuning } from '../../src/domain/diagnosis/rules.ts'
 import { BASELINES } from './diagnosis-baselines.ts'
 import { type Case, readCases, toView } from './diagnosis-cases.ts'
 import { MERGE_WITHIN_SECONDS } from './diagnosis-disturb.ts'
@@ -35,7 +35,7 @@ intervals (incidents are drawn, for views of one incident are not independent). 
   --json           one JSON object on stdout instead of tables
   --fit            choose the constants and fit the weights on the cases and generated ones; then again without each
                    incident in turn, which is answered by what the others taught (some minutes)
-  --write          with --fit: write the model to src/domain/diagnosis-weights.ts
+  --write          with --fit: write the model to src/domain/diagnosis/weights.ts
   --speed          how much processor time a warm diagnosis of 1,000 and of 10,000 events takes: the median of ${SAMPLES} samples,
                    each the mean over as many runs as take ${SAMPLE_MS} ms
   --help
@@ -106,7 +106,7 @@ function fitAndReport(given: readonly Case[], generated: readonly Case[], { boot
   const tuning = tuner.choose(undefined, note)
   const model = fitModel(samples, tuning)
   const source = toSource(model)
-  if (isWritten) writeFileSync(new URL('../../src/domain/diagnosis-weights.ts', import.meta.url), source)
+  if (isWritten) writeFileSync(new URL('../../src/domain/diagnosis/weights.ts', import.meta.url), source)
 
   const whole = samples.filter(({ isWhole }) => isWhole)
   const disturbed = DISTURBED.map(({ name, seeds, ...disturbance }) => {

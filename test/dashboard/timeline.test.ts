@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Lane, layOut, type Mark, type TimelineInput } from '../../src/dashboard/timeline.ts'
-import { EVENT_TYPES } from '../../src/domain/event.ts'
+import { EVENT_TYPES } from '../../src/domain/event/event.ts'
 
 const NOON = Date.parse('2026-11-22T12:00:00Z')
 const MINUTE = 60_000

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
-import { type ContextSnapshot, toDiagnosisInput } from '../../src/domain/context-snapshot.ts'
-import { diagnose } from '../../src/domain/diagnosis.ts'
+import { diagnose } from '../../src/domain/diagnosis/diagnose.ts'
+import { type ContextSnapshot, toDiagnosisInput } from '../../src/domain/incident/snapshot.ts'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 
 const app = startApp()

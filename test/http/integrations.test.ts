@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { openSecretOf, SECRET_FIELDS } from '../../src/domain/integration.ts'
+import { openSecretOf, SECRET_FIELDS } from '../../src/domain/access/integration.ts'
 import { findIntegrationByToken } from '../../src/store/integrations.ts'
 import { createTestTenant, startApp, type TestTenant } from '../support/app.ts'
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { RateLimiter } from '../../src/config.ts'
-import { createKey } from '../../src/domain/api-key.ts'
+import { createKey } from '../../src/domain/access/api-key.ts'
 import { createTestTenant, makeEvent, startApp } from '../support/app.ts'
 
 /** What Cloudflare's binding does within one period at one location. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createKey, type KeyType } from '../../src/domain/api-key.ts'
+import { createKey, type KeyType } from '../../src/domain/access/api-key.ts'
 import { listOperations, type Operation, readApiDocument } from '../support/api-document.ts'
 import { createTestTenant, listServicesOf, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 

@@ -1,4 +1,4 @@
-import type { EventType } from '../../src/domain/event.ts'
+import type { EventType } from '../../src/domain/event/event.ts'
 
 /** The hosts of the shop that run an agent. */
 export const SHOP_AGENTS = ['web-1', 'db-1', 'cluster'] as const

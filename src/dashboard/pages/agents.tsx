@@ -1,15 +1,15 @@
 import type { Deps } from '../../deps.ts'
-import { type AgentStatus, toAgentStatus } from '../../domain/agent.ts'
-import { EVENT_TYPES, toStorableText } from '../../domain/event.ts'
+import { type AgentStatus, toAgentStatus } from '../../domain/access/agent.ts'
+import { EVENT_TYPES, toStorableText } from '../../domain/event/event.ts'
 import type { AgentId } from '../../domain/ids.ts'
 import { readCursor, toCursor } from '../../http/cursor.ts'
 import { type AgentActivity, getAgent, listAgents } from '../../store/agents.ts'
 import { type LoggedEvent, listAgentEvents } from '../../store/events.ts'
 import { Glyph } from '../chart.tsx'
 import { createPageRouter, getId, readPage } from '../context.ts'
+import { count, TYPE_NAMES, toChange, toExact, toPercent } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { Age, Badge, type BadgeKind, Exact, Live, Outside, Pages, Reporter, withQuery } from '../parts.tsx'
-import { count, TYPE_NAMES, toChange, toExact, toPercent } from '../wording.ts'
 
 const PAGE_SIZE = 50
 /** Characters that the changes on one page of a log may take together. */

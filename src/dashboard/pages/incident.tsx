@@ -1,10 +1,10 @@
-import type { CitedEntry } from '../../domain/context-snapshot.ts'
-import type { Diagnosis, Hypothesis } from '../../domain/diagnosis.ts'
+import type { Diagnosis, Hypothesis } from '../../domain/diagnosis/diagnose.ts'
+import type { CitedEntry } from '../../domain/incident/snapshot.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
 import { type Answer, describeAnswer, drawAnswer, readAnswer, toValues } from '../answer.ts'
 import { Chart, Glyph } from '../chart.tsx'
+import { count, JOIN_NAMES, shorten, TYPE_NAMES, toChange, toClock, toPercent } from '../labels.ts'
 import { Age, Badge, Confidence, Exact, Live, Notice, Outside, Reporter } from '../parts.tsx'
-import { count, JOIN_NAMES, shorten, TYPE_NAMES, toChange, toClock, toPercent } from '../wording.ts'
 import { Badges, ResolveForm, VerdictForm } from './incident-parts.tsx'
 
 const EVENTS_PER_PAGE = 15

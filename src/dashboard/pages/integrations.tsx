@@ -1,8 +1,5 @@
 import { z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
-import { AppError } from '../../domain/errors.ts'
-import { MAX_NAME_LENGTH, toStorableText } from '../../domain/event.ts'
-import type { IntegrationId } from '../../domain/ids.ts'
 import {
   type ConfigPatch,
   createToken,
@@ -17,14 +14,17 @@ import {
   type SecretField,
   type SecretPatch,
   toMapBytes,
-} from '../../domain/integration.ts'
+} from '../../domain/access/integration.ts'
+import { AppError } from '../../domain/errors.ts'
+import { MAX_NAME_LENGTH, toStorableText } from '../../domain/event/event.ts'
+import type { IntegrationId } from '../../domain/ids.ts'
 import { deleteIntegration, listIntegrations, replaceToken } from '../../store/integrations.ts'
 import { createIntegration, updateIntegration } from '../../usecases/write-integration.ts'
 import { createPageRouter, type Form, getId, type PageContext, readForm, readPage, requireLiveKey, toPageTrail } from '../context.ts'
 import { fingerprint } from '../fingerprint.ts'
+import { count } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { Age, Code, Notice, SettingsTabs, Sure } from '../parts.tsx'
-import { count } from '../wording.ts'
 
 const DIRECTION_NAMES: Readonly<Record<Direction, string>> = {
   bidirectional: 'Alerts come in, notes go out',

@@ -1,10 +1,10 @@
 import type { Deps } from '../../deps.ts'
-import { type Quality, toQuality } from '../../domain/quality.ts'
+import { type Quality, toQuality } from '../../domain/incident/quality.ts'
 import { readVerdicts } from '../../store/incidents.ts'
 import { createPageRouter, readPage } from '../context.ts'
+import { count, toPercent } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { SettingsTabs } from '../parts.tsx'
-import { count, toPercent } from '../wording.ts'
 
 /** How often answers were right, and whether their confidence meant it. */
 export const qualityPages = (deps: Deps) =>

@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { isWellFormedKey, toKeyType } from '../../domain/api-key.ts'
+import { isWellFormedKey, toKeyType } from '../../domain/access/api-key.ts'
 import { AppError } from '../../domain/errors.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
 import { getPrincipal, type Principal } from '../../store/api-keys.ts'

@@ -1,9 +1,9 @@
-import { EVENT_TYPES } from '../../domain/event.ts'
-import type { StateWindow, WindowEntry } from '../../domain/state-window.ts'
+import { EVENT_TYPES } from '../../domain/event/event.ts'
+import type { StateWindow, WindowEntry } from '../../domain/window/window.ts'
 import { Chart, Glyph } from '../chart.tsx'
+import { count, JOIN_NAMES, TYPE_NAMES, toChange, toClock, toExact, toPercent } from '../labels.ts'
 import { Code, Live, Outside, Reporter, withQuery } from '../parts.tsx'
 import { layOut, type Mark } from '../timeline.ts'
-import { count, JOIN_NAMES, TYPE_NAMES, toChange, toClock, toExact, toPercent } from '../wording.ts'
 
 const ENTRIES_PER_PAGE = 30
 const MAX_CHANGE = 300

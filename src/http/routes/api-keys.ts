@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
-import { KEY_TYPES } from '../../domain/api-key.ts'
+import { KEY_TYPES } from '../../domain/access/api-key.ts'
 import type { ApiKeyId } from '../../domain/ids.ts'
 import { type ApiKey, LAST_READONLY_KEY, listApiKeys, revokeApiKey, TOO_MANY_KEYS } from '../../store/api-keys.ts'
 import { createApiKey } from '../../usecases/create-api-key.ts'

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
-import { EVENT_TYPES, MAX_BATCH_EVENTS, MAX_NAME_LENGTH, MAX_TTL_SECONDS } from '../../domain/event.ts'
+import { EVENT_TYPES, MAX_BATCH_EVENTS, MAX_NAME_LENGTH, MAX_TTL_SECONDS } from '../../domain/event/event.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
 import { type IngestedItem, type IngestRequest, ingestEvents } from '../../usecases/ingest-events.ts'
 import { requireKey, SECURITY } from '../auth.ts'

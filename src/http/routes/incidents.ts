@@ -1,11 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
-import { type CitedEntry, type ContextSnapshot, citedEntries } from '../../domain/context-snapshot.ts'
-import type { Diagnosis } from '../../domain/diagnosis.ts'
+import type { Diagnosis } from '../../domain/diagnosis/diagnose.ts'
 import { AppError } from '../../domain/errors.ts'
-import { toStorableText } from '../../domain/event.ts'
+import { toStorableText } from '../../domain/event/event.ts'
 import type { IncidentId } from '../../domain/ids.ts'
-import { toIncidentText } from '../../domain/incident.ts'
+import { toIncidentText } from '../../domain/incident/schedule.ts'
+import { type CitedEntry, type ContextSnapshot, citedEntries } from '../../domain/incident/snapshot.ts'
 import { parseTimestamp } from '../../domain/timestamp.ts'
 import {
   getIncident,

@@ -1,6 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
-import type { IntegrationId } from '../../domain/ids.ts'
 import {
   type ConfigPatch,
   createToken,
@@ -13,7 +12,8 @@ import {
   MAX_MAPPED_SERVICES,
   SECRET_PATTERN,
   toMapBytes,
-} from '../../domain/integration.ts'
+} from '../../domain/access/integration.ts'
+import type { IntegrationId } from '../../domain/ids.ts'
 import { deleteIntegration, listIntegrations, replaceToken, TOO_MANY_INTEGRATIONS, TOO_MANY_MAPPED } from '../../store/integrations.ts'
 import { createIntegration, updateIntegration } from '../../usecases/write-integration.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'

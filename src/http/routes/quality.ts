@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
-import { toQuality } from '../../domain/quality.ts'
+import { toQuality } from '../../domain/incident/quality.ts'
 import { readVerdicts } from '../../store/incidents.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { createRouter } from '../context.ts'

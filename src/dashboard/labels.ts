@@ -1,0 +1,73 @@
+import type { EventType } from '../domain/event/event.ts'
+import type { JoinRule } from '../domain/event/service-name.ts'
+
+const MINUTE_S = 60
+const HOUR_S = 3_600
+const DAY_S = 86_400
+
+/** How long ago an instant was, in a few characters. */
+export function toAge(instant: Date, now: Date): string {
+  const seconds = Math.round((now.getTime() - instant.getTime()) / 1_000)
+  if (seconds < 10) return 'just now'
+  if (seconds < MINUTE_S) return `${seconds} s ago`
+  if (seconds < HOUR_S) return `${Math.floor(seconds / MINUTE_S)} min ago`
+  if (seconds < DAY_S) return `${Math.floor(seconds / HOUR_S)} h ago`
+  return `${Math.floor(seconds / DAY_S)} d ago`
+}
+
+/** An instant to the second, in UTC. */
+export function toExact(instant: Date): string {
+  return `${instant.toISOString().slice(0, 19).replace('T', ' ')} UTC`
+}
+
+/** A time of day to the second, in UTC; with its date when that is another than that of the instant which is told beside it. */
+export function toClock(instant: Date, beside: Date): string {
+  const exact = toExact(instant).slice(0, 19)
+  return exact.startsWith(toExact(beside).slice(0, 10)) ? exact.slice(11) : exact
+}
+
+/** A share as a whole percentage. */
+export function toPercent(share: number): string {
+  return `${Math.round(100 * share)} %`
+}
+
+/** A number with its noun. */
+export function count(number: number, one: string, many = `${one}s`): string {
+  return `${number.toLocaleString('en')} ${number === 1 ? one : many}`
+}
+
+/** What kinds of events are called. */
+export const TYPE_NAMES: Readonly<Record<EventType, string>> = {
+  deploy: 'deploy',
+  restart: 'restart',
+  saturation: 'saturation',
+  flag_change: 'flag change',
+  circuit_open: 'circuit open',
+  dependency_failure: 'dependency failure',
+  config_change: 'config change',
+  schema_change: 'schema change',
+  scale_event: 'scale event',
+}
+
+/** Why an event is in a window, in words. */
+export const JOIN_NAMES: Readonly<Record<JoinRule, string>> = {
+  service_name: 'names the service',
+  entity: 'its entity does',
+  namespaced_name: 'name after the namespace',
+  pod: 'workload of the pod',
+  replica_set: 'workload of the replica set',
+  autoscaler: 'workload of the autoscaler',
+}
+
+/** A text cut to a length, so that a long one cannot make a page long. */
+export function shorten(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 1).toWellFormed()}…` : text
+}
+
+type Change = { readonly oldValue: string | null; readonly newValue: string | null; readonly sha: string | null }
+
+/** What an event changed, on one line: its values and its sha. */
+export function toChange({ oldValue, newValue, sha }: Change): string {
+  const values = oldValue === null ? (newValue ?? '') : `${oldValue} → ${newValue ?? '(none)'}`
+  return [values, sha === null ? '' : `sha ${sha}`].filter((part) => part !== '').join(' · ')
+}

@@ -1,0 +1,132 @@
+import { MAX_NAME_LENGTH, toShownValue, toStorableText } from '../event/event.ts'
+import { isOwnNote } from '../telling/note.ts'
+import { parseTimestamp } from '../timestamp.ts'
+
+/** An incident as a delivery tells it. Only the reference is sure to be there. */
+export type PagerDutyIncident = {
+  /** PagerDuty's id of the incident. */
+  readonly ref: string
+  readonly number: number | null
+  readonly title: string | null
+  /** Its page: an `https` address, or nothing. */
+  readonly url: string | null
+  readonly urgency: 'high' | 'low' | null
+  readonly createdAt: Date | null
+  readonly service: { readonly ref: string | null; readonly name: string | null }
+}
+
+/** What a delivery asks for. `own_note` says that a note which we posted has arrived. */
+export type PagerDutyDelivery =
+  | {
+      readonly kind: 'trigger' | 'acknowledge' | 'resolve'
+      readonly incident: PagerDutyIncident
+      readonly occurredAt: Date | null
+      /** PagerDuty's id of what happened, the same in every subscription. */
+      readonly eventId: string | null
+    }
+  | { readonly kind: 'own_note' }
+  | { readonly kind: 'ignored' }
+
+const INCIDENT_CHANGES: ReadonlyMap<unknown, 'trigger' | 'acknowledge' | 'resolve'> = new Map([
+  ['incident.triggered', 'trigger'],
+  ['incident.acknowledged', 'acknowledge'],
+  ['incident.resolved', 'resolve'],
+])
+
+const REF = /^[\w-]{1,64}$/
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]+/gu
+const MAX_URL_LENGTH = 2_048
+
+/** Reads the body of a V3 webhook, whatever it holds. What names no incident, and every other type, is ignored. */
+export function readDelivery(body: unknown): PagerDutyDelivery {
+  const event = field(body, 'event')
+  const data = field(event, 'data')
+  const type = field(event, 'event_type')
+  if (type === 'incident.annotated') {
+    const content = field(data, 'content')
+    return { kind: typeof content === 'string' && isOwnNote(content) ? 'own_note' : 'ignored' }
+  }
+  const kind = INCIDENT_CHANGES.get(type)
+  const incident = kind && readIncident(data)
+  if (!incident) return { kind: 'ignored' }
+  return { kind, incident, occurredAt: readInstant(field(event, 'occurred_at')), eventId: readText(field(event, 'id'), MAX_NAME_LENGTH) }
+}
+
+/**
+ * The name of the service that an incident is about: what the integration's map says of PagerDuty's service, else the
+ * service's own name. `null` when there is neither.
+ */
+export function toServiceName({ service }: PagerDutyIncident, serviceMap: unknown): string | null {
+  const mapped = service.ref === null ? undefined : readText(field(serviceMap, service.ref), MAX_NAME_LENGTH)
+  return mapped ?? service.name
+}
+
+function readIncident(data: unknown): PagerDutyIncident | undefined {
+  const ref = field(data, 'id')
+  if (typeof ref !== 'string' || !REF.test(ref)) return undefined
+  const service = field(data, 'service')
+  const number = field(data, 'number')
+  const urgency = field(data, 'urgency')
+  const serviceRef = field(service, 'id')
+  return {
+    ref,
+    number: Number.isSafeInteger(number) ? Number(number) : null,
+    title: toShownValue(readText(field(data, 'title'))),
+    url: readUrl(field(data, 'html_url')),
+    urgency: urgency === 'high' || urgency === 'low' ? urgency : null,
+    createdAt: readInstant(field(data, 'created_at')),
+    service: {
+      ref: typeof serviceRef === 'string' && REF.test(serviceRef) ? serviceRef : null,
+      name: readText(field(service, 'summary'), MAX_NAME_LENGTH),
+    },
+  }
+}
+
+function readText(value: unknown, maxLength?: number): string | null {
+  if (typeof value !== 'string') return null
+  const text = toStorableText(value).replace(UNPRINTABLE, ' ').trim()
+  if (text === '') return null
+  return maxLength === undefined || text.length <= maxLength ? text : Array.from(text).slice(0, maxLength).join('').trim()
+}
+
+function readUrl(value: unknown): string | null {
+  if (typeof value !== 'string' || value.length > MAX_URL_LENGTH || !URL.canParse(value)) return null
+  const { protocol, href } = new URL(value)
+  return protocol === 'https:' ? href : null
+}
+
+function readInstant(value: unknown): Date | null {
+  const timestamp = parseTimestamp(value)
+  return timestamp.kind === 'instant' ? new Date(timestamp.instant) : null
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Readonly<Record<string, unknown>>)[name]
+    : undefined
+}
+
+const SIGNATURE = /^v1=([0-9a-f]{64})$/i
+const MAX_SIGNATURES = 16
+
+/**
+ * Whether an `X-PagerDuty-Signature` header signs these very bytes with one of the secrets. While a secret is rotated
+ * the header carries several signatures; one is enough. WebCrypto compares in constant time.
+ */
+export async function isSigned(header: string | undefined, body: Uint8Array<ArrayBuffer>, secrets: readonly string[]): Promise<boolean> {
+  const signatures = (header ?? '')
+    .split(',', MAX_SIGNATURES)
+    .flatMap((part) => SIGNATURE.exec(part.trim())?.[1] ?? [])
+    .map(fromHex)
+  const keys = await Promise.all(secrets.filter((secret) => secret !== '').map(importSecret))
+  const checks = keys.flatMap((key) => signatures.map((signature) => crypto.subtle.verify('HMAC', key, signature, body)))
+  return (await Promise.all(checks)).includes(true)
+}
+
+function importSecret(secret: string): Promise<CryptoKey> {
+  return crypto.subtle.importKey('raw', new TextEncoder().encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['verify'])
+}
+
+function fromHex(hex: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length: hex.length / 2 }, (_, index) => Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16))
+}

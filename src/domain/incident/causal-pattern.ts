@@ -1,0 +1,110 @@
+import { type EventType, toValueClass } from '../event/event.ts'
+import type { IncidentId } from '../ids.ts'
+
+/** Numbers an incident's embedding has: the dimension of the column that holds it. */
+export const EMBEDDING_SIZE = 128
+
+/** What an embedding sees of one change in the windows of an incident. */
+export type IncidentEvent = {
+  readonly eventType: EventType
+  readonly vendor: string
+  readonly newValue: string | null
+  /** When it first occurred. */
+  readonly firstTimestamp: Date
+  /** Calls from the alerting service to the one it concerns; `null` when no path is known. */
+  readonly hops: number | null
+}
+
+/** An incident's structure as a unit vector: what is alike lies in the same direction. */
+export type Embedding = readonly number[]
+
+/** The cause that an engineer confirmed or rejected, and the incident it was named for. */
+export type CausalPattern = {
+  readonly incidentId: IncidentId
+  readonly service: string
+  readonly vendor: string
+  readonly eventType: EventType
+  readonly valueClass: string
+  readonly embedding: Embedding
+  readonly verdict: 'confirmed' | 'rejected'
+}
+
+/** How much each family of features says about what an incident is like. */
+const WEIGHTS = { type: 0.5, kind: 1, distance: 0.6, order: 0.4, lag: 0.3 } as const
+
+type Family = keyof typeof WEIGHTS
+
+/** Steps in the order of events that are looked at: a storm of different changes must not drown the rest. */
+const MAX_STEPS = 32
+const MAX_FAR = 3
+const FNV_OFFSET = 0x811c9dc5
+const FNV_PRIME = 0x01000193
+
+/**
+ * The structure of an incident: which types of events, vendors and classes of values, in which order, how far from the
+ * alerting service and how long before the alert. Names, ids and numbers play no part, nor does the order of the input.
+ * `undefined` without events: there is nothing to compare.
+ */
+export function embedIncident(events: readonly IncidentEvent[], triggeredAt: Date): Embedding | undefined {
+  const counts = countFeatures(events, triggeredAt)
+  const vector = new Array<number>(EMBEDDING_SIZE).fill(0)
+  for (const [feature, { family, count }] of counts) {
+    const hash = hashOf(feature)
+    const place = hash % EMBEDDING_SIZE
+    const sign = (hash >>> 16) & 1 ? 1 : -1
+    vector[place] = (vector[place] ?? 0) + sign * WEIGHTS[family] * Math.sqrt(count)
+  }
+  const length = Math.sqrt(vector.reduce((sum, each) => sum + each * each, 0))
+  // Six digits: sums of the same numbers in another order differ in the last ones.
+  return length < 1e-6 ? undefined : vector.map((each) => Math.round((each / length) * 1e6) / 1e6)
+}
+
+function countFeatures(events: readonly IncidentEvent[], triggeredAt: Date) {
+  const counts = new Map<string, { readonly family: Family; readonly count: number }>()
+  const count = (family: Family, ...parts: readonly (string | number)[]): void => {
+    const feature = [family, ...parts].join('\u0001')
+    counts.set(feature, { family, count: (counts.get(feature)?.count ?? 0) + 1 })
+  }
+  const sorted = events.map((event) => ({ ...event, kind: toKind(event) })).toSorted(inTime)
+  for (const { eventType, vendor, kind, hops, firstTimestamp } of sorted) {
+    count('type', eventType, vendor)
+    count('kind', kind)
+    count('distance', eventType, vendor, hops === null ? 'none' : Math.min(hops, MAX_FAR))
+    count('lag', eventType, toLagClass(triggeredAt.getTime() - firstTimestamp.getTime()))
+  }
+  const steps = sorted.map(({ eventType, vendor }) => `${eventType} ${vendor}`).filter((step, index, all) => step !== all[index - 1])
+  for (const [index, step] of steps.slice(-MAX_STEPS).entries()) {
+    const next = steps.slice(-MAX_STEPS)[index + 1]
+    if (next !== undefined) count('order', step, next)
+  }
+  // In an order of its own: sums of the same numbers in another order are not quite the same.
+  return [...counts].toSorted(([a], [b]) => compareText(a, b))
+}
+
+function toKind({ eventType, vendor, newValue }: IncidentEvent): string {
+  return [eventType, vendor, toValueClass(newValue)].join('\u0001')
+}
+
+/** Orders of magnitude in minutes: after the alert, at once, 2, 4, 8 … minutes before. */
+function toLagClass(lagMs: number): number {
+  return lagMs < 0 ? -1 : Math.floor(Math.log2(1 + lagMs / 60_000))
+}
+
+type Sortable = { readonly firstTimestamp: Date; readonly kind: string; readonly hops: number | null }
+
+function inTime(a: Sortable, b: Sortable): number {
+  return a.firstTimestamp.getTime() - b.firstTimestamp.getTime() || compareText(a.kind, b.kind) || (a.hops ?? -1) - (b.hops ?? -1)
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
+}
+
+/** FNV-1a with a final mix, of UTF-16 units: fast, and the same everywhere. */
+function hashOf(text: string): number {
+  let hash = FNV_OFFSET
+  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), FNV_PRIME)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  return (hash ^ (hash >>> 13)) >>> 0
+}

@@ -1,0 +1,265 @@
+import type { DiagnosisInput, KindCount, PatternMatch, ServiceWindow } from '../diagnosis/diagnose.ts'
+import { byEventType, EVENT_TYPES, type EventType } from '../event/event.ts'
+import type { JoinRule } from '../event/service-name.ts'
+import type { GraphEdge } from '../graph/service-graph.ts'
+import { type EventId, toId } from '../ids.ts'
+import type { CitedEvent } from '../telling/note.ts'
+import type { WindowEntry } from '../window/window.ts'
+
+// A snapshot is a document of its own: the bytes that are stored are those that are answered, and those that the engine
+// reads. Hence the names of the API here.
+
+type EntryDocument = {
+  readonly id: string
+  readonly event_type: EventType
+  readonly vendor: string
+  readonly entity: string
+  readonly old_value: string | null
+  readonly new_value: string | null
+  readonly actor: string | null
+  readonly sha: string | null
+  readonly confidence: number
+  readonly timestamp: string
+  readonly first_timestamp: string
+  readonly expires_at: string
+  readonly count: number
+  readonly joined_by: JoinRule
+}
+
+type EntriesField = `${Exclude<EventType, 'scale_event'>}_events` | 'scale_events'
+
+type WindowDocument = { readonly service: string } & Readonly<Record<EntriesField, readonly EntryDocument[]>> & {
+    readonly updated_at: string | null
+  }
+
+/** Everything that a diagnosis sees, as it is stored and answered. */
+export type ContextSnapshot = {
+  readonly alert: { readonly service: string | null; readonly triggered_at: string; readonly title: string | null }
+  readonly observed_until: string
+  readonly windows: readonly WindowDocument[]
+  readonly dependencies: readonly {
+    readonly caller: string
+    readonly callee: string
+    readonly seen: number
+    readonly last_seen_at: string | null
+    readonly declared: boolean
+  }[]
+  readonly counts: {
+    readonly hours_observed: number
+    readonly kinds: readonly {
+      readonly service: string
+      readonly vendor: string
+      readonly event_type: EventType
+      readonly value_class: string
+      readonly count: number
+      readonly hours: number
+    }[]
+  }
+  readonly patterns: readonly {
+    readonly service: string
+    readonly vendor: string
+    readonly event_type: EventType
+    readonly value_class: string
+    readonly similarity: number
+    readonly verdict: PatternMatch['verdict']
+  }[]
+}
+
+const FIELD_OF: Readonly<Record<EventType, EntriesField>> = {
+  deploy: 'deploy_events',
+  restart: 'restart_events',
+  saturation: 'saturation_events',
+  flag_change: 'flag_change_events',
+  circuit_open: 'circuit_open_events',
+  dependency_failure: 'dependency_failure_events',
+  config_change: 'config_change_events',
+  schema_change: 'schema_change_events',
+  scale_event: 'scale_events',
+}
+
+/** What the engine is about to see, as a document. */
+export function toSnapshot({ alert, windows, graph, counts, patterns, observedUntil }: DiagnosisInput): ContextSnapshot {
+  return {
+    alert: { service: alert.service, triggered_at: alert.triggeredAt.toISOString(), title: alert.title },
+    observed_until: observedUntil.toISOString(),
+    windows: windows.map(toWindowDocument),
+    dependencies: graph.edges.map(({ caller, callee, seen, lastSeenAt, declared }) => ({
+      caller,
+      callee,
+      seen,
+      last_seen_at: lastSeenAt?.toISOString() ?? null,
+      declared,
+    })),
+    counts: {
+      hours_observed: counts.hoursObserved,
+      kinds: counts.kinds.map(({ service, vendor, eventType, valueClass, count, hours }) => ({
+        service,
+        vendor,
+        event_type: eventType,
+        value_class: valueClass,
+        count,
+        hours,
+      })),
+    },
+    patterns: patterns.map(({ service, vendor, eventType, valueClass, similarity, verdict }) => ({
+      service,
+      vendor,
+      event_type: eventType,
+      value_class: valueClass,
+      similarity,
+      verdict,
+    })),
+  }
+}
+
+/** What the engine sees of a document: everything. */
+export function toDiagnosisInput({ alert, observed_until, windows, dependencies, counts, patterns }: ContextSnapshot): DiagnosisInput {
+  return {
+    alert: { service: alert.service, triggeredAt: new Date(alert.triggered_at), title: alert.title },
+    observedUntil: new Date(observed_until),
+    windows: windows.map(toServiceWindow),
+    graph: {
+      edges: dependencies.map(
+        ({ caller, callee, seen, last_seen_at, declared }): GraphEdge => ({
+          caller,
+          callee,
+          seen,
+          lastSeenAt: last_seen_at === null ? null : new Date(last_seen_at),
+          declared,
+        }),
+      ),
+    },
+    counts: {
+      hoursObserved: counts.hours_observed,
+      kinds: counts.kinds.map(
+        ({ service, vendor, event_type, value_class, count, hours }): KindCount => ({
+          service,
+          vendor,
+          eventType: event_type,
+          valueClass: value_class,
+          count,
+          hours,
+        }),
+      ),
+    },
+    patterns: patterns.map(
+      ({ service, vendor, event_type, value_class, similarity, verdict }): PatternMatch => ({
+        service,
+        vendor,
+        eventType: event_type,
+        valueClass: value_class,
+        similarity,
+        verdict,
+      }),
+    ),
+  }
+}
+
+/** An entry of a snapshot's window, with the service whose window it is in. */
+export type CitedEntry = EntryDocument & { readonly service: string }
+
+/** The entries of a snapshot's windows with these ids, by service, each once, in the order of their times. */
+export function citedEntries(snapshot: ContextSnapshot, ids: readonly string[]): readonly CitedEntry[] {
+  const wanted = new Set(ids)
+  return listEntries(snapshot, (entry) => (entry.joined_by === 'service_name' ? 1 : 0)).filter(({ id }) => wanted.has(id))
+}
+
+/**
+ * The entries of a snapshot's windows, each once, in the order of their times. Of several windows that an entry is in, the one
+ * where it fits best names its service.
+ */
+export function listEntries(snapshot: ContextSnapshot, toFit: (entry: CitedEntry) => number): readonly CitedEntry[] {
+  const listed = new Map<string, CitedEntry>()
+  for (const window of snapshot.windows) {
+    for (const entry of entriesOf(window)) {
+      const candidate = { service: window.service, ...entry }
+      const known = listed.get(entry.id)
+      if (!known || toFit(candidate) > toFit(known)) listed.set(entry.id, candidate)
+    }
+  }
+  return [...listed.values()].toSorted((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp) || (a.id < b.id ? -1 : 1))
+}
+
+/** An entry as notes and prompts tell it. */
+export function toCitedEvent(entry: CitedEntry): CitedEvent {
+  return {
+    serviceName: entry.service,
+    vendor: entry.vendor,
+    eventType: entry.event_type,
+    entity: entry.entity,
+    oldValue: entry.old_value,
+    newValue: entry.new_value,
+    actor: entry.actor,
+    sha: entry.sha,
+    timestamp: new Date(entry.timestamp),
+    count: entry.count,
+  }
+}
+
+function entriesOf(window: WindowDocument): EntryDocument[] {
+  return EVENT_TYPES.flatMap((type) => window[FIELD_OF[type]])
+}
+
+/** A window as it is stored and answered. */
+export function toWindowDocument({ service, window }: ServiceWindow): WindowDocument {
+  const of = (type: EventType) => window.entries[type].map(toEntryDocument)
+  return {
+    service,
+    deploy_events: of('deploy'),
+    restart_events: of('restart'),
+    saturation_events: of('saturation'),
+    flag_change_events: of('flag_change'),
+    circuit_open_events: of('circuit_open'),
+    dependency_failure_events: of('dependency_failure'),
+    config_change_events: of('config_change'),
+    schema_change_events: of('schema_change'),
+    scale_events: of('scale_event'),
+    updated_at: window.updatedAt?.toISOString() ?? null,
+  }
+}
+
+function toEntryDocument(entry: WindowEntry): EntryDocument {
+  return {
+    id: entry.id,
+    event_type: entry.eventType,
+    vendor: entry.vendor,
+    entity: entry.entity,
+    old_value: entry.oldValue,
+    new_value: entry.newValue,
+    actor: entry.actor,
+    sha: entry.sha,
+    confidence: entry.confidence,
+    timestamp: entry.timestamp.toISOString(),
+    first_timestamp: entry.firstTimestamp.toISOString(),
+    expires_at: entry.expiresAt.toISOString(),
+    count: entry.count,
+    joined_by: entry.joinedBy,
+  }
+}
+
+function toServiceWindow(document: WindowDocument): ServiceWindow {
+  const entries = byEventType((type) => document[FIELD_OF[type]].map(toWindowEntry))
+  return {
+    service: document.service,
+    window: { entries, updatedAt: document.updated_at === null ? null : new Date(document.updated_at) },
+  }
+}
+
+function toWindowEntry(entry: EntryDocument): WindowEntry {
+  return {
+    id: toId<EventId>(entry.id),
+    eventType: entry.event_type,
+    vendor: entry.vendor,
+    entity: entry.entity,
+    oldValue: entry.old_value,
+    newValue: entry.new_value,
+    actor: entry.actor,
+    sha: entry.sha,
+    confidence: entry.confidence,
+    timestamp: new Date(entry.timestamp),
+    firstTimestamp: new Date(entry.first_timestamp),
+    expiresAt: new Date(entry.expires_at),
+    count: entry.count,
+    joinedBy: entry.joined_by,
+  }
+}

@@ -1,0 +1,345 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type Alert, type Diagnosis, type DiagnosisInput, diagnose, type ServiceWindow } from '../../../src/domain/diagnosis/diagnose.ts'
+import { EVENT_TYPES, toStorableText } from '../../../src/domain/event/event.ts'
+import { JOIN_RULES, toNameKey } from '../../../src/domain/event/service-name.ts'
+import { type EventId, toId } from '../../../src/domain/ids.ts'
+import type { WindowEntry } from '../../../src/domain/window/window.ts'
+import { type Case, toIncident } from '../../bench/diagnosis-cases.ts'
+import { disturb } from '../../bench/diagnosis-disturb.ts'
+import { generateCases } from '../../bench/diagnosis-generate.ts'
+import { createHistory, toInput } from '../../bench/diagnosis-input.ts'
+import { ALERT_AT, declareEdge, makeEntry, makeWindow, SHOP } from '../../support/diagnosis.ts'
+
+const CASES = generateCases(60, 'properties')
+const historyOf = createHistory(CASES, toIncident)
+const INPUTS = CASES.map((each) => toInput(each, historyOf(each)))
+
+/** Anything a window can hold: odd texts, far times, any count. */
+const text = fc
+  .oneof(
+    fc.string({ unit: 'binary', maxLength: 40 }),
+    fc.constantFrom('', 'v1', 'success=0%', 'success=999%', 'a4f2c1b', 'connect api:80', '\n\n', '…'),
+  )
+  .map(toStorableText)
+const name = fc.oneof(fc.constantFrom('api', 'web', 'db', 'API', 'we_b', '/', '---', 'constructor', '__proto__', 'db-data'), text)
+const instant = fc.oneof(
+  fc.integer({ min: -7_200, max: 600 }).map((seconds) => new Date(ALERT_AT.getTime() + seconds * 1_000)),
+  fc.date({ noInvalidDate: true }),
+)
+const entry: fc.Arbitrary<WindowEntry> = fc.record({
+  id: fc.uuid().map((uuid) => toId<EventId>(uuid)),
+  eventType: fc.constantFrom(...EVENT_TYPES),
+  vendor: fc.oneof(fc.constantFrom('argocd', 'kubernetes', 'istio'), text),
+  entity: fc.oneof(fc.constantFrom('service/api', 'pod/web-5d9f8b6c5-x2x9k', 'persistentvolumeclaims/db-data'), name),
+  oldValue: fc.option(text),
+  newValue: fc.option(text),
+  actor: fc.option(text),
+  sha: fc.option(text),
+  confidence: fc.double({ min: 1e-9, max: 1, noNaN: true }),
+  timestamp: instant,
+  firstTimestamp: instant,
+  expiresAt: instant,
+  count: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+  joinedBy: fc.constantFrom(...JOIN_RULES),
+})
+const window: fc.Arbitrary<ServiceWindow> = fc
+  .tuple(name, fc.array(entry, { maxLength: 12 }))
+  .map(([service, entries]) => makeWindow(service, ...entries))
+const edge = fc.record({
+  caller: name,
+  callee: name,
+  seen: fc.integer({ min: -1, max: 1e9 }),
+  lastSeenAt: fc.option(instant),
+  declared: fc.boolean(),
+})
+const share = fc.double({ min: 0, max: 1, noNaN: true })
+const kind = { service: name, vendor: text, eventType: fc.constantFrom(...EVENT_TYPES), valueClass: text }
+const anyAlert: fc.Arbitrary<Alert> = fc.record({ service: fc.option(name), triggeredAt: fc.constant(ALERT_AT), title: fc.option(text) })
+const anyInput: fc.Arbitrary<DiagnosisInput> = fc.record({
+  alert: anyAlert,
+  windows: fc.array(window, { maxLength: 6 }),
+  graph: fc.record({ edges: fc.array(edge, { maxLength: 12 }) }),
+  counts: fc.record({
+    hoursObserved: fc.integer({ min: 0, max: 10_000 }),
+    kinds: fc.array(fc.record({ ...kind, count: fc.nat(), hours: fc.nat() }), { maxLength: 8 }),
+  }),
+  patterns: fc.array(fc.record({ ...kind, similarity: share, verdict: fc.constantFrom('confirmed' as const, 'rejected' as const) }), {
+    maxLength: 4,
+  }),
+  observedUntil: instant,
+})
+
+/** Little that differs, so that much ties: equal times and texts, names with one key, an event in several windows. */
+const soon = fc.constantFrom(-120, -60, -60.5, 0, 30, 90).map((seconds) => new Date(ALERT_AT.getTime() + seconds * 1_000))
+const tiedEntry = fc
+  .record({
+    eventType: fc.constantFrom(...EVENT_TYPES),
+    vendor: fc.constantFrom('argocd', 'kubernetes', 'istio'),
+    entity: fc.constantFrom('api', 'service/db', 'persistentvolumeclaims/db-data'),
+    oldValue: fc.constantFrom(null, 'on', 'off', 'v1'),
+    newValue: fc.constantFrom(null, 'on', 'off', 'success=50%', 'connect web:80'),
+    sha: fc.constantFrom(null, 'a4f2c1b', '0ffbea7'),
+    timestamp: soon,
+    firstTimestamp: soon,
+    count: fc.integer({ min: 1, max: 3 }),
+  })
+  .chain((fields) => fc.uuid().map((uuid) => makeEntry(0, fields.eventType, { ...fields, id: toId<EventId>(uuid) })))
+const tiedName = fc.constantFrom('api', 'web', 'db', 'db-data', 'db data', 'API', 'we_b')
+const place = fc.record({ service: tiedName, joinedBy: fc.constantFrom(...JOIN_RULES) })
+const placed = fc.tuple(tiedEntry, fc.uniqueArray(place, { selector: ({ service }) => service, minLength: 1, maxLength: 3 }))
+const tiedInput: fc.Arbitrary<DiagnosisInput> = fc.record({
+  alert: fc.record({ service: fc.option(tiedName), triggeredAt: fc.constant(ALERT_AT), title: fc.constant(null) }),
+  windows: fc.array(placed, { maxLength: 12 }).map((entries) => {
+    const places = entries.flatMap(([each, own]) => own.map(({ service, joinedBy }) => ({ service, entry: { ...each, joinedBy } })))
+    const byService = Map.groupBy(places, ({ service }) => service)
+    return [...byService].map(([service, own]) => makeWindow(service, ...own.map((each) => each.entry)))
+  }),
+  graph: fc.array(fc.tuple(tiedName, tiedName), { maxLength: 8 }).map((edges) => ({ edges: edges.map((each) => declareEdge(...each)) })),
+  counts: fc.constant({ hoursObserved: 0, kinds: [] }),
+  patterns: fc.array(
+    fc.record({
+      service: tiedName,
+      vendor: fc.constant('argocd'),
+      eventType: fc.constantFrom(...EVENT_TYPES),
+      valueClass: fc.constantFrom('', 'on'),
+      similarity: fc.double({ min: 0, max: 1, noNaN: true }),
+      verdict: fc.constantFrom('confirmed' as const, 'rejected' as const),
+    }),
+    { maxLength: 4 },
+  ),
+  observedUntil: fc.constantFrom(0, 60).map((seconds) => new Date(ALERT_AT.getTime() + seconds * 1_000)),
+})
+const anyOrGenerated = fc.oneof({ arbitrary: tiedInput, weight: 8 }, anyInput, fc.constantFrom(...INPUTS))
+
+const entriesOf = ({ windows }: DiagnosisInput) => windows.flatMap(({ window: { entries } }) => Object.values(entries).flat())
+/** Durations, which are computed, and a phrase with a service's name. */
+const OWN_WORDS = /\b\d+ (?:second|minute|hour|day)s?\b|: no change accounts for it\.$/g
+
+const leadOf = ({ hypotheses }: Diagnosis) => hypotheses[0]?.eventIds[0]
+
+function mapEntries(input: DiagnosisInput, change: (entries: readonly WindowEntry[]) => readonly WindowEntry[]): DiagnosisInput {
+  const windows = input.windows.map(({ service, window: { entries } }) => makeWindow(service, ...change(Object.values(entries).flat())))
+  return { ...input, windows }
+}
+
+const shuffled = <Item>(items: readonly Item[], seed: number): readonly Item[] =>
+  items
+    .map((item, index) => ({ item, order: Math.sin(seed + index * 7.13) }))
+    .toSorted((a, b) => a.order - b.order)
+    .map(({ item }) => item)
+
+test('the order of the input never changes the answer', () => {
+  fc.assert(
+    fc.property(anyOrGenerated, fc.integer(), (input, seed) => {
+      const mixed = mapEntries(input, (entries) => shuffled(entries, seed))
+      const other = {
+        ...mixed,
+        windows: shuffled(mixed.windows, seed),
+        graph: { edges: shuffled(input.graph.edges, seed) },
+        counts: { ...input.counts, kinds: shuffled(input.counts.kinds, seed) },
+        patterns: shuffled(input.patterns, seed),
+      }
+      expect(diagnose(other)).toEqual(diagnose(input))
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test('a shift of every time changes nothing', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...INPUTS), fc.integer({ min: -1e9, max: 1e9 }), (input, seconds) => {
+      const shift = (date: Date) => new Date(date.getTime() + seconds * 1_000)
+      const moved = mapEntries(input, (entries) =>
+        entries.map((each) => ({
+          ...each,
+          timestamp: shift(each.timestamp),
+          firstTimestamp: shift(each.firstTimestamp),
+          expiresAt: shift(each.expiresAt),
+        })),
+      )
+      const alert = { ...input.alert, triggeredAt: shift(input.alert.triggeredAt) }
+      expect(diagnose({ ...moved, alert, observedUntil: shift(input.observedUntil) })).toEqual(diagnose(input))
+    }),
+  )
+})
+
+test('an event after the look is not seen', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...INPUTS),
+      fc.array(entry, { maxLength: 8 }),
+      fc.integer({ min: 1, max: 1e7 }),
+      (input, entries, seconds) => {
+        const at = new Date(input.observedUntil.getTime() + seconds * 1_000)
+        const late = entries.map((each) => ({ ...each, timestamp: at, firstTimestamp: at }))
+        const more = mapEntries(input, (own) => [...own, ...late])
+        expect(diagnose(more)).toEqual(diagnose(input))
+      },
+    ),
+  )
+})
+
+test('when a change was repeated after the look is not seen', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...INPUTS), fc.integer({ min: 1, max: 1e7 }), (input, seconds) => {
+      const at = new Date(input.observedUntil.getTime() + seconds * 1_000)
+      const repeated = mapEntries(input, (own) => own.map((each) => ({ ...each, timestamp: at })))
+      const once = mapEntries(input, (own) => own.map((each) => ({ ...each, timestamp: each.firstTimestamp })))
+      expect(diagnose(repeated)).toEqual(diagnose(once))
+    }),
+  )
+})
+
+test('never a crash: an answer to anything a window can hold, ranked, with a share as confidence', () => {
+  fc.assert(
+    fc.property(anyInput, (input) => {
+      const { confidence, hypotheses, evidence, ruledOut, abstained } = diagnose(input)
+      const ids = new Set(entriesOf(input).map(({ id }) => id))
+      const cited = [evidence, ...hypotheses.map(({ eventIds }) => eventIds), ...ruledOut.map(({ eventIds }) => eventIds)].flat()
+      expect(confidence).toBeGreaterThanOrEqual(0)
+      expect(confidence).toBeLessThanOrEqual(1)
+      expect(cited.filter((id) => !ids.has(id))).toEqual([])
+      expect(hypotheses.every(({ score }, index) => Number.isFinite(score) && score <= (hypotheses[index - 1]?.score ?? Infinity))).toBe(
+        true,
+      )
+      expect(abstained || evidence.length > 0).toBe(true)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('what happens after the look, and what ends before it begins, tells nothing by how much', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof({ arbitrary: tiedInput, weight: 4 }, fc.constantFrom(...INPUTS)),
+      fc.integer({ min: 1, max: 1e6 }),
+      (input, seconds) => {
+        const { observedUntil } = input
+        const far = mapEntries(input, (entries) =>
+          entries.map((each, index) => {
+            if (each.timestamp < each.firstTimestamp) return { ...each, timestamp: each.firstTimestamp }
+            const isLate = each.timestamp > observedUntil
+            return isLate ? { ...each, timestamp: new Date(observedUntil.getTime() + 1_000 * ((index + 1) * seconds)) } : each
+          }),
+        )
+        expect(diagnose(far)).toEqual(diagnose(input))
+      },
+    ),
+    { numRuns: 500 },
+  )
+})
+
+const TOKEN_WITH_DIGIT = /[\w.=-]*\d[\w.=-]*/g
+
+const toTexts = ({ vendor, entity, oldValue, newValue, actor, sha }: WindowEntry): readonly string[] =>
+  [vendor, entity, oldValue, newValue, actor, sha].filter((each) => each !== null)
+
+/** Every text of a diagnosis with all that it may be made of: the events it cites, whose they are, and the way to the alert. */
+function listTold(input: DiagnosisInput): readonly { readonly told: string; readonly sources: readonly string[] }[] {
+  const { hypotheses, hypothesis, recommendedAction, reasoning, evidence, ruledOut, abstained } = diagnose(input)
+  const alerting = input.alert.service ?? ''
+  const from = (told: readonly (string | null)[], ids: readonly EventId[], names: readonly string[]) => {
+    const windows = input.windows.flatMap(({ service, window: { entries } }) => {
+      const cited = Object.values(entries)
+        .flat()
+        .filter(({ id }) => ids.includes(id))
+      return cited.length === 0 ? [] : [service, ...cited.flatMap(toTexts)]
+    })
+    return { told: told.join(' ; ').replaceAll(OWN_WORDS, ''), sources: [...windows, ...names] }
+  }
+  const [best] = hypotheses
+  return [
+    from([hypothesis, recommendedAction, reasoning], evidence, [alerting, ...((!abstained && best?.path) || [])]),
+    ...hypotheses.map(({ sentence, recommendedAction: action, reasonsFor, reasonsAgainst, eventIds, path, service }) =>
+      from([sentence, action, ...reasonsFor, ...reasonsAgainst], eventIds, [...path, service]),
+    ),
+    ...ruledOut.map(({ text, eventIds, service }) => from([text], eventIds, [service, alerting])),
+  ]
+}
+
+test('every id, sha, name and number of a text occurs in the evidence, but for durations', () => {
+  const isFailure = ({ eventType }: WindowEntry) => eventType === 'dependency_failure' || eventType === 'circuit_open'
+  const unexplained = INPUTS.map((input) => mapEntries(input, (entries) => entries.filter(isFailure)))
+  const unplaced = INPUTS.map((input) => ({
+    ...input,
+    graph: { edges: [] },
+    observedUntil: new Date(input.alert.triggeredAt.getTime() - 60_000),
+  }))
+  const flipped = [
+    makeEntry(-90, 'flag_change', { oldValue: 'off', newValue: 'on' }),
+    makeEntry(-60, 'flag_change', { oldValue: 'on', newValue: 'off' }),
+  ]
+  const reverted = { ...SHOP, windows: [makeWindow('frontend', ...flipped)] }
+  for (const input of [...INPUTS, ...unexplained, ...unplaced, reverted]) {
+    const known = [...input.windows.map(({ service }) => service), ...input.graph.edges.flatMap(({ caller, callee }) => [caller, callee])]
+    for (const { told, sources } of listTold(input)) {
+      const source = sources.join('\n')
+      const shas = [...told.matchAll(TOKEN_WITH_DIGIT)].map(([token]) => token.replace(/^sha=/, ''))
+      const names = known.filter((each) => told.includes(each))
+      expect([...shas, ...names].filter((token) => !source.includes(token))).toEqual([])
+    }
+  }
+})
+
+test('no text tells a number that no cited event holds, whatever events say', () => {
+  fc.assert(
+    fc.property(fc.oneof(anyInput, tiedInput), (input) => {
+      for (const { told, sources } of listTold(input)) {
+        const numbers = told.match(/\d+/g) ?? []
+        expect(numbers.filter((number) => !sources.some((each) => each.includes(number) || toNameKey(each).includes(number)))).toEqual([])
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('the answer is the first hypothesis, or none', () => {
+  fc.assert(
+    fc.property(anyOrGenerated, (input) => {
+      const { abstained, hypotheses, hypothesis, recommendedAction, evidence } = diagnose(input)
+      const [best] = hypotheses
+      expect({ hypothesis, recommendedAction, evidence }).toEqual(
+        abstained
+          ? { hypothesis: expect.stringMatching(/^no recorded change explains this/), recommendedAction: null, evidence: expect.anything() }
+          : { hypothesis: best?.sentence, recommendedAction: best?.recommendedAction, evidence: best?.eventIds },
+      )
+    }),
+  )
+})
+
+describe('unrelated events', () => {
+  const unrelated = fc.array(fc.tuple(entry, fc.constantFrom('batch-a', 'batch-b')), { minLength: 1, maxLength: 10 })
+
+  test('of services that no path leads to never change the leading cause', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...INPUTS), unrelated, (input, added) => {
+        const windows = Map.groupBy(added, ([, service]) => service)
+        const more = [...windows].map(([service, entries]) =>
+          makeWindow(
+            service,
+            ...entries.map(([each]) => ({ ...each, entity: `${service}-job`, newValue: 'done', joinedBy: 'service_name' as const })),
+          ),
+        )
+        expect(leadOf(diagnose({ ...input, windows: [...input.windows, ...more] }))).toBe(leadOf(diagnose(input)))
+      }),
+    )
+  })
+
+  test('five for each event leave the leading cause in 95 % of cases', () => {
+    const isSame = (each: Case) => {
+      const noisy = disturb(each, [], { noise: 5, isMerged: false, skewSeconds: 0, seed: 'noise' })
+      return (
+        diagnose(toInput(noisy, historyOf(each))).hypotheses[0]?.service === diagnose(toInput(each, historyOf(each))).hypotheses[0]?.service
+      )
+    }
+    expect(CASES.filter(isSame).length / CASES.length).toBeGreaterThanOrEqual(0.95)
+  })
+})
+
+test('an edge of the graph that leads nowhere near the alert changes nothing', () => {
+  for (const input of INPUTS) {
+    const edges = [...input.graph.edges, declareEdge('far-away', 'further-away')]
+    expect(diagnose({ ...input, graph: { edges } })).toEqual(diagnose(input))
+  }
+})
