@@ -1,5 +1,5 @@
 import type { Diagnosis } from '../domain/diagnosis/diagnose.ts'
-import { isCallFailure } from '../domain/graph/service-graph.ts'
+import { isCallFailure } from '../domain/event/event.ts'
 import { type CitedEntry, type ContextSnapshot, listEntries } from '../domain/incident/snapshot.ts'
 import type { StoredDiagnosis } from '../store/incidents.ts'
 import { count, TYPE_NAMES, toChange, toExact } from './labels.ts'

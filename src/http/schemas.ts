@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import { AppError } from '../domain/errors.ts'
-import { EVENT_TYPES, MAX_NAME_LENGTH, toStorableText } from '../domain/event/event.ts'
+import { EVENT_TYPES, MAX_NAME_LENGTH } from '../domain/event/event.ts'
 import { type AnyId, parseId } from '../domain/ids.ts'
+import { toStorableText } from '../domain/text.ts'
 import { parseTimestamp } from '../domain/timestamp.ts'
 
 /** The ids of the examples in the API's description. */

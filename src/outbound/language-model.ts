@@ -1,5 +1,5 @@
 import { chat } from '@xsai/shared-chat'
-import type { ModelPrompt } from '../domain/telling/wording.ts'
+import type { ModelPrompt } from '../domain/telling/model-prompt.ts'
 
 /** A language model by name, and how to put a question to it. It is never needed: who asks has an answer of their own. */
 export type LanguageModel = {

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { PatternMatch } from '../domain/diagnosis/diagnose.ts'
 import type { EventType } from '../domain/event/event.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
-import type { CausalPattern, Embedding } from '../domain/incident/causal-pattern.ts'
+import type { CausalPattern, Embedding } from '../domain/incident/memory.ts'
 import { type Db, selectOne } from './postgres.ts'
 
 /** A past incident of the tenant that is like another, with what was decided about its diagnosis. */

@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm'
 import type { ChangeText, ContextEvent, EventType } from '../domain/event/event.ts'
-import { toShownValue, toValueClass } from '../domain/event/event.ts'
 import { type JoinRule, matchServices, toNameKey, workloadOfFallbackName } from '../domain/event/service-name.ts'
+import { toValueClass } from '../domain/event/value-class.ts'
 import { type AgentId, type EventId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
+import { toShownValue } from '../domain/text.ts'
 import { type CallerRow, type Principal, toPrincipal } from './api-keys.ts'
 import { callFunction, type Db, epochMs } from './postgres.ts'
 

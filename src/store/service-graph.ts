@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
-import { MAX_SHOWN_LENGTH } from '../domain/event/event.ts'
 import type { EdgeSource, GraphEdge, LearnedEdge, ServiceGraph } from '../domain/graph/service-graph.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
+import { MAX_SHOWN_LENGTH } from '../domain/text.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 
 const MAX_EDGES = 5_000

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { MAX_SHOWN_LENGTH } from '../domain/event/event.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
+import { MAX_SHOWN_LENGTH } from '../domain/text.ts'
 import { daysBefore, type SweepHints } from '../domain/window/sweep.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 import { keys, type Redis } from './redis.ts'

@@ -2,17 +2,8 @@ import type { Deps, KnownWindow } from '../deps.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
-import {
-  buildWindow,
-  type CopyRepair,
-  countMembers,
-  coversAll,
-  isSettled,
-  planRepair,
-  type StateWindow,
-  type WindowCopy,
-  weighWindow,
-} from '../domain/window/window.ts'
+import { type CopyRepair, countMembers, coversAll, isSettled, planRepair, type WindowCopy } from '../domain/window/copy.ts'
+import { buildWindow, type StateWindow, weighWindow } from '../domain/window/window.ts'
 import { type Principal, toPrincipal } from '../store/api-keys.ts'
 import {
   countCopyMembers,

@@ -1,7 +1,8 @@
 import type { Deps } from '../deps.ts'
 import type { Diagnosis } from '../domain/diagnosis/diagnose.ts'
 import type { TenantId } from '../domain/ids.ts'
-import { applyWording, checkWording, type ModelPrompt, toPrompt, type WordingSource } from '../domain/telling/wording.ts'
+import { applyWording, checkWording } from '../domain/telling/model-check.ts'
+import { type ModelPrompt, toPrompt, type WordingSource } from '../domain/telling/model-prompt.ts'
 import { askModel } from '../outbound/language-model.ts'
 import { bookModelTokens } from '../store/model-tokens.ts'
 

@@ -1,6 +1,6 @@
 import type { DiagnosisInput } from '../../src/domain/diagnosis/diagnose.ts'
-import { toValueClass } from '../../src/domain/event/event.ts'
 import { toNameKey } from '../../src/domain/event/service-name.ts'
+import { toValueClass } from '../../src/domain/event/value-class.ts'
 import { pathsFrom, toAdjacency } from '../../src/domain/graph/service-graph.ts'
 import type { Case, CaseEvent } from './diagnosis-cases.ts'
 import { createRandom } from './random.ts'

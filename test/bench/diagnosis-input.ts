@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
-import type { DiagnosisInput, KindCount, ServiceWindow } from '../../src/domain/diagnosis/diagnose.ts'
-import { type ChangeText, toValueClass } from '../../src/domain/event/event.ts'
+import type { DiagnosisInput, KindCount } from '../../src/domain/diagnosis/diagnose.ts'
+import type { ChangeText } from '../../src/domain/event/event.ts'
 import { type JoinRule, matchServices, toNameKey } from '../../src/domain/event/service-name.ts'
+import { toValueClass } from '../../src/domain/event/value-class.ts'
 import { type EventId, toId } from '../../src/domain/ids.ts'
-import { buildWindow, type StoredLife } from '../../src/domain/window/window.ts'
+import type { StoredLife } from '../../src/domain/window/copy.ts'
+import type { ServiceWindow } from '../../src/domain/window/window.ts'
+import { buildWindow } from '../../src/domain/window/window.ts'
 import { type Case, type CaseEvent, toSystem } from './diagnosis-cases.ts'
 
 type Membership = { readonly service: string; readonly joinedBy: JoinRule }

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest'
-import { toPrompt } from '../../src/domain/telling/wording.ts'
+import { toPrompt } from '../../src/domain/telling/model-prompt.ts'
 import { askModel, createEndpointModel, createWorkersAiModel, type WorkersAi } from '../../src/outbound/language-model.ts'
 import { type ScriptedModel, serveModel } from '../stack/model-api.ts'
 import { makeWordingSource } from '../support/wording.ts'

@@ -1,7 +1,7 @@
-import type { DiagnosisInput, ServiceWindow } from '../../src/domain/diagnosis/diagnose.ts'
+import type { DiagnosisInput } from '../../src/domain/diagnosis/diagnose.ts'
 import { byEventType, type EventType } from '../../src/domain/event/event.ts'
 import { type EventId, toId } from '../../src/domain/ids.ts'
-import type { WindowEntry } from '../../src/domain/window/window.ts'
+import type { ServiceWindow, WindowEntry } from '../../src/domain/window/window.ts'
 
 export const ALERT_AT = new Date('2026-03-01T12:00:00Z')
 

@@ -1,7 +1,7 @@
 import type { Diagnosis, Hypothesis } from '../../src/domain/diagnosis/diagnose.ts'
 import { type EventId, toId } from '../../src/domain/ids.ts'
-import type { CitedEvent } from '../../src/domain/telling/note.ts'
-import type { WordingSource } from '../../src/domain/telling/wording.ts'
+import type { CitedEvent } from '../../src/domain/telling/cited-event.ts'
+import type { WordingSource } from '../../src/domain/telling/model-prompt.ts'
 
 const TRIGGERED_AT = new Date('2026-02-03T14:20:00Z')
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, inject, test } from 'vitest'
 import { type TenantId, toId } from '../../src/domain/ids.ts'
-import type { CitedEvent } from '../../src/domain/telling/note.ts'
+import type { CitedEvent } from '../../src/domain/telling/cited-event.ts'
 import { wordDiagnosis } from '../../src/usecases/word-diagnosis.ts'
 import { type ScriptedModel, serveModel } from '../stack/model-api.ts'
 import { startApp } from '../support/app.ts'

@@ -16,8 +16,9 @@ import {
   toMapBytes,
 } from '../../domain/access/integration.ts'
 import { AppError } from '../../domain/errors.ts'
-import { MAX_NAME_LENGTH, toStorableText } from '../../domain/event/event.ts'
+import { MAX_NAME_LENGTH } from '../../domain/event/event.ts'
 import type { IntegrationId } from '../../domain/ids.ts'
+import { toStorableText } from '../../domain/text.ts'
 import { deleteIntegration, listIntegrations, replaceToken } from '../../store/integrations.ts'
 import { createIntegration, updateIntegration } from '../../usecases/write-integration.ts'
 import { createPageRouter, type Form, getId, type PageContext, readForm, readPage, requireLiveKey, toPageTrail } from '../context.ts'

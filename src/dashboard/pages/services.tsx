@@ -1,9 +1,9 @@
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
-import { EVENT_TYPES, MAX_NAME_LENGTH, toStorableText } from '../../domain/event/event.ts'
+import { EVENT_TYPES, MAX_NAME_LENGTH } from '../../domain/event/event.ts'
 import type { ServiceId } from '../../domain/ids.ts'
-import { toIncidentText } from '../../domain/incident/schedule.ts'
-import { toWindowDocument } from '../../domain/incident/snapshot.ts'
+import { toShownValue, toStorableText } from '../../domain/text.ts'
+import { toWindowDocument } from '../../domain/window/document.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import { deferTo } from '../../http/context.ts'
 import { type Incident, listIncidents } from '../../store/incidents.ts'
@@ -110,7 +110,7 @@ export const servicePages = (deps: Deps) =>
       if (serviceName === undefined) throw new AppError('invalid_request', 'The form names no service.')
       const question = {
         serviceName,
-        title: title === '' ? null : toIncidentText(toStorableText(title)),
+        title: title === '' ? null : toShownValue(toStorableText(title)),
         triggeredAt: deps.now(),
         observedUntil: null,
       }

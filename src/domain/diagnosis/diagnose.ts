@@ -1,7 +1,7 @@
 import type { EventType } from '../event/event.ts'
 import type { ServiceGraph } from '../graph/service-graph.ts'
 import type { EventId } from '../ids.ts'
-import type { StateWindow } from '../window/window.ts'
+import type { ServiceWindow } from '../window/window.ts'
 import { compareText, type Facts, gatherFacts, isChange, type Observation, obtain } from './facts.ts'
 import {
   type Blame,
@@ -39,8 +39,6 @@ import { MODEL } from './weights.ts'
 export { MAX_HOPS } from './facts.ts'
 
 export type Alert = { readonly service: string | null; readonly triggeredAt: Date; readonly title: string | null }
-
-export type ServiceWindow = { readonly service: string; readonly window: StateWindow }
 
 /** How often a kind of event occurred, and in how many different hours, by the sweep's hourly counts. */
 export type KindCount = {

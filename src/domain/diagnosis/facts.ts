@@ -1,8 +1,9 @@
-import { type EventType, toValueClass } from '../event/event.ts'
+import type { EventType } from '../event/event.ts'
+import { isCallFailure } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
+import { toValueClass } from '../event/value-class.ts'
 import {
   type Adjacency,
-  isCallFailure,
   isObserver,
   type KnownServices,
   learnCallees,
@@ -11,8 +12,8 @@ import {
   toAdjacency,
   toKnownServices,
 } from '../graph/service-graph.ts'
-import type { WindowEntry } from '../window/window.ts'
-import type { DiagnosisInput, ServiceWindow } from './diagnose.ts'
+import type { ServiceWindow, WindowEntry } from '../window/window.ts'
+import type { DiagnosisInput } from './diagnose.ts'
 
 /** How far from the alerting service a cause is looked for; callers load the windows of `servicesToRead` up to it. */
 export const MAX_HOPS = 4

@@ -1,5 +1,5 @@
-import { toValueClass } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
+import { toValueClass } from '../event/value-class.ts'
 import { pathsFrom } from '../graph/service-graph.ts'
 import type { PatternMatch } from './diagnose.ts'
 import { compareText, compareTimes, type Facts, type FailingEdge, isChange, MAX_HOPS, type Observation, obtain } from './facts.ts'

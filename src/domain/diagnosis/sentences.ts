@@ -1,4 +1,5 @@
-import { type EventType, MAX_SHOWN_LENGTH, toPrintable } from '../event/event.ts'
+import type { EventType } from '../event/event.ts'
+import { MAX_SHOWN_LENGTH, toPrintable } from '../text.ts'
 import type { WindowEntry } from '../window/window.ts'
 import type { FailingEdge, Observation } from './facts.ts'
 import type { Blame, Candidate, Features } from './rules.ts'

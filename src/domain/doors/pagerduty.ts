@@ -1,5 +1,6 @@
-import { MAX_NAME_LENGTH, toShownValue, toStorableText } from '../event/event.ts'
+import { MAX_NAME_LENGTH } from '../event/event.ts'
 import { isOwnNote } from '../telling/note.ts'
+import { toShownValue, toStorableText } from '../text.ts'
 import { parseTimestamp } from '../timestamp.ts'
 
 /** An incident as a delivery tells it. Only the reference is sure to be there. */

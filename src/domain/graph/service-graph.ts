@@ -1,4 +1,4 @@
-import type { EventType } from '../event/event.ts'
+import { type EventType, isCallFailure } from '../event/event.ts'
 import { matchServices, toNameKey } from '../event/service-name.ts'
 
 /** One edge of the service graph: how often failures showed that one service calls another, or that an operator says so. */
@@ -34,17 +34,11 @@ const MAX_READ_SERVICES = 64
 const MAX_LEARNED_EDGES = 8
 const MAX_TEXT_LENGTH = 1_024
 
-const CALL_FAILURES: ReadonlySet<EventType> = new Set<EventType>(['dependency_failure', 'circuit_open'])
 /** Their entity is what fails, such as a database or a pod; only their texts can tell why. */
 const OWN_FAILURES: ReadonlySet<EventType> = new Set<EventType>(['restart', 'saturation'])
 const OBSERVERS: ReadonlySet<string> = new Set(['kubernetes', 'argocd'])
 const KIND_PREFIX = /^[a-z]+\//i
 const HOST_OR_NAME = /[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9_-]*)*/gi
-
-/** Whether an event says that calls fail; whoever made them reports it, and the entity is whom they were to reach. */
-export function isCallFailure(eventType: EventType): boolean {
-  return CALL_FAILURES.has(eventType)
-}
 
 /** Whether who reports a failure watches services rather than calls them: then the entity is what fails, not a callee. */
 export function isObserver(vendor: string): boolean {

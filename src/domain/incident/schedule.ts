@@ -1,10 +1,5 @@
-import type { Diagnosis } from '../diagnosis/diagnose.ts'
-import { type ContextSnapshot, citedEntries } from './snapshot.ts'
-
 /** `failed`: given up, and why is told. */
 export type IncidentStatus = 'diagnosing' | 'diagnosed' | 'failed'
-
-export type Verdict = 'confirmed' | 'rejected'
 
 /** Alerts for one service within this time of an incident that is not resolved share its answer. */
 export const FOLD_SECONDS = 60
@@ -18,8 +13,6 @@ const WATCH_MS = 3_600_000
 const MAX_DIAGNOSES = 10
 const MAX_DIAGNOSIS_ATTEMPTS = 8
 const MAX_NOTE_ATTEMPTS = 14
-const MAX_TEXT_LENGTH = 1_024
-
 /** What becomes of the work of diagnosing once there is an answer. */
 export type NextLook = { readonly state: 'due' | 'watching' | 'done'; readonly at: Date }
 
@@ -43,44 +36,6 @@ export function planNextLook({ triggeredAt, observedUntil, diagnoses }: Watched,
   return { state: 'watching', at: new Date(watchUntilMs) }
 }
 
-/** What an answer blames, in words that repeats of the same change share; `null` when it blames nothing. */
-export function toCause({ hypotheses, abstained }: Diagnosis, snapshot: ContextSnapshot): string | null {
-  const [leading] = hypotheses
-  const [causeId] = leading?.eventIds ?? []
-  if (abstained || !leading || causeId === undefined) return null
-  const [entry] = citedEntries(snapshot, [causeId])
-  return JSON.stringify([leading.service, entry?.event_type, entry?.vendor, entry?.entity, entry?.new_value, entry?.sha])
-}
-
-/** What is compared of two answers: the engine's own finding, and what was told, which a language model may have put first. */
-export type Answer = {
-  readonly own: { readonly cause: string | null; readonly confidence: number }
-  readonly told: string | null
-  readonly hypothesis: string
-  readonly diagnosedBy: string
-}
-
-const NOTABLE_CONFIDENCE = 0.05
-
-/** Whether a later finding of the engine's is worth an answer of its own beside the earlier one. */
-export function isNews(earlier: Answer | undefined, own: Answer['own']): boolean {
-  if (!earlier || earlier.own.cause !== own.cause) return true
-  // What a model made of the same finding stands.
-  return earlier.diagnosedBy === 'rules' && Math.abs(earlier.own.confidence - own.confidence) >= NOTABLE_CONFIDENCE
-}
-
-/** Whether a later answer blames something else than the earlier one. */
-export function isOtherCause(earlier: Answer, later: Answer): boolean {
-  return earlier.own.cause !== later.own.cause && earlier.told !== later.told
-}
-
-/** What a later answer changes, in words. */
-export function describeChange(earlier: Answer, later: Answer): string {
-  if (isOtherCause(earlier, later)) return `was: ${earlier.hypothesis}; now: ${later.hypothesis}`
-  const [from, to] = [earlier, later].map(({ own }) => `${Math.round(100 * own.confidence)} %`)
-  return `the same cause, confidence ${from} before and ${to} now`
-}
-
 /** What to do after a failed attempt: try again then, or give up. */
 export type Retry = { readonly at: Date } | undefined
 
@@ -98,11 +53,4 @@ export function planNoteRetry(attempts: number, askedMs: number, now: Date): Ret
   if (attempts >= MAX_NOTE_ATTEMPTS) return undefined
   const delayMs = 1_000 * (NOTE_DELAYS_SECONDS[attempts - 1] ?? LAST_NOTE_DELAY_SECONDS)
   return { at: new Date(now.getTime() + Math.max(delayMs, Math.min(askedMs, 1_000 * LAST_NOTE_DELAY_SECONDS))) }
-}
-
-/** At most 1,024 characters (code points) of a pager's text. */
-export function toIncidentText(text: string): string {
-  return Array.from(text.slice(0, 2 * MAX_TEXT_LENGTH))
-    .slice(0, MAX_TEXT_LENGTH)
-    .join('')
 }

@@ -1,8 +1,7 @@
-import type { ChangeText, EventType } from '../event/event.ts'
+import type { EventType } from '../event/event.ts'
 import type { IncidentId } from '../ids.ts'
-
-/** What a note tells of one cited event. */
-export type CitedEvent = ChangeText & { readonly serviceName: string; readonly timestamp: Date; readonly count: number }
+import { defang } from '../text.ts'
+import type { CitedEvent } from './cited-event.ts'
 
 /** The answer that a note tells: the first for its incident, or a later one that replaces what was said before. */
 export type NoteSource = {
@@ -117,44 +116,3 @@ function toUtc(instant: Date): string {
 const sentence = (text: string): string => defang(text, MAX_SENTENCE_LENGTH)
 const name = (text: string): string => defang(text, MAX_NAME_LENGTH) || '(blank)'
 const value = (text: string): string => defang(text, MAX_VALUE_LENGTH)
-
-/** Control, format (bidirectional, zero-width), private-use and unassigned characters, and all that looks like a blank. */
-const INVISIBLE = /[\p{C}\p{Z}\p{DI}\s\u2800]+/gu
-/** What some reader of notes takes for markup. An underscore inside a word is none. */
-const MARKUP = /[<>*`~|#\\&[\]]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu
-/** From an ASCII character to its twin of full width, which looks like it and means nothing. */
-const FULL_WIDTH_OFFSET = 0xfee0
-const SCHEME = /([\p{L}\p{N}+.-]*):(?=\/\/)/gu
-const HTTP = /^http(s?)$/i
-/** Schemes that need no slashes to become a link. */
-const BARE_SCHEME = /\b(https?|mailto|tel|sms|data|javascript|vbscript|file|xmpp|magnet|blob):(?!\/\/)/gi
-const IP_ADDRESS = /\d+(?:\.\d+){3,}/g
-/** The dots a host name may have: not those between digits. */
-const HOST_DOT = /[.\u3002](?=[\p{L}\p{M}])|(?<=[\p{L}\p{M}-])[.\u3002](?=\p{N})/gu
-
-/**
- * Foreign text, fit to be quoted: at most so many of its characters, on one line, without anything that a reader's
- * program could turn into a link, a mention or markup, or that people would not see.
- */
-export function defang(text: string, maxLength: number): string {
-  const shown = text
-    .slice(0, 4 * maxLength)
-    .toWellFormed()
-    .normalize('NFKC')
-    .replaceAll('@', ' at ')
-    .replace(INVISIBLE, ' ')
-    .trim()
-  const characters = Array.from(shown)
-  const isCut = characters.length > maxLength || text.length > 4 * maxLength
-  const safe = characters
-    .slice(0, maxLength)
-    .join('')
-    .trimEnd()
-    .replaceAll('"', "'")
-    .replace(MARKUP, (character) => String.fromCodePoint(character.charCodeAt(0) + FULL_WIDTH_OFFSET))
-    .replace(SCHEME, (_, scheme: string) => (HTTP.test(scheme) ? scheme.replace(HTTP, 'hxxp$1:') : `${scheme}(:)`))
-    .replace(BARE_SCHEME, '$1(:)')
-    .replace(IP_ADDRESS, (address) => address.replaceAll('.', '[.]'))
-    .replace(HOST_DOT, '[.]')
-  return isCut ? `${safe}…` : safe
-}

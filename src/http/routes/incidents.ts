@@ -2,10 +2,9 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
 import type { Diagnosis } from '../../domain/diagnosis/diagnose.ts'
 import { AppError } from '../../domain/errors.ts'
-import { toStorableText } from '../../domain/event/event.ts'
 import type { IncidentId } from '../../domain/ids.ts'
-import { toIncidentText } from '../../domain/incident/schedule.ts'
 import { type CitedEntry, type ContextSnapshot, citedEntries } from '../../domain/incident/snapshot.ts'
+import { toShownValue, toStorableText } from '../../domain/text.ts'
 import { parseTimestamp } from '../../domain/timestamp.ts'
 import {
   getIncident,
@@ -400,7 +399,7 @@ export const incidentRoutes = (deps: Deps) => {
       const observedUntil = readBodyInstant('observed_until', observed_until)
       const incident = await askNow(deps, tenantId, {
         serviceName: service,
-        title: title === null ? null : toIncidentText(title),
+        title: title === null ? null : toShownValue(title),
         triggeredAt: earlier(deps.now(), readBodyInstant('triggered_at', triggered_at) ?? observedUntil),
         observedUntil: observedUntil ?? null,
       })

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { type DiagnosisInput, diagnose, MAX_HOPS, type ServiceWindow } from '../../../src/domain/diagnosis/diagnose.ts'
+import { type DiagnosisInput, diagnose, MAX_HOPS } from '../../../src/domain/diagnosis/diagnose.ts'
 import type { EventType } from '../../../src/domain/event/event.ts'
 import { servicesToRead } from '../../../src/domain/graph/service-graph.ts'
-import type { WindowEntry } from '../../../src/domain/window/window.ts'
+import type { ServiceWindow, WindowEntry } from '../../../src/domain/window/window.ts'
 import { ALERT_AT, declareEdge, makeEntry, makeWindow, SHOP } from '../../support/diagnosis.ts'
 
 const later = (seconds: number) => new Date(ALERT_AT.getTime() + seconds * 1_000)

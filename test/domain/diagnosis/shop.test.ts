@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { deduplicationKey, parseEvent } from '../../../src/domain/event/event.ts'
+import { deduplicationKey } from '../../../src/domain/event/event.ts'
+import { parseEvent } from '../../../src/domain/event/parse.ts'
 import { createShopEvents, SHOP_DURATION_MS, SHOP_SERVICE, toGoJson } from '../../stack/shop.ts'
 
 const ENDS_AT = new Date('2026-03-14T19:40:00.250Z')

@@ -1,12 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import {
-  deduplicationKey,
-  MAX_SHOWN_LENGTH,
-  parseEvent,
-  toShownValue,
-  toStorableText,
-  toValueClass,
-} from '../../../src/domain/event/event.ts'
+import { deduplicationKey } from '../../../src/domain/event/event.ts'
+import { parseEvent } from '../../../src/domain/event/parse.ts'
+import { toValueClass } from '../../../src/domain/event/value-class.ts'
+import { MAX_SHOWN_LENGTH, toShownValue, toStorableText } from '../../../src/domain/text.ts'
 
 const VALID = { service_name: 'checkout', vendor: 'pino', entity: 'checkout', event_type: 'restart', confidence: 0.9, ttl_seconds: 900 }
 const REQUIRED = 'service_name, vendor, and entity are required'

@@ -1,14 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import {
-  type Answer,
-  describeChange,
-  isNews,
-  isOtherCause,
-  planDiagnosisRetry,
-  planNextLook,
-  planNoteRetry,
-  toIncidentText,
-} from '../../../src/domain/incident/schedule.ts'
+import { type Answer, describeChange, isNews, isOtherCause } from '../../../src/domain/incident/answer.ts'
+import { planDiagnosisRetry, planNextLook, planNoteRetry } from '../../../src/domain/incident/schedule.ts'
 
 const triggeredAt = new Date('2026-01-15T10:00:00Z')
 const after = (seconds: number) => new Date(triggeredAt.getTime() + 1_000 * seconds)
@@ -84,9 +76,4 @@ test('a diagnosis is tried again, less and less often, and given up', () => {
   )
   expect(minutes).toEqual([1, 2, 4, 64])
   expect(planDiagnosisRetry(8, triggeredAt)).toBeUndefined()
-})
-
-test('a title keeps whole characters', () => {
-  expect(toIncidentText('short')).toBe('short')
-  expect(toIncidentText('🌙'.repeat(2_000))).toBe('🌙'.repeat(1_024))
 })

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { toId } from '../../../src/domain/ids.ts'
-import { type CitedEvent, defang, isNoteOf, isOwnNote, type NoteSource, writeNote } from '../../../src/domain/telling/note.ts'
+import type { CitedEvent } from '../../../src/domain/telling/cited-event.ts'
+import { isNoteOf, isOwnNote, type NoteSource, writeNote } from '../../../src/domain/telling/note.ts'
+import { defang } from '../../../src/domain/text.ts'
 
 const incidentId = toId<NoteSource['incidentId']>('0d3c7c1e-7b5e-4a53-9a55-2f6a7f0f7b11')
 const otherId = toId<NoteSource['incidentId']>('1d3c7c1e-7b5e-4a53-9a55-2f6a7f0f7b11')

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import { type ChangeText, EVENT_TYPES } from '../../../src/domain/event/event.ts'
 import { toId } from '../../../src/domain/ids.ts'
 import {
-  buildWindow,
   type CopiedLife,
   type CopyRepair,
   coversAll,
@@ -11,7 +10,8 @@ import {
   planRepair,
   type StoredLife,
   type WindowCopy,
-} from '../../../src/domain/window/window.ts'
+} from '../../../src/domain/window/copy.ts'
+import { buildWindow } from '../../../src/domain/window/window.ts'
 
 const now = new Date('2026-01-15T10:00:00Z')
 const at = (seconds: number) => new Date(now.getTime() + seconds * 1000)

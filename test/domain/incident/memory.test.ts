@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { EVENT_TYPES } from '../../../src/domain/event/event.ts'
-import { EMBEDDING_SIZE, type Embedding, embedIncident, type IncidentEvent } from '../../../src/domain/incident/causal-pattern.ts'
+import { EMBEDDING_SIZE, type Embedding, embedIncident, type IncidentEvent } from '../../../src/domain/incident/memory.ts'
 
 const triggeredAt = new Date('2026-02-03T14:20:00Z')
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { applyWording, checkWording } from '../../../src/domain/telling/model-check.ts'
+import { toPrompt } from '../../../src/domain/telling/model-prompt.ts'
 import { isPlainWord } from '../../../src/domain/telling/plain-words.ts'
-import { applyWording, checkWording, toPrompt } from '../../../src/domain/telling/wording.ts'
 import { makeWordingSource } from '../../support/wording.ts'
 
 const source = makeWordingSource()

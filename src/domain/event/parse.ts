@@ -1,0 +1,120 @@
+import type { FieldError } from '../errors.ts'
+import { toStorableText } from '../text.ts'
+import { parseTimestamp } from '../timestamp.ts'
+import { type ContextEvent, EVENT_TYPES, type EventType, MAX_NAME_LENGTH, MAX_TTL_SECONDS } from './event.ts'
+
+export type ParsedEvent =
+  | { readonly ok: true; readonly event: ContextEvent; readonly warning: string | undefined }
+  | { readonly ok: false; readonly fields: readonly [FieldError, ...FieldError[]] }
+
+/** Reads one event of a request body. Errors come in the order in which the contract lists them. */
+export function parseEvent(input: unknown): ParsedEvent {
+  if (!isObject(input)) return { ok: false, fields: [{ pointer: '', detail: 'request body must be valid JSON' }] }
+
+  const reader = createReader(input)
+  const [serviceName, vendor, entity] = reader.required(['service_name', 'vendor', 'entity'])
+  const eventType = reader.eventType()
+  const confidence = reader.confidence()
+  const ttlSeconds = reader.ttlSeconds()
+  const timestamp = parseTimestamp(input['timestamp'])
+  if (timestamp.kind === 'invalid') reader.reject('timestamp', 'timestamp must be ISO 8601')
+  const [oldValue, newValue, rawLine] = [reader.optional('old_value'), reader.optional('new_value'), reader.optional('raw_line')]
+  const [actor, sha] = [reader.optional('actor', MAX_NAME_LENGTH), reader.optional('sha', MAX_NAME_LENGTH)]
+
+  const [first, ...rest] = reader.errors
+  if (first) return { ok: false, fields: [first, ...rest] }
+  const event = {
+    serviceName,
+    vendor,
+    entity,
+    eventType,
+    oldValue,
+    newValue,
+    actor,
+    sha,
+    confidence,
+    ttlSeconds,
+    sentTimestamp: timestamp.kind === 'absent' ? null : toStorableText(String(input['timestamp']).trim()),
+    occurredAt: timestamp.kind === 'instant' ? timestamp.instant : null,
+    rawLine,
+  }
+  const warning = timestamp.kind === 'unknown_zone' ? `unknown time zone "${timestamp.zone}": receipt time was used` : undefined
+  return { ok: true, event, warning }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function createReader(input: Readonly<Record<string, unknown>>) {
+  const errors: FieldError[] = []
+  const reject = (field: string, detail: string) => void errors.push({ pointer: `/${field}`, detail })
+
+  const checkLength = (field: string, text: string, maxLength: number) => {
+    if (text.length > maxLength && Array.from(text).length > maxLength) {
+      reject(field, `${field} must be at most ${maxLength} characters`)
+    }
+  }
+
+  return {
+    errors,
+    reject,
+
+    required(fields: readonly [string, string, string]): [string, string, string] {
+      const read = (field: string): string => {
+        const value = input[field]
+        if (value === undefined || value === null || (typeof value === 'string' && value.trim() === '')) {
+          reject(field, 'service_name, vendor, and entity are required')
+          return ''
+        }
+        if (typeof value !== 'string') {
+          reject(field, `${field} must be a string`)
+          return ''
+        }
+        const text = toStorableText(value)
+        checkLength(field, text, MAX_NAME_LENGTH)
+        return text
+      }
+      return [read(fields[0]), read(fields[1]), read(fields[2])]
+    },
+
+    /** Agents leave an empty field out; one that sends `""` or `null` means the same. */
+    optional(field: string, maxLength?: number): string | null {
+      const value = input[field]
+      if (value === undefined || value === null || value === '') return null
+      if (typeof value !== 'string') {
+        reject(field, `${field} must be a string`)
+        return null
+      }
+      const text = toStorableText(value)
+      if (maxLength !== undefined) checkLength(field, text, maxLength)
+      return text
+    },
+
+    eventType(): EventType {
+      const value = input['event_type']
+      const known = EVENT_TYPES.find((type) => type === value)
+      if (known) return known
+      const isMissing = value === undefined || value === null || (typeof value === 'string' && value.trim() === '')
+      reject('event_type', isMissing ? 'event_type is required' : `event_type must be one of ${EVENT_TYPES.join(', ')}`)
+      return 'deploy'
+    },
+
+    confidence(): number {
+      const value = input['confidence']
+      if (typeof value === 'number' && value > 0 && value <= 1) return value
+      reject('confidence', 'confidence must be between 0 and 1')
+      return 1
+    },
+
+    ttlSeconds(): number {
+      const value = input['ttl_seconds']
+      if (typeof value !== 'number' || !Number.isInteger(value) || value <= 0) {
+        reject('ttl_seconds', 'ttl_seconds must be positive')
+        return 1
+      }
+      if (value > MAX_TTL_SECONDS) reject('ttl_seconds', `ttl_seconds must be at most ${MAX_TTL_SECONDS} (one year)`)
+      return value
+    },
+  }
+}

@@ -1,0 +1,107 @@
+import { byEventType, EVENT_TYPES, type EventType } from '../event/event.ts'
+import type { JoinRule } from '../event/service-name.ts'
+import { type EventId, toId } from '../ids.ts'
+import type { ServiceWindow, WindowEntry } from './window.ts'
+
+export type EntryDocument = {
+  readonly id: string
+  readonly event_type: EventType
+  readonly vendor: string
+  readonly entity: string
+  readonly old_value: string | null
+  readonly new_value: string | null
+  readonly actor: string | null
+  readonly sha: string | null
+  readonly confidence: number
+  readonly timestamp: string
+  readonly first_timestamp: string
+  readonly expires_at: string
+  readonly count: number
+  readonly joined_by: JoinRule
+}
+
+type EntriesField = `${Exclude<EventType, 'scale_event'>}_events` | 'scale_events'
+
+export type WindowDocument = { readonly service: string } & Readonly<Record<EntriesField, readonly EntryDocument[]>> & {
+    readonly updated_at: string | null
+  }
+
+const FIELD_OF: Readonly<Record<EventType, EntriesField>> = {
+  deploy: 'deploy_events',
+  restart: 'restart_events',
+  saturation: 'saturation_events',
+  flag_change: 'flag_change_events',
+  circuit_open: 'circuit_open_events',
+  dependency_failure: 'dependency_failure_events',
+  config_change: 'config_change_events',
+  schema_change: 'schema_change_events',
+  scale_event: 'scale_events',
+}
+
+export function entriesOf(window: WindowDocument): EntryDocument[] {
+  return EVENT_TYPES.flatMap((type) => window[FIELD_OF[type]])
+}
+
+/** A window as it is stored and answered. */
+export function toWindowDocument({ service, window }: ServiceWindow): WindowDocument {
+  const of = (type: EventType) => window.entries[type].map(toEntryDocument)
+  return {
+    service,
+    deploy_events: of('deploy'),
+    restart_events: of('restart'),
+    saturation_events: of('saturation'),
+    flag_change_events: of('flag_change'),
+    circuit_open_events: of('circuit_open'),
+    dependency_failure_events: of('dependency_failure'),
+    config_change_events: of('config_change'),
+    schema_change_events: of('schema_change'),
+    scale_events: of('scale_event'),
+    updated_at: window.updatedAt?.toISOString() ?? null,
+  }
+}
+
+function toEntryDocument(entry: WindowEntry): EntryDocument {
+  return {
+    id: entry.id,
+    event_type: entry.eventType,
+    vendor: entry.vendor,
+    entity: entry.entity,
+    old_value: entry.oldValue,
+    new_value: entry.newValue,
+    actor: entry.actor,
+    sha: entry.sha,
+    confidence: entry.confidence,
+    timestamp: entry.timestamp.toISOString(),
+    first_timestamp: entry.firstTimestamp.toISOString(),
+    expires_at: entry.expiresAt.toISOString(),
+    count: entry.count,
+    joined_by: entry.joinedBy,
+  }
+}
+
+export function toServiceWindow(document: WindowDocument): ServiceWindow {
+  const entries = byEventType((type) => document[FIELD_OF[type]].map(toWindowEntry))
+  return {
+    service: document.service,
+    window: { entries, updatedAt: document.updated_at === null ? null : new Date(document.updated_at) },
+  }
+}
+
+function toWindowEntry(entry: EntryDocument): WindowEntry {
+  return {
+    id: toId<EventId>(entry.id),
+    eventType: entry.event_type,
+    vendor: entry.vendor,
+    entity: entry.entity,
+    oldValue: entry.old_value,
+    newValue: entry.new_value,
+    actor: entry.actor,
+    sha: entry.sha,
+    confidence: entry.confidence,
+    timestamp: new Date(entry.timestamp),
+    firstTimestamp: new Date(entry.first_timestamp),
+    expiresAt: new Date(entry.expires_at),
+    count: entry.count,
+    joinedBy: entry.joined_by,
+  }
+}
