@@ -1,7 +1,7 @@
 import type { Hono } from 'hono'
 import { contextStorage } from 'hono/context-storage'
 import { requestId } from 'hono/request-id'
-import type { PageEnv } from './dashboard/context.ts'
+import type { PageEnv } from './dashboard/env.ts'
 import type { Deps } from './deps.ts'
 import { AppError } from './domain/errors.ts'
 import { createRouter } from './http/context.ts'

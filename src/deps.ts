@@ -1,4 +1,3 @@
-import { tryGetContext } from 'hono/context-storage'
 import type { Config, ModelChoice, RateLimit, Retention } from './config.ts'
 import type { KeyType } from './domain/access/api-key.ts'
 import { parseSealingKeys, type SealingKeys } from './domain/access/sealed-secret.ts'
@@ -6,15 +5,13 @@ import { createWeighedMap, type WeighedMap } from './domain/bounded-map.ts'
 import { AppError } from './domain/errors.ts'
 import type { TenantId } from './domain/ids.ts'
 import type { StateWindow } from './domain/window/window.ts'
-import type { AppEnv, StoreCalls } from './http/context.ts'
+import { type Log, logToConsole } from './log.ts'
 import { createEndpointModel, createWorkersAiModel, type LanguageModel } from './outbound/language-model.ts'
 import type { PagerDuty } from './outbound/pagerduty.ts'
 import { createDb, type Db } from './store/postgres.ts'
 import { createRedis, type Redis } from './store/redis.ts'
 import type { Seen } from './store/state-windows.ts'
-
-/** One structured log line: the name of what happened, and fields that carry no secret and no raw line. */
-export type Log = (event: string, fields: Readonly<Record<string, unknown>>) => void
+import { countCall } from './store-calls.ts'
 
 /** A window whose copy was found to agree with Postgres, to be answered again while Postgres says that it is unchanged. */
 export type KnownWindow = {
@@ -30,40 +27,71 @@ export type KnownWindow = {
 /** Characters of windows an isolate remembers, of its 128 MB. */
 const KNOWN_WINDOWS_WEIGHT = 8_000_000
 
-export type Deps = {
-  readonly db: Db
-  readonly redis: Redis
-  /** Which tenant a key's hash belongs to: never changes, and says nothing about whether the key still lives. */
+/** The database of record. */
+export type Database = { readonly db: Db }
+
+/** Copies that can be made anew, and counters. */
+export type Copies = { readonly redis: Redis }
+
+export type Stores = Database & Copies
+
+export type Clock = {
+  readonly now: () => Date
+  /** Waits that many milliseconds. */
+  readonly rest: (ms: number) => Promise<void>
+}
+
+/** Where ids and secrets come from. */
+export type Chance = {
+  readonly newUuid: () => string
+  readonly randomBytes: (length: number) => Uint8Array<ArrayBuffer>
+}
+
+export type Logging = { readonly log: Log }
+
+/** What an isolate remembers between requests: never whether a key still lives. */
+export type Memory = {
+  /** Which tenant a key's hash belongs to, which never changes. */
   readonly tenantOfKey: Map<string, TenantId>
-  /** The hashes of keys this isolate has seen, by key; which says nothing about whether they live either. */
+  /** The hashes of keys this isolate has seen, by key. */
   readonly hashOfKey: Map<string, string>
   /** By tenant and service. */
   readonly knownWindows: WeighedMap<KnownWindow>
   /** Known windows whose copies are being looked at, and since when. */
   readonly copyChecks: Map<string, Date>
-  readonly now: () => Date
-  readonly newUuid: () => string
-  readonly randomBytes: (length: number) => Uint8Array<ArrayBuffer>
-  readonly log: Log
-  /** Waits that many milliseconds. */
-  readonly rest: (ms: number) => Promise<void>
-  /** The keys that seal integrations' secrets; throws `unavailable` when the operator has set none. */
-  readonly sealingKeys: () => SealingKeys
+}
+
+/** The keys that seal integrations' secrets; throws `unavailable` when the operator has set none. */
+export type Sealing = { readonly sealingKeys: () => SealingKeys }
+
+/** What signs the dashboard's sessions; throws `unavailable` when the operator has set none. */
+export type Signing = { readonly sessionSecret: () => string }
+
+export type Site = {
   /** Where callers reach us, without a slash at the end; `undefined`: wherever a request was sent to. */
   readonly publicUrl: string | undefined
   readonly corsOrigins: readonly string[]
-  readonly rateLimits: Readonly<Record<KeyType, RateLimit>>
-  /** What signs the dashboard's sessions; throws `unavailable` when the operator has set none. */
-  readonly sessionSecret: () => string
-  readonly signInLimit: RateLimit
+}
+
+export type RateLimits = { readonly rateLimits: Readonly<Record<KeyType, RateLimit>>; readonly signInLimit: RateLimit }
+
+export type Upkeep = {
   readonly retention: Retention
   /** Requests to the stores that the batches of one sweep may take. */
   readonly sweepRequests: number
-  readonly pagerDuty: PagerDuty
+}
+
+export type Model = {
   /** `undefined`: diagnoses are in the engine's own words. */
   readonly languageModel: LanguageModel | undefined
   readonly modelTokensPerDay: number
 }
+
+/** Where answers are told. */
+export type Receivers = { readonly pagerDuty: PagerDuty }
+
+/** All of it. What touches less says so by the groups it takes. */
+export type Deps = Stores & Clock & Chance & Logging & Memory & Sealing & Signing & Site & RateLimits & Upkeep & Model & Receivers
 
 /** What the app works with, made once an isolate from its configuration. */
 export function createDeps(config: Config): Deps {
@@ -77,7 +105,7 @@ export function createDeps(config: Config): Deps {
     now: () => new Date(),
     newUuid: () => crypto.randomUUID(),
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
-    log: (event, fields) => console.log(JSON.stringify({ event, ...fields })),
+    log: logToConsole,
     rest: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     sealingKeys: () => parseSealingKeys(config.integrationKeys),
     publicUrl: config.publicUrl,
@@ -113,10 +141,4 @@ function getSessionSecret(secret: string | undefined): string {
     throw new AppError('unavailable', `SESSION_SECRET is too short to be a secret: it needs ${MIN_SESSION_SECRET_LENGTH} characters`)
   }
   return secret
-}
-
-/** Counts a request to a store on the account of the request that is being handled, if any. */
-function countCall(store: keyof StoreCalls): void {
-  const calls = tryGetContext<AppEnv>()?.get('storeCalls')
-  if (calls) calls[store] += 1
 }

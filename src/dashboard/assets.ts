@@ -1,5 +1,5 @@
 import type { Hono } from 'hono'
-import type { PageEnv } from './context.ts'
+import type { PageEnv } from './env.ts'
 import { fingerprint } from './fingerprint.ts'
 import { SCRIPT } from './script.ts'
 import { STYLE } from './style.ts'

@@ -1,25 +1,13 @@
-import type { Context } from 'hono'
 import { Hono } from 'hono'
-import type { Deps } from '../deps.ts'
+import type { Database } from '../deps.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AnyId, parseId, type TenantId } from '../domain/ids.ts'
-import { type AppContext, type AppEnv, toTrail } from '../http/context.ts'
+import { toTrail } from '../http/context.ts'
+import type { AppContext } from '../http/env.ts'
 import { getPrincipal, type Principal } from '../store/api-keys.ts'
 import type { Trail } from '../store/audit.ts'
 import { type Db, inOneRequest } from '../store/postgres.ts'
-import type { Session } from './session.ts'
-
-/** What a page's request carries through its handlers. */
-export type PageEnv = {
-  Variables: AppEnv['Variables'] & {
-    /** Whose cookie came with the request; its key may be dead by now. */
-    session: Session
-    /** What allows this answer's own stylesheet and script, and no other. */
-    secureHeadersNonce: string
-  }
-}
-
-export type PageContext = Context<PageEnv>
+import type { PageContext, PageEnv } from './env.ts'
 
 /** The same context as the API's code takes it. */
 export function toAppContext(c: PageContext): AppContext {
@@ -41,7 +29,7 @@ export function createPageRouter(): Hono<PageEnv> {
  * Reads what a page shows, at the same time as whether its session's key still lives: what `read` asks of Postgres travels
  * with that question. Throws `unauthorized` when the key is dead, whatever was read.
  */
-export async function readPage<T>(c: PageContext, { db }: Deps, read: (db: Db, tenantId: TenantId) => Promise<T>): Promise<T> {
+export async function readPage<T>(c: PageContext, { db }: Database, read: (db: Db, tenantId: TenantId) => Promise<T>): Promise<T> {
   const { keyHash, tenantId } = c.var.session
   const together = inOneRequest(db)
   const [caller, page] = await Promise.allSettled([getPrincipal(together, keyHash), read(together, tenantId)])
@@ -52,7 +40,7 @@ export async function readPage<T>(c: PageContext, { db }: Deps, read: (db: Db, t
 }
 
 /** Makes sure, before anything is changed, that the session's key still lives. */
-export async function requireLiveKey(c: PageContext, { db }: Deps): Promise<Principal> {
+export async function requireLiveKey(c: PageContext, { db }: Database): Promise<Principal> {
   return admit(c, await getPrincipal(db, c.var.session.keyHash))
 }
 

@@ -1,8 +1,8 @@
 import { HTTPException } from 'hono/http-exception'
-import type { Deps } from '../deps.ts'
+import type { Clock, Logging } from '../deps.ts'
 import { AppError, type ErrorCode } from '../domain/errors.ts'
 import { logBug, PROBLEMS, toAppError } from '../http/problem.ts'
-import type { PageContext } from './context.ts'
+import type { PageContext } from './env.ts'
 import { renderPage } from './layout.tsx'
 import { SignInForm } from './pages/sign-in.tsx'
 import { endSession } from './session.ts'
@@ -20,7 +20,7 @@ const TITLES: Readonly<Record<ErrorCode, string>> = {
 }
 
 /** Answers any thrown error as a page. */
-export function answerPageError(error: unknown, c: PageContext, { log, now }: Deps): Response | Promise<Response> {
+export function answerPageError(error: unknown, c: PageContext, { log, now }: Clock & Logging): Response | Promise<Response> {
   const known = error instanceof HTTPException && error.status === 403 ? notFromHere() : toAppError(error)
   if (!known) logBug(error, c, log)
   const code = known?.code

@@ -1,11 +1,12 @@
 import { bodyLimit } from 'hono/body-limit'
 import { csrf } from 'hono/csrf'
 import { createMiddleware } from 'hono/factory'
-import type { Deps } from '../deps.ts'
+import type { Clock, Database, Deps, Logging, RateLimits, Signing } from '../deps.ts'
 import { AppError } from '../domain/errors.ts'
 import { limitRate } from '../http/auth.ts'
 import { serveAssets } from './assets.ts'
-import { createPageRouter, type PageContext, type PageEnv, toAppContext } from './context.ts'
+import { createPageRouter, toAppContext } from './context.ts'
+import type { PageContext, PageEnv } from './env.ts'
 import { answerPageError } from './error-page.tsx'
 import { PAGE_HEADERS } from './headers.ts'
 import { agentPages } from './pages/agents.tsx'
@@ -61,7 +62,7 @@ function notFound(): never {
 }
 
 /** Lets in whoever brings a session of ours; whether its key lives is asked with what the page reads. */
-const requireSession = (deps: Deps) =>
+const requireSession = (deps: Database & Clock & Signing & RateLimits & Logging) =>
   createMiddleware<PageEnv>(async (c, next) => {
     const session = await findSession(c, deps.sessionSecret(), deps.now())
     if (!session) {

@@ -1,13 +1,6 @@
 import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie'
 import { parseId, type TenantId } from '../domain/ids.ts'
-import type { PageContext } from './context.ts'
-
-/** Whom a browser signed in as. The key itself is not in it, and whether it lives is asked at each request. */
-export type Session = {
-  /** SHA-256 of the API key, hexadecimal. */
-  readonly keyHash: string
-  readonly tenantId: TenantId
-}
+import type { PageContext, Session } from './env.ts'
 
 const COOKIE = 'noctuary_session'
 const MAX_AGE_SECONDS = 7 * 86_400

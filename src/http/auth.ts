@@ -1,11 +1,11 @@
 import { createMiddleware } from 'hono/factory'
-import type { Deps } from '../deps.ts'
+import type { Database, Logging, Memory, RateLimits } from '../deps.ts'
 import { isWellFormedKey, type KeyType, toKeyType } from '../domain/access/api-key.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import { getPrincipal } from '../store/api-keys.ts'
-import type { AppContext, AppEnv } from './context.ts'
+import type { AppContext, AppEnv } from './env.ts'
 
 const BEARER = /^Bearer +([^\s]+) *$/i
 
@@ -19,7 +19,7 @@ export const SECURITY = {
  * Takes the request's API key and refuses what cannot be one, without a store. What follows resolves `keyHash` itself, in
  * the statement that does its work.
  */
-export const requireKey = (deps: Deps) =>
+export const requireKey = (deps: Database & Memory & RateLimits & Logging) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const key = BEARER.exec(c.req.header('Authorization') ?? '')?.[1]
     if (key === undefined) throw new AppError('unauthorized', 'API key is missing: send "Authorization: Bearer <key>"')
@@ -35,7 +35,12 @@ export const requireKey = (deps: Deps) =>
   })
 
 /** Refuses a key that is used too often; a revoked one is 401 all the same. A limiter that fails limits nothing. */
-export async function limitRate({ db, log, rateLimits }: Deps, c: AppContext, keyType: KeyType, hash: string): Promise<void> {
+export async function limitRate(
+  { db, log, rateLimits }: Database & RateLimits & Logging,
+  c: AppContext,
+  keyType: KeyType,
+  hash: string,
+): Promise<void> {
   const { limiter, perMinute } = rateLimits[keyType]
   if (!limiter) return
   try {
@@ -51,7 +56,7 @@ export async function limitRate({ db, log, rateLimits }: Deps, c: AppContext, ke
 }
 
 /** Resolves the key that `requireKey` took, and refuses one of the wrong kind. */
-export const requirePrincipal = ({ db }: Deps, keyType: KeyType) =>
+export const requirePrincipal = ({ db }: Database, keyType: KeyType) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const principal = await getPrincipal(db, c.var.keyHash)
     c.set('principal', principal)

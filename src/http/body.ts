@@ -1,6 +1,6 @@
 import { createMiddleware } from 'hono/factory'
 import { AppError } from '../domain/errors.ts'
-import type { AppContext, AppEnv } from './context.ts'
+import type { AppContext, AppEnv } from './env.ts'
 
 const MAX_BODY_BYTES = 1_048_576
 const JSON_TYPES = ['application/json']

@@ -1,7 +1,7 @@
 import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 import { secureHeaders } from 'hono/secure-headers'
-import type { AppEnv } from './context.ts'
+import type { AppEnv } from './env.ts'
 
 /** What every answer tells a browser that comes across it, unless its handler knows better: it is data, not a page. */
 export const SECURITY_HEADERS = secureHeaders({

@@ -1,10 +1,10 @@
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
-import type { Deps } from '../deps.ts'
-import type { AppEnv } from './context.ts'
+import type { Clock, Logging } from '../deps.ts'
+import type { AppEnv } from './env.ts'
 
 /** Writes one log line a request: what was asked, by whom, how it ended. Never a key, a body or a raw line. */
-export const observe = ({ now, log }: Deps) =>
+export const observe = ({ now, log }: Clock & Logging) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const startedAt = now().getTime()
     const storeCalls = { postgres: 0, redis: 0 }

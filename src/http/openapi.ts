@@ -1,6 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { VERSION } from '../version.ts'
-import type { AppEnv } from './context.ts'
+import type { AppEnv } from './env.ts'
 import { ProblemBody, problemComponents, problems } from './problem.ts'
 import { json } from './schemas.ts'
 

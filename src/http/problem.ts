@@ -2,10 +2,10 @@ import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import type { Log } from '../deps.ts'
 import { AppError, type ErrorCode, type FieldError } from '../domain/errors.ts'
+import type { Log } from '../log.ts'
 import { isDatabaseUnavailable, sqlState } from '../store/postgres.ts'
-import type { AppEnv } from './context.ts'
+import type { AppEnv } from './env.ts'
 
 type Problem = {
   readonly status: ContentfulStatusCode

@@ -1,21 +1,14 @@
+import type { Chance, Database } from '../deps.ts'
 import { createKey, type KeyType, toKeyHint } from '../domain/access/api-key.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import { type TenantId, toId } from '../domain/ids.ts'
 import { type ApiKey, insertApiKey } from '../store/api-keys.ts'
 import type { Trail } from '../store/audit.ts'
-import type { Db } from '../store/postgres.ts'
 import type { NewApiKey } from '../store/tenants.ts'
-
-/** Where ids and secrets come from. */
-export type Sources = {
-  readonly db: Db
-  readonly newUuid: () => string
-  readonly randomBytes: (length: number) => Uint8Array
-}
 
 /** Makes a key for a tenant; the answer is the only place where the key itself ever appears. Throws `conflict` when there are too many. */
 export async function createApiKey(
-  sources: Sources,
+  sources: Database & Chance,
   tenantId: TenantId,
   keyType: KeyType,
   name: string | null,
@@ -27,7 +20,7 @@ export async function createApiKey(
 
 /** Draws a key: itself, and what is stored of it. */
 export async function drawKey(
-  { newUuid, randomBytes }: Omit<Sources, 'db'>,
+  { newUuid, randomBytes }: Chance,
   keyType: KeyType,
   name: string | null,
 ): Promise<{ readonly key: string; readonly stored: NewApiKey }> {

@@ -1,4 +1,4 @@
-import type { Deps } from '../deps.ts'
+import type { Chance, Clock, Copies, Logging, Model, Stores } from '../deps.ts'
 import { canPost } from '../domain/access/integration.ts'
 import { type Alert, type Diagnosis, diagnose } from '../domain/diagnosis/diagnose.ts'
 import { type EventId, toId } from '../domain/ids.ts'
@@ -18,7 +18,11 @@ import { wordDiagnosis } from './word-diagnosis.ts'
  * Diagnoses an incident, for the first time or again, and stores what came out with the work that follows. Returns the
  * posting of its note, which is the caller's to do, if there is one. An answer that an engineer confirmed is the last.
  */
-export async function diagnoseIncident(deps: Deps, work: ClaimedWork, clock: () => Date): Promise<ClaimedWork | undefined> {
+export async function diagnoseIncident(
+  deps: Stores & Clock & Chance & Logging & Model,
+  work: ClaimedWork,
+  clock: () => Date,
+): Promise<ClaimedWork | undefined> {
   const { tenantId, incidentId } = work
   const [subject, integrations, verdicts] = await Promise.all([
     getSubject(deps.db, tenantId, incidentId),
@@ -49,7 +53,7 @@ type FoundAnswer = { readonly diagnosis: NewDiagnosis; readonly isOtherCause: bo
 
 /** The answer, worded by a model where there is one; `undefined` when the earlier one says it all. */
 async function findAnswer(
-  deps: Deps,
+  deps: Copies & Logging & Model,
   { tenantId }: ClaimedWork,
   { latest }: Subject,
   alert: Alert,

@@ -1,8 +1,8 @@
-import type { Deps } from '../deps.ts'
+import type { Database, Logging, Upkeep } from '../deps.ts'
 import { nameOf } from '../domain/errors.ts'
 import type { TenantId } from '../domain/ids.ts'
 import { claimWork, forgetDeliveries, noticeLateEvents } from '../store/incident-work.ts'
-import { workOn } from './work-on-incident.ts'
+import { type WorkDeps, workOn } from './work-on-incident.ts'
 
 const MAX_AT_ONCE = 5
 /** Requests to the stores, the model and the pager that one piece of work takes at most, a diagnosis with its note. */
@@ -15,7 +15,7 @@ const MAX_PIECES = 100
  * The cron's part in incidents: takes over what nobody is at any more, second looks that are due and notes to be tried again.
  * Several may run at once: each piece is one's alone. Returns how many pieces there were.
  */
-export async function finishIncidents(deps: Deps, now: Date): Promise<number> {
+export async function finishIncidents(deps: WorkDeps & Upkeep, now: Date): Promise<number> {
   const startedMs = deps.now().getTime()
   const clock = () => new Date(now.getTime() + deps.now().getTime() - startedMs)
   const maxPieces = Math.min(MAX_PIECES, Math.max(1, Math.floor((SHARE * deps.sweepRequests) / REQUESTS_EACH)))
@@ -37,7 +37,7 @@ export async function finishIncidents(deps: Deps, now: Date): Promise<number> {
 }
 
 /** What is due already must not wait for what late events may still make due. */
-async function noticeOrLog({ db, log }: Deps, now: Date): Promise<number> {
+async function noticeOrLog({ db, log }: Database & Logging, now: Date): Promise<number> {
   try {
     return await noticeLateEvents(db, now)
   } catch (error) {

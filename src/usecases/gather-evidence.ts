@@ -1,4 +1,4 @@
-import type { Deps } from '../deps.ts'
+import type { Clock, Database, Logging } from '../deps.ts'
 import { type Alert, type DiagnosisInput, MAX_HOPS } from '../domain/diagnosis/diagnose.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { type GraphEdge, learnEdges, type ServiceGraph, servicesToRead, toKnownServices } from '../domain/graph/service-graph.ts'
@@ -42,7 +42,7 @@ export type Evidence = {
  * with recent events, and what is usual in them. Postgres alone is asked: what Redis knows is not needed.
  */
 export async function gatherEvidence(
-  deps: Deps,
+  deps: Database & Clock & Logging,
   tenantId: TenantId,
   incidentId: IncidentId,
   alert: Alert & { readonly service: string },
@@ -71,7 +71,7 @@ export async function gatherEvidence(
 }
 
 /** Reads windows, the alerting service's first, until the errors in them lead nowhere new. */
-async function readWindows(deps: Deps, tenantId: TenantId, service: string, graph: ServiceGraph, until: Date | null) {
+async function readWindows(deps: Database & Clock & Logging, tenantId: TenantId, service: string, graph: ServiceGraph, until: Date | null) {
   const now = deps.now()
   const asked = new Set<string>()
   const found: ServiceLives[] = []
@@ -92,7 +92,7 @@ async function readWindows(deps: Deps, tenantId: TenantId, service: string, grap
 
 type Asked = { readonly until: Date | null; readonly recent: number }
 
-async function readRound({ db, log }: Deps, tenantId: TenantId, keys: readonly string[], asked: Asked) {
+async function readRound({ db, log }: Database & Logging, tenantId: TenantId, keys: readonly string[], asked: Asked) {
   try {
     return await findStoredWindows(db, tenantId, keys, { ...WHOLE, ...asked })
   } catch (error) {
@@ -118,7 +118,11 @@ async function readParts(db: Db, tenantId: TenantId, keys: readonly string[], un
 }
 
 /** What is usual in these services; without their history everything is about as unusual. */
-async function countUsual({ db, log }: Deps, tenantId: TenantId, serviceIds: readonly ServiceId[]): Promise<DiagnosisInput['counts']> {
+async function countUsual(
+  { db, log }: Database & Logging,
+  tenantId: TenantId,
+  serviceIds: readonly ServiceId[],
+): Promise<DiagnosisInput['counts']> {
   try {
     return await countKinds(db, tenantId, serviceIds)
   } catch {

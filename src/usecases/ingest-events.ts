@@ -1,4 +1,4 @@
-import type { Deps } from '../deps.ts'
+import type { Chance, Database, Logging, Stores } from '../deps.ts'
 import { AppError, type FieldError, nameOf } from '../domain/errors.ts'
 import { type ContextEvent, deduplicationKey } from '../domain/event/event.ts'
 import { type ParsedEvent, parseEvent } from '../domain/event/parse.ts'
@@ -34,7 +34,7 @@ type IdentifiedItem =
  * into their windows in one Redis request. The answer does not depend on Redis. Throws `unauthorized`, `forbidden` (a
  * key of the wrong kind, no agent) and `conflict` (an `Idempotency-Key` seen with another body).
  */
-export async function ingestEvents(deps: Deps, request: IngestRequest): Promise<IngestResult> {
+export async function ingestEvents(deps: Stores & Chance & Logging, request: IngestRequest): Promise<IngestResult> {
   const items = await Promise.all(request.items.map((item, index) => identify(deps, request, parseEvent(item), index)))
   const events = items.flatMap((item): NewEvent[] => ('id' in item ? [{ id: item.id, event: item.parsed.event }] : []))
 
@@ -48,14 +48,14 @@ export async function ingestEvents(deps: Deps, request: IngestRequest): Promise<
   return { principal: result.principal, items: items.map((item) => toIngestedItem(item, created)) }
 }
 
-async function identify(deps: Deps, request: IngestRequest, parsed: ParsedEvent, index: number): Promise<IdentifiedItem> {
+async function identify(deps: Chance, request: IngestRequest, parsed: ParsedEvent, index: number): Promise<IdentifiedItem> {
   if (!parsed.ok) return parsed
   return { id: await identifyEvent(deps, request, parsed.event, index), parsed }
 }
 
 /** The same event sent again with the same key gets the same id, and is thereby stored once. */
 async function identifyEvent(
-  { newUuid }: Deps,
+  { newUuid }: Chance,
   { keyHash, idempotency }: IngestRequest,
   event: ContextEvent,
   index: number,
@@ -73,7 +73,12 @@ function assertMayIngest({ principal, idempotency }: InsertResult): void {
 }
 
 /** Never fails: what Redis does not get now is marked for the cron, and healed by the next read in any case. */
-async function mergeCreated(deps: Deps, { defer }: IngestRequest, events: readonly NewEvent[], result: InsertResult): Promise<void> {
+async function mergeCreated(
+  deps: Stores & Logging,
+  { defer }: IngestRequest,
+  events: readonly NewEvent[],
+  result: InsertResult,
+): Promise<void> {
   const { tenantId } = result.principal
   const merges = toMerges(events, result)
   if (merges.length === 0) return
@@ -85,7 +90,7 @@ async function mergeCreated(deps: Deps, { defer }: IngestRequest, events: readon
   }
 }
 
-async function markFailedMerges(deps: Deps, tenantId: TenantId, merges: readonly Merge[]): Promise<void> {
+async function markFailedMerges(deps: Database & Logging, tenantId: TenantId, merges: readonly Merge[]): Promise<void> {
   try {
     await markForRepair(deps.db, tenantId, [...new Set(merges.map(({ serviceId }) => serviceId))])
   } catch {

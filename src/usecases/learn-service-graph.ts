@@ -1,9 +1,9 @@
-import type { Deps } from '../deps.ts'
+import type { Database } from '../deps.ts'
 import { learnEdges, toKnownServices } from '../domain/graph/service-graph.ts'
 import { addSeenEdges, findNewFailures, type SeenEdge } from '../store/service-graph.ts'
 
 /** Learns who calls whom from the failures of all tenants that arrived since the last time. Returns how many edges they showed. */
-export async function learnServiceGraph({ db }: Deps): Promise<number> {
+export async function learnServiceGraph({ db }: Database): Promise<number> {
   const failures = await findNewFailures(db)
   if (failures.kinds.length === 0) return 0
   const known = new Map([...failures.serviceNames].map(([tenantId, names]) => [tenantId, toKnownServices(names)]))

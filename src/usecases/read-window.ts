@@ -1,4 +1,4 @@
-import type { Deps, KnownWindow } from '../deps.ts'
+import type { Clock, Copies, Database, KnownWindow, Logging, Memory, Stores } from '../deps.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
@@ -15,6 +15,8 @@ import {
   type WindowId,
 } from '../store/state-windows.ts'
 import { clearRepair } from '../store/window-repairs.ts'
+
+type ReadDeps = Stores & Clock & Memory & Logging
 
 export type WindowRequest = {
   readonly keyHash: string
@@ -38,7 +40,7 @@ const KNOWN_FOR_MS = 60_000
  * this isolate found to agree lately it answers again, once Postgres has said that nothing is new. Throws
  * `unauthorized`, `forbidden` for a key that may not read, and `not_found`.
  */
-export async function readWindow(deps: Deps, request: WindowRequest): Promise<WindowResult> {
+export async function readWindow(deps: ReadDeps, request: WindowRequest): Promise<WindowResult> {
   const known = recall(deps, request)
   if (!known) return readAnew(deps, request, findDigest(deps, request))
 
@@ -50,7 +52,7 @@ export async function readWindow(deps: Deps, request: WindowRequest): Promise<Wi
 }
 
 /** Makes a window's copy agree with Postgres. Throws when either store is out of reach. */
-export async function repairWindow(deps: Deps, { tenantId, serviceId }: WindowId): Promise<void> {
+export async function repairWindow(deps: Stores, { tenantId, serviceId }: WindowId): Promise<void> {
   const copy = await readWindowCopy(deps.redis, { tenantId, serviceId })
   const stored = await findStoredWindow(deps.db, { tenantId }, serviceId, { asOf: undefined, withText: true })
   const plan = planRepair(stored.lives, copy, stored.now)
@@ -59,7 +61,7 @@ export async function repairWindow(deps: Deps, { tenantId, serviceId }: WindowId
   if (!plan || plan.write.every(({ totals }) => totals)) await clearRepair(deps.db, tenantId, serviceId, stored.now)
 }
 
-function recall({ tenantOfKey, knownWindows, now }: Deps, { keyHash, serviceId, asOf }: WindowRequest): KnownWindow | undefined {
+function recall({ tenantOfKey, knownWindows, now }: Memory & Clock, { keyHash, serviceId, asOf }: WindowRequest): KnownWindow | undefined {
   const tenantId = tenantOfKey.get(keyHash)
   const known = tenantId === undefined || asOf !== undefined ? undefined : knownWindows.get(toMemoryKey({ tenantId, serviceId }))
   return known && now().getTime() - known.verifiedAt.getTime() < KNOWN_FOR_MS ? known : undefined
@@ -69,11 +71,11 @@ function toMemoryKey({ tenantId, serviceId }: WindowId): string {
   return `${tenantId} ${serviceId}`
 }
 
-function findDigest({ db }: Deps, { keyHash, serviceId, asOf }: WindowRequest): Promise<StoredWindow> {
+function findDigest({ db }: Database, { keyHash, serviceId, asOf }: WindowRequest): Promise<StoredWindow> {
   return findStoredWindow(db, { keyHash }, serviceId, { asOf, withText: asOf !== undefined })
 }
 
-async function readAnew(deps: Deps, request: WindowRequest, digest: Promise<StoredWindow>): Promise<WindowResult> {
+async function readAnew(deps: ReadDeps, request: WindowRequest, digest: Promise<StoredWindow>): Promise<WindowResult> {
   const verifiedAt = deps.now()
   const { stored, copy } = await readBoth(deps, request, digest)
   const principal = toPrincipal(stored.caller)
@@ -94,7 +96,7 @@ async function readAnew(deps: Deps, request: WindowRequest, digest: Promise<Stor
   return { principal, serviceName, window }
 }
 
-async function readBoth(deps: Deps, { keyHash, serviceId, asOf }: WindowRequest, digest: Promise<StoredWindow>) {
+async function readBoth(deps: ReadDeps, { keyHash, serviceId, asOf }: WindowRequest, digest: Promise<StoredWindow>) {
   if (asOf !== undefined) return { stored: await digest, copy: undefined }
 
   const [stored, copy] = await Promise.all([digest, readCopyOf(deps, keyHash, serviceId, digest)])
@@ -104,7 +106,7 @@ async function readBoth(deps: Deps, { keyHash, serviceId, asOf }: WindowRequest,
 
 /** The copy, read beside the digest once the isolate has seen the key; `undefined` when Redis does not answer. */
 async function readCopyOf(
-  deps: Deps,
+  deps: Copies & Memory & Logging,
   keyHash: string,
   serviceId: ServiceId,
   digest: Promise<StoredWindow>,
@@ -119,7 +121,7 @@ async function readCopyOf(
   }
 }
 
-async function learnTenant({ tenantOfKey }: Deps, keyHash: string, digest: Promise<StoredWindow>): Promise<TenantId | undefined> {
+async function learnTenant({ tenantOfKey }: Memory, keyHash: string, digest: Promise<StoredWindow>): Promise<TenantId | undefined> {
   const { caller } = await digest
   if (caller.tenant_id === null) return undefined
   const { tenantId } = toPrincipal(caller)
@@ -127,7 +129,7 @@ async function learnTenant({ tenantOfKey }: Deps, keyHash: string, digest: Promi
   return tenantId
 }
 
-async function repair(deps: Deps, window: WindowId, plan: CopyRepair, now: Date): Promise<void> {
+async function repair(deps: Copies & Logging, window: WindowId, plan: CopyRepair, now: Date): Promise<void> {
   try {
     await repairWindowCopy(deps.redis, window, plan, now)
   } catch {
@@ -139,7 +141,7 @@ async function repair(deps: Deps, window: WindowId, plan: CopyRepair, now: Date)
 const CHECK_MS = 1_000
 
 /** Repairs the copy of a window that was answered from memory, should Redis have lost part of it. Reads at a time share a look. */
-function checkCopyLater(deps: Deps, { defer }: WindowRequest, window: WindowId, known: KnownWindow): void {
+function checkCopyLater(deps: ReadDeps, { defer }: WindowRequest, window: WindowId, known: KnownWindow): void {
   const key = toMemoryKey(window)
   const startedAt = deps.copyChecks.get(key)
   if (startedAt && deps.now().getTime() - startedAt.getTime() < CHECK_MS) return
@@ -147,7 +149,7 @@ function checkCopyLater(deps: Deps, { defer }: WindowRequest, window: WindowId, 
   defer(checkCopy(deps, window, known).finally(() => deps.copyChecks.delete(key)))
 }
 
-async function checkCopy(deps: Deps, window: WindowId, { members }: KnownWindow): Promise<void> {
+async function checkCopy(deps: Stores & Memory & Logging, window: WindowId, { members }: KnownWindow): Promise<void> {
   try {
     if ((await countCopyMembers(deps.redis, window)) === members) return
     deps.knownWindows.delete(toMemoryKey(window))

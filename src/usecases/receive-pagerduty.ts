@@ -1,11 +1,11 @@
-import type { Deps } from '../deps.ts'
+import type { Chance, Clock, Sealing } from '../deps.ts'
 import { canReceive, type Integration, isToken, openSecretOf } from '../domain/access/integration.ts'
 import { isSigned, type PagerDutyDelivery, readDelivery, toServiceName } from '../domain/doors/pagerduty.ts'
 import { AppError } from '../domain/errors.ts'
 import { type IncidentId, toId } from '../domain/ids.ts'
 import { receiveAlert } from '../store/incidents.ts'
 import { findIntegrationByToken } from '../store/integrations.ts'
-import { announceWork, workOn } from './work-on-incident.ts'
+import { announceWork, type WorkDeps, workOn } from './work-on-incident.ts'
 
 export type WebhookRequest = {
   readonly token: string
@@ -27,7 +27,7 @@ const MAX_DELIVERY_ID_LENGTH = 255
  * Postgres. The diagnosis is made after the answer; should this isolate die, the cron makes it. Throws `not_found` for a dead
  * token, `unauthorized` for a wrong signature, `invalid_request` for what is not JSON, and nothing else that is not our fault.
  */
-export async function receivePagerDuty(deps: Deps, request: WebhookRequest): Promise<void> {
+export async function receivePagerDuty(deps: WorkDeps, request: WebhookRequest): Promise<void> {
   if (!isToken(request.token)) throw noSuchWebhook()
   // Before anything is stored, so that the cron looks even if this isolate gets no further.
   const marked = announceWork(deps)
@@ -49,7 +49,7 @@ export async function receivePagerDuty(deps: Deps, request: WebhookRequest): Pro
   request.defer(workOn(deps, { tenantId, incidentId, kind: 'diagnosis', number: 0, lease, attempts: 1 }, deps.now))
 }
 
-async function assertSigned(deps: Deps, integration: Integration, { body, signature }: WebhookRequest): Promise<void> {
+async function assertSigned(deps: Sealing, integration: Integration, { body, signature }: WebhookRequest): Promise<void> {
   const secret = await openSecretOf(integration, 'webhook_secret', deps.sealingKeys)
   if (secret === undefined || (await isSigned(signature, body, [secret]))) return
   throw new AppError('unauthorized', 'the signature does not match: is the webhook secret right?')
@@ -63,7 +63,13 @@ function parse(body: Uint8Array): unknown {
   }
 }
 
-function toAlert(deps: Deps, integration: Integration, delivery: IncidentChange, incidentId: IncidentId, { deliveryId }: WebhookRequest) {
+function toAlert(
+  deps: Clock & Chance,
+  integration: Integration,
+  delivery: IncidentChange,
+  incidentId: IncidentId,
+  { deliveryId }: WebhookRequest,
+) {
   const { kind, incident, eventId } = delivery
   const now = deps.now()
   const past = (instant: Date | null) => (instant && instant < now ? instant : now)

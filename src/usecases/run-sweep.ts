@@ -1,4 +1,4 @@
-import type { Deps } from '../deps.ts'
+import type { Clock, Copies, Database, Logging, Stores, Upkeep } from '../deps.ts'
 import { nameOf } from '../domain/errors.ts'
 import { daysBefore, isSweepDue, nextSweepAt, type SweepHints } from '../domain/window/sweep.ts'
 import { findNextWork } from '../store/incident-work.ts'
@@ -9,6 +9,7 @@ import { takeForRepair } from '../store/window-repairs.ts'
 import { finishIncidents, REQUESTS_EACH } from './finish-incidents.ts'
 import { learnServiceGraph } from './learn-service-graph.ts'
 import { repairWindow } from './read-window.ts'
+import type { WorkDeps } from './work-on-incident.ts'
 
 /** Small batches with a rest after each, so that ingest hardly notices the sweep: what larger ones cost it is in the README. */
 const BATCH_ROWS = 250
@@ -18,6 +19,8 @@ const MAX_REPAIRED_WINDOWS = 2
 const MAX_REMOVED_SERVICES = 1_000
 /** By then, an event that was being stored is stored. */
 const INGEST_DEADLINE_MS = 3_000
+
+type SweepDeps = WorkDeps & Upkeep
 
 export type SweepResult = {
   readonly skipped: boolean
@@ -37,7 +40,7 @@ const SKIPPED: SweepResult = { skipped: true, incidentWork: 0, deleted: 0, batch
  * repairs windows that missed a merge. Safe to run twice at once or to be killed anywhere; what is left over waits for
  * the next tick. An idle database is left asleep.
  */
-export async function runSweep(deps: Deps, now: Date): Promise<SweepResult> {
+export async function runSweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
   const hints = await findHints(deps)
   const result = isSweepDue(hints, now) ? await sweep(deps, now) : SKIPPED
   deps.log('sweep', {
@@ -52,7 +55,7 @@ export async function runSweep(deps: Deps, now: Date): Promise<SweepResult> {
   return result
 }
 
-async function sweep(deps: Deps, now: Date): Promise<SweepResult> {
+async function sweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
   let incidentWork = 0
   await attempt(deps, 'incident_work_failed', async () => {
     incidentWork = await finishIncidents(deps, now)
@@ -78,7 +81,7 @@ async function sweep(deps: Deps, now: Date): Promise<SweepResult> {
   return { skipped: false, incidentWork, deleted, batches, ended, repairedWindows }
 }
 
-async function findHints({ redis }: Deps): Promise<SweepHints> {
+async function findHints({ redis }: Copies): Promise<SweepHints> {
   try {
     return await readSweepHints(redis)
   } catch {
@@ -86,7 +89,7 @@ async function findHints({ redis }: Deps): Promise<SweepHints> {
   }
 }
 
-async function repairMarked(deps: Deps): Promise<number> {
+async function repairMarked(deps: Stores & Logging): Promise<number> {
   let repaired = 0
   for (const window of await takeForRepair(deps.db, MAX_REPAIRED_WINDOWS)) {
     if (await attempt(deps, 'window_repair_failed', () => repairWindow(deps, window))) repaired += 1
@@ -95,7 +98,7 @@ async function repairMarked(deps: Deps): Promise<number> {
 }
 
 /** An event or an alert that was on its way while its service was removed finds it again. */
-async function removeSilent({ db, rest, retention }: Deps, now: Date): Promise<void> {
+async function removeSilent({ db, rest, retention }: Database & Clock & Upkeep, now: Date): Promise<void> {
   const heardOfSince = daysBefore(now, 2 * retention.silentServiceDays)
   const removed = await removeSilentServices(db, heardOfSince, MAX_REMOVED_SERVICES)
   if (removed.length === 0) return
@@ -104,12 +107,12 @@ async function removeSilent({ db, rest, retention }: Deps, now: Date): Promise<v
 }
 
 /** Does what may fail without harm, and says whether it did not. */
-async function attempt(deps: Deps, failure: string, work: () => Promise<void>): Promise<boolean> {
+async function attempt({ log }: Logging, failure: string, work: () => Promise<void>): Promise<boolean> {
   try {
     await work()
     return true
   } catch (error) {
-    deps.log(failure, { reason: nameOf(error) })
+    log(failure, { reason: nameOf(error) })
     return false
   }
 }

@@ -1,4 +1,4 @@
-import type { Deps } from '../deps.ts'
+import type { Database, Logging, Receivers, Sealing, Site } from '../deps.ts'
 import { canPost, type Integration, openSecretOf } from '../domain/access/integration.ts'
 import type { Diagnosis } from '../domain/diagnosis/diagnose.ts'
 import { LEASE_SECONDS, planNoteRetry } from '../domain/incident/schedule.ts'
@@ -22,7 +22,11 @@ type Outcome =
  * Tells the pager one diagnosis, once: any attempt but the first asks for the notes before it posts, for the one before may
  * have got through unnoticed. Returns when to try again, if that is worth it.
  */
-export async function tellPager(deps: Deps, work: ClaimedWork, clock: () => Date): Promise<Date | undefined> {
+export async function tellPager(
+  deps: Database & Sealing & Receivers & Site & Logging,
+  work: ClaimedWork,
+  clock: () => Date,
+): Promise<Date | undefined> {
   const startedMs = clock().getTime()
   const { tenantId, incidentId, number, attempts } = work
   const [incident, integrations] = await Promise.all([getIncident(deps.db, tenantId, incidentId), listIntegrations(deps.db, tenantId)])
@@ -49,7 +53,7 @@ export async function tellPager(deps: Deps, work: ClaimedWork, clock: () => Date
 }
 
 async function post(
-  { pagerDuty }: Deps,
+  { pagerDuty }: Receivers,
   account: PagerDutyAccount,
   ref: string,
   content: string,
@@ -68,7 +72,7 @@ async function post(
 
 /** As whom to post: through the integration the alert came by or, if that one does not post, another; or why nobody can. */
 async function findAccount(
-  deps: Deps,
+  deps: Sealing,
   { integrationId }: IncidentDetail,
   integrations: readonly Integration[],
 ): Promise<PagerDutyAccount | string> {
@@ -81,7 +85,7 @@ async function findAccount(
   return 'pagerduty_token and pagerduty_from are not both set'
 }
 
-function toNoteSource({ publicUrl }: Deps, { id, diagnoses, notes }: IncidentDetail, diagnosis: StoredDiagnosis) {
+function toNoteSource({ publicUrl }: Site, { id, diagnoses, notes }: IncidentDetail, diagnosis: StoredDiagnosis) {
   // Stored by `diagnoseIncident`, and never changed.
   const { evidence } = diagnosis.answer as Pick<Diagnosis, 'evidence'>
   const snapshot = diagnosis.contextSnapshot as ContextSnapshot

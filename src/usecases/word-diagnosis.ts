@@ -1,4 +1,4 @@
-import type { Deps } from '../deps.ts'
+import type { Copies, Logging, Model } from '../deps.ts'
 import type { Diagnosis } from '../domain/diagnosis/diagnose.ts'
 import type { TenantId } from '../domain/ids.ts'
 import { applyWording, checkWording } from '../domain/telling/model-check.ts'
@@ -6,7 +6,7 @@ import { type ModelPrompt, toPrompt, type WordingSource } from '../domain/tellin
 import { askModel } from '../outbound/language-model.ts'
 import { bookModelTokens } from '../store/model-tokens.ts'
 
-type WordingDeps = Pick<Deps, 'redis' | 'log' | 'languageModel' | 'modelTokensPerDay'>
+type WordingDeps = Copies & Logging & Model
 
 /** A diagnosis, and who worded it: `rules`, or the model's name. */
 export type WordedDiagnosis = { readonly diagnosis: Diagnosis; readonly diagnosedBy: string }

@@ -1,4 +1,4 @@
-import type { Deps } from '../deps.ts'
+import type { Chance, Clock, Copies, Logging, Model, Receivers, Sealing, Site, Stores } from '../deps.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
 import { planDiagnosisRetry, planNoteRetry } from '../domain/incident/schedule.ts'
 import { type ClaimedWork, claimAgain, putOffWork } from '../store/incident-work.ts'
@@ -6,8 +6,11 @@ import { markDatabaseInUse } from '../store/sweeps.ts'
 import { diagnoseIncident } from './diagnose-incident.ts'
 import { tellPager } from './tell-pager.ts'
 
+/** What a diagnosis and its note may take. */
+export type WorkDeps = Stores & Clock & Chance & Logging & Model & Sealing & Receivers & Site
+
 /** Makes the cron look, should this isolate get no further; best before there is anything to find. `false`: Redis did not hear. */
-export async function announceWork({ redis, log }: Deps): Promise<boolean> {
+export async function announceWork({ redis, log }: Copies & Logging): Promise<boolean> {
   try {
     await markDatabaseInUse(redis)
     return true
@@ -27,7 +30,7 @@ const TIMER_SLACK_MS = 20
  * Does claimed work and what follows from it, as far as it goes in this isolate. How it went is in the store; what was not
  * reached, or not recorded, is found there by the cron. Never throws.
  */
-export async function workOn(deps: Deps, work: ClaimedWork, clock: () => Date): Promise<void> {
+export async function workOn(deps: WorkDeps, work: ClaimedWork, clock: () => Date): Promise<void> {
   const startedMs = clock().getTime()
   try {
     let next: ClaimedWork | undefined = work
@@ -39,7 +42,7 @@ export async function workOn(deps: Deps, work: ClaimedWork, clock: () => Date): 
   }
 }
 
-async function diagnoseOrPutOff(deps: Deps, work: ClaimedWork, clock: () => Date): Promise<ClaimedWork | undefined> {
+async function diagnoseOrPutOff(deps: WorkDeps, work: ClaimedWork, clock: () => Date): Promise<ClaimedWork | undefined> {
   try {
     return await diagnoseIncident(deps, work, clock)
   } catch (error) {
@@ -51,7 +54,7 @@ async function diagnoseOrPutOff(deps: Deps, work: ClaimedWork, clock: () => Date
 }
 
 /** Posts a note. When that has to be tried again soon, waits for it here. */
-async function tellOrWait(deps: Deps, work: ClaimedWork, clock: () => Date, startedMs: number): Promise<ClaimedWork | undefined> {
+async function tellOrWait(deps: WorkDeps, work: ClaimedWork, clock: () => Date, startedMs: number): Promise<ClaimedWork | undefined> {
   const retryAt = await tellOrPutOff(deps, work, clock)
   if (!retryAt) return undefined
   const now = clock().getTime()
@@ -62,7 +65,7 @@ async function tellOrWait(deps: Deps, work: ClaimedWork, clock: () => Date, star
 }
 
 /** What fails before or after the pager was asked is tried again as seldom as what the pager refuses to do. */
-async function tellOrPutOff(deps: Deps, work: ClaimedWork, clock: () => Date): Promise<Date | undefined> {
+async function tellOrPutOff(deps: WorkDeps, work: ClaimedWork, clock: () => Date): Promise<Date | undefined> {
   try {
     return await tellPager(deps, work, clock)
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { Deps } from '../deps.ts'
+import type { Chance, Database, Sealing } from '../deps.ts'
 import {
   type ConfigPatch,
   createToken,
@@ -14,7 +14,12 @@ import { insertIntegration, mergeIntegration } from '../store/integrations.ts'
 export type WantedIntegration = { readonly type: IntegrationType; readonly direction: Direction; readonly patch: ConfigPatch }
 
 /** Makes an integration with a webhook token of its own. Throws `unavailable` when a secret cannot be sealed. */
-export async function createIntegration(deps: Deps, tenantId: TenantId, wanted: WantedIntegration, trail: Trail): Promise<Integration> {
+export async function createIntegration(
+  deps: Database & Chance & Sealing,
+  tenantId: TenantId,
+  wanted: WantedIntegration,
+  trail: Trail,
+): Promise<Integration> {
   const id = toId<IntegrationId>(deps.newUuid())
   const { type, direction, patch } = wanted
   const secrets = await sealPatch(deps.sealingKeys, { id, tenantId }, patch.secrets, deps.randomBytes)
@@ -32,7 +37,7 @@ export async function createIntegration(deps: Deps, tenantId: TenantId, wanted: 
 
 /** Merges settings into an integration. Throws `not_found`, `conflict` for too many services, `unavailable` when a secret cannot be sealed. */
 export async function updateIntegration(
-  deps: Deps,
+  deps: Database & Chance & Sealing,
   tenantId: TenantId,
   id: IntegrationId,
   { direction, patch }: { readonly direction: Direction | undefined; readonly patch: ConfigPatch },

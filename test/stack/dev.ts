@@ -116,7 +116,7 @@ function findOrCreateSecret(file: string, isThrowaway: boolean): string {
   return secret
 }
 
-function randomBytesOf(length: number): Uint8Array {
+function randomBytesOf(length: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(randomBytes(length))
 }
 

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { Deps } from '../../deps.ts'
+import type { Database, Deps, Site } from '../../deps.ts'
 import {
   type ConfigPatch,
   createToken,
@@ -21,7 +21,8 @@ import type { IntegrationId } from '../../domain/ids.ts'
 import { toStorableText } from '../../domain/text.ts'
 import { deleteIntegration, listIntegrations, replaceToken } from '../../store/integrations.ts'
 import { createIntegration, updateIntegration } from '../../usecases/write-integration.ts'
-import { createPageRouter, type Form, getId, type PageContext, readForm, readPage, requireLiveKey, toPageTrail } from '../context.ts'
+import { createPageRouter, type Form, getId, readForm, readPage, requireLiveKey, toPageTrail } from '../context.ts'
+import type { PageContext } from '../env.ts'
 import { fingerprint } from '../fingerprint.ts'
 import { count } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
@@ -95,14 +96,14 @@ export const integrationPages = (deps: Deps) =>
       return c.redirect('/settings/integrations?done=deleted', 303)
     })
 
-async function readIntegration(c: PageContext, deps: Deps, id: IntegrationId): Promise<Integration> {
+async function readIntegration(c: PageContext, deps: Database, id: IntegrationId): Promise<Integration> {
   const integrations = await readPage(c, deps, (db, tenantId) => listIntegrations(db, tenantId))
   const integration = integrations.find((one) => one.id === id)
   if (!integration) throw new AppError('not_found', 'There is no such integration.')
   return integration
 }
 
-function toWebhookUrl({ publicUrl }: Deps, c: PageContext, { type, token }: Integration): string {
+function toWebhookUrl({ publicUrl }: Site, c: PageContext, { type, token }: Integration): string {
   return `${publicUrl ?? new URL(c.req.url).origin}/webhooks/${type}/${token}`
 }
 

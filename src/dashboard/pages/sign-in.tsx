@@ -1,9 +1,10 @@
-import type { Deps } from '../../deps.ts'
+import type { Clock, Database, Deps, Logging, RateLimits } from '../../deps.ts'
 import { isWellFormedKey, toKeyType } from '../../domain/access/api-key.ts'
 import { AppError } from '../../domain/errors.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
 import { getPrincipal, type Principal } from '../../store/api-keys.ts'
-import { createPageRouter, type PageContext, readForm, toOwnPath } from '../context.ts'
+import { createPageRouter, readForm, toOwnPath } from '../context.ts'
+import type { PageContext } from '../env.ts'
 import { renderPage } from '../layout.tsx'
 import { Notice } from '../parts.tsx'
 import { endSession, startSession } from '../session.ts'
@@ -54,7 +55,7 @@ type SignInOptions = {
   readonly status?: 200 | 400 | 401 | 403
 }
 
-function renderSignIn(c: PageContext, { now }: Deps, { next, done, problem, status = 200 }: SignInOptions) {
+function renderSignIn(c: PageContext, { now }: Clock, { next, done, problem, status = 200 }: SignInOptions) {
   const title = 'Sign in'
   return renderPage(
     c,
@@ -109,7 +110,7 @@ export const SignInForm = ({ next, problem }: { readonly next: string; readonly 
   </div>
 )
 
-async function findPrincipal({ db }: Deps, keyHash: string): Promise<Principal | undefined> {
+async function findPrincipal({ db }: Database, keyHash: string): Promise<Principal | undefined> {
   try {
     return await getPrincipal(db, keyHash)
   } catch (error) {
@@ -119,7 +120,7 @@ async function findPrincipal({ db }: Deps, keyHash: string): Promise<Principal |
 }
 
 /** Refuses an address that tries too often. A limiter that fails limits nothing. */
-async function limitAttempts({ signInLimit, log }: Deps, c: PageContext): Promise<void> {
+async function limitAttempts({ signInLimit, log }: RateLimits & Logging, c: PageContext): Promise<void> {
   const { limiter, perMinute } = signInLimit
   if (!limiter) return
   let isWithin = true

@@ -1,12 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Deps } from '../../deps.ts'
+import type { Chance, Deps, Logging, Stores } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
 import { EVENT_TYPES, MAX_BATCH_EVENTS, MAX_NAME_LENGTH, MAX_TTL_SECONDS } from '../../domain/event/event.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
 import { type IngestedItem, type IngestRequest, ingestEvents } from '../../usecases/ingest-events.ts'
 import { requireKey, SECURITY } from '../auth.ts'
 import { type DecodedBody, parseJson, readBody } from '../body.ts'
-import { type AppContext, createRouter, deferTo } from '../context.ts'
+import { createRouter, deferTo } from '../context.ts'
+import type { AppContext } from '../env.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EXAMPLE_IDS, json, Uuid } from '../schemas.ts'
 
@@ -228,7 +229,7 @@ export const eventRoutes = (deps: Deps) => {
 /** What a body decodes to, or the error that its sender gets once the API key is known to be good. */
 type Items = { readonly items: readonly unknown[]; readonly error?: AppError }
 
-async function ingest(deps: Deps, c: AppContext, { text }: DecodedBody, { items, error }: Items) {
+async function ingest(deps: Stores & Chance & Logging, c: AppContext, { text }: DecodedBody, { items, error }: Items) {
   const key = readIdempotencyKey(c)
   const idempotency = key === undefined || error ? undefined : { key, bodyHash: toHex(await sha256(text)) }
   const request: IngestRequest = { keyHash: c.var.keyHash, items, idempotency, defer: deferTo(c) }

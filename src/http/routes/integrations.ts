@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Deps } from '../../deps.ts'
+import type { Deps, Site } from '../../deps.ts'
 import {
   type ConfigPatch,
   createToken,
@@ -18,7 +18,8 @@ import { deleteIntegration, listIntegrations, replaceToken, TOO_MANY_INTEGRATION
 import { createIntegration, updateIntegration } from '../../usecases/write-integration.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
-import { type AppContext, createRouter, toTrail } from '../context.ts'
+import { createRouter, toTrail } from '../context.ts'
+import type { AppContext } from '../env.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EXAMPLE_IDS, getPathId, IdParams, Instant, json, jsonBody, name, Uuid } from '../schemas.ts'
 
@@ -259,7 +260,7 @@ export const integrationRoutes = (deps: Deps) => {
 }
 
 /** Where the caller reached us: behind a custom domain, that is its name. */
-function baseUrl({ publicUrl }: Deps, c: AppContext): string {
+function baseUrl({ publicUrl }: Site, c: AppContext): string {
   return publicUrl ?? new URL(c.req.url).origin
 }
 

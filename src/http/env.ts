@@ -1,0 +1,18 @@
+import type { Context } from 'hono'
+import type { RequestIdVariables } from 'hono/request-id'
+import type { Principal } from '../store/api-keys.ts'
+import type { StoreCalls } from '../store-calls.ts'
+
+/** What a request carries through its handlers. */
+export type AppEnv = {
+  Variables: RequestIdVariables & {
+    /** SHA-256 of the request's API key, once its shape and checksum were found right. */
+    keyHash: string
+    /** Whom the request acts as, once a store has vouched for the key. */
+    principal: Principal
+    /** Requests made to the stores on this request's account so far. */
+    storeCalls: StoreCalls
+  }
+}
+
+export type AppContext = Context<AppEnv>
