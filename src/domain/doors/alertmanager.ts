@@ -1,0 +1,132 @@
+import type { Delivery, Door, DoorAlert, DoorSettings, Signals } from './door.ts'
+import { ignore, judgeAlertEnvironment, present, toReason, toService } from './mapping.ts'
+import { at, listAt, nameAt, toInstant, toName, toText, toUrl } from './reading.ts'
+
+/** The labels that may name a service, the most telling first. */
+const SERVICE_LABELS = ['service', 'service_name', 'app_kubernetes_io_name', 'app', 'deployment', 'statefulset', 'job', 'namespace']
+const MAX_ALERTS = 50
+/** What kube-prometheus fires for ever: that alerting works, and what inhibits others. */
+const ENDLESS = new Set(['Watchdog', 'InfoInhibitor'])
+const MAX_KEY_LENGTH = 512
+
+type Member = {
+  readonly alertname: string
+  readonly service: string | undefined
+  readonly environment: string | undefined
+  readonly isFiring: boolean
+  readonly title: string
+  readonly url: string | undefined
+  readonly at: string | undefined
+}
+
+/**
+ * Reads a group of Alertmanager's (webhook version 4) or Grafana's (version 1): one alert for each service and alert
+ * name in it. It fires while one of its members does; members that are absent say nothing.
+ */
+export function readAlertGroup({ body, settings }: Delivery): Signals {
+  const groupKey = nameAt(body, 'groupKey')
+  if (groupKey === undefined) return ignore('custom payload: no groupKey')
+  const read = listAt(body, 'alerts').map((alert) => readMember(alert, body, settings))
+  const members = read.filter((member): member is Member => typeof member !== 'string')
+  const reasons = new Set(read.filter((member): member is string => typeof member === 'string'))
+  const groups = Map.groupBy(members, ({ service, alertname }) => JSON.stringify([service ?? null, alertname]))
+  const alerts = [...groups.values()].flatMap((group) => toAlert(groupKey, group))
+  const left = alerts.length > MAX_ALERTS ? [`${alerts.length - MAX_ALERTS} alerts beyond the ${MAX_ALERTS} of one delivery`] : []
+  const why = [...reasons, ...left].join(', ') || (alerts.length === 0 ? 'no alerts' : undefined)
+  return { events: [], alerts: alerts.slice(0, MAX_ALERTS), ...(why !== undefined && { ignored: toReason(why) }) }
+}
+
+/** A member of the group, or why it does not count. */
+function readMember(alert: unknown, body: unknown, settings: DoorSettings): Member | string {
+  const label = (name: string) => nameAt(alert, 'labels', name) ?? nameAt(body, 'commonLabels', name)
+  const alertname = label('alertname') ?? 'alert'
+  if (ENDLESS.has(alertname)) return alertname
+  const severity = label('severity')?.toLowerCase()
+  if (severity === 'none' || severity === 'info') return `severity ${severity}`
+  const status = at(alert, 'status')
+  if (status !== 'firing' && status !== 'resolved') return 'an alert neither firing nor resolved'
+  const verdict = judgeAlertEnvironment(settings, label('environment') ?? label('env'))
+  if ('ignored' in verdict) return verdict.ignored
+  const annotation = (name: string) => toText(at(alert, 'annotations', name)) ?? toText(at(body, 'commonAnnotations', name))
+  const named = (settings.serviceLabel === undefined ? SERVICE_LABELS : [settings.serviceLabel]).flatMap((name) => label(name) ?? [])[0]
+  const isFiring = status === 'firing'
+  return {
+    alertname,
+    service: toService(settings, [named], named),
+    environment: verdict.environment,
+    isFiring,
+    title: annotation('summary') ?? annotation('description') ?? alertname,
+    url: toUrl(at(alert, 'generatorURL')) ?? toUrl(at(body, 'externalURL')),
+    at: toInstant(at(alert, isFiring ? 'startsAt' : 'endsAt')),
+  }
+}
+
+function toAlert(groupKey: string, group: readonly Member[]): DoorAlert[] {
+  const firing = group.filter(({ isFiring }) => isFiring)
+  const members = firing.length > 0 ? firing : group
+  const [first] = members
+  if (!first) return []
+  const times = members.flatMap((member) => member.at ?? []).sort()
+  return [
+    {
+      action: firing.length > 0 ? 'trigger' : 'resolve',
+      key: toKey(groupKey, first),
+      title: first.title,
+      ...present({
+        service: first.service,
+        url: members.find(({ url }) => url !== undefined)?.url,
+        at: firing.length > 0 ? times.at(0) : times.at(-1),
+        environment: first.environment,
+      }),
+    },
+  ]
+}
+
+/** The group's key, with what tells this alert from others of the group: their own ends stay whole. */
+function toKey(groupKey: string, { service, alertname }: Member): string {
+  const end = `/${(service ?? '').slice(0, 120)}/${alertname.slice(0, 120)}`.toWellFormed()
+  return toName(`${groupKey.slice(0, MAX_KEY_LENGTH - end.length)}${end}`) ?? groupKey
+}
+
+export const alertmanager: Door = {
+  title: 'Alertmanager',
+  mediaTypes: ['json'],
+  maxBytes: 1_048_576,
+  whenBusy: 503,
+  config: ['service', 'service_map', 'service_label', 'environments', 'wait_seconds'],
+  read: readAlertGroup,
+  example: {
+    body: {
+      version: '4',
+      groupKey: '{}/{team="shop"}:{alertname="SlowCheckout"}',
+      truncatedAlerts: 0,
+      status: 'firing',
+      receiver: 'noctuary',
+      groupLabels: { alertname: 'SlowCheckout' },
+      commonLabels: { alertname: 'SlowCheckout', service: 'checkout', severity: 'critical' },
+      commonAnnotations: { summary: 'Checkout answers slowly' },
+      externalURL: 'https://alertmanager.example.com',
+      alerts: [
+        {
+          status: 'firing',
+          labels: { alertname: 'SlowCheckout', service: 'checkout', severity: 'critical', pod: 'checkout-6d5f7c9b8d-k2x7q' },
+          annotations: { summary: 'Checkout answers slowly' },
+          startsAt: '2026-03-02T09:14:30.25Z',
+          endsAt: '0001-01-01T00:00:00Z',
+          generatorURL: 'https://prometheus.example.com/graph?g0.expr=slow',
+          fingerprint: '4b1d0c9e8f7a6b5c',
+        },
+      ],
+    },
+  },
+  setup: `In \`alertmanager.yml\`:
+
+    receivers:
+      - name: noctuary
+        webhook_configs:
+          - url: {{url}}
+            http_config:
+              authorization: {credentials: {{token}}}
+
+and name the receiver in a route. One incident opens for each service and alert name of a group; the labels \`service\`, \`app\`, \`deployment\`, … or the one of \`service_label\` tell the service.`,
+}

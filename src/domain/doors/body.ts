@@ -1,0 +1,50 @@
+import type { MediaType } from './door.ts'
+
+/** A decoded body; `unsupported` for a media type the door does not read, `malformed` for what is not of its type. */
+export type DecodedBody =
+  | { readonly kind: 'decoded'; readonly body: unknown }
+  | { readonly kind: 'unsupported' }
+  | { readonly kind: 'malformed'; readonly message: string }
+
+const MEDIA_TYPES: ReadonlyMap<string, MediaType> = new Map([
+  ['', 'json'],
+  ['application/json', 'json'],
+  ['text/json', 'json'],
+  ['application/x-www-form-urlencoded', 'form'],
+  ['application/x-protobuf', 'protobuf'],
+  ['application/protobuf', 'protobuf'],
+  ['application/cloudevents+json', 'cloudevents'],
+  ['application/cloudevents-batch+json', 'cloudevents-batch'],
+])
+const JSON_SUFFIX = /^[\w.+-]+\/[\w.+-]+\+json$/
+
+/** The media type of a `Content-Type`; none at all is JSON (Argo CD sends none), and so is plain text. */
+function toMediaType(contentType: string | undefined): MediaType | undefined {
+  const type = (contentType ?? '').split(';', 1).join('').trim().toLowerCase()
+  return MEDIA_TYPES.get(type) ?? (type === 'text/plain' || JSON_SUFFIX.test(type) ? 'json' : undefined)
+}
+
+/**
+ * Decodes an unzipped body. A form becomes an object of its fields, or what its field `payload` holds as JSON (GitHub);
+ * protobuf stays bytes for its door.
+ */
+export function decodeBody(mediaTypes: readonly MediaType[], contentType: string | undefined, bytes: Uint8Array<ArrayBuffer>): DecodedBody {
+  const type = toMediaType(contentType)
+  if (type === undefined || !mediaTypes.includes(type)) return { kind: 'unsupported' }
+  if (type === 'protobuf') return { kind: 'decoded', body: bytes }
+  const text = new TextDecoder().decode(bytes)
+  if (type !== 'form') return parseJson(text)
+  // curl -d says it is a form, whatever it holds.
+  if (text.trimStart().startsWith('{')) return parseJson(text)
+  const fields = new URLSearchParams(text)
+  const payload = fields.get('payload')
+  return payload === null ? { kind: 'decoded', body: Object.fromEntries(fields) } : parseJson(payload)
+}
+
+function parseJson(text: string): DecodedBody {
+  try {
+    return { kind: 'decoded', body: JSON.parse(text) }
+  } catch {
+    return { kind: 'malformed', message: 'request body must be valid JSON' }
+  }
+}

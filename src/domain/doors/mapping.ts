@@ -1,0 +1,139 @@
+import type { EventType } from '../event/event.ts'
+import type { DoorSettings, EventDetails, SentEvent, Signals } from './door.ts'
+import { isSameWord, toName, toText, toUrl } from './reading.ts'
+
+/** How long a change is news. */
+const CHANGE_TTL_SECONDS = 7_200
+
+/** The sender states the fact; we read it out of a summary, a workflow's name, a release or an evaluation, a push. */
+export const CONFIDENCE = { stated: 0.95, summary: 0.85, workflow: 0.7, release: 0.6, update: 0.5, push: 0.4 } as const
+
+const MAX_REASON_LENGTH = 80
+const MAX_ENVIRONMENT_LENGTH = 64
+const MAX_DETAILS_BYTES = 2_048
+const PRODUCTION = /^(?:prod|production|prd|live)\b/i
+/** The environments of alerts are only told, not judged: here `prod1` is production, too. */
+const PRODUCTION_LIKE = /^(?:prod|production|prd|live)(?![a-z])/i
+
+/** Nothing but the reason, at most 80 characters. */
+export function ignore(reason: string): Signals {
+  return { events: [], alerts: [], ignored: toReason(reason) }
+}
+
+export function toReason(reason: string): string {
+  return toText(reason, MAX_REASON_LENGTH) ?? 'nothing to read'
+}
+
+export function oneEvent(event: SentEvent, idempotencyKey?: string): Signals {
+  return { events: [event], alerts: [], ...(idempotencyKey !== undefined && { idempotencyKey }) }
+}
+
+/** The service that `service_map` names for one of the sender's own names, the first that it knows. */
+function mappedService({ serviceMap }: DoorSettings, keys: readonly (string | undefined)[]): string | undefined {
+  for (const key of keys) {
+    const mapped = key !== undefined && Object.hasOwn(serviceMap, key) ? toName(serviceMap[key]) : undefined
+    if (mapped !== undefined) return mapped
+  }
+  return undefined
+}
+
+/** `service_map` of one of the keys, else the integration's own service, else the last path part of the sender's name. */
+export function toService(settings: DoorSettings, keys: readonly (string | undefined)[], own: string | undefined): string | undefined {
+  return mappedService(settings, keys) ?? toName(settings.service) ?? lastPart(own)
+}
+
+const lastPart = (name: string | undefined) => name?.split('/').findLast((part) => part.trim() !== '')
+
+/** An environment that is let in, as an event carries it (production's spellings are one), or why it is not. */
+export type EnvironmentVerdict = { readonly environment?: string } | { readonly ignored: string }
+
+/**
+ * Judges the environment a sender told. Production passes: by the sender's own mark where it has one, else by the
+ * name; `settings.environments` replaces that rule; what tells no environment passes.
+ */
+export function judgeEnvironment(settings: DoorSettings, told: unknown, isMarked?: boolean): EnvironmentVerdict {
+  const name = toText(told, MAX_ENVIRONMENT_LENGTH)
+  if (name === undefined) return isMarked === false && !settings.environments ? { ignored: 'environment not production' } : {}
+  const isProduction = isMarked ?? PRODUCTION.test(name)
+  const isLetIn = settings.environments ? settings.environments.some((one) => isSameWord(one, name)) : isProduction
+  if (!isLetIn) return { ignored: toReason(`environment ${name}`) }
+  return { environment: isProduction ? 'production' : name }
+}
+
+/** The environment of an alert, which opens an incident of its own there; left out only by `settings.environments`. */
+export function judgeAlertEnvironment(settings: DoorSettings, told: unknown): EnvironmentVerdict {
+  const name = toText(told, MAX_ENVIRONMENT_LENGTH)
+  if (name === undefined) return {}
+  if (settings.environments && !settings.environments.some((one) => isSameWord(one, name))) {
+    return { ignored: toReason(`environment ${name}`) }
+  }
+  return { environment: PRODUCTION_LIKE.test(name) ? 'production' : name }
+}
+
+export type EventFacts = {
+  readonly service: string
+  readonly vendor: string
+  readonly entity?: string | undefined
+  readonly type: EventType
+  readonly old?: unknown
+  readonly new?: unknown
+  readonly actor?: unknown
+  readonly sha?: unknown
+  readonly confidence: number
+  readonly ttlSeconds?: number
+  /** What `toInstant` made of the sender's time. */
+  readonly at?: string | undefined
+  readonly environment?: string | undefined
+  readonly url?: unknown
+  readonly details?: EventDetails | undefined
+}
+
+/** An event of the wire's shape; names cut, blank fields left out, times and addresses only if they are some. */
+export function toEvent(facts: EventFacts): SentEvent {
+  const optional = {
+    old_value: toText(facts.old),
+    new_value: toText(facts.new),
+    actor: toName(facts.actor),
+    sha: toName(facts.sha),
+    timestamp: facts.at,
+    environment: facts.environment,
+    url: toUrl(facts.url),
+    details: facts.details && toDetails(facts.details),
+  }
+  return {
+    service_name: toName(facts.service) ?? 'unknown',
+    vendor: toName(facts.vendor) ?? 'unknown',
+    entity: facts.entity ?? toName(facts.service) ?? 'unknown',
+    event_type: facts.type,
+    confidence: facts.confidence,
+    ttl_seconds: facts.ttlSeconds ?? CHANGE_TTL_SECONDS,
+    ...present(optional),
+  }
+}
+
+type Present<Fields> = { readonly [Name in keyof Fields]?: Exclude<Fields[Name], undefined> }
+
+/** The fields that have a value. */
+export function present<Fields extends object>(fields: Fields): Present<Fields> {
+  // Only fields without a value are gone, which is what the type says.
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<Fields>
+}
+
+function toDetails({ title, files = [], keys = [] }: EventDetails): EventDetails | undefined {
+  const details = present({ title, files: files.length > 0 ? files : undefined, keys: keys.length > 0 ? keys : undefined })
+  if (Object.keys(details).length === 0) return undefined
+  if (new TextEncoder().encode(JSON.stringify(details)).byteLength <= MAX_DETAILS_BYTES) return details
+  return files.length + keys.length === 0 ? undefined : toDetails({ ...present({ title }), files: halve(files), keys: halve(keys) })
+}
+
+const halve = (list: readonly string[]) => list.slice(0, Math.floor(list.length / 2))
+
+/**
+ * The values of a deploy: previous and new revision where both are told and it went well (crossed values show a
+ * revert), else what became of it.
+ */
+export function toDeployValues(outcome: string, previous: string | undefined, revision: string | undefined) {
+  return outcome === 'succeeded' && previous !== undefined && revision !== undefined && previous !== revision
+    ? { old: previous, new: revision, sha: revision }
+    : { new: outcome, sha: revision }
+}

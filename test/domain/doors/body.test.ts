@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { decodeBody } from '../../../src/domain/doors/body.ts'
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+const decoded = (body: unknown) => ({ kind: 'decoded', body })
+const malformed = { kind: 'malformed', message: 'request body must be valid JSON' }
+
+test.each<[string, string | undefined, string, unknown]>([
+  ['JSON', 'application/json', '{"a":1}', decoded({ a: 1 })],
+  ['JSON with parameters', 'Application/JSON; charset=utf-8', '[]', decoded([])],
+  ['nothing said', undefined, '{"a":1}', decoded({ a: 1 })],
+  ['plain text', 'text/plain', '{"a":1}', decoded({ a: 1 })],
+  ['a type on JSON', 'application/vnd.acme.hook+json', '{"a":1}', decoded({ a: 1 })],
+  ['a form', 'application/x-www-form-urlencoded', 'service=checkout&by=a%20b', decoded({ service: 'checkout', by: 'a b' })],
+  ['a form around JSON', 'application/x-www-form-urlencoded', 'payload=%7B%22a%22%3A1%7D', decoded({ a: 1 })],
+  ['JSON that curl calls a form', 'application/x-www-form-urlencoded', ' {"a":1}', decoded({ a: 1 })],
+  ['an empty body', 'application/json', '', malformed],
+  ['no JSON', 'application/json', '{"a":', malformed],
+  ['a form around no JSON', 'application/x-www-form-urlencoded', 'payload=1=2', malformed],
+  ['markup', 'text/xml', '<a/>', { kind: 'unsupported' }],
+  ['a type the door does not read', 'application/x-protobuf', '', { kind: 'unsupported' }],
+])('%s', (_name, type, text, expected) => {
+  expect(decodeBody(['json', 'form'], type, bytes(text))).toEqual(expected)
+})
+
+test('protobuf stays bytes', () => {
+  const body = bytes('\n\0')
+  expect(decodeBody(['json', 'protobuf'], 'application/x-protobuf', body)).toEqual(decoded(body))
+})
