@@ -2,7 +2,7 @@ import { defineConfig } from 'drizzle-kit'
 
 export default defineConfig({
   dialect: 'postgresql',
-  schema: './src/store/schema.ts',
+  schema: './src/store/schema/*.ts',
   out: './drizzle/migrations',
   dbCredentials: { url: process.env['DATABASE_URL'] ?? '' },
 })

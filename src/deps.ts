@@ -8,7 +8,7 @@ import type { StateWindow } from './domain/window/window.ts'
 import { type Log, logToConsole } from './log.ts'
 import { createEndpointModel, createWorkersAiModel, type LanguageModel } from './outbound/language-model.ts'
 import type { PagerDuty } from './outbound/pagerduty.ts'
-import { createDb, type Db } from './store/postgres.ts'
+import { type BatchDb, createDb, type Db } from './store/postgres.ts'
 import { createRedis, type Redis } from './store/redis.ts'
 import type { Seen } from './store/state-windows.ts'
 import { countCall } from './store-calls.ts'
@@ -29,6 +29,9 @@ const KNOWN_WINDOWS_WEIGHT = 8_000_000
 
 /** The database of record. */
 export type Database = { readonly db: Db }
+
+/** The database, where statements can also be sent together. */
+export type BatchDatabase = { readonly db: BatchDb }
 
 /** Copies that can be made anew, and counters. */
 export type Copies = { readonly redis: Redis }
@@ -91,7 +94,19 @@ export type Model = {
 export type Receivers = { readonly pagerDuty: PagerDuty }
 
 /** All of it. What touches less says so by the groups it takes. */
-export type Deps = Stores & Clock & Chance & Logging & Memory & Sealing & Signing & Site & RateLimits & Upkeep & Model & Receivers
+export type Deps = Stores &
+  BatchDatabase &
+  Clock &
+  Chance &
+  Logging &
+  Memory &
+  Sealing &
+  Signing &
+  Site &
+  RateLimits &
+  Upkeep &
+  Model &
+  Receivers
 
 /** What the app works with, made once an isolate from its configuration. */
 export function createDeps(config: Config): Deps {

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { text } from '@clack/prompts'
-import { DrizzleQueryError } from 'drizzle-orm'
+import { DrizzleQueryError, type SQL } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { resealSecrets } from '../domain/access/integration.ts'
@@ -210,8 +210,11 @@ function openDatabase(): { readonly db: Db; readonly close: () => Promise<void> 
   const endpoint = process.env['DATABASE_ENDPOINT']
   if (endpoint) return { db: createDb({ url, endpoint, timeoutMs: 10_000 }), close: async () => {} }
   const pool = new pg.Pool({ connectionString: url, connectionTimeoutMillis: 10_000 })
-  // The builder, `execute` and its `rows` are the same over either driver, which is all that store functions use.
-  return { db: drizzle({ client: pool }) as unknown as Db, close: () => pool.end() }
+  const connection = drizzle({ client: pool })
+  const execute = <Row extends Record<string, unknown>>(statement: SQL) =>
+    // Whoever asks says what rows the statement has; Drizzle says it in a type that stays open here.
+    connection.execute(statement) as PromiseLike<{ readonly rows: Row[] }>
+  return { db: { execute }, close: () => pool.end() }
 }
 
 const KNOWN_ERRORS: Readonly<Record<string, string>> = {

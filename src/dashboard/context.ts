@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import type { Database } from '../deps.ts'
+import type { BatchDatabase, Database } from '../deps.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AnyId, parseId, type TenantId } from '../domain/ids.ts'
 import { toTrail } from '../http/context.ts'
@@ -29,7 +29,7 @@ export function createPageRouter(): Hono<PageEnv> {
  * Reads what a page shows, at the same time as whether its session's key still lives: what `read` asks of Postgres travels
  * with that question. Throws `unauthorized` when the key is dead, whatever was read.
  */
-export async function readPage<T>(c: PageContext, { db }: Database, read: (db: Db, tenantId: TenantId) => Promise<T>): Promise<T> {
+export async function readPage<T>(c: PageContext, { db }: BatchDatabase, read: (db: Db, tenantId: TenantId) => Promise<T>): Promise<T> {
   const { keyHash, tenantId } = c.var.session
   const together = inOneRequest(db)
   const [caller, page] = await Promise.allSettled([getPrincipal(together, keyHash), read(together, tenantId)])

@@ -3,7 +3,7 @@ import type { KeyType } from '../domain/access/api-key.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
 import { appendAudit, type Trail } from './audit.ts'
-import { type Db, epochMs, selectOne } from './postgres.ts'
+import { type BatchDb, type Db, epochMs, selectOne } from './postgres.ts'
 import type { NewApiKey } from './tenants.ts'
 
 export const LAST_READONLY_KEY = 'this is the last read-only key, without which nobody could manage the tenant: create another first'
@@ -71,10 +71,10 @@ const MAX_LISTED_KEYS = 1_000
 export const TOO_MANY_KEYS = `a tenant has at most ${MAX_LISTED_KEYS} live API keys: revoke one first`
 
 /** Creations and revocations of one tenant's keys wait for each other, so that what each counts is so. */
-const lockKeys = (db: Db, tenantId: TenantId) => db.execute(sql`SELECT id FROM tenants WHERE id = ${tenantId} FOR NO KEY UPDATE`)
+const lockKeys = (db: BatchDb, tenantId: TenantId) => db.execute(sql`SELECT id FROM tenants WHERE id = ${tenantId} FOR NO KEY UPDATE`)
 
 /** Stores a new key's hash and hint. Throws `conflict` when the tenant has a thousand live ones already. */
-export async function insertApiKey(db: Db, tenantId: TenantId, key: NewApiKey, trail: Trail): Promise<ApiKey> {
+export async function insertApiKey(db: BatchDb, tenantId: TenantId, key: NewApiKey, trail: Trail): Promise<ApiKey> {
   const create = db.execute<{ created_ms: number }>(sql`WITH created AS (
       INSERT INTO api_keys (id, tenant_id, key_type, name, prefix, last4, hash)
       SELECT ${key.id}::uuid, ${tenantId}::uuid, ${key.keyType}, ${key.name}, ${key.prefix}, ${key.last4}, ${key.hash}
@@ -113,7 +113,7 @@ export async function listApiKeys(db: Db, tenantId: TenantId): Promise<ApiKey[]>
  * Revokes a key: from the moment this returns, no request with it succeeds. Throws `not_found` for a dead one, and
  * `conflict` for the last read-only one, without which nobody could manage the tenant.
  */
-export async function revokeApiKey(db: Db, tenantId: TenantId, id: ApiKeyId, trail: Trail): Promise<void> {
+export async function revokeApiKey(db: BatchDb, tenantId: TenantId, id: ApiKeyId, trail: Trail): Promise<void> {
   const revoke = db.execute<{ found: number; revoked: number }>(sql`WITH found AS (
       SELECT id, key_type FROM api_keys WHERE id = ${id} AND tenant_id = ${tenantId} AND revoked_at IS NULL
     ),

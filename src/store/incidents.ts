@@ -1,92 +1,12 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
-import { toNameKey } from '../domain/event/service-name.ts'
 import { type IncidentId, type IntegrationId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import type { Verdict } from '../domain/incident/answer.ts'
 import { MIN_SIMILARITY } from '../domain/incident/memory.ts'
-import type { JudgedAnswer, Verdict as JudgedConfidence } from '../domain/incident/quality.ts'
-import { FOLD_SECONDS, type IncidentStatus, LEASE_SECONDS } from '../domain/incident/schedule.ts'
+import type { IncidentStatus } from '../domain/incident/schedule.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { EXACT_UP_TO } from './causal-patterns.ts'
-import { type Db, epochMs, inOneRequest, selectOne } from './postgres.ts'
-
-export type ReceivedAlert = {
-  readonly kind: 'trigger' | 'acknowledge' | 'resolve'
-  /** Of the incident, should it be a new one. */
-  readonly incidentId: IncidentId
-  readonly serviceName: string
-  readonly title: string | null
-  readonly url: string | null
-  readonly triggeredAt: Date
-  readonly observedUntil: Date | null
-  /** Whose incident it is; `undefined` for one that an engineer asked about. */
-  readonly external:
-    | {
-        readonly source: 'pagerduty'
-        readonly ref: string
-        readonly integrationId: IntegrationId
-        readonly deliveryId: string
-        readonly occurredAt: Date
-      }
-    | undefined
-}
-
-export type Reception = {
-  /**
-   * `opened`: a new incident, whose diagnosis the lease's holder makes. `folded`: a new one with another's answer. `known`,
-   * `resolved`: one that was there. `replayed`: the delivery had been taken before.
-   */
-  readonly outcome: 'opened' | 'folded' | 'known' | 'resolved' | 'replayed'
-}
-
-/** Takes an alert in, with the work that follows, in one request. */
-export async function receiveAlert(db: Db, tenantId: TenantId, alert: ReceivedAlert, lease: string): Promise<Reception> {
-  const { row } = await selectOne<{ row: Reception }>(db, sql`SELECT ${received(tenantId, alert, lease)} AS row`)
-  return row
-}
-
-/** Takes a question in like an alert, and answers the incident it is. Asked again with the same id, it is the same one. */
-export async function receiveQuestion(
-  db: Db,
-  tenantId: TenantId,
-  question: Omit<ReceivedAlert, 'kind' | 'url' | 'external'>,
-  lease: string,
-): Promise<IncidentDetail> {
-  const { incidentId } = question
-  const together = inOneRequest(db)
-  const alert = { ...question, kind: 'trigger' as const, url: null, external: undefined }
-  const [, , incident] = await Promise.all([
-    // What was given up waiting for may still be under way.
-    together.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${incidentId}, 0))`),
-    together.execute(
-      sql`SELECT ${received(tenantId, alert, lease)} WHERE NOT EXISTS (
-        SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.id = ${incidentId}::uuid)`,
-    ),
-    getIncident(together, tenantId, incidentId),
-  ])
-  return incident
-}
-
-/** What the function `receive_alert_v1` of the migrations says of an alert it stores. */
-function received(tenantId: TenantId, alert: ReceivedAlert, lease: string): SQL {
-  const { kind, incidentId, serviceName, title, url, triggeredAt, observedUntil, external } = alert
-  const fields = {
-    kind,
-    incident_id: incidentId,
-    service_name: serviceName,
-    name_key: toNameKey(serviceName),
-    title,
-    url,
-    triggered_at: triggeredAt,
-    observed_until: observedUntil,
-    external_source: external?.source,
-    external_ref: external?.ref,
-    integration_id: external?.integrationId,
-    delivery_id: external?.deliveryId,
-    occurred_at: external?.occurredAt,
-  }
-  return sql`receive_alert_v1(${tenantId}, ${JSON.stringify(fields)}, ${FOLD_SECONDS}, ${lease}::uuid, ${LEASE_SECONDS})`
-}
+import { type Db, epochMs, selectOne } from './postgres.ts'
 
 export type Incident = {
   readonly id: IncidentId
@@ -279,72 +199,6 @@ export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): P
     notes: (row.notes ?? []).map(({ doneMs, ...note }) => ({ ...note, doneAt: doneMs === null ? null : new Date(doneMs) })),
   }
 }
-
-/**
- * Keeps an engineer's verdict about an incident's latest answer, in place of an earlier one, and what it teaches: a causal
- * pattern, where the database has vectors. Throws `not_found`, and `conflict` while there is no answer.
- */
-export async function judgeIncident(db: Db, tenantId: TenantId, id: IncidentId, verdict: Verdict, trail: Trail): Promise<void> {
-  const { known, judged } = await selectOne<{ known: boolean; judged: number }>(
-    db,
-    sql`WITH subject AS (
-      SELECT coalesce(diagnosis_of, id) AS id FROM incidents WHERE tenant_id = ${tenantId} AND id = ${id}
-    ),
-    latest AS (
-      SELECT a.incident_id, a.number, a.signature, a.verdict FROM diagnoses a JOIN subject s ON a.incident_id = s.id
-      WHERE a.tenant_id = ${tenantId} ORDER BY a.number DESC LIMIT 1
-    ),
-    changed AS (
-      UPDATE diagnoses a SET verdict = ${verdict}, verdict_at = now() FROM latest l
-      WHERE a.incident_id = l.incident_id AND a.number = l.number AND a.verdict IS DISTINCT FROM ${verdict} RETURNING ${id}::uuid AS id
-    ),
-    audit AS (${appendAudit(tenantId, trail, `incident.${verdict}`, sql`changed`)})
-    SELECT EXISTS (SELECT 1 FROM subject) AS known, (
-      SELECT count(CASE WHEN json_typeof(l.signature->'embedding') = 'array' AND json_typeof(l.signature->'cause') = 'object' THEN
-        save_causal_pattern_v1(${tenantId}, l.incident_id, l.signature->'cause'->>'service', l.signature->'cause'->>'vendor',
-          l.signature->'cause'->>'eventType', l.signature->'cause'->>'valueClass', (l.signature->'embedding')::text, ${verdict})
-        ELSE delete_causal_pattern_v1(${tenantId}, l.incident_id) END)::int FROM latest l
-    ) AS judged`,
-  )
-  if (!known) throw new AppError('not_found', 'no such incident')
-  if (judged === 0) throw new AppError('conflict', 'the incident is not diagnosed yet')
-}
-
-/** The tenant's latest judged answers, and how many of its latest answers blame nothing. */
-export async function readVerdicts(
-  db: Db,
-  tenantId: TenantId,
-): Promise<{ readonly judged: readonly JudgedAnswer[]; readonly answers: number; readonly abstained: number }> {
-  return await selectOne(
-    db,
-    sql`WITH latest AS (
-      SELECT DISTINCT ON (a.incident_id) a.confidence, a.abstained, a.verdict, a.verdict_at FROM diagnoses a
-      WHERE a.tenant_id = ${tenantId} ORDER BY a.incident_id, a.number DESC
-    )
-    SELECT (SELECT count(*)::int FROM latest) AS answers, (SELECT count(*)::int FROM latest WHERE abstained) AS abstained,
-      (SELECT coalesce(
-        json_agg(json_build_object('confidence', j.confidence, 'confirmed', j.verdict = 'confirmed', 'abstained', j.abstained)), '[]'
-      ) FROM (SELECT * FROM latest WHERE verdict IS NOT NULL ORDER BY verdict_at DESC LIMIT ${MAX_VERDICTS}) j) AS judged`,
-  )
-}
-
-const MAX_VERDICTS = 10_000
-
-/**
- * What the tenant's engineers made of causes that the engine itself had put first, and how sure it was of them, the latest
- * verdicts first.
- */
-export async function readCalibration(db: Db, tenantId: TenantId): Promise<readonly JudgedConfidence[]> {
-  const { rows } = await db.execute<JudgedConfidence & Record<string, unknown>>(
-    sql`SELECT (a.signature->'compared'->'own'->>'confidence')::float8 AS confidence, a.verdict = 'confirmed' AS confirmed
-      FROM diagnoses a WHERE a.tenant_id = ${tenantId} AND a.verdict IS NOT NULL AND NOT a.abstained
-        AND a.signature->'compared'->>'told' IS NOT DISTINCT FROM a.signature->'compared'->'own'->>'cause'
-      ORDER BY a.verdict_at DESC, a.incident_id, a.number LIMIT ${MAX_CALIBRATION}`,
-  )
-  return rows
-}
-
-const MAX_CALIBRATION = 500
 
 /** Marks an incident resolved; one that was, stays as it was. Throws `not_found`. */
 export async function resolveIncident(db: Db, tenantId: TenantId, id: IncidentId, trail: Trail): Promise<void> {

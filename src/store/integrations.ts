@@ -1,12 +1,12 @@
-import { and, asc, eq, type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { type ConfigPatch, type Direction, type Integration, MAX_MAP_BYTES, MAX_MAPPED_SERVICES } from '../domain/access/integration.ts'
 import { AppError } from '../domain/errors.ts'
 import { type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { type Db, epochMs } from './postgres.ts'
-import { type IntegrationConfigRow, integrations } from './schema.ts'
+import type { IntegrationConfigRow, integrations } from './schema/integrations.ts'
 
-type IntegrationRow = Omit<typeof integrations.$inferSelect, 'createdAt'> & { readonly createdAt: Date | number }
+type IntegrationRow = Omit<typeof integrations.$inferSelect, 'createdAt'> & { readonly createdAt: number }
 
 export type NewIntegration = Omit<Integration, 'tenantId' | 'createdAt'>
 
@@ -45,8 +45,8 @@ export async function listIntegrations(db: Db, tenantId: TenantId): Promise<Inte
 
 /** The integration whose webhook has this token: the token is all a delivery brings, so the tenant comes from here. */
 export async function findIntegrationByToken(db: Db, token: string): Promise<Integration | undefined> {
-  const [row] = await db.select().from(integrations).where(eq(integrations.token, token)).limit(1)
-  return row && toIntegration(row)
+  const { rows } = await db.execute<IntegrationRow>(sql`SELECT ${COLUMNS} FROM integrations i WHERE i.token = ${token} LIMIT 1`)
+  return rows.map(toIntegration)[0]
 }
 
 /**
@@ -116,7 +116,7 @@ export async function deleteIntegration(db: Db, tenantId: TenantId, id: Integrat
 
 /** The integrations of all tenants that hold secrets: for operators, never for a request. */
 export async function listSealedIntegrations(db: Db): Promise<Integration[]> {
-  const rows = await db.select().from(integrations).where(sql`${integrations.secrets} <> '{}'`).orderBy(asc(integrations.id))
+  const { rows } = await db.execute<IntegrationRow>(sql`SELECT ${COLUMNS} FROM integrations i WHERE i.secrets <> '{}' ORDER BY i.id`)
   return rows.map(toIntegration)
 }
 
@@ -127,11 +127,10 @@ export async function replaceSecrets(
   { id, secrets: read }: Pick<Integration, 'id' | 'secrets'>,
   secrets: Integration['secrets'],
 ): Promise<boolean> {
-  const rows = await db
-    .update(integrations)
-    .set({ secrets })
-    .where(and(eq(integrations.tenantId, tenantId), eq(integrations.id, id), sql`${integrations.secrets} = ${JSON.stringify(read)}::jsonb`))
-    .returning({ id: integrations.id })
+  const { rows } = await db.execute(
+    sql`UPDATE integrations SET secrets = ${JSON.stringify(secrets)}::jsonb
+      WHERE tenant_id = ${tenantId} AND id = ${id} AND secrets = ${JSON.stringify(read)}::jsonb RETURNING id`,
+  )
   return rows.length === 1
 }
 

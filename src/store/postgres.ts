@@ -1,13 +1,22 @@
 import { NeonDbError, type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverless'
 import { DrizzleQueryError, type SQL, sql } from 'drizzle-orm'
-import { drizzle, type NeonHttpDatabase, type NeonHttpQueryResult } from 'drizzle-orm/neon-http'
+import { drizzle, type NeonHttpDatabase } from 'drizzle-orm/neon-http'
 import { AppError } from '../domain/errors.ts'
 import { withDeadline } from './deadline.ts'
 
 type Client = NeonQueryFunction<false, false>
 
-/** Drizzle's database with the client below it; without that, where statements travel together. */
-export type Db = NeonHttpDatabase & { readonly client: Client | undefined }
+type Rows<Row> = { readonly rows: Row[] }
+
+/** What runs statements, which is all that functions of this folder ask of a database. */
+export type Db = {
+  execute<Row extends Record<string, unknown> = Record<string, unknown>>(statement: SQL): PromiseLike<Rows<Row>>
+  /** What is below, where a statement travels alone over Neon's protocol. */
+  readonly client?: Client
+}
+
+/** A database that also takes several statements in one request, all or nothing. */
+export type BatchDb = Pick<NeonHttpDatabase, 'execute' | 'batch'> & { readonly client: Client }
 
 type DbOptions = {
   readonly url: string
@@ -34,7 +43,7 @@ async function readAnswer(url: string, init: RequestInit) {
 }
 
 /** A stateless client of Neon's HTTP protocol: one request a query, given up after `timeoutMs`, never repeated. */
-export function createDb({ url, ...fetchOptions }: DbOptions): Db {
+export function createDb({ url, ...fetchOptions }: DbOptions): BatchDb {
   const client = neon(url, { fetchOptions })
   return Object.assign(drizzle({ client }), { client })
 }
@@ -72,15 +81,15 @@ export async function selectOne<Row extends Record<string, unknown>>(db: Db, sta
 
 type Asked = {
   readonly statement: SQL
-  readonly resolve: (result: NeonHttpQueryResult<Record<string, unknown>>) => void
+  readonly resolve: (result: Rows<Record<string, unknown>>) => void
   readonly reject: (error: unknown) => void
 }
 
 /**
  * The same database, but that statements which are asked for together travel together: those of one turn of the event loop
- * in one request, all or nothing. Only `execute` does so.
+ * in one request, all or nothing.
  */
-export function inOneRequest(db: Db): Db {
+export function inOneRequest(db: BatchDb): Db {
   let waiting: Asked[] = []
   const send = async (): Promise<void> => {
     const asked = waiting
@@ -93,12 +102,14 @@ export function inOneRequest(db: Db): Db {
       for (const { reject } of asked) reject(error)
     }
   }
-  const execute = (statement: SQL) =>
-    new Promise((resolve, reject) => {
-      if (waiting.length === 0) queueMicrotask(() => void send())
-      waiting.push({ statement, resolve, reject })
-    })
-  return Object.create(db, { execute: { value: execute }, client: { value: undefined } })
+  return {
+    execute: <Row extends Record<string, unknown>>(statement: SQL) =>
+      new Promise<Rows<Row>>((resolve, reject) => {
+        if (waiting.length === 0) queueMicrotask(() => void send())
+        // Whoever asks says what rows the statement has, as with `execute` itself.
+        waiting.push({ statement, resolve: (result) => resolve(result as Rows<Row>), reject })
+      }),
+  }
 }
 
 const unusableAnswer = () => new AppError('unavailable', 'the database gave no usable answer')

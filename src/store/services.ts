@@ -1,7 +1,6 @@
-import { and, asc, eq, gt, or, type SQL, sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { type AgentId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
-import type { Db } from './postgres.ts'
-import { services } from './schema.ts'
+import { type Db, epochMs } from './postgres.ts'
 
 export type Service = {
   readonly id: ServiceId
@@ -22,31 +21,22 @@ export function hasIncidentSince(tenantId: SQL, serviceId: SQL, instant: Date): 
 
 /** The tenant's services with an event or an incident since an instant, by name, ten thousand at most. */
 export async function listServices(db: Db, tenantId: TenantId, heardOfSince: Date): Promise<Service[]> {
-  const rows = await db
-    .select({
-      id: services.id,
-      tenantId: services.tenantId,
-      agentId: services.agentId,
-      name: services.name,
-      lastEventAt: services.lastEventAt,
-    })
-    .from(services)
-    .where(
-      and(
-        eq(services.tenantId, tenantId),
-        or(gt(services.lastEventAt, heardOfSince), hasIncidentSince(sql`${tenantId}`, sql`${services.id}`, heardOfSince)),
-      ),
-    )
-    .orderBy(asc(services.name), asc(services.id))
-    .limit(MAX_LISTED_SERVICES)
-  return rows.map(({ agentId, lastEventAt, ...row }) => ({
-    ...row,
-    id: toId(row.id),
-    tenantId: toId(row.tenantId),
-    agentId: agentId === null ? null : toId(agentId),
-    lastEventAt: agentId === null ? null : lastEventAt,
+  const { rows } = await db.execute<ServiceRow>(
+    sql`SELECT s.id, s.name, s.agent_id, ${epochMs(sql`s.last_event_at`)} AS last_ms FROM services s
+      WHERE s.tenant_id = ${tenantId} AND (s.last_event_at > ${heardOfSince.toISOString()}::timestamptz
+        OR ${hasIncidentSince(sql`${tenantId}`, sql`s.id`, heardOfSince)})
+      ORDER BY s.name, s.id LIMIT ${MAX_LISTED_SERVICES}`,
+  )
+  return rows.map(({ id, name, agent_id, last_ms }) => ({
+    id: toId(id),
+    tenantId,
+    agentId: agent_id === null ? null : toId(agent_id),
+    name,
+    lastEventAt: agent_id === null ? null : new Date(last_ms),
   }))
 }
+
+type ServiceRow = { readonly id: string; readonly name: string; readonly agent_id: string | null; readonly last_ms: number }
 
 /** A service that was removed, as its row was. */
 type RemovedService = {

@@ -1,8 +1,7 @@
-import { asc, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import type { KeyType } from '../domain/access/api-key.ts'
 import { type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
-import { tenants } from './schema.ts'
 
 export type Tenant = { readonly id: TenantId; readonly name: string; readonly createdAt: Date }
 
@@ -30,17 +29,24 @@ const MAX_LISTED_TENANTS = 10_000
 
 /** All tenants by name, ten thousand at most: for operators, never for a request. */
 export async function listTenants(db: Db): Promise<Tenant[]> {
-  const rows = await db.select().from(tenants).orderBy(asc(tenants.name)).limit(MAX_LISTED_TENANTS)
-  return rows.map((row) => ({ ...row, id: toId(row.id) }))
+  const { rows } = await db.execute<TenantRow>(sql`SELECT ${COLUMNS} FROM tenants ORDER BY name LIMIT ${MAX_LISTED_TENANTS}`)
+  return rows.map(toTenant)
 }
 
 /** The tenant with this name or id; for operators, never for a request. */
 export async function findTenant(db: Db, nameOrId: string): Promise<Tenant | undefined> {
-  const { rows } = await db.execute<{ id: string; name: string; created_ms: number }>(
-    sql`SELECT id, name, ${epochMs(sql`created_at`)} AS created_ms FROM tenants WHERE name = ${nameOrId} OR id::text = ${nameOrId} LIMIT 1`,
+  const { rows } = await db.execute<TenantRow>(
+    sql`SELECT ${COLUMNS} FROM tenants WHERE name = ${nameOrId} OR id::text = ${nameOrId} LIMIT 1`,
   )
-  const [row] = rows
-  return row && { id: toId(row.id), name: row.name, createdAt: new Date(row.created_ms) }
+  return rows.map(toTenant)[0]
+}
+
+type TenantRow = { readonly id: string; readonly name: string; readonly created_ms: number }
+
+const COLUMNS = sql`id, name, ${epochMs(sql`created_at`)} AS created_ms`
+
+function toTenant({ id, name, created_ms }: TenantRow): Tenant {
+  return { id: toId(id), name, createdAt: new Date(created_ms) }
 }
 
 /** How far a tenant has come. */

@@ -1,16 +1,15 @@
-import { and, eq, lte, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import type { Db } from './postgres.ts'
-import { windowRepairs } from './schema.ts'
 import type { WindowId } from './state-windows.ts'
 
 /** Notes that these windows missed a merge, for the cron to repair. */
 export async function markForRepair(db: Db, tenantId: TenantId, serviceIds: readonly ServiceId[]): Promise<void> {
-  const rows = serviceIds.map((serviceId) => ({ serviceId, tenantId })).toSorted((a, b) => (a.serviceId < b.serviceId ? -1 : 1))
-  await db
-    .insert(windowRepairs)
-    .values(rows)
-    .onConflictDoUpdate({ target: windowRepairs.serviceId, set: { failedAt: sql`now()` } })
+  await db.execute(
+    sql`INSERT INTO window_repairs (service_id, tenant_id)
+      SELECT s.id::uuid, ${tenantId}::uuid FROM jsonb_array_elements_text(${JSON.stringify(serviceIds)}::jsonb) AS s(id) ORDER BY s.id
+      ON CONFLICT (service_id) DO UPDATE SET failed_at = now()`,
+  )
 }
 
 /**
@@ -28,7 +27,8 @@ export async function takeForRepair(db: Db, limit: number): Promise<WindowId[]> 
 
 /** Forgets that a window needed repair, unless a merge failed again after `readAt`. */
 export async function clearRepair(db: Db, tenantId: TenantId, serviceId: ServiceId, readAt: Date): Promise<void> {
-  await db
-    .delete(windowRepairs)
-    .where(and(eq(windowRepairs.tenantId, tenantId), eq(windowRepairs.serviceId, serviceId), lte(windowRepairs.failedAt, readAt)))
+  await db.execute(
+    sql`DELETE FROM window_repairs WHERE tenant_id = ${tenantId} AND service_id = ${serviceId}
+      AND failed_at <= ${readAt.toISOString()}::timestamptz`,
+  )
 }

@@ -1,4 +1,4 @@
-import type { Chance, Database } from '../deps.ts'
+import type { BatchDatabase, Chance } from '../deps.ts'
 import { createKey, type KeyType, toKeyHint } from '../domain/access/api-key.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import { type TenantId, toId } from '../domain/ids.ts'
@@ -8,7 +8,7 @@ import type { NewApiKey } from '../store/tenants.ts'
 
 /** Makes a key for a tenant; the answer is the only place where the key itself ever appears. Throws `conflict` when there are too many. */
 export async function createApiKey(
-  sources: Database & Chance,
+  sources: BatchDatabase & Chance,
   tenantId: TenantId,
   keyType: KeyType,
   name: string | null,

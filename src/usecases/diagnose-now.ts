@@ -1,6 +1,8 @@
+import type { BatchDatabase } from '../deps.ts'
 import { nameOf } from '../domain/errors.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
-import { getIncident, type IncidentDetail, receiveQuestion } from '../store/incidents.ts'
+import { receiveQuestion } from '../store/alerts.ts'
+import { getIncident, type IncidentDetail } from '../store/incidents.ts'
 import { isDatabaseUnavailable } from '../store/postgres.ts'
 import { announceWork, type WorkDeps, workOn } from './work-on-incident.ts'
 
@@ -15,7 +17,7 @@ export type Question = {
  * Diagnoses a service because someone asks, without a pager, and returns the incident as it was asked. Once the question is
  * stored nothing is thrown, so that nobody asks twice: what fails half-way is finished by the cron.
  */
-export async function diagnoseNow(deps: WorkDeps, tenantId: TenantId, question: Question): Promise<IncidentDetail> {
+export async function diagnoseNow(deps: WorkDeps & BatchDatabase, tenantId: TenantId, question: Question): Promise<IncidentDetail> {
   const incidentId = toId<IncidentId>(deps.newUuid())
   const lease = deps.newUuid()
   const store = () => receiveQuestion(deps.db, tenantId, { ...question, incidentId }, lease)
@@ -35,7 +37,7 @@ async function storeOrRepeat(store: () => Promise<IncidentDetail>): Promise<Inci
 }
 
 /** `diagnoseNow`, returning the incident with its answer; as it was asked when that cannot be read. */
-export async function askNow(deps: WorkDeps, tenantId: TenantId, question: Question): Promise<IncidentDetail> {
+export async function askNow(deps: WorkDeps & BatchDatabase, tenantId: TenantId, question: Question): Promise<IncidentDetail> {
   const asked = await diagnoseNow(deps, tenantId, question)
   try {
     return await getIncident(deps.db, tenantId, asked.id)

@@ -3,7 +3,7 @@ import { canReceive, type Integration, isToken, openSecretOf } from '../domain/a
 import { isSigned, type PagerDutyDelivery, readDelivery, toServiceName } from '../domain/doors/pagerduty.ts'
 import { AppError } from '../domain/errors.ts'
 import { type IncidentId, toId } from '../domain/ids.ts'
-import { receiveAlert } from '../store/incidents.ts'
+import { receiveAlert } from '../store/alerts.ts'
 import { findIntegrationByToken } from '../store/integrations.ts'
 import { announceWork, type WorkDeps, workOn } from './work-on-incident.ts'
 

@@ -4,13 +4,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type IncidentId, type TenantId, toId } from '../../src/domain/ids.ts'
 import { type CausalPattern, EMBEDDING_SIZE, type Embedding } from '../../src/domain/incident/memory.ts'
 import { deleteCausalPattern, findSimilarIncidents, saveCausalPattern } from '../../src/store/causal-patterns.ts'
-import { createDb, type Db } from '../../src/store/postgres.ts'
+import { type BatchDb, createDb } from '../../src/store/postgres.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
 import type { Stack } from '../stack/stack.ts'
 
 // The embedded Postgres has pgvector, which the real one at hand may lack.
 let stack: Stack
-let db: Db
+let db: BatchDb
 
 beforeAll(async () => {
   stack = await spawnStack()

@@ -4,8 +4,9 @@ import pg from 'pg'
 import { expect, inject, test } from 'vitest'
 import { sha256, toHex } from '../../src/domain/hash.ts'
 import { type IncidentId, toId } from '../../src/domain/ids.ts'
+import { receiveQuestion } from '../../src/store/alerts.ts'
 import { getPrincipal, revokeApiKey } from '../../src/store/api-keys.ts'
-import { listIncidents, receiveQuestion } from '../../src/store/incidents.ts'
+import { listIncidents } from '../../src/store/incidents.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 
 const CLIENTS = 32

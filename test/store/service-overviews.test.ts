@@ -64,3 +64,15 @@ test('what is asked for together travels together; one failure is everybody’s'
   expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   expect((await getFirstSteps(db, tenantId)).hasAgent).toBe(true)
 })
+
+test('only what joins the request can be asked for', () => {
+  const { databaseUrl: url, databaseEndpoint: endpoint } = inject('stack')
+  const db = inOneRequest(createDb({ url, endpoint, timeoutMs: 10_000 }))
+  expect(Object.keys(db)).toEqual(['execute'])
+  // @ts-expect-error A builder of Drizzle would be sent by itself.
+  expect(db.select).toBeUndefined()
+  // @ts-expect-error So would another batch.
+  expect(db.batch).toBeUndefined()
+  // @ts-expect-error What travels together cannot be gathered twice.
+  expect(() => inOneRequest(db)).not.toThrow()
+})

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { Database, Deps, Site } from '../../deps.ts'
+import type { BatchDatabase, Deps, Site } from '../../deps.ts'
 import {
   type ConfigPatch,
   createToken,
@@ -96,7 +96,7 @@ export const integrationPages = (deps: Deps) =>
       return c.redirect('/settings/integrations?done=deleted', 303)
     })
 
-async function readIntegration(c: PageContext, deps: Database, id: IntegrationId): Promise<Integration> {
+async function readIntegration(c: PageContext, deps: BatchDatabase, id: IntegrationId): Promise<Integration> {
   const integrations = await readPage(c, deps, (db, tenantId) => listIntegrations(db, tenantId))
   const integration = integrations.find((one) => one.id === id)
   if (!integration) throw new AppError('not_found', 'There is no such integration.')

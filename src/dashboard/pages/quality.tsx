@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { type Quality, toQuality } from '../../domain/incident/quality.ts'
-import { readVerdicts } from '../../store/incidents.ts'
+import { readVerdicts } from '../../store/verdicts.ts'
 import { createPageRouter, readPage } from '../context.ts'
 import { count, toPercent } from '../labels.ts'
 import { renderPage } from '../layout.tsx'

@@ -10,13 +10,13 @@ import {
   getIncident,
   type Incident,
   type IncidentDetail,
-  judgeIncident,
   listIncidents,
   resolveIncident,
   type SimilarIncident,
   type StoredDiagnosis,
   type StoredNote,
 } from '../../store/incidents.ts'
+import { judgeIncident } from '../../store/verdicts.ts'
 import { askNow } from '../../usecases/diagnose-now.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'

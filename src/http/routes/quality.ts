@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
 import { toQuality } from '../../domain/incident/quality.ts'
-import { readVerdicts } from '../../store/incidents.ts'
+import { readVerdicts } from '../../store/verdicts.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { createRouter } from '../context.ts'
 import { problems } from '../problem.ts'

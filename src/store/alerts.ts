@@ -1,0 +1,84 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { toNameKey } from '../domain/event/service-name.ts'
+import type { IncidentId, IntegrationId, TenantId } from '../domain/ids.ts'
+import { FOLD_SECONDS, LEASE_SECONDS } from '../domain/incident/schedule.ts'
+import { getIncident, type IncidentDetail } from './incidents.ts'
+import { type BatchDb, type Db, inOneRequest, selectOne } from './postgres.ts'
+
+export type ReceivedAlert = {
+  readonly kind: 'trigger' | 'acknowledge' | 'resolve'
+  /** Of the incident, should it be a new one. */
+  readonly incidentId: IncidentId
+  readonly serviceName: string
+  readonly title: string | null
+  readonly url: string | null
+  readonly triggeredAt: Date
+  readonly observedUntil: Date | null
+  /** Whose incident it is; `undefined` for one that an engineer asked about. */
+  readonly external:
+    | {
+        readonly source: 'pagerduty'
+        readonly ref: string
+        readonly integrationId: IntegrationId
+        readonly deliveryId: string
+        readonly occurredAt: Date
+      }
+    | undefined
+}
+
+export type Reception = {
+  /**
+   * `opened`: a new incident, whose diagnosis the lease's holder makes. `folded`: a new one with another's answer. `known`,
+   * `resolved`: one that was there. `replayed`: the delivery had been taken before.
+   */
+  readonly outcome: 'opened' | 'folded' | 'known' | 'resolved' | 'replayed'
+}
+
+/** Takes an alert in, with the work that follows, in one request. */
+export async function receiveAlert(db: Db, tenantId: TenantId, alert: ReceivedAlert, lease: string): Promise<Reception> {
+  const { row } = await selectOne<{ row: Reception }>(db, sql`SELECT ${received(tenantId, alert, lease)} AS row`)
+  return row
+}
+
+/** Takes a question in like an alert, and answers the incident it is. Asked again with the same id, it is the same one. */
+export async function receiveQuestion(
+  db: BatchDb,
+  tenantId: TenantId,
+  question: Omit<ReceivedAlert, 'kind' | 'url' | 'external'>,
+  lease: string,
+): Promise<IncidentDetail> {
+  const { incidentId } = question
+  const together = inOneRequest(db)
+  const alert = { ...question, kind: 'trigger' as const, url: null, external: undefined }
+  const [, , incident] = await Promise.all([
+    // What was given up waiting for may still be under way.
+    together.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${incidentId}, 0))`),
+    together.execute(
+      sql`SELECT ${received(tenantId, alert, lease)} WHERE NOT EXISTS (
+        SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.id = ${incidentId}::uuid)`,
+    ),
+    getIncident(together, tenantId, incidentId),
+  ])
+  return incident
+}
+
+/** What the function `receive_alert_v1` of the migrations says of an alert it stores. */
+function received(tenantId: TenantId, alert: ReceivedAlert, lease: string): SQL {
+  const { kind, incidentId, serviceName, title, url, triggeredAt, observedUntil, external } = alert
+  const fields = {
+    kind,
+    incident_id: incidentId,
+    service_name: serviceName,
+    name_key: toNameKey(serviceName),
+    title,
+    url,
+    triggered_at: triggeredAt,
+    observed_until: observedUntil,
+    external_source: external?.source,
+    external_ref: external?.ref,
+    integration_id: external?.integrationId,
+    delivery_id: external?.deliveryId,
+    occurred_at: external?.occurredAt,
+  }
+  return sql`receive_alert_v1(${tenantId}, ${JSON.stringify(fields)}, ${FOLD_SECONDS}, ${lease}::uuid, ${LEASE_SECONDS})`
+}

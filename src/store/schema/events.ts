@@ -1,0 +1,104 @@
+import { sql } from 'drizzle-orm'
+import { doublePrecision, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { instant, transactionId } from './columns.ts'
+
+export const contextEvents = pgTable(
+  'context_events',
+  {
+    /** A hash of API key and deduplication key: the same event sent again has the same id. */
+    id: uuid('id').primaryKey(),
+    tenantId: uuid('tenant_id').notNull(),
+    agentId: uuid('agent_id').notNull(),
+    /** Without a foreign key: its check would write to the service's row at every event. Events open their services. */
+    serviceId: uuid('service_id').notNull(),
+    serviceName: text('service_name').notNull(),
+    vendor: text('vendor').notNull(),
+    eventType: text('event_type').notNull(),
+    entity: text('entity').notNull(),
+    oldValue: text('old_value'),
+    newValue: text('new_value'),
+    actor: text('actor'),
+    sha: text('sha'),
+    confidence: doublePrecision('confidence').notNull(),
+    ttlSeconds: integer('ttl_seconds').notNull(),
+    timestamp: instant('timestamp').notNull(),
+    receivedAt: instant('received_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    /** Kept for audit; selected by no query. */
+    rawLine: text('raw_line'),
+    /** `new_value` without its numbers and ids. */
+    valueClass: text('value_class').notNull(),
+    /** What repeats of one change share: `change_key_of` its type, vendor, entity, values, actor and sha. */
+    changeKey: uuid('change_key').notNull(),
+    /** When, to the second, the present life of its change began: a repeat after the last expiry begins another. */
+    appearedAt: instant('appeared_at').notNull(),
+    /** The transaction that stored the event: by it a reader tells exactly what it cannot have seen yet. */
+    writtenBy: transactionId('written_by').notNull().default(sql`pg_current_xact_id()`),
+  },
+  (table) => [
+    index('context_events_by_expiry').on(table.expiresAt),
+    index('context_events_by_change').on(table.serviceId, table.changeKey, table.expiresAt),
+    // By a hash, so that Postgres never takes it for a way to find a service's events by anything else.
+    index('context_events_by_writer').on(sql`uuid_hash_extended(${table.serviceId}, 0)`, table.writtenBy),
+    index('context_events_by_agent').on(table.agentId, table.receivedAt, table.id),
+    /** What the service graph is learned from. */
+    index('context_events_of_failures').on(table.receivedAt).where(sql`event_type IN ('dependency_failure', 'circuit_open')`),
+  ],
+)
+
+/** The windows a service's change joins besides its own, by name key: the service may not exist yet. */
+export const changeJoins = pgTable(
+  'change_joins',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    nameKey: text('name_key').notNull(),
+    serviceId: uuid('service_id').notNull(),
+    changeKey: uuid('change_key').notNull(),
+    rule: text('rule').notNull(),
+    /** Not before the last event of the change. */
+    expiresAt: instant('expires_at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.serviceId, table.changeKey, table.nameKey] }),
+    index('change_joins_by_name_key').on(table.tenantId, table.nameKey),
+    index('change_joins_by_expiry').on(table.expiresAt),
+  ],
+)
+
+/** What the sweep keeps of the events it deletes: how often each kind of change occurred in each hour. */
+export const eventCounts = pgTable(
+  'event_counts',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    serviceId: uuid('service_id').notNull(),
+    /** The hour of receipt. */
+    hour: instant('hour').notNull(),
+    /** A hash of the four columns below, which together can outgrow an index row. */
+    kindKey: uuid('kind_key').notNull(),
+    vendor: text('vendor').notNull(),
+    eventType: text('event_type').notNull(),
+    entity: text('entity').notNull(),
+    valueClass: text('value_class').notNull(),
+    count: integer('count').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.serviceId, table.hour, table.kindKey] }), index('event_counts_by_hour').on(table.hour)],
+)
+
+/** Swept events per agent and minute of receipt, kept for the last hour. */
+export const agentMinutes = pgTable(
+  'agent_minutes',
+  {
+    agentId: uuid('agent_id').notNull(),
+    tenantId: uuid('tenant_id').notNull(),
+    minute: instant('minute').notNull(),
+    count: integer('count').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.agentId, table.minute] }), index('agent_minutes_by_minute').on(table.minute)],
+)
+
+/** Windows whose merge into Redis failed, for the cron to repair. */
+export const windowRepairs = pgTable('window_repairs', {
+  serviceId: uuid('service_id').primaryKey(),
+  tenantId: uuid('tenant_id').notNull(),
+  failedAt: instant('failed_at').notNull().defaultNow(),
+})

@@ -1,0 +1,106 @@
+import { sql } from 'drizzle-orm'
+import { boolean, doublePrecision, index, integer, json, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { instant } from './columns.ts'
+import { tenants } from './tenants.ts'
+
+/** Something that a pager or an engineer asked about. Its answer is its latest diagnosis, or that of the one it was folded into. */
+export const incidents = pgTable(
+  'incidents',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    serviceId: uuid('service_id').notNull(),
+    /** Kept here: a service that is silent for long is removed, its incidents are not. */
+    serviceName: text('service_name').notNull(),
+    title: text('title'),
+    url: text('url'),
+    triggeredAt: instant('triggered_at').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    resolvedAt: instant('resolved_at'),
+    externalSource: text('external_source'),
+    externalRef: text('external_ref'),
+    integrationId: uuid('integration_id'),
+    /** The incident of a storm whose answer is this one's too. */
+    diagnosisOf: uuid('diagnosis_of'),
+    /** Nothing that happened later is looked at; `null`: whatever is known when a diagnosis is made. */
+    observedUntil: instant('observed_until'),
+  },
+  (table) => [
+    uniqueIndex('incidents_by_external_ref').on(table.tenantId, table.externalSource, table.externalRef),
+    index('incidents_by_tenant').on(table.tenantId, table.triggeredAt, table.id),
+    index('incidents_by_service').on(table.tenantId, table.serviceId, table.triggeredAt),
+  ],
+)
+
+/** Answers for incidents, numbered. Nothing but the verdict ever changes. */
+export const diagnoses = pgTable(
+  'diagnoses',
+  {
+    incidentId: uuid('incident_id')
+      .notNull()
+      .references(() => incidents.id),
+    number: integer('number').notNull(),
+    tenantId: uuid('tenant_id').notNull(),
+    madeAt: instant('made_at').notNull(),
+    diagnosedBy: text('diagnosed_by').notNull(),
+    hypothesis: text('hypothesis').notNull(),
+    recommendedAction: text('recommended_action'),
+    confidence: doublePrecision('confidence').notNull(),
+    abstained: boolean('abstained').notNull(),
+    /** What is different from the answer before. */
+    changed: text('changed'),
+    /** The rest of the answer. */
+    answer: json('answer').notNull(),
+    /** What the diagnosis saw: `json`, not `jsonb`, so that its bytes stay. */
+    contextSnapshot: json('context_snapshot').notNull(),
+    /** What the incident is like, and its cause: what a verdict keeps as a causal pattern, and later answers are held against. */
+    signature: json('signature').notNull(),
+    verdict: text('verdict', { enum: ['confirmed', 'rejected'] }),
+    verdictAt: instant('verdict_at'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.incidentId, table.number] }),
+    index('diagnoses_by_tenant').on(table.tenantId, table.incidentId, table.number),
+    index('diagnoses_of_verdicts').on(table.tenantId, table.verdictAt).where(sql`verdict IS NOT NULL`),
+  ],
+)
+
+/** What has to be done for incidents, stored with them, so that whoever finds it undone can do it. */
+export const incidentWork = pgTable(
+  'incident_work',
+  {
+    incidentId: uuid('incident_id')
+      .notNull()
+      .references(() => incidents.id),
+    kind: text('kind', { enum: ['diagnosis', 'note'] }).notNull(),
+    /** Of the diagnosis that a note tells; 0 for the work of diagnosing, which is one row an incident. */
+    number: integer('number').notNull(),
+    tenantId: uuid('tenant_id').notNull(),
+    /** `watching`: diagnosed, and to be looked at again when a late event arrives. */
+    state: text('state', { enum: ['due', 'watching', 'done', 'given_up'] }).notNull(),
+    /** Not before then; while someone is at it, when others may take over. */
+    nextAt: instant('next_at').notNull(),
+    attempts: integer('attempts').notNull(),
+    /** Who is at it: only they may say how it ended. */
+    lease: uuid('lease'),
+    /** Why the last attempt failed. */
+    reason: text('reason'),
+    /** The note as it was posted. */
+    content: text('content'),
+    doneAt: instant('done_at'),
+    /** How often an incident was diagnosed. */
+    looks: integer('looks').notNull().default(0),
+    /** Events received since then have not been looked at. */
+    lookedAt: instant('looked_at'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.incidentId, table.kind, table.number] }),
+    index('incident_work_due').on(table.nextAt).where(sql`state IN ('due', 'watching')`),
+    index('incident_work_given_up').on(table.nextAt).where(sql`state = 'given_up'`),
+    index('incident_work_of_tenant').on(table.tenantId, table.nextAt, table.kind.desc().nullsFirst()).where(sql`state = 'due'`),
+    // What `claimWork` gives up.
+    index('incident_work_hopeless').on(table.nextAt).where(sql`state = 'due' AND attempts >= 20`),
+  ],
+)

@@ -1,0 +1,48 @@
+import { index, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { instant } from './columns.ts'
+import { tenants } from './tenants.ts'
+
+export const integrations = pgTable(
+  'integrations',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    type: text('type', { enum: ['pagerduty'] }).notNull(),
+    direction: text('direction', { enum: ['inbound', 'outbound', 'bidirectional'] }).notNull(),
+    /** What makes the webhook's URL secret. */
+    token: text('token').notNull().unique(),
+    /** The settings that may be shown. */
+    config: jsonb('config').$type<IntegrationConfigRow>().notNull(),
+    /** The settings that may not, sealed: see `domain/sealed-secret.ts`. */
+    secrets: jsonb('secrets').$type<Readonly<Record<string, string>>>().notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (table) => [index('integrations_by_tenant').on(table.tenantId, table.createdAt)],
+)
+
+export type IntegrationConfigRow = {
+  readonly from?: string
+  readonly serviceMap?: Readonly<Record<string, string>>
+}
+
+/** Webhook requests that were taken, so that a redelivery is known and a resolve that came before its trigger is not lost. */
+export const deliveries = pgTable(
+  'deliveries',
+  {
+    integrationId: uuid('integration_id').notNull(),
+    /** `X-Webhook-Id`. */
+    deliveryId: text('delivery_id').notNull(),
+    tenantId: uuid('tenant_id').notNull(),
+    kind: text('kind').notNull(),
+    externalRef: text('external_ref').notNull(),
+    occurredAt: instant('occurred_at').notNull(),
+    receivedAt: instant('received_at').notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.integrationId, table.deliveryId] }),
+    index('deliveries_by_external_ref').on(table.tenantId, table.externalRef),
+    index('deliveries_by_age').on(table.receivedAt),
+  ],
+)

@@ -1,0 +1,44 @@
+import { boolean, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { instant } from './columns.ts'
+import { agents, tenants } from './tenants.ts'
+
+export const services = pgTable(
+  'services',
+  {
+    /** A UUID made of SHA-256 of `<tenant id>/<name>`: clients that open a service at once agree on its id. */
+    id: uuid('id').primaryKey(),
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    /** The agent whose event created or last touched the service; `null` until then, for one that an alert named first. */
+    agentId: uuid('agent_id').references(() => agents.id),
+    name: text('name').notNull(),
+    /** The name without case and separators, by which entities are matched. */
+    nameKey: text('name_key').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    /** While there is no `agent_id`: when the alert came. */
+    lastEventAt: instant('last_event_at').notNull().defaultNow(),
+  },
+  (table) => [index('services_by_name_key').on(table.tenantId, table.nameKey)],
+)
+
+/** Who calls whom: learned from failures, or declared by an operator. */
+export const serviceEdges = pgTable(
+  'service_edges',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    caller: text('caller').notNull(),
+    callee: text('callee').notNull(),
+    /** Failures that showed the edge. */
+    seen: integer('seen').notNull().default(0),
+    lastSeenAt: instant('last_seen_at'),
+    declared: boolean('declared').notNull().default(false),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.caller, table.callee] })],
+)
+
+/** How far the events have been read from which edges are learned: one row. */
+export const serviceGraphProgress = pgTable('service_graph_progress', {
+  id: integer('id').primaryKey(),
+  learnedUntil: instant('learned_until').notNull(),
+})

@@ -1,0 +1,76 @@
+import { index, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { instant } from './columns.ts'
+
+export const tenants = pgTable('tenants', {
+  id: uuid('id').primaryKey(),
+  name: text('name').notNull().unique(),
+  createdAt: instant('created_at').notNull().defaultNow(),
+})
+
+export const apiKeys = pgTable(
+  'api_keys',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    keyType: text('key_type', { enum: ['ingest', 'readonly'] }).notNull(),
+    name: text('name'),
+    prefix: text('prefix').notNull(),
+    last4: text('last4').notNull(),
+    /** SHA-256 of the key, hexadecimal. The key itself is stored nowhere. */
+    hash: text('hash').notNull().unique(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    lastUsedAt: instant('last_used_at'),
+    revokedAt: instant('revoked_at'),
+  },
+  (table) => [index('api_keys_by_tenant').on(table.tenantId, table.createdAt)],
+)
+
+export const agents = pgTable(
+  'agents',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    apiKeyId: uuid('api_key_id')
+      .notNull()
+      .unique()
+      .references(() => apiKeys.id),
+    hostname: text('hostname').notNull(),
+    name: text('name').notNull(),
+    agentVersion: text('agent_version'),
+    registeredAt: instant('registered_at').notNull().defaultNow(),
+    lastSeenAt: instant('last_seen_at').notNull().defaultNow(),
+  },
+  (table) => [index('agents_by_tenant').on(table.tenantId, table.registeredAt)],
+)
+
+/** `Idempotency-Key` headers seen in the last day, with the hash of the body they came with. */
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    apiKeyId: uuid('api_key_id').notNull(),
+    key: text('key').notNull(),
+    bodyHash: text('body_hash').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.apiKeyId, table.key] }), index('idempotency_keys_by_age').on(table.createdAt)],
+)
+
+/** Who changed what and when. Rows are only ever appended, and swept after `AUDIT_DAYS`. */
+export const auditEntries = pgTable(
+  'audit_entries',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: uuid('tenant_id').notNull(),
+    at: instant('at').notNull().defaultNow(),
+    actor: text('actor').notNull(),
+    action: text('action').notNull(),
+    targetType: text('target_type').notNull(),
+    targetId: text('target_id').notNull(),
+    requestId: text('request_id'),
+  },
+  (table) => [index('audit_entries_by_tenant').on(table.tenantId, table.at, table.id), index('audit_entries_by_age').on(table.at)],
+)

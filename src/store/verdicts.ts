@@ -1,0 +1,73 @@
+import { sql } from 'drizzle-orm'
+import { AppError } from '../domain/errors.ts'
+import type { IncidentId, TenantId } from '../domain/ids.ts'
+import type { Verdict } from '../domain/incident/answer.ts'
+import type { JudgedAnswer, Verdict as JudgedConfidence } from '../domain/incident/quality.ts'
+import { appendAudit, type Trail } from './audit.ts'
+import { type Db, selectOne } from './postgres.ts'
+
+/**
+ * Keeps an engineer's verdict about an incident's latest answer, in place of an earlier one, and what it teaches: a causal
+ * pattern, where the database has vectors. Throws `not_found`, and `conflict` while there is no answer.
+ */
+export async function judgeIncident(db: Db, tenantId: TenantId, id: IncidentId, verdict: Verdict, trail: Trail): Promise<void> {
+  const { known, judged } = await selectOne<{ known: boolean; judged: number }>(
+    db,
+    sql`WITH subject AS (
+      SELECT coalesce(diagnosis_of, id) AS id FROM incidents WHERE tenant_id = ${tenantId} AND id = ${id}
+    ),
+    latest AS (
+      SELECT a.incident_id, a.number, a.signature, a.verdict FROM diagnoses a JOIN subject s ON a.incident_id = s.id
+      WHERE a.tenant_id = ${tenantId} ORDER BY a.number DESC LIMIT 1
+    ),
+    changed AS (
+      UPDATE diagnoses a SET verdict = ${verdict}, verdict_at = now() FROM latest l
+      WHERE a.incident_id = l.incident_id AND a.number = l.number AND a.verdict IS DISTINCT FROM ${verdict} RETURNING ${id}::uuid AS id
+    ),
+    audit AS (${appendAudit(tenantId, trail, `incident.${verdict}`, sql`changed`)})
+    SELECT EXISTS (SELECT 1 FROM subject) AS known, (
+      SELECT count(CASE WHEN json_typeof(l.signature->'embedding') = 'array' AND json_typeof(l.signature->'cause') = 'object' THEN
+        save_causal_pattern_v1(${tenantId}, l.incident_id, l.signature->'cause'->>'service', l.signature->'cause'->>'vendor',
+          l.signature->'cause'->>'eventType', l.signature->'cause'->>'valueClass', (l.signature->'embedding')::text, ${verdict})
+        ELSE delete_causal_pattern_v1(${tenantId}, l.incident_id) END)::int FROM latest l
+    ) AS judged`,
+  )
+  if (!known) throw new AppError('not_found', 'no such incident')
+  if (judged === 0) throw new AppError('conflict', 'the incident is not diagnosed yet')
+}
+
+/** The tenant's latest judged answers, and how many of its latest answers blame nothing. */
+export async function readVerdicts(
+  db: Db,
+  tenantId: TenantId,
+): Promise<{ readonly judged: readonly JudgedAnswer[]; readonly answers: number; readonly abstained: number }> {
+  return await selectOne(
+    db,
+    sql`WITH latest AS (
+      SELECT DISTINCT ON (a.incident_id) a.confidence, a.abstained, a.verdict, a.verdict_at FROM diagnoses a
+      WHERE a.tenant_id = ${tenantId} ORDER BY a.incident_id, a.number DESC
+    )
+    SELECT (SELECT count(*)::int FROM latest) AS answers, (SELECT count(*)::int FROM latest WHERE abstained) AS abstained,
+      (SELECT coalesce(
+        json_agg(json_build_object('confidence', j.confidence, 'confirmed', j.verdict = 'confirmed', 'abstained', j.abstained)), '[]'
+      ) FROM (SELECT * FROM latest WHERE verdict IS NOT NULL ORDER BY verdict_at DESC LIMIT ${MAX_VERDICTS}) j) AS judged`,
+  )
+}
+
+const MAX_VERDICTS = 10_000
+
+/**
+ * What the tenant's engineers made of causes that the engine itself had put first, and how sure it was of them, the latest
+ * verdicts first.
+ */
+export async function readCalibration(db: Db, tenantId: TenantId): Promise<readonly JudgedConfidence[]> {
+  const { rows } = await db.execute<JudgedConfidence & Record<string, unknown>>(
+    sql`SELECT (a.signature->'compared'->'own'->>'confidence')::float8 AS confidence, a.verdict = 'confirmed' AS confirmed
+      FROM diagnoses a WHERE a.tenant_id = ${tenantId} AND a.verdict IS NOT NULL AND NOT a.abstained
+        AND a.signature->'compared'->>'told' IS NOT DISTINCT FROM a.signature->'compared'->'own'->>'cause'
+      ORDER BY a.verdict_at DESC, a.incident_id, a.number LIMIT ${MAX_CALIBRATION}`,
+  )
+  return rows
+}
+
+const MAX_CALIBRATION = 500
