@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
-import type { EdgeSource, GraphEdge, LearnedEdge, ServiceGraph } from '../domain/graph/service-graph.ts'
+import type { CallSource } from '../domain/graph/callee.ts'
+import type { GraphEdge, LearnedEdge, ServiceGraph } from '../domain/graph/service-graph.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { MAX_SHOWN_LENGTH } from '../domain/text.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
@@ -76,7 +77,7 @@ export async function declareDependencies(db: Db, tenantId: TenantId, serviceId:
 }
 
 /** What failures of one kind say, over all of them since edges were last learned. */
-type FailureKind = EdgeSource & {
+type FailureKind = CallSource & {
   readonly tenantId: TenantId
   readonly count: number
   readonly lastReceivedAt: Date

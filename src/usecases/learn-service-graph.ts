@@ -1,5 +1,6 @@
 import type { Database } from '../deps.ts'
-import { learnEdges, toKnownServices } from '../domain/graph/service-graph.ts'
+import { toKnownServices } from '../domain/graph/callee.ts'
+import { learnEdges } from '../domain/graph/service-graph.ts'
 import { addSeenEdges, findNewFailures, type SeenEdge } from '../store/service-graph.ts'
 
 /** Learns who calls whom from the failures of all tenants that arrived since the last time. Returns how many edges they showed. */

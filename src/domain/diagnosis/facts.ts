@@ -2,16 +2,8 @@ import type { EventType } from '../event/event.ts'
 import { isCallFailure } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
 import { toValueClass } from '../event/value-class.ts'
-import {
-  type Adjacency,
-  isObserver,
-  type KnownServices,
-  learnCallees,
-  liveEdges,
-  pathsFrom,
-  toAdjacency,
-  toKnownServices,
-} from '../graph/service-graph.ts'
+import { isObserver, type KnownServices, toKnownServices } from '../graph/callee.ts'
+import { type Adjacency, learnCallees, liveEdges, pathsFrom, toAdjacency } from '../graph/service-graph.ts'
 import type { ServiceWindow, WindowEntry } from '../window/window.ts'
 import type { DiagnosisInput } from './diagnose.ts'
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { EventType } from '../../../src/domain/event/event.ts'
-import { edgeStrength, learnEdges, liveEdges, servicesToRead, toKnownServices } from '../../../src/domain/graph/service-graph.ts'
+import { toKnownServices } from '../../../src/domain/graph/callee.ts'
+import { edgeStrength, learnEdges, liveEdges, servicesToRead } from '../../../src/domain/graph/service-graph.ts'
 
 const NOW = new Date('2026-01-31T00:00:00Z')
 const KNOWN = toKnownServices(['frontend', 'checkout-api', 'payments-api', 'redis-cart', 'db'])
@@ -20,18 +21,27 @@ test.each([
   { name: 'an entity in other spelling', event: failure({ entity: 'Payments_API' }), callees: ['payments-api'] },
   { name: 'a host as entity', event: failure({ entity: 'payments-api.prod.svc.cluster.local:443' }), callees: ['payments-api'] },
   { name: 'an open circuit', event: failure({ eventType: 'circuit_open', entity: 'payments-api' }), callees: ['payments-api'] },
-  { name: 'a name in the text', event: failure({ newValue: 'cannot reach payments-api: timeout' }), callees: ['payments-api'] },
-  { name: 'a host in the text', event: failure({ newValue: 'dial tcp: lookup redis-cart.shop on 10.0.0.1:53' }), callees: ['redis-cart'] },
+  { name: 'a word in the text', event: failure({ newValue: 'cannot reach payments-api: timeout' }), callees: [] },
+  { name: 'a host in the text', event: failure({ newValue: 'dial tcp redis-cart.shop.svc:6379: i/o timeout' }), callees: ['redis-cart'] },
   { name: 'a URL in the text', event: failure({ newValue: 'GET http://payments-api:8080/v1 503' }), callees: ['payments-api'] },
-  { name: 'a panic that names a host', event: failure({ eventType: 'restart', newValue: 'panic: db: refused' }), callees: ['db'] },
+  {
+    name: 'a panic that names a host',
+    event: failure({ eventType: 'restart', newValue: 'panic: dial tcp db:5432: connection refused' }),
+    callees: ['db'],
+  },
   { name: 'a full database', event: failure({ eventType: 'saturation', vendor: 'postgres', entity: 'db' }), callees: [] },
   { name: 'a restart by name', event: failure({ eventType: 'restart', vendor: 'generic', entity: 'payments-api' }), callees: [] },
   {
-    name: 'a full queue that names a service',
-    event: failure({ eventType: 'saturation', vendor: 'postgres', entity: 'db', newValue: 'waiting for payments-api' }),
-    callees: ['payments-api'],
+    name: 'a database that names a client',
+    event: failure({ eventType: 'saturation', vendor: 'postgres', entity: 'db', newValue: 'waiting for payments-api:8080' }),
+    callees: [],
   },
-  { name: 'two names in the text', event: failure({ newValue: 'payments-api and redis-cart' }), callees: ['payments-api', 'redis-cart'] },
+  {
+    name: 'two hosts in the text',
+    event: failure({ newValue: 'http://payments-api/v1: connect ECONNREFUSED redis-cart:6379' }),
+    callees: ['payments-api', 'redis-cart'],
+  },
+  { name: 'an external host', event: failure({ newValue: 'Post "https://api.stripe.com/v1": EOF' }), callees: [] },
   { name: 'only itself', event: failure({ newValue: 'checkout-api is broken' }), callees: [] },
   { name: 'its own pod', event: failure({ vendor: 'kubernetes', entity: 'pod/checkout-api-7d9f8b6c5-x2x9k' }), callees: [] },
   { name: 'an app that argocd watches', event: failure({ vendor: 'argocd', entity: 'payments-api' }), callees: [] },

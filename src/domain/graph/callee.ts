@@ -1,0 +1,111 @@
+import { type EventType, isCallFailure } from '../event/event.ts'
+import { matchServices, toNameKey } from '../event/service-name.ts'
+import { type NamedHost, namedHosts, toNamedHost } from './host.ts'
+
+/** Whom a failing call was to reach: a service of the tenant, or an external dependency by the host that the text names. */
+export type Callee =
+  | { readonly kind: 'service'; readonly key: string; readonly name: string }
+  | { readonly kind: 'external'; readonly host: string }
+
+/** The parts of an event or of a window's entry that may show a call. */
+export type CallSource = {
+  readonly serviceName: string
+  readonly vendor: string
+  readonly eventType: EventType
+  readonly entity: string
+  readonly newValue: string | null
+}
+
+/** The services that texts may name, by name key. */
+export type KnownServices = ReadonlyMap<string, string>
+
+const MAX_CALLEES = 8
+/** They speak of themselves or of what they watch; their tables, groups, pods and apps are no callees. */
+const OBSERVERS: ReadonlySet<string> = new Set(['kubernetes', 'argocd', 'postgres', 'redis', 'kafka'])
+const KIND_PREFIX = /^[a-z]+\//i
+/** What resolvers and the libraries that ask them say: Node, Go, glibc, musl, macOS, curl, Java, gRPC, libpq, Python. */
+const NAMING_FAILURE =
+  /\b(?:ENOTFOUND|EAI_AGAIN|EAI_NONAME|SERVFAIL|NXDOMAIN|UnknownHostException)\b|no such host|server misbehaving|zero addresses|name or service not known|failure in name resolution|nodename nor servname|(?:could not|couldn't|failed to) resolve host|name does not resolve|getaddrinfo failed|could not translate host name/i
+const RESOLVER = /(?:^|-)(?:core|kube-?)?dns(?:$|-)/
+/** The host that stands for naming where no service of the tenant does it. */
+const DNS: Callee = { kind: 'external', host: 'dns' }
+
+/** Whether who reports a failure speaks of itself or of what it watches: then the entity is what fails, not a callee. */
+export function isObserver(vendor: string): boolean {
+  return OBSERVERS.has(vendor.toLowerCase())
+}
+
+/** An index of service names, so that texts can be searched for them. Of two names with one key the lesser stays. */
+export function toKnownServices(names: Iterable<string>): KnownServices {
+  return new Map(
+    [...new Set(names)]
+      .toSorted()
+      .reverse()
+      .map((name) => [toNameKey(name), name]),
+  )
+}
+
+/**
+ * Those whom a failure shows its reporter did not reach; none when it is a state of the reporter. The one that the entity
+ * names, else those whose hosts stand in the text; a name that was not found is a call to the resolver.
+ */
+export function findCallees(source: CallSource, known: KnownServices): readonly Callee[] {
+  return isCallFailure(source.eventType) && !isObserver(source.vendor) ? calleesOf(source, known) : []
+}
+
+/** The callees that the text alone names, of whatever a service says of itself: a crash tells who was called as well. */
+export function findCalleesInText(source: CallSource, known: KnownServices): readonly Callee[] {
+  if (source.newValue === null || isObserver(source.vendor)) return []
+  if (NAMING_FAILURE.test(source.newValue)) return [findResolver(known)]
+  return toCallees(namedHosts(source.newValue), source, known)
+}
+
+function calleesOf(source: CallSource, known: KnownServices): readonly Callee[] {
+  if (NAMING_FAILURE.test(source.newValue ?? '')) return [findResolver(known)]
+  const { entity, vendor } = source
+  const names = [entity.replace(KIND_PREFIX, ''), ...workloadsOf(entity, vendor)]
+  const own = keysOf(source)
+  const service = firstKnown(names, known)
+  if (service && !own.has(service.key)) return [service]
+  if (names.some((name) => own.has(toNameKey(name)))) return findCalleesInText(source, known)
+  const host = toNamedHost(entity)
+  const byEntity = toCallees(host ? [host] : namedHosts(entity), source, known)
+  return byEntity.length > 0 ? byEntity : findCalleesInText(source, known)
+}
+
+/** Each once, and without the reporter itself. A host that leads to no known service is an external dependency. */
+function toCallees(hosts: readonly NamedHost[], source: CallSource, known: KnownServices): readonly Callee[] {
+  const own = keysOf(source)
+  const found = new Map<string, Callee>()
+  for (const { host, candidates, isPlain } of hosts) {
+    const service = firstKnown(candidates, known)
+    if (candidates.some((name) => own.has(toNameKey(name)))) continue
+    if (service) found.set(service.key, service)
+    else if (!isPlain) found.set(`//${host}`, { kind: 'external', host })
+    if (found.size === MAX_CALLEES) break
+  }
+  return [...found.values()]
+}
+
+/** The keys of the reporter, who is no callee of its own. */
+function keysOf({ serviceName, vendor }: CallSource): ReadonlySet<string> {
+  return new Set([serviceName, ...workloadsOf(serviceName, vendor)].map(toNameKey))
+}
+
+function workloadsOf(name: string, vendor: string): readonly string[] {
+  return matchServices({ serviceName: '', vendor, entity: name }).map((match) => match.name)
+}
+
+function firstKnown(names: readonly string[], known: KnownServices): (Callee & { readonly kind: 'service' }) | undefined {
+  for (const candidate of names) {
+    const key = toNameKey(candidate)
+    const name = known.get(key)
+    if (name !== undefined) return { kind: 'service', key, name }
+  }
+  return undefined
+}
+
+function findResolver(known: KnownServices): Callee {
+  const name = [...known.values()].filter((service) => RESOLVER.test(service.toLowerCase())).toSorted()[0]
+  return name === undefined ? DNS : { kind: 'service', key: toNameKey(name), name }
+}

@@ -1,0 +1,182 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { EventType } from '../../../src/domain/event/event.ts'
+import { type Callee, findCallees, findCalleesInText, toKnownServices } from '../../../src/domain/graph/callee.ts'
+
+const KNOWN = toKnownServices(
+  'orders payments inventory cart redis-sessions mq coredns postgres connection repository users charges api connect bücher db'.split(' '),
+)
+
+type Fields = { serviceName?: string; vendor?: string; eventType?: EventType; entity?: string; newValue?: string | null }
+
+const failure = (fields: Fields) => {
+  const serviceName = fields.serviceName ?? 'checkout'
+  return { serviceName, vendor: 'pino', eventType: 'dependency_failure' as const, entity: serviceName, newValue: null, ...fields }
+}
+
+/** Services by name, hosts after `//`. */
+const show = (callees: readonly Callee[]) => callees.map((callee) => (callee.kind === 'service' ? callee.name : `//${callee.host}`))
+
+test.each([
+  // After a scheme.
+  ['Post "https://api.stripe.com/v1/charges": context deadline exceeded', ['//api.stripe.com']],
+  ['GET http://payments:8080/users/connection 503', ['payments']],
+  ['GET https://orders.internal/api/v2/items 503', ['orders']],
+  ['Get "https://auth-idp:8443/keys": x509: certificate has expired', ['//auth-idp']],
+  ['failed: https://auth-idp/keys', ['//auth-idp']],
+  ['postgres://app:s3cret:orders@db:5432/users refused', ['db']],
+  ['amqp://user:p@ss@mq.prod.svc.cluster.local/orders', ['mq']],
+  ['mongodb://a:b@cart:27017,inventory:27017/users', ['cart', 'inventory']],
+  ['GET HTTPS://API.Stripe.COM./v1', ['//api.stripe.com']],
+  ['dns:///payments:8080: connection refused', ['payments']],
+  ['http://[2001:db8::1]:8080/orders refused', []],
+  ['http://10.0.0.7:8080/orders refused', []],
+  ['http://localhost:3000/orders refused', []],
+  ['file:///users/orders/x s3://orders/x', []],
+  ['https://xn--bcher-kva.example/x', ['//xn--bcher-kva.example']],
+  ['https://cart.example.com/: EOF', ['//cart.example.com']],
+  // After an error that names a host.
+  ['Error: connect ECONNREFUSED cart:8080', ['cart']],
+  ['Error: connect ETIMEDOUT geo-resolver:8443', ['//geo-resolver']],
+  ['Error: connect ETIMEDOUT mq-0.mq-headless.prod.svc.cluster.local:5672', ['mq']],
+  ['Error: connect ECONNREFUSED 10.0.0.7:8080', []],
+  ['Error: connect ECONNREFUSED ::1:8080', []],
+  ['connect ETIMEDOUT api.stripe.com', ['//api.stripe.com']],
+  ['connect ECONNREFUSED somewhere', []],
+  ["HTTPConnectionPool(host='payments', port=8080): Max retries exceeded", ['payments']],
+  ['connection to server at "db" (10.0.0.3), port 5432 failed', ['db']],
+  ["Can't connect to MySQL server on 'db' (111)", ['db']],
+  // Before a port.
+  ['cart:8080: i/o timeout', ['cart']],
+  ['rpc error: code = Unavailable desc = dial tcp inventory:9090: connect: connection refused', ['inventory']],
+  ['read tcp 10.0.0.1:43210->payments:8080: connection reset by peer', ['payments']],
+  ['session not found (redis-sessions:6379)', ['redis-sessions']],
+  ['Connection refused: payments/10.0.0.3:8080', ['payments']],
+  ['Connection refused: payments/<unresolved>:8080', ['payments']],
+  ['dial tcp(db:3306): refused', ['db']],
+  ['kyc:9000: 500 Internal Server Error', ['//kyc']],
+  ['payments.prod.svc.:8080 refused', ['payments']],
+  ['bu\u0308cher:8080 refused', ['bücher']],
+  // Names that were not found.
+  ['dial tcp: lookup inventory.prod.svc.cluster.local on coredns:53: no such host', ['coredns']],
+  ['getaddrinfo ENOTFOUND payments', ['coredns']],
+  ['getaddrinfo EAI_AGAIN api.stripe.com', ['coredns']],
+  ['lookup payments on 10.0.0.10:53: server misbehaving', ['coredns']],
+  ['name resolver error: produced zero addresses', ['coredns']],
+  ['DNS SERVFAIL for payments', ['coredns']],
+  ['java.net.UnknownHostException: payments', ['coredns']],
+  // No hosts.
+  ['connection refused', []],
+  ['Error: connection refused to orders', []],
+  ['com.shop.OrderRepository: orders failed', []],
+  ['com.shop.orders:1042 failed, refused', []],
+  ['at Repository.find (/app/src/orders.ts:1042:15) refused', []],
+  ['orders.java:1042 refused', []],
+  ['relation "users" does not exist', []],
+  ['Failed to pull image postgres:15', []],
+  ['status:500 code:404 error:1045 connect timeout:30000', []],
+  ['order 10:23:41 refused 2024-01-15T10:23:41Z', []],
+  ['/api/orders:8080 refused', []],
+  ['ops@orders.example.com refused', []],
+  ['TypeError: Cannot read properties of undefined (reading "payments")', []],
+  ['', []],
+])('%j names %j', (newValue, callees) => {
+  expect(show(findCallees(failure({ newValue }), KNOWN))).toEqual(callees)
+})
+
+test.each<[string, Fields, readonly string[]]>([
+  ['the entity that is a service, before any host', { entity: 'payments', newValue: 'http://cart:8080 timeout' }, ['payments']],
+  ['an entity with its kind', { vendor: 'istio', entity: 'service/payments' }, ['payments']],
+  ['an entity that is a host', { vendor: 'envoy', entity: 'api.stripe.com' }, ['//api.stripe.com']],
+  ['an entity that is an internal host', { vendor: 'envoy', entity: 'payments.prod.svc.cluster.local:443' }, ['payments']],
+  ['an entity that is an address of the web', { vendor: 'envoy', entity: 'https://api.stripe.com/v1' }, ['//api.stripe.com']],
+  ['an open circuit to nobody known', { vendor: 'resilience4j', eventType: 'circuit_open', entity: 'stripe', newValue: 'OPEN' }, []],
+  ['an open circuit', { vendor: 'resilience4j', eventType: 'circuit_open', entity: 'payments', newValue: 'OPEN' }, ['payments']],
+  ['a logger', { vendor: 'log4j2', entity: 'com.shop.orders.OrderRepository', newValue: 'deadlock detected' }, []],
+  ['a logger in lower case', { vendor: 'log4j2', entity: 'com.shop.orders', newValue: 'deadlock detected' }, []],
+  ['a table', { vendor: 'mysql', entity: 'appdb.public.orders' }, []],
+  ['only the reporter itself', { newValue: 'http://checkout:8080 refused' }, []],
+  ['a name that was not found, though it is the entity', { entity: 'payments', newValue: 'getaddrinfo ENOTFOUND payments' }, ['coredns']],
+  ['a database of itself', { vendor: 'postgres', serviceName: 'postgres', entity: 'orders', newValue: 'http://cart:8080' }, []],
+  ['a cache of itself', { vendor: 'redis', serviceName: 'redis', entity: 'cart', newValue: 'replica_master_unreachable' }, []],
+  ['a broker of a group', { vendor: 'kafka', serviceName: 'kafka', entity: 'orders', newValue: 'under_replicated_partitions' }, []],
+  ['a cluster of a pod', { vendor: 'Kubernetes', serviceName: 'cluster', entity: 'payments-7d9f8b6c5-x2x9k' }, []],
+  ['a controller of an app', { vendor: 'argocd', serviceName: 'argocd', entity: 'payments', newValue: 'repo_unavailable' }, []],
+  ['a deploy', { eventType: 'deploy', entity: 'payments' }, []],
+])('%s', (_name, fields, callees) => {
+  expect(show(findCallees(failure(fields), KNOWN))).toEqual(callees)
+})
+
+test('without a resolver of its own, naming is an external dependency', () => {
+  const callees = findCallees(failure({ newValue: 'getaddrinfo ENOTFOUND payments' }), toKnownServices(['payments']))
+  expect(show(callees)).toEqual(['//dns'])
+})
+
+test('a crash tells who was called, a crash of a pod does not', () => {
+  const crash = { eventType: 'restart' as const, newValue: 'panic: dial tcp db:5432: connection refused' }
+  expect(show(findCalleesInText(failure(crash), KNOWN))).toEqual(['db'])
+  expect(show(findCallees(failure(crash), KNOWN))).toEqual([])
+  expect(show(findCalleesInText(failure({ ...crash, vendor: 'kubernetes' }), KNOWN))).toEqual([])
+})
+
+test('words never name anybody', () => {
+  const word = fc.constantFrom(
+    ...KNOWN.values(),
+    'connection',
+    'refused',
+    'to',
+    'users',
+    'ETIMEDOUT',
+    'lookup',
+    '/orders',
+    '(reading "cart")',
+  )
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 12 }), (words) => {
+      const text = words.join(' and ')
+      expect(findCallees(failure({ newValue: text }), KNOWN)).toEqual([])
+    }),
+  )
+})
+
+test('whoever is named stands in the text or is known', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 200 }), fc.constantFrom('://', ':8080', ' ECONNREFUSED ', ''), (text, place) => {
+      const newValue = `${text}${place}${text}`
+      for (const callee of findCallees(failure({ newValue }), KNOWN)) {
+        if (callee.kind === 'service') expect(KNOWN.get(callee.key)).toBe(callee.name)
+        else expect(callee.host === 'dns' || newValue.normalize('NFC').toLowerCase().includes(callee.host)).toBe(true)
+      }
+    }),
+  )
+})
+
+test.each([
+  'a',
+  'a.',
+  'a-',
+  '://',
+  '://a@',
+  'a:1',
+  'a:8080',
+  'host=',
+  'lookup ',
+  'server at "',
+  '/',
+  '@',
+  'é',
+  '\u0301',
+  '0.',
+  'a-0.a-0.',
+  '.svc.',
+])('texts of repeated %j are read in linear time', (part) => {
+  const toMs = (length: number) => {
+    const newValue = part.repeat(Math.ceil(length / part.length)).slice(0, length)
+    const startedAt = performance.now()
+    findCallees(failure({ newValue, entity: newValue.slice(0, 512) }), KNOWN)
+    return performance.now() - startedAt
+  }
+  toMs(10_000)
+  // A quadratic reading takes some 100 times as long: seconds.
+  expect(toMs(100_000)).toBeLessThan(50 * Math.max(20, toMs(10_000)))
+})
