@@ -1,17 +1,18 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { sha256, toHex } from '../../src/domain/hash.ts'
 import { getPrincipal } from '../../src/store/api-keys.ts'
 import { createDb, type Db } from '../../src/store/postgres.ts'
 import { createTenant, type NewTenant } from '../../src/usecases/create-tenant.ts'
-import { type StackAddresses, startStack, toBindings } from './stack.ts'
-import { QUIET_WRANGLER } from './wrangler.ts'
+import { startWorker } from './dev-worker.ts'
+import { lockFolder } from './folder-lock.ts'
+import { type Stack, type StackAddresses, startStack, toBindings } from './stack.ts'
+import { StartError } from './start-error.ts'
+import { onStarterEnd } from './starter.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const STATE = resolve(ROOT, process.env['NOCTUARY_STATE'] || '.wrangler')
@@ -19,10 +20,7 @@ const DEV_FILE = join(STATE, 'dev.json')
 const KEYS_FILE = join(STATE, 'demo-tenant.json')
 const INTEGRATION_KEYS_FILE = join(STATE, 'integration-keys')
 const SESSION_SECRET_FILE = join(STATE, 'session-secret')
-const ENV_FILE = join(STATE, 'dev.env')
 const SWEEP_CRON = '* * * * *'
-const READY_TIMEOUT_MS = 60_000
-const STOP_TIMEOUT_MS = 5_000
 
 const HELP = `npm run dev: the whole system on this machine, offline, without an account
 
@@ -37,39 +35,74 @@ const HELP = `npm run dev: the whole system on this machine, offline, without an
   NOCTUARY_STATE  another folder than .wrangler/, to run two side by side
 
 When ready it prints the URL, the demo tenant's keys and commands to try, and writes .wrangler/dev.json.
-Ctrl-C ends everything it started.`
-
-/** A reason not to start that is the user's to mend: told in one line, without a stack. */
-class StartError extends Error {}
+Ctrl-C ends everything it started; so does the end of whatever started it.`
 
 const stops: (() => Promise<void>)[] = []
 
-async function main(): Promise<void> {
-  if (process.argv.includes('--help')) return console.log(HELP)
+async function main(options: readonly string[]): Promise<void> {
+  if (options.includes('--help')) return console.log(HELP)
+  if (options.length > 0) throw new StartError(`there is no option "${options[0]}"; --help tells what there is`)
   const port = readPort()
-  await assertPortIsFree(port)
+  const url = `http://127.0.0.1:${port}`
+  const isThrowaway = process.env['NOCTUARY_DATA'] === 'memory'
   mkdirSync(STATE, { recursive: true })
+  if (!isThrowaway) holdFolder(url)
+  await assertPortIsFree(port)
   rmSync(DEV_FILE, { force: true })
 
-  const isThrowaway = process.env['NOCTUARY_DATA'] === 'memory'
-  const stack = await startStack({
-    databaseUrl: process.env['DATABASE_URL'] || undefined,
-    redisUrl: process.env['REDIS_URL'] || undefined,
-    dataDirectory: isThrowaway ? undefined : join(STATE, 'postgres'),
-  })
+  console.log('Starting the stores …')
+  const stack = await openStack(isThrowaway)
   stops.unshift(stack.stop)
-
   const tenant = await findOrCreateDemoTenant(stack, isThrowaway)
-  const url = `http://127.0.0.1:${port}`
-  const { worker, show } = startWorker(port, stack, findOrCreateSecrets(isThrowaway))
-  await waitUntilReady(url, worker)
+
+  console.log('Starting the Worker …')
+  const vars = { ...toBindings(stack), PAGERDUTY_API_URL: pagerDutyUrlOf(stack), ...modelVars(), ...findOrCreateSecrets(isThrowaway) }
+  const worker = startWorker({ port, url, vars, folder: STATE, isThrowaway, onExit: () => void shutDown(1) })
+  stops.unshift(worker.stop)
+  await worker.ready()
   const cron = setInterval(() => void runCron(url), 60_000)
   stops.unshift(async () => clearInterval(cron))
 
-  writeFileSync(DEV_FILE, JSON.stringify(describe(url, stack, tenant), null, 2))
-  stops.unshift(async () => rmSync(DEV_FILE, { force: true }))
+  writeDevFile(JSON.stringify(describe(url, stack, tenant), null, 2))
   console.log(welcome(url, stack, tenant))
-  show()
+  worker.show()
+}
+
+/** Two over the same files would each lose what the other acknowledged. */
+function holdFolder(url: string): void {
+  const lock = lockFolder(STATE, `the one at ${url} (process ${process.pid})`)
+  if (!lock.isHeld)
+    throw new StartError(
+      `${STATE} is held by ${lock.holder}: end that first, or start this one with another NOCTUARY_STATE or with NOCTUARY_DATA=memory`,
+    )
+  stops.push(async () => lock.release())
+}
+
+async function openStack(isThrowaway: boolean): Promise<Stack> {
+  const databaseUrl = process.env['DATABASE_URL'] || undefined
+  const redisUrl = process.env['REDIS_URL'] || undefined
+  const dataDirectory = isThrowaway ? undefined : join(STATE, 'postgres')
+  try {
+    return await startStack({ databaseUrl, redisUrl, dataDirectory })
+  } catch (error) {
+    const wayOut = databaseUrl || redisUrl ? 'see that DATABASE_URL and REDIS_URL are right' : `without ${dataDirectory} it begins anew`
+    throw new StartError(`the stores do not start (${toReason(error)}): ${wayOut}`, { cause: error })
+  }
+}
+
+/** The innermost cause that says something: an AggregateError of connections has but a code. */
+function toReason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.cause !== undefined) return `${error.message}: ${toReason(error.cause)}`
+  return error.message || String('code' in error ? error.code : error.name)
+}
+
+/** Another one in this folder, whose data is in memory, may have written its own since. */
+function writeDevFile(text: string): void {
+  writeFileSync(DEV_FILE, text, { mode: 0o600 })
+  stops.unshift(async () => {
+    if (existsSync(DEV_FILE) && readFileSync(DEV_FILE, 'utf8') === text) rmSync(DEV_FILE)
+  })
 }
 
 function readPort(): number {
@@ -139,76 +172,6 @@ function pagerDutyUrlOf(stack: StackAddresses): string {
   return process.env['PAGERDUTY_API_URL'] || stack.pagerDutyUrl
 }
 
-function startWorker(
-  port: number,
-  stack: StackAddresses,
-  secrets: ReturnType<typeof findOrCreateSecrets>,
-): { readonly worker: ChildProcess; readonly show: () => void } {
-  const vars = { ...toBindings(stack), PAGERDUTY_API_URL: pagerDutyUrlOf(stack), ...modelVars(), ...secrets }
-  const lines = Object.entries(vars).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
-  writeFileSync(ENV_FILE, lines.join('\n'), { mode: 0o600 })
-
-  // In a process group of its own, so that workerd, which wrangler starts, ends with it whatever happens.
-  const worker = spawn(
-    process.execPath,
-    [
-      join(ROOT, 'node_modules/wrangler/bin/wrangler.js'),
-      'dev',
-      '--local',
-      ...['--ip', '127.0.0.1', '--port', String(port), '--inspector-port', '0'],
-      ...['--env-file', ENV_FILE, '--persist-to', join(STATE, 'state'), '--show-interactive-dev-session', 'false', '--log-level', 'log'],
-    ],
-    {
-      cwd: ROOT,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...QUIET_WRANGLER },
-    },
-  )
-  // What wrangler says while starting is of interest only when it fails.
-  const preamble: Buffer[] = []
-  const collect = (chunk: Buffer) => void preamble.push(chunk)
-  for (const stream of [worker.stdout, worker.stderr]) stream.on('data', collect)
-  const show = (): void => {
-    for (const stream of [worker.stdout, worker.stderr]) stream.off('data', collect)
-    worker.stdout.pipe(process.stdout)
-    worker.stderr.pipe(process.stderr)
-  }
-  stops.unshift(() => stopGroup(worker))
-  worker.once('exit', () => {
-    process.stderr.write(Buffer.concat(preamble))
-    void shutDown(1)
-  })
-  return { worker, show }
-}
-
-async function stopGroup(child: ChildProcess): Promise<void> {
-  child.removeAllListeners('exit')
-  child.stderr?.unpipe()
-  if (child.pid === undefined) return
-  const isOver = child.exitCode !== null || child.signalCode !== null
-  if (!isOver) {
-    child.kill('SIGTERM')
-    await Promise.race([once(child, 'exit'), sleep(STOP_TIMEOUT_MS)])
-  }
-  try {
-    process.kill(-child.pid, 'SIGKILL')
-  } catch {
-    // The group is gone already.
-  }
-}
-
-async function waitUntilReady(url: string, worker: ChildProcess): Promise<void> {
-  const deadline = Date.now() + READY_TIMEOUT_MS
-  while (Date.now() < deadline) {
-    if (worker.exitCode !== null) throw new StartError('wrangler ended before the Worker was ready')
-    const response = await fetch(`${url}/health`).catch(() => undefined)
-    if (response?.ok) return
-    await sleep(100)
-  }
-  throw new StartError(`the Worker did not answer at ${url}/health within ${READY_TIMEOUT_MS / 1000} s`)
-}
-
 /** Local crons never fire by themselves. */
 async function runCron(url: string): Promise<void> {
   await fetch(`${url}/cdn-cgi/handler/scheduled?cron=${encodeURIComponent(SWEEP_CRON)}`).catch(() => undefined)
@@ -258,11 +221,11 @@ function shutDown(code: number): Promise<void> {
   return stopping
 }
 
-process.once('SIGINT', () => void shutDown(0))
-process.once('SIGTERM', () => void shutDown(0))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void shutDown(0))
+onStarterEnd(() => void shutDown(0))
 
 try {
-  await main()
+  await main(process.argv.slice(2))
 } catch (error) {
   if (!(error instanceof StartError)) throw error
   console.error(`npm run dev: ${error.message}`)

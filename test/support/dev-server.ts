@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const DEV = fileURLToPath(new URL('../stack/dev.ts', import.meta.url))
 
 export type DevFile = Readonly<
@@ -39,27 +40,33 @@ export async function findFreePort(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0
 }
 
-/** Starts `npm run dev` with its files in a folder of the caller's; who starts it ends it. */
-export function startDevServer(port: number, state: string, variables: Readonly<Record<string, string>> = {}): DevServer {
+/** Starts what `npm run dev` runs, or npm itself, with its files in a folder of the caller's; who starts it ends it. */
+export function startDevServer(
+  port: number,
+  state: string,
+  variables: Readonly<Record<string, string>> = {},
+  command: 'node' | 'npm' = 'node',
+): DevServer {
   const env = {
     ...process.env,
-    ...variables,
     PORT: String(port),
     NOCTUARY_DATA: 'memory',
     NOCTUARY_STATE: state,
     DATABASE_URL: '',
     REDIS_URL: '',
+    ...variables,
   }
-  const child = spawn(process.execPath, [DEV], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const options = { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] } satisfies SpawnOptions
+  const child = command === 'node' ? spawn(process.execPath, [DEV], options) : spawn('npm', ['run', 'dev'], options)
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)))
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += String(chunk)))
   const devFile = join(state, 'dev.json')
 
   return {
     child,
     output: () => output,
     ready: async () => {
-      for (let waitedMs = 0; waitedMs < 60_000; waitedMs += 100) {
+      for (let waitedMs = 0; waitedMs < 110_000; waitedMs += 100) {
         if (existsSync(devFile) && output.includes('npm run demo')) return JSON.parse(readFileSync(devFile, 'utf8'))
         if (child.exitCode !== null) break
         await sleep(100)

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -29,7 +29,7 @@ let port: number
 
 beforeAll(async () => {
   port = await findFreePort()
-  running = startDevServer(port, state)
+  running = startDevServer(port, state, { NOCTUARY_DATA: '' })
   dev = await running.ready()
 })
 
@@ -52,6 +52,10 @@ test('what it printed works when pasted: an agent, an event and its service', as
     expect.stringContaining('"name":"checkout"'),
   ])
   expect(outputs[2]).toContain(dev.tenant_id)
+})
+
+test('its file with keys is for its owner alone', () => {
+  expect((statSync(devFile).mode & 0o777).toString(8)).toBe('600')
 })
 
 test('so does what the README says to paste', async () => {
@@ -163,18 +167,20 @@ test('a signed alert is a diagnosed incident and a note at the stand-in, and not
   expect(health.backlog).toMatchObject({ incident_work_due: 0, notes_given_up: 0 })
 })
 
-test('the PagerDuty that its environment names wins over the stand-in', async () => {
-  const [own, state] = [await servePagerDuty({}), mkdtempSync(join(tmpdir(), 'noctuary-'))]
-  const other = startDevServer(await findFreePort(), state, { PAGERDUTY_API_URL: own.url })
-  onTestFinished(async () => {
-    other.child.kill('SIGTERM')
-    await once(other.child, 'exit')
-    await own.stop()
-    rmSync(state, { recursive: true, force: true })
-  })
+test('another one in the folder keeps its data in memory, posts to the PagerDuty that its environment names, and ends with its npm', async () => {
+  const own = await servePagerDuty({})
+  onTestFinished(own.stop)
+  const other = startDevServer(await findFreePort(), state, { PAGERDUTY_API_URL: own.url }, 'npm')
+  onTestFinished(() => void other.child.kill('SIGKILL'))
   const file = await other.ready()
   expect(file.pagerduty_url).toBe(own.url)
   await alertAndFindNote(file, own.url)
+
+  other.child.kill('SIGTERM')
+  await once(other.child, 'exit')
+  const ended = [file.url, file.database_endpoint, file.redis_url]
+  await waitFor(async () => !(await Promise.all(ended.map(answers))).includes(true))
+  expect([await listProcesses(`--port ${new URL(file.url).port}`), await answers(dev.url)]).toEqual([[], true])
 })
 
 test.each(['/nothing', '/docs/nothing', '/_headers', '/v1/nothing'])('%s is no asset but a problem of the Worker', async (path) => {
@@ -234,15 +240,40 @@ test('a second one on the same port says so in one line', async () => {
   expect(second.output().trim().split('\n')).toHaveLength(1)
 })
 
+test('a second one in the folder says who holds it in one line, and changes nothing', async () => {
+  const second = startDevServer(await findFreePort(), state, { NOCTUARY_DATA: '' })
+  const [code] = await once(second.child, 'exit')
+  expect([code, second.output()]).toEqual([1, expect.stringContaining(`is held by the one at ${dev.url} (process ${running.child.pid})`)])
+  expect(second.output().trim().split('\n')).toHaveLength(1)
+  expect(await answers(dev.url)).toBe(true)
+})
+
+test('a request is logged once', async () => {
+  await fetch(`${dev.url}/v1/agents`, { headers: { Authorization: `Bearer ${dev.readonly_key}`, 'X-Request-Id': 'logged-once' } })
+  await waitFor(() => running.output().includes('"request_id":"logged-once"'))
+  await sleep(100)
+  expect(running.output().match(/logged-once/g)).toHaveLength(1)
+  expect(running.output()).not.toContain('[wrangler:info]')
+})
+
 test('SIGTERM ends everything it started', async () => {
   running.child.kill('SIGTERM')
   await once(running.child, 'exit')
   const ended = [dev.url, dev.database_endpoint, dev.redis_url, dev.pagerduty_url]
   expect(await Promise.all(ended.map(answers))).toEqual([false, false, false, false])
-  const { stdout } = await promisify(execFile)('ps', ['-eo', 'args'])
-  expect(stdout.split('\n').filter((line) => line.includes(state))).toEqual([])
+  expect(await listProcesses(state)).toEqual([])
   expect(existsSync(devFile)).toBe(false)
 })
+
+async function waitFor(isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  for (let waitedMs = 0; waitedMs < 10_000 && !(await isTrue()); waitedMs += 50) await sleep(50)
+  expect(await isTrue()).toBe(true)
+}
+
+async function listProcesses(text: string): Promise<readonly string[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-eo', 'args'])
+  return stdout.split('\n').filter((line) => line.includes(text))
+}
 
 async function command(redisUrl: string, args: readonly string[]): Promise<unknown> {
   const response = await fetch(redisUrl, { method: 'POST', headers: { Authorization: 'Bearer local' }, body: JSON.stringify(args) })
