@@ -75,7 +75,7 @@ export function getPathId<Id extends AnyId>(text: string, what: string): Id {
  */
 export function readInstant(parameter: string, text: string | undefined, microsecond: 'first' | 'last'): string | undefined {
   // In a query, an offset's unescaped plus sign arrives as a space.
-  const parsed = parseTimestamp(text?.replace(/(T.*) (\d{2}(?::?\d{2})?)$/, '$1+$2'))
+  const parsed = parseTimestamp(text?.replace(/^(\d{4}-\d{2}-\d{2}T\S{1,20}) (\d{2}(?::?\d{2})?)$/, '$1+$2'))
   if (parsed.kind === 'absent') return undefined
   if (parsed.kind === 'instant') return microsecond === 'last' ? parsed.instant.replace(/000Z$/, '999Z') : parsed.instant
   throw invalidParameter(parameter, `${parameter} must be ISO 8601`)

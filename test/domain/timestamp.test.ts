@@ -1,5 +1,6 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseTimestamp } from '../../src/domain/timestamp.ts'
+import { isZeroTime, parseTimestamp } from '../../src/domain/timestamp.ts'
 
 test.each([
   ['2024-01-15T10:23:41Z', '2024-01-15T10:23:41.000000Z'],
@@ -20,6 +21,14 @@ test.each([
   ['  2024-01-15T10:23:41Z  ', '2024-01-15T10:23:41.000000Z'],
   ['2024-02-29T23:59:59Z', '2024-02-29T23:59:59.000000Z'],
   ['2016-12-31T23:59:60Z', '2017-01-01T00:00:00.000000Z'],
+  ['2017-01-01T05:29:60+05:30', '2017-01-01T00:00:00.000000Z'],
+  ['2016-12-31T18:59:60.5 EST', '2017-01-01T00:00:00.500000Z'],
+  ['2024-01-15 10:23:41.123456789 +0000 UTC m=+0.1', '2024-01-15T10:23:41.123456Z'],
+  ['2024-01-15 12:23:41.123456789 +0200 CEST m=-12.000000001', '2024-01-15T10:23:41.123456Z'],
+  ['2024-01-15 13:23:41 +0300 +03', '2024-01-15T10:23:41.000000Z'],
+  ['2024-01-15T11:23:41+01:00[Europe/Paris]', '2024-01-15T10:23:41.000000Z'],
+  ['2024-01-15T10:23:41Z[!Europe/Paris][u-ca=hebrew]', '2024-01-15T10:23:41.000000Z'],
+  ['2024-01-15T10:23:41[u-ca=hebrew]', '2024-01-15T10:23:41.000000Z'],
   ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000000Z'],
   ['9999-12-31T23:59:59.999999999Z', '9999-12-31T23:59:59.999999Z'],
 ])('%j is the instant %s', (text, instant) => {
@@ -58,7 +67,12 @@ test.each([undefined, null, '', '   '])('%j is absent', (value) => {
   expect(parseTimestamp(value)).toEqual({ kind: 'absent' })
 })
 
-test.each(['2024-01-15 10:23:41.123 ACST', '2024-01-15 10:23:41 Europe/Berlin'])('%j has an unknown zone', (text) => {
+test.each([
+  '2024-01-15 10:23:41.123 ACST',
+  '2024-01-15 10:23:41 Europe/Berlin',
+  '2024-01-15T10:23:41[Europe/Paris]',
+  '2024-01-15 10:23:41 GMT+2',
+])('%j has an unknown zone', (text) => {
   expect(parseTimestamp(text).kind).toBe('unknown_zone')
 })
 
@@ -78,6 +92,11 @@ test.each([
   '2024-01-15T10:60:00Z',
   '2024-01-15T10:23:61Z',
   '2024-01-15T10:23:60Z',
+  '2016-12-31T23:59:60+05:30',
+  '2024-01-15 10:23:41 +0000 UTC m=+',
+  '2024-01-15 10:23:41 UTC and more',
+  '2024-01-15T10:23:41Z[Europe/Paris',
+  '2024-01-15T10:23:41Z[]',
   '2024-01-15T10:23:41.1234567890Z',
   '2024-01-15T10:23:41.Z',
   '2024-01-15T10:23:41+25:00',
@@ -92,3 +111,39 @@ test.each([
 ])('%j is invalid', (value) => {
   expect(parseTimestamp(value)).toEqual({ kind: 'invalid' })
 })
+
+test.each([
+  ['0001-01-01T00:00:00.000000Z', true],
+  ['0001-01-02T00:00:00.000000Z', true],
+  ['1970-01-01T00:00:00.000000Z', true],
+  ['1970-01-01T00:00:00.000001Z', false],
+  ['2024-01-15T10:23:41.000000Z', false],
+])('%s is a zero time: %s', (instant, isZero) => {
+  expect(isZeroTime(instant)).toBe(isZero)
+})
+
+test('an instant is read as Date reads it', () => {
+  const time = fc.date({ min: new Date('0001-01-02T00:00:00Z'), max: new Date('9999-12-30T00:00:00Z'), noInvalidDate: true })
+  fc.assert(
+    fc.property(time, fc.integer({ min: -839, max: 839 }), (at, offsetMinutes) => {
+      const local = new Date(at.getTime() + offsetMinutes * 60_000)
+      const [hours, minutes] = [Math.floor(Math.abs(offsetMinutes) / 60), Math.abs(offsetMinutes) % 60].map((part) =>
+        String(part).padStart(2, '0'),
+      )
+      const text = `${local.toISOString().slice(0, -1)}${offsetMinutes < 0 ? '-' : '+'}${hours}:${minutes}`
+      expect(parseTimestamp(text)).toEqual({ kind: 'instant', instant: at.toISOString().replace('Z', '000Z') })
+    }),
+  )
+})
+
+test.each(['T', ' ', '[a]', '[', '0', '+0000 ', 'm=', 'T 00:', '2024-01-15T10:23:41 '])(
+  'texts of repeated %j are read in linear time',
+  (part) => {
+    const text = part.repeat(100_000 / part.length)
+    const startedAt = performance.now()
+    parseTimestamp(text)
+    parseTimestamp(`2024-01-15T10:23:41${text}`)
+    // A quadratic reading takes seconds.
+    expect(performance.now() - startedAt).toBeLessThan(500)
+  },
+)

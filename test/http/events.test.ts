@@ -119,10 +119,14 @@ test.each([
   expect(JSON.stringify(entry)).not.toContain('\\u0000')
 })
 
-test('an unknown zone is accepted at receipt time, with a warning', async () => {
+test.each([
+  ['an unknown zone', '2024-01-15 10:23:41 ACST', 'ACST'],
+  ["Go's zero time", '0001-01-01T00:00:00Z', 'zero timestamp'],
+  ["Unix's zero time", '1970-01-01T01:00:00+01:00', 'zero timestamp'],
+])('%s is accepted at receipt time, with a warning', async (_name, timestamp, warning) => {
   const tenant = await createTestTenant(app)
-  const response = await send(tenant, makeEvent({ timestamp: '2024-01-15 10:23:41 ACST' }))
-  expect([response.status, response.headers.get('Noctuary-Warning')]).toEqual([201, expect.stringContaining('ACST')])
+  const response = await send(tenant, makeEvent({ timestamp }))
+  expect([response.status, response.headers.get('Noctuary-Warning')]).toEqual([201, expect.stringContaining(warning)])
   const window = await readWindowOf(app, tenant, 'checkout')
   expect(entriesOf(window)[0]?.timestamp).toBe(window.updated_at)
 })

@@ -1,7 +1,7 @@
 import { MAX_NAME_LENGTH } from '../event/event.ts'
 import { isOwnNote } from '../telling/note.ts'
 import { toShownValue, toStorableText } from '../text.ts'
-import { parseTimestamp } from '../timestamp.ts'
+import { isZeroTime, parseTimestamp } from '../timestamp.ts'
 
 /** An incident as a delivery tells it. Only the reference is sure to be there. */
 export type PagerDutyIncident = {
@@ -98,7 +98,7 @@ function readUrl(value: unknown): string | null {
 
 function readInstant(value: unknown): Date | null {
   const timestamp = parseTimestamp(value)
-  return timestamp.kind === 'instant' ? new Date(timestamp.instant) : null
+  return timestamp.kind === 'instant' && !isZeroTime(timestamp.instant) ? new Date(timestamp.instant) : null
 }
 
 function field(value: unknown, name: string): unknown {

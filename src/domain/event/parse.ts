@@ -1,6 +1,6 @@
 import type { FieldError } from '../errors.ts'
 import { toStorableText } from '../text.ts'
-import { parseTimestamp } from '../timestamp.ts'
+import { isZeroTime, type ParsedTimestamp, parseTimestamp } from '../timestamp.ts'
 import { type ContextEvent, EVENT_TYPES, type EventType, MAX_NAME_LENGTH, MAX_TTL_SECONDS } from './event.ts'
 
 export type ParsedEvent =
@@ -23,6 +23,7 @@ export function parseEvent(input: unknown): ParsedEvent {
 
   const [first, ...rest] = reader.errors
   if (first) return { ok: false, fields: [first, ...rest] }
+  const isZero = timestamp.kind === 'instant' && isZeroTime(timestamp.instant)
   const event = {
     serviceName,
     vendor,
@@ -34,12 +35,15 @@ export function parseEvent(input: unknown): ParsedEvent {
     sha,
     confidence,
     ttlSeconds,
-    sentTimestamp: timestamp.kind === 'absent' ? null : toStorableText(String(input['timestamp']).trim()),
-    occurredAt: timestamp.kind === 'instant' ? timestamp.instant : null,
+    sentTimestamp: timestamp.kind === 'absent' || isZero ? null : toStorableText(String(input['timestamp']).trim()),
+    occurredAt: timestamp.kind === 'instant' && !isZero ? timestamp.instant : null,
     rawLine,
   }
-  const warning = timestamp.kind === 'unknown_zone' ? `unknown time zone "${timestamp.zone}": receipt time was used` : undefined
-  return { ok: true, event, warning }
+  return { ok: true, event, warning: isZero ? 'zero timestamp: receipt time was used' : toZoneWarning(timestamp) }
+}
+
+function toZoneWarning(timestamp: ParsedTimestamp): string | undefined {
+  return timestamp.kind === 'unknown_zone' ? `unknown time zone "${timestamp.zone}": receipt time was used` : undefined
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -5,7 +5,7 @@ import { AppError } from '../../domain/errors.ts'
 import type { IncidentId } from '../../domain/ids.ts'
 import { type CitedEntry, type ContextSnapshot, citedEntries } from '../../domain/incident/snapshot.ts'
 import { toShownValue, toStorableText } from '../../domain/text.ts'
-import { parseTimestamp } from '../../domain/timestamp.ts'
+import { isZeroTime, parseTimestamp } from '../../domain/timestamp.ts'
 import {
   getIncident,
   type Incident,
@@ -421,7 +421,7 @@ export const incidentRoutes = (deps: Deps) => {
 function readBodyInstant(field: string, text: string | null | undefined): Date | undefined {
   const parsed = parseTimestamp(text)
   if (parsed.kind === 'absent') return undefined
-  if (parsed.kind === 'instant') return new Date(parsed.instant)
+  if (parsed.kind === 'instant') return isZeroTime(parsed.instant) ? undefined : new Date(parsed.instant)
   const detail = `${field} must be ISO 8601`
   throw new AppError('invalid_request', detail, { fields: [{ pointer: `/${field}`, detail }] })
 }
