@@ -1,12 +1,12 @@
-import type { Diagnosis } from '../domain/diagnosis/diagnose.ts'
 import { isCallFailure } from '../domain/event/event.ts'
+import type { Answer } from '../domain/incident/answer.ts'
 import { type CitedEntry, type ContextSnapshot, listEntries } from '../domain/incident/snapshot.ts'
 import type { StoredDiagnosis } from '../store/incidents.ts'
 import { count, TYPE_NAMES, toChange, toExact } from './labels.ts'
 import { type Lane, layOut, type Mark, type Timeline } from './timeline.ts'
 
-/** A stored answer as its page reads it. */
-export type Answer = Pick<Diagnosis, 'hypotheses' | 'ruledOut' | 'evidence' | 'reasoning'> & {
+/** A stored answer as its page shows it. */
+export type ShownAnswer = Answer & {
   readonly snapshot: ContextSnapshot
   /** What the engine saw, each once, oldest first. */
   readonly entries: readonly CitedEntry[]
@@ -16,15 +16,12 @@ export type Answer = Pick<Diagnosis, 'hypotheses' | 'ruledOut' | 'evidence' | 'r
 
 const ALERTING = 'alerting'
 
-/** Reads what `diagnoseIncident` stored, which never changes. */
-export function readAnswer({ answer, contextSnapshot }: StoredDiagnosis): Answer {
-  // Stored by `diagnoseIncident` as the engine gave it.
-  const { hypotheses, ruledOut, evidence, reasoning } = answer as Pick<Diagnosis, 'hypotheses' | 'ruledOut' | 'evidence' | 'reasoning'>
-  const snapshot = contextSnapshot as ContextSnapshot
+/** A stored answer with what its page needs besides. */
+export function toShownAnswer({ answer, contextSnapshot: snapshot }: StoredDiagnosis): ShownAnswer {
   const entries = listEntries(snapshot, toFit)
-  const wanted = new Set<string>(evidence)
+  const wanted = new Set<string>(answer.evidence)
   const cited = entries.filter(({ id }) => wanted.has(id)).toSorted((a, b) => Date.parse(a.first_timestamp) - Date.parse(b.first_timestamp))
-  return { hypotheses, ruledOut, evidence, reasoning, snapshot, entries, cites: new Map(cited.map(({ id }, place) => [id, place + 1])) }
+  return { ...answer, snapshot, entries, cites: new Map(cited.map(({ id }, place) => [id, place + 1])) }
 }
 
 /** A failure is shown at the service that saw it, a change at the service that it concerns. */
@@ -33,7 +30,7 @@ function toFit({ event_type, joined_by }: CitedEntry): number {
 }
 
 /** The timeline of an answer: the way from the cause to the alert at the top, what else happened below. */
-export function drawAnswer(answer: Answer): Timeline {
+export function drawAnswer(answer: ShownAnswer): Timeline {
   const { entries, cites, hypotheses, snapshot } = answer
   const path = hypotheses[0]?.path ?? []
   const alerting = snapshot.alert.service ?? path.at(-1)
@@ -53,7 +50,7 @@ export function drawAnswer(answer: Answer): Timeline {
 }
 
 /** The picture in words, for those who cannot see it. */
-export function describeAnswer({ cites, entries, hypotheses, snapshot }: Answer): string {
+export function describeAnswer({ cites, entries, hypotheses, snapshot }: ShownAnswer): string {
   const path = hypotheses[0]?.path ?? []
   const way = path.length > 1 ? ` The way from the cause to the alert: ${path.join(', then ')}.` : ''
   const alert = `Alert at ${toExact(new Date(snapshot.alert.triggered_at))}.`
@@ -61,7 +58,7 @@ export function describeAnswer({ cites, entries, hypotheses, snapshot }: Answer)
 }
 
 /** When what the alert is about began to show: the first cited failure after the cause; `undefined` without a cause. */
-function findOnset({ entries, cites, hypotheses }: Answer, alertMs: number): number | undefined {
+function findOnset({ entries, cites, hypotheses }: ShownAnswer, alertMs: number): number | undefined {
   const cause = entries.find(({ id }) => id === hypotheses[0]?.eventIds[0])
   if (!cause || !cites.has(cause.id)) return undefined
   const causeMs = Date.parse(cause.first_timestamp)

@@ -20,6 +20,11 @@ export function parseId<Id extends AnyId>(text: string): Id | undefined {
   return UUID.test(id) ? toId<Id>(id) : undefined
 }
 
+/** Whether a value is an id in the form in which it is stored. */
+export function isId<Id extends AnyId>(value: unknown): value is Id {
+  return typeof value === 'string' && UUID.test(value)
+}
+
 /** Brands a UUID that comes from a store or from this system's own id source. */
 export function toId<Id extends AnyId>(uuid: string): Id {
   return uuid as Id

@@ -1,3 +1,4 @@
+import { field } from '../domain/json.ts'
 /** PagerDuty's REST API: where it is, and how long one request may take. */
 export type PagerDuty = { readonly url: string; readonly timeoutMs: number }
 
@@ -143,8 +144,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : undefined
 }

@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
-import type { Answer } from '../domain/incident/answer.ts'
-import type { IncidentSignature } from '../domain/incident/memory.ts'
+import type { ComparedAnswer } from '../domain/incident/answer.ts'
+import { type IncidentSignature, readSignature, writeSignature } from '../domain/incident/memory.ts'
 import { LEASE_SECONDS } from '../domain/incident/schedule.ts'
 import { daysBefore } from '../domain/window/sweep.ts'
 import { appendAudit } from './audit.ts'
@@ -12,10 +12,12 @@ import { type Db, epochMs, selectOne } from './postgres.ts'
 /** An incident as it is to be diagnosed: what is known of it and, if it was diagnosed before, the latest answer. */
 export type Subject = {
   readonly incident: Pick<Incident, 'serviceName' | 'title' | 'triggeredAt' | 'externalRef'> & { readonly observedUntil: Date | null }
-  readonly latest: (Pick<StoredDiagnosis, 'number' | 'verdict'> & Answer) | undefined
+  readonly latest: (Pick<StoredDiagnosis, 'number' | 'verdict'> & ComparedAnswer) | undefined
   /** Whether more than the first answer was told to the pager. */
   readonly hasFollowUp: boolean
 }
+
+type LatestRow = Pick<StoredDiagnosis, 'number' | 'verdict' | 'hypothesis' | 'diagnosedBy'> & { readonly signature: unknown }
 
 type SubjectRow = {
   readonly service_name: string
@@ -23,7 +25,7 @@ type SubjectRow = {
   readonly triggered_ms: number
   readonly observed_ms: number | null
   readonly external_ref: string | null
-  readonly latest: Subject['latest'] | null
+  readonly latest: LatestRow | null
   readonly has_follow_up: boolean
 }
 
@@ -33,7 +35,7 @@ export async function getSubject(db: Db, tenantId: TenantId, id: IncidentId): Pr
     sql`SELECT i.service_name, i.title, ${epochMs(sql`i.triggered_at`)} AS triggered_ms, ${epochMs(sql`i.observed_until`)} AS observed_ms,
         i.external_ref, (
           SELECT json_build_object('number', d.number, 'verdict', d.verdict, 'hypothesis', d.hypothesis, 'diagnosedBy', d.diagnosed_by,
-            'own', d.signature->'compared'->'own', 'told', d.signature->'compared'->'told')
+            'signature', d.signature)
           FROM diagnoses d WHERE d.incident_id = i.id ORDER BY d.number DESC LIMIT 1
         ) AS latest,
         EXISTS (SELECT 1 FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note' AND n.number > 1) AS has_follow_up
@@ -50,9 +52,13 @@ export async function getSubject(db: Db, tenantId: TenantId, id: IncidentId): Pr
       externalRef: external_ref,
       observedUntil: observed_ms === null ? null : new Date(observed_ms),
     },
-    latest: latest ?? undefined,
+    latest: latest ? toLatest(latest) : undefined,
     hasFollowUp: has_follow_up,
   }
+}
+
+function toLatest({ signature, ...latest }: LatestRow): Subject['latest'] {
+  return { ...latest, ...readSignature(signature).compared }
 }
 
 export type NewDiagnosis = Omit<StoredDiagnosis, 'verdict' | 'answer' | 'contextSnapshot'> & {
@@ -93,7 +99,7 @@ export async function storeDiagnosis(
         SELECT ended.incident_id, ${diagnosis.number}, ${tenantId}::uuid, ${iso(diagnosis.madeAt)}::timestamptz, ${diagnosis.diagnosedBy},
           ${diagnosis.hypothesis}, ${diagnosis.recommendedAction}, ${diagnosis.confidence}::float8,
           ${diagnosis.abstained}::boolean, ${diagnosis.changed}, ${diagnosis.answerText}::json, ${diagnosis.snapshotText}::json,
-          ${JSON.stringify(diagnosis.signature)}::json, CASE WHEN ${diagnosis.keepsVerdict}::boolean THEN p.verdict END,
+          ${writeSignature(diagnosis.signature)}::json, CASE WHEN ${diagnosis.keepsVerdict}::boolean THEN p.verdict END,
           CASE WHEN ${diagnosis.keepsVerdict}::boolean THEN p.verdict_at END
         FROM ended LEFT JOIN diagnoses p ON p.incident_id = ended.incident_id AND p.number = ${diagnosis.number - 1}
         WHERE p.verdict IS DISTINCT FROM 'confirmed'

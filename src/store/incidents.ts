@@ -1,9 +1,12 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
 import { type IncidentId, type IntegrationId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
-import type { Verdict } from '../domain/incident/answer.ts'
+import { type Answer, readAnswer } from '../domain/incident/answer.ts'
 import { MIN_SIMILARITY } from '../domain/incident/memory.ts'
+import type { Verdict } from '../domain/incident/quality.ts'
 import type { IncidentStatus } from '../domain/incident/schedule.ts'
+import { type ContextSnapshot, readSnapshot } from '../domain/incident/snapshot.ts'
+import { STORED_VERSION } from '../domain/json.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { EXACT_UP_TO } from './causal-patterns.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
@@ -100,7 +103,7 @@ export async function listIncidents(db: Db, tenantId: TenantId, query: IncidentQ
   return rows.map(toIncident)
 }
 
-/** An answer as it was stored; what it consists of besides is the engine's and the snapshot's own affair. */
+/** An answer as it was stored. */
 export type StoredDiagnosis = {
   readonly number: number
   readonly madeAt: Date
@@ -110,8 +113,8 @@ export type StoredDiagnosis = {
   readonly confidence: number
   readonly abstained: boolean
   readonly changed: string | null
-  readonly answer: unknown
-  readonly contextSnapshot: unknown
+  readonly answer: Answer
+  readonly contextSnapshot: ContextSnapshot
   readonly verdict: Verdict | null
 }
 
@@ -150,11 +153,20 @@ type SimilarRow = Omit<SimilarIncident, 'triggeredAt'> & { readonly triggeredMs:
 
 const MAX_SIMILAR = 5
 
+/** Whether the signature of a row of `diagnoses` is of the form that statements here read. */
+export function isReadable(row: SQL): SQL {
+  return sql`coalesce(${row}.signature->>'v', ${STORED_VERSION}::text) = ${STORED_VERSION}::text`
+}
+
 /** Past incidents like incident `i`, whose latest diagnosis is `d`: none in a database without vectors. */
 const SIMILAR_JSON = sql`json_build_object('id', p.id, 'serviceName', p.service_name, 'title', p.title,
   'triggeredMs', ${epochMs(sql`p.triggered_at`)}, 'hypothesis', a.hypothesis, 'verdict', c.item->>5, 'similarity', least(greatest((c.item->>6)::float8, 0), 1))`
 
-type DiagnosisRow = Omit<StoredDiagnosis, 'madeAt'> & { readonly madeMs: number }
+type DiagnosisRow = Omit<StoredDiagnosis, 'madeAt' | 'answer' | 'contextSnapshot'> & {
+  readonly madeMs: number
+  readonly answer: unknown
+  readonly contextSnapshot: unknown
+}
 type NoteRow = Omit<StoredNote, 'doneAt'> & { readonly doneMs: number | null }
 
 const DIAGNOSIS_JSON = sql`json_build_object('number', a.number, 'madeMs', ${epochMs(sql`a.made_at`)}, 'diagnosedBy', a.diagnosed_by,
@@ -179,7 +191,7 @@ export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): P
           WHERE a.incident_id = coalesce(i.diagnosis_of, i.id)) AS diagnoses,
         (SELECT json_agg(${NOTE_JSON} ORDER BY n.number) FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note') AS notes,
         (SELECT json_agg(${SIMILAR_JSON} ORDER BY c.place)
-          FROM json_array_elements(CASE WHEN json_typeof(d.signature->'embedding') = 'array' THEN
+          FROM json_array_elements(CASE WHEN ${isReadable(sql`d`)} AND json_typeof(d.signature->'embedding') = 'array' THEN
             nearest_causal_patterns_v1(i.tenant_id, (d.signature->'embedding')::text, d.incident_id, ${MAX_SIMILAR}, ${EXACT_UP_TO}) END)
             WITH ORDINALITY AS c(item, place)
           JOIN incidents p ON p.id = (c.item->>0)::uuid AND p.tenant_id = i.tenant_id
@@ -242,6 +254,6 @@ function toStatus({ hypothesis, work_state }: IncidentRow): IncidentStatus {
   return work_state === 'given_up' ? 'failed' : 'diagnosing'
 }
 
-function toStoredDiagnosis({ madeMs, ...diagnosis }: DiagnosisRow): StoredDiagnosis {
-  return { ...diagnosis, madeAt: new Date(madeMs) }
+function toStoredDiagnosis({ madeMs, answer, contextSnapshot, ...diagnosis }: DiagnosisRow): StoredDiagnosis {
+  return { ...diagnosis, madeAt: new Date(madeMs), answer: readAnswer(answer), contextSnapshot: readSnapshot(contextSnapshot) }
 }

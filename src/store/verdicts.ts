@@ -1,38 +1,40 @@
 import { sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
 import type { IncidentId, TenantId } from '../domain/ids.ts'
-import type { Verdict } from '../domain/incident/answer.ts'
-import type { JudgedAnswer, Verdict as JudgedConfidence } from '../domain/incident/quality.ts'
+import type { JudgedAnswer, JudgedConfidence, Verdict } from '../domain/incident/quality.ts'
 import { appendAudit, type Trail } from './audit.ts'
+import { isReadable } from './incidents.ts'
 import { type Db, selectOne } from './postgres.ts'
 
 /**
  * Keeps an engineer's verdict about an incident's latest answer, in place of an earlier one, and what it teaches: a causal
- * pattern, where the database has vectors. Throws `not_found`, and `conflict` while there is no answer.
+ * pattern, where the database has vectors. Throws `not_found`, `conflict` while there is no answer, and `unavailable` for one
+ * that a later release has stored.
  */
 export async function judgeIncident(db: Db, tenantId: TenantId, id: IncidentId, verdict: Verdict, trail: Trail): Promise<void> {
-  const { known, judged } = await selectOne<{ known: boolean; judged: number }>(
+  const { known, readable, judged } = await selectOne<{ known: boolean; readable: boolean | null; judged: number }>(
     db,
     sql`WITH subject AS (
       SELECT coalesce(diagnosis_of, id) AS id FROM incidents WHERE tenant_id = ${tenantId} AND id = ${id}
     ),
     latest AS (
-      SELECT a.incident_id, a.number, a.signature, a.verdict FROM diagnoses a JOIN subject s ON a.incident_id = s.id
+      SELECT a.incident_id, a.number, a.signature, ${isReadable(sql`a`)} AS is_readable FROM diagnoses a JOIN subject s ON a.incident_id = s.id
       WHERE a.tenant_id = ${tenantId} ORDER BY a.number DESC LIMIT 1
     ),
     changed AS (
       UPDATE diagnoses a SET verdict = ${verdict}, verdict_at = now() FROM latest l
-      WHERE a.incident_id = l.incident_id AND a.number = l.number AND a.verdict IS DISTINCT FROM ${verdict} RETURNING ${id}::uuid AS id
+      WHERE a.incident_id = l.incident_id AND a.number = l.number AND l.is_readable AND a.verdict IS DISTINCT FROM ${verdict} RETURNING ${id}::uuid AS id
     ),
     audit AS (${appendAudit(tenantId, trail, `incident.${verdict}`, sql`changed`)})
-    SELECT EXISTS (SELECT 1 FROM subject) AS known, (
+    SELECT EXISTS (SELECT 1 FROM subject) AS known, (SELECT is_readable FROM latest) AS readable, (
       SELECT count(CASE WHEN json_typeof(l.signature->'embedding') = 'array' AND json_typeof(l.signature->'cause') = 'object' THEN
         save_causal_pattern_v1(${tenantId}, l.incident_id, l.signature->'cause'->>'service', l.signature->'cause'->>'vendor',
           l.signature->'cause'->>'eventType', l.signature->'cause'->>'valueClass', (l.signature->'embedding')::text, ${verdict})
-        ELSE delete_causal_pattern_v1(${tenantId}, l.incident_id) END)::int FROM latest l
+        ELSE delete_causal_pattern_v1(${tenantId}, l.incident_id) END)::int FROM latest l WHERE l.is_readable
     ) AS judged`,
   )
   if (!known) throw new AppError('not_found', 'no such incident')
+  if (readable === false) throw new AppError('unavailable', 'the answer was stored by a later release: upgrade this one')
   if (judged === 0) throw new AppError('conflict', 'the incident is not diagnosed yet')
 }
 
@@ -63,7 +65,7 @@ const MAX_VERDICTS = 10_000
 export async function readCalibration(db: Db, tenantId: TenantId): Promise<readonly JudgedConfidence[]> {
   const { rows } = await db.execute<JudgedConfidence & Record<string, unknown>>(
     sql`SELECT (a.signature->'compared'->'own'->>'confidence')::float8 AS confidence, a.verdict = 'confirmed' AS confirmed
-      FROM diagnoses a WHERE a.tenant_id = ${tenantId} AND a.verdict IS NOT NULL AND NOT a.abstained
+      FROM diagnoses a WHERE a.tenant_id = ${tenantId} AND a.verdict IS NOT NULL AND NOT a.abstained AND ${isReadable(sql`a`)}
         AND a.signature->'compared'->>'told' IS NOT DISTINCT FROM a.signature->'compared'->'own'->>'cause'
       ORDER BY a.verdict_at DESC, a.incident_id, a.number LIMIT ${MAX_CALIBRATION}`,
   )

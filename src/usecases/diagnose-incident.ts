@@ -2,11 +2,18 @@ import type { Chance, Clock, Copies, Logging, Model, Stores } from '../deps.ts'
 import { canPost } from '../domain/access/integration.ts'
 import { type Alert, type Diagnosis, diagnose } from '../domain/diagnosis/diagnose.ts'
 import { type EventId, toId } from '../domain/ids.ts'
-import { describeChange, isNews, isOtherCause, toCause } from '../domain/incident/answer.ts'
+import { describeChange, isNews, isOtherCause, toCause, writeAnswer } from '../domain/incident/answer.ts'
 import { toCauseKind } from '../domain/incident/memory.ts'
 import { fitRecalibration, type Recalibration, recalibrate } from '../domain/incident/quality.ts'
 import { planNextLook } from '../domain/incident/schedule.ts'
-import { type ContextSnapshot, citedEntries, toDiagnosisInput, toSnapshot } from '../domain/incident/snapshot.ts'
+import {
+  type ContextSnapshot,
+  citedEntries,
+  readSnapshot,
+  toDiagnosisInput,
+  toSnapshot,
+  writeSnapshot,
+} from '../domain/incident/snapshot.ts'
 import { toCitedEvent } from '../domain/telling/cited-event.ts'
 import { type ClaimedWork, endDiagnosing, getSubject, type NewDiagnosis, type Subject, storeDiagnosis } from '../store/incident-work.ts'
 import { listIntegrations } from '../store/integrations.ts'
@@ -61,27 +68,29 @@ async function findAnswer(
   clock: () => Date,
 ): Promise<FoundAnswer | undefined> {
   const snapshot = toSnapshot(input)
-  const snapshotText = JSON.stringify(snapshot)
+  const snapshotText = writeSnapshot(snapshot)
   // What is stored is what the engine sees, byte for byte.
-  const finding = diagnose(toDiagnosisInput(JSON.parse(snapshotText)))
+  const finding = diagnose(toDiagnosisInput(readSnapshot(JSON.parse(snapshotText))))
   const own = { cause: toCause(finding, snapshot), confidence: finding.confidence }
   if (!isNews(latest, own)) return undefined
 
   const confidence = finding.abstained ? finding.confidence : recalibrate(finding.confidence, calibration)
   const source = { alert, diagnosis: { ...finding, confidence }, events: toEvents(finding, snapshot) }
   const { diagnosis, diagnosedBy } = await wordDiagnosis(deps, tenantId, source, clock())
-  const { hypotheses, evidence, ruledOut, reasoning, ...rest } = diagnosis
   const compared = { own, told: toCause(diagnosis, snapshot) }
-  const answer = { ...compared, hypothesis: rest.hypothesis, diagnosedBy }
+  const answer = { ...compared, hypothesis: diagnosis.hypothesis, diagnosedBy }
   return {
     isOtherCause: latest !== undefined && isOtherCause(latest, answer),
     diagnosis: {
-      ...rest,
+      hypothesis: diagnosis.hypothesis,
+      recommendedAction: diagnosis.recommendedAction,
+      confidence: diagnosis.confidence,
+      abstained: diagnosis.abstained,
       number: (latest?.number ?? 0) + 1,
       madeAt: clock(),
       diagnosedBy,
       changed: latest ? describeChange(latest, answer) : null,
-      answerText: JSON.stringify({ hypotheses, evidence, ruledOut, reasoning }),
+      answerText: writeAnswer(diagnosis),
       snapshotText,
       signature: { embedding: embedding ?? null, cause: toCauseKind(diagnosis, snapshot), compared },
       keepsVerdict: latest?.told === compared.told,

@@ -1,8 +1,7 @@
 import type { Database, Logging, Receivers, Sealing, Site } from '../deps.ts'
 import { canPost, type Integration, openSecretOf } from '../domain/access/integration.ts'
-import type { Diagnosis } from '../domain/diagnosis/diagnose.ts'
 import { LEASE_SECONDS, planNoteRetry } from '../domain/incident/schedule.ts'
-import { type ContextSnapshot, citedEntries } from '../domain/incident/snapshot.ts'
+import { citedEntries } from '../domain/incident/snapshot.ts'
 import { toCitedEvent } from '../domain/telling/cited-event.ts'
 import { isNoteOf, writeNote } from '../domain/telling/note.ts'
 import { findNote, type PagerDutyAccount, postNote } from '../outbound/pagerduty.ts'
@@ -86,9 +85,6 @@ async function findAccount(
 }
 
 function toNoteSource({ publicUrl }: Site, { id, diagnoses, notes }: IncidentDetail, diagnosis: StoredDiagnosis) {
-  // Stored by `diagnoseIncident`, and never changed.
-  const { evidence } = diagnosis.answer as Pick<Diagnosis, 'evidence'>
-  const snapshot = diagnosis.contextSnapshot as ContextSnapshot
   const told = notes.findLast(({ number, state }) => number < diagnosis.number && state === 'done')
   return {
     incidentId: id,
@@ -96,7 +92,7 @@ function toNoteSource({ publicUrl }: Site, { id, diagnoses, notes }: IncidentDet
     hypothesis: diagnosis.hypothesis,
     recommendedAction: diagnosis.recommendedAction,
     confidence: diagnosis.confidence,
-    cited: citedEntries(snapshot, evidence).map(toCitedEvent),
+    cited: citedEntries(diagnosis.contextSnapshot, diagnosis.answer.evidence).map(toCitedEvent),
     earlier: diagnoses.find(({ number }) => number === told?.number) ?? null,
     pageUrl: publicUrl === undefined ? null : `${publicUrl}/incidents/${id}`,
   }

@@ -83,7 +83,7 @@ test('a snapshot stays as it was, to the byte, whatever arrives or expires', asy
     return rows[0]?.text
   }
   const before = await stored()
-  expect(JSON.stringify(context_snapshot)).toBe(before)
+  expect(JSON.stringify({ v: 1, ...context_snapshot })).toBe(before)
   await app.deps.db.execute(sql`DELETE FROM context_events WHERE tenant_id = ${tenant.tenantId}`)
   await sendOutage(tenant)
   expect(await stored()).toBe(before)

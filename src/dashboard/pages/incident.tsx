@@ -1,7 +1,7 @@
 import type { Diagnosis, Hypothesis } from '../../domain/diagnosis/diagnose.ts'
 import type { CitedEntry } from '../../domain/incident/snapshot.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
-import { type Answer, describeAnswer, drawAnswer, readAnswer, toValues } from '../answer.ts'
+import { describeAnswer, drawAnswer, type ShownAnswer, toShownAnswer, toValues } from '../answer.ts'
 import { Chart, Glyph } from '../chart.tsx'
 import { count, JOIN_NAMES, shorten, TYPE_NAMES, toChange, toClock, toPercent } from '../labels.ts'
 import { Age, Badge, Confidence, Exact, Live, Notice, Outside, Reporter } from '../parts.tsx'
@@ -18,7 +18,7 @@ type Props = { readonly incident: IncidentDetail; readonly now: Date; readonly d
 /** One incident: the answer, the picture it rests on, and everything that picture was made from. */
 export const IncidentPage = ({ incident, now, done, eventsPage }: Props) => {
   const [latest, ...earlier] = incident.diagnoses
-  const answer = latest && readAnswer(latest)
+  const answer = latest && toShownAnswer(latest)
   return (
     <>
       <div class="head">
@@ -80,7 +80,7 @@ const Undiagnosed = ({ incident: { status, failure } }: { readonly incident: Inc
   </div>
 )
 
-type DiagnosedProps = { readonly incident: IncidentDetail; readonly latest: StoredDiagnosis; readonly answer: Answer }
+type DiagnosedProps = { readonly incident: IncidentDetail; readonly latest: StoredDiagnosis; readonly answer: ShownAnswer }
 
 const Diagnosed = ({ incident, latest, answer }: DiagnosedProps) => (
   <>
@@ -128,7 +128,7 @@ const Diagnosed = ({ incident, latest, answer }: DiagnosedProps) => (
   </>
 )
 
-const Cited = ({ answer: { entries, cites, snapshot } }: { readonly answer: Answer }) =>
+const Cited = ({ answer: { entries, cites, snapshot } }: { readonly answer: ShownAnswer }) =>
   cites.size === 0 ? null : (
     <ol class="cites legend">
       {entries
@@ -297,7 +297,7 @@ const Earlier = ({ diagnoses }: { readonly diagnoses: readonly StoredDiagnosis[]
   </section>
 )
 
-const Events = ({ answer: { entries, cites }, page, id }: { readonly answer: Answer; readonly page: number; readonly id: string }) => {
+const Events = ({ answer: { entries, cites }, page, id }: { readonly answer: ShownAnswer; readonly page: number; readonly id: string }) => {
   const pages = Math.max(1, Math.ceil(entries.length / EVENTS_PER_PAGE))
   const at = Math.min(page, pages)
   const newest = entries.toReversed().slice((at - 1) * EVENTS_PER_PAGE, at * EVENTS_PER_PAGE)

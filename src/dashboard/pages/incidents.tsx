@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
 import { type IncidentId, parseId } from '../../domain/ids.ts'
-import type { Verdict } from '../../domain/incident/answer.ts'
+import { VERDICTS, type Verdict } from '../../domain/incident/quality.ts'
 import { toStorableText } from '../../domain/text.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import { getIncident, type Incident, type IncidentQuery, listIncidents, resolveIncident } from '../../store/incidents.ts'
@@ -20,7 +20,6 @@ const RECENT_DAYS = 7
 /** What was not resolved for longer was most likely forgotten. */
 const ACTIVE_DAYS = 30
 
-const VERDICTS: readonly Verdict[] = ['confirmed', 'rejected']
 const STATUSES = ['active', 'resolved', 'confirmed', 'rejected'] as const
 type Status = (typeof STATUSES)[number]
 

@@ -1,4 +1,5 @@
 import { MAX_NAME_LENGTH } from '../event/event.ts'
+import { field } from '../json.ts'
 import { isOwnNote } from '../telling/note.ts'
 import { toShownValue, toStorableText } from '../text.ts'
 import { isZeroTime, parseTimestamp } from '../timestamp.ts'
@@ -99,12 +100,6 @@ function readUrl(value: unknown): string | null {
 function readInstant(value: unknown): Date | null {
   const timestamp = parseTimestamp(value)
   return timestamp.kind === 'instant' && !isZeroTime(timestamp.instant) ? new Date(timestamp.instant) : null
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? (value as Readonly<Record<string, unknown>>)[name]
-    : undefined
 }
 
 const SIGNATURE = /^v1=([0-9a-f]{64})$/i

@@ -1,4 +1,5 @@
 import type { FieldError } from '../errors.ts'
+import { isObject } from '../json.ts'
 import { toStorableText } from '../text.ts'
 import { isZeroTime, type ParsedTimestamp, parseTimestamp } from '../timestamp.ts'
 import { type ContextEvent, EVENT_TYPES, type EventType, MAX_NAME_LENGTH, MAX_TTL_SECONDS } from './event.ts'
@@ -44,10 +45,6 @@ export function parseEvent(input: unknown): ParsedEvent {
 
 function toZoneWarning(timestamp: ParsedTimestamp): string | undefined {
   return timestamp.kind === 'unknown_zone' ? `unknown time zone "${timestamp.zone}": receipt time was used` : undefined
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function createReader(input: Readonly<Record<string, unknown>>) {

@@ -1,7 +1,65 @@
-import type { Diagnosis } from '../diagnosis/diagnose.ts'
+import type { Diagnosis, Hypothesis } from '../diagnosis/diagnose.ts'
+import { type EventId, isId } from '../ids.ts'
+import { isListOf, isNumber, isObjectOf, isOneOf, isText, orNull, readStored, writeStored } from '../json.ts'
 import { type ContextSnapshot, citedEntries } from './snapshot.ts'
 
-export type Verdict = 'confirmed' | 'rejected'
+/** What a look at an incident said, besides what has columns of its own. */
+export type Answer = Pick<Diagnosis, 'hypotheses' | 'evidence' | 'ruledOut' | 'reasoning'>
+
+type RuledOut = Answer['ruledOut'][number]
+
+const RULED_OUT_REASONS = {
+  after_onset: 'after_onset',
+  no_path: 'no_path',
+  reverted: 'reverted',
+  revert: 'revert',
+} as const satisfies { readonly [Reason in RuledOut['reason']]: Reason }
+
+const isAnswer = isObjectOf<Answer>({
+  hypotheses: isListOf(
+    isObjectOf<Hypothesis>({
+      eventIds: isListOf(isId<EventId>),
+      service: isText,
+      score: isNumber,
+      path: isListOf(isText),
+      reasonsFor: isListOf(isText),
+      reasonsAgainst: isListOf(isText),
+      sentence: isText,
+      recommendedAction: orNull(isText),
+    }),
+  ),
+  evidence: isListOf(isId<EventId>),
+  ruledOut: isListOf(
+    isObjectOf<RuledOut>({
+      eventIds: isListOf(isId<EventId>),
+      service: isText,
+      reason: isOneOf(Object.values(RULED_OUT_REASONS)),
+      text: isText,
+    }),
+  ),
+  reasoning: isText,
+})
+
+/** The text of an answer as it is stored. */
+export function writeAnswer({ hypotheses, evidence, ruledOut, reasoning }: Answer): string {
+  return writeStored({ hypotheses, evidence, ruledOut, reasoning })
+}
+
+/** A stored answer, of this release or an earlier one. Throws as `readStored`. */
+export function readAnswer(stored: unknown): Answer {
+  return readStored('answer', stored, isAnswer)
+}
+
+/** What the engine itself found: what it blames, in words that repeats of the same change share, and how sure it is. */
+export type Finding = { readonly cause: string | null; readonly confidence: number }
+
+/** What is compared of two answers: the engine's own finding, and what was told, which a language model may have put first. */
+export type ComparedAnswer = {
+  readonly own: Finding
+  readonly told: string | null
+  readonly hypothesis: string
+  readonly diagnosedBy: string
+}
 
 /** What an answer blames, in words that repeats of the same change share; `null` when it blames nothing. */
 export function toCause({ hypotheses, abstained }: Diagnosis, snapshot: ContextSnapshot): string | null {
@@ -12,30 +70,22 @@ export function toCause({ hypotheses, abstained }: Diagnosis, snapshot: ContextS
   return JSON.stringify([leading.service, entry?.event_type, entry?.vendor, entry?.entity, entry?.new_value, entry?.sha])
 }
 
-/** What is compared of two answers: the engine's own finding, and what was told, which a language model may have put first. */
-export type Answer = {
-  readonly own: { readonly cause: string | null; readonly confidence: number }
-  readonly told: string | null
-  readonly hypothesis: string
-  readonly diagnosedBy: string
-}
-
 const NOTABLE_CONFIDENCE = 0.05
 
 /** Whether a later finding of the engine's is worth an answer of its own beside the earlier one. */
-export function isNews(earlier: Answer | undefined, own: Answer['own']): boolean {
+export function isNews(earlier: ComparedAnswer | undefined, own: Finding): boolean {
   if (!earlier || earlier.own.cause !== own.cause) return true
   // What a model made of the same finding stands.
   return earlier.diagnosedBy === 'rules' && Math.abs(earlier.own.confidence - own.confidence) >= NOTABLE_CONFIDENCE
 }
 
 /** Whether a later answer blames something else than the earlier one. */
-export function isOtherCause(earlier: Answer, later: Answer): boolean {
+export function isOtherCause(earlier: ComparedAnswer, later: ComparedAnswer): boolean {
   return earlier.own.cause !== later.own.cause && earlier.told !== later.told
 }
 
 /** What a later answer changes, in words. */
-export function describeChange(earlier: Answer, later: Answer): string {
+export function describeChange(earlier: ComparedAnswer, later: ComparedAnswer): string {
   if (isOtherCause(earlier, later)) return `was: ${earlier.hypothesis}; now: ${later.hypothesis}`
   const [from, to] = [earlier, later].map(({ own }) => `${Math.round(100 * own.confidence)} %`)
   return `the same cause, confidence ${from} before and ${to} now`

@@ -1,12 +1,14 @@
 import { compareText } from '../compare.ts'
 import { type Diagnosis, type DiagnosisInput, MAX_HOPS } from '../diagnosis/diagnose.ts'
-import type { EventType } from '../event/event.ts'
+import { EVENT_TYPES, type EventType } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
 import { toValueClass } from '../event/value-class.ts'
 import { toKnownServices } from '../graph/callee.ts'
 import { learnEdges, liveEdges, pathsFrom, toAdjacency } from '../graph/service-graph.ts'
 import type { IncidentId } from '../ids.ts'
-import type { Answer } from './answer.ts'
+import { isListOf, isNumber, isObjectOf, isOneOf, isText, orNull, readStored, writeStored } from '../json.ts'
+import type { ComparedAnswer, Finding } from './answer.ts'
+import type { Verdict } from './quality.ts'
 import { type ContextSnapshot, citedEntries } from './snapshot.ts'
 
 /** Numbers an incident's embedding has: the dimension of the column that holds it. */
@@ -34,19 +36,41 @@ export type CausalPattern = {
   readonly eventType: EventType
   readonly valueClass: string
   readonly embedding: Embedding
-  readonly verdict: 'confirmed' | 'rejected'
+  readonly verdict: Verdict
 }
 
 /** Incidents less alike than this are not alike. */
 export const MIN_SIMILARITY = 0.5
 
+/** What was blamed, without the names and numbers that make it this one incident. */
+type Cause = Pick<CausalPattern, 'service' | 'vendor' | 'eventType' | 'valueClass'>
+
 /** What an incident is like and what was blamed for it: all that a verdict turns into a causal pattern. */
 export type IncidentSignature = {
   readonly embedding: Embedding | null
   /** `null`: nothing was blamed. */
-  readonly cause: Pick<CausalPattern, 'service' | 'vendor' | 'eventType' | 'valueClass'> | null
+  readonly cause: Cause | null
   /** What later answers are held against. */
-  readonly compared: Pick<Answer, 'own' | 'told'>
+  readonly compared: Pick<ComparedAnswer, 'own' | 'told'>
+}
+
+const isSignature = isObjectOf<IncidentSignature>({
+  embedding: orNull(isListOf(isNumber)),
+  cause: orNull(isObjectOf<Cause>({ service: isText, vendor: isText, eventType: isOneOf(EVENT_TYPES), valueClass: isText })),
+  compared: isObjectOf<IncidentSignature['compared']>({
+    own: isObjectOf<Finding>({ cause: orNull(isText), confidence: isNumber }),
+    told: orNull(isText),
+  }),
+})
+
+/** The text of a signature as it is stored, whose fields the store's statements read as well. */
+export function writeSignature(signature: IncidentSignature): string {
+  return writeStored(signature)
+}
+
+/** A stored signature, of this release or an earlier one. Throws as `readStored`. */
+export function readSignature(stored: unknown): IncidentSignature {
+  return readStored('signature', stored, isSignature)
 }
 
 /** What an incident is like, from the windows of the alerting service and of those its calls lead to; each change counts once. */
@@ -69,8 +93,8 @@ export function embedEvidence({
   return embedIncident([...events.values()], alert.triggeredAt)
 }
 
-/** What was blamed, without the names and numbers that make it this one incident. */
-export function toCauseKind({ hypotheses, abstained }: Diagnosis, snapshot: ContextSnapshot): IncidentSignature['cause'] {
+/** What an answer blamed, by its kind; `null`: nothing. */
+export function toCauseKind({ hypotheses, abstained }: Diagnosis, snapshot: ContextSnapshot): Cause | null {
   const [leading] = hypotheses
   const [entry] = citedEntries(snapshot, leading?.eventIds.slice(0, 1) ?? [])
   if (abstained || !leading || !entry) return null

@@ -1,8 +1,13 @@
-/** A diagnosis that an engineer confirmed or rejected. */
-export type Verdict = { readonly confidence: number; readonly confirmed: boolean }
+export const VERDICTS = ['confirmed', 'rejected'] as const
+
+/** What an engineer said of an answer. */
+export type Verdict = (typeof VERDICTS)[number]
+
+/** How sure an answer was, and whether an engineer confirmed it. */
+export type JudgedConfidence = { readonly confidence: number; readonly confirmed: boolean }
 
 /** A judged answer; one that abstained says that no recorded change is the cause. */
-export type JudgedAnswer = Verdict & { readonly abstained: boolean }
+export type JudgedAnswer = JudgedConfidence & { readonly abstained: boolean }
 
 type ReliabilityBin = { readonly from: number; readonly to: number; readonly answers: number; readonly confirmed: number }
 
@@ -70,7 +75,7 @@ const SETTLED = 1e-9
 const EDGE = 0.001
 
 /** Learns from verdicts how far the engine's confidence can be believed; the order of the verdicts does not matter. */
-export function fitRecalibration(verdicts: readonly Verdict[]): Recalibration {
+export function fitRecalibration(verdicts: readonly JudgedConfidence[]): Recalibration {
   const points = verdicts
     .map(({ confidence, confirmed }) => ({ odds: toLogOdds(confidence), target: Number(confirmed) }))
     .toSorted((a, b) => a.odds - b.odds || a.target - b.target)

@@ -1,10 +1,19 @@
 import type { DiagnosisInput, KindCount, PatternMatch } from '../diagnosis/diagnose.ts'
-import type { EventType } from '../event/event.ts'
+import { EVENT_TYPES, type EventType } from '../event/event.ts'
 import type { GraphEdge } from '../graph/service-graph.ts'
-import { type EntryDocument, entriesOf, toServiceWindow, toWindowDocument, type WindowDocument } from '../window/document.ts'
+import { isFlag, isInstant, isListOf, isNumber, isObjectOf, isOneOf, isText, orNull, readStored, writeStored } from '../json.ts'
+import {
+  type EntryDocument,
+  entriesOf,
+  isWindowDocument,
+  toServiceWindow,
+  toWindowDocument,
+  type WindowDocument,
+} from '../window/document.ts'
+import { VERDICTS, type Verdict } from './quality.ts'
 
-// A snapshot is a document of its own: the bytes that are stored are those that are answered, and those that the engine
-// reads. Hence the names of the API here.
+// A snapshot is a document of its own: the bytes that are stored are, but for the version before them, those that are
+// answered, and those that the engine reads. Hence the names of the API here.
 
 /** Everything that a diagnosis sees, as it is stored and answered. */
 export type ContextSnapshot = {
@@ -35,8 +44,56 @@ export type ContextSnapshot = {
     readonly event_type: EventType
     readonly value_class: string
     readonly similarity: number
-    readonly verdict: PatternMatch['verdict']
+    readonly verdict: Verdict
   }[]
+}
+
+const isSnapshot = isObjectOf<ContextSnapshot>({
+  alert: isObjectOf<ContextSnapshot['alert']>({ service: orNull(isText), triggered_at: isInstant, title: orNull(isText) }),
+  observed_until: isInstant,
+  windows: isListOf(isWindowDocument),
+  dependencies: isListOf(
+    isObjectOf<ContextSnapshot['dependencies'][number]>({
+      caller: isText,
+      callee: isText,
+      seen: isNumber,
+      last_seen_at: orNull(isInstant),
+      declared: isFlag,
+    }),
+  ),
+  counts: isObjectOf<ContextSnapshot['counts']>({
+    hours_observed: isNumber,
+    kinds: isListOf(
+      isObjectOf<ContextSnapshot['counts']['kinds'][number]>({
+        service: isText,
+        vendor: isText,
+        event_type: isOneOf(EVENT_TYPES),
+        value_class: isText,
+        count: isNumber,
+        hours: isNumber,
+      }),
+    ),
+  }),
+  patterns: isListOf(
+    isObjectOf<ContextSnapshot['patterns'][number]>({
+      service: isText,
+      vendor: isText,
+      event_type: isOneOf(EVENT_TYPES),
+      value_class: isText,
+      similarity: isNumber,
+      verdict: isOneOf(VERDICTS),
+    }),
+  ),
+})
+
+/** The text of a snapshot as it is stored. */
+export function writeSnapshot(snapshot: ContextSnapshot): string {
+  return writeStored(snapshot)
+}
+
+/** A stored snapshot, of this release or an earlier one, its bytes as they were. Throws as `readStored`. */
+export function readSnapshot(stored: unknown): ContextSnapshot {
+  return readStored('context snapshot', stored, isSnapshot)
 }
 
 /** What the engine is about to see, as a document. */

@@ -1,4 +1,5 @@
 import type { Alert, Diagnosis, Hypothesis } from '../diagnosis/diagnose.ts'
+import { field } from '../json.ts'
 import { toPrintable } from '../text.ts'
 import type { CitedEvent } from './cited-event.ts'
 import { candidatesOf, citedBy, MAX_CANDIDATES, MAX_SENTENCE, type WordingSource } from './model-prompt.ts'
@@ -74,12 +75,6 @@ function readItems(answer: unknown): Wording | undefined {
     return [{ place: Number(number) - 1, sentence: toOneLine(sentence) }]
   })
   return items.length === candidates.length ? items : undefined
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? (value as Readonly<Record<string, unknown>>)[name]
-    : undefined
 }
 
 type Refusal = { readonly reason: WordingRefusal; readonly word?: string }

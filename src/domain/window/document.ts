@@ -1,6 +1,7 @@
 import { byEventType, EVENT_TYPES, type EventType } from '../event/event.ts'
-import type { JoinRule } from '../event/service-name.ts'
+import { JOIN_RULES, type JoinRule } from '../event/service-name.ts'
 import { type EventId, toId } from '../ids.ts'
+import { isInstant, isListOf, isNumber, isObjectOf, isOneOf, isText, orNull } from '../json.ts'
 import type { ServiceWindow, WindowEntry } from './window.ts'
 
 export type EntryDocument = {
@@ -37,6 +38,40 @@ const FIELD_OF: Readonly<Record<EventType, EntriesField>> = {
   schema_change: 'schema_change_events',
   scale_event: 'scale_events',
 }
+
+const isEntryDocument = isObjectOf<EntryDocument>({
+  id: isText,
+  event_type: isOneOf(EVENT_TYPES),
+  vendor: isText,
+  entity: isText,
+  old_value: orNull(isText),
+  new_value: orNull(isText),
+  actor: orNull(isText),
+  sha: orNull(isText),
+  confidence: isNumber,
+  timestamp: isInstant,
+  first_timestamp: isInstant,
+  expires_at: isInstant,
+  count: isNumber,
+  joined_by: isOneOf(JOIN_RULES),
+})
+
+const isEntries = isListOf(isEntryDocument)
+
+/** Whether a stored value is a window as it is answered. */
+export const isWindowDocument = isObjectOf<WindowDocument>({
+  service: isText,
+  deploy_events: isEntries,
+  restart_events: isEntries,
+  saturation_events: isEntries,
+  flag_change_events: isEntries,
+  circuit_open_events: isEntries,
+  dependency_failure_events: isEntries,
+  config_change_events: isEntries,
+  schema_change_events: isEntries,
+  scale_events: isEntries,
+  updated_at: orNull(isInstant),
+})
 
 export function entriesOf(window: WindowDocument): EntryDocument[] {
   return EVENT_TYPES.flatMap((type) => window[FIELD_OF[type]])

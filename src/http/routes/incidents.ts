@@ -1,9 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
-import type { Diagnosis } from '../../domain/diagnosis/diagnose.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { IncidentId } from '../../domain/ids.ts'
-import { type CitedEntry, type ContextSnapshot, citedEntries } from '../../domain/incident/snapshot.ts'
+import { type CitedEntry, citedEntries } from '../../domain/incident/snapshot.ts'
 import { toShownValue, toStorableText } from '../../domain/text.ts'
 import { isZeroTime, parseTimestamp } from '../../domain/timestamp.ts'
 import {
@@ -477,9 +476,7 @@ function toDetailBody({ diagnoses, notes, similar, failure, ...incident }: Incid
 }
 
 function toAnswerBody({ madeAt, diagnosedBy, changed, answer, contextSnapshot }: StoredDiagnosis) {
-  // Stored by `diagnoseIncident` as the engine gave it, and never changed.
-  const { hypotheses, ruledOut, evidence, reasoning } = answer as Pick<Diagnosis, 'hypotheses' | 'ruledOut' | 'evidence' | 'reasoning'>
-  const snapshot = contextSnapshot as ContextSnapshot
+  const { hypotheses, ruledOut, evidence, reasoning } = answer
   return {
     diagnosed_at: madeAt.toISOString(),
     diagnosed_by: diagnosedBy,
@@ -496,8 +493,9 @@ function toAnswerBody({ madeAt, diagnosedBy, changed, answer, contextSnapshot }:
     })),
     ruled_out: ruledOut.map(({ eventIds, service, reason, text }) => ({ event_ids: [...eventIds], service, reason, text })),
     reasoning,
-    evidence: [...citedEntries(snapshot, evidence)] satisfies CitedEntry[],
-    context_snapshot: snapshot as z.infer<typeof SnapshotBody>,
+    evidence: [...citedEntries(contextSnapshot, evidence)] satisfies CitedEntry[],
+    // The same type, but for `readonly`.
+    context_snapshot: contextSnapshot as z.infer<typeof SnapshotBody>,
   }
 }
 

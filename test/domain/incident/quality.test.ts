@@ -3,11 +3,11 @@ import { expect, test } from 'vitest'
 import {
   fitRecalibration,
   type JudgedAnswer,
+  type JudgedConfidence,
   NO_RECALIBRATION,
   type Recalibration,
   recalibrate,
   toQuality,
-  type Verdict,
 } from '../../../src/domain/incident/quality.ts'
 
 const repeat = (count: number, confidence: number, confirmed: boolean, abstained = false): readonly JudgedAnswer[] =>
@@ -90,7 +90,7 @@ test.each([
 test('whatever is known, one more verdict moves its own confidence its own way', () => {
   fc.assert(
     fc.property(fc.array(verdict, { maxLength: 40 }), fc.double({ min: 0.15, max: 0.95, noNaN: true }), (verdicts, confidence) => {
-      const after = (more: readonly Verdict[]) => recalibrate(confidence, fitRecalibration([...verdicts, ...more]))
+      const after = (more: readonly JudgedConfidence[]) => recalibrate(confidence, fitRecalibration([...verdicts, ...more]))
       expect(after([{ confidence, confirmed: true }])).toBeGreaterThan(after([]))
       expect(after([{ confidence, confirmed: false }])).toBeLessThan(after([]))
     }),
@@ -98,7 +98,7 @@ test('whatever is known, one more verdict moves its own confidence its own way',
 })
 
 /** What is minimized: surprise at the verdicts, and distance from no change. */
-function toLoss(recalibration: Recalibration, verdicts: readonly Verdict[]): number {
+function toLoss(recalibration: Recalibration, verdicts: readonly JudgedConfidence[]): number {
   const surprises = verdicts.map(({ confidence, confirmed }) => {
     const chance = recalibrate(confidence, recalibration)
     return -Math.log(confirmed ? chance : 1 - chance)
@@ -111,7 +111,7 @@ const steps = (from: number, to: number, step: number) =>
   Array.from({ length: Math.round((to - from) / step) + 1 }, (_, i) => from + i * step)
 const GRID = steps(0.1, 4, 0.15).flatMap((slope) => steps(-6, 6, 0.25).map((shift) => ({ slope, shift })))
 
-function isOptimal(verdicts: readonly Verdict[]): boolean {
+function isOptimal(verdicts: readonly JudgedConfidence[]): boolean {
   const learned = fitRecalibration(verdicts)
   const near = [0.001, 0.01, 0.1].flatMap((by) =>
     [-by, 0, by].flatMap((slope) => [-by, 0, by].map((shift) => ({ slope: learned.slope + slope, shift: learned.shift + shift }))),

@@ -1,5 +1,4 @@
-import { describe, expect, test } from 'vitest'
-import { type Answer, describeChange, isNews, isOtherCause } from '../../../src/domain/incident/answer.ts'
+import { expect, test } from 'vitest'
 import { planDiagnosisRetry, planNextLook, planNoteRetry } from '../../../src/domain/incident/schedule.ts'
 
 const triggeredAt = new Date('2026-01-15T10:00:00Z')
@@ -14,46 +13,6 @@ test.each([
 ])('an incident diagnosed $name', ({ at, state, next, observedUntil = null, diagnoses = 1 }) => {
   const watched = { triggeredAt, observedUntil, diagnoses }
   expect(planNextLook(watched, after(at))).toEqual({ state, at: after(next) })
-})
-
-const answer = (fields: { cause?: string | null; told?: string | null; confidence?: number; by?: string }): Answer => ({
-  own: { cause: fields.cause ?? null, confidence: fields.confidence ?? 0.5 },
-  told: fields.told === undefined ? (fields.cause ?? null) : fields.told,
-  hypothesis: `because of ${fields.told ?? fields.cause ?? 'nothing'}`,
-  diagnosedBy: fields.by ?? 'rules',
-})
-
-describe('a later answer', () => {
-  test.each([
-    { name: 'the first', earlier: undefined, later: answer({ cause: 'a' }), news: true },
-    { name: 'another cause', earlier: answer({ cause: 'a' }), later: answer({ cause: 'b' }), news: true, other: true },
-    { name: 'a cause at last', earlier: answer({}), later: answer({ cause: 'b' }), news: true, other: true },
-    { name: 'no cause any more', earlier: answer({ cause: 'a' }), later: answer({}), news: true, other: true },
-    { name: 'the same', earlier: answer({ cause: 'a' }), later: answer({ cause: 'a', confidence: 0.52 }), news: false, other: false },
-    { name: 'the same, surer', earlier: answer({ cause: 'a' }), later: answer({ cause: 'a', confidence: 0.9 }), news: true, other: false },
-    {
-      name: 'the same, surer, that a model had ordered otherwise',
-      earlier: answer({ cause: 'a', told: 'b', by: 'model' }),
-      later: answer({ cause: 'a', confidence: 0.9 }),
-      news: false,
-      other: false,
-    },
-    {
-      name: 'what a model had told already',
-      earlier: answer({ cause: 'a', told: 'b', by: 'model' }),
-      later: answer({ cause: 'b' }),
-      news: true,
-      other: false,
-    },
-  ])('$name', ({ earlier, later, news, other }) => {
-    expect(isNews(earlier, later.own)).toBe(news)
-    if (earlier) expect(isOtherCause(earlier, later)).toBe(other)
-  })
-
-  test('says what it changes', () => {
-    expect(describeChange(answer({ cause: 'a' }), answer({ cause: 'b' }))).toBe('was: because of a; now: because of b')
-    expect(describeChange(answer({ cause: 'a' }), answer({ cause: 'a', confidence: 0.9 }))).toContain('50 % before and 90 % now')
-  })
 })
 
 test('a note is tried again soon, then less and less often, and given up within a day', () => {
