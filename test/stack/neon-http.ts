@@ -114,20 +114,93 @@ async function execute(backend: SqlBackend, headers: IncomingHttpHeaders, body: 
   return { results: results.map((result) => toBody(result, rowAsArray)) }
 }
 
+/** What Neon's proxy answers itself, before or instead of Postgres: without a SQLSTATE. */
+export type NeonRefusal = 'wrong_password' | 'quota_exceeded' | 'endpoint_disabled' | 'request_too_large' | 'response_too_large'
+
+/** Statuses and texts as the proxy words them (neondatabase/neon, proxy/src/serverless/sql_over_http.rs and its errors). */
+const REFUSALS: Readonly<Record<NeonRefusal, { readonly status: number; readonly message: string }>> = {
+  wrong_password: { status: 400, message: "password authentication failed for user 'noctuary'" },
+  quota_exceeded: {
+    status: 400,
+    message: 'Your account or project has exceeded the compute time quota. Upgrade your plan to increase limits.',
+  },
+  endpoint_disabled: { status: 400, message: 'The endpoint has been disabled. Enable it using Neon API and retry.' },
+  request_too_large: { status: 413, message: 'request is too large (max is 10485760 bytes)' },
+  response_too_large: { status: 507, message: 'response is too large (max is 10485760 bytes)' },
+}
+
+export type NeonOptions = {
+  /** Asked before each request. */
+  readonly refusal?: (() => NeonRefusal | undefined) | undefined
+  /** Bytes of a request's body, and of the values that answer it; 10 MiB at Neon. */
+  readonly maxBytes?: number | undefined
+}
+
+const MAX_BYTES = 10_485_760
+
+function toRefusal(name: NeonRefusal): JsonReply {
+  const { status, message } = REFUSALS[name]
+  return { status, body: { message, code: null } }
+}
+
+/** The proxy counts between rows: an answer of a single row passes, however large. */
+function isTooLarge(results: readonly SqlResult[], maxBytes: number): boolean {
+  let bytes = 0
+  for (const { rows } of results) {
+    for (const row of rows) {
+      if (bytes > maxBytes) return true
+      for (const value of row) bytes += Buffer.byteLength(value ?? '')
+    }
+  }
+  return false
+}
+
+class TooLarge extends Error {}
+
+function limitAnswers(backend: SqlBackend, maxBytes: number): SqlBackend {
+  const check = <T extends readonly SqlResult[]>(results: T): T => {
+    if (isTooLarge(results, maxBytes)) throw new TooLarge()
+    return results
+  }
+  return {
+    ...backend,
+    run: async (query) => {
+      const result = await backend.run(query)
+      check([result])
+      return result
+    },
+    runBatch: async (begin, queries) => check(await backend.runBatch(begin, queries)),
+  }
+}
+
 /**
  * Serves Neon's SQL-over-HTTP protocol on any path: the connection string is required, and which database
  * it names is ignored. A refusal by the database or a malformed request is a 400; every other failure a 500 without a code.
  */
-export function serveNeon({ backend, ...address }: Address & { readonly backend: SqlBackend }): Promise<Endpoint> {
+export function serveNeon({
+  backend,
+  refusal,
+  maxBytes = MAX_BYTES,
+  ...address
+}: Address & NeonOptions & { readonly backend: SqlBackend }): Promise<Endpoint> {
+  const limited = limitAnswers(backend, maxBytes)
   return serveJson(address, async ({ headers, body }): Promise<JsonReply> => {
+    const refused = refusal?.()
+    if (refused) return toRefusal(refused)
+    if (Number(headers['content-length'] ?? 0) > maxBytes) return toRefusal('request_too_large')
     try {
-      return { status: 200, body: await execute(backend, headers, body) }
+      return { status: 200, body: await execute(limited, headers, body) }
     } catch (error) {
-      if (error instanceof SqlError) return { status: 400, body: error.body }
-      if (error instanceof InvalidRequest) return { status: 400, body: { message: error.message } }
-      throw error
+      return toErrorReply(error)
     }
   })
+}
+
+function toErrorReply(error: unknown): JsonReply {
+  if (error instanceof SqlError) return { status: 400, body: error.body }
+  if (error instanceof InvalidRequest) return { status: 400, body: { message: error.message } }
+  if (error instanceof TooLarge) return toRefusal('response_too_large')
+  throw error
 }
 
 async function inOrder<T>(results: readonly Promise<T>[]): Promise<readonly T[]> {
@@ -141,7 +214,7 @@ async function inOrder<T>(results: readonly Promise<T>[]): Promise<readonly T[]>
 
 type ExtendedQuery = QueryArrayConfig & { readonly queryMode: 'extended' }
 
-/** Runs queries on a real Postgres through a pool of connections. */
+/** Runs queries on a real Postgres through a pool of connections; as Neon's proxy does, it drops one on which a statement failed. */
 export function createPostgresBackend(connectionString: string): SqlBackend {
   const pool = new Pool({
     connectionString,
@@ -168,7 +241,7 @@ export function createPostgresBackend(connectionString: string): SqlBackend {
     try {
       return await work(client)
     } catch (error) {
-      isLost = !(error instanceof DatabaseError) || error.severity !== 'ERROR'
+      isLost = true
       throw error instanceof DatabaseError ? new SqlError(error) : error
     } finally {
       // A statement such as BEGIN leaves the connection unfit for the next request.

@@ -64,14 +64,31 @@ function isAuthorized({ headers }: JsonRequest, token: string | undefined): bool
   return token === undefined ? given !== undefined : given === token
 }
 
+export type UpstashOptions = {
+  readonly token?: string | undefined
+  /** Bytes of a request; 10 MB on the paid plans, 1 MB on the free one. */
+  readonly maxRequestBytes?: number | undefined
+  /** Asked before each request: whether the plan's commands are used up. */
+  readonly isOverQuota?: (() => boolean) | undefined
+}
+
+const MAX_REQUEST_BYTES = 10_485_760
+
+/** What Upstash refuses before Redis sees it: https://upstash.com/docs/redis/troubleshooting */
+function refuse(request: JsonRequest, { token, maxRequestBytes = MAX_REQUEST_BYTES, isOverQuota }: UpstashOptions): JsonReply | undefined {
+  if (!isAuthorized(request, token)) return { status: 401, body: { error: 'Unauthorized' } }
+  const bytes = Number(request.headers['content-length'] ?? 0)
+  if (bytes > maxRequestBytes)
+    return { status: 400, body: { error: `ERR max request size exceeded. Limit: ${maxRequestBytes} bytes, Actual: ${bytes} bytes` } }
+  if (isOverQuota?.()) return { status: 400, body: { error: 'ERR max requests limit exceeded. Limit: 500000, Usage: 500000' } }
+  return undefined
+}
+
 /** Serves Upstash's REST protocol; without a configured token, any bearer token is accepted. */
-export function serveUpstash({
-  run,
-  token,
-  ...address
-}: Address & { readonly run: Run; readonly token?: string | undefined }): Promise<Endpoint> {
-  return serveJson(address, async (request): Promise<JsonReply> => {
-    if (!isAuthorized(request, token)) return { status: 401, body: { error: 'Unauthorized' } }
+export function serveUpstash({ run, host, port, ...options }: Address & UpstashOptions & { readonly run: Run }): Promise<Endpoint> {
+  return serveJson({ host, port }, async (request): Promise<JsonReply> => {
+    const refused = refuse(request, options)
+    if (refused) return refused
     const route = ROUTES.get(request.path)
     if (!route) return { status: 404, body: { error: `ERR no such path ${request.path}` } }
     try {
@@ -105,6 +122,47 @@ export function createEmbeddedBackend(now: () => number = Date.now): RedisBacken
       return commands.map((command) => attempt(() => redis.run(command)))
     },
     stop: async () => {},
+  }
+}
+
+const READS: ReadonlySet<string> = new Set([
+  'GET',
+  'MGET',
+  'EXISTS',
+  'TTL',
+  'PTTL',
+  'HGET',
+  'HMGET',
+  'HGETALL',
+  'ZRANGE',
+  'ZSCORE',
+  'DBSIZE',
+])
+
+/**
+ * Two embedded Redis as Upstash's paid plans serve them: requests that only read are answered by a replica, which hears of a
+ * write `lagMs` after the primary, in order; all others by the primary. `lagMs` may change while it serves.
+ */
+export function createLaggingBackend(lag: { lagMs: number }, now: () => number = Date.now): RedisBackend {
+  const primary = createEmbeddedBackend(now)
+  const replica = createEmbeddedBackend(now)
+  let unheard: { readonly at: number; readonly commands: readonly RedisCommand[]; readonly atomic: boolean }[] = []
+  const catchUp = async (): Promise<void> => {
+    const heard = unheard.filter(({ at }) => at <= now() - lag.lagMs)
+    unheard = unheard.slice(heard.length)
+    for (const { commands, atomic } of heard) await replica.run(commands, atomic).catch(() => undefined)
+  }
+  return {
+    run: async (commands, atomic) => {
+      await catchUp()
+      if (commands.every(([name = '']) => READS.has(name.toUpperCase()))) return replica.run(commands, atomic)
+      unheard.push({ at: now(), commands, atomic })
+      return primary.run(commands, atomic)
+    },
+    stop: async () => {
+      await primary.stop()
+      await replica.stop()
+    },
   }
 }
 
