@@ -10,14 +10,51 @@ type Names = { readonly serviceName: string; readonly vendor: string; readonly e
 
 /** Letters and digits Kubernetes draws its random suffixes from (apimachinery `util/rand`): no vowels, no 0, 1, 3. */
 const RANDOM = '[bcdfghjklmnpqrstvwxz2-9]'
-/** A pod template hash: eight to ten such characters today, shorter or hexadecimal in older clusters. */
-const TEMPLATE_HASH = `(?=[a-z]*\\d)(?!\\d{1,7}-)(?:[0-9a-f]{4,10}|${RANDOM}{6,10})`
+/** Five of them, but no word that happens to be of such letters. */
+const SUFFIX = `(?!(?:https|http2|http3|smtps|mqtts|grpcs|nntps|xmpps)(?:-|$))${RANDOM}{5}`
+/** A pod template hash: of today's alphabet (a decimal number, encoded safely), or shorter or hexadecimal of older clusters. */
+const TEMPLATE_HASH = `(?:[4-9bcdf]{5,10}|(?=[a-z]*\\d)(?=\\d*[a-z])(?:[0-9a-f]{4,10}|${RANDOM}{6,10}))`
 const POD_OF_DEPLOYMENT = new RegExp(`^(.+)-${TEMPLATE_HASH}-[0-9a-z]{3,5}$`)
 /** The same as today's Kubernetes makes it, which nothing else looks like. */
-const STRICT_POD_OF_DEPLOYMENT = new RegExp(`^(.+)-(?=[a-z]*\\d)${RANDOM}{8,10}-${RANDOM}{5}$`)
-const POD_OF_SET = new RegExp(`^(.+)-(?:${RANDOM}{5}|\\d{1,3})$`)
-const REPLICA_SET = new RegExp(`^(.+)-(?=(?:[a-z]*\\d){2})${TEMPLATE_HASH}$`)
-const AUTOSCALER = /^(.+)-hpa$/
+const STRICT_POD_OF_DEPLOYMENT = new RegExp(`^(.+)-(?:[4-9bcdf]{8,10}|(?=[a-z]*\\d)${RANDOM}{8,10})-${SUFFIX}$`)
+const REPLICA_SET = new RegExp(`^(.+)-(?=[4-9bcdf]{8,10}$|(?:[a-z]*\\d){2})${TEMPLATE_HASH}$`)
+const POD_OF_SET = new RegExp(`^(.+)-(?:${SUFFIX}|(\\d{1,4}))$`)
+/** A year, or a number after a date, is part of a name. */
+const YEAR = /^(?:19|20)\d\d$/
+const DATED = /-(?:19|20)\d{6}$/
+/** Software that is named with its major version, which no ordinal of a set is likely to reach. */
+const VERSIONED = /(?:^|-)(?:postgres|postgresql|pg|mysql|mariadb|mongo|mongodb|redis|kafka|elasticsearch|node|python|java|jdk|php|ruby)$/
+const FIRST_VERSION = 5
+
+/** Names with two generated levels and those of operators; the first group is the workload. */
+const GENERATED: readonly RegExp[] = [
+  // A Knative revision: its deployment, replica set and pods.
+  new RegExp(`^(.+)-(?:\\d{5}|${SUFFIX})-deployment(?:-${TEMPLATE_HASH}(?:-${SUFFIX})?)?$`),
+  // JobSet: job, its index, its pod's index.
+  new RegExp(`^(.+)-[a-z]+-\\d{1,4}-\\d{1,4}-${SUFFIX}$`),
+  // A cron job's run (minutes since 1970) and its pods; a deployment config's, an indexed job's.
+  new RegExp(`^(.+)-2[5-9]\\d{6}(?:-${SUFFIX})?$`),
+  new RegExp(`^(.+)-\\d{1,4}-(?:${SUFFIX}|deploy|build)$`),
+  // Argo Workflows (a hash of the node's name), Tekton, KEDA's scaled jobs and others with generated names.
+  new RegExp(`^(.+?)-${SUFFIX}-(?:[a-z0-9-]+-)?\\d{8,10}$`),
+  new RegExp(`^(.+?)-${SUFFIX}-[a-z0-9-]+-pod$`),
+  new RegExp(`^(.+)-${SUFFIX}-${SUFFIX}$`),
+  // CloudNativePG's jobs, Flink, Spark, Airflow.
+  new RegExp(`^(.+)-\\d{1,4}-(?:initdb|join|import|full-recovery|snapshot-recovery|major-upgrade)-${SUFFIX}$`),
+  /^(.+-taskmanager)-\d{1,4}-\d{1,4}$/,
+  /^(spark-.+|.+-[0-9a-f]{16})-driver$/,
+  /^(.+)-[0-9a-f]{32}$/,
+  /^(.+)-(?=[a-z](?:[a-z]*\d){3})[a-z0-9]{8}$/,
+]
+const AUTOSCALER = /^(?:keda-hpa-(.+)|(.+)-(?:hpa|vpa|pdb))$/
+const NODE = /^(?:ip-\d+-\d+-\d+-\d+(?:\..*)?|gke-.+-[0-9a-f]{8}-[a-z0-9]{4}|aks-.+-vmss[0-9a-z]{6})$/
+/** The name of an Event object ends in the time it was made. */
+const EVENT_OBJECT = /^(.+)\.[0-9a-f]{16}$/
+const PORT = /:\d{1,5}$/
+const INTERNAL_HOST = /^([^.\s/:]+)(?:\.([^.\s/:]+))?\.([^.\s/:]+)\.svc(?:\.[^\s/:]+)?\.?$/
+const KIND_PATH =
+  /^[^/\s:]+\/(?:pod|deployment|replicaset|statefulset|daemonset|job|cronjob|service|horizontalpodautoscaler|node)s?(?:\.[a-z0-9.-]+)?\/([^/\s:]+)$/i
+const NAMESPACE_AND_POD = /^[^:\s/]+:([^:\s/]*[a-z][^:\s/]*)$/
 const NAMESPACED = /^([^/\s]+)\/([^/\s]+)$/
 
 /**
@@ -25,7 +62,8 @@ const NAMESPACED = /^([^/\s]+)\/([^/\s]+)$/
  * keep their own spelling.
  */
 export function toNameKey(name: string): string {
-  return name.toLowerCase().replace(/[\s\-_./:]+/g, '') || name
+  const normal = name.normalize('NFC')
+  return normal.toLowerCase().replace(/[\s\-_./:]+/g, '') || normal
 }
 
 /**
@@ -48,26 +86,59 @@ export function matchServices({ serviceName, vendor, entity }: Names): ServiceMa
  * (`prod/checkout-7d9f8b6c5-x2x9k` → `checkout`). Without a service of its own, such events would never meet.
  */
 export function workloadOfFallbackName({ serviceName, vendor }: Names): string | undefined {
-  if (vendor !== 'kubernetes' || !NAMESPACED.test(serviceName)) return undefined
+  if (vendor.toLowerCase() !== 'kubernetes' || !NAMESPACED.test(serviceName)) return undefined
   return toWorkloads(serviceName, vendor).at(-1)?.name
 }
 
 function toWorkloads(text: string, vendor: string): ServiceMatch[] {
   const [, , object] = NAMESPACED.exec(text) ?? []
-  const name = object ?? text
-  const own: ServiceMatch[] = object === undefined ? [] : [{ name: object, rule: 'namespaced_name' }]
-  const isKubernetes = vendor === 'kubernetes' || object !== undefined
-  return [...own, ...workloadsOfObject(name, isKubernetes)]
+  if (object !== undefined && !PORT.test(object)) {
+    return [{ name: object, rule: 'namespaced_name' }, ...workloadsOfObject(object, true)]
+  }
+  const isKubernetes = vendor.toLowerCase() === 'kubernetes'
+  const named = objectOf(text, isKubernetes)
+  if (named.length === 0) return workloadsOfObject(text, isKubernetes)
+  return named.flatMap((name) => [{ name, rule: 'namespaced_name' as const }, ...workloadsOfObject(name, true)])
+}
+
+/** The objects that a path, an address or an Event object's name is of. */
+function objectOf(text: string, isKubernetes: boolean): readonly string[] {
+  const address = text.replace(PORT, '')
+  const [, host, governing, inNamespace] = INTERNAL_HOST.exec(address) ?? []
+  if (host !== undefined && inNamespace !== undefined) return governing === undefined ? [host] : [host, governing.replace(/-headless$/, '')]
+  if (address !== text && !/[\s/]/.test(address)) return [address]
+  const object = KIND_PATH.exec(text)?.[1]
+  if (object !== undefined) return [object]
+  const named = isKubernetes ? (EVENT_OBJECT.exec(text)?.[1] ?? NAMESPACE_AND_POD.exec(text)?.[1]) : undefined
+  return named === undefined ? [] : [named]
 }
 
 function workloadsOfObject(name: string, isKubernetes: boolean): ServiceMatch[] {
-  const deployment = (isKubernetes ? POD_OF_DEPLOYMENT : STRICT_POD_OF_DEPLOYMENT).exec(name)?.[1]
-  if (deployment !== undefined) return [{ name: deployment, rule: 'pod' }]
-  if (!isKubernetes) return []
+  if (NODE.test(name)) return []
+  if (!isKubernetes) return toMatch(STRICT_POD_OF_DEPLOYMENT.exec(name)?.[1], 'pod')
+  const event = EVENT_OBJECT.exec(name)?.[1]
+  if (event !== undefined) return [{ name: event, rule: 'namespaced_name' }, ...workloadsOfObject(event, true)]
+  const [, scaled, guarded] = AUTOSCALER.exec(name) ?? []
+  if (scaled !== undefined || guarded !== undefined) return toMatch(scaled ?? guarded, 'autoscaler')
+  const generated = GENERATED.map((pattern) => pattern.exec(name)?.[1]).find((workload) => workload !== undefined)
+  const levels = generated === undefined ? [] : toMatch(generated, 'pod')
+  const deployment = POD_OF_DEPLOYMENT.exec(name)?.[1]
+  if (deployment !== undefined) return levels.length > 0 ? levels : toMatch(deployment, 'pod')
   const replicaSet = REPLICA_SET.exec(name)?.[1]
-  if (replicaSet !== undefined) return [{ name: replicaSet, rule: 'replica_set' }]
-  const set = POD_OF_SET.exec(name)?.[1]
-  if (set !== undefined) return [{ name: set, rule: 'pod' }]
-  const target = AUTOSCALER.exec(name)?.[1]
-  return target === undefined ? [] : [{ name: target, rule: 'autoscaler' }]
+  if (replicaSet !== undefined && levels.length === 0) return toMatch(replicaSet, 'replica_set')
+  const set = setOf(name)
+  return [...toMatch(set, 'pod'), ...levels.filter((level) => level.name !== set)]
+}
+
+function toMatch(name: string | undefined, rule: JoinRule): ServiceMatch[] {
+  return name === undefined ? [] : [{ name, rule }]
+}
+
+/** The stateful or daemon set of a pod; a year and a version after a name are part of it. */
+function setOf(name: string): string | undefined {
+  const [, set, ordinal] = POD_OF_SET.exec(name) ?? []
+  if (set === undefined) return undefined
+  const isPart =
+    ordinal !== undefined && (YEAR.test(ordinal) || DATED.test(set) || (Number(ordinal) >= FIRST_VERSION && VERSIONED.test(set)))
+  return isPart ? undefined : set
 }
