@@ -6,7 +6,7 @@ import type { CausalPattern, Embedding } from '../domain/incident/memory.ts'
 import { type Db, selectOne } from './postgres.ts'
 
 /** A past incident of the tenant that is like another, with what was decided about its diagnosis. */
-export type SimilarIncident = PatternMatch & { readonly incidentId: IncidentId }
+export type SimilarPattern = PatternMatch & { readonly incidentId: IncidentId }
 
 type PatternRow = readonly [
   incidentId: string,
@@ -50,7 +50,7 @@ export async function findSimilarIncidents(
   db: Db,
   tenantId: TenantId,
   { embedding, except, limit, exactUpTo = EXACT_UP_TO }: SimilarQuery,
-): Promise<readonly SimilarIncident[] | undefined> {
+): Promise<readonly SimilarPattern[] | undefined> {
   const { patterns } = await selectOne<{ patterns: readonly PatternRow[] | null }>(
     db,
     sql`SELECT nearest_causal_patterns_v1(${tenantId}, ${toVector(embedding)}, ${except}, ${Math.min(limit, MAX_SIMILAR)}, ${exactUpTo}) AS patterns`,

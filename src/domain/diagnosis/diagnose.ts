@@ -1,8 +1,9 @@
+import { compareText } from '../compare.ts'
 import type { EventType } from '../event/event.ts'
 import type { ServiceGraph } from '../graph/service-graph.ts'
 import type { EventId } from '../ids.ts'
 import type { ServiceWindow } from '../window/window.ts'
-import { compareText, type Facts, gatherFacts, isChange, type Observation, obtain } from './facts.ts'
+import { type Facts, gatherFacts, isChange, type Observation, obtain } from './facts.ts'
 import {
   type Blame,
   type Candidate,

@@ -1,5 +1,5 @@
-import type { EventType } from '../event/event.ts'
-import { isCallFailure } from '../event/event.ts'
+import { compareText } from '../compare.ts'
+import { type EventType, isCallFailure, isChangeType } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
 import { toValueClass } from '../event/value-class.ts'
 import { isObserver, type KnownServices, toKnownServices } from '../graph/callee.ts'
@@ -49,7 +49,6 @@ export type Facts = {
   readonly medianAgeMs: number
 }
 
-const CHANGES: ReadonlySet<EventType> = new Set<EventType>(['deploy', 'config_change', 'flag_change', 'schema_change', 'scale_event'])
 const OWN_OBJECT_RULES: ReadonlySet<string> = new Set(['pod', 'replica_set', 'autoscaler'])
 
 /**
@@ -120,7 +119,7 @@ export function gatherFacts(input: DiagnosisInput): Facts {
 
 /** Whether an event says that something was changed, rather than how something fares. */
 export function isChange({ entry }: Observation): boolean {
-  return CHANGES.has(entry.eventType)
+  return isChangeType(entry.eventType)
 }
 
 /** The middle one of the values; of two the greater. */
@@ -267,9 +266,4 @@ export function obtain<Key, Value>(map: Map<Key, Value>, key: Key, make: (key: K
 /** The earlier first, of equals the one with the lesser id. */
 export function compareTimes(a: Observation, b: Observation): number {
   return a.firstMs - b.firstMs || compareText(a.entry.id, b.entry.id)
-}
-
-export function compareText(a: string, b: string): number {
-  if (a === b) return 0
-  return a < b ? -1 : 1
 }

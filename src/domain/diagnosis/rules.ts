@@ -1,8 +1,9 @@
+import { compareText } from '../compare.ts'
 import { toNameKey } from '../event/service-name.ts'
 import { toValueClass } from '../event/value-class.ts'
 import { pathsFrom } from '../graph/service-graph.ts'
 import type { PatternMatch } from './diagnose.ts'
-import { compareText, compareTimes, type Facts, type FailingEdge, isChange, MAX_HOPS, type Observation, obtain } from './facts.ts'
+import { compareTimes, type Facts, type FailingEdge, isChange, MAX_HOPS, type Observation, obtain } from './facts.ts'
 
 /** A change with the steps of its rollout, or, at a service without one, its most telling symptom. */
 export type Candidate = {

@@ -69,6 +69,13 @@ export function deduplicationKey(event: ContextEvent): string | undefined {
   ])
 }
 
+const CHANGES: ReadonlySet<EventType> = new Set<EventType>(['deploy', 'config_change', 'flag_change', 'schema_change', 'scale_event'])
+
+/** Whether an event says what someone or something changed, rather than what went wrong. */
+export function isChangeType(eventType: EventType): boolean {
+  return CHANGES.has(eventType)
+}
+
 const CALL_FAILURES: ReadonlySet<EventType> = new Set<EventType>(['dependency_failure', 'circuit_open'])
 /** Whether an event says that calls fail; whoever made them reports it, and the entity is whom they were to reach. */
 export function isCallFailure(eventType: EventType): boolean {

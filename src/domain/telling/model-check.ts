@@ -88,19 +88,19 @@ function checkSentence(sentence: string, candidate: Hypothesis, source: WordingS
   // The engine's own words would stand anyway.
   if (sentence === toOneLine(candidate.sentence)) return undefined
   if (sentence === '' || sentence.length > MAX_SENTENCE) return { reason: 'too_long' }
-  const facts = factsOf(candidate, source)
+  const sayable = sayableOf(candidate, source)
   const lower = sentence.toLowerCase()
   if (findName(lower, toComparable(candidate.service)) < 0) return { reason: 'no_service' }
-  const rest = [...facts.names].sort((a, b) => b.length - a.length).reduce(withoutName, lower)
+  const rest = [...sayable.names].sort((a, b) => b.length - a.length).reduce(withoutName, lower)
   if (MARKUP.test(rest)) return { reason: 'markup' }
   for (const [token] of rest.matchAll(TOKEN)) {
-    const refusal = checkToken(token.replace(/[.,:/=+-]+$/, ''), facts)
+    const refusal = checkToken(token.replace(/[.,:/=+-]+$/, ''), sayable)
     if (refusal) return refusal
   }
   return undefined
 }
 
-function checkToken(token: string, { numbers, clocks }: Facts): Refusal | undefined {
+function checkToken(token: string, { numbers, clocks }: Sayable): Refusal | undefined {
   if (CLOCK.test(token)) return clocks.has(token) ? undefined : { reason: 'unknown_number', word: token }
   const number = NUMBER.exec(token)?.[1] ?? NUMBER_WORDS.get(token)
   if (number !== undefined) return numbers.has(number) ? undefined : { reason: 'unknown_number', word: token }
@@ -116,12 +116,12 @@ const NUMBER_WORDS: ReadonlyMap<string, string> = new Map(
 )
 
 /** What a sentence about one candidate may contain besides plain words. */
-type Facts = { readonly names: ReadonlySet<string>; readonly numbers: ReadonlySet<string>; readonly clocks: ReadonlySet<string> }
+type Sayable = { readonly names: ReadonlySet<string>; readonly numbers: ReadonlySet<string>; readonly clocks: ReadonlySet<string> }
 
 const MAX_NAME = 64
 const MAX_NAME_WORDS = 3
 
-function factsOf(candidate: Hypothesis, source: WordingSource): Facts {
+function sayableOf(candidate: Hypothesis, source: WordingSource): Sayable {
   const { alert } = source
   const cited = citedBy(candidate, source)
   const services = [candidate.service, alert.service, ...candidate.path].filter((name) => name !== null)

@@ -1,4 +1,4 @@
-import type { EventType } from '../event/event.ts'
+import { isChangeType } from '../event/event.ts'
 import type { IncidentId } from '../ids.ts'
 import { defang } from '../text.ts'
 import type { CitedEvent } from './cited-event.ts'
@@ -20,12 +20,10 @@ export type NoteSource = {
   readonly pageUrl: string | null
 }
 
-const CHANGES: ReadonlySet<EventType> = new Set<EventType>(['deploy', 'config_change', 'flag_change', 'schema_change', 'scale_event'])
-
 const TITLE = 'Noctuary Context'
 const MAX_TIMELINE = 10
 const MAX_SENTENCE_LENGTH = 600
-const MAX_NAME_LENGTH = 80
+const MAX_QUOTED_NAME = 80
 const MAX_VALUE_LENGTH = 120
 
 /** The text of a note. Everything that comes from events is in it only defanged, and on one line. */
@@ -84,7 +82,7 @@ function describeEvent({ serviceName, vendor, eventType, entity, oldValue, newVa
     name(serviceName),
     eventType,
     entity === serviceName ? '' : `of ${name(entity)}`,
-    CHANGES.has(eventType) ? toChange(oldValue, newValue) : toState(oldValue, newValue),
+    isChangeType(eventType) ? toChange(oldValue, newValue) : toState(oldValue, newValue),
     sha === null ? '' : `sha=${name(sha)}`,
     actor === null ? '' : `by ${name(actor)}`,
     count > 1 ? `(${count} times)` : '',
@@ -114,5 +112,5 @@ function toUtc(instant: Date): string {
 }
 
 const sentence = (text: string): string => defang(text, MAX_SENTENCE_LENGTH)
-const name = (text: string): string => defang(text, MAX_NAME_LENGTH) || '(blank)'
+const name = (text: string): string => defang(text, MAX_QUOTED_NAME) || '(blank)'
 const value = (text: string): string => defang(text, MAX_VALUE_LENGTH)
