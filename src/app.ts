@@ -12,11 +12,11 @@ import { answerError } from './http/problem.ts'
 import { agentRoutes } from './http/routes/agents.ts'
 import { apiKeyRoutes } from './http/routes/api-keys.ts'
 import { auditRoutes } from './http/routes/audit.ts'
+import { DOOR_ROUTES } from './http/routes/doors.ts'
 import { eventRoutes } from './http/routes/events.ts'
 import { healthRoutes } from './http/routes/health.ts'
 import { incidentRoutes } from './http/routes/incidents.ts'
 import { integrationRoutes } from './http/routes/integrations.ts'
-import { pagerDutyRoutes } from './http/routes/pagerduty.ts'
 import { qualityRoutes } from './http/routes/quality.ts'
 import { serviceRoutes } from './http/routes/services.ts'
 
@@ -38,7 +38,7 @@ export function createApp(deps: Deps, dashboard?: Hono<PageEnv>) {
   app.route('/', apiKeyRoutes(deps))
   app.route('/', incidentRoutes(deps))
   app.route('/', integrationRoutes(deps))
-  app.route('/', pagerDutyRoutes(deps))
+  for (const routes of Object.values(DOOR_ROUTES)) app.route('/', routes(deps))
   app.route('/', qualityRoutes(deps))
   app.route('/', auditRoutes(deps))
 

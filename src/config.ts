@@ -1,6 +1,6 @@
 import type { KeyType } from './domain/access/api-key.ts'
 import type { ModelEndpoint, WorkersAi } from './outbound/language-model.ts'
-import type { PagerDuty } from './outbound/pagerduty.ts'
+import type { PagerDutyApi } from './outbound/receivers/pagerduty.ts'
 
 /** Cloudflare's rate-limit binding: counts per location, without a network wait. */
 export type RateLimiter = { readonly limit: (options: { readonly key: string }) => Promise<{ readonly success: boolean }> }
@@ -65,7 +65,7 @@ export type Config = {
   readonly signInLimit: RateLimit
   readonly retention: Retention
   readonly sweepRequests: number
-  readonly pagerDuty: PagerDuty
+  readonly pagerDuty: PagerDutyApi
   readonly model: ModelChoice
   /** Tokens the model may cost a tenant in a day. */
   readonly modelTokensPerDay: number

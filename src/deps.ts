@@ -7,7 +7,7 @@ import type { TenantId } from './domain/ids.ts'
 import type { StateWindow } from './domain/window/window.ts'
 import { type Log, logToConsole } from './log.ts'
 import { createEndpointModel, createWorkersAiModel, type LanguageModel } from './outbound/language-model.ts'
-import type { PagerDuty } from './outbound/pagerduty.ts'
+import { createReceivers, type ReceiverClients } from './outbound/receivers/index.ts'
 import { type BatchDb, createDb, type Db } from './store/postgres.ts'
 import { createRedis, type Redis } from './store/redis.ts'
 import type { Seen } from './store/state-windows.ts'
@@ -91,7 +91,7 @@ export type Model = {
 }
 
 /** Where answers are told. */
-export type Receivers = { readonly pagerDuty: PagerDuty }
+export type Receivers = { readonly receivers: ReceiverClients }
 
 /** All of it. What touches less says so by the groups it takes. */
 export type Deps = Stores &
@@ -130,7 +130,7 @@ export function createDeps(config: Config): Deps {
     signInLimit: config.signInLimit,
     retention: config.retention,
     sweepRequests: config.sweepRequests,
-    pagerDuty: config.pagerDuty,
+    receivers: createReceivers(config),
     languageModel: openModel(config.model, config.modelTimeoutMs),
     modelTokensPerDay: config.modelTokensPerDay,
   }

@@ -1,6 +1,6 @@
 import { createMiddleware } from 'hono/factory'
 import type { Database, Logging, Memory, RateLimits } from '../deps.ts'
-import { isWellFormedKey, type KeyType, toKeyType } from '../domain/access/api-key.ts'
+import { assertKeyType, isWellFormedKey, type KeyType, toKeyType } from '../domain/access/api-key.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
 import { sha256, toHex } from '../domain/hash.ts'
@@ -60,8 +60,6 @@ export const requirePrincipal = ({ db }: Database, keyType: KeyType) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const principal = await getPrincipal(db, c.var.keyHash)
     c.set('principal', principal)
-    if (principal.keyType !== keyType) {
-      throw new AppError('forbidden', keyType === 'ingest' ? 'an ingest key is required' : 'a read-only key is required')
-    }
+    assertKeyType(principal.keyType, keyType)
     await next()
   })

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { AppError } from '../domain/errors.ts'
-import { EVENT_TYPES, MAX_NAME_LENGTH } from '../domain/event/event.ts'
+import { EVENT_TYPES, isNameLength, MAX_NAME_LENGTH } from '../domain/event/event.ts'
 import { type AnyId, parseId } from '../domain/ids.ts'
 import { toStorableText } from '../domain/text.ts'
 import { parseTimestamp } from '../domain/timestamp.ts'
@@ -36,7 +36,7 @@ export const name = (field: string) =>
     })
     .refine((text) => text.trim() !== '', { error: `${field} is required`, abort: true })
     .transform(toStorableText)
-    .refine((text) => Array.from(text).length <= MAX_NAME_LENGTH, { error: `${field} must be at most ${MAX_NAME_LENGTH} characters` })
+    .refine(isNameLength, { error: `${field} must be at most ${MAX_NAME_LENGTH} characters` })
     .openapi({ minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NOT_BLANK })
 
 /** An optional name: absent, `null` and blank mean the same. */
@@ -44,7 +44,7 @@ export const optionalName = (field: string) =>
   z
     .string({ error: `${field} must be a string` })
     .transform(toStorableText)
-    .refine((text) => Array.from(text).length <= MAX_NAME_LENGTH, { error: `${field} must be at most ${MAX_NAME_LENGTH} characters` })
+    .refine(isNameLength, { error: `${field} must be at most ${MAX_NAME_LENGTH} characters` })
     .nullish()
     .transform((text) => (text === undefined || text === null || text.trim() === '' ? null : text))
     .openapi({ maxLength: MAX_NAME_LENGTH })

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { toNameKey } from '../domain/event/service-name.ts'
 import type { IncidentId, IntegrationId, TenantId } from '../domain/ids.ts'
+import type { DoorType } from '../domain/integration-type.ts'
 import { FOLD_SECONDS, LEASE_SECONDS } from '../domain/incident/schedule.ts'
 import { getIncident, type IncidentDetail } from './incidents.ts'
 import { type BatchDb, type Db, inOneRequest, selectOne } from './postgres.ts'
@@ -17,7 +18,7 @@ export type ReceivedAlert = {
   /** Whose incident it is; `undefined` for one that an engineer asked about. */
   readonly external:
     | {
-        readonly source: 'pagerduty'
+        readonly source: DoorType
         readonly ref: string
         readonly integrationId: IntegrationId
         readonly deliveryId: string

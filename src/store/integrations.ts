@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { type ConfigPatch, type Direction, type Integration, MAX_MAP_BYTES, MAX_MAPPED_SERVICES } from '../domain/access/integration.ts'
+import type { ConfigPatch, Direction, Integration } from '../domain/access/integration.ts'
+import { MAX_MAP_BYTES, MAX_MAPPED_SERVICES } from '../domain/access/service-map.ts'
 import { AppError } from '../domain/errors.ts'
 import { type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
 import { appendAudit, type Trail } from './audit.ts'

@@ -1,4 +1,5 @@
 import type { Chance, Database, Logging, Stores } from '../deps.ts'
+import { assertKeyType } from '../domain/access/api-key.ts'
 import { AppError, type FieldError, nameOf } from '../domain/errors.ts'
 import { type ContextEvent, deduplicationKey } from '../domain/event/event.ts'
 import { type ParsedEvent, parseEvent } from '../domain/event/parse.ts'
@@ -67,7 +68,7 @@ async function identifyEvent(
 }
 
 function assertMayIngest({ principal, idempotency }: InsertResult): void {
-  if (principal.keyType !== 'ingest') throw new AppError('forbidden', 'an ingest key is required')
+  assertKeyType(principal.keyType, 'ingest')
   if (principal.agentId === undefined) throw new AppError('forbidden', 'agent not registered')
   if (idempotency === 'conflict') throw new AppError('conflict', 'Idempotency-Key was used with a different body')
 }

@@ -1,4 +1,5 @@
 import type { Clock, Copies, Database, KnownWindow, Logging, Memory, Stores } from '../deps.ts'
+import { assertKeyType } from '../domain/access/api-key.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
@@ -79,7 +80,7 @@ async function readAnew(deps: ReadDeps, request: WindowRequest, digest: Promise<
   const verifiedAt = deps.now()
   const { stored, copy } = await readBoth(deps, request, digest)
   const principal = toPrincipal(stored.caller)
-  if (principal.keyType !== 'readonly') throw new AppError('forbidden', 'a read-only key is required')
+  assertKeyType(principal.keyType, 'readonly')
   if (!stored.service) throw new AppError('not_found', 'no such service')
 
   const serviceName = stored.service.name

@@ -4,7 +4,7 @@ import { planDiagnosisRetry, planNoteRetry } from '../domain/incident/schedule.t
 import { type ClaimedWork, claimAgain, putOffWork } from '../store/incident-work.ts'
 import { markDatabaseInUse } from '../store/sweeps.ts'
 import { diagnoseIncident } from './diagnose-incident.ts'
-import { tellPager } from './tell-pager.ts'
+import { tellAnswer } from './tell-answer.ts'
 
 /** What a diagnosis and its note may take. */
 export type WorkDeps = Stores & Clock & Chance & Logging & Model & Sealing & Receivers & Site
@@ -67,7 +67,7 @@ async function tellOrWait(deps: WorkDeps, work: ClaimedWork, clock: () => Date, 
 /** What fails before or after the pager was asked is tried again as seldom as what the pager refuses to do. */
 async function tellOrPutOff(deps: WorkDeps, work: ClaimedWork, clock: () => Date): Promise<Date | undefined> {
   try {
-    return await tellPager(deps, work, clock)
+    return await tellAnswer(deps, work, clock)
   } catch (error) {
     deps.log('note_failed', { ...toFields(work), reason: nameOf(error) })
     const retry = planNoteRetry(work.attempts, 0, clock())

@@ -1,13 +1,7 @@
 import type { Chance, Database, Sealing } from '../deps.ts'
-import {
-  type ConfigPatch,
-  createToken,
-  type Direction,
-  type Integration,
-  type IntegrationType,
-  sealPatch,
-} from '../domain/access/integration.ts'
+import { type ConfigPatch, createToken, type Direction, type Integration, sealPatch } from '../domain/access/integration.ts'
 import { type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
+import type { IntegrationType } from '../domain/integration-type.ts'
 import type { Trail } from '../store/audit.ts'
 import { insertIntegration, mergeIntegration } from '../store/integrations.ts'
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Deps } from '../../src/deps.ts'
+import { createReceivers } from '../../src/outbound/receivers/index.ts'
 import { type ClaimedWork, claimWork, findNextWork } from '../../src/store/incident-work.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
@@ -220,7 +221,7 @@ describe('a note meets', () => {
     const { tenant, pager } = await start()
     const ref = newRef()
     await scriptPagerDuty(ref, faults, stack)
-    const { patient, waits } = startPatient({ pagerDuty: { url: stack.pagerDutyUrl, timeoutMs: 500 } })
+    const { patient, waits } = startPatient({ receivers: createReceivers({ pagerDuty: { url: stack.pagerDutyUrl, timeoutMs: 500 } }) })
     await deliver(patient, pager, makeDelivery({ ref }))
     await patient.settle()
     expect(waits[0]).toBeLessThanOrEqual(10_100)

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { openSecretOf, SECRET_FIELDS } from '../../src/domain/access/integration.ts'
+import { openSecretOf } from '../../src/domain/access/integration.ts'
+import { SECRET_FIELDS } from '../../src/domain/integration-type.ts'
 import { findIntegrationByToken } from '../../src/store/integrations.ts'
 import { createTestTenant, startApp, type TestTenant } from '../support/app.ts'
 

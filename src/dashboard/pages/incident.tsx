@@ -3,6 +3,7 @@ import type { CitedEntry } from '../../domain/incident/snapshot.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
 import { describeAnswer, drawAnswer, type ShownAnswer, toShownAnswer, toValues } from '../answer.ts'
 import { Chart, Glyph } from '../chart.tsx'
+import { toSourceName } from '../integrations/index.ts'
 import { count, JOIN_NAMES, shorten, TYPE_NAMES, toChange, toClock, toPercent } from '../labels.ts'
 import { Age, Badge, Confidence, Exact, Live, Notice, Outside, Reporter } from '../parts.tsx'
 import { Badges, ResolveForm, VerdictForm } from './incident-parts.tsx'
@@ -60,7 +61,7 @@ export const IncidentPage = ({ incident, now, done, eventsPage }: Props) => {
 const PagerLink = ({ url, source }: { readonly url: string | null; readonly source: string | null }) =>
   url !== null && /^https:\/\//.test(url) ? (
     <a class="button" href={url} rel="noreferrer noopener">
-      Open in {source === 'pagerduty' ? 'PagerDuty' : 'the pager'}
+      Open in {toSourceName(source)}
     </a>
   ) : null
 

@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { KEY_TYPES, type KeyType } from '../../domain/access/api-key.ts'
 import { AppError } from '../../domain/errors.ts'
-import { MAX_NAME_LENGTH } from '../../domain/event/event.ts'
+import { isNameLength, MAX_NAME_LENGTH } from '../../domain/event/event.ts'
 import type { ApiKeyId } from '../../domain/ids.ts'
 import { toStorableText } from '../../domain/text.ts'
 import { type ApiKey, listApiKeys, revokeApiKey } from '../../store/api-keys.ts'
@@ -47,8 +47,7 @@ export const keyPages = (deps: Deps) =>
       const { key_type: wanted, name = '' } = await readForm(c)
       const keyType = KEY_TYPES.find((type) => type === wanted)
       if (keyType === undefined) throw new AppError('invalid_request', 'Choose what the key is for.')
-      if (Array.from(name).length > MAX_NAME_LENGTH)
-        throw new AppError('invalid_request', `A name has at most ${MAX_NAME_LENGTH} characters.`)
+      if (!isNameLength(name)) throw new AppError('invalid_request', `A name has at most ${MAX_NAME_LENGTH} characters.`)
       const { key, apiKey } = await createApiKey(deps, tenantId, keyType, toStorableText(name) || null, toPageTrail(c))
       return renderPage(c, { title: 'The new key', now: deps.now(), tab: 'settings', status: 201 }, <NewKey value={key} apiKey={apiKey} />)
     })

@@ -1,6 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
-import { EVENT_TYPES, MAX_NAME_LENGTH } from '../../domain/event/event.ts'
+import { EVENT_TYPES, isNameLength, MAX_NAME_LENGTH } from '../../domain/event/event.ts'
+import { MAX_DECLARED } from '../../domain/graph/service-graph.ts'
 import type { ServiceId } from '../../domain/ids.ts'
 import { toShownValue, toStorableText } from '../../domain/text.ts'
 import { toWindowDocument } from '../../domain/window/document.ts'
@@ -23,7 +24,6 @@ const PAGE_SIZE = 25
 const STALE_MS = 3_600_000
 const INCIDENT_DAYS = 30
 const SHOWN_INCIDENTS = 10
-const MAX_DECLARED = 200
 
 /** The services and each one's own page. */
 export const servicePages = (deps: Deps) =>
@@ -122,7 +122,7 @@ export const servicePages = (deps: Deps) =>
 function readNames(text: string): string[] {
   const names = [...new Set(text.split(/[\r\n]+/).map((line) => toStorableText(line.trim())))].filter((name) => name !== '')
   if (names.length > MAX_DECLARED) throw new AppError('invalid_request', `At most ${MAX_DECLARED} names fit.`)
-  if (names.some((name) => Array.from(name).length > MAX_NAME_LENGTH)) {
+  if (!names.every(isNameLength)) {
     throw new AppError('invalid_request', `A name has at most ${MAX_NAME_LENGTH} characters.`)
   }
   return names

@@ -1,3 +1,4 @@
+import { AppError } from '../errors.ts'
 import { ALPHABET, drawBase58 } from './base58.ts'
 
 export const KEY_TYPES = ['ingest', 'readonly'] as const
@@ -5,6 +6,8 @@ export const KEY_TYPES = ['ingest', 'readonly'] as const
 export type KeyType = (typeof KEY_TYPES)[number]
 
 const KEY_PREFIXES = { ingest: 'noc_ingest_', readonly: 'noc_ro_' } as const satisfies Record<KeyType, string>
+
+const REFUSALS: Readonly<Record<KeyType, string>> = { ingest: 'an ingest key is required', readonly: 'a read-only key is required' }
 
 const SECRET_LENGTH = 38
 const CHECKSUM_LENGTH = 6
@@ -28,6 +31,11 @@ export function isWellFormedKey(text: string): boolean {
 /** The kind of a well-formed key, which its prefix tells. */
 export function toKeyType(key: string): KeyType {
   return key.startsWith(KEY_PREFIXES.ingest) ? 'ingest' : 'readonly'
+}
+
+/** Throws `forbidden` unless a key is of the kind that is wanted. */
+export function assertKeyType(keyType: KeyType, wanted: KeyType): void {
+  if (keyType !== wanted) throw new AppError('forbidden', REFUSALS[wanted])
 }
 
 /** What may be shown of a key after its creation: the first twelve and the last four characters. */

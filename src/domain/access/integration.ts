@@ -1,35 +1,25 @@
 import type { IntegrationId, TenantId } from '../ids.ts'
+import { type IntegrationType, SECRET_FIELDS, type SecretField } from '../integration-type.ts'
 import { ALPHABET, drawBase58 } from './base58.ts'
 import { openSecret, type SealingKeys, sealSecret } from './sealed-secret.ts'
-
-export const INTEGRATION_TYPES = ['pagerduty'] as const
-export type IntegrationType = (typeof INTEGRATION_TYPES)[number]
+import type { ServiceMap, ServiceMapPatch } from './service-map.ts'
 
 /** Whether incidents come in from the outside system, notes go out to it, or both. */
 export const DIRECTIONS = ['inbound', 'outbound', 'bidirectional'] as const
 export type Direction = (typeof DIRECTIONS)[number]
 
-/** The settings of an integration that are sealed at rest and masked in every answer. */
-export const SECRET_FIELDS = ['pagerduty_token', 'webhook_secret'] as const
-export type SecretField = (typeof SECRET_FIELDS)[number]
+/** What sets one type of integration apart: the secrets it takes, and where its webhook is, before the token. */
+type IntegrationTraits = { readonly secrets: readonly SecretField[]; readonly webhookPath: string }
+
+export const INTEGRATIONS: Readonly<Record<IntegrationType, IntegrationTraits>> = {
+  pagerduty: { secrets: ['pagerduty_token', 'webhook_secret'], webhookPath: '/webhooks/pagerduty' },
+}
 
 /** Secrets travel in HTTP headers and HMACs: printable ASCII, no spaces. */
 export const SECRET_PATTERN = /^[\x21-\x7e]{1,512}$/
 
 /** What stands in for a secret in an answer. Sent back, it changes nothing. */
 export const MASK = '********'
-
-/** Service names by the outside system's service id. */
-type ServiceMap = Readonly<Record<string, string>>
-
-/** What PagerDuty's ids look like, with room to spare. */
-export const EXTERNAL_ID_PATTERN = /^[\w-]{1,64}$/
-
-/** How many services an integration maps at most. */
-export const MAX_MAPPED_SERVICES = 1_000
-
-/** Bytes of a map's ids and names together, at most: what a page can show and its form can send. */
-export const MAX_MAP_BYTES = 40_000
 
 export type Integration = {
   readonly id: IntegrationId
@@ -49,7 +39,7 @@ export type Integration = {
 /** A JSON merge patch (RFC 7396) of an integration's settings: what is absent stays, `null` removes. */
 export type ConfigPatch = {
   readonly from?: string | null
-  readonly serviceMap?: Readonly<Record<string, string | null>> | null
+  readonly serviceMap?: ServiceMapPatch | null
   readonly secrets: SecretPatch
 }
 
@@ -60,12 +50,6 @@ type RandomBytes = (length: number) => Uint8Array<ArrayBuffer>
 const TOKEN_LENGTH = 40
 const TOKEN = new RegExp(`^tok_[${ALPHABET}]{${TOKEN_LENGTH}}$`)
 
-/** Bytes, in UTF-8, of the ids and names that a map, or a patch of one, has. */
-export function toMapBytes(map: Readonly<Record<string, string | null>>): number {
-  const encoder = new TextEncoder()
-  return Object.entries(map).reduce((bytes, [id, name]) => (name === null ? bytes : bytes + encoder.encode(id + name).byteLength), 0)
-}
-
 /** A new webhook token: `tok_` and 40 base58 digits, 234 random bits. */
 export function createToken(randomBytes: RandomBytes): string {
   return `tok_${drawBase58(TOKEN_LENGTH, randomBytes)}`
@@ -74,6 +58,11 @@ export function createToken(randomBytes: RandomBytes): string {
 /** Whether a text can be a webhook token at all: decided without a store. */
 export function isToken(text: string): boolean {
   return TOKEN.test(text)
+}
+
+/** Where an integration's webhook is on this host. */
+export function toWebhookPath({ type, token }: Pick<Integration, 'type' | 'token'>): string {
+  return `${INTEGRATIONS[type].webhookPath}/${token}`
 }
 
 /** Whether the outside system's deliveries are taken. */
@@ -110,6 +99,19 @@ export async function openSecretOf(
 ): Promise<string | undefined> {
   const sealed = secrets[field]
   return sealed === undefined ? undefined : openSecret(sealingKeys(), { tenantId, integrationId, field }, sealed)
+}
+
+/** Several secrets of an integration, in the clear, as far as they are set. Throws `unavailable` when one cannot be opened. */
+export async function openSecretsOf(
+  integration: Integration,
+  fields: readonly SecretField[],
+  sealingKeys: () => SealingKeys,
+): Promise<Readonly<Partial<Record<SecretField, string>>>> {
+  const opened = fields.map(async (field) => {
+    const secret = await openSecretOf(integration, field, sealingKeys)
+    return secret === undefined ? [] : [[field, secret] as const]
+  })
+  return Object.fromEntries((await Promise.all(opened)).flat())
 }
 
 /** All secrets of an integration, sealed anew with the first key. Throws `unavailable` when one cannot be opened. */

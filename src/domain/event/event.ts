@@ -46,6 +46,9 @@ export type ContextEvent = ChangeText & {
 }
 
 export const MAX_NAME_LENGTH = 512
+
+/** Whether a name is short enough, in code points. */
+export const isNameLength = (text: string): boolean => Array.from(text).length <= MAX_NAME_LENGTH
 export const MAX_TTL_SECONDS = 31_536_000
 export const MAX_BATCH_EVENTS = 500
 

@@ -19,6 +19,9 @@ export type LearnedEdge = { readonly caller: string; readonly callee: string }
 const HALF_LIFE_MS = 14 * 24 * 3_600_000
 /** Below this an edge counts as gone: one sighting lasts seven weeks, a hundred last eleven. */
 const MIN_STRENGTH = 0.1
+/** Dependencies that an operator may declare of one service. */
+export const MAX_DECLARED = 200
+
 const MAX_READ_SERVICES = 64
 /** What a service says of itself; only its text can tell whom it had called. */
 const OWN_FAILURES: ReadonlySet<EventType> = new Set<EventType>(['restart', 'saturation'])

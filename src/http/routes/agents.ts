@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
 import { toAgentStatus } from '../../domain/access/agent.ts'
+import { assertKeyType } from '../../domain/access/api-key.ts'
 import { AppError } from '../../domain/errors.ts'
 import { type AgentId, parseId, toId } from '../../domain/ids.ts'
 import { toStorableText } from '../../domain/text.ts'
@@ -220,7 +221,7 @@ export const agentRoutes = (deps: Deps) => {
       const id = parseId<AgentId>(c.req.valid('param').id)
       const principal = await recordHeartbeat(deps.db, c.var.keyHash, id)
       c.set('principal', principal)
-      if (principal.keyType !== 'ingest') throw new AppError('forbidden', 'an ingest key is required')
+      assertKeyType(principal.keyType, 'ingest')
       if (id === undefined || principal.agentId !== id) throw new AppError('not_found', 'no such agent')
       return c.body(null, 204)
     })

@@ -4,16 +4,15 @@ import {
   type ConfigPatch,
   createToken,
   DIRECTIONS,
-  EXTERNAL_ID_PATTERN,
-  INTEGRATION_TYPES,
   type Integration,
   MASK,
-  MAX_MAP_BYTES,
-  MAX_MAPPED_SERVICES,
   SECRET_PATTERN,
-  toMapBytes,
+  type SecretPatch,
+  toWebhookPath,
 } from '../../domain/access/integration.ts'
+import { EXTERNAL_ID_PATTERN, findMapFaults, MAX_MAP_BYTES, MAX_MAPPED_SERVICES, type MapFault } from '../../domain/access/service-map.ts'
 import type { IntegrationId } from '../../domain/ids.ts'
+import { INTEGRATION_TYPES, SECRET_FIELDS, type SecretField } from '../../domain/integration-type.ts'
 import { deleteIntegration, listIntegrations, replaceToken, TOO_MANY_INTEGRATIONS, TOO_MANY_MAPPED } from '../../store/integrations.ts'
 import { createIntegration, updateIntegration } from '../../usecases/write-integration.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
@@ -31,6 +30,8 @@ const masked = z
   .nullable()
   .openapi({ description: `\`${MASK}\` where a secret is set`, example: MASK })
 
+const MASKED_SECRETS = { pagerduty_token: masked, webhook_secret: masked } as const satisfies Record<SecretField, z.ZodType>
+
 const IntegrationBody = z
   .strictObject({
     id: Uuid,
@@ -39,9 +40,8 @@ const IntegrationBody = z
     direction: DirectionName,
     token: z.string().openapi({ example: 'tok_…' }),
     config: z.strictObject({
-      pagerduty_token: masked,
+      ...MASKED_SECRETS,
       pagerduty_from: z.string().nullable(),
-      webhook_secret: masked,
       service_map: z.record(z.string(), z.string()),
     }),
     created_at: Instant,
@@ -57,25 +57,23 @@ const secret = (field: string) =>
     .nullish()
     .transform((text) => (text === MASK ? undefined : text))
 
-const MAP_ERRORS = {
+const SECRET_BODIES = {
+  pagerduty_token: secret('pagerduty_token'),
+  webhook_secret: secret('webhook_secret'),
+} as const satisfies Record<SecretField, z.ZodType>
+
+const MAP_ERRORS: Readonly<Record<MapFault, string>> = {
   id: 'a service id must be 1 to 64 letters, digits, hyphens or underscores',
   name: 'a service name must be on one line',
   entries: `service_map must have at most ${MAX_MAPPED_SERVICES} entries`,
   bytes: `service_map must have at most ${MAX_MAP_BYTES} bytes of ids and names`,
-} as const
+}
 
-/** One pair a line is how people edit the map. What is removed may have any id: it may be older than the rule. */
 const ServiceMapBody = z
   .record(z.string(), name('a service name').nullable(), { error: 'service_map must be an object of service names' })
   .superRefine((map, { addIssue }) => {
-    const refuse = (message: string, ...path: string[]) => addIssue({ code: 'custom', message, path })
-    const entries = Object.entries(map)
-    if (entries.length > MAX_MAPPED_SERVICES) return refuse(MAP_ERRORS.entries)
-    for (const [id, serviceName] of entries) {
-      if (serviceName !== null && !EXTERNAL_ID_PATTERN.test(id)) refuse(MAP_ERRORS.id, id)
-      if (serviceName !== null && /[\n\r\u2028\u2029]/.test(serviceName)) refuse(MAP_ERRORS.name, id)
-    }
-    if (toMapBytes(map) > MAX_MAP_BYTES) refuse(MAP_ERRORS.bytes)
+    for (const { fault, id } of findMapFaults(map))
+      addIssue({ code: 'custom', message: MAP_ERRORS[fault], path: id === undefined ? [] : [id] })
   })
   .openapi({
     description: `Service names by PagerDuty’s ids (\`${EXTERNAL_ID_PATTERN.source}\`), ${MAX_MAP_BYTES} bytes at most in all; null removes one`,
@@ -85,9 +83,8 @@ const ServiceMapBody = z
 const ConfigBody = z
   .object(
     {
-      pagerduty_token: secret('pagerduty_token'),
+      ...SECRET_BODIES,
       pagerduty_from: z.email({ error: 'pagerduty_from must be an e-mail address' }).max(320).nullish(),
-      webhook_secret: secret('webhook_secret'),
       service_map: ServiceMapBody.nullish(),
     },
     { error: 'config must be an object' },
@@ -265,14 +262,14 @@ function baseUrl({ publicUrl }: Site, c: AppContext): string {
 }
 
 function toPatch(config: z.infer<typeof ConfigBody>): ConfigPatch {
-  const { pagerduty_token, pagerduty_from, webhook_secret, service_map } = config
+  const { pagerduty_from, service_map } = config
+  const secrets: SecretPatch = Object.fromEntries(
+    SECRET_FIELDS.flatMap((field) => (config[field] === undefined ? [] : [[field, config[field]]])),
+  )
   return {
     ...(pagerduty_from === undefined ? {} : { from: pagerduty_from }),
     ...(service_map === undefined ? {} : { serviceMap: service_map && trimNames(service_map) }),
-    secrets: {
-      ...(pagerduty_token === undefined ? {} : { pagerduty_token }),
-      ...(webhook_secret === undefined ? {} : { webhook_secret }),
-    },
+    secrets,
   }
 }
 
@@ -296,6 +293,6 @@ function toIntegrationBody(integration: Integration, base: string): z.infer<type
       service_map: serviceMap,
     },
     created_at: createdAt.toISOString(),
-    webhook_url: `${base}/webhooks/pagerduty/${token}`,
+    webhook_url: `${base}${toWebhookPath(integration)}`,
   }
 }

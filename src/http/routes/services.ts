@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { TypedResponse } from 'hono'
 import type { Deps } from '../../deps.ts'
 import { JOIN_RULES } from '../../domain/event/service-name.ts'
+import { MAX_DECLARED } from '../../domain/graph/service-graph.ts'
 import type { ServiceId } from '../../domain/ids.ts'
 import { toWindowDocument } from '../../domain/window/document.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
@@ -129,8 +130,6 @@ const context = createRoute({
     ...problemOf('invalid_request', { pointer: 'at', detail: 'at must be ISO 8601' }),
   },
 })
-
-const MAX_DECLARED = 200
 
 const DependenciesBody = z
   .strictObject({

@@ -1,4 +1,5 @@
 import { index, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import type { IntegrationType } from '../../domain/integration-type.ts'
 import { instant } from './columns.ts'
 import { tenants } from './tenants.ts'
 
@@ -9,7 +10,7 @@ export const integrations = pgTable(
     tenantId: uuid('tenant_id')
       .notNull()
       .references(() => tenants.id),
-    type: text('type', { enum: ['pagerduty'] }).notNull(),
+    type: text('type').$type<IntegrationType>().notNull(),
     direction: text('direction', { enum: ['inbound', 'outbound', 'bidirectional'] }).notNull(),
     /** What makes the webhook's URL secret. */
     token: text('token').notNull().unique(),

@@ -1,27 +1,12 @@
-import { field } from '../domain/json.ts'
+import { field } from '../../domain/json.ts'
+import type { ReceiverSettings } from '../../domain/receivers/receiver.ts'
+import type { FindOutcome, PostOutcome, ReceiverClient } from './client.ts'
+
 /** PagerDuty's REST API: where it is, and how long one request may take. */
-export type PagerDuty = { readonly url: string; readonly timeoutMs: number }
+export type PagerDutyApi = { readonly url: string; readonly timeoutMs: number }
 
 /** As whom to speak to PagerDuty: a REST API token and the email address of one of the account's users. */
-export type PagerDutyAccount = { readonly token: string; readonly from: string }
-
-/** Why it did not work, for people to read, and when PagerDuty wants to be asked again, if it said so. */
-type Failure = { readonly reason: string; readonly afterMs: number | undefined }
-
-export type PostOutcome =
-  | { readonly kind: 'accepted' }
-  /** Certainly not posted; worth another try. */
-  | ({ readonly kind: 'retry' } & Failure)
-  /** Perhaps posted: look for the note before another try. */
-  | ({ readonly kind: 'doubtful' } & Failure)
-  /** Another try would end the same way. */
-  | { readonly kind: 'refused'; readonly reason: string }
-
-export type FindOutcome =
-  | { readonly kind: 'found' }
-  | { readonly kind: 'absent' }
-  | ({ readonly kind: 'retry' } & Failure)
-  | { readonly kind: 'refused'; readonly reason: string }
+type PagerDutyAccount = { readonly token: string; readonly from: string }
 
 type Request = { readonly method: 'GET' | 'POST'; readonly body?: string }
 
@@ -35,17 +20,24 @@ const UNPRINTABLE = /[^\x20-\x7e]+/g
 const MAX_REASON_LENGTH = 200
 const MAX_AFTER_MS = 3_600_000
 
-/** Adds a note to an incident, in one try. Never throws, and no outcome holds the token. */
-export async function postNote(
-  pagerDuty: PagerDuty,
-  account: PagerDutyAccount,
-  incidentRef: string,
-  content: string,
-): Promise<PostOutcome> {
+/** A client that writes notes on PagerDuty's incidents. */
+export function createPagerDuty(api: PagerDutyApi): ReceiverClient {
+  return {
+    post: (settings, incidentRef, text) => postNote(api, toAccount(settings), incidentRef, text),
+    find: (settings, incidentRef, isOurs) => findNote(api, toAccount(settings), incidentRef, isOurs),
+  }
+}
+
+/** What is not set is refused like what cannot be sent. */
+function toAccount({ from, secrets }: ReceiverSettings): PagerDutyAccount {
+  return { token: secrets.pagerduty_token ?? '', from: from ?? '' }
+}
+
+async function postNote(api: PagerDutyApi, account: PagerDutyAccount, incidentRef: string, content: string): Promise<PostOutcome> {
   const unsendable = checkSendable(account, incidentRef)
   if (unsendable !== undefined) return { kind: 'refused', reason: unsendable }
   const body = JSON.stringify({ note: { content } })
-  const reply = await send(pagerDuty, account, incidentRef, { method: 'POST', body })
+  const reply = await send(api, account, incidentRef, { method: 'POST', body })
   if (!reply) return { kind: 'doubtful', reason: 'PagerDuty gave no answer', afterMs: undefined }
   const { status, afterMs } = reply
   if (isSuccess(status)) return { kind: 'accepted' }
@@ -54,16 +46,15 @@ export async function postNote(
   return { kind: 'refused', reason: describe(reply, account) }
 }
 
-/** Whether an incident has a note that `isOurs` knows: what to ask after a doubtful attempt, before another. Never throws. */
-export async function findNote(
-  pagerDuty: PagerDuty,
+async function findNote(
+  api: PagerDutyApi,
   account: PagerDutyAccount,
   incidentRef: string,
   isOurs: (content: string) => boolean,
 ): Promise<FindOutcome> {
   const unsendable = checkSendable(account, incidentRef)
   if (unsendable !== undefined) return { kind: 'refused', reason: unsendable }
-  const reply = await send(pagerDuty, account, incidentRef, { method: 'GET' })
+  const reply = await send(api, account, incidentRef, { method: 'GET' })
   if (!reply) return { kind: 'retry', reason: 'PagerDuty gave no answer', afterMs: undefined }
   const { status, afterMs } = reply
   if (status === 429 || isTheirTrouble(status)) return { kind: 'retry', reason: describe(reply, account), afterMs }
@@ -80,7 +71,7 @@ function checkSendable({ token, from }: PagerDutyAccount, incidentRef: string): 
 }
 
 async function send(
-  { url, timeoutMs }: PagerDuty,
+  { url, timeoutMs }: PagerDutyApi,
   { token, from }: PagerDutyAccount,
   incidentRef: string,
   { method, body }: Request,

@@ -1,0 +1,16 @@
+import { INTEGRATION_TYPES, type IntegrationType, type SecretField } from '../../domain/integration-type.ts'
+import { pagerduty } from './pagerduty.tsx'
+import type { IntegrationWords } from './words.ts'
+
+export const INTEGRATION_WORDS: Readonly<Record<IntegrationType, IntegrationWords>> = { pagerduty }
+
+export const SECRET_NAMES: Readonly<Record<SecretField, string>> = {
+  pagerduty_token: 'PagerDuty API token',
+  webhook_secret: 'Webhook secret',
+}
+
+/** What people call the outside system that an incident is from. */
+export function toSourceName(source: string | null): string {
+  const type = INTEGRATION_TYPES.find((one) => one === source)
+  return type === undefined ? 'the pager' : INTEGRATION_WORDS[type].title
+}

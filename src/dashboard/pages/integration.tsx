@@ -1,0 +1,124 @@
+import { DIRECTIONS, type Direction, INTEGRATIONS, type Integration } from '../../domain/access/integration.ts'
+import type { IntegrationType, SecretField } from '../../domain/integration-type.ts'
+import { INTEGRATION_WORDS, SECRET_NAMES } from '../integrations/index.ts'
+import type { SetupProps } from '../integrations/words.ts'
+import { Notice, Sure } from '../parts.tsx'
+import { toMapLines, toMapVersion } from '../service-map-form.ts'
+
+type PageProps = { readonly integration: Integration; readonly webhookUrl: string; readonly done: string | undefined }
+
+/** One integration: how to set it up, and its settings. */
+export const IntegrationPage = ({ integration, webhookUrl, done }: PageProps) => (
+  <>
+    <div class="head">
+      <div>
+        <p class="crumb">
+          <a href="/settings/integrations">Integrations</a>
+        </p>
+        <h1>{INTEGRATION_WORDS[integration.type].title}</h1>
+      </div>
+      <div class="row">
+        <Sure label="Rotate the URL" action={`/settings/integrations/${integration.id}/rotate`} button="Rotate now">
+          The present webhook URL is dead at once: {INTEGRATION_WORDS[integration.type].title} needs the new one.
+        </Sure>
+        <Sure label="Delete" action={`/settings/integrations/${integration.id}/delete`} button="Delete for good">
+          Its webhook stops at once and its secrets are gone.
+        </Sure>
+      </div>
+    </div>
+    <Notice done={done} />
+    <div class="columns">
+      <SetupSteps integration={integration} webhookUrl={webhookUrl} />
+      <EditForm integration={integration} />
+    </div>
+  </>
+)
+
+const SetupSteps = ({ integration, webhookUrl }: SetupProps) => {
+  const { Setup } = INTEGRATION_WORDS[integration.type]
+  return (
+    <section aria-labelledby="setup">
+      <h2 id="setup">How to set it up</h2>
+      <ol class="steps">
+        <Setup integration={integration} webhookUrl={webhookUrl} />
+      </ol>
+    </section>
+  )
+}
+
+const EditForm = ({ integration }: { readonly integration: Integration }) => {
+  const { id, type, direction, from, serviceMap } = integration
+  const words = INTEGRATION_WORDS[type]
+  return (
+    <section aria-labelledby="edit">
+      <h2 id="edit">Settings</h2>
+      <form method="post" action={`/settings/integrations/${id}`} class="fields tall">
+        <DirectionField type={type} direction={direction} />
+        {INTEGRATIONS[type].secrets.map((field) => (
+          <SecretInput field={field} isSet={integration.secrets[field] !== undefined} />
+        ))}
+        {words.from !== undefined && (
+          <div class="field">
+            <label for="pagerduty_from">{words.from}</label>
+            <input
+              id="pagerduty_from"
+              name="pagerduty_from"
+              type="email"
+              value={from ?? ''}
+              placeholder="oncall@example.com"
+              autocomplete="off"
+            />
+          </div>
+        )}
+        <div class="field">
+          <label for="service_map">Services</label>
+          <textarea id="service_map" name="service_map" spellcheck={false} placeholder={words.mapExample} aria-describedby="map-hint">
+            {toMapLines(serviceMap)}
+          </textarea>
+          <p class="hint" id="map-hint">
+            {words.mapHint}
+          </p>
+        </div>
+        <input type="hidden" name="map_shown" value={toMapVersion(serviceMap)} />
+        <div>
+          <button type="submit" class="first">
+            Save
+          </button>
+        </div>
+      </form>
+    </section>
+  )
+}
+
+const SecretInput = ({ field, isSet }: { readonly field: SecretField; readonly isSet: boolean }) => (
+  <div class="field">
+    <label for={field}>{SECRET_NAMES[field]}</label>
+    <input
+      id={field}
+      name={field}
+      type="password"
+      autocomplete="off"
+      spellcheck={false}
+      placeholder={isSet ? 'set; empty leaves it as it is' : 'not set'}
+    />
+    {isSet && (
+      <div class="small">
+        <input type="checkbox" id={`remove_${field}`} name={`remove_${field}`} /> <label for={`remove_${field}`}>Remove it</label>
+      </div>
+    )}
+  </div>
+)
+
+/** Which way an integration works. */
+export const DirectionField = ({ type, direction }: { readonly type: IntegrationType; readonly direction: Direction }) => (
+  <div class="field">
+    <label for={`direction-${type}`}>Direction</label>
+    <select id={`direction-${type}`} name="direction">
+      {DIRECTIONS.toReversed().map((one) => (
+        <option value={one} selected={one === direction}>
+          {INTEGRATION_WORDS[type].directions[one]}
+        </option>
+      ))}
+    </select>
+  </div>
+)

@@ -1,0 +1,14 @@
+/** Senders, each with a door that its deliveries come in by. */
+const DOOR_TYPES = ['pagerduty'] as const
+export type DoorType = (typeof DOOR_TYPES)[number]
+
+/** Outside systems that answers are told to. */
+export const RECEIVER_TYPES = ['pagerduty'] as const
+export type ReceiverType = (typeof RECEIVER_TYPES)[number]
+
+export const INTEGRATION_TYPES = [...new Set([...DOOR_TYPES, ...RECEIVER_TYPES])] as const
+export type IntegrationType = DoorType | ReceiverType
+
+/** The settings of an integration that are sealed at rest and masked in every answer. */
+export const SECRET_FIELDS = ['pagerduty_token', 'webhook_secret'] as const
+export type SecretField = (typeof SECRET_FIELDS)[number]

@@ -1,0 +1,11 @@
+import { isNoteOf, writeNote } from '../telling/note.ts'
+import type { Receiver } from './receiver.ts'
+
+/** Notes on PagerDuty's incidents, posted in the name of one of the account's users. */
+export const pagerduty: Receiver = {
+  secrets: ['pagerduty_token'],
+  findMissing: ({ from, secrets }) =>
+    from === null || secrets.pagerduty_token === undefined ? 'pagerduty_token and pagerduty_from are not both set' : undefined,
+  write: writeNote,
+  isAbout: isNoteOf,
+}
