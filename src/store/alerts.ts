@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { toNameKey } from '../domain/event/service-name.ts'
 import type { IncidentId, IntegrationId, TenantId } from '../domain/ids.ts'
-import type { DoorType } from '../domain/integration-type.ts'
 import { FOLD_SECONDS, LEASE_SECONDS } from '../domain/incident/schedule.ts'
+import type { DoorType } from '../domain/integration-type.ts'
 import { getIncident, type IncidentDetail } from './incidents.ts'
 import { type BatchDb, type Db, inOneRequest, selectOne } from './postgres.ts'
 
