@@ -19,7 +19,10 @@ export type AnswerToTell = {
 
 type AnswerRow = Omit<AnswerToTell, 'integrationId' | 'answer'> & {
   readonly integrationId: string | null
-  readonly answer: Omit<AnswerToTell['answer'], 'answer' | 'contextSnapshot'> & { readonly answer: unknown; readonly contextSnapshot: unknown }
+  readonly answer: Omit<AnswerToTell['answer'], 'answer' | 'contextSnapshot'> & {
+    readonly answer: unknown
+    readonly contextSnapshot: unknown
+  }
 }
 
 /** What is told of an incident's answer with that number; `undefined` when there is none. */
@@ -47,5 +50,9 @@ export async function findAnswerToTell(
   if (!row) return undefined
   const answer = readAnswer(row.answer.answer)
   const contextSnapshot = readSnapshot(row.answer.contextSnapshot)
-  return { ...row, answer: { ...row.answer, answer, contextSnapshot }, integrationId: row.integrationId === null ? null : toId(row.integrationId) }
+  return {
+    ...row,
+    answer: { ...row.answer, answer, contextSnapshot },
+    integrationId: row.integrationId === null ? null : toId(row.integrationId),
+  }
 }
