@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
 import { type CallerRow, type Principal, toPrincipal } from './api-keys.ts'
+import { functionNamed } from './functions.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 
 export type Agent = {
@@ -57,7 +58,7 @@ export async function upsertAgent(db: Db, { tenantId, apiKeyId }: Principal, id:
 export async function recordHeartbeat(db: Db, keyHash: string, agentId: AgentId | undefined): Promise<Principal> {
   const row = await selectOne<CallerRow>(
     db,
-    sql`WITH caller AS MATERIALIZED (SELECT * FROM resolve_caller(${keyHash})),
+    sql`WITH caller AS MATERIALIZED (SELECT * FROM ${functionNamed('resolve_caller')}(${keyHash})),
       touched_agent AS (
         UPDATE agents SET last_seen_at = now() WHERE id = (
           SELECT agent_id FROM caller WHERE agent_id = ${agentId ?? null}::uuid AND key_type = 'ingest'

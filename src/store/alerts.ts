@@ -3,6 +3,7 @@ import { toNameKey } from '../domain/event/service-name.ts'
 import type { IncidentId, IntegrationId, TenantId } from '../domain/ids.ts'
 import { FOLD_SECONDS, LEASE_SECONDS } from '../domain/incident/schedule.ts'
 import type { DoorType } from '../domain/integration-type.ts'
+import { functionNamed } from './functions.ts'
 import { getIncident, type IncidentDetail } from './incidents.ts'
 import { type BatchDb, type Db, inOneRequest, selectOne } from './postgres.ts'
 
@@ -63,7 +64,7 @@ export async function receiveQuestion(
   return incident
 }
 
-/** What the function `receive_alert_v1` of the migrations says of an alert it stores. */
+/** What the function `receive_alert` says of an alert it stores. */
 function received(tenantId: TenantId, alert: ReceivedAlert, lease: string): SQL {
   const { kind, incidentId, serviceName, title, url, triggeredAt, observedUntil, external } = alert
   const fields = {
@@ -81,5 +82,5 @@ function received(tenantId: TenantId, alert: ReceivedAlert, lease: string): SQL 
     delivery_id: external?.deliveryId,
     occurred_at: external?.occurredAt,
   }
-  return sql`receive_alert_v1(${tenantId}, ${JSON.stringify(fields)}, ${FOLD_SECONDS}, ${lease}::uuid, ${LEASE_SECONDS})`
+  return sql`${functionNamed('receive_alert')}(${tenantId}, ${JSON.stringify(fields)}, ${FOLD_SECONDS}, ${lease}::uuid, ${LEASE_SECONDS})`
 }

@@ -3,6 +3,7 @@ import type { KeyType } from '../domain/access/api-key.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
 import { appendAudit, type Trail } from './audit.ts'
+import { functionNamed } from './functions.ts'
 import { type BatchDb, type Db, epochMs, selectOne } from './postgres.ts'
 import type { NewApiKey } from './tenants.ts'
 
@@ -17,7 +18,7 @@ export type Principal = {
   readonly agentId: AgentId | undefined
 }
 
-/** What `resolve_caller` of the migrations answers: all `null` when the key is no good. */
+/** What `resolve_caller` answers: all `null` when the key is no good. */
 export type CallerRow = {
   readonly tenant_id: string | null
   readonly api_key_id: string | null
@@ -62,7 +63,10 @@ export function toPrincipal({ tenant_id, api_key_id, key_type, agent_id }: Calle
 
 /** Who the key with this hash acts for; throws `unauthorized` for an unknown or revoked one. */
 export async function getPrincipal(db: Db, keyHash: string): Promise<Principal> {
-  const row = await selectOne<CallerRow>(db, sql`SELECT tenant_id, api_key_id, key_type, agent_id FROM resolve_caller(${keyHash})`)
+  const row = await selectOne<CallerRow>(
+    db,
+    sql`SELECT tenant_id, api_key_id, key_type, agent_id FROM ${functionNamed('resolve_caller')}(${keyHash})`,
+  )
   return toPrincipal(row)
 }
 

@@ -3,6 +3,7 @@ import type { PatternMatch } from '../domain/diagnosis/diagnose.ts'
 import type { EventType } from '../domain/event/event.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import type { CausalPattern, Embedding } from '../domain/incident/memory.ts'
+import { functionNamed } from './functions.ts'
 import { type Db, selectOne } from './postgres.ts'
 
 /** A past incident of the tenant that is like another, with what was decided about its diagnosis. */
@@ -27,7 +28,7 @@ export async function saveCausalPattern(db: Db, tenantId: TenantId, pattern: Cau
   const { incidentId, service, vendor, eventType, valueClass, embedding, verdict } = pattern
   const { is_kept: isKept } = await selectOne<{ is_kept: boolean }>(
     db,
-    sql`SELECT save_causal_pattern_v1(${tenantId}, ${incidentId}, ${service}, ${vendor}, ${eventType}, ${valueClass},
+    sql`SELECT ${functionNamed('save_causal_pattern')}(${tenantId}, ${incidentId}, ${service}, ${vendor}, ${eventType}, ${valueClass},
       ${toVector(embedding)}, ${verdict}) AS is_kept`,
   )
   return isKept
@@ -37,7 +38,7 @@ export async function saveCausalPattern(db: Db, tenantId: TenantId, pattern: Cau
 export async function deleteCausalPattern(db: Db, tenantId: TenantId, incidentId: IncidentId): Promise<boolean> {
   const { is_done: isDone } = await selectOne<{ is_done: boolean }>(
     db,
-    sql`SELECT delete_causal_pattern_v1(${tenantId}, ${incidentId}) AS is_done`,
+    sql`SELECT ${functionNamed('delete_causal_pattern')}(${tenantId}, ${incidentId}) AS is_done`,
   )
   return isDone
 }
@@ -53,7 +54,7 @@ export async function findSimilarIncidents(
 ): Promise<readonly SimilarPattern[] | undefined> {
   const { patterns } = await selectOne<{ patterns: readonly PatternRow[] | null }>(
     db,
-    sql`SELECT nearest_causal_patterns_v1(${tenantId}, ${toVector(embedding)}, ${except}, ${Math.min(limit, MAX_SIMILAR)}, ${exactUpTo}) AS patterns`,
+    sql`SELECT ${functionNamed('nearest_causal_patterns')}(${tenantId}, ${toVector(embedding)}, ${except}, ${Math.min(limit, MAX_SIMILAR)}, ${exactUpTo}) AS patterns`,
   )
   return patterns?.map(([incidentId, service, vendor, eventType, valueClass, verdict, similarity]) => ({
     incidentId: toId<IncidentId>(incidentId),

@@ -40,7 +40,7 @@ type InsertRow = CallerRow & {
 }
 
 /**
- * Stores events in one request: the functions `ingest_event_v2` and `ingest_events_v1` of the migrations, which say what
+ * Stores events in one request: the functions `ingest_event` and `ingest_events`, which say what
  * holds them together. Nothing is stored for a caller that may not: look at `principal`. Throws `unauthorized`.
  */
 export async function insertEvents(db: Db, request: InsertRequest): Promise<InsertResult> {
@@ -74,9 +74,9 @@ function callInsert(
   if (one && events.length === 1 && names.length === 1 && !idempotency) {
     const rows = joins.get(one.id) ?? []
     const [keys, rules] = [rows.map(({ name_key }) => name_key), rows.map(({ rule }) => rule)]
-    return callFunction<InsertRow>(db, 'ingest_event_v2', [keyHash, toSentEvent(one), toArray(keys), toArray(rules)])
+    return callFunction<InsertRow>(db, 'ingest_event', [keyHash, toSentEvent(one), toArray(keys), toArray(rules)])
   }
-  return callFunction<InsertRow>(db, 'ingest_events_v1', [
+  return callFunction<InsertRow>(db, 'ingest_events', [
     keyHash,
     idempotency?.key ?? null,
     idempotency?.bodyHash ?? null,
@@ -86,7 +86,7 @@ function callInsert(
   ])
 }
 
-/** An event as a literal of `sent_event_v1`. */
+/** An event as a literal of the type `sent_event`. */
 function toSentEvent({ id, event }: NewEvent): string {
   const values = [
     id,

@@ -9,6 +9,7 @@ import { type ContextSnapshot, readSnapshot } from '../domain/incident/snapshot.
 import { STORED_VERSION } from '../domain/json.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { EXACT_UP_TO } from './causal-patterns.ts'
+import { functionNamed } from './functions.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 
 export type Incident = {
@@ -192,7 +193,7 @@ export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): P
         (SELECT json_agg(${NOTE_JSON} ORDER BY n.number) FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note') AS notes,
         (SELECT json_agg(${SIMILAR_JSON} ORDER BY c.place)
           FROM json_array_elements(CASE WHEN ${isReadable(sql`d`)} AND json_typeof(d.signature->'embedding') = 'array' THEN
-            nearest_causal_patterns_v1(i.tenant_id, (d.signature->'embedding')::text, d.incident_id, ${MAX_SIMILAR}, ${EXACT_UP_TO}) END)
+            ${functionNamed('nearest_causal_patterns')}(i.tenant_id, (d.signature->'embedding')::text, d.incident_id, ${MAX_SIMILAR}, ${EXACT_UP_TO}) END)
             WITH ORDINALITY AS c(item, place)
           JOIN incidents p ON p.id = (c.item->>0)::uuid AND p.tenant_id = i.tenant_id
           JOIN LATERAL (

@@ -3,6 +3,7 @@ import { DrizzleQueryError, type SQL, sql } from 'drizzle-orm'
 import { drizzle, type NeonHttpDatabase } from 'drizzle-orm/neon-http'
 import { AppError } from '../domain/errors.ts'
 import { withDeadline } from './deadline.ts'
+import { FUNCTIONS, type FunctionName, functionNamed } from './functions.ts'
 
 type Client = NeonQueryFunction<false, false>
 
@@ -49,19 +50,23 @@ export function createDb({ url, ...fetchOptions }: DbOptions): BatchDb {
 }
 
 /**
- * Calls one of the functions of the migrations that answer JSON. Past Drizzle, which would put the same text together at
+ * Calls one of the functions that answer JSON. Past Drizzle, which would put the same text together at
  * every request: on the hot paths that is felt.
  */
-export async function callFunction<Answer>(db: Db, name: string, args: readonly (string | number | boolean | null)[]): Promise<Answer> {
+export async function callFunction<Answer>(
+  db: Db,
+  name: FunctionName,
+  args: readonly (string | number | boolean | null)[],
+): Promise<Answer> {
   const { client } = db
   if (!client) {
     const places = sql.join(
       args.map((arg) => sql`${arg}`),
       sql`, `,
     )
-    return (await selectOne<{ answer: Answer }>(db, sql`SELECT ${sql.raw(name)}(${places}) AS answer`)).answer
+    return (await selectOne<{ answer: Answer }>(db, sql`SELECT ${functionNamed(name)}(${places}) AS answer`)).answer
   }
-  const text = `SELECT ${name}(${args.map((_, place) => `$${place + 1}`).join(', ')})`
+  const text = `SELECT ${FUNCTIONS[name]}(${args.map((_, place) => `$${place + 1}`).join(', ')})`
   const rows = await client.query(text, [...args], { arrayMode: true }).catch((error: unknown) => {
     throw new DrizzleQueryError(text, [], error instanceof Error ? error : undefined)
   })
@@ -114,8 +119,8 @@ export function inOneRequest(db: BatchDb): Db {
 
 const unusableAnswer = () => new AppError('unavailable', 'the database gave no usable answer')
 
-/** An instant column as whole milliseconds since 1970 (rounded down): the function of the migrations. */
-export const epochMs = (column: SQL): SQL => sql`epoch_ms(${column})`
+/** An instant column as whole milliseconds since 1970 (rounded down). */
+export const epochMs = (column: SQL): SQL => sql`${functionNamed('epoch_ms')}(${column})`
 
 /** SQLSTATE classes that say something about the request rather than about the database's health. */
 const OUR_FAULT = /^(?:22|23|42|0A|21)/

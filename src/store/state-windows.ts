@@ -4,6 +4,7 @@ import type { JoinRule } from '../domain/event/service-name.ts'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import type { CopyRepair, LifeTotals, StoredLife, WindowCopy } from '../domain/window/copy.ts'
 import type { CallerRow } from './api-keys.ts'
+import { functionNamed } from './functions.ts'
 import { callFunction, type Db, epochMs, selectOne } from './postgres.ts'
 import { isNews, keys, type Redis, type RedisCommand, remember } from './redis.ts'
 
@@ -36,7 +37,7 @@ export type UnchangedWindow = { readonly caller: CallerRow; readonly isUnchanged
 /** What a change says, as a copy and a statement's answer carry it. */
 export type TextRow = readonly [EventType, string, string, string | null, string | null, string | null, string | null]
 
-/** A change as `find_window_v1` answers it; times in milliseconds since 1970. */
+/** A change as `find_window` answers it; times in milliseconds since 1970. */
 type LifeRow = readonly [
   lifeKey: string,
   id: string,
@@ -72,7 +73,7 @@ const SAMPLE_SIZE = 2_000
 /**
  * A service's window as Postgres knows it, now or `asOf` an instant (ISO 8601, microseconds): a digest to hold the copy
  * against or, with `withText`, all there is to say. One request, which also says who the reader is: the function
- * `find_window_v1` of the migrations.
+ * `find_window`.
  */
 export async function findStoredWindow(
   db: Db,
@@ -82,14 +83,14 @@ export async function findStoredWindow(
 ): Promise<StoredWindow> {
   const { keyHash, tenantId } = { keyHash: null, tenantId: null, ...reader }
   const args = [keyHash, tenantId, serviceId, asOf ?? null, withText, withText ? null : SAMPLE_SIZE, MAX_CHANGES_PER_TYPE]
-  return toStoredWindow(await callFunction<WindowRow>(db, 'find_window_v1', args))
+  return toStoredWindow(await callFunction<WindowRow>(db, 'find_window', args))
 }
 
-/** The digest of a service's window now, unless it is unchanged since it was `seen`: in one request, `read_window_v2`. */
+/** The digest of a service's window now, unless it is unchanged since it was `seen`: in one request, the function `read_window`. */
 export async function findNews(db: Db, keyHash: string, serviceId: ServiceId, seen: Seen): Promise<StoredWindow | UnchangedWindow> {
   const until = seen.until?.toISOString() ?? 'infinity'
   const args = [keyHash, serviceId, SAMPLE_SIZE, MAX_CHANGES_PER_TYPE, seen.horizon, until]
-  const row = await callFunction<WindowRow | UnchangedRow>(db, 'read_window_v2', args)
+  const row = await callFunction<WindowRow | UnchangedRow>(db, 'read_window', args)
   return 'unchanged' in row ? { caller: row, isUnchanged: true } : toStoredWindow(row)
 }
 
@@ -141,7 +142,7 @@ export async function findStoredWindows(
       ORDER BY s.last_event_at DESC, s.id LIMIT ${recent}
     )
     SELECT ${epochMs(sql`now()`)} AS now_ms, (
-      SELECT json_agg(find_evidence_v1(${tenantId}::uuid, c.id, ${until?.toISOString() ?? 'infinity'}::timestamptz, CASE WHEN c.place IS NULL THEN ${RECENT_SAMPLE_SIZE}::int ELSE ${sampleSize}::int END, ${perType}) ORDER BY c.place NULLS LAST, c.name, c.id)
+      SELECT json_agg(${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${until?.toISOString() ?? 'infinity'}::timestamptz, CASE WHEN c.place IS NULL THEN ${RECENT_SAMPLE_SIZE}::int ELSE ${sampleSize}::int END, ${perType}) ORDER BY c.place NULLS LAST, c.name, c.id)
       FROM (SELECT * FROM wanted UNION ALL SELECT * FROM recent) c
     ) AS windows`,
   )

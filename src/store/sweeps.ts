@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { MAX_SHOWN_LENGTH } from '../domain/text.ts'
 import { daysBefore, type SweepHints } from '../domain/window/sweep.ts'
+import { functionNamed } from './functions.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 import { keys, type Redis } from './redis.ts'
 import { type EndedLife, IN_USE_MS, type TextRow, toChangeText } from './state-windows.ts'
@@ -56,7 +57,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
         JOIN services s ON s.tenant_id = j.tenant_id AND s.name_key = j.name_key AND s.id <> e.service_id
     )
     SELECT (SELECT count(*) FROM deleted)::int AS deleted,
-      (SELECT jsonb_agg(jsonb_build_array(tenant_id, window_id, life_key_of(change_key, appeared_at), event_type, vendor, entity,
+      (SELECT jsonb_agg(jsonb_build_array(tenant_id, window_id, ${functionNamed('life_key_of')}(change_key, appeared_at), event_type, vendor, entity,
         left(old_value, ${MAX_SHOWN_LENGTH}), left(new_value, ${MAX_SHOWN_LENGTH}), actor, sha)) FROM windows) AS ended`,
   )
   const ended = (row.ended ?? []).map(([tenantId, serviceId, lifeKey, ...text]) => ({

@@ -3,6 +3,7 @@ import { AppError } from '../domain/errors.ts'
 import type { IncidentId, TenantId } from '../domain/ids.ts'
 import type { JudgedAnswer, JudgedConfidence, Verdict } from '../domain/incident/quality.ts'
 import { appendAudit, type Trail } from './audit.ts'
+import { functionNamed } from './functions.ts'
 import { isReadable } from './incidents.ts'
 import { type Db, selectOne } from './postgres.ts'
 
@@ -28,9 +29,9 @@ export async function judgeIncident(db: Db, tenantId: TenantId, id: IncidentId, 
     audit AS (${appendAudit(tenantId, trail, `incident.${verdict}`, sql`changed`)})
     SELECT EXISTS (SELECT 1 FROM subject) AS known, (SELECT is_readable FROM latest) AS readable, (
       SELECT count(CASE WHEN json_typeof(l.signature->'embedding') = 'array' AND json_typeof(l.signature->'cause') = 'object' THEN
-        save_causal_pattern_v1(${tenantId}, l.incident_id, l.signature->'cause'->>'service', l.signature->'cause'->>'vendor',
+        ${functionNamed('save_causal_pattern')}(${tenantId}, l.incident_id, l.signature->'cause'->>'service', l.signature->'cause'->>'vendor',
           l.signature->'cause'->>'eventType', l.signature->'cause'->>'valueClass', (l.signature->'embedding')::text, ${verdict})
-        ELSE delete_causal_pattern_v1(${tenantId}, l.incident_id) END)::int FROM latest l WHERE l.is_readable
+        ELSE ${functionNamed('delete_causal_pattern')}(${tenantId}, l.incident_id) END)::int FROM latest l WHERE l.is_readable
     ) AS judged`,
   )
   if (!known) throw new AppError('not_found', 'no such incident')

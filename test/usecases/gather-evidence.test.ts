@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect, inject, test } from 'vitest'
 import type { components } from '../../dist/api.d.ts'
+import { FUNCTIONS } from '../../src/store/functions.ts'
 import { createTestTenant, listServicesOf, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 
@@ -50,7 +51,7 @@ const TIMED_OUT = { status: 504, body: 'timeout' }
 /** What a request asks of Postgres for evidence: how many occurrences of a change, of which services. */
 function readsWindows(asked: unknown, sampleSize: number): boolean {
   const text = JSON.stringify(asked)
-  return text.includes('find_evidence_v1') && text.includes(`"${sampleSize}"`)
+  return text.includes(FUNCTIONS.find_evidence) && text.includes(`"${sampleSize}"`)
 }
 
 test('when reading takes too long, what is connected with the alert is read in parts, whatever becomes of some', async () => {

@@ -1,0 +1,25 @@
+import { type SQL, sql } from 'drizzle-orm'
+
+/**
+ * The functions of the database that this Worker calls, by their files under `drizzle/functions`. No other file spells a
+ * version: one that calls a function by itself would go on calling the old one.
+ */
+export const FUNCTIONS = {
+  delete_causal_pattern: 'delete_causal_pattern_v1',
+  epoch_ms: 'epoch_ms',
+  find_evidence: 'find_evidence_v1',
+  find_window: 'find_window_v1',
+  ingest_event: 'ingest_event_v2',
+  ingest_events: 'ingest_events_v1',
+  life_key_of: 'life_key_of',
+  nearest_causal_patterns: 'nearest_causal_patterns_v1',
+  read_window: 'read_window_v2',
+  receive_alert: 'receive_alert_v1',
+  resolve_caller: 'resolve_caller',
+  save_causal_pattern: 'save_causal_pattern_v1',
+} as const
+
+export type FunctionName = keyof typeof FUNCTIONS
+
+/** A function's name within a statement, to be followed by its arguments. */
+export const functionNamed = (name: FunctionName): SQL => sql.raw(FUNCTIONS[name])
