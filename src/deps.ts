@@ -94,8 +94,8 @@ export type Model = {
 export type Receivers = { readonly receivers: ReceiverClients }
 
 /** All of it. What touches less says so by the groups it takes. */
-export type Deps = Stores &
-  BatchDatabase &
+export type Deps = BatchDatabase &
+  Stores &
   Clock &
   Chance &
   Logging &

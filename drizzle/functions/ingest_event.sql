@@ -2,7 +2,7 @@
 -- there and were touched just now. Anything else it leaves to that function.
 -- Called by: requests of one event. A function because it is the hottest statement: no call within the call, the service found
 -- by its name instead of by a hash, and the answer written as text, for what builds JSON looks up how at every call.
-CREATE FUNCTION ingest_event_v2(key_hash text, event sent_event_v1, join_keys text[], join_rules text[]) RETURNS json
+CREATE FUNCTION ingest_event_v3(key_hash text, event sent_event_v1, join_keys text[], join_rules text[]) RETURNS json
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -17,8 +17,8 @@ DECLARE
   joined text;
   known_joins int;
 BEGIN
-  SELECT k.tenant_id, k.id, a.id, s.id, k.key_type = 'ingest' AND k.last_used_at >= now() - interval '50 seconds'
-    AND a.last_seen_at >= now() - interval '10 seconds' AND s.last_event_at >= now() - interval '10 seconds',
+  SELECT k.tenant_id, k.id, a.id, s.id, k.key_type = 'ingest' AND k.last_used_at >= now() - key_touch_interval_v1()
+    AND a.last_seen_at >= now() - touch_interval_v1() AND s.last_event_at >= now() - touch_interval_v1(),
     change_key_of(event.event_type, event.vendor, event.entity, event.old_value, event.new_value, event.actor, event.sha)
   INTO tenant, api_key, agent, service, is_fresh, change
   FROM api_keys k JOIN agents a ON a.api_key_id = k.id
@@ -26,7 +26,7 @@ BEGIN
   WHERE k.hash = key_hash AND k.revoked_at IS NULL;
 
   IF is_fresh IS NOT TRUE THEN
-    RETURN ingest_events_v1(key_hash, NULL, NULL, jsonb_build_array(jsonb_build_object('name', event.service_name, 'name_key', event.name_key)),
+    RETURN ingest_events_v2(key_hash, NULL, NULL, jsonb_build_array(jsonb_build_object('name', event.service_name, 'name_key', event.name_key)),
       jsonb_build_array(to_jsonb(event) || '{"place": 0}'),
       (SELECT coalesce(jsonb_agg(jsonb_build_object('id', event.id, 'name_key', j.name_key, 'rule', j.rule)), '[]')
         FROM unnest(join_keys, join_rules) AS j(name_key, rule)));

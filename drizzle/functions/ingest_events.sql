@@ -9,7 +9,7 @@
 --
 -- Rows go in sorted, so that concurrent batches do not deadlock; ids are hashes, so that a row that exists already is the
 -- same row; touches pass over rows that someone else is touching.
-CREATE FUNCTION ingest_events_v1(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb, joins jsonb) RETURNS json
+CREATE FUNCTION ingest_events_v2(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb, joins jsonb) RETURNS json
 LANGUAGE plpgsql SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
@@ -20,15 +20,15 @@ DECLARE
   joined_services jsonb;
   service_ids uuid[];
 BEGIN
-  caller := resolve_caller(key_hash);
+  caller := resolve_caller_v1(key_hash);
 
   IF caller.agent_id IS NOT NULL AND caller.key_type = 'ingest' AND idempotency_key IS NOT NULL THEN
     INSERT INTO idempotency_keys (api_key_id, key, body_hash)
-    VALUES (caller.api_key_id, ingest_events_v1.idempotency_key, ingest_events_v1.body_hash) ON CONFLICT DO NOTHING;
+    VALUES (caller.api_key_id, ingest_events_v2.idempotency_key, ingest_events_v2.body_hash) ON CONFLICT DO NOTHING;
     claim := 'fresh';
     IF NOT FOUND THEN
-      SELECT CASE WHEN k.body_hash = ingest_events_v1.body_hash THEN 'replayed' ELSE 'conflict' END INTO claim
-      FROM idempotency_keys k WHERE k.api_key_id = caller.api_key_id AND k.key = ingest_events_v1.idempotency_key;
+      SELECT CASE WHEN k.body_hash = ingest_events_v2.body_hash THEN 'replayed' ELSE 'conflict' END INTO claim
+      FROM idempotency_keys k WHERE k.api_key_id = caller.api_key_id AND k.key = ingest_events_v2.idempotency_key;
       claim := coalesce(claim, 'fresh');
     END IF;
   END IF;
@@ -36,7 +36,7 @@ BEGIN
   IF caller.agent_id IS NOT NULL AND caller.key_type = 'ingest' AND claim IN ('none', 'fresh') AND jsonb_array_length(events) > 0 THEN
     -- Nearly always the services are there and were touched just now, and a look is all it takes.
     service_ids := ARRAY(SELECT service_id_of(caller.tenant_id, n.name) FROM jsonb_to_recordset(service_names) AS n(name text));
-    IF (SELECT count(*) FROM services s WHERE s.id = ANY(service_ids) AND s.last_event_at >= now() - interval '10 seconds') < cardinality(service_ids) THEN
+    IF (SELECT count(*) FROM services s WHERE s.id = ANY(service_ids) AND s.last_event_at >= now() - touch_interval_v1()) < cardinality(service_ids) THEN
       INSERT INTO services (id, tenant_id, agent_id, name, name_key)
       SELECT n.id, caller.tenant_id, caller.agent_id, n.name, n.name_key
       FROM (SELECT service_id_of(caller.tenant_id, s.name) AS id, s.name, s.name_key FROM jsonb_to_recordset(service_names) AS s(name text, name_key text)) n
@@ -46,12 +46,12 @@ BEGIN
 
       UPDATE services SET last_event_at = now(), agent_id = caller.agent_id
       WHERE id = ANY(ARRAY(
-        SELECT s.id FROM services s WHERE s.id = ANY(service_ids) AND s.last_event_at < now() - interval '10 seconds'
+        SELECT s.id FROM services s WHERE s.id = ANY(service_ids) AND s.last_event_at < now() - touch_interval_v1()
         ORDER BY s.id FOR NO KEY UPDATE SKIP LOCKED
       ));
     END IF;
 
-    IF caller.agent_seen_at < now() - interval '10 seconds' THEN
+    IF caller.agent_seen_at < now() - touch_interval_v1() THEN
       UPDATE agents SET last_seen_at = now()
       WHERE id = (SELECT a.id FROM agents a WHERE a.id = caller.agent_id FOR NO KEY UPDATE SKIP LOCKED);
     END IF;

@@ -6,7 +6,7 @@
 -- occurred_at, observed_until, external_source, external_ref, integration_id, delivery_id. `lease` and `lease_seconds` say who
 -- begins the work at once and how long others leave it to them.
 -- Called by: webhooks and questions. A function because each step depends on the one before, under one lock.
-CREATE FUNCTION receive_alert_v1(tenant uuid, alert jsonb, fold_seconds int, lease uuid, lease_seconds int) RETURNS json
+CREATE FUNCTION receive_alert_v2(tenant uuid, alert jsonb, fold_seconds int, lease uuid, lease_seconds int) RETURNS json
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -46,7 +46,7 @@ BEGIN
     INSERT INTO services (id, tenant_id, name, name_key, last_event_at)
     VALUES (service_id_of(tenant, alert->>'service_name'), tenant, alert->>'service_name', alert->>'name_key',
       -- Long enough ago for the first event to touch it.
-      now() - interval '11 seconds')
+      now() - touch_interval_v1() - interval '1 second')
     ON CONFLICT (id) DO NOTHING;
     SELECT service_id_of(tenant, alert->>'service_name') AS id, alert->>'service_name' AS name INTO found_service;
   END IF;

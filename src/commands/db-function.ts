@@ -23,7 +23,10 @@ type Source = { readonly name: string; readonly text: string }
 
 function main(): void {
   const { help, as, names } = readArguments()
-  if (help) return console.log(HELP)
+  if (help) {
+    console.log(HELP)
+    return
+  }
   if (names.length === 0) throw new CommandError('which function? --help shows how')
   if (new Set(names).size < names.length) throw new CommandError('each function is named once')
   const title = as ?? names[0] ?? ''

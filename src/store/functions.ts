@@ -7,15 +7,15 @@ import { type SQL, sql } from 'drizzle-orm'
 export const FUNCTIONS = {
   delete_causal_pattern: 'delete_causal_pattern_v1',
   epoch_ms: 'epoch_ms',
-  find_evidence: 'find_evidence_v1',
-  find_window: 'find_window_v1',
-  ingest_event: 'ingest_event_v2',
-  ingest_events: 'ingest_events_v1',
+  find_evidence: 'find_evidence_v2',
+  find_window: 'find_window_v2',
+  ingest_event: 'ingest_event_v3',
+  ingest_events: 'ingest_events_v2',
   life_key_of: 'life_key_of',
   nearest_causal_patterns: 'nearest_causal_patterns_v1',
-  read_window: 'read_window_v2',
-  receive_alert: 'receive_alert_v1',
-  resolve_caller: 'resolve_caller',
+  read_window: 'read_window_v3',
+  receive_alert: 'receive_alert_v2',
+  resolve_caller: 'resolve_caller_v1',
   save_causal_pattern: 'save_causal_pattern_v1',
 } as const
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type IncidentId, type TenantId, toId } from '../../src/domain/ids.ts'
 import { type CausalPattern, EMBEDDING_SIZE, type Embedding } from '../../src/domain/incident/memory.ts'
 import { deleteCausalPattern, findSimilarIncidents, saveCausalPattern } from '../../src/store/causal-patterns.ts'
+import { functionNamed } from '../../src/store/functions.ts'
 import { type BatchDb, createDb } from '../../src/store/postgres.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
 import type { Stack } from '../stack/stack.ts'
@@ -126,7 +127,7 @@ describe('a tenant of few among many', () => {
   })
 
   test('and does so by the index, which goes on looking', async () => {
-    const query = sql`SELECT nearest_causal_patterns_v1(${small}, ${`[${atAngle(0).join(',')}]`}, NULL, 20, 0) AS patterns`
+    const query = sql`SELECT ${functionNamed('nearest_causal_patterns')}(${small}, ${`[${atAngle(0).join(',')}]`}, NULL, 20, 0) AS patterns`
     // In one transaction with settings that leave the planner nothing but the index.
     const [, , { rows }, { rows: usage }] = await db.batch([
       db.execute(sql`SELECT set_config('enable_sort', 'off', true)`),

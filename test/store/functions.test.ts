@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
+import type { BatchDatabase } from '../../src/deps.ts'
 import { FUNCTIONS } from '../../src/store/functions.ts'
 import { startApp } from '../support/app.ts'
 
@@ -46,7 +47,7 @@ let runs = 0
 
 /** Where the files and the database disagree. What the files say is created beside it, for Postgres to put both the same way. */
 async function findDifferences(files: readonly Source[], strays: readonly string[] = retiringNames): Promise<string[]> {
-  const { db } = app.deps
+  const { db }: BatchDatabase = app.deps
   runs += 1
   const schema = `scratch_${process.pid}_${runs}`
   const inSchema = (path: string) => db.execute(sql.raw(`SET LOCAL search_path = ${path}`))
@@ -63,7 +64,11 @@ async function findDifferences(files: readonly Source[], strays: readonly string
     db.execute(sql.raw(`DROP SCHEMA ${schema}, ${schema}_types CASCADE`)),
   ])
   // The statement that lists is the third from the end.
-  const definitions = (results.at(-3)?.rows ?? []) as readonly Definition[]
+  const definitions: Definition[] = (results.at(-3)?.rows ?? []).map((row) => ({
+    schema: String(row['schema']),
+    name: String(row['name']),
+    text: String(row['text']),
+  }))
   const plain = ({ schema: own, text }: Definition) => text.replaceAll(`${own}.`, '')
   const present = new Map(definitions.filter((one) => one.schema === 'public').map((one) => [one.name, plain(one)]))
   const wanted = new Map(definitions.filter((one) => one.schema.startsWith(schema)).map((one) => [one.name, plain(one)]))
@@ -85,7 +90,7 @@ const mutate = (file: string, from: RegExp | string, to: string) =>
 
 test.each([
   { what: 'a body', files: mutate('read_window', 'known_until > now()', 'known_until >= now()'), says: `${FUNCTIONS.read_window} differs` },
-  { what: 'a setting', files: mutate('find_evidence', 'SET jit = off', ''), says: `${FUNCTIONS.find_evidence} differs` },
+  { what: 'a setting', files: mutate('find_evidence', 'SET enable_seqscan = off', ''), says: `${FUNCTIONS.find_evidence} differs` },
   { what: 'a column', files: mutate('sent_event', ', raw_line text', ''), says: /^sent_event_v\d+ differs$/ },
   { what: 'a version', files: mutate('life_key_of', 'life_key_of(', 'life_key_of_v99('), says: 'life_key_of_v99 is in no migration' },
   { what: 'a file', files: sources.filter(({ file }) => file !== 'epoch_ms'), says: `${FUNCTIONS.epoch_ms} has no file` },

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { sha256, toHex } from '../../src/domain/hash.ts'
+import { functionNamed } from '../../src/store/functions.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 
 const app = startApp()
@@ -74,19 +75,34 @@ test('an event sent again is one, whichever way it is sent', async () => {
   expect(entriesOf(await readWindowOf(app, tenant, 'checkout'))).toMatchObject([{ count: 1 }])
 })
 
-test('the statements of the previous Worker go on answering', async () => {
+test('the statements of previous Workers go on answering, and as those of this one do', async () => {
   const tenant = await createTestTenant(app)
-  await post(tenant, '/v1/events/batch', [makeEvent(), makeEvent({ service_name: 'argocd', sha: 'joined' })])
-  const id = (await listServicesOf(app, tenant)).get('checkout')?.id
-  const { rows } = await app.deps.db.execute<{ before: Record<string, unknown>; after: Record<string, unknown> }>(
-    sql`SELECT read_window_v1(NULL, ${tenant.tenantId}::uuid, ${id}::uuid, NULL, true, NULL, 1000) AS before,
-      find_window_v1(NULL, ${tenant.tenantId}::uuid, ${id}::uuid, NULL, true, NULL, 1000) AS after`,
-  )
-  expect(rows[0]?.before['changes']).toHaveLength(2)
-  expect(rows[0]?.after).toMatchObject({ ...rows[0]?.before })
+  const at = fc.integer({ min: 0, max: 300 }).map((seconds) => new Date(Date.now() - 1_000 * seconds).toISOString())
+  const timed = fc.tuple(event, at, fc.integer({ min: 1, max: 900 }), fc.integer({ min: 1, max: 3 }))
+  const sent = fc
+    .sample(timed, 60)
+    .flatMap(([fields, timestamp, ttl_seconds, times]) =>
+      Array.from({ length: times }, () => makeEvent({ ...fields, timestamp, ttl_seconds })),
+    )
+  await post(tenant, '/v1/events/batch', [...sent, makeEvent({ service_name: 'argocd', sha: 'joined' })])
+  const ids = [...(await listServicesOf(app, tenant)).values()].map(({ id }) => id)
+  const looks = fc.record({ id: fc.constantFrom(...ids), until: at, withText: fc.boolean(), sampleSize: fc.constantFrom(1, 3, 2_000) })
+  for (const { id, until, withText, sampleSize } of fc.sample(looks, 20)) {
+    const window = sql`NULL, ${tenant.tenantId}::uuid, ${id}::uuid, NULL, ${withText}, ${sampleSize}::int, 5`
+    const past = sql`NULL, ${tenant.tenantId}::uuid, ${id}::uuid, ${until}::timestamptz, ${withText}, ${sampleSize}::int, 5`
+    const evidence = sql`${tenant.tenantId}::uuid, ${id}::uuid, ${until}::timestamptz, ${sampleSize}::int, 5`
+    const { rows } = await app.deps.db.execute<{ before: readonly Answer[]; now: readonly Answer[]; oldest: Answer }>(
+      sql`SELECT read_window_v1(${window}) AS oldest,
+        json_build_array(find_window_v1(${window}), find_window_v1(${past}), find_evidence_v1(${evidence})) AS before,
+        json_build_array(${functionNamed('find_window')}(${window}), ${functionNamed('find_window')}(${past}),
+          ${functionNamed('find_evidence')}(${evidence})) AS now`,
+    )
+    expect(rows[0]?.now.map(toComparable)).toEqual(rows[0]?.before.map(toComparable))
+    expect(rows[0]?.now[0]).toMatchObject({ ...rows[0]?.oldest })
+  }
 
   const hash = toHex(await sha256(tenant.ingestKey))
-  const { rows: stored } = await app.deps.db.execute<{ answer: Record<string, unknown> }>(
+  const { rows: stored } = await app.deps.db.execute<{ answer: Answer }>(
     sql`SELECT ingest_event_v1(${hash}, ${app.deps.newUuid()}::uuid, 'checkout', 'checkout', 'v', 'deploy', 'e', NULL, NULL, NULL, NULL, 1, 60,
       NULL, NULL, '', '{argocd}', '{entity}') AS answer`,
   )
@@ -96,3 +112,8 @@ test('the statements of the previous Worker go on answering', async () => {
     joined_services: [['argocd', expect.any(String)]],
   })
 })
+
+type Answer = Readonly<Record<string, unknown>>
+
+/** An answer without what other transactions move. */
+const toComparable = ({ horizon: _, ...answer }: Answer) => answer

@@ -1,0 +1,65 @@
+-- The live changes of a service's window at an `instant`: its own and those that join it, the latest of each event type, each
+-- folded over the occurrences of its present life. Seen are occurrences received by `known_by` that happened, by their own
+-- time, by `until`. At most `sample_size` of each are looked at, the last to expire, and each change says whether that was
+-- all; `with_text` also what each says. A change is an array: life key; id, confidence, rule, time and time for ordering of the
+-- latest occurrence; first time, last receipt, expiry, first expiry, count, whether all were counted, text.
+--
+-- `valid_until`: when the first occurrence that is live expires.
+-- Called by: find_window and find_evidence, for both to take the same steps. A function because those need settings of their
+-- own: look-ups only, whatever a plan from when the tables were small would have; no bitmap scans, for what looks up the last
+-- of many repeats must not gather them all first; no JIT, for what a function of JSON returns is estimated far too large.
+CREATE FUNCTION find_lives_v1(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
+  with_text boolean, sample_size int, per_type int, OUT changes json, OUT valid_until timestamptz)
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+#variable_conflict use_column
+BEGIN
+  -- PostgreSQL has no loose index scan: this steps from each change key of the service to the next, whatever lies between.
+  WITH RECURSIVE own AS (
+    (SELECT e.change_key FROM context_events e WHERE e.service_id = service ORDER BY e.change_key LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.change_key FROM context_events e WHERE e.service_id = service AND e.change_key > own.change_key ORDER BY e.change_key LIMIT 1)
+    FROM own WHERE own.change_key IS NOT NULL
+  ),
+  sources AS (
+    SELECT service AS service_id, change_key, 'service_name' AS rule FROM own WHERE change_key IS NOT NULL
+    UNION ALL
+    SELECT j.service_id, j.change_key, j.rule FROM change_joins j
+    WHERE j.tenant_id = tenant AND j.name_key = service_name_key AND j.service_id <> service
+  ),
+  lives AS (
+    SELECT s.*, life.* FROM sources s CROSS JOIN LATERAL (
+      SELECT e.appeared_at, e.expires_at FROM context_events e
+      WHERE e.service_id = s.service_id AND e.change_key = s.change_key AND e.expires_at > instant AND e.received_at <= known_by AND e."timestamp" <= until
+      ORDER BY e.expires_at DESC LIMIT 1
+    ) life
+  ),
+  folded AS (
+    SELECT l.*, total.* FROM lives l CROSS JOIN LATERAL (
+      SELECT count(*) AS occurrences, min(e."timestamp") AS first_timestamp, min(e.expires_at) AS first_expires_at,
+        min(e.expires_at) FILTER (WHERE e.expires_at > instant) AS next_expires_at,
+        max(e.received_at) FILTER (WHERE e.expires_at > instant) AS last_received_at,
+        (array_agg(e.id ORDER BY least(e."timestamp", e.received_at) DESC, e.id) FILTER (WHERE e.expires_at > instant))[1] AS latest_id
+      FROM (
+        SELECT o.id, o."timestamp", o.received_at, o.expires_at FROM context_events o
+        WHERE o.service_id = l.service_id AND o.change_key = l.change_key
+          AND o.received_at >= l.appeared_at AND o.received_at <= known_by AND o."timestamp" <= until
+        ORDER BY o.expires_at DESC LIMIT sample_size
+      ) e
+    ) total
+  ),
+  ranked AS (
+    SELECT f.*, latest.*, row_number() OVER (PARTITION BY latest.event_type ORDER BY latest.ordered_at DESC, f.change_key) AS place
+    FROM folded f CROSS JOIN LATERAL (
+      SELECT e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.confidence, e."timestamp",
+        least(e."timestamp", e.received_at) AS ordered_at
+      FROM context_events e WHERE e.id = f.latest_id
+    ) latest
+  )
+  SELECT json_agg(json_build_array(life_key_of(change_key, appeared_at), latest_id, confidence, rule, epoch_ms("timestamp"),
+    epoch_ms(ordered_at), epoch_ms(first_timestamp), epoch_ms(last_received_at), epoch_ms(expires_at), epoch_ms(first_expires_at),
+    occurrences, sample_size IS NULL OR occurrences < sample_size,
+    CASE WHEN with_text THEN json_build_array(event_type, vendor, entity, left(old_value, 1024), left(new_value, 1024), actor, sha) END)),
+    min(next_expires_at)
+  INTO find_lives_v1.changes, find_lives_v1.valid_until FROM ranked WHERE place <= per_type;
+END
+$$;
