@@ -1,4 +1,5 @@
 import type { MediaType } from './door.ts'
+import { decodeLogs } from './otlp-protobuf.ts'
 
 /** A decoded body; `unsupported` for a media type the door does not read, `malformed` for what is not of its type. */
 export type DecodedBody =
@@ -26,12 +27,12 @@ function toMediaType(contentType: string | undefined): MediaType | undefined {
 
 /**
  * Decodes an unzipped body. A form becomes an object of its fields, or what its field `payload` holds as JSON (GitHub);
- * protobuf stays bytes for its door.
+ * protobuf is OTLP's and becomes OTLP/JSON.
  */
 export function decodeBody(mediaTypes: readonly MediaType[], contentType: string | undefined, bytes: Uint8Array<ArrayBuffer>): DecodedBody {
   const type = toMediaType(contentType)
   if (type === undefined || !mediaTypes.includes(type)) return { kind: 'unsupported' }
-  if (type === 'protobuf') return { kind: 'decoded', body: bytes }
+  if (type === 'protobuf') return fromProtobuf(bytes)
   const text = new TextDecoder().decode(bytes)
   if (type !== 'form') return parseJson(text)
   // curl -d says it is a form, whatever it holds.
@@ -39,6 +40,11 @@ export function decodeBody(mediaTypes: readonly MediaType[], contentType: string
   const fields = new URLSearchParams(text)
   const payload = fields.get('payload')
   return payload === null ? { kind: 'decoded', body: Object.fromEntries(fields) } : parseJson(payload)
+}
+
+function fromProtobuf(bytes: Uint8Array<ArrayBuffer>): DecodedBody {
+  const body = decodeLogs(bytes)
+  return body === undefined ? { kind: 'malformed', message: 'request body must be an ExportLogsServiceRequest' } : { kind: 'decoded', body }
 }
 
 function parseJson(text: string): DecodedBody {

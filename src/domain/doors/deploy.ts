@@ -1,5 +1,5 @@
 import type { Delivery, Door, Signals } from './door.ts'
-import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, toDeployValues, toEvent, toReason, toService } from './mapping.ts'
+import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, toDeployValues, toEvent, toReason, toService, toTitle } from './mapping.ts'
 import { at, nameAt, textAt, toInstant, toText } from './reading.ts'
 
 const STATUSES: ReadonlyMap<string, string> = new Map([
@@ -39,12 +39,11 @@ function read({ body, header, settings }: Delivery): Signals {
     at: toInstant(at(body, 'timestamp') ?? at(body, 'at')),
     ...environment,
     url: at(body, 'url'),
-    details: { ...titleOf(textAt(body, 'title')) },
+    details: toTitle(textAt(body, 'title')),
   })
   return oneEvent(event, toText(header('idempotency-key'), 255))
 }
 
-const titleOf = (title: string | undefined) => (title === undefined ? undefined : { title: title.slice(0, 200).toWellFormed() })
 const invalid = (why: string): Signals => ({ events: [], alerts: [], invalid: toReason(why) })
 
 export const deploy: Door = {

@@ -26,7 +26,7 @@ export type SentEvent = {
 }
 
 /** What becomes of an incident. `reopen` undoes the latest `resolve` of the key; `trigger` opens another one after it. */
-type AlertAction = 'trigger' | 'acknowledge' | 'resolve' | 'reopen'
+export type AlertAction = 'trigger' | 'acknowledge' | 'resolve' | 'reopen'
 
 /** One alert of a delivery. */
 export type DoorAlert = {
@@ -78,13 +78,15 @@ export type Signals = {
   readonly ignored?: string
   /** What is wrong with the request where the sender is to be told: answered 400. At most 80 characters. */
   readonly invalid?: string
+  /** Nothing this door reads, and not said to be: answered 415. */
+  readonly isUnsupported?: true
   /** The sender's name of the delivery, where its events carry no time of their own. */
   readonly idempotencyKey?: string
   /** How many items named an event but made none that could be stored. */
   readonly rejected?: number
 }
 
-type DoorAnswer = { readonly status: number; readonly contentType?: string; readonly body: string | Uint8Array<ArrayBuffer> }
+export type DoorAnswer = { readonly status: number; readonly contentType?: string; readonly body: string | Uint8Array<ArrayBuffer> }
 
 export type MediaType = 'json' | 'form' | 'protobuf' | 'cloudevents' | 'cloudevents-batch'
 

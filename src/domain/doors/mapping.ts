@@ -1,15 +1,21 @@
 import type { EventType } from '../event/event.ts'
-import type { DoorSettings, EventDetails, SentEvent, Signals } from './door.ts'
+import { toPrintable } from '../text.ts'
+import type { DoorAlert, DoorSettings, EventDetails, SentEvent, Signals } from './door.ts'
 import { isSameWord, toName, toText, toUrl } from './reading.ts'
 
-/** How long a change is news. */
-const CHANGE_TTL_SECONDS = 7_200
+/** What most doors have: JSON of at most 1 MiB; a rate limit is a 503, which senders that give up on 429 send again. */
+export const USUAL = { mediaTypes: ['json'], maxBytes: 1_048_576, whenBusy: 503 } as const
+
+/** How long a change, and how long a symptom is news. */
+export const CHANGE_TTL_SECONDS = 7_200
+export const SYMPTOM_TTL_SECONDS = 1_800
 
 /** The sender states the fact; we read it out of a summary, a workflow's name, a release or an evaluation, a push. */
 export const CONFIDENCE = { stated: 0.95, summary: 0.85, workflow: 0.7, release: 0.6, update: 0.5, push: 0.4 } as const
 
 const MAX_REASON_LENGTH = 80
 const MAX_ENVIRONMENT_LENGTH = 64
+const MAX_TITLE_LENGTH = 200
 const MAX_DETAILS_BYTES = 2_048
 const PRODUCTION = /^(?:prod|production|prd|live)\b/i
 /** The environments of alerts are only told, not judged: here `prod1` is production, too. */
@@ -21,15 +27,19 @@ export function ignore(reason: string): Signals {
 }
 
 export function toReason(reason: string): string {
-  return toText(reason, MAX_REASON_LENGTH) ?? 'nothing to read'
+  return toText(toPrintable(reason.slice(0, 4 * MAX_REASON_LENGTH)), MAX_REASON_LENGTH) ?? 'nothing to read'
 }
 
 export function oneEvent(event: SentEvent, idempotencyKey?: string): Signals {
   return { events: [event], alerts: [], ...(idempotencyKey !== undefined && { idempotencyKey }) }
 }
 
+export function oneAlert(alert: DoorAlert): Signals {
+  return { events: [], alerts: [alert] }
+}
+
 /** The service that `service_map` names for one of the sender's own names, the first that it knows. */
-function mappedService({ serviceMap }: DoorSettings, keys: readonly (string | undefined)[]): string | undefined {
+export function mappedService({ serviceMap }: DoorSettings, keys: readonly (string | undefined)[]): string | undefined {
   for (const key of keys) {
     const mapped = key !== undefined && Object.hasOwn(serviceMap, key) ? toName(serviceMap[key]) : undefined
     if (mapped !== undefined) return mapped
@@ -136,4 +146,24 @@ export function toDeployValues(outcome: string, previous: string | undefined, re
   return outcome === 'succeeded' && previous !== undefined && revision !== undefined && previous !== revision
     ? { old: previous, new: revision, sha: revision }
     : { new: outcome, sha: revision }
+}
+
+const REVISION = /[^/:@]+$/
+
+/** The end of a revision that tells its branch or hash, too: `main/3f9c`, `main@sha1:3f9c`. */
+export function toRevision(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : (REVISION.exec(text)?.[0] ?? text)
+}
+
+/** The tag or digest of a container image; `undefined` without either. */
+export function toImageVersion(image: string | undefined): string | undefined {
+  const name = image?.split('/').at(-1) ?? ''
+  const [, digest] = name.split('@')
+  return digest ?? name.split(':')[1]
+}
+
+/** The first line of a text, as a change's title. */
+export function toTitle(text: string | undefined): EventDetails | undefined {
+  const title = toText(text?.split('\n', 1)[0], MAX_TITLE_LENGTH)
+  return title === undefined ? undefined : { title }
 }

@@ -3,6 +3,9 @@ import { field } from '../json.ts'
 import { isOwnNote } from '../telling/note.ts'
 import { toShownValue, toStorableText } from '../text.ts'
 import { isZeroTime, parseTimestamp } from '../timestamp.ts'
+import type { Delivery, Door, DoorSettings, Signals } from './door.ts'
+import { ignore, mappedService, oneAlert, present, USUAL } from './mapping.ts'
+import { at, textAt, toName, toText } from './reading.ts'
 
 /** An incident as a delivery tells it. Only the reference is sure to be there. */
 export type PagerDutyIncident = {
@@ -37,6 +40,7 @@ const INCIDENT_CHANGES: ReadonlyMap<unknown, 'trigger' | 'acknowledge' | 'resolv
 
 const REF = /^[\w-]{1,64}$/
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]+/gu
+const MAX_DELIVERY_ID_LENGTH = 255
 const MAX_URL_LENGTH = 2_048
 
 /** Reads the body of a V3 webhook, whatever it holds. What names no incident, and every other type, is ignored. */
@@ -62,6 +66,29 @@ export function toServiceName({ service }: PagerDutyIncident, serviceMap: unknow
   const mapped = service.ref === null ? undefined : readText(field(serviceMap, service.ref), MAX_NAME_LENGTH)
   return mapped ?? service.name
 }
+
+/** Reads a delivery as any door's: `incident.reopened` undoes a resolution. */
+function read({ body, header, settings }: Delivery): Signals {
+  const type = at(body, 'event', 'event_type')
+  const isReopened = type === 'incident.reopened'
+  const delivery = readDelivery(isReopened ? { event: { ...Object(at(body, 'event')), event_type: 'incident.triggered' } } : body)
+  if (delivery.kind === 'own_note') return ignore('our own note')
+  if (delivery.kind === 'ignored') return ignore(`event_type ${textAt(body, 'event', 'event_type') ?? 'missing'}`)
+  const { incident, kind, eventId } = delivery
+  const own = incident.service.name ?? incident.service.ref ?? undefined
+  const time = kind === 'trigger' && !isReopened ? (incident.createdAt ?? delivery.occurredAt) : delivery.occurredAt
+  const details = {
+    service: toMappedName(incident, settings) ?? toName(settings.service) ?? own,
+    url: incident.url ?? undefined,
+    at: time?.toISOString(),
+    idempotencyKey: toText(header('x-webhook-id'), MAX_DELIVERY_ID_LENGTH) ?? eventId ?? undefined,
+  }
+  const { idempotencyKey, ...rest } = present(details)
+  const alert = { action: isReopened ? 'reopen' : kind, key: incident.ref, title: incident.title ?? incident.ref, ...rest } as const
+  return { ...oneAlert(alert), ...present({ idempotencyKey }) }
+}
+
+const toMappedName = ({ service }: PagerDutyIncident, settings: DoorSettings) => mappedService(settings, [service.ref ?? undefined])
 
 function readIncident(data: unknown): PagerDutyIncident | undefined {
   const ref = field(data, 'id')
@@ -125,4 +152,35 @@ function importSecret(secret: string): Promise<CryptoKey> {
 
 function fromHex(hex: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length: hex.length / 2 }, (_, index) => Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16))
+}
+
+export const pagerduty: Door = {
+  title: 'PagerDuty',
+  signatures: [{ kind: 'pagerduty' }],
+  ...USUAL,
+  config: ['service', 'service_map', 'wait_seconds', 'webhook_secret'],
+  read,
+  example: {
+    headers: { 'X-Webhook-Id': 'b2f6c1e0-0000-4000-8000-000000000077' },
+    body: {
+      event: {
+        id: '01HQXK7Z0CHECKOUT00000077',
+        event_type: 'incident.triggered',
+        resource_type: 'incident',
+        occurred_at: '2026-03-02T09:14:31.482Z',
+        data: {
+          id: 'Q0CHECKOUT77',
+          type: 'incident',
+          number: 77,
+          title: 'Checkout answers slowly',
+          status: 'triggered',
+          html_url: 'https://acme.pagerduty.com/incidents/Q0CHECKOUT77',
+          urgency: 'high',
+          created_at: '2026-03-02T09:14:30Z',
+          service: { id: 'PCHKT01', summary: 'checkout', type: 'service_reference' },
+        },
+      },
+    },
+  },
+  setup: `Integrations → Generic Webhooks (v3) → New webhook: URL {{url}}, events *incident.triggered*, *incident.acknowledged*, *incident.resolved*, *incident.reopened* and *incident.annotated*. Its secret is the integration's \`webhook_secret\`.`,
 }

@@ -3,6 +3,8 @@ import { MAX_SHOWN_LENGTH, toStorableText } from '../text.ts'
 import { parseTimestamp } from '../timestamp.ts'
 
 const MAX_URL_LENGTH = 2_048
+const MAX_DETAILS_ITEMS = 20
+const MAX_DETAIL_LENGTH = 80
 /** Before this a time is a clock that was never set. */
 const FIRST_YEAR = '1971'
 const MAX_MS = 253_402_300_799_999
@@ -63,6 +65,11 @@ export function toInstant(value: unknown): string | undefined {
 }
 
 const notZero = (instant: string) => (instant >= FIRST_YEAR ? instant : undefined)
+
+/** Texts of a list that is shown beside a change: at most 20 of at most 80 characters. */
+export function toDetailItems(list: readonly unknown[]): readonly string[] {
+  return list.slice(0, MAX_DETAILS_ITEMS).flatMap((item) => toText(item, MAX_DETAIL_LENGTH) ?? [])
+}
 
 /** Whether two texts are equal but for case. */
 export function isSameWord(a: string, b: string): boolean {

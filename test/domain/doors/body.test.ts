@@ -23,7 +23,11 @@ test.each<[string, string | undefined, string, unknown]>([
   expect(decodeBody(['json', 'form'], type, bytes(text))).toEqual(expected)
 })
 
-test('protobuf stays bytes', () => {
-  const body = bytes('\n\0')
-  expect(decodeBody(['json', 'protobuf'], 'application/x-protobuf', body)).toEqual(decoded(body))
+test('protobuf becomes OTLP/JSON, or is malformed', () => {
+  // One resource without attributes, one scope with one record whose severity is 17.
+  const body = Uint8Array.from([0x0a, 0x08, 0x0a, 0x00, 0x12, 0x04, 0x12, 0x02, 0x10, 0x11])
+  const expected = { resourceLogs: [{ resource: {}, scopeLogs: [{ logRecords: [{ severityNumber: '17' }] }] }] }
+  expect(decodeBody(['protobuf'], 'application/x-protobuf', body)).toEqual(decoded(expected))
+  expect(decodeBody(['protobuf'], 'application/x-protobuf', new Uint8Array())).toEqual(decoded({}))
+  expect(decodeBody(['protobuf'], 'application/x-protobuf', body.slice(0, -1))).toMatchObject({ kind: 'malformed' })
 })

@@ -1,0 +1,49 @@
+import type { AlertAction, Delivery, Door, Signals } from './door.ts'
+import { ignore, oneAlert, present, toService, USUAL } from './mapping.ts'
+import { at, nameAt, textAt, toInstant } from './reading.ts'
+
+function read({ body, settings }: Delivery): Signals {
+  const incident = at(body, 'data')
+  const [type, key] = [textAt(incident, 'type'), nameAt(incident, 'id')]
+  if (type !== 'incident' || key === undefined) return ignore(`type ${type ?? 'missing'}`)
+  const attributes = at(incident, 'attributes')
+  const [action, time] = readAction(attributes)
+  const named = nameAt(attributes, 'name')
+  const details = { service: toService(settings, [named], named), at: toInstant(time) }
+  return oneAlert({ action, key, title: textAt(attributes, 'cause') ?? named ?? key, ...present(details) })
+}
+
+/** What an incident's status says; else the latest of its times. */
+function readAction(attributes: unknown): readonly [action: AlertAction, time: unknown] {
+  const status = textAt(attributes, 'status')?.toLowerCase()
+  const [resolvedAt, acknowledgedAt] = [at(attributes, 'resolved_at'), at(attributes, 'acknowledged_at')]
+  if (status === 'resolved' || (status === undefined && textAt(attributes, 'resolved_at') !== undefined)) return ['resolve', resolvedAt]
+  if (status === 'acknowledged' || (status === undefined && textAt(attributes, 'acknowledged_at') !== undefined))
+    return ['acknowledge', acknowledgedAt]
+  return ['trigger', at(attributes, 'started_at')]
+}
+
+export const betterstack: Door = {
+  title: 'Better Stack',
+  ...USUAL,
+  config: ['service', 'service_map', 'wait_seconds'],
+  read,
+  example: {
+    body: {
+      data: {
+        id: '660077',
+        type: 'incident',
+        attributes: {
+          name: 'checkout',
+          url: 'https://shop.example.com/checkout',
+          cause: 'Timeout (no headers received)',
+          status: 'Started',
+          started_at: '2026-03-02T09:14:31.000Z',
+          acknowledged_at: null,
+          resolved_at: null,
+        },
+      },
+    },
+  },
+  setup: `Integrations → Webhooks → Outgoing: URL {{url}}, on incident start, acknowledgement and resolution. The monitor's name tells the service, through \`service_map\` where it is another.`,
+}

@@ -1,0 +1,110 @@
+import type { Delivery, Door, Signals } from './door.ts'
+import {
+  CONFIDENCE,
+  ignore,
+  judgeAlertEnvironment,
+  judgeEnvironment,
+  oneAlert,
+  oneEvent,
+  present,
+  toEvent,
+  toService,
+  USUAL,
+} from './mapping.ts'
+import { at, nameAt, textAt, toInstant, toUrl } from './reading.ts'
+
+/** Milestones after which nothing is wrong any more. */
+const OVER = new Set([
+  'resolved',
+  'retrospective_started',
+  'retrospective_completed',
+  'postmortem_started',
+  'postmortem_completed',
+  'closed',
+])
+
+function read(delivery: Delivery): Signals {
+  const { body } = delivery
+  const type = textAt(body, 'event', 'resource_type')?.toLowerCase()
+  if (type === 'change_event' || at(body, 'data', 'change_event') !== undefined) return readChange(delivery)
+  if (type !== undefined && type !== 'incident') return ignore(`resource_type ${type}`)
+  return readIncident(delivery)
+}
+
+function readIncident({ body, settings }: Delivery): Signals {
+  const incident = at(body, 'data', 'incident')
+  const key = nameAt(incident, 'id')
+  if (key === undefined) return ignore('no incident')
+  const operation = textAt(body, 'event', 'operation')?.toUpperCase()
+  const milestone = textAt(incident, 'current_milestone')?.toLowerCase()
+  const isOver = milestone !== undefined && OVER.has(milestone)
+  if (operation !== 'CREATED' && !isOver)
+    return ignore(`incident ${operation?.toLowerCase() ?? 'unchanged'}: ${milestone ?? 'no milestone'}`)
+  const environment = judgeAlertEnvironment(settings, at(incident, 'environments', 0, 'name'))
+  if ('ignored' in environment) return ignore(environment.ignored)
+  const named = nameAt(incident, 'services', 0, 'name')
+  const times = isOver ? ['resolved_at', 'updated_at'] : ['started_at', 'created_at']
+  const details = {
+    service: toService(settings, [nameAt(incident, 'services', 0, 'id'), named], named),
+    url: toUrl(at(incident, 'incident_url')),
+    at: times.map((name) => toInstant(at(incident, name))).find((time) => time !== undefined),
+  }
+  return oneAlert({
+    action: isOver ? 'resolve' : 'trigger',
+    key,
+    title: textAt(incident, 'name') ?? key,
+    ...present(details),
+    ...environment,
+  })
+}
+
+function readChange({ body, settings }: Delivery): Signals {
+  const change = at(body, 'data', 'change_event')
+  const summary = textAt(change, 'summary')
+  if (summary === undefined) return ignore('a change event without a summary')
+  const environment = judgeEnvironment(settings, at(change, 'environments', 0, 'name'))
+  if ('ignored' in environment) return ignore(environment.ignored)
+  const named = nameAt(change, 'services', 0, 'name')
+  const service = toService(settings, [nameAt(change, 'services', 0, 'id'), named], named)
+  if (service === undefined) return ignore('a change event without a service')
+  const label = (name: string) => nameAt(change, 'labels', name)
+  const event = toEvent({
+    service,
+    vendor: 'firehydrant',
+    entity: named ?? service,
+    type: 'deploy',
+    new: summary,
+    sha: label('sha') ?? label('revision') ?? label('commit'),
+    actor: at(change, 'authors', 0, 'name') ?? at(change, 'created_by', 'name'),
+    confidence: CONFIDENCE.summary,
+    at: toInstant(at(change, 'starts_at')) ?? toInstant(at(change, 'created_at')),
+    ...environment,
+    url: at(change, 'attachments', 0, 'href_url') ?? at(change, 'links', 0, 'href_url'),
+  })
+  return oneEvent(event)
+}
+
+export const firehydrant: Door = {
+  title: 'FireHydrant',
+  signatures: [{ kind: 'hex', header: 'fh-signature' }],
+  ...USUAL,
+  config: ['service', 'service_map', 'environments', 'wait_seconds', 'webhook_secret'],
+  read,
+  example: {
+    body: {
+      event: { operation: 'CREATED', resource_type: 'incident' },
+      data: {
+        incident: {
+          id: '7c6d5e4f-0000-4000-8000-000000000077',
+          name: 'Checkout answers slowly',
+          current_milestone: 'started',
+          created_at: '2026-03-02T09:14:31Z',
+          incident_url: 'https://app.firehydrant.io/incidents/77',
+          services: [{ id: 'a1b2', name: 'checkout' }],
+          environments: [{ name: 'Production' }],
+        },
+      },
+    },
+  },
+  setup: `Settings → Webhooks → Create: URL {{url}}, subscriptions *Incidents* and *Change events*, and the integration's \`webhook_secret\` as its secret. The first service of an incident is whom it is about.`,
+}

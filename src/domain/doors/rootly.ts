@@ -1,0 +1,51 @@
+import type { AlertAction, Delivery, Door, Signals } from './door.ts'
+import { ignore, judgeAlertEnvironment, oneAlert, present, toService, USUAL } from './mapping.ts'
+import { at, nameAt, textAt, toInstant, toUrl } from './reading.ts'
+
+const ACTIONS: ReadonlyMap<string | undefined, AlertAction> = new Map<string, AlertAction>([
+  ['incident.created', 'trigger'],
+  ['incident.resolved', 'resolve'],
+  ['incident.cancelled', 'resolve'],
+])
+
+function read({ body, settings }: Delivery): Signals {
+  const type = textAt(body, 'event', 'type')
+  const action = ACTIONS.get(type)
+  if (!action) return ignore(`event ${type ?? 'missing'}`)
+  const data = at(body, 'data')
+  const key = nameAt(data, 'id')
+  if (key === undefined) return ignore('no incident')
+  const environment = judgeAlertEnvironment(settings, at(data, 'environments', 0, 'name'))
+  if ('ignored' in environment) return ignore(environment.ignored)
+  const named = nameAt(data, 'services', 0, 'name')
+  const times = action === 'trigger' ? ['started_at', 'created_at'] : ['resolved_at', 'cancelled_at', 'updated_at']
+  const details = {
+    service: toService(settings, [nameAt(data, 'services', 0, 'id'), named], named),
+    url: toUrl(at(data, 'url')),
+    at: [...times.map((name) => toInstant(at(data, name))), toInstant(at(body, 'event', 'issued_at'))].find((time) => time !== undefined),
+  }
+  return oneAlert({ action, key, title: textAt(data, 'title') ?? key, ...present(details), ...environment })
+}
+
+export const rootly: Door = {
+  title: 'Rootly',
+  signatures: [{ kind: 'rootly' }],
+  ...USUAL,
+  config: ['service', 'service_map', 'environments', 'wait_seconds', 'webhook_secret'],
+  read,
+  example: {
+    body: {
+      event: { id: '3d2c1b0a-0000-4000-8000-000000000077', type: 'incident.created', issued_at: '2026-03-02T09:14:32Z' },
+      data: {
+        id: '9b8a7c6d-0000-4000-8000-000000000077',
+        title: 'Checkout answers slowly',
+        status: 'started',
+        url: 'https://rootly.com/account/incidents/77-checkout-answers-slowly',
+        started_at: '2026-03-02T09:14:31Z',
+        services: [{ id: 'f0e1d2c3', name: 'checkout' }],
+        environments: [{ name: 'Production' }],
+      },
+    },
+  },
+  setup: `Configuration → Webhooks → New endpoint: URL {{url}}, events *incident.created*, *incident.resolved* and *incident.cancelled*. Its secret is the integration's \`webhook_secret\`. The first service of an incident is whom it is about.`,
+}

@@ -1,0 +1,73 @@
+import type { Delivery, Door, Signals } from './door.ts'
+import { CONFIDENCE, ignore, judgeEnvironment, mappedService, oneEvent, toEvent, USUAL } from './mapping.ts'
+import { at, nameAt, textAt, toInstant, toName } from './reading.ts'
+
+function read({ body, settings }: Delivery): Signals {
+  const [type, flag] = [textAt(body, 'type'), nameAt(body, 'featureName')]
+  const values = readValues(type, body)
+  if (!values) return ignore(`type ${type ?? 'missing'}`)
+  if (flag === undefined) return ignore('no feature')
+  const environment = judgeEnvironment(settings, at(body, 'environment'))
+  if ('ignored' in environment) return ignore(environment.ignored)
+  const actor = nameAt(body, 'createdBy')
+  const event = toEvent({
+    service: mappedService(settings, [flag, nameAt(body, 'project')]) ?? toName(settings.service) ?? 'unleash',
+    vendor: 'unleash',
+    entity: flag,
+    type: 'flag_change',
+    ...values,
+    actor: actor === 'unknown' ? undefined : actor,
+    confidence: CONFIDENCE.stated,
+    at: toInstant(at(body, 'createdAt')),
+    ...environment,
+  })
+  return oneEvent(event)
+}
+
+function readValues(type: string | undefined, body: unknown): { readonly old?: string | undefined; readonly new: string } | undefined {
+  switch (type) {
+    case 'feature-environment-enabled':
+      return { old: 'off', new: 'on' }
+    case 'feature-environment-disabled':
+      return { old: 'on', new: 'off' }
+    case 'feature-strategy-add':
+    case 'feature-strategy-update':
+    case 'feature-strategy-remove':
+    case 'feature-environment-variants-updated':
+      return { old: toStrategy(at(body, 'preData')), new: toStrategy(at(body, 'data')) ?? 'strategy:removed' }
+    case 'feature-archived':
+      return { new: 'archived' }
+    default:
+      return undefined
+  }
+}
+
+function toStrategy(data: unknown): string | undefined {
+  if (typeof data !== 'object' || data === null) return undefined
+  const rollout = nameAt(data, 'parameters', 'rollout')
+  return rollout === undefined ? `strategy:${nameAt(data, 'name') ?? 'changed'}` : `strategy:${rollout}%`
+}
+
+export const unleash: Door = {
+  title: 'Unleash',
+  ...USUAL,
+  config: ['service', 'service_map', 'environments'],
+  read,
+  example: {
+    body: {
+      id: 71,
+      type: 'feature-environment-enabled',
+      createdBy: 'mira',
+      createdAt: '2026-03-02T09:12:08.410Z',
+      data: null,
+      preData: null,
+      tags: [],
+      featureName: 'express-checkout',
+      project: 'shop',
+      environment: 'production',
+    },
+  },
+  setup: `Configure → Integrations → Webhook: URL {{url}}, and under *Authorization* \`Bearer {{token}}\`. Choose the events *feature-environment-enabled*, *-disabled*, *feature-strategy-add*, *-update*, *-remove*, *feature-environment-variants-updated* and *feature-archived*.
+
+Whoever evaluates a flag is whom it concerns, as OpenTelemetry logs tell. For flags that nobody is seen to evaluate, \`service_map\` names a service by the flag's or the project's name.`,
+}
