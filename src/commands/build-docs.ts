@@ -1,12 +1,16 @@
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ICON } from '../dashboard/icon.ts'
+import { STYLE } from '../dashboard/style.ts'
+import { MANUAL_STYLE, renderForAssistants, renderManual } from './manual.ts'
 
+const SOURCE = fileURLToPath(new URL('../docs', import.meta.url))
 const ASSETS = fileURLToPath(new URL('../../dist/assets', import.meta.url))
 const SWAGGER_UI = dirname(fileURLToPath(import.meta.resolve('swagger-ui-dist/package.json')))
 const COPIED = ['swagger-ui.css', 'swagger-ui-bundle.js', 'LICENSE', 'NOTICE']
 
-const PAGE = `<!doctype html>
+const API_PAGE = `<!doctype html>
 <html lang="en">
   <head>
     <meta charset="utf-8">
@@ -33,17 +37,47 @@ const START = `SwaggerUIBundle({
 })
 `
 
+const NOTHING_ELSE = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const MANUAL_POLICY = `default-src 'none'; style-src 'self'; img-src 'self'; ${NOTHING_ELSE}`
 // React sets style attributes through the DOM, which a policy does not forbid; markup may carry none.
+const API_POLICY = `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; ${NOTHING_ELSE}`
+
 const HEADERS = `/docs*
-  Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'
+  Content-Security-Policy: ${MANUAL_POLICY}
   X-Content-Type-Options: nosniff
   X-Frame-Options: DENY
   Referrer-Policy: no-referrer
   Strict-Transport-Security: max-age=31536000; includeSubDomains
+/docs/api
+  ! Content-Security-Policy
+  Content-Security-Policy: ${API_POLICY}
+/docs/*.md
+  Content-Type: text/markdown; charset=utf-8
+/llms.txt
+  Content-Type: text/plain; charset=utf-8
+  X-Content-Type-Options: nosniff
 `
+
+const read = (name: string): string => readFileSync(join(SOURCE, name), 'utf8')
+const sources = readdirSync(SOURCE)
+  .filter((file) => file.endsWith('.md'))
+  .map((file) => ({ name: file.slice(0, -'.md'.length), text: read(file) }))
+
+const files = new Map<string, string>([
+  ['_headers', HEADERS],
+  ['llms.txt', renderForAssistants(read('llms.txt'), read('index.md'))],
+  ['docs/start.js', START],
+  ['docs/api.html', API_PAGE],
+  ['docs/icon.svg', ICON],
+  ['docs/manual.css', STYLE + MANUAL_STYLE],
+  ...sources.map(({ name, text }): [string, string] => [`docs/${name}.md`, text]),
+  ...renderManual(sources).map(({ path, html }): [string, string] => [`${path.slice(1)}.html`, html]),
+])
 
 mkdirSync(join(ASSETS, 'docs'), { recursive: true })
 for (const file of COPIED) copyFileSync(join(SWAGGER_UI, file), join(ASSETS, 'docs', file))
-writeFileSync(join(ASSETS, 'docs', 'start.js'), START)
-writeFileSync(join(ASSETS, 'docs.html'), PAGE)
-writeFileSync(join(ASSETS, '_headers'), HEADERS)
+for (const [name, text] of files) writeFileSync(join(ASSETS, name), text)
+// What an earlier build made and this one did not. Another process may be serving the rest.
+for (const file of readdirSync(join(ASSETS, 'docs'))) {
+  if (!files.has(`docs/${file}`) && !COPIED.includes(file)) rmSync(join(ASSETS, 'docs', file))
+}

@@ -1,10 +1,9 @@
 import type { Hono } from 'hono'
 import type { PageEnv } from './env.ts'
 import { fingerprint } from './fingerprint.ts'
+import { ICON } from './icon.ts'
 import { SCRIPT } from './script.ts'
 import { STYLE } from './style.ts'
-
-const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#232a4d"/><path d="M21 6a11 11 0 1 0 5 15A9 9 0 0 1 21 6Z" fill="#f3e6bd"/></svg>`
 
 type Asset = { readonly path: string; readonly type: string; readonly text: string }
 

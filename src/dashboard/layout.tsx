@@ -47,7 +47,8 @@ export function renderPage(c: PageContext, { title, now, tab, status = 200 }: Pa
         </main>
         <footer class="foot">
           <span>Noctuary {VERSION}</span>
-          <a href="/docs">API</a>
+          <a href="/docs">Manual</a>
+          <a href="/docs/api">API</a>
           <span>All times are UTC</span>
           <span id="status" role="status" />
         </footer>

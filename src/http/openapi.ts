@@ -36,7 +36,7 @@ const getDocument = createRoute({
   method: 'get',
   path: '/openapi.json',
   summary: 'Get this document',
-  description: 'OpenAPI 3.1; `/docs` shows it in a browser.',
+  description: 'OpenAPI 3.1; `/docs/api` shows it in a browser.',
   responses: {
     200: json(DocumentBody, 'The API’s description', { openapi: '3.1.0', info: { title: INFO.title, version: INFO.version } }),
     ...problems(),

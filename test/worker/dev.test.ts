@@ -119,15 +119,35 @@ test('its cron sweeps', async () => {
   expect(running.output()).toMatch(/"event":"sweep","skipped":false,"deleted":1/)
 })
 
-test('/docs is a page of our own files alone, under a strict policy', async () => {
-  const page = await fetch(`${dev.url}/docs`)
+test('/docs/api is a page of our own files alone, under a strict policy', async () => {
+  const page = await fetch(`${dev.url}/docs/api`)
   expect([page.status, page.headers.get('Content-Type')]).toEqual([200, 'text/html; charset=utf-8'])
   const policy = page.headers.get('Content-Security-Policy') ?? ''
-  expect(policy).toContain("default-src 'none'")
+  expect(policy).toMatch(/^default-src 'none'; script-src 'self';[^,]*$/)
   expect(policy.match(/'unsafe-[a-z]+'|https?:|\*/g)).toBeNull()
   const addresses = [...(await page.text()).matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address = '']) => address)
   expect(addresses).toEqual(['data:,', '/docs/swagger-ui.css', '/openapi.json', '/docs/swagger-ui-bundle.js', '/docs/start.js'])
   for (const address of addresses.slice(1)) expect([address, (await fetch(`${dev.url}${address}`)).status]).toEqual([address, 200])
+})
+
+test('the manual is served as pages without script, as Markdown and for assistants', async () => {
+  const index = await fetch(`${dev.url}/docs`)
+  expect([index.status, index.headers.get('Content-Type')]).toEqual([200, 'text/html; charset=utf-8'])
+  const policy = index.headers.get('Content-Security-Policy') ?? ''
+  expect(policy).toMatch(/^default-src 'none'; style-src 'self'; img-src 'self';[^,]*$/)
+  expect(policy).not.toContain('script-src')
+  const addresses = [...(await index.text()).matchAll(/(?:src|href)="(\/[^"]*)"/g)].map(([, address = '']) => address)
+  expect(addresses).toContain('/docs/connect')
+  for (const address of addresses) expect([address, (await fetch(`${dev.url}${address}`)).status]).toEqual([address, 200])
+
+  const markdown = await fetch(`${dev.url}/docs/connect.md`)
+  expect([markdown.status, markdown.headers.get('Content-Type')]).toEqual([200, 'text/markdown; charset=utf-8'])
+  expect(await markdown.text()).toMatch(/^# Connect/)
+  const forAssistants = await fetch(`${dev.url}/llms.txt`)
+  expect([forAssistants.status, forAssistants.headers.get('Content-Type')]).toEqual([200, 'text/plain; charset=utf-8'])
+  const pages = [...(await forAssistants.text()).matchAll(/\]\(([^)]+)\)/g)].map(([, address = '']) => address)
+  expect(pages.length).toBeGreaterThan(10)
+  for (const address of pages) expect([address, (await fetch(`${dev.url}${address}`)).status]).toEqual([address, 200])
 })
 
 /** Sends a signed alert, and waits until its note is at the pager. */
