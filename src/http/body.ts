@@ -1,4 +1,5 @@
 import { createMiddleware } from 'hono/factory'
+import { inflate, readBounded } from '../bounded-body.ts'
 import { AppError } from '../domain/errors.ts'
 import type { AppContext, AppEnv } from './env.ts'
 
@@ -14,39 +15,38 @@ export type DecodedBody = { readonly text: string; readonly isNdjson: boolean }
  * `invalid_request` for broken gzip.
  */
 export async function readBody(c: AppContext, options: { readonly allowNdjson: boolean }): Promise<DecodedBody> {
-  const type = readMediaType(c)
-  const isNdjson = options.allowNdjson && NDJSON_TYPES.includes(type)
-  if (!isNdjson && !JSON_TYPES.includes(type)) {
-    throw new AppError(
-      'unsupported_media_type',
-      `Content-Type must be application/json${options.allowNdjson ? ' or application/x-ndjson' : ''}`,
-    )
-  }
+  const isNdjson = options.allowNdjson && NDJSON_TYPES.includes(readMediaType(c))
+  if (!isNdjson) requireJson(c, options.allowNdjson ? ' or application/x-ndjson' : '')
+  const declared = readDeclaredLength(c)
+  // The runtime holds a body to its declared length: no need to count.
+  if (readEncoding(c) === 'identity' && declared <= MAX_BODY_BYTES) return { text: await c.req.raw.text(), isNdjson }
+  return { text: new TextDecoder().decode(await readBytes(c)), isNdjson }
+}
+
+/** Throws `unsupported_media_type` for a body that says it is something else than JSON. */
+export function requireJson(c: AppContext, orElse = ''): void {
+  if (JSON_TYPES.includes(readMediaType(c))) return
+  throw new AppError('unsupported_media_type', `Content-Type must be application/json${orElse}`)
+}
+
+/**
+ * A request's body of any media type, unzipped: at most `maxBytes`, counted before and after. Throws `payload_too_large`,
+ * `invalid_request` for broken gzip, and `unsupported_media_type` for another encoding.
+ */
+export async function readBytes(c: AppContext, maxBytes: number = MAX_BODY_BYTES): Promise<Uint8Array<ArrayBuffer>> {
   const encoding = readEncoding(c)
   if (encoding !== 'identity' && encoding !== 'gzip')
     throw new AppError('unsupported_media_type', 'Content-Encoding must be gzip or identity')
-  return { text: await readText(c.req.raw, encoding === 'gzip'), isNdjson }
+  if (readDeclaredLength(c) > maxBytes) throw tooLarge(maxBytes)
+  const bytes = await readBounded(c.req.raw.body, maxBytes)
+  const unzipped = bytes && encoding === 'gzip' ? await inflate(bytes, maxBytes).catch(refuseGzip) : bytes
+  if (!unzipped) throw tooLarge(maxBytes)
+  return unzipped
 }
 
 const readMediaType = (c: AppContext) => (c.req.header('Content-Type') ?? 'application/json').split(';', 1).join('').trim().toLowerCase()
 const readEncoding = (c: AppContext) => (c.req.header('Content-Encoding') ?? 'identity').trim().toLowerCase()
-
-async function readText(request: Request, isZipped: boolean): Promise<string> {
-  const length = Number(request.headers.get('Content-Length') ?? Number.NaN)
-  if (length > MAX_BODY_BYTES) throw tooLarge()
-  // The runtime holds a body to its declared length: no need to count.
-  if (length >= 0 && !isZipped) return await request.text()
-  const bytes = await collect(request.body)
-  return new TextDecoder().decode(isZipped ? await gunzip(bytes) : bytes)
-}
-
-/** A JSON request's body as it came: at most 1 MiB. Throws `unsupported_media_type` and `payload_too_large`. */
-export async function readBytes(c: AppContext): Promise<Uint8Array<ArrayBuffer>> {
-  if (!JSON_TYPES.includes(readMediaType(c))) throw new AppError('unsupported_media_type', 'Content-Type must be application/json')
-  if (readEncoding(c) !== 'identity') throw new AppError('unsupported_media_type', 'Content-Encoding must be identity')
-  if (Number(c.req.header('Content-Length')) > MAX_BODY_BYTES) throw tooLarge()
-  return await collect(c.req.raw.body)
-}
+const readDeclaredLength = (c: AppContext) => Number(c.req.header('Content-Length') ?? Number.NaN)
 
 /** Parses a body; throws `invalid_request`. */
 export function parseJson(text: string): unknown {
@@ -71,36 +71,15 @@ export const decodeBody = createMiddleware<AppEnv>(async (c, next) => {
   await next()
 })
 
-async function gunzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return await collect(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip')))
-  } catch (error) {
-    if (error instanceof AppError) throw error
-    throw new AppError('invalid_request', 'request body must be valid gzip')
-  }
+function refuseGzip(): never {
+  throw new AppError('invalid_request', 'request body must be valid gzip')
 }
 
-async function collect(stream: ReadableStream<Uint8Array> | null): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  if (stream) {
-    const reader = stream.getReader()
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      length += part.value.byteLength
-      if (length > MAX_BODY_BYTES) {
-        await reader.cancel()
-        throw tooLarge()
-      }
-      chunks.push(part.value)
-    }
-  }
-  const bytes = new Uint8Array(length)
-  let offset = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset)
-    offset += chunk.byteLength
-  }
-  return bytes
+function tooLarge(maxBytes: number): AppError {
+  const bytes = `${maxBytes.toLocaleString('en')} bytes`
+  const mebibytes = maxBytes / 1_048_576
+  return new AppError(
+    'payload_too_large',
+    `request body must be at most ${Number.isInteger(mebibytes) ? `${mebibytes} MiB (${bytes})` : bytes}`,
+  )
 }
-
-const tooLarge = () => new AppError('payload_too_large', 'request body must be at most 1 MiB (1,048,576 bytes)')

@@ -1,4 +1,5 @@
 import { chat } from '@xsai/shared-chat'
+import { readBoundedText } from '../bounded-body.ts'
 import type { ModelPrompt } from '../domain/telling/model-prompt.ts'
 
 /** A language model by name, and how to put a question to it. It is never needed: who asks has an answer of their own. */
@@ -27,7 +28,10 @@ type Completion = {
   readonly usage?: { readonly total_tokens?: number }
 }
 
-const JSON_BLOCK = /^\s*```(?:json)?\s*([\s\S]*?)\s*```\s*$/
+/** Some hundred times what is asked for. */
+const MAX_ANSWER_BYTES = 262_144
+
+const FENCE = '```'
 
 /** A model behind any endpoint that speaks OpenAI's protocol. */
 export function createEndpointModel({ baseUrl, apiKey, model }: ModelEndpoint, timeoutMs: number): LanguageModel {
@@ -44,13 +48,20 @@ export function createEndpointModel({ baseUrl, apiKey, model }: ModelEndpoint, t
         maxTokens: maxOutputTokens,
         temperature: 0,
         abortSignal: signal,
-        // A redirect would take the key to who knows where.
-        fetch: (url: URL, init: RequestInit) => fetch(url, { ...init, redirect: 'manual' }),
+        fetch: fetchBounded,
       })
       const { choices, usage } = (await response.json()) as Completion
       return { value: parseJson(choices?.[0]?.message?.content), tokens: toTokens(usage?.total_tokens) }
     },
   }
+}
+
+async function fetchBounded(url: URL, init: RequestInit): Promise<Response> {
+  // A redirect would take the key to who knows where.
+  const response = await fetch(url, { ...init, redirect: 'manual' })
+  const text = await readBoundedText(response, MAX_ANSWER_BYTES)
+  if (text === undefined) throw new Error('the answer is too long')
+  return new Response(text, { status: response.status })
 }
 
 /** A model of Workers AI. */
@@ -98,9 +109,15 @@ function toTokens(value: number | undefined): number | undefined {
 /** Some providers parse the JSON themselves, and some models wrap it. */
 function parseJson(text: unknown): unknown {
   if (typeof text !== 'string') return text
+  if (text.length > MAX_ANSWER_BYTES) return undefined
   try {
-    return JSON.parse(JSON_BLOCK.exec(text)?.[1] ?? text)
+    return JSON.parse(takeOffFence(text.trim()))
   } catch {
     return undefined
   }
+}
+
+function takeOffFence(text: string): string {
+  if (!text.startsWith(FENCE) || !text.endsWith(FENCE)) return text
+  return text.slice(FENCE.length, -FENCE.length).replace(/^json/, '')
 }

@@ -5,6 +5,7 @@ import { createTenant } from '../../src/usecases/create-tenant.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 
 const app = startApp()
+const GZIP = { 'Content-Encoding': 'gzip' }
 
 const send = (tenant: TestTenant, body: unknown, headers: Record<string, string> = {}) =>
   app.request('/v1/events', { key: tenant.ingestKey, body, headers })
@@ -79,11 +80,13 @@ describe('bad input', () => {
 
   test.each([
     ['a body over 1 MiB', 'x'.repeat(1_048_577), {}, 413],
-    ['a body over 1 MiB once unzipped', gzipSync('x'.repeat(1_048_577)), { 'Content-Encoding': 'gzip' }, 413],
+    ['a body over 1 MiB once unzipped', gzipSync('x'.repeat(1_048_577)), GZIP, 413],
     ['form data', 'a=b', { 'Content-Type': 'application/x-www-form-urlencoded' }, 415],
     ['NDJSON for a single event', '{}', { 'Content-Type': 'application/x-ndjson' }, 415],
     ['brotli', '{}', { 'Content-Encoding': 'br' }, 415],
-    ['broken gzip', 'no gzip', { 'Content-Encoding': 'gzip' }, 400],
+    ['broken gzip', 'no gzip', GZIP, 400],
+    ['gzip that is cut off', gzipSync(JSON.stringify(makeEvent())).subarray(0, -4), GZIP, 400],
+    ['gzip and then something else', Buffer.concat([gzipSync(JSON.stringify(makeEvent())), Buffer.from('junk')]), GZIP, 400],
     ['an Idempotency-Key of 256 characters', '{}', { 'Idempotency-Key': 'x'.repeat(256) }, 400],
   ])('%s is answered', async (_name, body, headers, status) => {
     const tenant = await createTestTenant(app)
@@ -93,7 +96,7 @@ describe('bad input', () => {
 })
 
 test.each([
-  ['gzip', gzipSync(JSON.stringify(makeEvent())), { 'Content-Encoding': 'gzip' }],
+  ['gzip', gzipSync(JSON.stringify(makeEvent())), GZIP],
   ['a charset', makeEvent(), { 'Content-Type': 'application/json; charset=utf-8' }],
   ['a byte order mark', `\ufeff${JSON.stringify(makeEvent())}`, {}],
   [

@@ -66,6 +66,8 @@ const workersAi = (answer: unknown): WorkersAi & { readonly given: unknown[] } =
 test.each<[string, unknown, unknown]>([
   ['an object', { response: { candidates: [] }, usage: { total_tokens: 12 } }, { kind: 'answered', value: { candidates: [] }, tokens: 12 }],
   ['text', { response: '{"candidates":[]}' }, { kind: 'answered', value: { candidates: [] }, tokens: undefined }],
+  ['fenced text', { response: ' ```json\n{"candidates":[]}\n``` ' }, { kind: 'answered', value: { candidates: [] }, tokens: undefined }],
+  ['text without end', { response: `{"candidates":[]}${' '.repeat(300_000)}` }, { kind: 'answered', value: undefined, tokens: undefined }],
   ['nonsense', { response: 'no' }, { kind: 'answered', value: undefined, tokens: undefined }],
   ['nothing', undefined, { kind: 'failed' }],
   ['an error', new Error('5007: no such model'), { kind: 'failed' }],

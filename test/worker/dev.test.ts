@@ -96,6 +96,42 @@ test('the Worker in workerd stores, answers windows, takes gzip and repairs afte
   expect(await command(dev.redis_url, ['DBSIZE'])).toBe(1)
 })
 
+/** The most memory that any process of the running Worker has held, in MB. */
+async function readPeakMemory(): Promise<number> {
+  const { stdout } = await promisify(execFile)('ps', ['-e', '-o', 'pid=,comm='])
+  const pids = stdout.split('\n').flatMap((line) => (line.includes('workerd') ? [line.trim().split(' ', 1).join('')] : []))
+  const peaks = pids.map((pid) => {
+    const [environment, status] = ['environ', 'status'].map((name) => readFileSync(`/proc/${pid}/${name}`, 'utf8'))
+    return environment?.includes(state) ? Number(/VmHWM:\s*(\d+)/.exec(status ?? '')?.[1] ?? 0) / 1_024 : 0
+  })
+  return Math.max(...peaks)
+}
+
+test('gzip that inflates to 200 MB costs the Worker next to nothing, and several members are fine', async () => {
+  const zip = (parts: readonly Buffer[]) =>
+    fetch(`${dev.url}/v1/events`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${dev.ingest_key}`, 'Content-Encoding': 'gzip' },
+      body: Buffer.concat([...parts]),
+    })
+  const event = { service_name: 'zip', vendor: 'v', entity: 'e', event_type: 'deploy', confidence: 1, ttl_seconds: 60 }
+  const members = (JSON.stringify(event).match(/.{1,40}/g) ?? []).map((part) => gzipSync(part))
+  const whole = gzipSync(JSON.stringify(event))
+  const bodies: [string, Buffer[], number][] = [
+    ['several members', members, 201],
+    ['zeros after them', [...members, Buffer.alloc(5_000)], 201],
+    ['a member cut off and filled up with zeros', [whole.subarray(0, -9), Buffer.alloc(9)], 400],
+    ['something else after it', [whole, Buffer.from('junk')], 400],
+    ['too many members', [...Array.from({ length: 64 }, () => gzipSync('')), whole], 400],
+    ['a member too many for the limit', Array.from({ length: 9 }, () => gzipSync('x'.repeat(131_072))), 413],
+  ]
+  for (const [name, parts, status] of bodies) expect([name, (await zip(parts)).status]).toEqual([name, status])
+  const before = await readPeakMemory()
+  expect(before).toBeGreaterThan(10)
+  expect((await zip([gzipSync(Buffer.alloc(200_000_000))])).status).toBe(413)
+  expect((await readPeakMemory()) - before).toBeLessThan(60)
+})
+
 test('the dashboard signs in with the demo tenant’s key and shows its services', async () => {
   const form = {
     method: 'POST',

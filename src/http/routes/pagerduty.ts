@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
 import { receivePagerDuty } from '../../usecases/receive-pagerduty.ts'
-import { readBytes } from '../body.ts'
+import { readBytes, requireJson } from '../body.ts'
 import { createRouter, deferTo } from '../context.ts'
 import { problems } from '../problem.ts'
 
@@ -73,6 +73,7 @@ const webhook = createRoute({
 
 export const pagerDutyRoutes = (deps: Deps) =>
   createRouter().openapi(webhook, async (c) => {
+    requireJson(c)
     await receivePagerDuty(deps, {
       token: c.req.valid('param').token,
       body: await readBytes(c),

@@ -1,3 +1,4 @@
+import { readBoundedText } from '../../bounded-body.ts'
 import { field } from '../../domain/json.ts'
 import type { ReceiverSettings } from '../../domain/receivers/receiver.ts'
 import type { FindOutcome, PostOutcome, ReceiverClient } from './client.ts'
@@ -19,6 +20,8 @@ const EMAIL = /^[\x21-\x3f\x41-\x7e]+@[\x21-\x3f\x41-\x7e]+$/
 const UNPRINTABLE = /[^\x20-\x7e]+/g
 const MAX_REASON_LENGTH = 200
 const MAX_AFTER_MS = 3_600_000
+/** An incident's notes are the longest reply. */
+const MAX_REPLY_BYTES = 1_048_576
 
 /** A client that writes notes on PagerDuty's incidents. */
 export function createPagerDuty(api: PagerDutyApi): ReceiverClient {
@@ -90,9 +93,9 @@ async function send(
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
     })
-    // What a reply says matters less than that it came: a body that breaks off is an empty one.
-    const text = await response.text().catch(() => '')
-    return { status: response.status, afterMs: readAfterMs(response), text }
+    // What a reply says matters less than that it came: a body that breaks off, or has no end, is an empty one.
+    const text = await readBoundedText(response, MAX_REPLY_BYTES).catch(() => undefined)
+    return { status: response.status, afterMs: readAfterMs(response), text: text ?? '' }
   } catch {
     return undefined
   }
