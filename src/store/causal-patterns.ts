@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { PatternMatch } from '../domain/diagnosis/diagnose.ts'
+import type { PatternMatch } from '../domain/diagnosis/model.ts'
 import type { EventType } from '../domain/event/event.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import type { CausalPattern, Embedding } from '../domain/incident/memory.ts'

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { DiagnosisInput, KindCount } from '../domain/diagnosis/diagnose.ts'
+import type { DiagnosisInput, KindCount } from '../domain/diagnosis/model.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { type Db, selectOne } from './postgres.ts'
 

@@ -1,6 +1,7 @@
 import type { Chance, Clock, Copies, Logging, Model, Stores } from '../deps.ts'
 import { canPost } from '../domain/access/integration.ts'
-import { type Alert, type Diagnosis, diagnose } from '../domain/diagnosis/diagnose.ts'
+import { diagnose } from '../domain/diagnosis/diagnose.ts'
+import type { Alert, Diagnosis } from '../domain/diagnosis/model.ts'
 import { type EventId, toId } from '../domain/ids.ts'
 import { describeChange, isNews, isOtherCause, toCause, writeAnswer } from '../domain/incident/answer.ts'
 import { toCauseKind } from '../domain/incident/memory.ts'

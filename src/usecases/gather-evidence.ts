@@ -1,5 +1,6 @@
 import type { Clock, Database, Logging } from '../deps.ts'
-import { type Alert, type DiagnosisInput, MAX_HOPS } from '../domain/diagnosis/diagnose.ts'
+import { MAX_HOPS } from '../domain/diagnosis/facts.ts'
+import type { Alert, DiagnosisInput } from '../domain/diagnosis/model.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { toKnownServices } from '../domain/graph/callee.ts'
 import { type GraphEdge, learnEdges, type ServiceGraph, servicesToRead } from '../domain/graph/service-graph.ts'

@@ -1,5 +1,5 @@
 import type { Copies, Logging, Model } from '../deps.ts'
-import type { Diagnosis } from '../domain/diagnosis/diagnose.ts'
+import type { Diagnosis } from '../domain/diagnosis/model.ts'
 import type { TenantId } from '../domain/ids.ts'
 import { applyWording, checkWording } from '../domain/telling/model-check.ts'
 import { type ModelPrompt, toPrompt, type WordingSource } from '../domain/telling/model-prompt.ts'

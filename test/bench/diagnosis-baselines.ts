@@ -1,18 +1,14 @@
-import type { DiagnosisInput } from '../../src/domain/diagnosis/diagnose.ts'
 import { toNameKey } from '../../src/domain/event/service-name.ts'
-import { toValueClass } from '../../src/domain/event/value-class.ts'
 import { pathsFrom, toAdjacency } from '../../src/domain/graph/service-graph.ts'
 import type { Case, CaseEvent } from './diagnosis-cases.ts'
 import { createRandom } from './random.ts'
 
-type Counts = DiagnosisInput['counts']
-
 /** Ranks the services of a case, best first. */
-type Baseline = (each: Case, counts: Counts, seed: string) => readonly string[]
+type Baseline = (each: Case, seed: string) => readonly string[]
 
 /** Simple rules to beat. They rank services that deployed, or where none did, all that report anything. */
 export const BASELINES: Readonly<Record<string, Baseline>> = {
-  random: (each, _counts, seed) => {
+  random: (each, seed) => {
     const random = createRandom(`${seed} random ${each.id}`)
     return sortBy(toSuspects(each), () => random())
   },
@@ -31,15 +27,6 @@ export const BASELINES: Readonly<Record<string, Baseline>> = {
       sortBy(toSuspects(each), (service) => -latest(each, service)),
       (service) => (failing.has(service) ? 0 : 1),
     )
-  },
-  surprise: (each, counts) => {
-    const hours = new Map(counts.kinds.map((kind) => [toKind(kind.service, kind.vendor, kind.eventType, kind.valueClass), kind.hours]))
-    const rarity = (event: CaseEvent) => {
-      const kind = toKind(event.service_name, event.vendor, event.event_type, toValueClass(event.new_value ?? null))
-      return Math.log((counts.hoursObserved + 1) / ((hours.get(kind) ?? 0) + 1))
-    }
-    const rarest = (service: string) => Math.max(...toSeen(each).flatMap((event) => (event.service_name === service ? rarity(event) : [])))
-    return sortBy(toSuspects(each), (service) => -rarest(service))
   },
 }
 
@@ -70,10 +57,6 @@ function toHops({ alert, dependencies }: Case): (service: string) => number {
 
 function toCallee({ entity }: CaseEvent): string {
   return entity.replace(/^[a-z]+\//, '')
-}
-
-function toKind(...parts: readonly string[]): string {
-  return JSON.stringify(parts)
 }
 
 function sortBy(services: readonly string[], toRank: (service: string) => number): readonly string[] {

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { z } from 'zod'
 import { EVENT_TYPES } from '../../src/domain/event/event.ts'
@@ -21,19 +22,53 @@ const CaseEvent = z.object({
   count: z.number().int().positive().nullish(),
 })
 
+const CaseCounts = z.object({
+  hours_observed: z.number().nonnegative(),
+  kinds: z.array(
+    z.object({
+      service: z.string(),
+      vendor: z.string(),
+      event_type: z.enum(EVENT_TYPES),
+      value_class: z.string(),
+      count: z.number().int().nonnegative(),
+      hours: z.number().int().nonnegative(),
+    }),
+  ),
+})
+
 const Case = z.object({
   id: z.string(),
   alert: z.object({ service: z.string().nullable(), triggered_at: Instant, title: z.string().nullish() }),
   observed_until: Instant,
   dependencies: z.array(z.tuple([z.string(), z.string()])),
   events: z.array(CaseEvent),
-  truth: z.object({ service: z.string() }).loose().nullable(),
+  truth: z
+    .object({ service: z.string(), event_type: z.string().optional(), sha: z.string().optional(), event_sha: z.string().optional() })
+    .loose()
+    .nullable(),
+  /** Other services that are right, too. */
+  accept: z.array(z.string()).nullish(),
+  /** What is usual at its services, by hourly counts: its own history, never another case's. */
+  counts: CaseCounts.nullish(),
 })
 
 /** An event of a case; `timestamp` in milliseconds since 1970, `count` the occurrences it stands for. */
 export type CaseEvent = z.infer<typeof CaseEvent>
 
-export type Case = z.infer<typeof Case>
+/** `other`: the service at fault in an incident that was merged into it. */
+export type Case = z.infer<typeof Case> & { readonly other?: string }
+
+/** The files of cases among paths: those of a folder, in the order of their names, and files as they are named. */
+export function listFiles(paths: readonly string[]): readonly string[] {
+  return paths.flatMap((path) => {
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path]
+    const files = readdirSync(path)
+      .filter((name) => /\.jsonl(?:\.gz)?$/.test(name))
+      .toSorted()
+    if (files.length === 0) throw new UsageError(`no *.jsonl or *.jsonl.gz in ${JSON.stringify(path)}`)
+    return files.map((name) => join(path, name))
+  })
+}
 
 /** The cases of a file of JSON lines, plain or gzip. */
 export function readCases(file: string): readonly Case[] {
@@ -75,7 +110,8 @@ export function toSet({ id }: Case): string {
 /** The set and the alert's view of it, such as `change frontend+120`; `component` has one view only. */
 export function toView(each: Case): string {
   const [set, , view] = each.id.split('/')
-  return set === 'component' || view === undefined ? toSet(each) : `${set} ${view}`
+  if (set === 'component' || view === undefined) return toSet(each)
+  return set === 'petshop' || set === 'petshop-bg' ? `${set} ${view.replace(/^.*\+/, '+')}` : `${set} ${view}`
 }
 
 /** What the views of one incident share. */
@@ -84,7 +120,14 @@ export function toIncident(each: Case): string {
   return toSet(each) === 'component' ? each.id : (parts[1] ?? each.id)
 }
 
-/** Cases of one system count as one tenant: they share their dependencies. */
+/** Cases of one system: they share their dependencies, and may be merged. */
 export function toSystem({ dependencies }: Case): string {
   return JSON.stringify(dependencies.map((edge) => edge.join('>')).toSorted())
+}
+
+/** Where a case comes from, whatever was done to it. */
+export function toSource(each: Case): string {
+  const set = toSet(each).replace(/-bg$/, '')
+  if (set === 'change' || set === 'abstain') return 'testbed'
+  return set === 'missing' ? 'generated' : set
 }

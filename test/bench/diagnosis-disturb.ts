@@ -7,6 +7,8 @@ export type Disturbance = {
   readonly noise: number
   /** Whether the events of another incident of the same system are mixed in. */
   readonly isMerged: boolean
+  /** Unrelated changes beside it, in the hour before. */
+  readonly background: number
   /** Each event's time is off by up to so many seconds either way. */
   readonly skewSeconds: number
   readonly seed: string
@@ -17,9 +19,10 @@ export const MERGE_WITHIN_SECONDS = 300
 
 /** The case with a second incident, skewed clocks and unrelated events, as asked for. */
 export function disturb(each: Case, pool: readonly Case[], disturbance: Disturbance): Case {
-  const { noise, isMerged, skewSeconds, seed } = disturbance
+  const { noise, isMerged, background, skewSeconds, seed } = disturbance
   const merged = isMerged ? merge(each, pool, createRandom(`${seed} merge ${each.id}`)) : each
-  const skewed = skewSeconds > 0 ? skew(merged, skewSeconds, createRandom(`${seed} skew ${each.id}`)) : merged
+  const crowded = background > 0 ? addBackground(merged, background, createRandom(`${seed} background ${each.id}`)) : merged
+  const skewed = skewSeconds > 0 ? skew(crowded, skewSeconds, createRandom(`${seed} skew ${each.id}`)) : crowded
   return noise > 0 ? addNoise(skewed, noise, createRandom(`${seed} noise ${each.id}`)) : skewed
 }
 
@@ -28,7 +31,8 @@ function merge(each: Case, pool: readonly Case[], random: () => number): Case {
   const other = pick(random, pool)
   const offsetMs = each.alert.triggered_at - other.alert.triggered_at + (2 * random() - 1) * MERGE_WITHIN_SECONDS * 1_000
   const events = other.events.map((event) => ({ ...event, timestamp: Math.round(event.timestamp + offsetMs) }))
-  return { ...each, events: [...each.events, ...events].toSorted((a, b) => a.timestamp - b.timestamp) }
+  const merged = { ...each, events: [...each.events, ...events].toSorted((a, b) => a.timestamp - b.timestamp) }
+  return other.truth ? { ...merged, other: other.truth.service } : merged
 }
 
 function skew(each: Case, seconds: number, random: () => number): Case {
@@ -50,6 +54,28 @@ const KINDS: readonly Kind[] = [
   { event_type: 'config_change', vendor: 'flagd', new_value: 'reloaded' },
   { event_type: 'dependency_failure', vendor: 'istio', old_value: 'ok', new_value: 'success=71%' },
 ]
+
+const UNRELATED_SERVICES = ['billing-export', 'crm-sync', 'image-resizer', 'partner-feed', 'search-indexer', 'admin-console']
+const BACKGROUND_MS = 60 * 60_000
+
+/** What goes on beside an incident: changes of any service but the one at fault, and of some that it has nothing to do with. */
+function addBackground(each: Case, changes: number, random: () => number): Case {
+  const right = new Set([each.truth?.service, ...(each.accept ?? [])])
+  const services = [...new Set([...each.dependencies.flat(), ...UNRELATED_SERVICES])].filter((name) => !right.has(name)).toSorted()
+  const background = Array.from({ length: changes }, (): CaseEvent => {
+    const service = pick(random, services)
+    const timestamp = Math.round(each.alert.triggered_at - random() * BACKGROUND_MS)
+    const common = { service_name: service, timestamp, confidence: 0.9, ttl_seconds: 7_200 }
+    const number = Math.floor(random() * 90 + 10)
+    return pick<CaseEvent>(random, [
+      { ...common, event_type: 'deploy', vendor: 'argocd', entity: `deployment/${service}`, new_value: `syncing:${number}a7${number}f` },
+      { ...common, event_type: 'config_change', vendor: 'terraform', entity: `configmap/${service}`, new_value: `rev-${number}` },
+      { ...common, event_type: 'flag_change', vendor: 'flagd', entity: `${service}-cache`, old_value: 'off', new_value: 'on' },
+      { ...common, event_type: 'scale_event', vendor: 'kubernetes', entity: `deployment/${service}`, old_value: '2', new_value: '4' },
+    ])
+  })
+  return { ...each, events: [...each.events, ...background].toSorted((a, b) => a.timestamp - b.timestamp) }
+}
 
 const NOISY_SERVICES = 12
 const NOISE_BEFORE_MS = 15 * 60_000

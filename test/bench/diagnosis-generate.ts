@@ -1,4 +1,5 @@
 import type { EventType } from '../../src/domain/event/event.ts'
+import { toValueClass } from '../../src/domain/event/value-class.ts'
 import { pathsFrom, toAdjacency } from '../../src/domain/graph/service-graph.ts'
 import type { Case, CaseEvent } from './diagnosis-cases.ts'
 import { createRandom, pick } from './random.ts'
@@ -49,11 +50,6 @@ const CAUSES: readonly Exclude<Cause, 'missing'>[] = [
 
 /** As often as not the cause was never reported: how often it is, is not for us to make up. */
 const MISSING_SHARE = 0.5
-
-/** Whether a case is a generated one. */
-export function isGenerated({ id }: Case): boolean {
-  return id.startsWith('generated/') || id.startsWith('missing/')
-}
 
 /**
  * Incidents of made-up shops: a cause or none on record, its rollout and consequences, beside decoys, habits, duplicates,
@@ -119,6 +115,8 @@ function generateIncident(system: System, index: number, random: () => number): 
   const culprit = pick(random, system.services)
   const path = (paths.get(toKey(culprit)) ?? []).map((key) => system.services.find((name) => toKey(name) === key) ?? key)
   const onsetMs = alertMs - random() * MINUTE_MS
+  // What fails or restarts by itself is no change: its cause is not on record.
+  const isRecorded = !['missing', 'saturation', 'restart'].includes(cause)
   const said = [
     ...(cause === 'missing' ? [] : toCause(culprit, cause, onsetMs, random)),
     ...toFailures(path, onsetMs, random),
@@ -130,12 +128,13 @@ function generateIncident(system: System, index: number, random: () => number): 
     .map((each) => ({ ...each, timestamp: Math.round(each.timestamp + (random() - 0.5) * 20_000) }))
     .toSorted((a, b) => a.timestamp - b.timestamp)
   return [0, 120].map((seconds) => ({
-    id: `${cause === 'missing' ? 'missing' : 'generated'}/${index}/frontend+${seconds}`,
+    id: `${isRecorded ? 'generated' : 'missing'}/${index}/frontend+${seconds}`,
     alert: { service: system.front, triggered_at: alertMs, title: 'error rate high' },
     observed_until: alertMs + seconds * 1_000,
     dependencies: system.dependencies.map(([caller, callee]) => [caller, callee]),
     events: events.filter(({ timestamp }) => timestamp <= alertMs + 120_000),
-    truth: cause === 'missing' ? null : { service: culprit },
+    truth: isRecorded ? { service: culprit, event_type: cause } : null,
+    counts: toCounts(system),
   }))
 }
 
@@ -207,6 +206,19 @@ function toDecoys(system: System, culprit: string, alertMs: number, random: () =
 
 function toHabits({ habits }: System, alertMs: number, random: () => number): readonly CaseEvent[] {
   return [...habits.values()].flatMap((habit) => (random() < 0.95 ? [{ ...habit, timestamp: alertMs - random() * 15 * MINUTE_MS }] : []))
+}
+
+/** Two days in which each habit showed in nearly every hour. */
+function toCounts({ habits }: System): Case['counts'] {
+  const kinds = [...habits.values()].map(({ service_name, vendor, event_type, new_value }) => ({
+    service: service_name,
+    vendor,
+    event_type,
+    value_class: toValueClass(new_value ?? null),
+    count: 92,
+    hours: 46,
+  }))
+  return { hours_observed: 48, kinds }
 }
 
 function toKey(name: string): string {

@@ -1,28 +1,35 @@
 import { createHash } from 'node:crypto'
-import type { DiagnosisInput, KindCount } from '../../src/domain/diagnosis/diagnose.ts'
-import type { ChangeText } from '../../src/domain/event/event.ts'
+import type { DiagnosisInput } from '../../src/domain/diagnosis/model.ts'
+import { type ChangeText, isChangeType } from '../../src/domain/event/event.ts'
 import { type JoinRule, matchServices, toNameKey } from '../../src/domain/event/service-name.ts'
-import { toValueClass } from '../../src/domain/event/value-class.ts'
 import { type EventId, toId } from '../../src/domain/ids.ts'
 import type { StoredLife } from '../../src/domain/window/copy.ts'
 import type { ServiceWindow } from '../../src/domain/window/window.ts'
 import { buildWindow } from '../../src/domain/window/window.ts'
-import { type Case, type CaseEvent, toSystem } from './diagnosis-cases.ts'
+import type { Case, CaseEvent } from './diagnosis-cases.ts'
 
 type Membership = { readonly service: string; readonly joinedBy: JoinRule }
 
 /**
  * A case as the product would hand it to the engine: events folded into the windows of the services they join, the
- * case's dependencies as declared edges, and the kinds of events counted in other cases of the same system.
+ * case's dependencies as declared edges, and its own history.
  */
-export function toInput(each: Case, counts: DiagnosisInput['counts']): DiagnosisInput {
+export function toInput(each: Case): DiagnosisInput {
   return {
     alert: { service: each.alert.service, triggeredAt: new Date(each.alert.triggered_at), title: each.alert.title ?? null },
     windows: toWindows(each),
     graph: { edges: each.dependencies.map(([caller, callee]) => ({ caller, callee, seen: 0, lastSeenAt: null, declared: true })) },
-    counts,
+    counts: toCounts(each),
     patterns: [],
     observedUntil: new Date(each.observed_until),
+  }
+}
+
+function toCounts({ counts }: Case): DiagnosisInput['counts'] {
+  const kinds = counts?.kinds ?? []
+  return {
+    hoursObserved: counts?.hours_observed ?? 0,
+    kinds: kinds.map(({ event_type, value_class, ...kind }) => ({ ...kind, eventType: event_type, valueClass: value_class })),
   }
 }
 
@@ -30,7 +37,7 @@ function toWindows(each: Case): readonly ServiceWindow[] {
   const until = each.observed_until
   const names = [each.alert.service ?? [], each.dependencies, each.events.map((event) => event.service_name)].flat(2)
   const services = new Map(names.map((name) => [toNameKey(name), name]))
-  const seen = each.events.filter(({ timestamp, ttl_seconds }) => timestamp <= until && timestamp + ttl_seconds * 1_000 > until)
+  const seen = each.events.filter((event) => event.timestamp <= until && toKeptUntil(event) > until)
   const ids = toEventIds(seen)
   const members = seen.flatMap((event, index) => toMemberships(event, services).map((member) => ({ ...member, event, id: ids[index] })))
   const byService = Map.groupBy(members, ({ service }) => service)
@@ -42,6 +49,13 @@ function toWindows(each: Case): readonly ServiceWindow[] {
     })
     return { service, window: buildWindow(stored, new Map(), new Date(until)) }
   })
+}
+
+const CHANGES_KEPT_MS = 24 * 3_600_000
+
+/** Changes are kept for a day, whatever their TTL. */
+function toKeptUntil({ event_type, timestamp, ttl_seconds }: CaseEvent): number {
+  return timestamp + Math.max(ttl_seconds * 1_000, isChangeType(event_type) ? CHANGES_KEPT_MS : 0)
 }
 
 type Part = Membership & { readonly event: CaseEvent; readonly id: EventId | undefined }
@@ -104,48 +118,4 @@ function toEventIds(events: readonly CaseEvent[]): readonly EventId[] {
 function toUuid(text: string): string {
   const hex = createHash('sha256').update(text).digest('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
-}
-
-/**
- * Counts of each kind of event, by system: what the hourly counts of a tenant would hold if each incident were an hour of
- * it. An incident's own events never count for itself.
- */
-export function createHistory(cases: readonly Case[], toIncident: (each: Case) => string): (each: Case) => DiagnosisInput['counts'] {
-  const systems = Map.groupBy(cases, toSystem)
-  const tallies = new Map([...systems].map(([system, members]) => [system, toIncidentTallies(members, toIncident)]))
-  return (each) => {
-    const byIncident = tallies.get(toSystem(each)) ?? new Map<string, ReadonlyMap<string, KindCount>>()
-    const own = toIncident(each)
-    const total = new Map<string, KindCount>()
-    for (const [incident, kinds] of byIncident) {
-      if (incident === own) continue
-      for (const [key, kind] of kinds) {
-        const before = total.get(key)
-        total.set(key, { ...kind, count: (before?.count ?? 0) + kind.count, hours: (before?.hours ?? 0) + 1 })
-      }
-    }
-    return { hoursObserved: byIncident.size - (byIncident.has(own) ? 1 : 0), kinds: [...total.values()] }
-  }
-}
-
-/** What each incident counts once: its longest view, for views of one incident overlap. */
-function toIncidentTallies(cases: readonly Case[], toIncident: (each: Case) => string) {
-  const incidents = Map.groupBy(cases, toIncident)
-  return new Map(
-    [...incidents].map(([incident, views]) => {
-      const longest = views.reduce((a, b) => (b.events.length > a.events.length ? b : a))
-      const kinds = new Map<string, KindCount>()
-      for (const event of longest.events) {
-        const kind = {
-          service: event.service_name,
-          vendor: event.vendor,
-          eventType: event.event_type,
-          valueClass: toValueClass(event.new_value ?? null),
-        }
-        const key = JSON.stringify(kind)
-        kinds.set(key, { ...kind, count: (kinds.get(key)?.count ?? 0) + (event.count ?? 1), hours: 1 })
-      }
-      return [incident, kinds as ReadonlyMap<string, KindCount>]
-    }),
-  )
 }

@@ -3,55 +3,56 @@ import type { Disturbance } from './diagnosis-disturb.ts'
 import { UsageError } from './usage-error.ts'
 
 export type Options = {
-  readonly mode: 'run' | 'fit' | 'speed' | 'help'
-  readonly files: readonly string[]
+  readonly mode: 'run' | 'speed' | 'help'
+  readonly paths: readonly string[]
   readonly disturbance: Disturbance
+  /** Whether cases are also run in the standard disturbances. */
+  readonly hasVariants: boolean
+  readonly isLeftOut: boolean
+  readonly hasBaselines: boolean
   readonly bootstrap: { readonly resamples: number; readonly seed: string }
   /** How many incidents to generate. */
   readonly incidents: number
   readonly out: string | undefined
   readonly isJson: boolean
-  readonly isWritten: boolean
 }
 
 /** What would be left unread. */
 const UNREAD = {
-  run: ['write'],
-  fit: ['noise', 'merge', 'skew', 'out'],
-  speed: ['cases', 'noise', 'merge', 'skew', 'resamples', 'generate', 'out', 'fit', 'write'],
+  run: [],
+  speed: ['cases', 'noise', 'merge', 'skew', 'background', 'as-given', 'left-out', 'baselines', 'resamples', 'generate', 'out'],
   help: [],
 } as const satisfies Record<Options['mode'], readonly string[]>
+const DISTURBING = ['noise', 'merge', 'skew', 'background']
 
 /** What the command line asks for; throws a `UsageError` when it is not clear. */
 export function readOptions(): Options {
   const { values, positionals } = parseCommandLine()
-  const { noise = '0', skew = '0', seed = '1', resamples = '1000', generate = '100', cases = [], out } = values
-  const mode = values.help ? 'help' : values.speed ? 'speed' : values.fit ? 'fit' : 'run'
-  const files = [...cases, ...positionals]
-  const given = new Set([...Object.keys(values), ...(files.length > 0 ? ['cases'] : [])])
-  refuseUnread(mode, given)
+  const { noise = '0', skew = '0', background = '0', seed = '1', resamples = '1000', generate = '100', cases = [], out } = values
+  const mode = values.help ? 'help' : values.speed ? 'speed' : 'run'
+  const paths = [...cases, ...positionals]
+  const given = new Set([...Object.keys(values), ...(paths.length > 0 ? ['cases'] : [])])
+  const unread = UNREAD[mode].find((name) => given.has(name))
+  if (unread) throw new UsageError(`--${mode} takes no --${unread}`)
+  const isDisturbed = DISTURBING.some((name) => given.has(name))
   return {
     mode,
-    files,
+    paths,
     disturbance: {
       noise: toNumber('noise', noise, 0, 1_000),
       isMerged: given.has('merge'),
+      background: toNumber('background', background, 0, 1_000),
       skewSeconds: toNumber('skew', skew, 0, 86_400),
       seed,
     },
+    hasVariants: !isDisturbed && !given.has('as-given'),
+    isLeftOut: given.has('left-out'),
+    hasBaselines: given.has('baselines'),
     bootstrap: { resamples: toCount('resamples', resamples, 1), seed },
-    incidents: toCount('generate', generate, given.has('cases') ? 0 : 1),
+    incidents: toCount('generate', generate, 0),
     out,
     isJson: given.has('json'),
-    isWritten: given.has('write'),
   }
-}
-
-function refuseUnread(mode: Options['mode'], given: ReadonlySet<string>): void {
-  const unread = UNREAD[mode].find((name) => given.has(name))
-  if (unread === 'write') throw new UsageError('--write takes --fit')
-  if (unread) throw new UsageError(`--${mode} takes no --${unread}`)
-  if (mode === 'run' && given.has('cases') && given.has('generate')) throw new UsageError('--generate beside --cases takes --fit')
 }
 
 function parseCommandLine() {
@@ -64,14 +65,16 @@ function parseCommandLine() {
         cases: { ...text, multiple: true },
         noise: text,
         skew: text,
+        background: text,
         seed: text,
         resamples: text,
         generate: text,
         out: text,
         merge: flag,
+        'as-given': flag,
+        'left-out': flag,
+        baselines: flag,
         json: flag,
-        fit: flag,
-        write: flag,
         speed: flag,
         help: flag,
       },

@@ -1,74 +1,88 @@
-import { type Case, toSet, toView } from './diagnosis-cases.ts'
-import { isGenerated } from './diagnosis-generate.ts'
+import { type Case, toView } from './diagnosis-cases.ts'
 import { type Answer, type Interval, type MetricName, measure } from './diagnosis-metrics.ts'
 
-/** Figures of one way of answering over the cases of one set and view. */
-export type Row = { readonly view: string; readonly method: string; readonly cases: number } & Readonly<
-  Record<MetricName, Interval | undefined>
->
+/** Answers of one way of answering, and the cases as they were disturbed for it. */
+export type Answers = { readonly method: string; readonly variant: string; readonly answers: readonly Answer[] }
 
-const NAMES: readonly MetricName[] = ['top1', 'top3', 'mrr', 'answered', 'falseClaims', 'brier', 'confidentlyWrong', 'confident']
-const RANKING: ReadonlySet<MetricName> = new Set<MetricName>(['top1', 'top3', 'mrr'])
+/** Figures of one way of answering over the cases of one set, view and variant. */
+export type Row = {
+  readonly view: string
+  readonly method: string
+  readonly withCause: number
+  readonly withoutCause: number
+  readonly figures: Readonly<Partial<Record<MetricName, Interval>>>
+}
+
+const NAMES: readonly MetricName[] = [
+  'change',
+  'service',
+  'top3',
+  'answered',
+  'falseClaims',
+  'brier',
+  'confidentlyWrong',
+  'confidentlyRight',
+  'either',
+  'firstTwo',
+]
+/** They rank and never abstain. */
+const RANKING: readonly MetricName[] = ['service', 'top3', 'either', 'firstTwo']
 /** Whose confidence is judged, too. */
-const JUDGED: ReadonlySet<string> = new Set(['engine', 'left out'])
+const JUDGED: ReadonlySet<string> = new Set(['engine', 'source left out'])
 
 type Bootstrap = { readonly resamples: number; readonly seed: string }
 
-function toRow(view: string, method: string, answers: readonly Answer[], { resamples, seed }: Bootstrap): Row {
-  const figures = NAMES.map((name) => [name, JUDGED.has(method) || RANKING.has(name) ? measure(answers, name, resamples, seed) : undefined])
-  // The keys are NAMES, all of them: what `fromEntries` cannot tell.
-  return { view, method, cases: answers.length, ...(Object.fromEntries(figures) as Record<MetricName, Interval | undefined>) }
+/** Rows by set, view and variant, each method's under the other. Cases without a cause stand in the row of those they were made of. */
+export function toRows(all: readonly Answers[], { resamples, seed }: Bootstrap): readonly Row[] {
+  const rows = all.flatMap(({ method, variant, answers }) => {
+    const views = [...Map.groupBy(answers, ({ each }) => `${toRowName(each)}${variant === '' ? '' : `, ${variant}`}`)]
+    return views.map(([view, own]): Row => {
+      const names = JUDGED.has(method) ? NAMES : RANKING
+      const figures = names.flatMap((name) => {
+        const figure = measure(own, name, resamples, seed)
+        return figure ? [[name, figure] as const] : []
+      })
+      const withCause = own.filter(({ each }) => each.truth !== null).length
+      return { view, method, withCause, withoutCause: own.length - withCause, figures: Object.fromEntries(figures) }
+    })
+  })
+  const order = [...new Set(rows.map(({ view }) => view))]
+  return rows.toSorted((a, b) => order.indexOf(a.view) - order.indexOf(b.view))
 }
 
-/** Rows by set and view; confidence is also judged by view over cases with and without a true cause. */
-export function toRows(methods: ReadonlyMap<string, readonly Answer[]>, bootstrap: Bootstrap): readonly Row[] {
-  const views = [...new Set([...methods.values()].flat().map(({ each }) => toView(each)))]
-  const byView = views.flatMap((view) =>
-    [...methods].map(([method, answers]) =>
-      toRow(
-        view,
-        method,
-        answers.filter(({ each }) => toView(each) === view),
-        bootstrap,
-      ),
-    ),
-  )
-  const judged = [...methods].filter(([method]) => JUDGED.has(method))
-  const together = judged.flatMap(([method, answers]) =>
-    [...Map.groupBy(answers, ({ each }) => toTogether(each))]
-      .filter(([, own]) => new Set(own.map(({ each }) => toSet(each))).size > 1)
-      .map(([view, own]) => toRow(view, method, own, bootstrap)),
-  )
-  return [...byView.filter(({ method, top1 }) => JUDGED.has(method) || top1), ...together]
-}
-
-function toTogether(each: Case): string {
-  const [set = '', view] = toView(each).split(' ')
-  return view === undefined ? set : `${isGenerated(each) ? 'generated + missing' : 'change + abstain'}, ${view}`
+/** The row of a case: `abstain` are those of `change` without their true change, `missing` those of `generated`. */
+export function toRowName(each: Case): string {
+  return toView(each)
+    .replace(/^abstain\b/, 'change')
+    .replace(/^missing\b/, 'generated')
 }
 
 const HEADS: Readonly<Record<MetricName, string>> = {
-  top1: 'top-1',
+  change: 'top-1',
+  service: 'by service',
   top3: 'top-3',
-  mrr: 'MRR',
   answered: 'answered',
   falseClaims: 'false claims',
   brier: 'Brier',
   confidentlyWrong: 'wrong > .7',
-  confident: '> .7',
+  confidentlyRight: 'right > .7',
+  either: 'either cause',
+  firstTwo: 'own in two',
 }
 
 /** Rows as a table, figures with their 95 % intervals. */
 export function formatRows(rows: readonly Row[]): string {
-  const toCell = (name: MetricName, figure: Interval | undefined): string => {
-    if (!figure) return ''
-    if (name === 'confident') return String(figure.value)
-    const short = (value: number) => value.toFixed(name === 'brier' ? 3 : 2).replace(/^0\./, '.')
-    return `${short(figure.value)} (${short(figure.low)}–${short(figure.high)})`
-  }
+  const short = (value: number) => value.toFixed(2).replace(/^0\./, '.')
+  const toCell = (figure: Interval | undefined) => (figure ? `${short(figure.value)} (${short(figure.low)}–${short(figure.high)})` : '')
+  const shown = NAMES.filter((name) => rows.some(({ figures }) => figures[name]))
   const table = [
-    ['set and view', 'method', 'n', ...NAMES.map((name) => HEADS[name])],
-    ...rows.map((row) => [row.view, row.method, String(row.cases), ...NAMES.map((name) => toCell(name, row[name]))]),
+    ['set, view and variant', 'method', 'n', ...shown.map((name) => HEADS[name])],
+    ...rows.map(({ view, method, withCause, withoutCause, figures }) => [
+      view,
+      method,
+      `${withCause}+${withoutCause}`,
+      ...shown.map((name) => toCell(figures[name])),
+    ]),
   ]
   const widths = table[0]?.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0))) ?? []
   return table
@@ -79,4 +93,14 @@ export function formatRows(rows: readonly Row[]): string {
         .trimEnd(),
     )
     .join('\n')
+}
+
+/** The mean over the sets of what is judged of each: every set counts alike. */
+export function toMeans(rows: readonly Row[], method: string): Readonly<Partial<Record<MetricName, number>>> {
+  const own = rows.filter((row) => row.method === method)
+  const means = NAMES.flatMap((name) => {
+    const values = own.flatMap(({ figures }) => figures[name]?.value ?? [])
+    return values.length === 0 ? [] : [[name, values.reduce((sum, value) => sum + value, 0) / values.length] as const]
+  })
+  return Object.fromEntries(means)
 }

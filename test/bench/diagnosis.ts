@@ -1,57 +1,75 @@
 import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { diagnose } from '../../src/domain/diagnosis/diagnose.ts'
-import type { Model, Tuning } from '../../src/domain/diagnosis/rules.ts'
 import { BASELINES } from './diagnosis-baselines.ts'
-import { type Case, readCases, toView } from './diagnosis-cases.ts'
-import { MERGE_WITHIN_SECONDS } from './diagnosis-disturb.ts'
-import { applyModel, fitModel, type Sample, sampleCases, sampleDisturbed } from './diagnosis-fit.ts'
-import { generateCases, generateLoad, isGenerated, type Load } from './diagnosis-generate.ts'
-import { createHistory, toInput } from './diagnosis-input.ts'
+import { type Case, listFiles, readCases, toView } from './diagnosis-cases.ts'
+import { type Disturbance, MERGE_WITHIN_SECONDS } from './diagnosis-disturb.ts'
+import { generateCases, generateLoad, type Load } from './diagnosis-generate.ts'
+import { toInput } from './diagnosis-input.ts'
+import { answerLeftOut } from './diagnosis-left-out.ts'
 import type { Answer } from './diagnosis-metrics.ts'
 import { type Options, readOptions } from './diagnosis-options.ts'
-import { createCaseRunner } from './diagnosis-run.ts'
-import { formatRows, toRows } from './diagnosis-table.ts'
-import { answerUnseen, createTuner, listNeighbours } from './diagnosis-tune.ts'
+import { answer, answerSimply, createCaseRunner } from './diagnosis-run.ts'
+import { type Answers, formatRows, toMeans, toRows } from './diagnosis-table.ts'
 import { median } from './statistics.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Processor time is counted in steps of up to 10 ms: many runs are measured together. */
 const SAMPLE_MS = 250
 const SAMPLES = 5
+const KEPT_CASES = fileURLToPath(new URL('../fixtures/diagnosis', import.meta.url))
 
 const HELP = `npm run bench:diagnosis -- [options]
 
-Runs the diagnosis engine over cases, beside simple rules, and prints figures by set and view with 95 % bootstrap
-intervals (incidents are drawn, for views of one incident are not independent). Without --cases it runs on generated ones.
+Runs the diagnosis engine over cases and prints one table: figures by set and view, each with its 95 % bootstrap interval
+(incidents are drawn, for views of one incident are not independent). Without --cases it runs on those of the repository
+(test/fixtures/diagnosis) and on generated ones.
 
-  --cases FILE…    files of cases, one JSON object a line, plain or gzip
-  --noise N        N unrelated events for each event of a case, from services no path leads to
-  --merge          the events of another incident of the same set, view and system, its alert within ${MERGE_WITHIN_SECONDS} s of the case's
-  --skew S         each event's time off by up to S seconds either way
+  --cases PATH…    files of cases, one JSON object a line, plain or gzip, or folders of them
+  --as-given       leave out the variants: 5 × noise, clocks off by 90 s and merged incidents of a front end's second look,
+                   and five unrelated changes in the hour before (which sets named -bg have already)
+  --noise N        every case with N unrelated events for each of its own, from services no path leads to
+  --merge          … with the events of another incident of the same set, view and system, alerts within ${MERGE_WITHIN_SECONDS} s
+  --skew S         … with each event's time off by up to S seconds either way
+  --background N   … with N changes of other services in the hour before
+  --left-out       also with constants that other sources chose: the column for a source in which none of it had a part
+  --baselines      also simple rules
   --seed TEXT      for all that is drawn (default 1)
   --resamples N    bootstrap resamples (default 1000)
-  --generate N     how many incidents to generate, without --cases or with --fit (default 100)
-  --out FILE       one line a case: {id, ranked: [service…], confidence, abstained}
-  --json           one JSON object on stdout instead of tables
-  --fit            choose the constants and fit the weights on the cases and generated ones; then again without each
-                   incident in turn, which is answered by what the others taught (some minutes)
-  --write          with --fit: write the model to src/domain/diagnosis/weights.ts
+  --generate N     how many incidents to generate, without --cases (default 100)
+  --out FILE       one line a case: {id, ranked: [service…], changes: [{service, event_type, sha, entity, new_value, timestamp}…],
+                   abstained, confidence}; of cases as they are given or as they are disturbed, not of variants
+  --json           one JSON object on stdout instead of the table
   --speed          how much processor time a warm diagnosis of 1,000 and of 10,000 events takes: the median of ${SAMPLES} samples,
                    each the mean over as many runs as take ${SAMPLE_MS} ms
   --help
 
-How figures are read: an answer is right when its first service is the true one and it did not abstain; an abstention is
-never right (top-1, top-3 and MRR count it as a miss). A false claim is an answer to a case whose cause was never
-reported. The Brier score compares the confidence with whether the answer is right, over cases with and without a true
-cause together: a case without one is right for no answer, so that a low confidence is what it asks for. "wrong > .7" is
-the share of wrong answers among those given with a confidence above 0.7. What is usual at a service is counted over the
-other incidents of the same system in the same files, one incident an hour. Events pass through the folding of the product.
+How figures are read: n is cases with a cause on record + cases without. "top-1" is by change where a case tells which change
+it was, "by service" and "top-3" by service; all three rank, whether or not a cause was named. "answered" counts what was also
+named. A false claim is a cause that is named where none is on record. Of merged incidents "either cause" counts both, "own in
+two" the case's own among the first two services. The Brier score compares the confidence with whether the cause that is named
+is right (of merged incidents either), over all cases; where none is named it is 0. "wrong > .7" is the share of wrong answers among those given with a
+confidence above .7, "right > .7" the share of right answers that stand above it. What is usual at a service a case tells
+itself (\`counts\`), or nothing does. Events pass through the folding of the product.
 `
 
+/** The standard disturbances, and the views that they are for. */
+const VARIANTS = [
+  { name: '5 × noise', seeds: 1, views: /frontend\+120$/, disturbance: { noise: 5 } },
+  { name: '± 90 s', seeds: 2, views: /frontend\+120$/, disturbance: { skewSeconds: 90 } },
+  { name: 'merged', seeds: 3, views: /frontend\+120$/, disturbance: { isMerged: true } },
+  {
+    name: 'background',
+    seeds: 3,
+    views: /^(?!change|abstain|component|generated|missing|[^ ]*-bg ).*\+120$/,
+    disturbance: { background: 5 },
+  },
+] as const
+
+const UNDISTURBED = { noise: 0, isMerged: false, background: 0, skewSeconds: 0 }
+
 function timeDiagnosis(load: Load, seed: string): number {
-  const now = generateLoad(load, seed)
-  const past = generateLoad(load, `${seed} past`)
-  const input = toInput(now, createHistory([now, past], (each) => (each === now ? 'now' : 'past'))(now))
+  const input = toInput(generateLoad(load, seed))
   const timeSample = () => {
     const before = process.threadCpuUsage()
     for (let runs = 1; ; runs += 1) {
@@ -65,97 +83,72 @@ function timeDiagnosis(load: Load, seed: string): number {
   return median(Array.from({ length: SAMPLES }, timeSample))
 }
 
-function toSource({ tuning, weights, calibration }: Model): string {
-  const toLiteral = (record: Readonly<Record<string, number>>) =>
-    `{ ${Object.entries(record)
-      .map(([name, value]) => `${name}: ${toNumeral(value)}`)
-      .join(', ')} }`
-  return `// Chosen and fitted: \`npm run bench:diagnosis -- --fit --write\` writes this file.
-import type { Model } from './diagnosis-rules.ts'
-
-export const MODEL: Model = {
-  tuning: {
-${Object.entries(tuning)
-  .map(([name, value]) => `    ${name}: ${toNumeral(value)},\n`)
-  .join('')}  },
-  weights: ${toLiteral(weights)},
-  calibration: ${toLiteral(calibration)},
-}
-`
-}
-
-function toNumeral(value: number): string {
-  if (!Number.isFinite(value)) return 'Number.POSITIVE_INFINITY'
-  return String(Number(value.toFixed(2))).replace(/(\d)(\d{3})$/, '$1_$2')
-}
-
-/** The disturbances that are reported, each under a number of seeds, and the view they are reported for. */
-const DISTURBED = [
-  { name: '5 × unrelated noise', noise: 5, isMerged: false, skewSeconds: 0, seeds: 8 },
-  { name: 'two incidents mixed', noise: 0, isMerged: true, skewSeconds: 0, seeds: 40 },
-  { name: 'clocks off by up to 90 s', noise: 0, isMerged: false, skewSeconds: 90, seeds: 8 },
-] as const
-const DISTURBED_VIEW = 'frontend+120'
-
-function fitAndReport(given: readonly Case[], generated: readonly Case[], { bootstrap, isWritten, isJson }: Options): void {
-  const cases = [...given, ...generated]
+function run(cases: readonly Case[], options: Options): void {
+  const { disturbance, bootstrap, hasVariants, hasBaselines, isLeftOut, out, isJson } = options
   const runner = createCaseRunner(cases)
-  const samples = sampleCases(cases, runner, bootstrap.seed)
-  const tuner = createTuner(samples)
-  const note = (text: string) => process.stderr.write(`${text} (${tuner.countTrials()} settings tried)\n`)
-  const tuning = tuner.choose(undefined, note)
-  const model = fitModel(samples, tuning)
-  const source = toSource(model)
-  if (isWritten) writeFileSync(new URL('../../src/domain/diagnosis/weights.ts', import.meta.url), source)
-
-  const whole = samples.filter(({ isWhole }) => isWhole)
-  const disturbed = DISTURBED.map(({ name, seeds, ...disturbance }) => {
-    const asked = whole.filter(({ each }) => each.truth !== null && !isGenerated(each) && toView(each).endsWith(DISTURBED_VIEW))
-    const numbers = Array.from({ length: seeds }, (_, index) => `${index + 1}`)
-    return { name, asked: numbers.flatMap((seed) => asked.map((sample) => sampleDisturbed(sample, runner, { ...disturbance, seed }))) }
-  })
-  const asked: readonly Sample[] = [...whole, ...disturbed.flatMap((each) => each.asked)]
-  const differing = new Map<string, number>()
-  const answers = answerUnseen(samples, asked, tuner, (chosen) => {
-    const text = describeDifference(tuning, chosen)
-    differing.set(text, (differing.get(text) ?? 0) + 1)
-    note(`fold: ${text}`)
-  })
-  const folds = [...differing].map(([difference, count]) => `${count} folds: ${difference}`)
-  const variants = listNeighbours(tuning).map(
-    (neighbour) => [describeDifference(tuning, neighbour), applyModel(asked, fitModel(samples, neighbour))] as const,
-  )
-  const methods = new Map([['engine', applyModel(asked, model)], ['left out', answers], ...variants])
-  const groups = [{ name: 'as they are', asked: whole }, ...disturbed]
-  const tables = groups.map(({ name, asked: own }) => ({ name, rows: toRows(pickAnswers(methods, asked, new Set(own)), bootstrap) }))
-  const text = tables.map(({ name, rows }) => `Cases ${name}:\n${formatRows(rows)}`)
-  console.log(isJson ? JSON.stringify({ tuning, model, folds, tables }) : [source, ...folds, '', ...text].join('\n'))
+  const disturbed = disturbAll(cases, disturbance, runner)
+  const groups = [
+    { variant: describeDisturbance(disturbance), cases: disturbed },
+    ...(hasVariants ? toVariants(cases, bootstrap.seed, runner) : []),
+  ]
+  const answered = groups.map(({ variant, cases: own }): Answers => ({ method: 'engine', variant, answers: own.map(answer) }))
+  if (out !== undefined) writeAnswers(out, answered[0]?.answers ?? [])
+  const note = (text: string) => process.stderr.write(`${text}\n`)
+  const leftOut = isLeftOut
+    ? groups.map(({ variant, cases: own }): Answers => ({ method: 'source left out', variant, answers: answerLeftOut(own, note) }))
+    : []
+  const simple = hasBaselines
+    ? Object.keys(BASELINES).flatMap((method) =>
+        groups.map(
+          ({ variant, cases: own }): Answers => ({
+            method,
+            variant,
+            answers: own.map((each) => answerSimply(each, method, bootstrap.seed)),
+          }),
+        ),
+      )
+    : []
+  const rows = toRows([...answered, ...leftOut, ...simple], bootstrap)
+  const means = toMeans(rows, 'engine')
+  if (isJson) console.log(JSON.stringify({ disturbance, rows, means }))
+  else
+    console.log(
+      `${formatRows(rows)}\n\nmean of sets: ${Object.entries(means)
+        .map(([name, value]) => `${name} ${value.toFixed(3)}`)
+        .join(', ')}`,
+    )
 }
 
-function pickAnswers(methods: ReadonlyMap<string, readonly Answer[]>, asked: readonly Sample[], picked: ReadonlySet<Sample>) {
-  return new Map([...methods].map(([method, answers]) => [method, answers.filter((_, index) => asked[index] && picked.has(asked[index]))]))
-}
+type Runner = ReturnType<typeof createCaseRunner>
 
-function describeDifference(tuning: Tuning, chosen: Tuning): string {
-  const differing = Object.entries(chosen).filter(([name, value]) =>
-    Object.entries(tuning).some(([other, own]) => other === name && own !== value),
-  )
-  return differing.length === 0 ? 'the same constants' : differing.map(([name, value]) => `${name} ${value}`).join(', ')
-}
-
-function run(cases: readonly Case[], { disturbance, bootstrap, out, isJson }: Options): void {
-  const runner = createCaseRunner(cases)
+function disturbAll(cases: readonly Case[], disturbance: Disturbance, runner: Runner): readonly Case[] {
   const alone = disturbance.isMerged ? cases.filter((each) => !runner.canMerge(each)).length : 0
   if (alone > 0) report(`no other incident to merge into ${alone} of ${cases.length} cases, which stay as they are`)
-  const answers = cases.map((each) => runner.answer(each, disturbance))
-  if (out !== undefined) writeAnswers(out, answers)
-  const baselines = Object.keys(BASELINES).map((name) => [name, cases.map((each) => runner.answerSimply(each, disturbance, name))] as const)
-  const rows = toRows(new Map([['engine', answers], ...baselines]), bootstrap)
-  console.log(isJson ? JSON.stringify({ disturbance, rows }) : formatRows(rows))
+  return cases.map((each) => runner.disturb(each, disturbance))
+}
+
+function toVariants(cases: readonly Case[], seed: string, runner: Runner) {
+  return VARIANTS.flatMap(({ name, seeds, views, disturbance }) => {
+    const own = cases.filter((each) => views.test(toView(each)) && (!('isMerged' in disturbance) || runner.canMerge(each)))
+    const drawn = Array.from({ length: seeds }, (_, index) => ({ ...UNDISTURBED, ...disturbance, seed: `${seed} ${index}` }))
+    return own.length === 0 ? [] : [{ variant: name, cases: drawn.flatMap((each) => disturbAll(own, each, runner)) }]
+  })
+}
+
+function describeDisturbance({ noise, isMerged, background, skewSeconds }: Disturbance): string {
+  const parts = [
+    noise > 0 ? `${noise} × noise` : '',
+    isMerged ? 'merged' : '',
+    background > 0 ? `${background} changes beside` : '',
+    skewSeconds > 0 ? `± ${skewSeconds} s` : '',
+  ]
+  return parts.filter(Boolean).join(', ')
 }
 
 function writeAnswers(file: string, answers: readonly Answer[]): void {
-  const lines = answers.map(({ each, ranked, confidence, abstained }) => JSON.stringify({ id: each.id, ranked, confidence, abstained }))
+  const lines = answers.map(({ each, ranked, changes, abstained, confidence }) =>
+    JSON.stringify({ id: each.id, ranked, changes, abstained, confidence }),
+  )
   try {
     writeFileSync(file, `${lines.join('\n')}\n`)
   } catch (error) {
@@ -188,10 +181,9 @@ function main(): void {
   if (options.mode === 'help') console.log(HELP)
   else if (options.mode === 'speed') showSpeed(options)
   else {
-    const given = options.files.flatMap(readCases)
-    const generated = generateCases(options.incidents, options.bootstrap.seed)
-    if (options.mode === 'fit') fitAndReport(given, generated, options)
-    else run(given.length > 0 ? given : generated, options)
+    const paths = options.paths.length > 0 ? options.paths : [KEPT_CASES]
+    const given = listFiles(paths).flatMap(readCases)
+    run(options.paths.length > 0 ? given : [...given, ...generateCases(options.incidents, options.bootstrap.seed)], options)
   }
 }
 

@@ -1,4 +1,4 @@
-import type { DiagnosisInput } from '../../src/domain/diagnosis/diagnose.ts'
+import type { DiagnosisInput } from '../../src/domain/diagnosis/model.ts'
 import { byEventType, type EventType } from '../../src/domain/event/event.ts'
 import { type EventId, toId } from '../../src/domain/ids.ts'
 import type { ServiceWindow, WindowEntry } from '../../src/domain/window/window.ts'

@@ -1,4 +1,4 @@
-import type { Diagnosis, Hypothesis } from '../../src/domain/diagnosis/diagnose.ts'
+import type { Diagnosis, Hypothesis } from '../../src/domain/diagnosis/model.ts'
 import { type EventId, toId } from '../../src/domain/ids.ts'
 import type { CitedEvent } from '../../src/domain/telling/cited-event.ts'
 import type { WordingSource } from '../../src/domain/telling/model-prompt.ts'
@@ -58,6 +58,9 @@ const second: Hypothesis = {
 }
 
 const diagnosis: Diagnosis = {
+  assessment: 'cause',
+  onset: null,
+  gaps: [],
   hypotheses: [first, second],
   hypothesis: first.sentence,
   recommendedAction: first.recommendedAction,

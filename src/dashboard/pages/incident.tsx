@@ -1,4 +1,4 @@
-import type { Diagnosis, Hypothesis } from '../../domain/diagnosis/diagnose.ts'
+import type { Diagnosis, Hypothesis } from '../../domain/diagnosis/model.ts'
 import type { CitedEntry } from '../../domain/incident/snapshot.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
 import { describeAnswer, drawAnswer, type ShownAnswer, toShownAnswer, toValues } from '../answer.ts'
@@ -207,6 +207,9 @@ const RULED_OUT_NAMES: Readonly<Record<RuledOut['reason'], string>> = {
   no_path: 'nothing connects it',
   reverted: 'was reverted',
   revert: 'is the revert of another',
+  not_rolled_out: 'was never put in place',
+  consequence: 'followed the trouble',
+  other_environment: 'is of another environment',
 }
 
 const RuledOutList = ({ ruledOut }: { readonly ruledOut: readonly RuledOut[] }) => (

@@ -1,269 +1,215 @@
 import { compareText } from '../compare.ts'
-import { type EventType, isCallFailure, isChangeType } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
-import { toValueClass } from '../event/value-class.ts'
-import { isObserver, type KnownServices, toKnownServices } from '../graph/callee.ts'
-import { type Adjacency, learnCallees, liveEdges, pathsFrom, toAdjacency } from '../graph/service-graph.ts'
-import type { ServiceWindow, WindowEntry } from '../window/window.ts'
-import type { DiagnosisInput } from './diagnose.ts'
+import type { KnownServices } from '../graph/callee.ts'
+import { type Adjacency, toAdjacency } from '../graph/service-graph.ts'
+import { findChanges } from './candidates.ts'
+import { compareTimes, readInput } from './input.ts'
+import type { Change, DiagnosisInput, Item, Observation, Span } from './model.ts'
+import { type Habits, toHabits } from './usual.ts'
 
-/** How far from the alerting service a cause is looked for; callers load the windows of `servicesToRead` up to it. */
+/** Callers load the windows of `servicesToRead` as far from the alerting service. */
 export const MAX_HOPS = 4
 
-/** An entry once, at the service it concerns, however many windows hold it. */
-export type Observation = {
-  readonly key: string
-  readonly entry: WindowEntry
-  /** From the alert on, in milliseconds: negative before it. Nothing is later than `observedUntil`. */
-  readonly firstMs: number
-  readonly lastMs: number
-  /** How unusual its kind is at this service, in nats. */
-  readonly surprise: number
-}
-
-/** Calls that fail, from one service to another. */
-export type FailingEdge = {
-  readonly caller: string
-  readonly callee: string
-  /** The share of calls that fail, as far as it is known. */
-  readonly severity: number
-  readonly sinceMs: number
-  /** Until when they are known to fail: a share of calls until it is said otherwise, single calls until the last of them. */
-  readonly untilMs: number
-  readonly observation: Observation
-}
-
-/** What a diagnosis reasons from: services by name key, what happened to each, and who cannot reach whom. */
+/** What a diagnosis reasons from: who reaches whom, what fails, and what was changed. */
 export type Facts = {
   readonly names: KnownServices
   readonly adjacency: Adjacency
   readonly alertKey: string | null
-  /** Ways from the alerting service, by the service they lead to; `null` when no service alerts. */
-  readonly paths: ReadonlyMap<string, readonly string[]> | null
-  /** By service; changes from the first to the last. */
-  readonly changes: ReadonlyMap<string, readonly Observation[]>
-  readonly symptoms: ReadonlyMap<string, readonly Observation[]>
-  /** By caller and callee. */
-  readonly failing: readonly (readonly FailingEdge[])[]
-  /** Half of what was observed where paths lead is older. */
-  readonly medianAgeMs: number
+  /** Hops from the alerting service, itself included; empty without one. */
+  readonly hops: ReadonlyMap<string, number>
+  /** Its direct callers. */
+  readonly callers: ReadonlySet<string>
+  /** Whether any call of the alerting service is known. */
+  readonly isTopologyKnown: boolean
+  /** Hosts outside, by the key they have as callees. */
+  readonly hosts: ReadonlyMap<string, string>
+  readonly items: readonly Item[]
+  readonly changes: readonly Change[]
+  readonly habits: Habits
+  /** The services whose failures name a word, by word. */
+  readonly mentions: ReadonlyMap<string, ReadonlySet<string>>
+  readonly untilMs: number
 }
 
-const OWN_OBJECT_RULES: ReadonlySet<string> = new Set(['pod', 'replica_set', 'autoscaler'])
-
-/**
- * Kubernetes objects that belong to a workload and by convention are named after it with a suffix, as Helm's
- * `{{ include "app.fullname" . }}-data` does: `persistentvolumeclaims/cart-data`, `configmaps/cart-env`.
- */
-const SATELLITE = /^(?:persistentvolume|persistentvolumeclaim|configmap|secret|service|endpoint|ingress|horizontalpodautoscaler)(?:e?s)?\//i
-
-/** Where nothing tells the share of calls that fail, so many others are held to have gone well. */
-const OTHER_CALLS = 49
-/** The least that a whole percent can tell. */
-const MIN_SEVERITY = 0.01
-
-/** An entry in the window of the service with this key. */
-type Place = { readonly key: string; readonly service: string; readonly entry: WindowEntry }
-
-/** The windows, from the least key up, that hold one event. */
-type Places = [Place, ...Place[]]
-
-/** Where an event is counted, the key of the service it concerns, and, when it says that calls fail, whom they were to reach. */
-type Home = { readonly place: Place; readonly key: string; readonly callees: readonly string[] }
-
-/** Reads the windows: every event once, where it belongs, and nothing that happened after `observedUntil`. */
-export function gatherFacts(input: DiagnosisInput): Facts {
-  const { alert, graph, observedUntil, windows, counts } = input
-  const untilMs = observedUntil.getTime()
-  const alertMs = alert.triggeredAt.getTime()
-  const live = liveEdges(graph, observedUntil)
-  const graphNames = toKnownServices(live.flatMap(({ caller, callee }) => [caller, callee]))
-  const names: KnownServices = new Map([
-    ...graphNames,
-    ...toKnownServices(windows.map(({ service }) => service)),
-    ...toKnownServices(alert.service === null ? [] : [alert.service]),
-  ])
-
-  const { count, toSurprise } = createTally(counts)
-  const found = findPlaces(windows, untilMs)
-  const owners = new Set([...graphNames.keys(), ...found.flat().flatMap((place) => (showsService(place) ? place.key : []))])
-  const homes = found.map((places) => {
-    const home = locate(places, names, owners)
-    return { home, kind: count(home.place) }
-  })
-  const failing: FailingEdge[] = []
-  const others: Observation[] = []
-  for (const { home, kind } of homes) {
-    const observation = toObservation(home, alertMs, untilMs, toSurprise(kind))
-    for (const callee of home.callees) failing.push(toFailingEdge(observation, callee, untilMs - alertMs))
-    if (home.callees.length === 0) others.push(observation)
-  }
-  const pairs = [...Map.groupBy(failing, ({ caller, callee }) => `${caller}\0${callee}`).values()]
-  const adjacency = toAdjacency([...live, ...pairs.flatMap((edges) => edges.slice(0, 1))])
-  const paths = alert.service === null ? null : pathsFrom(alert.service, adjacency.callees, MAX_HOPS)
-  const near = [...others, ...failing.map(({ observation }) => observation)].filter(({ key }) => paths === null || paths.has(key))
-  return {
-    names,
-    adjacency,
-    alertKey: alert.service === null ? null : toNameKey(alert.service),
-    paths,
-    changes: Map.groupBy(others.filter(isChange).toSorted(compareTimes), ({ key }) => key),
-    symptoms: Map.groupBy(
-      others.filter((other) => !isChange(other) && !isCallError(other)),
-      ({ key }) => key,
-    ),
-    failing: pairs,
-    medianAgeMs: toMedian(near.map(({ lastMs }) => -lastMs)),
-  }
-}
-
-/** Whether an event says that something was changed, rather than how something fares. */
-export function isChange({ entry }: Observation): boolean {
-  return isChangeType(entry.eventType)
-}
-
-/** The middle one of the values; of two the greater. */
-function toMedian(values: readonly number[]): number {
-  return new Float64Array(values).sort()[Math.floor(values.length / 2)] ?? 0
-}
-
-/** The places of each event. */
-function findPlaces(windows: readonly ServiceWindow[], untilMs: number): readonly Places[] {
-  const byEvent = new Map<string, Places>()
-  const keyed = windows.map(({ service, window }) => ({ key: toNameKey(service), service, window }))
-  for (const { key, service, window } of keyed.toSorted((a, b) => compareText(a.key, b.key) || compareText(a.service, b.service))) {
-    for (const entry of Object.values(window.entries).flat()) {
-      if (entry.firstTimestamp.getTime() > untilMs) continue
-      const place = { key, service, entry }
-      const places = byEvent.get(entry.id)
-      if (places) places.push(place)
-      else byEvent.set(entry.id, [place])
-    }
-  }
-  return [...byEvent.values()]
-}
-
-/** Where an event belongs among the windows that hold it, and, when it says that calls fail, whose. */
-function locate(places: Places, names: KnownServices, owners: ReadonlySet<string>): Home {
-  const ownObject = places.find(({ entry }) => OWN_OBJECT_RULES.has(entry.joinedBy))
-  const concerned = ownObject ?? places.find(({ entry }) => entry.joinedBy !== 'service_name') ?? places[0]
-  if (ownObject || !isCallError(concerned)) return { place: concerned, key: adopt(concerned, owners), callees: [] }
-
-  const caller = places.find(({ entry }) => entry.joinedBy === 'service_name') ?? concerned
-  const callees = learnCallees({ ...caller.entry, serviceName: caller.service }, names)
-  return { place: caller, key: callees.length > 0 ? caller.key : adopt(caller, owners), callees }
-}
-
-/** A volume claim and the like has no service of its own, unless that shows something else: it belongs to the one it is named after. */
-function adopt({ key, service, entry }: Place, owners: ReadonlySet<string>): string {
-  if (entry.vendor !== 'kubernetes' || owners.has(key) || !SATELLITE.test(entry.entity)) return key
-  const parts = service.split('-')
-  for (let length = parts.length - 1; length > 0; length -= 1) {
-    const shorter = toNameKey(parts.slice(0, length).join('-'))
-    if (owners.has(shorter)) return shorter
-  }
-  return key
-}
-
-/** Whether an entry tells of its window's service itself, not just of a thing that happens to have its name. */
-function showsService({ entry: { vendor, entity, eventType, joinedBy } }: Place): boolean {
-  if (SATELLITE.test(entity)) return false
-  return joinedBy === 'service_name' || OWN_OBJECT_RULES.has(joinedBy) || eventType === 'deploy' || vendor === 'kubernetes'
-}
-
-/** One that watches services speaks of their own failures, any other reporter of calls that it made. */
-function isCallError({ entry }: Pick<Observation, 'entry'>): boolean {
-  return isCallFailure(entry.eventType) && !isObserver(entry.vendor)
-}
-
-function toObservation({ key, place: { entry } }: Home, alertMs: number, untilMs: number, surprise: number): Observation {
-  const firstMs = entry.firstTimestamp.getTime()
-  const seenMs = entry.timestamp.getTime()
-  // Of repeats after the look only the latest is known, which is not to be seen.
-  const lastMs = seenMs > untilMs ? firstMs : Math.max(firstMs, seenMs)
-  return { key, entry, firstMs: firstMs - alertMs, lastMs: lastMs - alertMs, surprise }
-}
-
-function toFailingEdge(observation: Observation, callee: string, untilMs: number): FailingEdge {
-  const { entry, key, firstMs, lastMs } = observation
-  const share = toShare(entry)
-  const severity = share ?? entry.count / (entry.count + OTHER_CALLS)
-  return { caller: key, callee, severity, sinceMs: firstMs, untilMs: share === undefined ? lastMs : untilMs, observation }
-}
-
+/** Reports further apart are no burst. */
+const BURST_GAP_MS = 600_000
+const MAX_REPORTS = 8
+/** A store that reports on more is one thing. */
+const MAX_THINGS = 3
+const DEGRADED = /^health:(?:degraded|missing)$/i
 const SUCCESS = /success\D{0,8}(\d{1,3}(?:\.\d+)?)\s*%/i
 const PERCENT = /(\d{1,3}(?:\.\d+)?)\s*%/
+const DEFAULT_SEVERITY = 0.5
+/** What agents send that have read a well-known line; those that guess send less. */
+const USUAL_CONFIDENCE = 0.85
+const WORD = /[\w.-]{6,128}/g
+const MAX_TEXT_LENGTH = 1_024
+/** Their reports are each of one thing: a database, a group of consumers. */
+const STORES: ReadonlySet<string> = new Set(['postgres', 'redis', 'kafka', 'mysql', 'mongodb'])
+
+/** Reads the windows and puts together what fails and what was changed. */
+export function gatherFacts(input: DiagnosisInput): Facts {
+  const { names, edges, changes: reported, calls, symptoms, untilMs } = readInput(input)
+  const habits = toHabits(input.counts)
+  const found = findChanges(reported, symptoms)
+  const hosts = new Map(
+    calls.flatMap(({ callees }) =>
+      callees.flatMap((callee) => (callee.kind === 'external' ? [[toHostKey(callee.host), callee.host]] : [])),
+    ),
+  )
+  const pairs = calls.flatMap(({ observation, callees }) =>
+    callees.map((callee) => ({
+      caller: observation.key,
+      callee: callee.kind === 'service' ? callee.key : toHostKey(callee.host),
+      observation,
+    })),
+  )
+  const own = symptoms
+    .filter((symptom) => !found.steps.has(symptom) && isSymptom(symptom) && !habits.isHabit(symptom))
+    .map((observation) => ({ caller: observation.key, callee: observation.key, observation }))
+  const alertKey = input.alert.service === null ? null : toNameKey(input.alert.service)
+  const adjacency = toAdjacency([...edges, ...pairs])
+  const hops = alertKey === null ? new Map<string, number>() : hopsFrom(alertKey, adjacency)
+  const callers = new Set(alertKey === null ? [] : adjacency.callers.get(alertKey))
+  const isTopologyKnown = alertKey !== null && hops.size > 1
+  const items = [...toItems(pairs, true), ...toItems(own, false)]
+  const isRelated = ({ caller, callee }: Item) => [caller, callee].some((key) => hops.has(key) || callers.has(key))
+  return {
+    names: new Map([...names, ...hosts]),
+    adjacency,
+    alertKey,
+    hops,
+    callers,
+    isTopologyKnown,
+    hosts,
+    items: isTopologyKnown ? items.filter(isRelated) : items,
+    changes: found.changes,
+    habits,
+    mentions: toMentions([...calls.map(({ observation }) => observation), ...symptoms]),
+    untilMs,
+  }
+}
+
+/** A host's key as a callee, which no service has. */
+function toHostKey(host: string): string {
+  return toNameKey(`@${host}`)
+}
+
+/** Hops along calls, by key, from the start on. */
+export function hopsFrom(start: string, { callees }: Adjacency): ReadonlyMap<string, number> {
+  const hops = new Map([[start, 0]])
+  let border = [start]
+  for (let hop = 1; border.length > 0; hop += 1) {
+    const reached = border.flatMap((key) => callees.get(key) ?? []).filter((key) => !hops.has(key))
+    border = [...new Set(reached)]
+    for (const key of border) hops.set(key, hop)
+  }
+  return hops
+}
+
+function isSymptom({ entry }: Observation): boolean {
+  return entry.eventType !== 'deploy' || DEGRADED.test(entry.newValue ?? '')
+}
+
+type Report = { readonly caller: string; readonly callee: string; readonly observation: Observation }
+
+function toItems(reports: readonly Report[], isCall: boolean): readonly Item[] {
+  const things = isCall ? new Map<string, Set<string>>() : listThings(reports)
+  const grouped = Map.groupBy(
+    reports,
+    ({ caller, callee, observation }) => `${caller}\0${callee}\0${isCall ? '' : toClass(observation, things)}`,
+  )
+  return [...grouped]
+    .toSorted(([a], [b]) => compareText(a, b))
+    .flatMap(([, [first, ...rest]]) => (first ? toItem(first, [first, ...rest], isCall) : []))
+}
+
+/** What each store reports on, by store and type. */
+function listThings(reports: readonly Report[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const things = new Map<string, Set<string>>()
+  for (const { observation } of reports) {
+    const { key, entry } = observation
+    if (!STORES.has(entry.vendor)) continue
+    const id = `${key}\0${entry.eventType}`
+    const known = things.get(id)
+    if (known) known.add(entry.entity)
+    else things.set(id, new Set([entry.entity]))
+  }
+  return things
+}
+
+function toItem({ caller, callee }: Report, reports: readonly Report[], isCall: boolean): Item {
+  const told = reports.map(({ observation }) => ({ observation, severity: toSeverity(observation), spans: toSpans(observation) }))
+  const worst = Math.max(...told.map(({ severity }) => severity))
+  const spans = told.flatMap((each) => each.spans.map((span) => ({ ...span, severity: each.severity })))
+  return {
+    caller,
+    callee,
+    isCall,
+    severity: worst,
+    trust: Math.min(1, Math.max(...reports.map(({ observation }) => observation.entry.confidence)) / USUAL_CONFIDENCE),
+    onsetMs: toOnset(spans),
+    ageMs: Math.min(...spans.map(({ fromMs, toMs }) => (fromMs <= 0 && toMs >= 0 ? 0 : Math.min(Math.abs(fromMs), Math.abs(toMs))))),
+    reports: told
+      .toSorted(
+        (a, b) =>
+          b.severity - a.severity || b.observation.entry.count - a.observation.entry.count || compareTimes(a.observation, b.observation),
+      )
+      .slice(0, MAX_REPORTS)
+      .map(({ observation }) => observation),
+  }
+}
+
+/** Symptoms of one class set one onset: an hourly restart must not set that of new errors, nor one database that of another. */
+function toClass({ key, entry }: Observation, things: ReadonlyMap<string, ReadonlySet<string>>): string {
+  const count = things.get(`${key}\0${entry.eventType}`)?.size ?? 0
+  return STORES.has(entry.vendor) && count <= MAX_THINGS ? `${entry.eventType}\0${entry.entity}` : entry.eventType
+}
+
+/** Repeats that follow each other closely are one span, others are known by the first and the last of them. */
+function toSpans({ entry, firstMs, lastMs }: Observation): readonly Span[] {
+  if (lastMs <= firstMs) return [{ fromMs: firstMs, toMs: firstMs }]
+  if ((lastMs - firstMs) / Math.max(1, entry.count - 1) <= BURST_GAP_MS) return [{ fromMs: firstMs, toMs: lastMs }]
+  return [
+    { fromMs: firstMs, toMs: firstMs },
+    { fromMs: lastMs, toMs: lastMs },
+  ]
+}
+
+/** The first report of the latest burst that is at least half as bad as its worst. */
+function toOnset(spans: readonly (Span & { readonly severity: number })[]): number {
+  const burst: (Span & { readonly severity: number })[] = []
+  let fromMs = Number.POSITIVE_INFINITY
+  for (const span of spans.toSorted((a, b) => b.toMs - a.toMs)) {
+    if (burst.length > 0 && fromMs - span.toMs > BURST_GAP_MS) break
+    burst.push(span)
+    fromMs = Math.min(fromMs, span.fromMs)
+  }
+  const worst = Math.max(...burst.map(({ severity }) => severity))
+  return Math.min(...burst.filter(({ severity }) => severity >= worst / 2).map((span) => span.fromMs))
+}
 
 /** The share of calls that fail, where it is told. */
-function toShare({ eventType, newValue }: WindowEntry): number | undefined {
-  if (eventType === 'circuit_open') return 1
+function toSeverity({ entry: { newValue } }: Observation): number {
   const text = newValue?.slice(0, 256) ?? ''
   const success = SUCCESS.exec(text)?.[1]
   const percent = PERCENT.exec(text)?.[1]
-  if (success === undefined && percent === undefined) return undefined
-  const share = success === undefined ? Number(percent) / 100 : 1 - Number(success) / 100
-  return Math.min(1, Math.max(MIN_SEVERITY, share))
+  if (success !== undefined) return clamp(1 - Number(success) / 100)
+  return percent === undefined ? DEFAULT_SEVERITY : clamp(Number(percent) / 100)
 }
 
-/** A kind of event at one service: how often it was counted and in how many hours, and how often it is seen now. */
-type Kind = { count: number; hours: number; seen: number; readonly anywhere: Anywhere }
+function clamp(share: number): number {
+  return Math.min(1, Math.max(0, share))
+}
 
-/** A kind of event at whatever service. */
-type Anywhere = { hours: number; readonly byService: Map<string, Kind> }
-
-/** Counts kinds of events: as the hourly counts have them, then as entries are seen. */
-function createTally({ hoursObserved, kinds }: DiagnosisInput['counts']) {
-  const known = new Map<string, Map<EventType, Map<string, Anywhere>>>()
-  const toKind = (key: string, vendor: string, eventType: EventType, valueClass: string): Kind => {
-    const ofVendor = obtain(known, vendor, () => new Map())
-    const ofType = obtain(ofVendor, eventType, () => new Map())
-    const anywhere = obtain(ofType, valueClass, () => ({ hours: 0, byService: new Map() }))
-    return obtain(anywhere.byService, key, () => ({ count: 0, hours: 0, seen: 0, anywhere }))
-  }
-  const services = new Set<string>()
-  for (const [service, own] of Map.groupBy(kinds, (kind) => kind.service)) {
-    const key = toNameKey(service)
-    services.add(key)
-    for (const { vendor, eventType, valueClass, count, hours } of own) {
-      const kind = toKind(key, vendor, eventType, valueClass)
-      kind.count += count
-      kind.hours += hours
-      kind.anywhere.hours += hours
+function toMentions(failures: readonly Observation[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const mentions = new Map<string, Set<string>>()
+  for (const { key, entry } of failures) {
+    for (const word of entry.newValue?.slice(0, MAX_TEXT_LENGTH).match(WORD) ?? []) {
+      const services = mentions.get(word)
+      if (services) services.add(key)
+      else mentions.set(word, new Set([key]))
     }
   }
-  const observed = Math.max(0, hoursObserved)
-  const valueClasses = new Map<string | null, string>()
-  return {
-    count({ key, entry }: Place): Kind {
-      const valueClass = obtain(valueClasses, entry.newValue, toValueClass)
-      const kind = toKind(key, entry.vendor, entry.eventType, valueClass)
-      kind.seen += entry.count
-      return kind
-    },
-
-    /**
-     * How unusual a kind is at its service: rare in hours, or more often than in its usual hour. Where little was counted,
-     * what is usual at other services counts instead.
-     */
-    toSurprise({ count, hours, anywhere, seen }: Kind): number {
-      const elsewhere = Math.min(1, (anywhere.hours + 1) / (observed * services.size + 1))
-      const rate = (Math.min(hours, observed) + elsewhere) / (observed + 1)
-      const perHour = hours > 0 ? Math.max(1, count / hours) : 1
-      return Math.log(1 / rate) + Math.log(Math.max(1, seen / perHour))
-    },
-  }
-}
-
-/** The value of a key, which is made where there is none yet. */
-export function obtain<Key, Value>(map: Map<Key, Value>, key: Key, make: (key: Key) => Value): Value {
-  const known = map.get(key)
-  if (known !== undefined) return known
-  const made = make(key)
-  map.set(key, made)
-  return made
-}
-
-/** The earlier first, of equals the one with the lesser id. */
-export function compareTimes(a: Observation, b: Observation): number {
-  return a.firstMs - b.firstMs || compareText(a.entry.id, b.entry.id)
+  return mentions
 }

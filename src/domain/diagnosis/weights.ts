@@ -1,16 +1,66 @@
-// Chosen and fitted: `npm run bench:diagnosis -- --fit --write` writes this file.
-import type { Model } from './rules.ts'
+/**
+ * The constants of the engine: times in milliseconds, everything else a share or a factor. Why each has its value, and what
+ * halving or doubling it does, is in the manual's page `diagnosis`.
+ */
+export type Weights = {
+  /** Lags count from it on; reports further apart are no burst; what is older than it before the freshest report fades. */
+  readonly scaleMs: number
+  readonly fadeMs: number
+  readonly lagExponent: number
+  /** Clocks differ by as much: within it the order of a change and a failure is uncertain. */
+  readonly slackMs: number
+  /** Chances that a fault shows in a failing call to its service, per hop below it, in a call of its own, and anywhere else. */
+  readonly own: number
+  readonly perHop: number
+  readonly caller: number
+  readonly elsewhere: number
+  /** The most that correlated reports weigh together, and what a service's own symptoms count against calls. */
+  readonly maxWeight: number
+  readonly symptom: number
+  /** For a change whose service had failed before it. */
+  readonly late: number
+  /** Places: each hop from the alert, its direct callers, and services to which no way is known. */
+  readonly nearPerHop: number
+  readonly upstream: number
+  readonly unknownPlace: number
+  readonly unknownSilent: number
+  readonly unreachable: number
+  /** Kinds of change, against a deploy: how often they are triggers, not how fresh they are. */
+  readonly flag: number
+  readonly scaling: number
+  readonly undoing: number
+  /** Faults that nobody recorded, at services and outside. */
+  readonly unrecorded: number
+  readonly external: number
+  readonly minMultiplicity: number
+  /** How many times likelier than all that is unrecorded a cause has to be, as a share. */
+  readonly minRatio: number
+  readonly calibration: { readonly bias: number; readonly present: number; readonly share: number; readonly provisionalMax: number }
+}
 
-export const MODEL: Model = {
-  tuning: {
-    clockSlackMs: 30_000,
-    lagScaleMs: 120_000,
-    nearAlertMs: 60_000,
-    nearPerHop: 0.5,
-    blamePerHop: 0.8,
-    lateness: 1,
-    settleMs: 10_000,
-  },
-  weights: { explained: 3.36, near: 2.02, lag: -2.13, symptom: 0.52, habit: -0.6, pattern: 1 },
-  calibration: { bias: 0.13, unexplained: -2.42, unseen: 0.36, margin: 2.22 },
+export const WEIGHTS: Weights = {
+  scaleMs: 600_000,
+  fadeMs: 120_000,
+  lagExponent: 0.8,
+  slackMs: 30_000,
+  own: 0.75,
+  perHop: 0.95,
+  caller: 0.1,
+  elsewhere: 0.02,
+  maxWeight: 2,
+  symptom: 0.2,
+  late: 0.25,
+  nearPerHop: 0.8,
+  upstream: 0.15,
+  unknownPlace: 0.64,
+  unknownSilent: 0.19,
+  unreachable: 0.003,
+  flag: 0.5,
+  scaling: 0.25,
+  undoing: 0.25,
+  unrecorded: 0.04,
+  external: 0.3,
+  minMultiplicity: 0.2,
+  minRatio: 0.75,
+  calibration: { bias: -0.85, present: 0.6, share: 0.5, provisionalMax: 0.7 },
 }

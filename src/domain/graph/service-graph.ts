@@ -35,7 +35,7 @@ export function learnEdges(source: CallSource, known: KnownServices): readonly L
 }
 
 /** The keys of the services that an event shows its service to call. */
-export function learnCallees(source: CallSource, known: KnownServices): readonly string[] {
+function learnCallees(source: CallSource, known: KnownServices): readonly string[] {
   const callees = OWN_FAILURES.has(source.eventType) ? findCalleesInText(source, known) : findCallees(source, known)
   return callees.flatMap((callee) => (callee.kind === 'service' ? callee.key : []))
 }

@@ -1,4 +1,4 @@
-import type { Diagnosis, Hypothesis } from '../diagnosis/diagnose.ts'
+import { type Diagnosis, type Hypothesis, RULED_OUT_REASONS } from '../diagnosis/model.ts'
 import { type EventId, isId } from '../ids.ts'
 import { isListOf, isNumber, isObjectOf, isOneOf, isText, orNull, readStored, writeStored } from '../json.ts'
 import { type ContextSnapshot, citedEntries } from './snapshot.ts'
@@ -7,13 +7,6 @@ import { type ContextSnapshot, citedEntries } from './snapshot.ts'
 export type Answer = Pick<Diagnosis, 'hypotheses' | 'evidence' | 'ruledOut' | 'reasoning'>
 
 type RuledOut = Answer['ruledOut'][number]
-
-const RULED_OUT_REASONS = {
-  after_onset: 'after_onset',
-  no_path: 'no_path',
-  reverted: 'reverted',
-  revert: 'revert',
-} as const satisfies { readonly [Reason in RuledOut['reason']]: Reason }
 
 const isAnswer = isObjectOf<Answer>({
   hypotheses: isListOf(
@@ -33,7 +26,7 @@ const isAnswer = isObjectOf<Answer>({
     isObjectOf<RuledOut>({
       eventIds: isListOf(isId<EventId>),
       service: isText,
-      reason: isOneOf(Object.values(RULED_OUT_REASONS)),
+      reason: isOneOf(RULED_OUT_REASONS),
       text: isText,
     }),
   ),

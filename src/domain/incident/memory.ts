@@ -1,5 +1,6 @@
 import { compareText } from '../compare.ts'
-import { type Diagnosis, type DiagnosisInput, MAX_HOPS } from '../diagnosis/diagnose.ts'
+import { MAX_HOPS } from '../diagnosis/facts.ts'
+import type { Diagnosis, DiagnosisInput } from '../diagnosis/model.ts'
 import { EVENT_TYPES, type EventType } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
 import { toValueClass } from '../event/value-class.ts'

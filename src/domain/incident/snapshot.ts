@@ -1,4 +1,4 @@
-import type { DiagnosisInput, KindCount, PatternMatch } from '../diagnosis/diagnose.ts'
+import type { DiagnosisInput, KindCount, PatternMatch } from '../diagnosis/model.ts'
 import { EVENT_TYPES, type EventType } from '../event/event.ts'
 import type { GraphEdge } from '../graph/service-graph.ts'
 import { isFlag, isInstant, isListOf, isNumber, isObjectOf, isOneOf, isText, orNull, readStored, writeStored } from '../json.ts'

@@ -1,4 +1,4 @@
-import type { Alert, Diagnosis, Hypothesis } from '../diagnosis/diagnose.ts'
+import type { Alert, Diagnosis, Hypothesis } from '../diagnosis/model.ts'
 import { field } from '../json.ts'
 import { toPrintable } from '../text.ts'
 import type { CitedEvent } from './cited-event.ts'

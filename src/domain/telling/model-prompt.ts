@@ -1,4 +1,4 @@
-import type { Alert, Diagnosis, Hypothesis } from '../diagnosis/diagnose.ts'
+import type { Alert, Diagnosis, Hypothesis } from '../diagnosis/model.ts'
 import type { EventId } from '../ids.ts'
 import { toPrintable } from '../text.ts'
 import type { CitedEvent } from './cited-event.ts'

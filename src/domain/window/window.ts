@@ -12,6 +12,10 @@ export type WindowEntry = ChangeText & {
   readonly expiresAt: Date
   readonly count: number
   readonly joinedBy: JoinRule
+  /** As its sender spells it; absent means production. */
+  readonly environment?: string | null
+  /** Only a diagnosis reads what has expired. */
+  readonly isExpired?: boolean
 }
 
 export type StateWindow = {

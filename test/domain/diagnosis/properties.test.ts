@@ -1,20 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Alert, type Diagnosis, type DiagnosisInput, diagnose } from '../../../src/domain/diagnosis/diagnose.ts'
+import { diagnose } from '../../../src/domain/diagnosis/diagnose.ts'
+import type { Alert, Diagnosis, DiagnosisInput } from '../../../src/domain/diagnosis/model.ts'
 import { EVENT_TYPES } from '../../../src/domain/event/event.ts'
 import { JOIN_RULES, toNameKey } from '../../../src/domain/event/service-name.ts'
 import { type EventId, toId } from '../../../src/domain/ids.ts'
 import { toStorableText } from '../../../src/domain/text.ts'
 import type { ServiceWindow, WindowEntry } from '../../../src/domain/window/window.ts'
-import { type Case, toIncident } from '../../bench/diagnosis-cases.ts'
+import type { Case } from '../../bench/diagnosis-cases.ts'
 import { disturb } from '../../bench/diagnosis-disturb.ts'
 import { generateCases } from '../../bench/diagnosis-generate.ts'
-import { createHistory, toInput } from '../../bench/diagnosis-input.ts'
+import { toInput } from '../../bench/diagnosis-input.ts'
 import { ALERT_AT, declareEdge, makeEntry, makeWindow, SHOP } from '../../support/diagnosis.ts'
 
 const CASES = generateCases(60, 'properties')
-const historyOf = createHistory(CASES, toIncident)
-const INPUTS = CASES.map((each) => toInput(each, historyOf(each)))
+const INPUTS = CASES.map(toInput)
 
 /** Anything a window can hold: odd texts, far times, any count. */
 const text = fc
@@ -114,8 +114,9 @@ const tiedInput: fc.Arbitrary<DiagnosisInput> = fc.record({
 const anyOrGenerated = fc.oneof({ arbitrary: tiedInput, weight: 8 }, anyInput, fc.constantFrom(...INPUTS))
 
 const entriesOf = ({ windows }: DiagnosisInput) => windows.flatMap(({ window: { entries } }) => Object.values(entries).flat())
-/** Durations, which are computed, and a phrase with a service's name. */
-const OWN_WORDS = /\b\d+ (?:second|minute|hour|day)s?\b|: no change accounts for it\.$/g
+/** Durations and times, which are computed. */
+const CLOCK = /since (?:[+-]?\d{4,6}-\d\d-\d\d )?\d\d:\d\d UTC/g
+const OWN_WORDS = new RegExp(`\\b\\d+ (?:second|minute|hour|day)s?\\b|${CLOCK.source}`, 'g')
 
 const leadOf = ({ hypotheses }: Diagnosis) => hypotheses[0]?.eventIds[0]
 
@@ -143,11 +144,13 @@ test('the order of the input never changes the answer', () => {
       }
       expect(diagnose(other)).toEqual(diagnose(input))
     }),
-    { numRuns: 2_000 },
+    { numRuns: 800 },
   )
 })
 
-test('a shift of every time changes nothing', () => {
+const withoutClock = (answer: unknown) => JSON.stringify(answer).replaceAll(CLOCK, '')
+
+test('a shift of every time changes nothing but the times that are told', () => {
   fc.assert(
     fc.property(fc.constantFrom(...INPUTS), fc.integer({ min: -1e9, max: 1e9 }), (input, seconds) => {
       const shift = (date: Date) => new Date(date.getTime() + seconds * 1_000)
@@ -160,7 +163,10 @@ test('a shift of every time changes nothing', () => {
         })),
       )
       const alert = { ...input.alert, triggeredAt: shift(input.alert.triggeredAt) }
-      expect(diagnose({ ...moved, alert, observedUntil: shift(input.observedUntil) })).toEqual(diagnose(input))
+      const { onset, ...answer } = diagnose({ ...moved, alert, observedUntil: shift(input.observedUntil) })
+      const { onset: before, ...expected } = diagnose(input)
+      expect(withoutClock(answer)).toBe(withoutClock(expected))
+      expect(onset).toEqual(before && shift(before))
     }),
   )
 })
@@ -253,7 +259,7 @@ function listTold(input: DiagnosisInput): readonly { readonly told: string; read
   return [
     from([hypothesis, recommendedAction, reasoning], evidence, [alerting, ...((!abstained && best?.path) || [])]),
     ...hypotheses.map(({ sentence, recommendedAction: action, reasonsFor, reasonsAgainst, eventIds, path, service }) =>
-      from([sentence, action, ...reasonsFor, ...reasonsAgainst], eventIds, [...path, service]),
+      from([sentence, action, ...reasonsFor, ...reasonsAgainst], eventIds, [...path, service, alerting]),
     ),
     ...ruledOut.map(({ text, eventIds, service }) => from([text], eventIds, [service, alerting])),
   ]
@@ -295,16 +301,18 @@ test('no text tells a number that no cited event holds, whatever events say', ()
   )
 })
 
-test('the answer is the first hypothesis, or none', () => {
+test('the answer begins with the first hypothesis, or says that there is none', () => {
   fc.assert(
     fc.property(anyOrGenerated, (input) => {
-      const { abstained, hypotheses, hypothesis, recommendedAction, evidence } = diagnose(input)
+      const { abstained, hypotheses, hypothesis, evidence, confidence } = diagnose(input)
       const [best] = hypotheses
-      expect({ hypothesis, recommendedAction, evidence }).toEqual(
-        abstained
-          ? { hypothesis: expect.stringMatching(/^no recorded change explains this/), recommendedAction: null, evidence: expect.anything() }
-          : { hypothesis: best?.sentence, recommendedAction: best?.recommendedAction, evidence: best?.eventIds },
-      )
+      if (abstained) {
+        expect(hypothesis).toContain('no recorded change explains it')
+        expect(confidence).toBe(0)
+      } else {
+        expect(hypothesis.startsWith(best?.sentence ?? '')).toBe(true)
+        expect(evidence.slice(0, best?.eventIds.length)).toEqual(best?.eventIds)
+      }
     }),
   )
 })
@@ -329,10 +337,8 @@ describe('unrelated events', () => {
 
   test('five for each event leave the leading cause in 95 % of cases', () => {
     const isSame = (each: Case) => {
-      const noisy = disturb(each, [], { noise: 5, isMerged: false, skewSeconds: 0, seed: 'noise' })
-      return (
-        diagnose(toInput(noisy, historyOf(each))).hypotheses[0]?.service === diagnose(toInput(each, historyOf(each))).hypotheses[0]?.service
-      )
+      const noisy = disturb(each, [], { noise: 5, isMerged: false, background: 0, skewSeconds: 0, seed: 'noise' })
+      return diagnose(toInput(noisy)).hypotheses[0]?.service === diagnose(toInput(each)).hypotheses[0]?.service
     }
     expect(CASES.filter(isSame).length / CASES.length).toBeGreaterThanOrEqual(0.95)
   })

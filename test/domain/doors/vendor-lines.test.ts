@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import type { SentEvent } from '../../../src/domain/doors/door.ts'
+import type { Delivery, SentEvent } from '../../../src/domain/doors/door.ts'
 import { DOORS } from '../../../src/domain/doors/index.ts'
-import { deliver } from '../../support/deliver.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 type Told = { readonly service?: string | undefined; readonly severity?: number; readonly attributes?: Fields }
@@ -14,7 +13,8 @@ function readLine(line: string, { service, severity, attributes = {} }: Told): S
   const record = { body: { stringValue: line }, severityNumber: severity, attributes: pairs(attributes) }
   const resource = { attributes: service === undefined ? [] : pairs({ 'service.name': service }) }
   const body = { resourceLogs: [{ resource, scopeLogs: [{ logRecords: [record] }] }] }
-  return deliver(DOORS.otlp, body).events[0]
+  const delivery: Delivery = { body, header: () => undefined, settings: { serviceMap: {} }, id: '' }
+  return DOORS.otlp.read(delivery).events[0]
 }
 
 type Case = readonly [told: Told, line: string, event: Fields | undefined]

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { DiagnosisInput } from '../../../src/domain/diagnosis/diagnose.ts'
+import type { DiagnosisInput } from '../../../src/domain/diagnosis/model.ts'
 import { byEventType, EVENT_TYPES } from '../../../src/domain/event/event.ts'
 import { JOIN_RULES } from '../../../src/domain/event/service-name.ts'
 import { type EventId, toId } from '../../../src/domain/ids.ts'

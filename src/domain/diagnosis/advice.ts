@@ -1,0 +1,73 @@
+import type { EventType } from '../event/event.ts'
+import { isSameRevision, toRevision } from '../event/revision.ts'
+import type { Change, Observation } from './model.ts'
+import { describe, type NameOf, quote, toRevisionName, toTold } from './sentences.ts'
+
+/** The revision a deploy replaced, and the event that tells. */
+export type Previous = { readonly text: string; readonly source: Observation } | undefined
+
+const VERSION = /^v?\d[\w.+-]{0,39}$/i
+const SHA = /^(?=.*\d)[0-9a-f]{6,64}$/i
+
+/** The different revision that a deploy replaced, when it or an earlier deploy at its service tells. */
+export function findPrevious({ lead, atMs }: Change, ofService: readonly Change[]): Previous {
+  const { oldValue, eventType, entity } = lead.entry
+  if (eventType !== 'deploy') return undefined
+  const own = toRevision(lead.entry)
+  const isDifferent = (revision: string) => own === undefined || !isSameRevision(own, revision)
+  if (oldValue !== null && isDifferent(oldValue)) {
+    if (SHA.test(oldValue)) return { text: `sha=${oldValue}`, source: lead }
+    if (VERSION.test(oldValue)) return { text: oldValue, source: lead }
+  }
+  const earlier = ofService.findLast((change) => {
+    const revision = toRevision(change.lead.entry)
+    const isOfSame = change.lead.entry.eventType === 'deploy' && change.lead.entry.entity === entity && change.atMs < atMs
+    return isOfSame && !change.isFailed && revision !== undefined && isDifferent(revision)
+  })
+  const text = earlier && toRevisionName(earlier.lead.entry)
+  return earlier && text !== undefined ? { text, source: earlier.lead } : undefined
+}
+
+/** What to do about a change that more than time speaks against. */
+export function recommendUndoing({ lead, undoneBy }: Change, previous: Previous, nameOf: NameOf): string {
+  const { entry, key } = lead
+  const told = { entity: quote(entry.entity), service: nameOf(key), former: toTold(entry.oldValue, entry.entity), previous }
+  return undoneBy ? `Make sure that setting ${told.entity} of ${told.service} back has taken effect` : UNDOING[entry.eventType](told)
+}
+
+/** What to do about a change that only time, or not only one change, speaks against. */
+export function recommendComparing(changes: readonly Change[], nameOf: NameOf): string {
+  const [first, second] = changes.map(({ lead }) => `${describe(lead, nameOf).replace(/^./, (letter) => letter.toLowerCase())}`)
+  if (second !== undefined) return `Compare what fails with ${first} and ${second} before undoing either`
+  const service = changes[0] ? nameOf(changes[0].key) : 'the service'
+  return `Compare ${service} before and after ${first}: only its time speaks against it`
+}
+
+type Told = { readonly entity: string; readonly service: string; readonly former: string | undefined; readonly previous: Previous }
+
+const UNDOING: Readonly<Record<EventType, (told: Told) => string>> = {
+  deploy: ({ service, previous }) => (previous ? `Roll back to ${previous.text}` : `Roll back ${service} to the previous revision`),
+  flag_change: ({ entity, former }) => `Set flag ${entity} back to ${former ?? 'its former value'}`,
+  config_change: ({ entity, service }) => `Check ${entity} of ${service} and revert its config change`,
+  schema_change: ({ entity, service }) => `Check the schema change on ${entity} of ${service}, and revert it or fix it forward`,
+  scale_event: ({ entity, service }) => `Scale ${entity} of ${service} back`,
+  restart: ({ entity, service }) => `Find out why ${entity} of ${service} restarts`,
+  saturation: ({ entity, service }) => `Relieve ${entity} of ${service}`,
+  circuit_open: ({ entity, service }) => `Find out why ${entity} of ${service} fails`,
+  dependency_failure: ({ entity, service }) => `Find out why ${entity} of ${service} fails`,
+}
+
+/** What to look at when a host outside cannot be reached. */
+export function recommendOutside(host: string, caller: string): string {
+  return `Check whether ${host} is up, and whether ${caller} can reach it: nothing on record is there to be undone`
+}
+
+/** What to look at when a service fails for no recorded reason. */
+export function recommendLooking(service: string): string {
+  return `Look at ${service}: its logs and load, and changes that are not sent here`
+}
+
+/** What to do when nothing is known to fail. */
+export function recommendWatching(service: string | null): string {
+  return service === null ? 'Look at what fires the alert' : `Look at ${service} itself: nothing on record tells what fails`
+}

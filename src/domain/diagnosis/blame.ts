@@ -1,0 +1,86 @@
+import { type Facts, hopsFrom } from './facts.ts'
+import type { Item, WeighedItem } from './model.ts'
+import type { Weights } from './weights.ts'
+
+/** How well a fault of a service at a time explains what fails. */
+export type Account = {
+  /** In nats, against a fault that has nothing to do with it. */
+  readonly evidence: number
+  /** What it is likely to have caused; onset no earlier than the time, but for the slack of clocks. */
+  readonly explained: readonly WeighedItem[]
+  /** Earliest onset of what it may have caused. */
+  readonly onsetMs: number | undefined
+  /** Earliest onset of all that a fault of the service may cause at any time. */
+  readonly troubleMs: number | undefined
+  /** The share of what fails at the service itself that began before the time. */
+  readonly lateShare: number
+}
+
+export type Explain = (key: string, atMs: number | null) => Account
+
+/** An item that a fault of a service may cause, and how likely. */
+type Reached = { readonly item: WeighedItem; readonly chance: number }
+
+/**
+ * What each item weighs: less the older it is than the freshest, and the older that is; correlated reports together no more
+ * than so much, and symptoms less than calls.
+ */
+export function weighItems(items: readonly Item[], weights: Weights): readonly WeighedItem[] {
+  const freshestMs = Math.min(...items.map(({ ageMs }) => ageMs))
+  const raw = items.map((item) => {
+    const fade = (1 + (item.ageMs - freshestMs) / weights.fadeMs) ** -2 / (1 + freshestMs / weights.scaleMs)
+    return { item, weight: (0.5 + 0.5 * item.severity) * fade * item.trust }
+  })
+  const scaleOf = (isCall: boolean) => {
+    const total = raw.reduce((sum, { item, weight }) => (item.isCall === isCall ? sum + weight : sum), 0)
+    return total > weights.maxWeight ? weights.maxWeight / total : 1
+  }
+  const [calls, symptoms] = [scaleOf(true), scaleOf(false)]
+  return raw.map(({ item, weight }) => {
+    const ownWeight = weight * (item.isCall ? calls : symptoms)
+    return { ...item, ownWeight, weight: item.isCall ? ownWeight : ownWeight * weights.symptom }
+  })
+}
+
+/** Explains items by a fault of one service, for changes by the time that they took effect. */
+export function createExplainer({ adjacency }: Pick<Facts, 'adjacency'>, items: readonly WeighedItem[], weights: Weights): Explain {
+  const reached = new Map<string, Reached[]>()
+  const reach = (key: string, item: WeighedItem, chance: number) => {
+    const own = reached.get(key)
+    if (own) own.push({ item, chance })
+    else reached.set(key, [{ item, chance }])
+  }
+  const below = new Map([...new Set(items.map(({ callee }) => callee))].map((callee) => [callee, hopsFrom(callee, adjacency)]))
+  for (const item of items) {
+    const hops = below.get(item.callee) ?? new Map<string, number>()
+    for (const [key, distance] of hops) reach(key, item, weights.own * weights.perHop ** distance)
+    const callers = item.isCall ? [item.caller] : (adjacency.callers.get(item.callee) ?? [])
+    for (const key of callers) if (!hops.has(key)) reach(key, item, weights.caller)
+  }
+  return (key, atMs) => account(reached.get(key) ?? [], key, atMs, weights)
+}
+
+function account(reached: readonly Reached[], key: string, atMs: number | null, { slackMs, elsewhere, caller }: Weights): Account {
+  let evidence = 0
+  let [late, total] = [0, 0]
+  for (const { item, chance } of reached) {
+    const after = atMs === null ? 1 : 1 / (1 + Math.exp((atMs - item.onsetMs) / slackMs))
+    evidence += item.weight * Math.log((after * chance) / elsewhere + 1 - after)
+    if (item.callee !== key) continue
+    late += item.ownWeight * (1 - after)
+    total += item.ownWeight
+  }
+  const likely = reached.filter(({ chance }) => chance > 2 * elsewhere)
+  const after = atMs === null ? reached : reached.filter(({ item }) => item.onsetMs >= atMs - slackMs)
+  return {
+    evidence,
+    explained: after.filter(({ chance }) => chance >= caller).map(({ item }) => item),
+    onsetMs: toEarliest(after.filter(({ chance }) => chance > 2 * elsewhere)),
+    troubleMs: toEarliest(likely),
+    lateShare: total > 0 ? late / total : 0,
+  }
+}
+
+function toEarliest(reached: readonly Reached[]): number | undefined {
+  return reached.length === 0 ? undefined : reached.reduce((least, { item }) => Math.min(least, item.onsetMs), Number.POSITIVE_INFINITY)
+}

@@ -1,0 +1,217 @@
+import { compareText } from '../compare.ts'
+import { isSameRevision, toRevision } from '../event/revision.ts'
+import { compareTimes } from './input.ts'
+import type { Change, Observation, Step } from './model.ts'
+
+/** A rollout takes at most so long: Kubernetes gives up on one then (`progressDeadlineSeconds`). */
+const ROLLOUT_MS = 10 * 60_000
+/** Repeats further apart are told of another change, and a report of success or failure is of none. */
+const REPEAT_MS = 30 * 60_000
+const FINISHED = /^(?:succeeded|success|synced|completed?|finished|done)$/i
+const FAILED = /^(?:failed|failure|aborted|cancell?ed|error)$/i
+const TERMINATED = /^terminated$/i
+
+type Occurrence = { readonly atMs: number; readonly observation: Observation }
+
+/** A change as its reports are put together. */
+type Draft = {
+  readonly lead: Observation
+  readonly atMs: number
+  /** As far as its reports tell it by now. */
+  revision: string | undefined
+  reportedMs: number
+  isFailed: boolean
+  isFinished: boolean
+  readonly steps: Step[]
+}
+
+export type Found = {
+  readonly changes: readonly Change[]
+  /** Restarts that a rollout brings with it, and so are no symptoms. */
+  readonly steps: ReadonlySet<Observation>
+}
+
+/** Puts reports of changes together: repeats are one, and what a rollout brings with it is a step of it. */
+export function findChanges(reported: readonly Observation[], symptoms: readonly Observation[]): Found {
+  const steps = new Set<Observation>()
+  const restarts = Map.groupBy(symptoms.filter(isTermination), ({ key }) => key)
+  const changes = [...Map.groupBy(reported, ({ key }) => key)].flatMap(([key, own]) => {
+    const drafts = toDrafts(own)
+    for (const restart of restarts.get(key) ?? []) {
+      const rollout = drafts.findLast((draft) => isWithinRollout(draft, restart.firstMs))
+      if (!rollout) continue
+      rollout.steps.push({ atMs: restart.firstMs, observation: restart })
+      steps.add(restart)
+    }
+    return linkUndone(key, drafts)
+  })
+  return { changes, steps }
+}
+
+function isTermination({ entry }: Observation): boolean {
+  return entry.eventType === 'restart' && TERMINATED.test(entry.newValue ?? '')
+}
+
+/** Whether replicas were added or taken away. */
+export function isScaling({ entry }: Observation): boolean {
+  return entry.eventType === 'scale_event'
+}
+
+function isDeploy({ entry }: Observation): boolean {
+  return entry.eventType === 'deploy'
+}
+
+function toDrafts(own: readonly Observation[]): readonly Draft[] {
+  const groups = Map.groupBy(own, toThing)
+  const occurrences = own
+    .flatMap((observation) => toOccurrences(observation, groups.get(toThing(observation)) ?? []))
+    .toSorted((a, b) => a.atMs - b.atMs || compareText(a.observation.entry.id, b.observation.entry.id))
+  const drafts: Draft[] = []
+  const latest = new Map<string, Draft>()
+  for (const occurrence of occurrences.filter(({ observation }) => !isScaling(observation))) {
+    const { observation, atMs } = occurrence
+    const thing = toThing(observation)
+    const earlier = latest.get(thing)
+    if (isDeploy(observation) && joinDeploy(occurrence, earlier ?? drafts.findLast(({ lead }) => isDeploy(lead)))) continue
+    if (earlier && isRepeat(earlier, occurrence)) {
+      earlier.reportedMs = Math.max(atMs, observation.lastMs)
+      continue
+    }
+    const draft = open(occurrence)
+    drafts.push(draft)
+    latest.set(thing, draft)
+  }
+  return addScalings(drafts, occurrences)
+}
+
+function open({ observation, atMs }: Occurrence): Draft {
+  return {
+    lead: observation,
+    atMs,
+    revision: toRevision(observation.entry),
+    reportedMs: Math.max(atMs, observation.entry.count > 2 ? observation.lastMs : atMs),
+    isFailed: FAILED.test(observation.entry.newValue ?? '') && isDeploy(observation),
+    isFinished: FINISHED.test(observation.entry.newValue ?? ''),
+    steps: [],
+  }
+}
+
+/** Whether a report tells how an earlier deploy went. */
+function joinDeploy({ observation, atMs }: Occurrence, deploy: Draft | undefined): boolean {
+  const state = observation.entry.newValue ?? ''
+  const isEnd = FINISHED.test(state)
+  if (!isEnd && !FAILED.test(state)) return false
+  if (!deploy || atMs - deploy.reportedMs > REPEAT_MS || (deploy.isFinished && toThing(deploy.lead) !== toThing(observation))) return false
+  const revision = toRevision(observation.entry)
+  if (revision !== undefined && deploy.revision !== undefined && !isSameRevision(revision, deploy.revision)) return false
+  deploy.revision ??= revision
+  deploy.reportedMs = atMs
+  if (isEnd) {
+    deploy.isFinished = true
+    deploy.steps.push({ atMs, observation })
+  } else deploy.isFailed = true
+  return true
+}
+
+function isRepeat(earlier: Draft, { observation, atMs }: Occurrence): boolean {
+  if (atMs - earlier.reportedMs > REPEAT_MS) return false
+  const revision = toRevision(observation.entry)
+  if (isDeploy(observation) && revision !== undefined && earlier.revision !== undefined) return isSameRevision(revision, earlier.revision)
+  return observation.entry.newValue === earlier.lead.entry.newValue && observation.entry.sha === earlier.lead.entry.sha
+}
+
+/** Scaling goes with a change before it; by itself it is a change of its own. */
+function addScalings(drafts: readonly Draft[], occurrences: readonly Occurrence[]): readonly Draft[] {
+  const alone: Draft[] = []
+  for (const occurrence of occurrences.filter(({ observation }) => isScaling(observation))) {
+    const { observation, atMs } = occurrence
+    const rollout = drafts.findLast((draft) => isWithinRollout(draft, atMs))
+    if (rollout) rollout.steps.push({ atMs, observation })
+    else {
+      const earlier = alone.findLast(({ lead }) => toThing(lead) === toThing(observation))
+      if (earlier && isRepeat(earlier, occurrence)) earlier.reportedMs = Math.max(atMs, observation.lastMs)
+      else alone.push(open(occurrence))
+    }
+  }
+  return [...drafts, ...alone].toSorted((a, b) => compareDrafts(a, b))
+}
+
+function compareDrafts(a: Draft, b: Draft): number {
+  return a.atMs - b.atMs || compareTimes(a.lead, b.lead)
+}
+
+function isWithinRollout({ atMs }: Draft, stepMs: number): boolean {
+  return stepMs >= atMs && stepMs <= atMs + ROLLOUT_MS
+}
+
+/** What changes that replace one another have in common. */
+function toThing({ entry }: Observation): string {
+  return `${entry.eventType}\0${entry.entity}`
+}
+
+/**
+ * When a report was made, as far as its entry tells: all at once where repeats follow each other closely, else the first and
+ * the last of them. Of two repeats with something else in between the second undid that.
+ */
+function toOccurrences(observation: Observation, ofThing: readonly Observation[]): readonly Occurrence[] {
+  const { entry, firstMs, lastMs } = observation
+  const first = { atMs: firstMs, observation }
+  if (entry.count < 2 || lastMs <= firstMs) return [first]
+  const isApart = (lastMs - firstMs) / (entry.count - 1) > REPEAT_MS
+  const isInterrupted = entry.count === 2 && ofThing.some((other) => isBetween(other, observation))
+  return isApart || isInterrupted ? [first, { atMs: lastMs, observation }] : [first]
+}
+
+function isBetween(other: Observation, { entry, firstMs, lastMs }: Observation): boolean {
+  if (other.entry.newValue === entry.newValue && other.entry.sha === entry.sha) return false
+  const isInside = [other.firstMs, other.lastMs].some((ms) => ms > firstMs && ms < lastMs)
+  if (!isInside || !isDeployEntry(entry)) return isInside
+  const [own, another] = [toRevision(entry), toRevision(other.entry)]
+  return own !== undefined && another !== undefined && !isSameRevision(own, another)
+}
+
+function isDeployEntry({ eventType }: Observation['entry']): boolean {
+  return eventType === 'deploy'
+}
+
+/** Which change set which one back: the first that did. */
+function linkUndone(key: string, drafts: readonly Draft[]): readonly Change[] {
+  const byThing = Map.groupBy(drafts, ({ lead }) => toThing(lead))
+  const undoing = new Map<Draft, Draft>()
+  const undone = new Map<Draft, Draft>()
+  for (const ofThing of byThing.values()) {
+    for (const [place, draft] of ofThing.entries()) {
+      const other = ofThing.find((later, at) => at > place && isUndone(draft, place, later, at, ofThing))
+      if (!other) continue
+      undoing.set(draft, other)
+      if (!undone.has(other)) undone.set(other, draft)
+    }
+  }
+  const changes = new Map<Draft, Change>()
+  for (const draft of drafts.toReversed()) {
+    const by = undoing.get(draft)
+    changes.set(draft, {
+      key,
+      lead: draft.lead,
+      atMs: draft.atMs,
+      steps: draft.steps.toSorted((a, b) => a.atMs - b.atMs || compareTimes(a.observation, b.observation)),
+      isFailed: draft.isFailed,
+      undoes: undone.get(draft)?.lead,
+      undoneBy: by && changes.get(by),
+    })
+  }
+  return drafts.flatMap((draft) => changes.get(draft) ?? [])
+}
+
+function isUndone(draft: Draft, place: number, other: Draft, at: number, ofThing: readonly Draft[]): boolean {
+  // Scaling goes up and down by itself, and may fail either way.
+  if (isScaling(draft.lead)) return false
+  const { entry } = draft.lead
+  const { entry: later } = other.lead
+  if (entry.oldValue !== null && entry.newValue !== null && entry.oldValue !== entry.newValue) {
+    if (later.oldValue === entry.newValue && later.newValue === entry.oldValue) return true
+  }
+  const before = place > 0 && at === place + 1 ? ofThing[place - 1] : undefined
+  if (!isDeploy(draft.lead) || before?.revision === undefined || other.revision === undefined || draft.revision === undefined) return false
+  return isSameRevision(before.revision, other.revision) && !isSameRevision(draft.revision, other.revision)
+}

@@ -1,0 +1,104 @@
+import type { Facts } from './facts.ts'
+import type { Assessment, Candidate, Hazard } from './model.ts'
+import type { Weights } from './weights.ts'
+
+/** How sure an answer is. */
+export type Certainty = {
+  /** The chance that the cause is on record at all. */
+  readonly present: number
+  /** The leading change's part of it, and that of its service. */
+  readonly share: number
+  readonly serviceShare: number
+  readonly isNamed: boolean
+  readonly confidence: number
+  /** Whether the next change is at least half as likely. */
+  readonly isTied: boolean
+}
+
+/** Sums of exponentials: scores beyond it are none. */
+const MIN_SCORE = -50
+const MAX_LOGIT = 40
+const EDGE = 0.005
+/** What was seen for less than so long after an alert is a first look. */
+const FIRST_LOOK_MS = 60_000
+const TIED = 0.5
+
+/**
+ * Weighs the recorded changes, of each service the likeliest, against all faults that nobody recorded. Many changes where one
+ * is looked for prove less.
+ */
+export function assess(all: readonly Candidate[], hazards: readonly Hazard[], facts: Facts, weights: Weights): Certainty {
+  // What came after the alert, though within the slack of clocks, is ranked but never named.
+  const ranked = all.filter(({ change }) => change.atMs <= 0)
+  const [leader, next] = ranked
+  if (!leader || leader !== all[0]) return { present: 0, share: 0, serviceShare: 0, isNamed: false, confidence: 0, isTied: false }
+  const top = Math.max(leader.score, ...hazards.map(({ logOdds }) => logOdds), MIN_SCORE)
+  const total = ranked.reduce((sum, { score }) => sum + Math.exp(score - top), 0)
+  const recorded = sumBestOfServices(ranked, top)
+  const squares = hazards.reduce((sum, { logOdds }) => sum + Math.exp(2 * (logOdds - top)), 0)
+  const unrecorded = Math.sqrt(squares) * Math.sqrt(Math.max(weights.minMultiplicity, toMultiplicity(ranked, facts)))
+  const present = recorded / (recorded + unrecorded)
+  const share = Math.exp(leader.score - top) / total
+  const own = ranked.filter(({ change }) => change.key === leader.change.key)
+  const serviceShare = own.reduce((sum, { score }) => sum + Math.exp(score - top), 0) / total
+  const ratio = (present * serviceShare) / (present * serviceShare + 1 - present)
+  return {
+    present,
+    share,
+    serviceShare,
+    isNamed: ratio >= weights.minRatio && isConnected(leader, facts),
+    confidence: toConfidence(present, share, facts, weights),
+    isTied: next !== undefined && Math.exp(next.score - leader.score) >= TIED,
+  }
+}
+
+/** Whether anything but its time connects a change with the alert. */
+function isConnected({ change, explained }: Candidate, { alertKey, hops, callers }: Facts): boolean {
+  return alertKey === null || explained.length > 0 || hops.has(change.key) || callers.has(change.key)
+}
+
+function sumBestOfServices(ranked: readonly Candidate[], top: number): number {
+  const seen = new Set<string>()
+  let sum = 0
+  for (const { change, score } of ranked) {
+    if (!seen.has(change.key)) sum += Math.exp(score - top)
+    seen.add(change.key)
+  }
+  return sum
+}
+
+/** How many fresh changes there are where a cause is looked for. */
+function toMultiplicity(ranked: readonly Candidate[], { isTopologyKnown, hops, callers }: Facts): number {
+  return ranked
+    .filter(({ change }) => !isTopologyKnown || hops.has(change.key) || callers.has(change.key))
+    .reduce((sum, { features }) => sum + Math.exp(features.kind + features.lag), 0)
+}
+
+function toConfidence(present: number, share: number, { untilMs }: Facts, { calibration }: Weights): number {
+  const confidence = toShare(calibration.bias + calibration.present * toLogit(present) + calibration.share * toLogit(share))
+  return untilMs < FIRST_LOOK_MS ? Math.min(confidence, calibration.provisionalMax) : confidence
+}
+
+function toLogit(share: number): number {
+  const clamped = Math.min(1 - EDGE, Math.max(EDGE, share))
+  return Math.log(clamped / (1 - clamped))
+}
+
+function toShare(logit: number): number {
+  return 1 / (1 + Math.exp(-Math.min(MAX_LOGIT, Math.max(-MAX_LOGIT, logit))))
+}
+
+/** What an answer comes to. */
+export function toAssessment(
+  certainty: Certainty,
+  ranked: readonly Candidate[],
+  unrecorded: Hazard | undefined,
+  { items, hops, callers, isTopologyKnown }: Facts,
+): Assessment {
+  const [leader] = ranked
+  const hasChange = ranked.some(({ change }) => !isTopologyKnown || hops.has(change.key) || callers.has(change.key))
+  if (items.length === 0 && !hasChange) return 'inconclusive'
+  if (leader && certainty.isNamed) return leader.explained.length === 0 || certainty.isTied ? 'suspect' : 'cause'
+  if (items.length === 0) return 'inconclusive'
+  return unrecorded?.isExternal ? 'external' : 'unrecorded'
+}

@@ -1,0 +1,34 @@
+import { isScaling } from './candidates.ts'
+import type { Facts } from './facts.ts'
+import type { Candidate, Change, RuledOutReason } from './model.ts'
+
+const PRODUCTION: ReadonlySet<string> = new Set(['', 'production', 'prod', 'prd', 'live'])
+const AUTOSCALER = /(?:^|[-/])(?:hpa|keda-hpa|vpa)(?:$|[-/])|autoscal/i
+
+/** An environment as environments are compared: production's many spellings are one, and what is absent. */
+export function toEnvironment(environment: string | null | undefined): string {
+  const plain = (environment ?? '').trim().toLowerCase()
+  return PRODUCTION.has(plain) ? 'production' : plain
+}
+
+/** Why a change cannot be to blame, before anything is weighed. */
+export function excludeEarly(change: Change, facts: Facts, environment: string, slackMs: number): RuledOutReason | undefined {
+  if (change.atMs > slackMs) return 'after_onset'
+  if (toEnvironment(change.lead.entry.environment) !== environment) return 'other_environment'
+  if (change.isFailed && change.steps.length === 0) return 'not_rolled_out'
+  return isUnreachable(change, facts) ? 'no_path' : undefined
+}
+
+/** Why a change is not to blame for the trouble that its service may cause. */
+export function excludeByOnset({ change, onsetMs, troubleMs }: Candidate, slackMs: number): RuledOutReason | undefined {
+  if (change.undoneBy && change.undoneBy.atMs <= (onsetMs ?? 0) - slackMs) return 'reverted'
+  if (troubleMs === undefined || change.atMs <= troubleMs + slackMs) return undefined
+  if (change.undoes) return 'revert'
+  return isScaling(change.lead) && AUTOSCALER.test(change.lead.entry.entity) ? 'consequence' : undefined
+}
+
+/** Whether no way is known to a service although ways are known. */
+function isUnreachable({ key, lead }: Change, { isTopologyKnown, hops, callers, items, mentions }: Facts): boolean {
+  if (!isTopologyKnown || hops.has(key) || callers.has(key)) return false
+  return !mentions.has(lead.entry.entity) && !items.some(({ caller, callee }) => caller === key || callee === key)
+}

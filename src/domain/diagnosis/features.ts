@@ -1,0 +1,91 @@
+import { toNameKey } from '../event/service-name.ts'
+import { toValueClass } from '../event/value-class.ts'
+import type { Account, Explain } from './blame.ts'
+import { isScaling } from './candidates.ts'
+import type { Facts } from './facts.ts'
+import type { Candidate, Change, Features, PatternMatch } from './model.ts'
+import type { Weights } from './weights.ts'
+
+/** A key that a text names is no plain word: `newPricingEngine`, `resources.limits.memory`, `use-v2`. */
+const KEY = /^.{6,}$/s
+const DISTINCT = /^.+[A-Z\d_.-].*$/s
+
+/** What speaks for and against each change. */
+export function createAssessor(
+  facts: Facts,
+  explain: Explain,
+  patterns: readonly PatternMatch[],
+  weights: Weights,
+): (change: Change) => Candidate {
+  const placeOf = createPlacer(facts, weights)
+  const patternsOf = Map.groupBy(patterns, ({ service }) => toNameKey(service))
+  return (change) => {
+    const concerned = [change.key, ...(facts.mentions.size > 0 ? listMentioning(change, facts) : [])]
+    const [best] = concerned.map((key) => assessAt(key, explain(key, change.atMs), placeOf, weights)).toSorted((a, b) => b.sum - a.sum)
+    if (!best) throw new Error('a change that concerns no service')
+    const { key, account, sum, place, late } = best
+    const lagMs = toLag(change, account.onsetMs, weights)
+    const features: Features = {
+      evidence: account.evidence,
+      place,
+      late,
+      kind: Math.log(toKind(change, weights)),
+      lag: -weights.lagExponent * Math.log1p(lagMs / weights.scaleMs) - Math.max(0, change.atMs / weights.slackMs),
+      habit: Math.log(1 - 0.9 * facts.habits.toShare(change.lead)),
+      pattern: toPattern(change, patternsOf.get(change.key) ?? []),
+    }
+    const score = sum + features.kind + features.lag + features.habit + features.pattern
+    const { explained, onsetMs, troubleMs } = account
+    return { change, features, score, concerned: key, explained, onsetMs, troubleMs, lagMs }
+  }
+}
+
+function assessAt(key: string, account: Account, placeOf: (key: string, hasEvidence: boolean) => number, weights: Weights) {
+  const place = Math.log(placeOf(key, account.evidence > 0))
+  const late = Math.log(weights.late) * account.lateShare
+  return { key, account, place, late, sum: account.evidence + place + late }
+}
+
+/** How likely a fault lies where a service is, seen from the alert. */
+export function createPlacer(facts: Facts, weights: Weights): (key: string, hasEvidence: boolean) => number {
+  const { alertKey, hops, callers, isTopologyKnown } = facts
+  return (key, hasEvidence) => {
+    const distance = hops.get(key)
+    if (alertKey === null) return 1
+    if (distance !== undefined) return weights.nearPerHop ** distance
+    if (callers.has(key)) return weights.upstream
+    if (!isTopologyKnown) return hasEvidence ? weights.unknownPlace : weights.unknownSilent
+    return hasEvidence ? weights.upstream : weights.unreachable
+  }
+}
+
+/** The services whose failures name the key that a flag or a setting has. */
+function listMentioning({ key, lead: { entry } }: Change, { mentions }: Facts): readonly string[] {
+  if (entry.eventType !== 'flag_change' && entry.eventType !== 'config_change') return []
+  if (!KEY.test(entry.entity) || !DISTINCT.test(entry.entity)) return []
+  return [...(mentions.get(entry.entity) ?? [])].filter((service) => service !== key).toSorted()
+}
+
+function toKind({ lead, undoes }: Change, weights: Weights): number {
+  const undoing = undoes && lead.entry.eventType !== 'deploy' ? weights.undoing : 1
+  if (isScaling(lead)) return weights.scaling
+  return lead.entry.eventType === 'flag_change' ? weights.flag * undoing : undoing
+}
+
+/** How long a change had been in place, from its last finished step on, when what it may explain began. */
+function toLag({ atMs, steps }: Change, onsetMs: number | undefined, { slackMs }: Weights): number {
+  const untilMs = Math.min(0, onsetMs ?? 0)
+  const lastMs = steps.reduce((last, step) => (step.atMs <= (onsetMs ?? 0) + slackMs ? Math.max(last, step.atMs) : last), atMs)
+  return Math.max(0, untilMs - lastMs)
+}
+
+/** What verdicts about the same kind of change at the same service say. */
+function toPattern({ lead: { entry } }: Change, patterns: readonly PatternMatch[]): number {
+  if (patterns.length === 0) return 0
+  const valueClass = toValueClass(entry.newValue)
+  const alike = patterns.filter(
+    (pattern) => pattern.eventType === entry.eventType && pattern.vendor === entry.vendor && pattern.valueClass === valueClass,
+  )
+  const votes = alike.map(({ similarity, verdict }) => (verdict === 'confirmed' ? similarity : -similarity)).toSorted((a, b) => a - b)
+  return Math.tanh(votes.reduce((sum, vote) => sum + vote, 0))
+}

@@ -1,0 +1,148 @@
+import { compareText } from '../compare.ts'
+import { type EventType, isChangeType } from '../event/event.ts'
+import { toNameKey } from '../event/service-name.ts'
+import { type Callee, findCallees, isObserver, type KnownServices, toKnownServices } from '../graph/callee.ts'
+import { liveEdges } from '../graph/service-graph.ts'
+import type { ServiceWindow, WindowEntry } from '../window/window.ts'
+import type { DiagnosisInput, Observation } from './model.ts'
+
+/** What the windows hold, each event once, at the service that it concerns. */
+export type Reading = {
+  readonly names: KnownServices
+  /** Callers and callees of the graph, by key. */
+  readonly edges: readonly { readonly caller: string; readonly callee: string }[]
+  /** Changes, from the first to the last. */
+  readonly changes: readonly Observation[]
+  /** Failing calls that name whom they were to reach. */
+  readonly calls: readonly { readonly observation: Observation; readonly callees: readonly Callee[] }[]
+  /** Everything else. */
+  readonly symptoms: readonly Observation[]
+  /** Until when anything was seen, from the alert on. */
+  readonly untilMs: number
+}
+
+const OWN_OBJECT_RULES: ReadonlySet<string> = new Set(['pod', 'replica_set', 'autoscaler'])
+/** They are told of an object: what was rolled out, what restarted. The others are of whoever tells them. */
+const OF_OBJECTS: ReadonlySet<EventType> = new Set<EventType>(['deploy', 'restart', 'scale_event'])
+
+/**
+ * Kubernetes objects that belong to a workload and by convention are named after it with a suffix, as Helm's
+ * `{{ include "app.fullname" . }}-data` does: `persistentvolumeclaims/cart-data`, `configmaps/cart-env`.
+ */
+const SATELLITE = /^(?:persistentvolume|persistentvolumeclaim|configmap|secret|service|endpoint|ingress|horizontalpodautoscaler)(?:e?s)?\//i
+const HEALTH = /^health:/i
+/** How nodes are named by their own reports: without a namespace. */
+const NODE = /^\//
+
+/** Whether an event says that something was changed, rather than how something fares. */
+function isChange({ eventType, newValue }: WindowEntry): boolean {
+  return isChangeType(eventType) && !(eventType === 'deploy' && HEALTH.test(newValue ?? ''))
+}
+
+/** An entry in the window of the service with this key. */
+type Place = { readonly key: string; readonly service: string; readonly entry: WindowEntry }
+
+/** The windows, from the least key up, that hold one event. */
+type Places = [Place, ...Place[]]
+
+/** Reads the windows: every event once, where it belongs, and nothing that happened after `observedUntil`. */
+export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInput): Reading {
+  const live = liveEdges(graph, observedUntil)
+  const graphNames = toKnownServices(live.flatMap(({ caller, callee }) => [caller, callee]))
+  const names: KnownServices = new Map([
+    ...graphNames,
+    ...toKnownServices(windows.map(({ service }) => service)),
+    ...toKnownServices(alert.service === null ? [] : [alert.service]),
+  ])
+  const alertMs = alert.triggeredAt.getTime()
+  const untilMs = observedUntil.getTime()
+  const found = findPlaces(windows, untilMs)
+  const owners = new Set([...graphNames.keys(), ...found.flat().flatMap((place) => (showsService(place) ? place.key : []))])
+  const changes: Observation[] = []
+  const calls: Reading['calls'][number][] = []
+  const symptoms: Observation[] = []
+  for (const places of found) {
+    const reporter = findReporter(places)
+    const callees = toCallees(reporter, names)
+    const place = callees ? reporter : findConcerned(places)
+    const key = callees ? place.key : adopt(place, owners)
+    const observation = toObservation({ ...place, key }, reporter.key, alertMs, untilMs)
+    if (callees) calls.push({ observation, callees })
+    else if (isChange(place.entry)) changes.push(observation)
+    else symptoms.push(observation)
+  }
+  const edges = live.map(({ caller, callee }) => ({ caller: toNameKey(caller), callee: toNameKey(callee) }))
+  return { names, edges, changes: changes.toSorted(compareTimes), calls, symptoms, untilMs: untilMs - alertMs }
+}
+
+/** The places of each event. */
+function findPlaces(windows: readonly ServiceWindow[], untilMs: number): readonly Places[] {
+  const byEvent = new Map<string, Places>()
+  const keyed = windows.map(({ service, window }) => ({ key: toNameKey(service), service, window }))
+  for (const { key, service, window } of keyed.toSorted((a, b) => compareText(a.key, b.key) || compareText(a.service, b.service))) {
+    for (const entry of Object.values(window.entries).flat()) {
+      if (entry.firstTimestamp.getTime() > untilMs) continue
+      const place = { key, service, entry }
+      const places = byEvent.get(entry.id)
+      if (places) places.push(place)
+      else byEvent.set(entry.id, [place])
+    }
+  }
+  return [...byEvent.values()]
+}
+
+function findReporter(places: Places): Place {
+  return places.find(({ entry }) => entry.joinedBy === 'service_name') ?? places[0]
+}
+
+/** The window of the service that an event is about. */
+function findConcerned(places: Places): Place {
+  const own = places.find(({ entry }) => OWN_OBJECT_RULES.has(entry.joinedBy))
+  if (own) return own
+  const reporter = findReporter(places)
+  const { eventType, vendor } = reporter.entry
+  const isOfObject = OF_OBJECTS.has(eventType) || vendor === 'kubernetes' || vendor === 'argocd' || vendor === 'kafka'
+  return (isOfObject ? places.find(({ entry }) => entry.joinedBy !== 'service_name') : undefined) ?? reporter
+}
+
+/** Whom a failure of calls names; `undefined` for what is no call or names nobody. */
+function toCallees({ entry, service }: Place, names: KnownServices): readonly Callee[] | undefined {
+  if (isSelfReport(entry, service)) return undefined
+  const callees = findCallees({ ...entry, serviceName: service }, names)
+  return callees.length > 0 ? callees : undefined
+}
+
+/** Whether who reports a failure tells of itself, and not of calls that it made. */
+export function isSelfReport({ vendor }: WindowEntry, reporter: string): boolean {
+  return isObserver(vendor) || NODE.test(reporter) || toNameKey(vendor) === toNameKey(reporter)
+}
+
+/** A volume claim and the like has no service of its own, unless that shows something else: it belongs to the one it is named after. */
+function adopt({ key, service, entry }: Place, owners: ReadonlySet<string>): string {
+  if (entry.vendor !== 'kubernetes' || owners.has(key) || !SATELLITE.test(entry.entity)) return key
+  const parts = service.split('-')
+  for (let length = parts.length - 1; length > 0; length -= 1) {
+    const shorter = toNameKey(parts.slice(0, length).join('-'))
+    if (owners.has(shorter)) return shorter
+  }
+  return key
+}
+
+/** Whether an entry tells of its window's service itself, not just of a thing that happens to have its name. */
+function showsService({ entry: { vendor, entity, eventType, joinedBy } }: Place): boolean {
+  if (SATELLITE.test(entity)) return false
+  return joinedBy === 'service_name' || OWN_OBJECT_RULES.has(joinedBy) || eventType === 'deploy' || vendor === 'kubernetes'
+}
+
+function toObservation({ key, entry }: Place, reporter: string, alertMs: number, untilMs: number): Observation {
+  const firstMs = entry.firstTimestamp.getTime()
+  const seenMs = entry.timestamp.getTime()
+  // Of repeats after the look only the latest is known, which is not to be seen.
+  const lastMs = seenMs > untilMs ? firstMs : Math.max(firstMs, seenMs)
+  return { key, reporter, entry, firstMs: firstMs - alertMs, lastMs: lastMs - alertMs }
+}
+
+/** The earlier first, of equals the one with the lesser id. */
+export function compareTimes(a: Observation, b: Observation): number {
+  return a.firstMs - b.firstMs || compareText(a.entry.id, b.entry.id)
+}

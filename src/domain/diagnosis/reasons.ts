@@ -1,0 +1,100 @@
+import type { Facts } from './facts.ts'
+import type { Candidate, Change, ChangeFeed, Gap, RuledOutReason, WeighedItem } from './model.ts'
+import { describe, describeItem, type NameOf, type Onset, quote, toClock, toDuration, toLagText } from './sentences.ts'
+
+/** A lag worth a word. */
+const LONG_MS = 30 * 60_000
+/** Whoever sends a service's changes is heard of at least so often. */
+const SILENT_MS = 24 * 3_600_000
+const MAX_ITEMS_TOLD = 4
+
+export type Reasons = { readonly reasonsFor: readonly string[]; readonly reasonsAgainst: readonly string[] }
+
+/** What reasons are told from. */
+export type Telling = {
+  readonly facts: Facts
+  readonly nameOf: NameOf
+  readonly path: readonly string[]
+  readonly onset: Onset
+  readonly alertAt: Date
+}
+
+/** What speaks for a candidate and against it, in words. */
+export function toReasons(candidate: Candidate, told: readonly WeighedItem[], { facts, nameOf, path, onset, alertAt }: Telling): Reasons {
+  const { change, features, explained } = candidate
+  const failures = explained
+    .slice(0, MAX_ITEMS_TOLD)
+    .map((item) => `${describeItem(item, facts.hosts, nameOf)} since ${toClock(item.onsetMs, alertAt)}, which it can explain`)
+  const lagText = toLagText(onset.atMs - change.atMs, onset.name)
+  const isLate = change.atMs > onset.atMs
+  const missed = told.filter((item) => !explained.includes(item))
+  const reasonsFor = [
+    ...failures,
+    facts.hops.has(change.key) ? toWay(path, nameOf) : '',
+    isLate ? '' : `it came ${lagText}`,
+    candidate.concerned === change.key ? '' : `failures of ${nameOf(candidate.concerned)} name ${quote(change.lead.entry.entity)}`,
+    features.pattern > 0 ? 'a similar diagnosis was confirmed' : '',
+  ]
+  const reasonsAgainst = [
+    explained.length === 0 ? 'nothing that fails is known to follow from it' : '',
+    explained.length > 0 && missed.length > 0 ? 'it does not explain all that fails' : '',
+    features.late < Math.log(0.5) ? `${nameOf(candidate.concerned)} had failed before it` : '',
+    isLate ? `it came ${lagText}` : '',
+    candidate.lagMs > LONG_MS ? `it had been in place for ${toDuration(candidate.lagMs)} by then` : '',
+    facts.isTopologyKnown && !facts.hops.has(change.key) ? toNoWay(change, facts, nameOf) : '',
+    features.habit < Math.log(0.5) ? 'such changes are made there in most hours' : '',
+    features.pattern < 0 ? 'a similar diagnosis was rejected' : '',
+  ]
+  return { reasonsFor: reasonsFor.filter(Boolean), reasonsAgainst: reasonsAgainst.filter(Boolean) }
+}
+
+function toNoWay({ key }: Change, { callers, alertKey }: Facts, nameOf: NameOf): string {
+  const alerting = alertKey === null ? 'the alert' : nameOf(alertKey)
+  return callers.has(key)
+    ? `${nameOf(key)} calls ${alerting}, not the other way round`
+    : `no way is known from ${alerting} to ${nameOf(key)}`
+}
+
+function toWay(path: readonly string[], nameOf: NameOf): string {
+  const [alerting, ...onward] = path.map(nameOf)
+  const cause = onward.at(-1)
+  if (alerting === undefined) return ''
+  if (cause === undefined) return `${alerting} is the alerting service`
+  const between = onward.slice(0, -1)
+  return between.length === 0 ? `${alerting} calls ${cause}` : `${alerting} reaches ${cause} through ${between.join(' and ')}`
+}
+
+/** A change that is ruled out, and why, in one sentence. */
+export function describeRuledOut(change: Change, reason: RuledOutReason, { alertKey }: Facts, nameOf: NameOf): string {
+  return `${describe(change.lead, nameOf)} ${RULED_OUT[reason](change, alertKey === null ? 'the alert' : nameOf(alertKey))}`
+}
+
+const RULED_OUT: Readonly<Record<RuledOutReason, (change: Change, alerting: string) => string>> = {
+  after_onset: ({ atMs }) => `came ${toLagText(-atMs, 'the alert')}`,
+  no_path: (_, alerting) => `is not on any way from ${alerting}`,
+  reverted: () => 'was set back before the trouble began',
+  revert: () => 'set back what had been changed before, after the trouble had begun',
+  not_rolled_out: () => 'failed, so that its revision was not put in place',
+  consequence: () => 'followed the trouble: an autoscaler reacts to load',
+  other_environment: ({ lead }) => `is of ${quote(lead.entry.environment ?? 'production')}, where the alert is not`,
+}
+
+/** What the answer could not see: services on the way whose changes are not sent. */
+export function toGaps(
+  feeds: readonly ChangeFeed[],
+  { hops }: Facts,
+  toKey: (name: string) => string,
+  observedUntil: Date,
+): readonly Gap[] {
+  return feeds
+    .filter(({ service }) => hops.has(toKey(service)))
+    .flatMap(({ service, lastChangeAt, heardAt }): Gap[] => {
+      const name = quote(service)
+      if (lastChangeAt === null) return [{ service, kind: 'never_sent', text: `no change of ${name} was ever sent` }]
+      const isSilent = heardAt === null || observedUntil.getTime() - heardAt.getTime() > SILENT_MS
+      if (!isSilent) return []
+      const since = heardAt === null ? '' : ` since ${heardAt.toISOString().slice(0, 10)}`
+      return [{ service, kind: 'feed_stopped', text: `whoever sends the changes of ${name} was not heard of${since}` }]
+    })
+    .toSorted((a, b) => (a.service < b.service ? -1 : 1))
+}

@@ -1,0 +1,49 @@
+import { createExplainer, weighItems } from './blame.ts'
+import { assess, type Certainty, toAssessment } from './confidence.ts'
+import { excludeByOnset, excludeEarly, toEnvironment } from './exclusions.ts'
+import { type Facts, gatherFacts } from './facts.ts'
+import { createAssessor } from './features.ts'
+import type { Assessment, Candidate, Change, DiagnosisInput, Hazard, RuledOutReason, WeighedItem } from './model.ts'
+import { findUnrecorded, listHazards, rank } from './ranking.ts'
+import { WEIGHTS, type Weights } from './weights.ts'
+
+/** Everything an answer is told from. */
+export type Weighing = {
+  readonly facts: Facts
+  readonly items: readonly WeighedItem[]
+  /** Best first. */
+  readonly ranked: readonly Candidate[]
+  readonly excluded: readonly { readonly change: Change; readonly reason: RuledOutReason }[]
+  readonly unrecorded: Hazard | undefined
+  readonly certainty: Certainty
+  readonly assessment: Assessment
+}
+
+/** Weighs every recorded change, and what nobody may have recorded, against what fails. */
+export function weigh(input: DiagnosisInput): Weighing {
+  return weighFacts(gatherFacts(input), input, WEIGHTS)
+}
+
+/** The same of facts that were gathered before, with other constants. */
+export function weighFacts(facts: Facts, input: Pick<DiagnosisInput, 'alert' | 'patterns'>, weights: Weights): Weighing {
+  const items = weighItems(facts.items, weights)
+  const explain = createExplainer(facts, items, weights)
+  const assessChange = createAssessor(facts, explain, input.patterns, weights)
+  const environment = toEnvironment(input.alert.environment)
+  const candidates: Candidate[] = []
+  const excluded: Weighing['excluded'][number][] = []
+  for (const change of facts.changes) {
+    const early = excludeEarly(change, facts, environment, weights.slackMs)
+    const candidate = early ? undefined : assessChange(change)
+    const reason = early ?? (candidate && excludeByOnset(candidate, weights.slackMs))
+    if (reason) excluded.push({ change, reason })
+    else if (candidate) candidates.push(candidate)
+  }
+  const ranked = rank(
+    candidates.length > 0 ? candidates : excluded.filter(({ reason }) => reason === 'no_path').map(({ change }) => assessChange(change)),
+  )
+  const hazards = listHazards(facts, explain, weights)
+  const unrecorded = findUnrecorded(hazards, facts)
+  const certainty = assess(ranked, hazards, facts, weights)
+  return { facts, items, ranked, excluded, unrecorded, certainty, assessment: toAssessment(certainty, ranked, unrecorded, facts) }
+}
