@@ -256,7 +256,7 @@ export async function recordNote(db: Db, { tenantId, incidentId, lease }: Claime
 }
 
 /**
- * Of the incidents that wait for late events, makes those due for which one arrived: an event that was received since they
+ * Of the incidents that wait for late events, of each tenant's in turn, makes those due for which one arrived: an event that was received since they
  * were looked at, and happened before their alert. The more often one was looked at, the longer until the next time; what has
  * waited long enough is done. Returns how many are due at once.
  */
@@ -265,8 +265,10 @@ export async function noticeLateEvents(db: Db, now: Date): Promise<number> {
     db,
     sql`WITH watched AS MATERIALIZED (
       SELECT w.incident_id, w.tenant_id, w.looked_at - interval '5 seconds' AS since, i.triggered_at
-      FROM incident_work w JOIN incidents i ON i.id = w.incident_id WHERE w.state = 'watching'
-      ORDER BY w.looked_at, w.incident_id LIMIT ${MAX_WATCHED}
+      FROM (
+        SELECT incident_id, tenant_id, looked_at, row_number() OVER (PARTITION BY tenant_id ORDER BY looked_at, incident_id) AS turn
+        FROM incident_work WHERE state = 'watching' ORDER BY turn, looked_at, incident_id LIMIT ${MAX_WATCHED}
+      ) w JOIN incidents i ON i.id = w.incident_id
     ),
     concerned AS MATERIALIZED (
       SELECT t.tenant_id FROM (SELECT tenant_id, min(since) AS since, max(triggered_at) AS triggered_at FROM watched GROUP BY tenant_id) t

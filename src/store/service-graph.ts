@@ -110,13 +110,15 @@ export async function findNewFailures(db: Db): Promise<NewFailures> {
       SELECT (SELECT learned_until FROM service_graph_progress WHERE id = 1) AS learned_until, now() - interval '5 seconds' AS until
     ),
     kinds AS (
+      -- Tenants take turns: a flood of one leaves the others' to be learned from.
+      SELECT k.*, row_number() OVER (PARTITION BY tenant_id ORDER BY last_received_at DESC) AS turn FROM (
       SELECT e.tenant_id, e.service_name, e.vendor, e.event_type, e.entity, min(left(e.new_value, ${MAX_SHOWN_LENGTH})) AS new_value,
         count(*)::int AS count, max(e.received_at) AS last_received_at
       FROM span, context_events e
       WHERE e.event_type IN ('dependency_failure', 'circuit_open')
         AND e.received_at > coalesce(span.learned_until, '-infinity') AND e.received_at <= span.until
       GROUP BY e.tenant_id, e.service_name, e.vendor, e.event_type, e.entity, e.value_class
-      ORDER BY last_received_at DESC LIMIT ${MAX_FAILURE_KINDS}
+      ) k ORDER BY turn, last_received_at DESC LIMIT ${MAX_FAILURE_KINDS}
     ),
     named AS (
       SELECT s.tenant_id, s.name, row_number() OVER (PARTITION BY s.tenant_id ORDER BY s.last_event_at DESC) AS place
