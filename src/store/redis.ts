@@ -77,6 +77,8 @@ export const keys = {
   databaseInUse: 'sweep:database_in_use',
   /** Milliseconds since 1970 at which the next sweep of an idle database is worth waking it. */
   sweepDue: 'sweep:due',
+  /** Milliseconds since 1970 for which the last tick was planned. */
+  sweepWasHere: 'sweep:was_here',
 }
 
 /** Whether this isolate has not told the server `what` for `everyMs`. */

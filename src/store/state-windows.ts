@@ -68,7 +68,7 @@ type UnchangedRow = CallerRow & { readonly unchanged: true }
 /** Changes of one type a window shows at most, the latest ones: a flood of one type leaves the others alone. */
 const MAX_CHANGES_PER_TYPE = 1_000
 /** Occurrences of one change a digest looks at: what there are more of, the copy alone has counted. */
-const SAMPLE_SIZE = 2_000
+export const SAMPLE_SIZE = 2_000
 
 /**
  * A service's window as Postgres knows it, now or `asOf` an instant (ISO 8601, microseconds): a digest to hold the copy
@@ -229,9 +229,23 @@ export async function mergeIntoWindows(redis: Redis, tenantId: TenantId, merges:
   remember(redis, news, now)
 }
 
-/** The copy of a window as it is in Redis, expired remains included. */
+/** The copy of a window as it is in Redis, expired remains included; as a replica has it, which may be late. */
 export async function readWindowCopy(redis: Redis, { tenantId, serviceId }: WindowId): Promise<WindowCopy> {
   return toCopy(await redis.client.ask<string[]>(['ZRANGE', keys.stateWindow(tenantId, serviceId), 0, -1, 'WITHSCORES']))
+}
+
+/** No member's name. */
+const NOBODY = '-'
+
+/** The same as it is where it is written, which a transaction that could write makes sure of. */
+export async function readWrittenCopy(redis: Redis, { tenantId, serviceId }: WindowId): Promise<WindowCopy> {
+  const key = keys.stateWindow(tenantId, serviceId)
+  const [, members] = await redis.client.transact([
+    ['ZREM', key, NOBODY],
+    ['ZRANGE', key, 0, -1, 'WITHSCORES'],
+  ])
+  // What a command answers is Redis's contract.
+  return toCopy(members as string[])
 }
 
 /** How many members a window's copy has in Redis. */
@@ -247,14 +261,17 @@ export async function repairWindowCopy(
   now: Date,
 ): Promise<void> {
   const key = keys.stateWindow(tenantId, serviceId)
-  const totals = write.flatMap(({ lifeKey, totals: final }) =>
-    final ? [final.count, `n${lifeKey}`, ...toGrowingTotals({ lifeKey, totals: final })] : [],
-  )
+  const toTotals = (takingBack: boolean) =>
+    write.flatMap(({ lifeKey, totals: final, takesBack }) =>
+      final && takesBack === takingBack ? [final.count, `n${lifeKey}`, ...toGrowingTotals({ lifeKey, totals: final })] : [],
+    )
+  const [grown, exact] = [toTotals(false), toTotals(true)]
   const commands: RedisCommand[] = []
   if (write.length > 0) {
     commands.push(['ZADD', key, 'GT', ...write.flatMap(toTextMember)], ['PEXPIREAT', key, now.getTime() + 2 * toHorizonMs(write, now)])
   }
-  if (totals.length > 0) commands.push(['ZADD', key, ...totals])
+  if (grown.length > 0) commands.push(['ZADD', key, 'GT', ...grown])
+  if (exact.length > 0) commands.push(['ZADD', key, ...exact])
   if (remove.length > 0) commands.push(toRemoval(key, remove))
   await redis.client.transact(commands)
 }

@@ -4,7 +4,7 @@ import { MAX_SHOWN_LENGTH } from '../domain/text.ts'
 import { daysBefore, type SweepHints } from '../domain/window/sweep.ts'
 import { functionNamed } from './functions.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
-import { keys, type Redis } from './redis.ts'
+import { keys, type Redis, type RedisCommand } from './redis.ts'
 import { type EndedLife, IN_USE_MS, type TextRow, toChangeText } from './state-windows.ts'
 
 export type SweptBatch = {
@@ -120,20 +120,33 @@ export async function sweepRemains(
   return { lastExpiryAt: row.last_expiry_ms === null ? undefined : new Date(row.last_expiry_ms) }
 }
 
-/** Reads, in one command, whether Postgres is in use and when it is next worth waking. */
+/** Reads, in one command, whether Postgres is in use, when it is next worth waking, and when a tick was here last. */
 export async function readSweepHints(redis: Redis): Promise<NonNullable<SweepHints>> {
-  const [inUse, due] = await redis.client.mget<(string | null)[]>(keys.databaseInUse, keys.sweepDue)
-  return { isDatabaseInUse: inUse !== null && inUse !== undefined, dueAtMs: due ? Number(due) : undefined }
+  const { databaseInUse, sweepDue, sweepWasHere } = keys
+  const [inUse, due, wasHere] = await redis.client.mget<(string | null)[]>(databaseInUse, sweepDue, sweepWasHere)
+  return {
+    isDatabaseInUse: inUse !== null && inUse !== undefined,
+    dueAtMs: due ? Number(due) : undefined,
+    wasHereMs: wasHere ? Number(wasHere) : undefined,
+  }
 }
 
-/** Leaves word that Postgres is in use, and so awake, for the next ticks to look what there is to do. */
-export async function markDatabaseInUse(redis: Redis): Promise<void> {
-  await redis.client.set(keys.databaseInUse, '1', { px: IN_USE_MS })
-}
-
+/** Longer than any outage is to be remembered: without the hints, a tick looks. */
 const HINT_LIFE_MS = 7 * 24 * 3_600_000
+
+const toHint = (key: string, at: Date): RedisCommand => ['SET', key, at.getTime(), 'PX', HINT_LIFE_MS]
+
+/** Leaves word that there is work in Postgres, and that it is awake: ticks look until one of them has done what there is. */
+export async function pointToWork(redis: Redis, now: Date): Promise<void> {
+  await redis.client.transact([toHint(keys.sweepDue, now), ['SET', keys.databaseInUse, 1, 'PX', IN_USE_MS]])
+}
+
+/** Leaves word that a tick was here and, if it goes to work, that there is work until it says otherwise. */
+export async function leaveWasHere(redis: Redis, now: Date, { isDue }: { readonly isDue: boolean }): Promise<void> {
+  await redis.client.transact([...(isDue ? [toHint(keys.sweepDue, now)] : []), toHint(keys.sweepWasHere, now)])
+}
 
 /** Leaves word for the next ticks when an idle database is worth waking. */
 export async function writeSweepDue(redis: Redis, dueAt: Date): Promise<void> {
-  await redis.client.set(keys.sweepDue, String(dueAt.getTime()), { px: HINT_LIFE_MS })
+  await redis.client.ask(toHint(keys.sweepDue, dueAt))
 }

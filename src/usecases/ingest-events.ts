@@ -1,4 +1,4 @@
-import type { Chance, Database, Logging, Stores } from '../deps.ts'
+import type { Chance, Logging, Stores } from '../deps.ts'
 import { assertKeyType } from '../domain/access/api-key.ts'
 import { AppError, type FieldError, nameOf } from '../domain/errors.ts'
 import { type ContextEvent, deduplicationKey } from '../domain/event/event.ts'
@@ -9,7 +9,7 @@ import { toShownValue } from '../domain/text.ts'
 import type { Principal } from '../store/api-keys.ts'
 import { type CreatedEvent, type InsertResult, insertEvents, type NewEvent } from '../store/events.ts'
 import { type Merge, mergeIntoWindows } from '../store/state-windows.ts'
-import { markForRepair } from '../store/window-repairs.ts'
+import { markDuplicatesForRepair, markForRepair } from '../store/window-repairs.ts'
 
 export type IngestRequest = {
   readonly keyHash: string
@@ -82,20 +82,26 @@ async function mergeCreated(
 ): Promise<void> {
   const { tenantId } = result.principal
   const merges = toMerges(events, result)
-  if (merges.length === 0) return
+  if (merges.length === 0) {
+    if (events.length > 0) defer(markOrLog(deps, tenantId, () => markDuplicatesForRepair(deps.db, tenantId, toIds(events))))
+    return
+  }
   try {
     await mergeIntoWindows(deps.redis, tenantId, merges, result.receivedAt)
   } catch (error) {
     deps.log('window_merge_failed', { tenant_id: tenantId, reason: nameOf(error) })
-    defer(markFailedMerges(deps, tenantId, merges))
+    const missed = [...new Set(merges.map(({ serviceId }) => serviceId))]
+    defer(markOrLog(deps, tenantId, () => markForRepair(deps.db, tenantId, missed)))
   }
 }
 
-async function markFailedMerges(deps: Database & Logging, tenantId: TenantId, merges: readonly Merge[]): Promise<void> {
+const toIds = (events: readonly NewEvent[]): EventId[] => events.map(({ id }) => id)
+
+async function markOrLog({ log }: Logging, tenantId: TenantId, mark: () => Promise<void>): Promise<void> {
   try {
-    await markForRepair(deps.db, tenantId, [...new Set(merges.map(({ serviceId }) => serviceId))])
+    await mark()
   } catch {
-    deps.log('window_repair_not_marked', { tenant_id: tenantId })
+    log('window_repair_not_marked', { tenant_id: tenantId })
   }
 }
 

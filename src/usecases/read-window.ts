@@ -11,6 +11,7 @@ import {
   findNews,
   findStoredWindow,
   readWindowCopy,
+  readWrittenCopy,
   repairWindowCopy,
   type StoredWindow,
   type WindowId,
@@ -54,12 +55,16 @@ export async function readWindow(deps: ReadDeps, request: WindowRequest): Promis
 
 /** Makes a window's copy agree with Postgres. Throws when either store is out of reach. */
 export async function repairWindow(deps: Stores, { tenantId, serviceId }: WindowId): Promise<void> {
-  const copy = await readWindowCopy(deps.redis, { tenantId, serviceId })
+  const copy = await readWrittenCopy(deps.redis, { tenantId, serviceId })
   const stored = await findStoredWindow(deps.db, { tenantId }, serviceId, { asOf: undefined, withText: true })
   const plan = planRepair(stored.lives, copy, stored.now)
-  if (plan) await repairWindowCopy(deps.redis, { tenantId, serviceId }, plan, stored.now)
-  // What was left alone because merges may have been under way is for the next run.
-  if (!plan || plan.write.every(({ totals }) => totals)) await clearRepair(deps.db, tenantId, serviceId, stored.now)
+  await carryOut(deps, { tenantId, serviceId }, plan, stored.now)
+}
+
+/** What was left alone because merges may have been under way is for the next run. */
+async function carryOut({ db, redis }: Stores, window: WindowId, plan: CopyRepair | undefined, now: Date): Promise<void> {
+  if (plan) await repairWindowCopy(redis, window, plan, now)
+  if (!plan || plan.write.every(({ totals }) => totals)) await clearRepair(db, window.tenantId, window.serviceId, now)
 }
 
 function recall({ tenantOfKey, knownWindows, now }: Memory & Clock, { keyHash, serviceId, asOf }: WindowRequest): KnownWindow | undefined {
@@ -88,7 +93,7 @@ async function readAnew(deps: ReadDeps, request: WindowRequest, digest: Promise<
   if (copy && request.asOf === undefined) {
     const id = { tenantId: principal.tenantId, serviceId: request.serviceId }
     const plan = planRepair(stored.lives, copy, stored.now)
-    if (plan) request.defer(repair(deps, id, plan, stored.now))
+    if (plan) request.defer(repairAsPlanned(deps, id, plan, stored.now))
     else if (isSettled(stored.lives, stored.now)) {
       const known = { serviceName, window, seen: stored.seen, members: countMembers(copy), verifiedAt }
       deps.knownWindows.set(toMemoryKey(id), known, weighWindow(window))
@@ -130,9 +135,10 @@ async function learnTenant({ tenantOfKey }: Memory, keyHash: string, digest: Pro
   return tenantId
 }
 
-async function repair(deps: Copies & Logging, window: WindowId, plan: CopyRepair, now: Date): Promise<void> {
+/** Takes nothing back on the word of a copy that may have been read late. */
+async function repairAsPlanned(deps: Stores & Logging, window: WindowId, plan: CopyRepair, now: Date): Promise<void> {
   try {
-    await repairWindowCopy(deps.redis, window, plan, now)
+    await (plan.write.some(({ takesBack }) => takesBack) ? repairWindow(deps, window) : carryOut(deps, window, plan, now))
   } catch {
     deps.log('window_repair_failed', { tenant_id: window.tenantId, service_id: window.serviceId })
   }

@@ -44,10 +44,19 @@ export async function receivePagerDuty(deps: WorkDeps, request: WebhookRequest):
   const alert = toAlert(deps, integration, delivery, incidentId, request)
   const { outcome } = await receiveAlert(deps.db, tenantId, alert, lease)
   deps.log('delivery', { tenant_id: tenantId, integration_id: integration.id, kind: delivery.kind, outcome })
-  if (outcome !== 'opened') return
-  if (!isMarked) request.defer(announceWork(deps))
-  request.defer(workOn(deps, { tenantId, incidentId, kind: 'diagnosis', number: 0, lease, attempts: 1 }, deps.now))
+  const isPointedAt = isMarked || (await announceWork(deps))
+  if (outcome !== 'opened') {
+    // It may have been opened by a delivery that ended as below.
+    if (outcome === 'replayed' && !isPointedAt) throw nobodyLooks()
+    return
+  }
+  const work = workOn(deps, { tenantId, incidentId, kind: 'diagnosis', number: 0, lease, attempts: 1 }, deps.now)
+  if (isPointedAt) request.defer(work)
+  else if (!(await work) && !(await announceWork(deps))) throw nobodyLooks()
 }
+
+/** What the cron cannot be pointed at is done before it is acknowledged, or is not acknowledged. */
+const nobodyLooks = () => new AppError('unavailable', 'the alert is stored, but nobody can be told to look at it: send it again')
 
 async function assertSigned(deps: Sealing, integration: Integration, { body, signature }: WebhookRequest): Promise<void> {
   const secret = await openSecretOf(integration, 'webhook_secret', deps.sealingKeys)

@@ -4,8 +4,8 @@ import { daysBefore, isSweepDue, nextSweepAt, type SweepHints } from '../domain/
 import { findNextWork } from '../store/incident-work.ts'
 import { removeSilentServices, reopenServices } from '../store/services.ts'
 import { removeEndedLives } from '../store/state-windows.ts'
-import { readSweepHints, sweepBatch, sweepRemains, writeSweepDue } from '../store/sweeps.ts'
-import { takeForRepair } from '../store/window-repairs.ts'
+import { leaveWasHere, readSweepHints, sweepBatch, sweepRemains, writeSweepDue } from '../store/sweeps.ts'
+import { findNextRepair, takeForRepair } from '../store/window-repairs.ts'
 import { finishIncidents, REQUESTS_EACH } from './finish-incidents.ts'
 import { learnServiceGraph } from './learn-service-graph.ts'
 import { repairWindow } from './read-window.ts'
@@ -15,7 +15,12 @@ import type { WorkDeps } from './work-on-incident.ts'
 const BATCH_ROWS = 250
 const REST_MS = 40
 const REMAINS_ROWS = 10_000
-const MAX_REPAIRED_WINDOWS = 2
+/** Requests that the repair of a window takes at most. */
+const REPAIR_REQUESTS = 4
+/** What the sweep leaves to repairs of its requests, and the windows it repairs in any case. */
+const REPAIR_SHARE = 0.25
+const MIN_REPAIRED_WINDOWS = 2
+const MAX_REPAIRS_AT_ONCE = 5
 const MAX_REMOVED_SERVICES = 1_000
 /** By then, an event that was being stored is stored. */
 const INGEST_DEADLINE_MS = 3_000
@@ -39,10 +44,16 @@ const SKIPPED: SweepResult = { skipped: true, incidentWork: 0, deleted: 0, batch
  * One cron tick: finishes what incidents wait for, deletes expired events and rolls them up, takes what ended with them out of the windows' copies, and
  * repairs windows that missed a merge. Safe to run twice at once or to be killed anywhere; what is left over waits for
  * the next tick. An idle database is left asleep.
+ *
+ * The pointer to work, `sweep:due`, is set before there is any and moved on only once all of it was looked at: however long
+ * Postgres is away, the first tick that reaches it finds what there is. While Redis is away nobody can set it, but neither can
+ * the ticks leave word that they were there, and the next one looks.
  */
 export async function runSweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
   const hints = await findHints(deps)
-  const result = isSweepDue(hints, now) ? await sweep(deps, now) : SKIPPED
+  const isDue = isSweepDue(hints, now)
+  if (hints) await attempt(deps, 'sweep_hint_failed', () => leaveWasHere(deps.redis, now, { isDue }))
+  const result = isDue ? await sweep(deps, now) : SKIPPED
   deps.log('sweep', {
     skipped: result.skipped,
     deleted: result.deleted,
@@ -57,12 +68,12 @@ export async function runSweep(deps: SweepDeps, now: Date): Promise<SweepResult>
 
 async function sweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
   let incidentWork = 0
-  await attempt(deps, 'incident_work_failed', async () => {
+  const isWorkDone = await attempt(deps, 'incident_work_failed', async () => {
     incidentWork = await finishIncidents(deps, now)
   })
   await attempt(deps, 'service_graph_not_learned', async () => void (await learnServiceGraph(deps)))
-  const repairedWindows = await repairMarked(deps)
-  let [deleted, batches, ended, requests] = [0, 0, 0, incidentWork * REQUESTS_EACH]
+  const repairs = await repairMarked(deps)
+  let [deleted, batches, ended, requests] = [0, 0, 0, incidentWork * REQUESTS_EACH + repairs.tried * REPAIR_REQUESTS]
   for (let isMore = true; isMore && requests < deps.sweepRequests; batches += 1) {
     if (batches > 0) await deps.rest(REST_MS)
     const batch = await sweepBatch(deps.db, now, BATCH_ROWS)
@@ -75,10 +86,9 @@ async function sweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
   }
   await removeSilent(deps, now)
   const { lastExpiryAt } = await sweepRemains(deps.db, now, deps.retention, REMAINS_ROWS)
-  await attempt(deps, 'sweep_hint_failed', async () => {
-    await writeSweepDue(deps.redis, nextSweepAt([lastExpiryAt, await findNextWork(deps.db)], now))
-  })
-  return { skipped: false, incidentWork, deleted, batches, ended, repairedWindows }
+  const due = [lastExpiryAt, await findNextWork(deps.db), repairs.areMore ? now : await findNextRepair(deps.db)]
+  if (isWorkDone) await attempt(deps, 'sweep_hint_failed', () => writeSweepDue(deps.redis, nextSweepAt(due, now)))
+  return { skipped: false, incidentWork, deleted, batches, ended, repairedWindows: repairs.done }
 }
 
 async function findHints({ redis }: Copies): Promise<SweepHints> {
@@ -89,12 +99,16 @@ async function findHints({ redis }: Copies): Promise<SweepHints> {
   }
 }
 
-async function repairMarked(deps: Stores & Logging): Promise<number> {
-  let repaired = 0
-  for (const window of await takeForRepair(deps.db, MAX_REPAIRED_WINDOWS)) {
-    if (await attempt(deps, 'window_repair_failed', () => repairWindow(deps, window))) repaired += 1
+async function repairMarked(deps: Stores & Logging & Upkeep) {
+  const limit = Math.max(MIN_REPAIRED_WINDOWS, Math.floor((REPAIR_SHARE * deps.sweepRequests) / REPAIR_REQUESTS))
+  const taken = await takeForRepair(deps.db, limit)
+  let done = 0
+  for (let start = 0; start < taken.length; start += MAX_REPAIRS_AT_ONCE) {
+    const some = taken.slice(start, start + MAX_REPAIRS_AT_ONCE)
+    const repaired = await Promise.all(some.map((window) => attempt(deps, 'window_repair_failed', () => repairWindow(deps, window))))
+    done += repaired.filter(Boolean).length
   }
-  return repaired
+  return { tried: taken.length, done, areMore: taken.length === limit }
 }
 
 /** An event or an alert that was on its way while its service was removed finds it again. */

@@ -17,7 +17,7 @@ const SAFE_MS = 1_000 * (LEASE_SECONDS - 25)
 
 type Outcome =
   | { readonly kind: 'posted' }
-  | { readonly kind: 'failed'; readonly reason: string; readonly afterMs: number | undefined }
+  | { readonly kind: 'failed'; readonly reason: string; readonly afterMs: number | undefined; readonly isDoubtful: boolean }
   | { readonly kind: 'refused'; readonly reason: string }
 
 /** Whom to tell, and as whom. */
@@ -54,7 +54,7 @@ export async function tellAnswer(
     await recordNote(deps.db, work, content)
     return undefined
   }
-  const retry = outcome.kind === 'failed' ? planNoteRetry(attempts, outcome.afterMs ?? 0, clock()) : undefined
+  const retry = outcome.kind === 'failed' ? planNoteRetry({ ...outcome, attempts, askedMs: outcome.afterMs ?? 0 }, clock()) : undefined
   await putOffWork(deps.db, work, retry?.at, outcome.reason)
   deps.log('note_not_posted', { tenant_id: tenantId, incident_id: incidentId, attempts, outcome: outcome.kind, given_up: !retry })
   return retry?.at
@@ -71,12 +71,12 @@ async function post(
   if (isOurs) {
     const found = await client.find(settings, ref, isOurs)
     if (found.kind === 'found') return { kind: 'posted' }
-    if (found.kind === 'retry') return { ...found, kind: 'failed' }
+    if (found.kind === 'retry') return { ...found, kind: 'failed', isDoubtful: false }
     if (found.kind === 'refused') return found
   }
   const posted = await client.post(settings, ref, content)
   if (posted.kind === 'accepted') return { kind: 'posted' }
-  return posted.kind === 'refused' ? posted : { ...posted, kind: 'failed' }
+  return posted.kind === 'refused' ? posted : { ...posted, kind: 'failed', isDoubtful: posted.kind === 'doubtful' }
 }
 
 /** Whom to tell: through the integration the alert came by or, if that one does not post, another of its type; or why nobody can be told. */

@@ -2,7 +2,7 @@ import type { Chance, Clock, Copies, Logging, Model, Receivers, Sealing, Site, S
 import { AppError, nameOf } from '../domain/errors.ts'
 import { planDiagnosisRetry, planNoteRetry } from '../domain/incident/schedule.ts'
 import { type ClaimedWork, claimAgain, putOffWork } from '../store/incident-work.ts'
-import { markDatabaseInUse } from '../store/sweeps.ts'
+import { pointToWork } from '../store/sweeps.ts'
 import { diagnoseIncident } from './diagnose-incident.ts'
 import { tellAnswer } from './tell-answer.ts'
 
@@ -10,12 +10,12 @@ import { tellAnswer } from './tell-answer.ts'
 export type WorkDeps = Stores & Clock & Chance & Logging & Model & Sealing & Receivers & Site
 
 /** Makes the cron look, should this isolate get no further; best before there is anything to find. `false`: Redis did not hear. */
-export async function announceWork({ redis, log }: Copies & Logging): Promise<boolean> {
+export async function announceWork({ redis, log, now }: Copies & Clock & Logging): Promise<boolean> {
   try {
-    await markDatabaseInUse(redis)
+    await pointToWork(redis, now())
     return true
   } catch {
-    log('database_use_not_marked', {})
+    log('work_not_announced', {})
     return false
   }
 }
@@ -28,40 +28,47 @@ const TIMER_SLACK_MS = 20
 
 /**
  * Does claimed work and what follows from it, as far as it goes in this isolate. How it went is in the store; what was not
- * reached, or not recorded, is found there by the cron. Never throws.
+ * reached, or not recorded, is found there by the cron. Never throws; says whether nothing was left over.
  */
-export async function workOn(deps: WorkDeps, work: ClaimedWork, clock: () => Date): Promise<void> {
+export async function workOn(deps: WorkDeps, work: ClaimedWork, clock: () => Date): Promise<boolean> {
   const startedMs = clock().getTime()
   try {
-    let next: ClaimedWork | undefined = work
-    while (next) {
+    let next: ClaimedWork | 'left' | undefined = work
+    while (next && next !== 'left') {
       next = next.kind === 'diagnosis' ? await diagnoseOrPutOff(deps, next, clock) : await tellOrWait(deps, next, clock, startedMs)
     }
+    return next !== 'left'
   } catch (error) {
     deps.log('incident_work_left_over', { ...toFields(work), reason: nameOf(error) })
+    return false
   }
 }
 
-async function diagnoseOrPutOff(deps: WorkDeps, work: ClaimedWork, clock: () => Date): Promise<ClaimedWork | undefined> {
+async function diagnoseOrPutOff(deps: WorkDeps, work: ClaimedWork, clock: () => Date): Promise<ClaimedWork | 'left' | undefined> {
   try {
     return await diagnoseIncident(deps, work, clock)
   } catch (error) {
     deps.log('diagnosis_failed', { ...toFields(work), reason: nameOf(error) })
     const retry = planDiagnosisRetry(work.attempts, clock())
     await putOffWork(deps.db, work, retry?.at, 'the diagnosis could not be made; it is tried again')
-    return undefined
+    return 'left'
   }
 }
 
 /** Posts a note. When that has to be tried again soon, waits for it here. */
-async function tellOrWait(deps: WorkDeps, work: ClaimedWork, clock: () => Date, startedMs: number): Promise<ClaimedWork | undefined> {
+async function tellOrWait(
+  deps: WorkDeps,
+  work: ClaimedWork,
+  clock: () => Date,
+  startedMs: number,
+): Promise<ClaimedWork | 'left' | undefined> {
   const retryAt = await tellOrPutOff(deps, work, clock)
   if (!retryAt) return undefined
   const now = clock().getTime()
   const waitMs = Math.max(0, retryAt.getTime() - now)
-  if (waitMs > SHORT_WAIT_MS || now + waitMs - startedMs > PATIENCE_MS) return undefined
+  if (waitMs > SHORT_WAIT_MS || now + waitMs - startedMs > PATIENCE_MS) return 'left'
   await deps.rest(waitMs + TIMER_SLACK_MS)
-  return await claimAgain(deps.db, work, clock())
+  return (await claimAgain(deps.db, work, clock())) ?? 'left'
 }
 
 /** What fails before or after the pager was asked is tried again as seldom as what the pager refuses to do. */
@@ -70,7 +77,7 @@ async function tellOrPutOff(deps: WorkDeps, work: ClaimedWork, clock: () => Date
     return await tellAnswer(deps, work, clock)
   } catch (error) {
     deps.log('note_failed', { ...toFields(work), reason: nameOf(error) })
-    const retry = planNoteRetry(work.attempts, 0, clock())
+    const retry = planNoteRetry({ attempts: work.attempts, askedMs: 0, isDoubtful: true }, clock())
     await putOffWork(
       deps.db,
       work,

@@ -217,8 +217,9 @@ test('one log line says what a sweep did, and an idle database is not asked', as
   const at = new Date('2026-01-15T10:07:00Z')
 
   // Nobody's events but the hints of this test: the stores are shared by all test files.
-  const answer = (inUse: string | null, due: string | null) => ({ status: 200, body: JSON.stringify({ result: [inUse, due] }) })
-  redis.fault = answer(null, String(at.getTime() + 1))
+  const answer = (...hints: (string | null)[]) => ({ status: 200, body: JSON.stringify({ result: hints }) })
+  redis.fault = (asked) =>
+    /mget/i.test(JSON.stringify(asked)) ? answer(null, String(at.getTime() + 1), String(at.getTime() - 60_000)) : 'none'
   expect(await runSweep(idle.deps, at)).toMatchObject({ skipped: true })
   expect(database.seen).toHaveLength(0)
   expect(idle.logs).toEqual([

@@ -46,11 +46,23 @@ export function planDiagnosisRetry(attempts: number, now: Date): Retry {
 
 /** After the first failures, in seconds: the first three while the isolate that began is still there. */
 const NOTE_DELAYS_SECONDS = [3, 6, 10, 60, 120, 300, 600, 1_800]
+/** A pager may act on what it seemed to refuse, and this long after: only later does its list of notes settle whether it did. */
+const DOUBTFUL_NOTE_SECONDS = 45
 const LAST_NOTE_DELAY_SECONDS = 3_600
 
+export type FailedNote = {
+  /** This one included. */
+  readonly attempts: number
+  /** When the pager wants to be asked again. */
+  readonly askedMs: number
+  /** Whether it may have been posted, or still be. */
+  readonly isDoubtful: boolean
+}
+
 /** When to post a note again after so many failures, not before what the pager asked for; `undefined`: give up. */
-export function planNoteRetry(attempts: number, askedMs: number, now: Date): Retry {
+export function planNoteRetry({ attempts, askedMs, isDoubtful }: FailedNote, now: Date): Retry {
   if (attempts >= MAX_NOTE_ATTEMPTS) return undefined
-  const delayMs = 1_000 * (NOTE_DELAYS_SECONDS[attempts - 1] ?? LAST_NOTE_DELAY_SECONDS)
+  const delaySeconds = NOTE_DELAYS_SECONDS[attempts - 1] ?? LAST_NOTE_DELAY_SECONDS
+  const delayMs = 1_000 * Math.max(delaySeconds, isDoubtful ? DOUBTFUL_NOTE_SECONDS : 0)
   return { at: new Date(now.getTime() + Math.max(delayMs, Math.min(askedMs, 1_000 * LAST_NOTE_DELAY_SECONDS))) }
 }

@@ -51,8 +51,10 @@ type RepairedLife = {
   readonly lifeKey: string
   readonly text: ChangeText
   readonly expiresAtMs: number
-  /** What replaces the copy's totals; `undefined` while merges may be under way: then they are left alone. */
+  /** What the copy's totals become; `undefined` while merges may be under way: then they are left alone. */
   readonly totals: LifeTotals | undefined
+  /** Whether the copy says more than there is. A copy that was read late says less than the one that is written to. */
+  readonly takesBack: boolean
 }
 
 /** What has to be written to a copy so that it agrees with Postgres. */
@@ -90,13 +92,25 @@ export function planRepair(stored: readonly StoredLife[], copy: WindowCopy, now:
     const text = life.text ?? copied?.text
     const totals = isPastMerges(life, now) ? toTotals(life, copied, now) : undefined
     if (!text || (copied && agrees(life, copied, totals))) return []
-    return [{ lifeKey: life.lifeKey, text, expiresAtMs: life.expiresAt.getTime(), totals }]
+    const takesBack = totals !== undefined && copied !== undefined && isBeyond(copied.totals, totals)
+    return [{ lifeKey: life.lifeKey, text, expiresAtMs: life.expiresAt.getTime(), totals, takesBack }]
   })
   const live = new Set(stored.map(({ lifeKey }) => lifeKey))
   const remove = [...copy]
     .filter(([lifeKey, { expiresAtMs }]) => expiresAtMs <= now.getTime() && !live.has(lifeKey))
     .map(([lifeKey, { text }]) => ({ lifeKey, text }))
   return write.length === 0 && remove.length === 0 ? undefined : { write, remove }
+}
+
+/** Whether totals, which only ever grow, have outgrown what they should be. */
+function isBeyond(copied: Partial<LifeTotals>, totals: LifeTotals): boolean {
+  const { count = 0, latestMs = 0, firstTimestampMs = Infinity, earliestExpiresAtMs = Infinity } = copied
+  return (
+    count > totals.count ||
+    latestMs > totals.latestMs ||
+    firstTimestampMs < totals.firstTimestampMs ||
+    earliestExpiresAtMs < totals.earliestExpiresAtMs
+  )
 }
 
 function isPastMerges(life: StoredLife, now: Date): boolean {

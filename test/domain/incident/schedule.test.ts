@@ -15,17 +15,20 @@ test.each([
   expect(planNextLook(watched, after(at))).toEqual({ state, at: after(next) })
 })
 
-test('a note is tried again soon, then less and less often, and given up within a day', () => {
+test.each([
+  { name: 'certainly not posted', isDoubtful: false, least: 3, most: 10 },
+  { name: 'perhaps posted', isDoubtful: true, least: 30, most: 60 },
+])('a note that was $name is tried again soon, then less and less often, and given up within a day', ({ isDoubtful, least, most }) => {
   const seconds = (attempts: number, askedMs = 0) => {
-    const retry = planNoteRetry(attempts, askedMs, triggeredAt)
+    const retry = planNoteRetry({ attempts, askedMs, isDoubtful }, triggeredAt)
     return retry && (retry.at.getTime() - triggeredAt.getTime()) / 1_000
   }
   const delays = Array.from({ length: 13 }, (_, index) => seconds(index + 1))
-  expect(delays[0]).toBeLessThanOrEqual(10)
+  for (const delay of delays.slice(0, 3)) expect(delay).toSatisfy((value: number) => value >= least && value <= most)
   for (const [index, delay] of delays.entries()) expect(delay).toBeGreaterThanOrEqual(delays[index - 1] ?? 0)
   expect(delays.reduce((sum = 0, delay = 0) => sum + delay, 0)).toBeLessThan(24 * 3_600)
   expect(seconds(14)).toBeUndefined()
-  expect(seconds(1, 30_000)).toBe(30)
+  expect(seconds(1, 50_000)).toBe(50)
   expect(seconds(1, 1e12)).toBe(3_600)
 })
 
