@@ -102,7 +102,7 @@ type ConfigField =
   | 'webhook_secret'
 
 /** A delivery as the sender's documentation shows it: for the page's sample, `?dry=1` and the tests. */
-type DoorExample = { readonly headers?: Readonly<Record<string, string>>; readonly body: unknown }
+export type DoorExample = { readonly headers?: Readonly<Record<string, string>>; readonly body: unknown }
 
 export type Door = {
   readonly title: string

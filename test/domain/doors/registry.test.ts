@@ -1,11 +1,18 @@
+import { globSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Delivery, Door, DoorAlert, DoorSettings, SentEvent, Signals } from '../../../src/domain/doors/door.ts'
+import type { Door, DoorAlert, DoorExample, DoorSettings, SentEvent, Signals } from '../../../src/domain/doors/door.ts'
 import { DOORS } from '../../../src/domain/doors/index.ts'
 import { parseEvent } from '../../../src/domain/event/parse.ts'
+import { deliver } from '../../support/deliver.ts'
 
 const doors: readonly (readonly [string, Door])[] = Object.entries(DOORS)
-const examples = doors.map(([, door]) => door.example)
+/** Recorded deliveries, where `DOOR_SAMPLES` names their folder: `<sender>/*.json`, each `{headers?, body}`. */
+const folder = process.env['DOOR_SAMPLES']
+const samples: readonly DoorExample[] = folder
+  ? globSync('*/*.json', { cwd: folder }).map((name) => JSON.parse(readFileSync(`${folder}/${name}`, 'utf8')))
+  : []
+const examples: readonly DoorExample[] = [...doors.map(([, door]) => door.example), ...samples]
 
 /** What senders spell, deep inside bodies of nobody's: so that readers get further than the first field. */
 const words = fc.constantFrom(
@@ -71,21 +78,6 @@ const settings: fc.Arbitrary<DoorSettings> = fc.record(
   },
   { requiredKeys: ['serviceMap'] },
 )
-
-function deliver(
-  door: Door,
-  body: unknown,
-  options: { headers?: Readonly<Record<string, string>>; settings?: DoorSettings; path?: string } = {},
-): Signals {
-  const headers = new Map(Object.entries(options.headers ?? door.example.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]))
-  const delivery: Delivery = {
-    body,
-    header: (name) => headers.get(name.toLowerCase()),
-    settings: options.settings ?? { serviceMap: {} },
-    id: '00000000-0000-4000-8000-000000000001',
-  }
-  return door.read(delivery)
-}
 
 const isStorable = (text: string) => text === text.replaceAll('\0', '').toWellFormed()
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import type { Delivery, SentEvent } from '../../../src/domain/doors/door.ts'
+import type { SentEvent } from '../../../src/domain/doors/door.ts'
 import { DOORS } from '../../../src/domain/doors/index.ts'
+import { deliver } from '../../support/deliver.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 type Told = { readonly service?: string | undefined; readonly severity?: number; readonly attributes?: Fields }
@@ -13,8 +14,7 @@ function readLine(line: string, { service, severity, attributes = {} }: Told): S
   const record = { body: { stringValue: line }, severityNumber: severity, attributes: pairs(attributes) }
   const resource = { attributes: service === undefined ? [] : pairs({ 'service.name': service }) }
   const body = { resourceLogs: [{ resource, scopeLogs: [{ logRecords: [record] }] }] }
-  const delivery: Delivery = { body, header: () => undefined, settings: { serviceMap: {} }, id: '' }
-  return DOORS.otlp.read(delivery).events[0]
+  return deliver(DOORS.otlp, body).events[0]
 }
 
 type Case = readonly [told: Told, line: string, event: Fields | undefined]

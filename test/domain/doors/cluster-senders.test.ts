@@ -1,0 +1,104 @@
+import { DOORS } from '../../../src/domain/doors/index.ts'
+import { event, type Fields, ignored, testDoor } from '../../support/door-cases.ts'
+
+const SHA = '3f9c1d2ab4e5f60718293a4b5c6d7e8f90a1b2c3'
+const kube = (fields: Fields) => event({ vendor: 'kubernetes', service_name: 'checkout', entity: 'checkout-6d5f7c9b8d-k2x7q', ...fields })
+const topology = (kind: string, before: string, after: string) => ({
+  specversion: '1.0',
+  type: 'KUBERNETES_TOPOLOGY_CHANGE',
+  time: '2026-03-02T09:12:08Z',
+  data: { kind, obj: podTemplate(after), oldObj: podTemplate(before) },
+})
+const podTemplate = (image: string) => ({
+  metadata: { name: 'checkout', namespace: 'shop' },
+  spec: { template: { spec: { containers: [{ name: 'app', image }] } } },
+})
+
+testDoor('kubernetes-event-exporter', DOORS['kubernetes-event-exporter'], [
+  [
+    'a crash loop',
+    {},
+    kube({ event_type: 'restart', new_value: 'CrashLoopBackOff', old_value: 'exit_code=137', timestamp: '2026-03-02T09:14:20.000000Z' }),
+  ],
+  ['no label', { 'involvedObject.labels': undefined }, kube({})],
+  ['an image', { message: 'Back-off pulling image "x"' }, kube({ event_type: 'dependency_failure' })],
+  [
+    'a probe',
+    { reason: 'Unhealthy', message: 'Liveness probe failed' },
+    kube({ event_type: 'dependency_failure', new_value: 'probe_failure', old_value: 'liveness' }),
+  ],
+  ['a failed pull', { reason: 'Failed', message: 'Failed to pull image "x": not found' }, kube({ event_type: 'dependency_failure' })],
+  [
+    'its repetition',
+    { reason: 'Failed', message: 'Error: ImagePullBackOff' },
+    ignored('reason Failed: an error of a container, told by others'),
+  ],
+  [
+    'scaling',
+    { reason: 'ScalingReplicaSet', message: 'Scaled up replica set checkout-6d5f7c9b8d to 4 from 2' },
+    kube({ event_type: 'scale_event', old_value: '2', new_value: '4', ttl_seconds: 7200 }),
+  ],
+  [
+    'a node',
+    { reason: 'NodeNotReady', 'involvedObject.kind': 'Node', 'involvedObject.labels': undefined, 'involvedObject.name': 'node-2' },
+    event({ event_type: 'saturation', service_name: '/node-2', entity: 'node-2' }),
+  ],
+  ['daily work', { reason: 'Pulled' }, ignored('reason Pulled')],
+  ['a layout of theirs', { involvedObject: undefined }, ignored('custom layout: no involvedObject')],
+])
+
+testDoor('kubewatch', DOORS.kubewatch, [
+  [
+    'updated',
+    {},
+    event({ event_type: 'config_change', service_name: 'checkout', entity: 'checkout', new_value: 'updated', confidence: 0.5 }),
+  ],
+  ['a pod', { 'eventmeta.kind': 'Pod' }, ignored('kind Pod')],
+  [
+    'a config map',
+    { 'eventmeta.kind': 'ConfigMap', 'eventmeta.name': 'settings' },
+    ignored('no service for ConfigMap settings: set service_map'),
+  ],
+  [
+    'a mapped config map',
+    { 'eventmeta.kind': 'ConfigMap', 'eventmeta.name': 'settings' },
+    event({ service_name: 'cart', entity: 'settings' }),
+    { settings: { serviceMap: { 'shop/settings': 'cart' } } },
+  ],
+  [
+    'an image',
+    topology('Deployment', 'r/checkout:1.8.1', 'r/checkout:1.8.2'),
+    event({ event_type: 'deploy', old_value: '1.8.1', new_value: '1.8.2', sha: '1.8.2' }),
+  ],
+  ['no image', topology('Deployment', 'r/checkout:1.8.1', 'r/checkout:1.8.1'), ignored('Deployment checkout: no image differs')],
+])
+
+testDoor('robusta', DOORS.robusta, [
+  ['a crash loop', {}, event({ event_type: 'restart', service_name: 'checkout', new_value: 'CrashLoopBackOff' })],
+  ['a change', { finding_type: 'CONFIGURATION_CHANGE', aggregation_key: 'any' }, event({ event_type: 'config_change' })],
+  ['a report', { finding_type: 'REPORT', aggregation_key: 'krr' }, ignored('aggregation_key krr')],
+])
+
+testDoor('argocd', DOORS.argocd, [
+  ['a sync', {}, event({ vendor: 'argocd', entity: 'checkout', new_value: 'succeeded', sha: SHA, actor: 'mira' })],
+  ['with the previous revision', { previous: '8b7a6c5d' }, event({ old_value: '8b7a6c5d', new_value: SHA })],
+  ['under way', { phase: 'Running' }, event({ new_value: `syncing:${SHA}`, timestamp: '2026-03-02T09:11:10.000000Z' })],
+  ['failed', { phase: 'Error', health: 'Degraded' }, event({ new_value: 'failed' })],
+  ['degraded', { health: 'Degraded' }, event({ new_value: 'health:Degraded', sha: undefined, ttl_seconds: 1800 })],
+  ['a template of theirs', { app: undefined }, ignored('custom template: no app')],
+])
+
+testDoor('argo-rollouts', DOORS['argo-rollouts'], [
+  ['aborted', {}, event({ new_value: 'rolled_back', sha: '31', vendor: 'argo-rollouts' })],
+  ['completed', { aborted: false, phase: 'Healthy' }, event({ new_value: 'succeeded' })],
+  ['paused', { aborted: false, phase: 'Paused' }, ignored('phase Paused')],
+])
+
+testDoor('flux', DOORS.flux, [
+  ['reconciled', {}, event({ service_name: 'checkout', vendor: 'flux', new_value: 'succeeded', sha: SHA })],
+  ['an older spelling', { metadata: { 'kustomize.toolkit.fluxcd.io/revision': 'main/3f9c' } }, event({ sha: '3f9c' })],
+  ['a release rolled back', { 'involvedObject.kind': 'HelmRelease', reason: 'RollbackSucceeded' }, event({ new_value: 'rolled_back' })],
+  ['unhealthy', { reason: 'HealthCheckFailed' }, event({ new_value: 'failed' })],
+  ['progressing', { reason: 'Progressing' }, ignored('reason Progressing')],
+  ['a source', { 'involvedObject.kind': 'GitRepository' }, ignored('kind GitRepository')],
+])

@@ -1,0 +1,218 @@
+import { describe, expect, test } from 'vitest'
+import { DOORS } from '../../../src/domain/doors/index.ts'
+import { DELIVERY_ID, deliver } from '../../support/deliver.ts'
+import { alert, changed, event, ignored, invalid, testDoor } from '../../support/door-cases.ts'
+
+const SHA = '3f9c1d2ab4e5f60718293a4b5c6d7e8f90a1b2c3'
+const CREATED = 'public_incident.incident_created_v2'
+const UPDATED = 'public_incident.incident_status_updated_v2'
+
+testDoor('alertmanager', DOORS.alertmanager, [
+  ['firing', {}, alert({ action: 'trigger', service: 'checkout', title: 'Checkout answers slowly', at: '2026-03-02T09:14:30.250000Z' })],
+  [
+    'resolved',
+    { 'alerts.0.status': 'resolved', 'alerts.0.endsAt': '2026-03-02T09:20:00Z' },
+    alert({ action: 'resolve', at: '2026-03-02T09:20:00.000000Z' }),
+  ],
+  ['no service label but a job', { 'alerts.0.labels': { alertname: 'A', job: 'web' }, commonLabels: {} }, alert({ service: 'web' })],
+  ['another label', { 'alerts.0.labels.team': 'shop' }, alert({ service: 'shop' }), { settings: { serviceLabel: 'team' } }],
+  ['Watchdog', { 'alerts.0.labels.alertname': 'Watchdog' }, ignored('Watchdog')],
+  ['severity none', { 'alerts.0.labels.severity': 'none' }, ignored('severity none')],
+  ['a custom payload', { groupKey: undefined }, ignored('custom payload: no groupKey')],
+  ['no alerts', { alerts: [] }, ignored('no alerts')],
+  ['no https address', { 'alerts.0.generatorURL': 'http://prometheus/graph' }, alert({ url: 'https://alertmanager.example.com/' })],
+])
+
+testDoor('pagerduty-events', DOORS['pagerduty-events'], [
+  [
+    'a trigger',
+    {},
+    alert({
+      action: 'trigger',
+      key: 'orders/queue-length',
+      service: 'orders',
+      title: '9,000 orders wait',
+      at: '2026-03-02T09:14:30.250000Z',
+    }),
+  ],
+  ['a trigger without a key', { dedup_key: undefined }, alert({ key: DELIVERY_ID })],
+  ['a component that is mapped', {}, alert({ service: 'cart' }), { settings: { serviceMap: { orders: 'cart' }, service: 'shop' } }],
+  ['the integration’s service', {}, alert({ service: 'shop' }), { settings: { service: 'shop' } }],
+  ['severity info', { 'payload.severity': 'info' }, ignored('severity info')],
+  [
+    'a resolution without payload',
+    { event_action: 'resolve', payload: undefined },
+    alert({ action: 'resolve', key: 'orders/queue-length' }),
+  ],
+  ['a resolution without a key', { event_action: 'resolve', dedup_key: '' }, invalid("'dedup_key' is missing or blank")],
+  ['no summary', { 'payload.summary': '' }, invalid("'payload.summary' is missing or blank")],
+  ['another action', { event_action: 'snooze' }, invalid("'event_action' must be trigger, acknowledge or resolve")],
+  ['a key that is too long', { dedup_key: 'k'.repeat(256) }, invalid("'dedup_key' is too long (maximum is 255 characters)")],
+  [
+    'a change',
+    { event_action: undefined, 'payload.custom_details': { service: 'orders', sha: SHA, user: 'mira', event_type: 'config_change' } },
+    event({
+      event_type: 'config_change',
+      service_name: 'orders',
+      sha: SHA,
+      actor: 'mira',
+      new_value: '9,000 orders wait',
+      confidence: 0.85,
+    }),
+    { path: '/v2/change/enqueue' },
+  ],
+  [
+    'a change in staging',
+    { event_action: undefined, 'payload.custom_details': { environment: 'staging' } },
+    ignored('environment staging'),
+    { path: '/v2/change/enqueue' },
+  ],
+  [
+    'no action where alerts go',
+    { event_action: undefined },
+    invalid("'event_action' must be trigger, acknowledge or resolve"),
+    { path: '/v2/enqueue' },
+  ],
+])
+
+testDoor('pagerduty', DOORS.pagerduty, [
+  ['a trigger', {}, alert({ action: 'trigger', key: 'Q0CHECKOUT77', service: 'checkout', at: '2026-03-02T09:14:30.000Z' })],
+  ['a resolution', { 'event.event_type': 'incident.resolved' }, alert({ action: 'resolve', at: '2026-03-02T09:14:31.482Z' })],
+  ['reopened', { 'event.event_type': 'incident.reopened' }, alert({ action: 'reopen', at: '2026-03-02T09:14:31.482Z' })],
+  ['a mapped service', {}, alert({ service: 'cart' }), { settings: { serviceMap: { PCHKT01: 'cart' } } }],
+  ['a note', { 'event.event_type': 'incident.annotated' }, ignored('event_type incident.annotated')],
+])
+
+testDoor('datadog', DOORS.datadog, [
+  [
+    'triggered',
+    {},
+    alert({ action: 'trigger', key: '8842113900', service: 'checkout', at: '2026-03-02T09:14:30.000Z', environment: 'production' }),
+  ],
+  ['recovered', { transition: 'Recovered' }, alert({ action: 'resolve', key: '8842113900' })],
+  ['no cycle', { cycle: '$ALERT_CYCLE_KEY' }, alert({ key: '7001' })],
+  ['no data', { transition: 'No Data' }, ignored('transition No Data')],
+])
+
+testDoor('sentry', DOORS.sentry, [
+  ['an issue alert', {}, alert({ action: 'trigger', key: '88120045', service: 'checkout', title: 'TypeError: total is undefined' })],
+  [
+    'its issue resolved',
+    { action: 'resolved', data: { issue: { id: '88120045', project: { slug: 'checkout' } } } },
+    alert({ action: 'resolve', key: '88120045', service: 'checkout' }),
+    { headers: { 'Sentry-Hook-Resource': 'issue' } },
+  ],
+  [
+    'its issue assigned',
+    { action: 'assigned', data: { issue: { id: '88120045' } } },
+    ignored('issue assigned'),
+    { headers: { 'Sentry-Hook-Resource': 'issue' } },
+  ],
+  [
+    'a metric alert',
+    { action: 'critical', data: { metric_alert: { id: '4', projects: ['web'], title: 'M' } } },
+    alert({ action: 'trigger', key: '4', service: 'web', title: 'M' }),
+    { headers: {} },
+  ],
+])
+
+testDoor('incidentio', DOORS.incidentio, [
+  ['created', {}, alert({ action: 'trigger', key: '01HQXK7Z0000000000000CHKT', service: 'checkout' })],
+  ['closed', { event_type: UPDATED, [CREATED]: undefined }, ignored('no incident')],
+  ['private', { event_type: 'private_incident.incident_created_v2' }, ignored('a private incident has only an id')],
+  ['an action', { event_type: 'public_incident.action_created_v1' }, ignored('event_type public_incident.action_created_v1')],
+])
+
+testDoor('rootly', DOORS.rootly, [
+  ['created', {}, alert({ action: 'trigger', service: 'checkout', environment: 'production' })],
+  ['cancelled', { 'event.type': 'incident.cancelled' }, alert({ action: 'resolve' })],
+  ['updated', { 'event.type': 'incident.updated' }, ignored('event incident.updated')],
+])
+
+testDoor('firehydrant', DOORS.firehydrant, [
+  ['opened', {}, alert({ action: 'trigger', service: 'checkout' })],
+  ['resolved', { 'event.operation': 'UPDATED', 'data.incident.current_milestone': 'resolved' }, alert({ action: 'resolve' })],
+  [
+    'investigated',
+    { 'event.operation': 'UPDATED', 'data.incident.current_milestone': 'investigating' },
+    ignored('incident updated: investigating'),
+  ],
+  [
+    'a change',
+    {
+      'event.resource_type': 'change_event',
+      data: { change_event: { summary: 'Rolled out 1.8.2', services: [{ name: 'checkout' }], labels: { sha: SHA } } },
+    },
+    event({ event_type: 'deploy', service_name: 'checkout', sha: SHA }),
+  ],
+])
+
+testDoor('betterstack', DOORS.betterstack, [
+  ['started', {}, alert({ action: 'trigger', key: '660077', service: 'checkout' })],
+  [
+    'acknowledged',
+    { 'data.attributes.status': 'Acknowledged', 'data.attributes.acknowledged_at': '2026-03-02T09:16:00Z' },
+    alert({ action: 'acknowledge', at: '2026-03-02T09:16:00.000000Z' }),
+  ],
+  ['resolved', { 'data.attributes.status': 'Resolved' }, alert({ action: 'resolve' })],
+])
+
+describe('an alert group', () => {
+  const { example } = DOORS.alertmanager
+  const member = (service: string, alertname: string, status: string, startsAt: string) => ({
+    status,
+    labels: { service, alertname },
+    annotations: {},
+    startsAt,
+    endsAt: '2026-03-02T10:00:00Z',
+  })
+  const group = (alerts: readonly unknown[]) =>
+    deliver(DOORS.alertmanager, changed(example.body, { alerts, commonLabels: {}, commonAnnotations: {} }))
+
+  test('is one alert for each service and name, firing while any of it is, since the earliest', () => {
+    const { alerts } = group([
+      member('cart', 'Slow', 'firing', '2026-03-02T09:10:00Z'),
+      member('cart', 'Slow', 'firing', '2026-03-02T09:05:00Z'),
+      member('cart', 'Slow', 'resolved', '2026-03-02T09:00:00Z'),
+      member('orders', 'Slow', 'resolved', '2026-03-02T09:00:00Z'),
+      member('cart', 'Down', 'firing', '2026-03-02T09:11:00Z'),
+    ])
+    expect(alerts.map(({ action, service, title, at }) => [action, service, title, at])).toEqual([
+      ['trigger', 'cart', 'Slow', '2026-03-02T09:05:00.000000Z'],
+      ['resolve', 'orders', 'Slow', '2026-03-02T10:00:00.000000Z'],
+      ['trigger', 'cart', 'Down', '2026-03-02T09:11:00.000000Z'],
+    ])
+    expect(new Set(alerts.map(({ key }) => key)).size).toBe(3)
+  })
+
+  test('of two hundred pods of three services is three alerts; beyond fifty are said to be left out', () => {
+    const pods = Array.from({ length: 200 }, (_, index) => member(`service-${index % 3}`, 'Slow', 'firing', '2026-03-02T09:10:00Z'))
+    expect(group(pods).alerts).toHaveLength(3)
+    const many = group(Array.from({ length: 60 }, (_, index) => member(`service-${index}`, 'Slow', 'firing', '2026-03-02T09:10:00Z')))
+    expect(many).toMatchObject({ alerts: { length: 50 }, ignored: '10 alerts beyond the 50 of one delivery' })
+  })
+})
+
+test('incident.io closes by status', () => {
+  const update = (category: string) => ({
+    event_type: UPDATED,
+    [UPDATED]: { incident: { id: 'i1', name: 'Slow' }, new_status: { category } },
+  })
+  expect(deliver(DOORS.incidentio, update('closed')).alerts).toMatchObject([{ action: 'resolve', key: 'i1' }])
+  expect(deliver(DOORS.incidentio, update('active'))).toMatchObject({ alerts: [], ignored: 'status active' })
+})
+
+test('PagerDuty’s words', () => {
+  const { answer, refusal, example, credential } = DOORS['pagerduty-events']
+  const delivery = { body: example.body, header: () => undefined, settings: { serviceMap: {} }, id: DELIVERY_ID }
+  const read = (text: unknown) => JSON.parse(String(text))
+  expect(credential?.(example.body)).toBe('{{token}}')
+  expect(read(answer?.(deliver(DOORS['pagerduty-events'], example.body), delivery)?.body)).toEqual({
+    status: 'success',
+    message: 'Event processed',
+    dedup_key: 'orders/queue-length',
+  })
+  expect(answer?.({ events: [], alerts: [], invalid: 'x' }, delivery)?.status).toBe(400)
+  expect(refusal?.(404, 'no such key', undefined)).toMatchObject({ status: 400, body: expect.stringContaining('Event object is invalid') })
+  expect(refusal?.(429, 'slow down', undefined).status).toBe(429)
+})
