@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const isBrowserRun = process.env['NOCTUARY_TESTS'] === 'browser'
 
 /** What starts processes or waits takes longer than a file's size says, which is all that is known in a fresh checkout. */
-const LONG = ['commands/tenant', 'http/incident-work', 'store/sweep', 'worker/dev', 'http/known-windows']
+const LONG = ['commands/tenant', 'http/incident-work', 'store/sweep', 'worker/dev', 'worker/dev-start', 'http/known-windows']
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

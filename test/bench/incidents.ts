@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Dev, findDev } from '../stack/demo-client.ts'
+import { parseArgs } from 'node:util'
+import { DemoError, type Dev, findDev } from '../stack/demo-client.ts'
 import { connectPager, listNotes, type Pager, sendAlert } from '../stack/demo-pager.ts'
 import { quantile } from './statistics.ts'
+import { UsageError } from './usage-error.ts'
 
 const HELP = `npm run bench:incidents [-- --alerts N]: how long a running "npm run dev" takes from webhook to 202, and to the note
 
@@ -33,9 +35,21 @@ function report(name: string, measured: readonly Measured[]): void {
   console.log(`${name} (${measured.length} alerts): to 202 ${show(({ takenMs }) => takenMs)}; to the note ${show(({ noteMs }) => noteMs)}`)
 }
 
+function readOptions(args: readonly string[]): { readonly alerts: number; readonly help: boolean } {
+  const options = { alerts: { type: 'string', default: '40' }, help: { type: 'boolean', default: false } } as const
+  try {
+    const { values } = parseArgs({ args: [...args], options })
+    const alerts = Number(values.alerts)
+    if (!Number.isInteger(alerts) || alerts < 1) throw new Error(`--alerts takes a whole number from 1, not "${values.alerts}"`)
+    return { alerts, help: values.help }
+  } catch (error) {
+    throw new UsageError(`${error instanceof Error ? error.message : error}; try --help`)
+  }
+}
+
 async function main(options: readonly string[]): Promise<void> {
-  if (options.includes('--help')) return console.log(HELP)
-  const alerts = Number(options[options.indexOf('--alerts') + 1] ?? 40) || 40
+  const { alerts, help } = readOptions(options)
+  if (help) return console.log(HELP)
   const dev = await findDev()
   const pager = await connectPager(dev)
   const run = Date.now().toString(36)
@@ -50,4 +64,10 @@ async function main(options: readonly string[]): Promise<void> {
   report('ten at once', together)
 }
 
-await main(process.argv.slice(2))
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  if (!(error instanceof UsageError || error instanceof DemoError)) throw error
+  console.error(error.message)
+  process.exitCode = 1
+}

@@ -10,6 +10,13 @@ registerHooks({
 })
 const { default: openapiTS, astToString } = await import('openapi-typescript')
 
+const HELP = `npm run client [-- FILE]: TypeScript types of the API, for openapi-fetch and the like, into FILE (dist/api.d.ts)`
+
+if (process.argv.includes('--help')) {
+  console.log(HELP)
+  process.exit(0)
+}
+
 const file = resolve(process.argv[2] ?? fileURLToPath(new URL('../../dist/api.d.ts', import.meta.url)))
 mkdirSync(dirname(file), { recursive: true })
 // The document is plain JSON; the generator's type for it is its own.
