@@ -1,7 +1,7 @@
 import { HTTPException } from 'hono/http-exception'
 import type { Clock, Logging } from '../deps.ts'
 import { AppError, type ErrorCode } from '../domain/errors.ts'
-import { logBug, PROBLEMS, toAppError } from '../http/problem.ts'
+import { logBug, logUnavailable, PROBLEMS, toAppError } from '../http/problem.ts'
 import type { PageContext } from './env.ts'
 import { renderPage } from './layout.tsx'
 import { SignInForm } from './pages/sign-in.tsx'
@@ -24,6 +24,7 @@ export function answerPageError(error: unknown, c: PageContext, { log, now }: Cl
   const known = error instanceof HTTPException && error.status === 403 ? notFromHere() : toAppError(error)
   if (!known) logBug(error, c, log)
   const code = known?.code
+  if (code === 'unavailable') logUnavailable(error, c, log)
   if (code === 'unauthorized') return answerSignedOut(c, now())
   const { status, retryAfterSeconds } = code === undefined ? { status: 500 as const, retryAfterSeconds: undefined } : problemOf(code)
   if (retryAfterSeconds !== undefined) c.header('Retry-After', String(retryAfterSeconds))

@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { AppError, type ErrorCode, type FieldError } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
-import { isDatabaseUnavailable, sqlState } from '../store/postgres.ts'
+import { isDatabaseUnavailable, isNotMigrated, sqlState, toReason } from '../store/database-error.ts'
 import type { AppEnv } from './env.ts'
 
 type Problem = {
@@ -160,6 +160,7 @@ export function toFieldErrors(issues: readonly { readonly path: readonly Propert
 /** Answers any thrown error: what callers may know as they should know it, the rest as a 500 that is logged once. */
 export function answerError(error: unknown, c: Context<AppEnv>, log: Log): Response {
   const known = toAppError(error)
+  if (known?.code === 'unavailable') logUnavailable(error, c, log)
   if (known) return answerProblem(c, PROBLEMS[known.code], known.message, known.fields)
   logBug(error, c, log)
   return answerProblem(c, INTERNAL, INTERNAL.example, [])
@@ -168,20 +169,38 @@ export function answerError(error: unknown, c: Context<AppEnv>, log: Log): Respo
 /** What callers may know of an error; `undefined` when it is a bug of ours. */
 export function toAppError(error: unknown): AppError | undefined {
   if (error instanceof AppError) return error
+  if (isNotMigrated(error)) return new AppError('unavailable', 'the database is not migrated; try again')
   if (isDatabaseUnavailable(error)) return new AppError('unavailable', 'the database is not available; try again')
   if (error instanceof HTTPException && error.status < 500) return new AppError('invalid_request', 'request body must be valid JSON')
   return undefined
 }
 
+type Asked = { readonly req: { readonly method: string }; get(name: 'requestId'): string }
+
+/** Logs once why something is not available. */
+export function logUnavailable(error: unknown, c: Asked, log: Log): void {
+  const reason = error instanceof AppError ? error.message : toReason(error)
+  log('unavailable', { request_id: c.get('requestId'), method: c.req.method, reason })
+}
+
 /** Logs a bug once, with what leads to its cause and quotes no data. */
-export function logBug(error: unknown, c: { readonly req: { readonly method: string }; get(name: 'requestId'): string }, log: Log): void {
+export function logBug(error: unknown, c: Asked, log: Log): void {
   log('bug', { request_id: c.get('requestId'), method: c.req.method, ...describe(error) })
 }
 
 function describe(error: unknown): Readonly<Record<string, unknown>> {
   const state = sqlState(error)
   if (state !== undefined) return { sqlstate: state }
-  return error instanceof Error ? { name: error.name, message: error.message, stack: error.stack } : { message: 'not an error' }
+  if (!(error instanceof Error)) return { name: 'not an error' }
+  return { name: error.name, stack: withoutMessage(error) }
+}
+
+/** Where it happened. What it says can quote what somebody sent. */
+function withoutMessage({ message, stack = '' }: Error): string {
+  return (message === '' ? stack : stack.replaceAll(message, '…'))
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .join('\n')
 }
 
 function answerProblem(c: Context<AppEnv>, problem: Problem, detail: string, fields: readonly FieldError[]): Response {

@@ -3,6 +3,7 @@ import type { KeyType } from '../domain/access/api-key.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
 import { appendAudit, type Trail } from './audit.ts'
+import { UnusableAnswer } from './database-error.ts'
 import { functionNamed } from './functions.ts'
 import { type BatchDb, type Db, epochMs, selectOne } from './postgres.ts'
 import type { NewApiKey } from './tenants.ts'
@@ -131,7 +132,7 @@ export async function revokeApiKey(db: BatchDb, tenantId: TenantId, id: ApiKeyId
     SELECT (SELECT count(*) FROM found)::int AS found, (SELECT count(*) FROM revoked)::int AS revoked`)
   const [, { rows }] = await db.batch([lockKeys(db, tenantId), revoke])
   const [row] = rows
-  if (!row) throw new AppError('unavailable', 'the database gave no usable answer')
+  if (!row) throw new UnusableAnswer('HTTP 200, without the row that was asked for')
   if (row.found === 0) throw new AppError('not_found', 'no such API key')
   if (row.revoked === 0) throw new AppError('conflict', LAST_READONLY_KEY)
 }

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { isNotMigrated, toReason } from './database-error.ts'
 import { type Db, selectOne } from './postgres.ts'
 import type { Redis } from './redis.ts'
 import { readSweepHints } from './sweeps.ts'
@@ -16,7 +17,9 @@ export type Backlog = {
 
 export type Health = {
   /** `idle`: it was not asked, for it sleeps and has nothing to do. */
-  readonly postgres: 'up' | 'down' | 'idle'
+  readonly postgres: 'up' | 'down' | 'idle' | 'not migrated'
+  /** Why Postgres is not up, for the log. */
+  readonly reason: string | undefined
   readonly redis: 'up' | 'down'
   /** `undefined` where Postgres did not say. */
   readonly backlog: Backlog | undefined
@@ -26,14 +29,18 @@ export type Health = {
 export async function findHealth(db: Db, redis: Redis, { mayWake }: { readonly mayWake: boolean }): Promise<Health> {
   if (!mayWake) {
     const hints = await readSweepHints(redis).catch(() => undefined)
-    if (hints && !hints.isDatabaseInUse) return { postgres: 'idle', redis: 'up', backlog: undefined }
+    if (hints && !hints.isDatabaseInUse) return { postgres: 'idle', reason: undefined, redis: 'up', backlog: undefined }
   }
   const [postgres, copy] = await Promise.allSettled([findBacklog(db), redis.client.ping()])
   return {
-    postgres: postgres.status === 'fulfilled' ? 'up' : 'down',
+    ...(postgres.status === 'fulfilled' ? { postgres: 'up', reason: undefined } : toTrouble(postgres.reason)),
     redis: copy.status === 'fulfilled' ? 'up' : 'down',
     backlog: postgres.status === 'fulfilled' ? postgres.value : undefined,
   }
+}
+
+function toTrouble(error: unknown) {
+  return { postgres: isNotMigrated(error) ? ('not migrated' as const) : ('down' as const), reason: toReason(error) }
 }
 
 async function findBacklog(db: Db): Promise<Backlog> {

@@ -1,7 +1,9 @@
-import { NeonDbError, type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverless'
+import { type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverless'
 import { DrizzleQueryError, type SQL, sql } from 'drizzle-orm'
 import { drizzle, type NeonHttpDatabase } from 'drizzle-orm/neon-http'
-import { AppError } from '../domain/errors.ts'
+import { readBoundedText } from '../bounded-body.ts'
+import { field } from '../domain/json.ts'
+import { UnusableAnswer } from './database-error.ts'
 import { withDeadline } from './deadline.ts'
 import { FUNCTIONS, type FunctionName, functionNamed } from './functions.ts'
 
@@ -36,17 +38,72 @@ neonConfig.fetchFunction = (url: string, { endpoint, timeoutMs, onRequest, ...in
   return withDeadline(timeoutMs, readAnswer(endpoint ?? url, init))
 }
 
-/** What the driver asks of a response, read as text: workerd takes several times as long to read JSON. */
+/** Neon's own limit is 10 MiB, which single rows pass. */
+const MAX_ANSWER_BYTES = 33_554_432
+
+/**
+ * What the driver asks of a response. Read as text, for workerd takes several times as long to read JSON; whatever the
+ * driver could not make sense of is found here, for single statements and batches alike.
+ */
 async function readAnswer(url: string, init: RequestInit) {
+  const { ok, status, text } = await ask(url, init)
+  const answer = parse(text)
+  if (ok && isResult(answer)) return { ok, status, json: async () => answer }
+  const message = readMessage(answer)
+  if (status === 400 && message !== undefined) return { ok, status, json: async () => answer }
+  throw new UnusableAnswer(message === undefined ? `HTTP ${status}, not in Neon's protocol` : `HTTP ${status}: ${message}`)
+}
+
+async function ask(url: string, init: RequestInit) {
   const response = await fetch(url, init)
-  const text = await response.text()
-  return { ok: response.ok, status: response.status, text: async () => text, json: async () => JSON.parse(text) }
+  const text = await readBoundedText(response, MAX_ANSWER_BYTES)
+  if (text === undefined) throw new UnusableAnswer(`HTTP ${response.status}, and too long`)
+  return { ok: response.ok, status: response.status, text }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+type NeonResult = { readonly fields: readonly { readonly name: string }[]; readonly rows: readonly (readonly unknown[])[] }
+
+function isResult(answer: unknown): boolean {
+  const results: unknown = field(answer, 'results')
+  return Array.isArray(results) ? results.every(isTable) : isTable(answer)
+}
+
+/** Rows as arrays, as many values as fields: what the driver asks for, and takes for granted. */
+function isTable(answer: unknown): answer is NeonResult {
+  const [fields, rows] = [field(answer, 'fields'), field(answer, 'rows')]
+  return (
+    Array.isArray(fields) &&
+    fields.every((each) => typeof field(each, 'name') === 'string') &&
+    Array.isArray(rows) &&
+    rows.every((row) => Array.isArray(row) && row.length === fields.length)
+  )
+}
+
+function readMessage(answer: unknown): string | undefined {
+  const message = field(answer, 'message')
+  return typeof message === 'string' ? message : undefined
 }
 
 /** A stateless client of Neon's HTTP protocol: one request a query, given up after `timeoutMs`, never repeated. */
 export function createDb({ url, ...fetchOptions }: DbOptions): BatchDb {
   const client = neon(url, { fetchOptions })
-  return Object.assign(drizzle({ client }), { client })
+  const db = drizzle({ client })
+  const send = db.batch.bind(db)
+  // A batch that is answered in part would leave who asked for the rest without an answer.
+  db.batch = async (queries) => {
+    const results = await send(queries)
+    if (results.length !== queries.length) throw new UnusableAnswer('HTTP 200, with too few results')
+    return results
+  }
+  return Object.assign(db, { client })
 }
 
 /**
@@ -117,23 +174,7 @@ export function inOneRequest(db: BatchDb): Db {
   }
 }
 
-const unusableAnswer = () => new AppError('unavailable', 'the database gave no usable answer')
+const unusableAnswer = () => new UnusableAnswer('HTTP 200, without the row that was asked for')
 
 /** An instant column as whole milliseconds since 1970 (rounded down). */
 export const epochMs = (column: SQL): SQL => sql`${functionNamed('epoch_ms')}(${column})`
-
-/** SQLSTATE classes that say something about the request rather than about the database's health. */
-const OUR_FAULT = /^(?:22|23|42|0A|21)/
-
-/** Whether an error means that Postgres could not be reached or could not serve: worth a retry. */
-export function isDatabaseUnavailable(error: unknown): boolean {
-  const cause = error instanceof DrizzleQueryError ? error.cause : error
-  if (error === cause && !(error instanceof NeonDbError)) return false
-  return !OUR_FAULT.test(sqlState(cause) ?? '')
-}
-
-/** The SQLSTATE of a database error, if it has one: all that may be logged of it, for its text can quote data. */
-export function sqlState(error: unknown): string | undefined {
-  const cause = error instanceof DrizzleQueryError ? error.cause : error
-  return cause instanceof NeonDbError && cause.code ? cause.code : undefined
-}

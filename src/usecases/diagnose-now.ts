@@ -2,8 +2,8 @@ import type { BatchDatabase } from '../deps.ts'
 import { nameOf } from '../domain/errors.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { receiveQuestion } from '../store/alerts.ts'
+import { isDatabaseUnavailable } from '../store/database-error.ts'
 import { getIncident, type IncidentDetail } from '../store/incidents.ts'
-import { isDatabaseUnavailable } from '../store/postgres.ts'
 import { announceWork, type WorkDeps, workOn } from './work-on-incident.ts'
 
 export type Question = {

@@ -150,6 +150,14 @@ const DATABASE_FAULTS: [string, Fault][] = [
   ['answers 502 in HTML', { status: 502, body: '<html>bad gateway</html>' }],
   ['answers garbage', { status: 200, body: '<html>hello</html>' }],
   ['answers an empty object', { status: 200, body: '{}' }],
+  ['answers null', { status: 200, body: 'null' }],
+  ['answers nothing', { status: 200, body: '' }],
+  ['answers cut off', { status: 200, body: '{"fields":[{"name":"answer","dataTypeID":114}],"rows":[["{\\"tenant' }],
+  ['answers rows that are none', { status: 200, body: '{"fields":[{"name":"a","dataTypeID":25}],"rows":[null],"results":null}' }],
+  ['answers batches in part', { status: 200, body: '{"results":[],"fields":[],"rows":[]}' }],
+  ['refuses in HTML', { status: 400, body: '<html>bad request</html>' }],
+  ['has another password', { status: 400, body: '{"message":"password authentication failed for user \'neondb_owner\'"}' }],
+  ['is not migrated', { status: 400, body: '{"message":"relation \\"api_keys\\" does not exist","code":"42P01"}' }],
   ['answers no rows', { status: 200, body: '{"fields":[],"rows":[],"rowCount":0,"command":"SELECT","rowAsArray":false}' }],
   ['has no connection left', { status: 400, body: '{"message":"too many clients","code":"53300"}' }],
   ['is shutting down', { status: 400, body: '{"message":"terminating connection","code":"57P01"}' }],
@@ -172,8 +180,13 @@ describe.each(DATABASE_FAULTS)('when Postgres %s', (_name, fault) => {
       () => broken.request('/v1/api-keys', { key: readonly }),
       () => broken.request('/v1/api-keys', { key: readonly, body: { key_type: 'ingest' } }),
       () => broken.request(`/v1/api-keys/${id}`, { key: readonly, method: 'DELETE' }),
+      () => broken.request('/v1/incidents', { key: readonly }),
+      () => broken.request('/v1/incidents', { key: readonly, body: { service: 'checkout' } }),
+      () => broken.request('/v1/integrations', { key: readonly, body: { type: 'pagerduty', direction: 'inbound' } }),
+      () => broken.request('/v1/audit', { key: readonly }),
       () => broken.request('/health'),
     ]
+    broken.logs.length = 0
     await withFault(database, fault, async () => {
       const answers = await Promise.all(requests.map((request) => timed(request)))
       expect(answers.map(({ result }) => result.status)).toEqual(requests.map(() => 503))
@@ -181,6 +194,10 @@ describe.each(DATABASE_FAULTS)('when Postgres %s', (_name, fault) => {
         expect(result.headers.get('Retry-After')).toMatch(/^\d+$/)
         expect(ms).toBeLessThan(5_000)
       }
+      const reasons = broken.logs.filter(({ event }) => event === 'unavailable').map(({ reason }) => reason)
+      expect(reasons).toEqual(
+        requests.map(() => expect.stringMatching(/^(timeout|no connection|(SQLSTATE|HTTP) .+|not migrated .+|password .+)$/)),
+      )
     })
     expect(await windowKeys(tenant)).toEqual([])
     expect(entriesOfLogs(broken)).not.toContain('Sync operation succeeded')
@@ -201,11 +218,37 @@ test('an event whose acknowledgement was lost after the commit is one event when
 
 test('a database error that is ours to mend is a 500 that says nothing', async () => {
   const tenant = await createTestTenant(broken)
-  const fault = { status: 400, body: '{"message":"relation secret_table does not exist","code":"42P01"}' }
+  const fault = { status: 400, body: '{"message":"syntax error at or near secret_table","code":"42601"}' }
   const response = await withFault(database, fault, () => send(broken, tenant, makeEvent()))
   expect(response.status).toBe(500)
   expect(await response.text()).not.toContain('secret_table')
-  expect(broken.logs).toContainEqual(expect.objectContaining({ event: 'bug', sqlstate: '42P01' }))
+  expect(broken.logs).toContainEqual(expect.objectContaining({ event: 'bug', sqlstate: '42601' }))
+})
+
+test.each([
+  ['garbled', { status: 200, body: '<html>hello</html>' }],
+  ['null', { status: 200, body: 'null' }],
+  ['lost', 'lose_reply' as const],
+])('a question whose answer is %s is one incident', async (_name, damage) => {
+  const tenant = await createTestTenant(healthy)
+  let damaged = 0
+  const fault: Fault = (asked) => {
+    if (damaged > 0 || !JSON.stringify(asked).includes('receive_alert')) return 'none'
+    damaged += 1
+    return damage
+  }
+  const asked = await withFault(database, fault, () =>
+    broken.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } }),
+  )
+  await broken.settle()
+  expect([asked.status, damaged]).toEqual([201, 1])
+  expect(await (await healthy.request('/v1/incidents', { key: tenant.readonlyKey })).json()).toHaveLength(1)
+})
+
+test('health tells that migrations are missing', async () => {
+  const fault = { status: 400, body: '{"message":"relation \\"x\\" does not exist","code":"42P01"}' }
+  const response = await withFault(database, fault, () => broken.request('/health'))
+  expect([response.status, await response.json()]).toMatchObject([503, { status: 'down', checks: { postgres: 'not migrated' } }])
 })
 
 test('health tells the stores apart', async () => {

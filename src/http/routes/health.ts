@@ -19,7 +19,7 @@ const HealthBody = z
   .strictObject({
     status: z.enum(['ok', 'degraded', 'down']),
     version: z.string(),
-    checks: z.strictObject({ postgres: z.enum(['up', 'down', 'idle']), redis: z.enum(['up', 'down']) }),
+    checks: z.strictObject({ postgres: z.enum(['up', 'down', 'idle', 'not migrated']), redis: z.enum(['up', 'down']) }),
     backlog: BacklogBody.nullable().openapi({ description: 'What waits for the cron; null where Postgres was not reached or not asked' }),
   })
   .openapi('Health')
@@ -47,7 +47,7 @@ const health = createRoute({
     }),
     ...problems('invalid_request'),
     503: {
-      ...json(HealthBody, 'Postgres cannot be reached', {
+      ...json(HealthBody, 'Postgres cannot be reached, or lacks migrations', {
         status: 'down',
         version: VERSION,
         checks: { postgres: 'down', redis: 'up' },
@@ -61,9 +61,10 @@ const health = createRoute({
 export const healthRoutes = (deps: Deps) =>
   createRouter().openapi(health, async (c) => {
     const mayWake = c.req.valid('query').wake === 'true'
-    const { postgres, redis, backlog } = await findHealth(deps.db, deps.redis, { mayWake })
+    const { postgres, reason, redis, backlog } = await findHealth(deps.db, deps.redis, { mayWake })
     const body = { version: VERSION, checks: { postgres, redis }, backlog: backlog ? toBacklogBody(backlog) : null }
-    if (postgres === 'down') {
+    if (reason !== undefined) {
+      deps.log('unavailable', { request_id: c.get('requestId'), method: c.req.method, reason })
       c.header('Retry-After', '5')
       return c.json({ status: 'down' as const, ...body }, 503)
     }
