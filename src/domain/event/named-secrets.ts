@@ -1,0 +1,119 @@
+import { classifyName, isSecretValue, type NameKind } from './secret-names.ts'
+
+/** A stretch of a text, from its first character to the one after its last. */
+export type Stretch = readonly [start: number, end: number]
+
+const SEPARATOR = /[=:]|%3[ad]/gi
+const NAME_CHARACTER = /[\p{L}\p{N}_.-]/u
+const BEFORE_SEPARATOR = /[\p{L}\p{N}_\s"'`\];.%27-]/u
+const MAX_NAME = 64
+const MAX_BLANKS = 8
+const QUOTE = /\\{0,16}(?:["'`]|&quot;|&#3[49];|%2[27])/iy
+/** What may stand between a separator and its value: `=>`, `:=`, `==`, blanks, the start of a YAML block. */
+const BEFORE_VALUE = /(?:[=:>]{1,2}|(?:[^\S\n]|%20|\+){1,8}|[|>][-+]?[^\S\n]{0,8}\n\s{0,64}|\n\s{1,32}(?=["'])|\\[rnt]){0,4}/iy
+const SCHEME =
+  /(?:bearer|basic|token|digest|negotiate|aws4-hmac-sha256|apikey|api-key|api-token|bot|oauth|ssws|splunk|geniekey|key|hawk)(?: |%20|\+){1,8}(?=\S)/iy
+/** A value without quotes ends at a blank, or where the next pair begins. */
+const BARE_VALUE =
+  /(?:\$\{[^{}\s]{0,128}\}|[^\s"'`<>&,;|(){}[\]%\\]|[,;|](?![\s,;|]|$|[\w.-]{1,40}[=:])|["'](?=[\w!@#$%^*+-])|%(?!2[267c]|0[ad])|[({[](?=[^\s]{0,64}[)}\]])|[)}\]](?=[\w!@#$%^*+-])|\\(?![nrt"'`])|&(?!quot;|#\d|[\w.-]{1,40}=)(?=\S))+/iy
+const LINE = /(?:[^\n\r"]|(?<==)"[^"\n\r]*"?)+/y
+const WHOLE_LINE_NAMES = /(?:^|[^a-z])(?:set-?cookie|cookie|proxy-?authorization|authorization)$/i
+const TOKEN_SCHEME = /^(?:bearer|basic|token|negotiate|api|bot|ssws|splunk|geniekey|key)/i
+
+/** Where secrets stand that a name before them gives away: `name=value`, JSON, YAML, headers, escaped or percent-encoded. */
+export function findNamedSecrets(text: string): readonly Stretch[] {
+  const found: Stretch[] = []
+  let done = 0
+  for (const { index, 0: separator } of text.matchAll(SEPARATOR)) {
+    if (index < done) continue
+    const name = readNameBefore(text, index)
+    const kind = name === '' ? 'none' : classifyName(name)
+    if (kind === 'none') continue
+    const stretch = readValue(text, index + separator.length, name, kind)
+    if (!stretch) continue
+    found.push(stretch)
+    done = stretch[1]
+  }
+  return found
+}
+
+function readNameBefore(text: string, separatorAt: number): string {
+  if (!BEFORE_SEPARATOR.test(text.charAt(separatorAt - 1))) return ''
+  let end = separatorAt
+  for (let blanks = 0; blanks < MAX_BLANKS && /\s/.test(text.charAt(end - 1)); blanks += 1) end -= 1
+  end = skipQuoteBefore(text, end)
+  let start = end
+  while (start > 0 && end - start < MAX_NAME && NAME_CHARACTER.test(text.charAt(start - 1))) start -= 1
+  return text.slice(start, end)
+}
+
+/** A name may be quoted, its quotes escaped, and stand in brackets. */
+function skipQuoteBefore(text: string, end: number): number {
+  const before = text.slice(Math.max(0, end - 24), end)
+  return end - (/(?:\\{0,16}(?:["'`]|&quot;|&#3[49];|%2[27])|["']?\])?$/i.exec(before)?.[0].length ?? 0)
+}
+
+function readValue(text: string, from: number, name: string, kind: NameKind): Stretch | undefined {
+  let start = from + lengthAt(BEFORE_VALUE, text, from)
+  const quote = textAt(QUOTE, text, start)
+  start += quote.length
+  const isWholeLine = WHOLE_LINE_NAMES.test(name)
+  const scheme = textAt(SCHEME, text, start)
+  start += scheme.length
+  const end =
+    quote === '' || (scheme !== '' && TOKEN_SCHEME.test(scheme))
+      ? endOfBare(text, start, isWholeLine && !TOKEN_SCHEME.test(scheme))
+      : endOfQuoted(text, start, quote)
+  const value = text.slice(start, end)
+  return isSecretValue(value, kind, quote !== '') ? [start, end] : undefined
+}
+
+function endOfBare(text: string, start: number, isWholeLine: boolean): number {
+  return start + lengthAt(isWholeLine ? LINE : BARE_VALUE, text, start)
+}
+
+/** Where the quote closes again, or the end of the text: a value that is cut is a secret, too. */
+function endOfQuoted(text: string, start: number, quote: string): number {
+  for (let at = text.indexOf(quote, start); at >= 0; at = text.indexOf(quote, at + 1)) {
+    if (!isEscaped(text, at)) return at
+  }
+  return text.length
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let backslashes = 0
+  while (backslashes < 32 && text.charAt(at - 1 - backslashes) === '\\') backslashes += 1
+  return backslashes % 2 === 1
+}
+
+function textAt(pattern: RegExp, text: string, at: number): string {
+  pattern.lastIndex = at
+  return pattern.exec(text)?.[0] ?? ''
+}
+
+function lengthAt(pattern: RegExp, text: string, at: number): number {
+  return textAt(pattern, text, at).length
+}
+
+/** A name and its value without a separator: flags, SQL, XML, and the entries of lists. */
+const APART: readonly { readonly form: RegExp; readonly name: number; readonly value: number }[] = [
+  { form: /--?([A-Za-z][\w.-]{1,40})\s{1,4}["']?([^\s"'-][^\s"']*)/dg, name: 1, value: 2 },
+  { form: /\b(password|identified\s{1,4}by)\s{1,4}(?:by\s{1,4})?'((?:[^'\\]|\\[\s\S])*)/dgi, name: 1, value: 2 },
+  { form: /<([\w:.-]{1,64})(?:\s[^<>]{0,128})?>(?:<!\[CDATA\[)?([^<\]]+)/dg, name: 1, value: 2 },
+  {
+    form: /(?:name|key)\\{0,8}["']?\s{0,4}[:=]\s{0,4}\\{0,8}["']?([\w.-]{1,64})\\{0,8}["']?[\s,;/>-]{1,32}\\{0,8}["']?(?:new_?|old_?)?value\\{0,8}["']?\s{0,4}[:=]\s{0,4}\\{0,8}["']?([^\s"'\\,}]+)/dgi,
+    name: 1,
+    value: 2,
+  },
+]
+
+/** Where secrets stand whose name is set apart from them: `--password x`, `IDENTIFIED BY 'x'`, `<password>x</password>`. */
+export function findSecretsApart(text: string): readonly Stretch[] {
+  return APART.flatMap(({ form, name, value }) =>
+    Array.from(text.matchAll(form)).flatMap((match): Stretch[] => {
+      const stretch = match.indices?.[value]
+      const word = (match[name] ?? '').replace(/\s+/g, '_').replace(/^identified_by$/i, 'password')
+      return stretch && isSecretValue(match[value] ?? '', classifyName(word), true) && classifyName(word) === 'strong' ? [stretch] : []
+    }),
+  )
+}

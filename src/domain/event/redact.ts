@@ -1,0 +1,105 @@
+import type { ContextEvent } from './event.ts'
+import { findNamedSecrets, findSecretsApart, type Stretch } from './named-secrets.ts'
+import { findCardNumbers, findMailAddresses, findUrlCredentials } from './personal-data.ts'
+import { PRIVATE_KEY, SECRET_FORM, SECRET_MARKS } from './secret-formats.ts'
+import { classifyName, isSecretValue } from './secret-names.ts'
+
+/** What stands where a secret stood. It is no secret, so that redacting twice is redacting once. */
+export const REDACTED = '(redacted)'
+
+const OWN_KEY = /noc_(?:ingest|ro|view)_[1-9A-HJ-NP-Za-km-z]{44}(?![1-9A-HJ-NP-Za-km-z])/g
+
+/** One look at a text decides whether any rule can find something in it. */
+const MAY_HOLD_SECRET = new RegExp(
+  `@|%40|://|private key|bearer|pass|pwd|secret|token|key|cred|auth|cookie|jwt|sess|connection|webhook|(?:pin|otp|mfa|cvv|cvc|ssn|sig|dsn|sas|pw)["'\\\\]{0,4}\\s{0,4}[=:]|signature|identified|(?:\\d[ -]?){12}\\d|${SECRET_MARKS}`,
+  'i',
+)
+
+/** The text with what is secret or personal in it masked: credentials of all kinds, card numbers, e-mail addresses. */
+export function redactText(text: string): string {
+  if (!MAY_HOLD_SECRET.test(text)) return text
+  return redactWith(text, [
+    findPrivateKeys,
+    findForms,
+    findUrlCredentials,
+    findNamedSecrets,
+    findSecretsApart,
+    findMailAddresses,
+    findCardNumbers,
+  ])
+}
+
+/** The text with its credentials masked; addresses and numbers of people stay. */
+export function redactCredentials(text: string): string {
+  if (!MAY_HOLD_SECRET.test(text)) return text
+  return redactWith(text, [findPrivateKeys, findForms, findUrlCredentials, findNamedSecrets, findSecretsApart])
+}
+
+/** An actor as others than the tenant's own people may see it: of an e-mail address the first letter and the domain. */
+export function maskActor(actor: string): string
+export function maskActor(actor: string | null): string | null
+export function maskActor(actor: string | null): string | null {
+  if (actor === null || !/@|%40/.test(actor)) return actor
+  return replace(actor, findMailAddresses(actor), (local) => (local.length > 1 ? `${Array.from(local)[0]}***` : '***'))
+}
+
+/** Whether something was masked in this text. */
+export function isRedacted(text: string | null): boolean {
+  return text?.includes(REDACTED) ?? false
+}
+
+/** Texts in the form of our own API keys; whether they are, their checksum tells. */
+export function findOwnKeys(text: string): readonly string[] {
+  return text.includes('noc_') ? (text.match(OWN_KEY) ?? []) : []
+}
+
+type EventText = Pick<ContextEvent, 'serviceName' | 'vendor' | 'entity' | 'eventType' | 'oldValue' | 'newValue' | 'actor' | 'sha'>
+
+/** An event with its secrets masked. A change of a thing whose very name is a secret's has secrets for values. */
+export function redactEvent<Event extends EventText>(event: Event): Event {
+  const holdsSecret = event.eventType === 'config_change' && classifyName(lastOf(event.entity)) === 'strong'
+  const redactValue = (value: string | null) => {
+    if (value === null) return null
+    return holdsSecret && isSecretValue(value.trim(), 'strong', false) ? REDACTED : redactText(value)
+  }
+  return {
+    ...event,
+    serviceName: redactCredentials(event.serviceName),
+    vendor: redactCredentials(event.vendor),
+    entity: redactText(event.entity),
+    oldValue: redactValue(event.oldValue),
+    newValue: redactValue(event.newValue),
+    actor: event.actor === null ? null : redactCredentials(event.actor),
+    sha: event.sha === null ? null : redactText(event.sha),
+  }
+}
+
+function lastOf(path: string): string {
+  return path.slice(path.search(/[^/\s]*\s*$/)).trim()
+}
+
+type Find = (text: string) => readonly Stretch[]
+
+function redactWith(text: string, finds: readonly Find[]): string {
+  return finds.reduce((rest, find) => replace(rest, find(rest), () => REDACTED), text)
+}
+
+function replace(text: string, stretches: readonly Stretch[], mask: (hidden: string) => string): string {
+  if (stretches.length === 0) return text
+  const parts: string[] = []
+  let at = 0
+  for (const [start, end] of [...stretches].sort(([a], [b]) => a - b)) {
+    if (start < at) continue
+    parts.push(text.slice(at, start), mask(text.slice(start, end)))
+    at = end
+  }
+  return parts.join('') + text.slice(at)
+}
+
+function findForms(text: string): readonly Stretch[] {
+  return Array.from(text.matchAll(SECRET_FORM), ({ index, 0: secret }): Stretch => [index, index + secret.length])
+}
+
+function findPrivateKeys(text: string): readonly Stretch[] {
+  return Array.from(text.matchAll(PRIVATE_KEY), ({ index, 0: key }): Stretch => [index, index + key.length])
+}

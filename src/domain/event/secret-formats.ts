@@ -1,0 +1,101 @@
+/** A secret that its own form gives away. Both texts are expressions; the mark, which every such secret holds, ignores case. */
+type SecretFormat = { readonly source: string; readonly mark: string; readonly form: string }
+
+/** `source` says who documents the form: a rule of gitleaks, unless it names something else. */
+const format = (source: string, mark: string, form: string): SecretFormat => ({ source, mark, form })
+
+/**
+ * Secrets by their form. The forms are those of gitleaks 8 (named by its rules) or of the issuer's documentation; ours are
+ * wider where a part of a secret would otherwise stay.
+ */
+const SECRET_FORMATS: readonly SecretFormat[] = [
+  format('our own API keys', 'noc_', 'noc_(?:ingest|ro|view)_[1-9A-HJ-NP-Za-km-z]{30,64}'),
+  format('our own webhook tokens', 'tok_', 'tok_[1-9A-HJ-NP-Za-km-z]{40}'),
+  format('aws-access-token', 'akia|asia|abia|acca|a3t', '(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{16,124}'),
+  format('github-pat, -oauth, -app-token, -refresh-token', 'gh[pousr]_', 'gh[pousr]_[A-Za-z0-9_]{30,255}'),
+  format('github-fine-grained-pat', 'github_pat_', 'github_pat_\\w{22,255}'),
+  format('gitlab-pat and its siblings', 'gl[a-z]{2,5}-', 'gl(?:pat|ptt|dt|rt|rtr|cbt|soat|oas|imt|agent|ft|wt)-[\\w=.-]{16,255}'),
+  format('gitlab-rrt', 'gr1348941', 'GR1348941[\\w-]{20,64}'),
+  format('stripe-access-token', '[sr]k_', '[sr]k_(?:live|test|prod)_[A-Za-z0-9]{10,255}'),
+  format('standardwebhooks.com; stripe.com/docs/webhooks', 'whsec_', 'whsec_[A-Za-z0-9+/=]{16,128}'),
+  format('anthropic-api-key, openai-api-key', 'sk-', 'sk-(?:ant|proj|svcacct|admin|or|lf)-[\\w-]{16,255}'),
+  format('openai-api-key', 'sk-', 'sk-[A-Za-z0-9]{20,74}(?![A-Za-z0-9])'),
+  format('slack-bot-token and its siblings', 'xox|xapp-', '(?:xox[a-z](?:\\.xox[a-z])?|xapp)-[A-Za-z0-9-]{8,512}'),
+  format('slack-webhook-url', 'hooks\\.slack', 'hooks\\.slack\\.com/(?:services|workflows|triggers)/[\\w/+-]{20,128}'),
+  format('discord.com/developers: webhooks', 'webhooks/', 'discord(?:app)?\\.com/api/webhooks/\\d{10,24}/[\\w-]{30,128}'),
+  format('microsoft-teams-webhook', 'webhook\\.office', 'webhook\\.office\\.com/webhookb2/[\\w@/-]{36,255}'),
+  format('npm-access-token', 'npm_', 'npm_[A-Za-z0-9]{30,64}'),
+  format('pypi-upload-token', 'pypi-', 'pypi-[\\w-]{32,1000}'),
+  format('rubygems-api-token', 'rubygems_', 'rubygems_[a-f0-9]{40,64}'),
+  format('gcp-api-key', 'aiza', 'AIza[\\w-]{30,40}'),
+  format('cloud.google.com: OAuth tokens and client secrets', 'ya29\\.|gocspx-', '(?:ya29\\.[\\w.-]{20,2048}|GOCSPX-[\\w-]{20,40})'),
+  format('sendgrid-api-token', 'sg\\.', 'SG\\.[\\w=-]{16,32}\\.[\\w=-]{32,64}'),
+  format('digitalocean-pat, -access-token, -refresh-token', '_v1_', 'do[opr]_v1_[a-f0-9]{40,128}'),
+  format('huggingface-access-token', 'hf_|api_org_', '(?:hf|api_org)_[A-Za-z]{30,64}'),
+  format('shopify-access-token and its siblings', 'shp', 'shp(?:at|ca|pa|ss)_[A-Fa-f0-9]{32}'),
+  format('twilio-api-key', 'sk[0-9a-f]{32}', 'SK[0-9a-fA-F]{32}(?![0-9a-fA-F])'),
+  format('mailgun-private-api-token', 'key-', 'key-[a-f0-9]{32}'),
+  format('mailchimp-api-key', '-us\\d', '[a-f0-9]{32}-us\\d{1,2}'),
+  format('sendinblue-api-token', 'xkeysib-|xsmtpsib-', 'x(?:keys|smtps)ib-[a-f0-9]{40,80}-[A-Za-z0-9]{8,32}'),
+  format('square-access-token', 'sq0|eaaa', '(?:sq0[a-z]{3}-|EAAA)[\\w-]{22,64}'),
+  format('telegram-bot-api-token', '\\d:a', '\\d{5,16}:A[\\w-]{34}'),
+  format('docs.docker.com: access tokens', 'dckr_', 'dckr_(?:pat|oat)_[\\w-]{20,64}'),
+  format('databricks-api-token', 'dapi[a-f0-9]{32}|dose[a-f0-9]{32}', '(?:dapi|dose)[a-f0-9]{32}(?:-\\d)?'),
+  format('grafana-cloud-api-token, -service-account-token', 'glc_|glsa_', '(?:glc|glsa)_[\\w+/=]{30,400}'),
+  format('linear-api-key', 'lin_', 'lin_(?:api|oauth)_[A-Za-z0-9]{32,64}'),
+  format('notion-api-token', 'ntn_|secret_', '(?:ntn|secret)_[A-Za-z0-9]{40,64}'),
+  format('new-relic-user-api-key and its siblings', 'nr[ajir][a-z]-', 'NR(?:AK|JS|II|IQ|RA|AA|AL)-[A-Za-z0-9-]{16,48}'),
+  format('new-relic: license keys', 'nral', '[a-f0-9]{36,40}NRAL'),
+  format('pulumi-api-token', 'pul-', 'pul-[a-f0-9]{40}'),
+  format('postman-api-token', 'pmak-', 'PMAK-[A-Fa-f0-9]{24}-[A-Fa-f0-9]{34}'),
+  format('sentry-org-token, sentry-user-token', 'sntry', 'sntry[su]_[\\w+/=-]{32,400}'),
+  format('hashicorp-tf-api-token', 'atlasv1', '[A-Za-z0-9]{14}\\.atlasv1\\.[\\w=-]{60,70}'),
+  format('vault-service-token, vault-batch-token', 'hv[sbr]\\.', 'hv[sbr]\\.[\\w-]{24,300}'),
+  format('doppler-api-token', 'dp\\.', 'dp\\.(?:pt|st|ct|scim|audit)\\.[\\w.-]{32,80}'),
+  format('planetscale-api-token and its siblings', 'pscale_', 'pscale_(?:tkn|pw|oauth)_[\\w=.-]{32,64}'),
+  format('flyio-access-token', 'fo1_|fm\\d', '(?:fo1_[\\w-]{43}|fm[12][ar]?_[\\w+/=-]{80,800})'),
+  format(
+    'supabase.com/docs; netlify; neon; resend; render; groq; replicate; perplexity; xai',
+    'sb[ps]_|sb_secret|nfp_|napi_|re_|rnd_|gsk_|r8_|pplx-|xai-',
+    '(?:sb[ps]_|sb_secret_|nfp_|napi_|re_[A-Za-z0-9]{8}_|rnd_|gsk_|r8_|pplx-|xai-)[A-Za-z0-9_]{20,255}',
+  ),
+  format('azure-ad-client-secret', 'q~', '[\\w~.-]{3}\\dQ~[\\w~.-]{31,34}'),
+  format('age-secret-key', 'age-secret-key-1', 'AGE-SECRET-KEY-1[0-9A-Z]{58}'),
+  format('atlassian-api-token, bitbucket', 'atatt|atctt|atbb', '(?:ATATT3|ATCTT3|ATBB)[\\w=-]{20,255}'),
+  format(
+    'figma.com/developers; circleci; buildkite; sonarqube',
+    'figd_|ccip|bk[uc][at]_|sq[apu]_',
+    '(?:figd_|CCIPAT_|CCIPRJ_|bkua_|bkct_|sq[apu]_)[\\w-]{24,128}',
+  ),
+  format('dynatrace-api-token', 'dt0[a-z]', 'dt0[a-z]\\d\\d\\.[A-Za-z0-9]{24}\\.[A-Za-z0-9]{64}'),
+  format('heroku-api-key-v2', 'hrku-', 'HRKU-[\\w-]{36,80}'),
+  format('openshift-user-token', 'sha256~', 'sha256~[\\w-]{43}'),
+  format('artifactory-api-key, -reference-token', 'akcp|cmvmdg', '(?:AKCp[A-Za-z0-9]{60,80}|cmVmdG[A-Za-z0-9]{50,70})'),
+  format('tailscale.com/kb: keys', 'tskey-', 'tskey-[a-z]{2,16}-[\\w-]{16,80}'),
+  format(
+    '1password-service-account-token',
+    'ops_eyj|a3-',
+    '(?:ops_eyJ[\\w+/=]{100,2000}|A3-[A-Z0-9]{6}-(?:[A-Z0-9]{5,11}-){3,4}[A-Z0-9]{5})',
+  ),
+  format('airtable-personal-access-token', 'pat[a-z0-9]{14}\\.', 'pat[A-Za-z0-9]{14}\\.[a-f0-9]{64}'),
+  format('alibaba-access-key-id; yandex', 'ltai|aqvn', '(?:LTAI[A-Za-z0-9]{16,24}|AQVN[\\w-]{35,38})'),
+  format(
+    'launchdarkly.com/docs: SDK and API keys',
+    '(?:sdk|api|mob)-[a-f0-9]{8}-',
+    '(?:sdk|api|mob)-[a-f0-9]{8}-[a-f0-9]{4}-4[a-f0-9]{3}-[a-f0-9]{4}-[a-f0-9]{12}',
+  ),
+  format('jwt: RFC 7515 and RFC 7516', 'eyj', '(?:(?<![\\w-])|(?<=%[0-9A-Fa-f]{2}))eyJ[\\w-]{8,}\\.[\\w-]*(?:\\.[\\w-]*){1,3}'),
+  format('RFC 6750', 'bearer', '(?<=[Bb]earer(?: |%20|\\+){1,4})(?=[A-Za-z._~+/-]{0,255}\\d|\\S{20})[\\w.~+/-]{8,}=*'),
+]
+
+/** A private key (RFC 7468) to its last line; one that is cut loses all that follows. */
+export const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----END))*(?:-----END[A-Z0-9 ]{0,60}-----)?/g
+
+/** Not within another word; a percent-encoded character before it is none. */
+const START = '(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))'
+
+/** All of them at once. Every quantifier is bounded, or begins where a run of its characters does: time grows as the text does. */
+export const SECRET_FORM = new RegExp(`${START}(?:${SECRET_FORMATS.map(({ form }) => form).join('|')})`, 'g')
+
+/** What a text must hold to hold one of these, as an expression that ignores case. */
+export const SECRET_MARKS = SECRET_FORMATS.map(({ mark }) => mark).join('|')

@@ -1,0 +1,339 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { createKey } from '../../../src/domain/access/api-key.ts'
+import { findOwnKeys, isRedacted, maskActor, REDACTED, redactEvent, redactText } from '../../../src/domain/event/redact.ts'
+
+// Put together here, so that no scanner takes this file for a leak.
+const join = (...parts: readonly string[]) => parts.join('')
+const of = (alphabet: string, min: number, max = min) =>
+  fc.array(fc.constantFrom(...alphabet), { minLength: min, maxLength: max }).map((all) => all.join(''))
+const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
+const WORD = `${LETTERS}0123456789`
+const HEX = '0123456789abcdef'
+const UPPER = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+
+/** Secrets that their form alone gives away. */
+const FORMED: Readonly<Record<string, fc.Arbitrary<string>>> = {
+  aws: of(UPPER, 16).map((rest) => join('AK', 'IA', rest)),
+  awsSession: of(UPPER, 16).map((rest) => join('AS', 'IA', rest)),
+  github: fc.tuple(fc.constantFrom('p', 'o', 'u', 's', 'r'), of(WORD, 36)).map(([kind, rest]) => join('gh', kind, '_', rest)),
+  githubFine: of(WORD, 82).map((rest) => join('github', '_pat_', rest)),
+  gitlab: of(WORD, 20).map((rest) => join('gl', 'pat-', rest)),
+  stripe: fc.tuple(fc.constantFrom('sk', 'rk'), of(WORD, 24, 99)).map(([kind, rest]) => join(kind, '_live_', rest)),
+  anthropic: of(WORD, 95).map((rest) => join('sk-', 'ant-', 'api03-', rest)),
+  openai: of(WORD, 48).map((rest) => join('sk-', 'proj-', rest)),
+  slack: fc
+    .tuple(fc.constantFrom('b', 'p', 'a', 'r', 's', 'o'), of('0123456789', 12), of(WORD, 24))
+    .map(([kind, id, rest]) => join('xo', 'x', kind, '-', id, '-', rest)),
+  slackApp: of(WORD, 64).map((rest) => join('xa', 'pp-1-', rest)),
+  npm: of(WORD, 36).map((rest) => join('np', 'm_', rest)),
+  pypi: of(WORD, 60).map((rest) => join('py', 'pi-', rest)),
+  google: of(WORD, 35).map((rest) => join('AI', 'za', rest)),
+  sendgrid: fc.tuple(of(WORD, 22), of(WORD, 43)).map(([a, b]) => join('S', 'G.', a, '.', b)),
+  digitalocean: of(HEX, 64).map((rest) => join('do', 'p_v1_', rest)),
+  huggingface: of(LETTERS, 34).map((rest) => join('h', 'f_', rest)),
+  shopify: of(HEX, 32).map((rest) => join('shp', 'at_', rest)),
+  vault: of(WORD, 90).map((rest) => join('hv', 's.', rest)),
+  jwt: fc
+    .tuple(of(WORD, 20, 40), of(WORD, 20, 80), of(WORD, 43))
+    .map((parts) => join('ey', 'J', parts[0], '.', 'eyJ', parts[1], '.', parts[2])),
+  own: fc
+    .uint8Array({ minLength: 256, maxLength: 256 })
+    .map((bytes) => createKey('ingest', (length) => Uint8Array.from({ length }, (_, at) => (bytes[at % 256] ?? 0) % 232))),
+}
+
+const carriersOfAny: readonly ((secret: string) => string)[] = [
+  (secret) => secret,
+  (secret) => `rollout failed: ${secret}`,
+  (secret) => `(${secret})`,
+  (secret) => `"${secret}",`,
+  (secret) => `x=${secret}&y=1`,
+  (secret) => `https://example.test/cb?code=${secret}#top`,
+  (secret) => `Bearer%20${secret}`,
+  (secret) => `${secret}.`,
+  (secret) => `first\n${secret}\nlast`,
+  (secret) => `{"note":"${secret}"}`,
+  (secret) => `Authorization: Bearer ${secret}`,
+]
+
+test.each(Object.entries(FORMED))('a secret of the form of %s survives in no carrier', (_, secrets) => {
+  fc.assert(
+    fc.property(secrets, fc.constantFrom(...carriersOfAny), (secret, carry) => {
+      const text = redactText(carry(secret))
+      expect(text).toContain(REDACTED)
+      expect(text).not.toContain(secret.slice(-8))
+    }),
+    { numRuns: 60 },
+  )
+})
+
+const NAMES = [
+  'password',
+  'DB_PASSWORD',
+  'PGPASSWORD',
+  'db.password',
+  'clientSecret',
+  'client_secret',
+  'AWS_SECRET_ACCESS_KEY',
+  'api_key',
+  'apiKey',
+  'X-Api-Key',
+  'auth_token',
+  'GITHUB_TOKEN',
+  'secret_key_base',
+  'passphrase',
+  'private_key',
+  'accessToken',
+  'Passwd',
+  'AccountKey',
+  'authorization',
+] as const
+
+const carriersOfNamed: readonly ((name: string, secret: string) => string)[] = [
+  (name, secret) => `${name}=${secret}`,
+  (name, secret) => `${name} = ${secret}`,
+  (name, secret) => `${name}: ${secret}`,
+  (name, secret) => `${name}:${secret}`,
+  (name, secret) => `"${name}": "${secret}"`,
+  (name, secret) => JSON.stringify({ a: 1, [name]: secret, z: 'kept' }),
+  (name, secret) => JSON.stringify({ body: JSON.stringify({ [name]: secret }) }),
+  (name, secret) => JSON.stringify({ body: JSON.stringify({ inner: JSON.stringify({ [name]: secret }) }) }),
+  (name, secret) => `{'${name}': '${secret}'}`,
+  (name, secret) => `env:\n  ${name}: "${secret}"\n  LOG: debug`,
+  (name, secret) => `host=db ${name}='${secret}' port=5432`,
+  (name, secret) => `https://example.test/?${name}=${secret}&page=2`,
+  (name, secret) => `${name}%3D${secret}%26page%3D2`,
+  (name, secret) => `Server=db;${name}=${secret};Database=shop`,
+  (name, secret) => `run --${name} ${secret} --verbose`,
+  (name, secret) => `run --${name}=${secret}`,
+  (name, secret) => `<${name}>${secret}</${name}>`,
+  (name, secret) => `:${name} => "${secret}"`,
+  (name, secret) => `- name: ${name}\n  value: ${secret}`,
+  (name, secret) => `{"name":"${name}","value":"${secret}"}`,
+  (name, secret) => `${name}: |\n  ${secret}`,
+  (name, secret) => `export ${name}="${secret}"; ./run`,
+  (name, secret) => `config["${name}"] = "${secret}"`,
+]
+
+test('a value that is named a secret survives in no carrier', () => {
+  const secrets = of(`${WORD}-_.!+/$~^*`, 8, 40).filter((text) => /^[A-Za-z0-9]/.test(text) && /[A-Za-z0-9]$/.test(text))
+  fc.assert(
+    fc.property(fc.constantFrom(...NAMES), secrets, fc.constantFrom(...carriersOfNamed), (name, secret, carry) => {
+      const text = redactText(carry(name, secret))
+      expect(text).not.toContain(secret)
+      expect(text).not.toContain(secret.slice(0, 6))
+      expect(text).not.toContain(secret.slice(-6))
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test.each([
+  ['a header’s credentials', 'Authorization: Basic dXNlcjpwYXNz', 'dXNlcjpwYXNz'],
+  ['a header with parameters', 'Authorization: Digest username="u", response="6629fae49393a053"', '6629fae49393a053'],
+  ['a cookie', 'Cookie: theme=dark; sid=31d4d96e407aad42', '31d4d96e407aad42'],
+  ['curl’s header', `curl -H 'Authorization: Bearer abc.def-123' https://example.test/`, 'abc.def-123'],
+  ['a bearer of no name', 'sent Bearer mF_9.B5f-4.1JqM to the host', 'mF_9.B5f'],
+  ['a database’s address', 'postgres://shop:pa:ss@w0rd@db.example.test:5432/shop', 'w0rd'],
+  ['an address without a user', 'redis://:hunter2@cache:6379', 'hunter2'],
+  ['a slash in a password', 'amqp://u:p/w?x#y@mq:5672/', 'p/w?x'],
+  ['Go’s MySQL', 'root:hunter2@tcp(127.0.0.1:3306)/shop', 'hunter2'],
+  ['SQL', `ALTER USER shop PASSWORD 'hunter2'`, 'hunter2'],
+  ['MySQL', `CREATE USER 'a'@'%' IDENTIFIED BY 'hunter2'`, 'hunter2'],
+  ['a short secret', 'password=abc', 'abc'],
+  ['a cut quote', 'password: "correct horse batt', 'horse'],
+  ['a private key', '-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----\nafter', 'MIIEow'],
+  ['a cut private key', 'key: -----BEGIN OPENSSH PRIVATE KEY-----\\nb3BlbnNz', 'b3BlbnNz'],
+  ['a card number', 'declined for 4111 1111 1111 1111 today', '1111 1111'],
+  ['a card number without blanks', 'card 5555555555554444 declined', '5555'],
+  ['an Amex number', 'pan=378282246310005;', '378282246310005'],
+  ['an address', 'owner is jane.doe@example.com now', 'jane'],
+  ['an encoded address', 'user=jane.doe%40example.com', 'jane'],
+  ['a foreign address', 'für jörg@müller.example', 'jörg'],
+  ['a Slack webhook', join('https://hooks.slack', '.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX'), 'XXXXXX'],
+  ['a shared access signature', 'https://acct.blob.example/c?sv=2022&sig=abc%2Bdef1234%3D&se=2026', 'def1234'],
+])('%s is masked', (_, text, secret) => {
+  expect(redactText(text)).not.toContain(secret)
+  expect(redactText(text)).toContain(REDACTED)
+})
+
+test.each([
+  'a4f2c1d9e8b7a6f5c4d3e2f1a0b9c8d7e6f5a4b3',
+  'sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+  'registry.example.com:5000/shop/checkout:v1.2.3@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+  '4111111111111111',
+  '1760000000000',
+  'took 1760000000000000000 ns',
+  'git@github.com:acme/shop.git',
+  'https://github.com/acme/shop/commit/a4f2c1d',
+  'lodash@4.17.21',
+  '@scope/package@1.0.0',
+  'postgresql@15-main.service',
+  'deploy@web-1',
+  'token expired',
+  'password authentication failed for user "shop"',
+  'password: expired',
+  'token_ttl=3600',
+  'max_tokens=4096',
+  'secretName: db-credentials',
+  'secret "db-credentials" not found',
+  'author: jane',
+  'compass=north',
+  'auth-service: connection refused',
+  'keyspace=shop',
+  'monkey: banana',
+  'spin: 200',
+  'timestamp=2026-01-15T10:23:41.123456789Z',
+  ['PASSWORD=$', '{DB_PASSWORD}'].join(''),
+  'redis://cache:6379/0',
+  'http://host:8080/a@b',
+  '00f067aa0ba902b7-4bf92f3577b34da6a3ce929d0e0e4736',
+  'd3b07384-d9a0-4c9b-8f6e-4f1e2a3b4c5d',
+  'task-runner-sk',
+  '100% of 3 replicas, p99=1200ms, key=cart:42',
+])('%j stays as it is', (text) => {
+  expect(redactText(text)).toBe(text)
+})
+
+test('redacting twice is redacting once, whatever the text', () => {
+  const pieces = fc.constantFrom(
+    'password',
+    'token',
+    '=',
+    ':',
+    ' ',
+    '"',
+    "'",
+    '\\',
+    '@',
+    'a.example',
+    '://',
+    '4111111111111111',
+    'x1',
+    '{',
+    '}',
+    '\n',
+    ',',
+    '(',
+    ')',
+    'Bearer ',
+    REDACTED,
+  )
+  fc.assert(
+    fc.property(fc.array(fc.oneof(pieces, fc.string({ maxLength: 5 })), { maxLength: 20 }), (parts) => {
+      const once = redactText(parts.join(''))
+      expect(redactText(once)).toBe(once)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+const base = {
+  serviceName: 'shop',
+  vendor: 'v',
+  entity: 'shop',
+  eventType: 'deploy' as const,
+  oldValue: null,
+  newValue: null,
+  actor: null,
+  sha: null,
+}
+
+describe('an event', () => {
+  test('keeps the address of whoever did it, for the tenant’s own people; others see that much', () => {
+    const event = redactEvent({ ...base, actor: 'jane.doe@example.com' })
+    expect(event.actor).toBe('jane.doe@example.com')
+    expect(maskActor(event.actor)).toBe('j***@example.com')
+    expect(maskActor('Jane Doe <jane@example.com>')).toBe('Jane Doe <j***@example.com>')
+    expect(maskActor('argocd')).toBe('argocd')
+  })
+
+  test('has secrets for values where its entity is named one', () => {
+    const changed = {
+      ...base,
+      eventType: 'config_change' as const,
+      entity: 'shop/DB_PASSWORD',
+      oldValue: 'hunter2',
+      newValue: 'correct horse',
+    }
+    expect(redactEvent(changed)).toMatchObject({ entity: 'shop/DB_PASSWORD', oldValue: REDACTED, newValue: REDACTED })
+    expect(redactEvent({ ...changed, newValue: 'rotated' })).toMatchObject({ newValue: 'rotated' })
+    expect(redactEvent({ ...changed, eventType: 'deploy', entity: 'token-service', newValue: 'v2' })).toMatchObject({ newValue: 'v2' })
+  })
+
+  test('shows that something was masked', () => {
+    expect(isRedacted(redactText('password=hunter2'))).toBe(true)
+    expect(isRedacted('v1.2.3')).toBe(false)
+  })
+
+  test('names the keys of ours in it', () => {
+    const key = createKey('readonly', (length) => new Uint8Array(length).fill(7))
+    expect(findOwnKeys(`key is ${key}.`)).toEqual([key])
+  })
+})
+
+const HOSTILE = [
+  'password',
+  'password=',
+  'password="',
+  'eyJ',
+  'eyJa.',
+  'a@',
+  '@',
+  '%40',
+  '://',
+  '://a:',
+  'u:p@',
+  '4 ',
+  '4',
+  '4-',
+  '"\\',
+  '\\',
+  '-----BEGIN PRIVATE KEY-----',
+  'PRIVATE KEY',
+  '-',
+  '--a ',
+  '<a',
+  '<password>',
+  'name=',
+  'sk-',
+  'a.',
+  'a_',
+  'xoxb-',
+  'Bearer ',
+  'identified by ',
+  "password '",
+  'token: |\n',
+  '=',
+  ': ',
+  'key',
+  '((',
+  'a,',
+  '&',
+  '%2',
+  '{$',
+  'f',
+  'A',
+  'password=,',
+  'password=a,',
+  'password=(',
+  "password=a'",
+]
+
+/** The best of three, in milliseconds. */
+function time(text: string): number {
+  return Math.min(
+    ...[1, 2, 3].map(() => {
+      const start = performance.now()
+      redactText(text)
+      return performance.now() - start
+    }),
+  )
+}
+
+test.each(HOSTILE)('time grows as a text of %j does', (piece) => {
+  const [short, long] = [25_000, 100_000].map((length) => `password @ ${piece.repeat(Math.ceil(length / piece.length))}`)
+  const [shortMs, longMs] = [time(short ?? ''), time(long ?? '')]
+  // Quadratic growth would be 16 times; a busy machine is allowed for.
+  expect(longMs).toBeLessThan(Math.max(200, 10 * shortMs))
+})
