@@ -1,4 +1,5 @@
 import type { KeyType } from './domain/access/api-key.ts'
+import type { KeepingPolicy } from './domain/event/redact.ts'
 import type { ModelEndpoint, WorkersAi } from './outbound/language-model.ts'
 import type { PagerDutyApi } from './outbound/receivers/pagerduty.ts'
 
@@ -25,6 +26,8 @@ export type Bindings = {
   readonly AUDIT_DAYS?: string
   readonly SILENT_SERVICE_DAYS?: string
   readonly SWEEP_REQUESTS?: string
+  readonly REDACT?: string
+  readonly STORE_RAW_LINES?: string
   readonly PAGERDUTY_API_URL?: string
   readonly LLM_BASE_URL?: string
   readonly LLM_API_KEY?: string
@@ -65,6 +68,7 @@ export type Config = {
   readonly signInLimit: RateLimit
   readonly retention: Retention
   readonly sweepRequests: number
+  readonly keeping: KeepingPolicy
   readonly pagerDuty: PagerDutyApi
   readonly model: ModelChoice
   /** Tokens the model may cost a tenant in a day. */
@@ -108,6 +112,7 @@ export function readConfig(bindings: Bindings): Config {
       silentServiceDays: count(bindings, 'SILENT_SERVICE_DAYS', 30),
     },
     sweepRequests: count(bindings, 'SWEEP_REQUESTS', 1_000),
+    keeping: { redacts: flag(bindings, 'REDACT'), keepsRawLines: flag(bindings, 'STORE_RAW_LINES') },
     pagerDuty: { url: url(bindings, 'PAGERDUTY_API_URL') ?? 'https://api.pagerduty.com', timeoutMs: PAGERDUTY_TIMEOUT_MS },
     model: chooseModel(bindings),
     modelTokensPerDay: count(bindings, 'LLM_TOKENS_PER_DAY', 200_000),
@@ -129,6 +134,14 @@ function count(bindings: Bindings, name: TextBinding, byDefault: number): number
   const value = Number(text)
   if (Number.isInteger(value) && value > 0) return value
   throw new Error(`${name} must be a whole number above 0, not "${text}"`)
+}
+
+/** On unless it says `off`. */
+function flag(bindings: Bindings, name: TextBinding): boolean {
+  const text = (bindings[name] ?? '').trim().toLowerCase()
+  if (text === 'off') return false
+  if (text === '' || text === 'on') return true
+  throw new Error(`${name} must be "on" or "off", not "${text}"`)
 }
 
 function url(bindings: Bindings, name: TextBinding): string | undefined {

@@ -3,6 +3,7 @@ import type { KeyType } from './domain/access/api-key.ts'
 import { parseSealingKeys, type SealingKeys } from './domain/access/sealed-secret.ts'
 import { createWeighedMap, type WeighedMap } from './domain/bounded-map.ts'
 import { AppError } from './domain/errors.ts'
+import type { KeepingPolicy } from './domain/event/redact.ts'
 import type { TenantId } from './domain/ids.ts'
 import type { StateWindow } from './domain/window/window.ts'
 import { type Log, logToConsole } from './log.ts'
@@ -67,6 +68,9 @@ export type Memory = {
 /** The keys that seal integrations' secrets; throws `unavailable` when the operator has set none. */
 export type Sealing = { readonly sealingKeys: () => SealingKeys }
 
+/** What is kept of events and titles. */
+export type Keeping = { readonly keeping: KeepingPolicy }
+
 /** What signs the dashboard's sessions; throws `unavailable` when the operator has set none. */
 export type Signing = { readonly sessionSecret: () => string }
 
@@ -105,6 +109,7 @@ export type Deps = BatchDatabase &
   Site &
   RateLimits &
   Upkeep &
+  Keeping &
   Model &
   Receivers
 
@@ -130,6 +135,7 @@ export function createDeps(config: Config): Deps {
     signInLimit: config.signInLimit,
     retention: config.retention,
     sweepRequests: config.sweepRequests,
+    keeping: config.keeping,
     receivers: createReceivers(config),
     languageModel: openModel(config.model, config.modelTimeoutMs),
     modelTokensPerDay: config.modelTokensPerDay,

@@ -28,6 +28,12 @@ export const orNull =
   (value): value is Value | null =>
     value === null || is(value)
 
+/** For a field that documents of earlier releases do not have. */
+export const orAbsent =
+  <Value>(is: Guard<Value>): Guard<Value | undefined> =>
+  (value): value is Value | undefined =>
+    value === undefined || is(value)
+
 export const isOneOf =
   <Value>(values: readonly Value[]): Guard<Value> =>
   (value): value is Value =>

@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm'
 import type { KeyType } from '../domain/access/api-key.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
-import { appendAudit, type Trail } from './audit.ts'
 import { UnusableAnswer } from './database-error.ts'
+import { type AuditAction, appendAudit, type Trail } from './audit.ts'
 import { functionNamed } from './functions.ts'
 import { type BatchDb, type Db, epochMs, selectOne } from './postgres.ts'
 import type { NewApiKey } from './tenants.ts'
@@ -135,4 +135,23 @@ export async function revokeApiKey(db: BatchDb, tenantId: TenantId, id: ApiKeyId
   if (!row) throw new UnusableAnswer('HTTP 200, without the row that was asked for')
   if (row.found === 0) throw new AppError('not_found', 'no such API key')
   if (row.revoked === 0) throw new AppError('conflict', LAST_READONLY_KEY)
+}
+
+/**
+ * Notes in the audit of each tenant whose live keys these are that they stood in an event, once a day and key. Whose event it was
+ * is not said. The keys found, by hash.
+ */
+export async function reportExposedKeys(
+  db: Db,
+  hashes: readonly string[],
+): Promise<readonly { readonly tenantId: TenantId; readonly apiKeyId: ApiKeyId }[]> {
+  const { rows } = await db.execute<{ tenant_id: string; target_id: string }>(
+    sql`INSERT INTO audit_entries (id, tenant_id, actor, action, target_type, target_id)
+      SELECT gen_random_uuid(), k.tenant_id, 'noctuary', ${'api_key.exposed' satisfies AuditAction}, 'api_key', k.id::text FROM api_keys k
+      WHERE k.hash IN (SELECT jsonb_array_elements_text(${JSON.stringify(hashes)}::jsonb)) AND k.revoked_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM audit_entries a WHERE a.tenant_id = k.tenant_id AND a.action = 'api_key.exposed'
+          AND a.target_id = k.id::text AND a.at > now() - interval '1 day')
+      RETURNING tenant_id, target_id`,
+  )
+  return rows.map(({ tenant_id, target_id }) => ({ tenantId: toId(tenant_id), apiKeyId: toId(target_id) }))
 }

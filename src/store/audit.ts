@@ -5,6 +5,7 @@ import { type Db, epochMs } from './postgres.ts'
 export type AuditAction =
   | 'api_key.created'
   | 'api_key.revoked'
+  | 'api_key.exposed'
   | 'integration.created'
   | 'integration.updated'
   | 'integration.rotated'

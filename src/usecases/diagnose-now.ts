@@ -1,5 +1,6 @@
-import type { BatchDatabase } from '../deps.ts'
+import type { BatchDatabase, Keeping } from '../deps.ts'
 import { nameOf } from '../domain/errors.ts'
+import { toKeptTitle } from '../domain/event/redact.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { receiveQuestion } from '../store/alerts.ts'
 import { isDatabaseUnavailable } from '../store/database-error.ts'
@@ -17,10 +18,15 @@ export type Question = {
  * Diagnoses a service because someone asks, without a pager, and returns the incident as it was asked. Once the question is
  * stored nothing is thrown, so that nobody asks twice: what fails half-way is finished by the cron.
  */
-export async function diagnoseNow(deps: WorkDeps & BatchDatabase, tenantId: TenantId, question: Question): Promise<IncidentDetail> {
+export async function diagnoseNow(
+  deps: WorkDeps & BatchDatabase & Keeping,
+  tenantId: TenantId,
+  question: Question,
+): Promise<IncidentDetail> {
   const incidentId = toId<IncidentId>(deps.newUuid())
   const lease = deps.newUuid()
-  const store = () => receiveQuestion(deps.db, tenantId, { ...question, incidentId }, lease)
+  const store = () =>
+    receiveQuestion(deps.db, tenantId, { ...question, title: toKeptTitle(question.title, deps.keeping), incidentId }, lease)
   const [asked] = await Promise.all([storeOrRepeat(store), announceWork(deps)])
   await workOn(deps, { tenantId, incidentId, kind: 'diagnosis', number: 0, lease, attempts: 1 }, deps.now)
   return asked
@@ -37,7 +43,7 @@ async function storeOrRepeat(store: () => Promise<IncidentDetail>): Promise<Inci
 }
 
 /** `diagnoseNow`, returning the incident with its answer; as it was asked when that cannot be read. */
-export async function askNow(deps: WorkDeps & BatchDatabase, tenantId: TenantId, question: Question): Promise<IncidentDetail> {
+export async function askNow(deps: WorkDeps & BatchDatabase & Keeping, tenantId: TenantId, question: Question): Promise<IncidentDetail> {
   const asked = await diagnoseNow(deps, tenantId, question)
   try {
     return await getIncident(deps.db, tenantId, asked.id)

@@ -1,12 +1,13 @@
-import type { Chance, Logging, Stores } from '../deps.ts'
-import { assertKeyType } from '../domain/access/api-key.ts'
+import type { Chance, Database, Keeping, Logging, Stores } from '../deps.ts'
+import { assertKeyType, isWellFormedKey } from '../domain/access/api-key.ts'
 import { AppError, type FieldError, nameOf } from '../domain/errors.ts'
-import { type ContextEvent, deduplicationKey } from '../domain/event/event.ts'
+import type { ContextEvent } from '../domain/event/event.ts'
 import { type ParsedEvent, parseEvent } from '../domain/event/parse.ts'
-import { sha256, uuidFromHash } from '../domain/hash.ts'
+import { isRedactedEvent } from '../domain/event/redact.ts'
+import { sha256, toHex, uuidFromHash } from '../domain/hash.ts'
 import { type EventId, type TenantId, toId } from '../domain/ids.ts'
 import { toShownValue } from '../domain/text.ts'
-import type { Principal } from '../store/api-keys.ts'
+import { type Principal, reportExposedKeys } from '../store/api-keys.ts'
 import { type CreatedEvent, type InsertResult, insertEvents, type NewEvent } from '../store/events.ts'
 import { type Merge, mergeIntoWindows } from '../store/state-windows.ts'
 import { markDuplicatesForRepair, markForRepair } from '../store/window-repairs.ts'
@@ -35,8 +36,8 @@ type IdentifiedItem =
  * into their windows in one Redis request. The answer does not depend on Redis. Throws `unauthorized`, `forbidden` (a
  * key of the wrong kind, no agent) and `conflict` (an `Idempotency-Key` seen with another body).
  */
-export async function ingestEvents(deps: Stores & Chance & Logging, request: IngestRequest): Promise<IngestResult> {
-  const items = await Promise.all(request.items.map((item, index) => identify(deps, request, parseEvent(item), index)))
+export async function ingestEvents(deps: Stores & Chance & Keeping & Logging, request: IngestRequest): Promise<IngestResult> {
+  const items = await Promise.all(request.items.map((item, index) => identify(deps, request, parseEvent(item, deps.keeping), index)))
   const events = items.flatMap((item): NewEvent[] => ('id' in item ? [{ id: item.id, event: item.parsed.event }] : []))
 
   // A request of which nothing is stored claims no key: it may be mended and sent again.
@@ -44,6 +45,7 @@ export async function ingestEvents(deps: Stores & Chance & Logging, request: Ing
   const result = await insertEvents(deps.db, { keyHash: request.keyHash, events, idempotency })
   assertMayIngest(result)
   await mergeCreated(deps, request, events, result)
+  noteSecrets(deps, request, items, result)
 
   const created = new Set(result.created.map(({ id }) => id))
   return { principal: result.principal, items: items.map((item) => toIngestedItem(item, created)) }
@@ -51,20 +53,42 @@ export async function ingestEvents(deps: Stores & Chance & Logging, request: Ing
 
 async function identify(deps: Chance, request: IngestRequest, parsed: ParsedEvent, index: number): Promise<IdentifiedItem> {
   if (!parsed.ok) return parsed
-  return { id: await identifyEvent(deps, request, parsed.event, index), parsed }
+  return { id: await identifyEvent(deps, request, parsed.content, index), parsed }
 }
 
 /** The same event sent again with the same key gets the same id, and is thereby stored once. */
 async function identifyEvent(
   { newUuid }: Chance,
   { keyHash, idempotency }: IngestRequest,
-  event: ContextEvent,
+  content: string | undefined,
   index: number,
 ): Promise<EventId> {
-  const content = deduplicationKey(event)
   if (content !== undefined) return toId(uuidFromHash(await sha256(`${keyHash}\nevent\n${content}`)))
   if (idempotency) return toId(uuidFromHash(await sha256(`${keyHash}\nitem ${index}\n${idempotency.bodyHash}\n${idempotency.key}`)))
   return toId(newUuid())
+}
+
+const MAX_REPORTED_KEYS = 20
+
+/** Counts what was masked, and tells the tenants whose keys stood in events. Neither says where, nor what. */
+function noteSecrets(deps: Database & Logging, { defer }: IngestRequest, items: readonly IdentifiedItem[], result: InsertResult): void {
+  const created = new Set(result.created.map(({ id }) => id))
+  const stored = items.flatMap((item) => ('id' in item && created.has(item.id) ? [item.parsed] : []))
+  const redacted = stored.filter(({ event }) => isRedactedEvent(event)).length
+  if (redacted > 0) deps.log('events_redacted', { tenant_id: result.principal.tenantId, events: redacted })
+  const keys = new Set(stored.flatMap(({ exposedKeys }) => exposedKeys).filter(isWellFormedKey))
+  if (keys.size > 0) defer(reportKeys(deps, [...keys].slice(0, MAX_REPORTED_KEYS)))
+}
+
+async function reportKeys(deps: Database & Logging, keys: readonly string[]): Promise<void> {
+  try {
+    const hashes = await Promise.all(keys.map(async (key) => toHex(await sha256(key))))
+    for (const { tenantId, apiKeyId } of await reportExposedKeys(deps.db, hashes)) {
+      deps.log('api_key_exposed', { tenant_id: tenantId, api_key_id: apiKeyId })
+    }
+  } catch (error) {
+    deps.log('exposed_keys_not_reported', { reason: nameOf(error) })
+  }
 }
 
 function assertMayIngest({ principal, idempotency }: InsertResult): void {

@@ -1,7 +1,8 @@
-import type { Chance, Clock, Sealing } from '../deps.ts'
+import type { Chance, Clock, Keeping, Sealing } from '../deps.ts'
 import { canReceive, type Integration, isToken, openSecretOf } from '../domain/access/integration.ts'
 import { isSigned, type PagerDutyDelivery, readDelivery, toServiceName } from '../domain/doors/pagerduty.ts'
 import { AppError } from '../domain/errors.ts'
+import { toKeptTitle } from '../domain/event/redact.ts'
 import { type IncidentId, toId } from '../domain/ids.ts'
 import { receiveAlert } from '../store/alerts.ts'
 import { findIntegrationByToken } from '../store/integrations.ts'
@@ -27,7 +28,7 @@ const MAX_DELIVERY_ID_LENGTH = 255
  * Postgres. The diagnosis is made after the answer; should this isolate die, the cron makes it. Throws `not_found` for a dead
  * token, `unauthorized` for a wrong signature, `invalid_request` for what is not JSON, and nothing else that is not our fault.
  */
-export async function receivePagerDuty(deps: WorkDeps, request: WebhookRequest): Promise<void> {
+export async function receivePagerDuty(deps: WorkDeps & Keeping, request: WebhookRequest): Promise<void> {
   if (!isToken(request.token)) throw noSuchWebhook()
   // Before anything is stored, so that the cron looks even if this isolate gets no further.
   const marked = announceWork(deps)
@@ -73,7 +74,7 @@ function parse(body: Uint8Array): unknown {
 }
 
 function toAlert(
-  deps: Clock & Chance,
+  deps: Clock & Chance & Keeping,
   integration: Integration,
   delivery: IncidentChange,
   incidentId: IncidentId,
@@ -87,7 +88,7 @@ function toAlert(
     kind,
     incidentId,
     serviceName: toServiceName(incident, integration.serviceMap) ?? incident.service.ref ?? 'unknown',
-    title: incident.title,
+    title: toKeptTitle(incident.title, deps.keeping),
     url: incident.url,
     triggeredAt: past(incident.createdAt ?? occurredAt),
     observedUntil: null,

@@ -2,14 +2,26 @@ import type { FieldError } from '../errors.ts'
 import { isObject } from '../json.ts'
 import { toStorableText } from '../text.ts'
 import { isZeroTime, type ParsedTimestamp, parseTimestamp } from '../timestamp.ts'
-import { type ContextEvent, EVENT_TYPES, type EventType, MAX_NAME_LENGTH, MAX_TTL_SECONDS } from './event.ts'
+import { type ContextEvent, deduplicationKey, EVENT_TYPES, type EventType, MAX_NAME_LENGTH, MAX_TTL_SECONDS } from './event.ts'
+import { findOwnKeys, type KeepingPolicy, redactEvent } from './redact.ts'
 
 export type ParsedEvent =
-  | { readonly ok: true; readonly event: ContextEvent; readonly warning: string | undefined }
+  | {
+      readonly ok: true
+      /** As it is kept. */
+      readonly event: ContextEvent
+      /** What it is known by when it is sent again: by its text as sent, whatever is kept of that. */
+      readonly content: string | undefined
+      /** Texts in it that look like API keys of ours. */
+      readonly exposedKeys: readonly string[]
+      readonly warning: string | undefined
+    }
   | { readonly ok: false; readonly fields: readonly [FieldError, ...FieldError[]] }
 
+const CAUTIOUS: KeepingPolicy = { redacts: true, keepsRawLines: true }
+
 /** Reads one event of a request body. Errors come in the order in which the contract lists them. */
-export function parseEvent(input: unknown): ParsedEvent {
+export function parseEvent(input: unknown, policy = CAUTIOUS): ParsedEvent {
   if (!isObject(input)) return { ok: false, fields: [{ pointer: '', detail: 'request body must be valid JSON' }] }
 
   const reader = createReader(input)
@@ -25,7 +37,7 @@ export function parseEvent(input: unknown): ParsedEvent {
   const [first, ...rest] = reader.errors
   if (first) return { ok: false, fields: [first, ...rest] }
   const isZero = timestamp.kind === 'instant' && isZeroTime(timestamp.instant)
-  const event = {
+  const event: ContextEvent = {
     serviceName,
     vendor,
     entity,
@@ -40,7 +52,17 @@ export function parseEvent(input: unknown): ParsedEvent {
     occurredAt: timestamp.kind === 'instant' && !isZero ? timestamp.instant : null,
     rawLine,
   }
-  return { ok: true, event, warning: isZero ? 'zero timestamp: receipt time was used' : toZoneWarning(timestamp) }
+  const warning = isZero ? 'zero timestamp: receipt time was used' : toZoneWarning(timestamp)
+  return { ok: true, event: toKept(event, policy), content: deduplicationKey(event), exposedKeys: findExposedKeys(event), warning }
+}
+
+function toKept(event: ContextEvent, { redacts, keepsRawLines }: KeepingPolicy): ContextEvent {
+  const kept = keepsRawLines ? event : { ...event, rawLine: null }
+  return redacts ? redactEvent(kept) : kept
+}
+
+function findExposedKeys({ serviceName, vendor, entity, oldValue, newValue, actor, sha, rawLine }: ContextEvent): readonly string[] {
+  return [serviceName, vendor, entity, oldValue, newValue, actor, sha, rawLine].flatMap((text) => (text === null ? [] : findOwnKeys(text)))
 }
 
 function toZoneWarning(timestamp: ParsedTimestamp): string | undefined {

@@ -1,4 +1,4 @@
-import type { ContextEvent } from './event.ts'
+import type { ChangeText, ContextEvent } from './event.ts'
 import { findNamedSecrets, findSecretsApart, type Stretch } from './named-secrets.ts'
 import { findCardNumbers, findMailAddresses, findUrlCredentials } from './personal-data.ts'
 import { PRIVATE_KEY, SECRET_FORM, SECRET_MARKS } from './secret-formats.ts'
@@ -6,6 +6,14 @@ import { classifyName, isSecretValue } from './secret-names.ts'
 
 /** What stands where a secret stood. It is no secret, so that redacting twice is redacting once. */
 export const REDACTED = '(redacted)'
+
+/** What is kept of what strangers send: with or without the secrets in it, and raw lines or none. */
+export type KeepingPolicy = { readonly redacts: boolean; readonly keepsRawLines: boolean }
+
+/** The title of an incident as it is kept. */
+export function toKeptTitle(title: string | null, { redacts }: KeepingPolicy): string | null {
+  return title === null || !redacts ? title : redactText(title)
+}
 
 const OWN_KEY = /noc_(?:ingest|ro|view)_[1-9A-HJ-NP-Za-km-z]{44}(?![1-9A-HJ-NP-Za-km-z])/g
 
@@ -46,6 +54,11 @@ export function maskActor(actor: string | null): string | null {
 /** Whether something was masked in this text. */
 export function isRedacted(text: string | null): boolean {
   return text?.includes(REDACTED) ?? false
+}
+
+/** Whether something was masked in an event's text. */
+export function isRedactedEvent({ entity, oldValue, newValue, actor, sha }: Omit<ChangeText, 'eventType' | 'vendor'>): boolean {
+  return [entity, oldValue, newValue, actor, sha].some(isRedacted)
 }
 
 /** Texts in the form of our own API keys; whether they are, their checksum tells. */

@@ -1,4 +1,5 @@
 import type { ChangeText } from '../event/event.ts'
+import { maskActor } from '../event/redact.ts'
 import type { CitedEntry } from '../incident/snapshot.ts'
 
 /** What a note tells of one cited event. */
@@ -13,7 +14,7 @@ export function toCitedEvent(entry: CitedEntry): CitedEvent {
     entity: entry.entity,
     oldValue: entry.old_value,
     newValue: entry.new_value,
-    actor: entry.actor,
+    actor: maskActor(entry.actor),
     sha: entry.sha,
     timestamp: new Date(entry.timestamp),
     count: entry.count,

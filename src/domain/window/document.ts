@@ -1,7 +1,8 @@
 import { byEventType, EVENT_TYPES, type EventType } from '../event/event.ts'
+import { isRedactedEvent, maskActor } from '../event/redact.ts'
 import { JOIN_RULES, type JoinRule } from '../event/service-name.ts'
 import { type EventId, toId } from '../ids.ts'
-import { isInstant, isListOf, isNumber, isObjectOf, isOneOf, isText, orNull } from '../json.ts'
+import { isInstant, isListOf, isNumber, isObjectOf, isOneOf, isText, orAbsent, orNull } from '../json.ts'
 import type { ServiceWindow, WindowEntry } from './window.ts'
 
 export type EntryDocument = {
@@ -19,6 +20,8 @@ export type EntryDocument = {
   readonly expires_at: string
   readonly count: number
   readonly joined_by: JoinRule
+  /** Where something secret was masked in the event's text. */
+  readonly redacted?: true
 }
 
 type EntriesField = `${Exclude<EventType, 'scale_event'>}_events` | 'scale_events'
@@ -54,6 +57,7 @@ const isEntryDocument = isObjectOf<EntryDocument>({
   expires_at: isInstant,
   count: isNumber,
   joined_by: isOneOf(JOIN_RULES),
+  redacted: orAbsent(isOneOf<true>([true])),
 })
 
 const isEntries = isListOf(isEntryDocument)
@@ -95,6 +99,18 @@ export function toWindowDocument({ service, window }: ServiceWindow): WindowDocu
   }
 }
 
+/** An entry as the API answers it: without the addresses of people, which are for the tenant's own. */
+export function toToldEntry<Entry extends EntryDocument>(entry: Entry): Entry {
+  return { ...entry, actor: maskActor(entry.actor) }
+}
+
+/** A window as the API answers it. */
+export function toToldWindow(window: WindowDocument): WindowDocument {
+  const told = EVENT_TYPES.map((type) => [FIELD_OF[type], window[FIELD_OF[type]].map(toToldEntry)])
+  // The fields of entries, all of them: what `fromEntries` cannot tell.
+  return { ...window, ...(Object.fromEntries(told) as Record<EntriesField, EntryDocument[]>) }
+}
+
 function toEntryDocument(entry: WindowEntry): EntryDocument {
   return {
     id: entry.id,
@@ -111,6 +127,7 @@ function toEntryDocument(entry: WindowEntry): EntryDocument {
     expires_at: entry.expiresAt.toISOString(),
     count: entry.count,
     joined_by: entry.joinedBy,
+    ...(isRedactedEvent(entry) ? { redacted: true } : {}),
   }
 }
 

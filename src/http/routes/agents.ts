@@ -3,6 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { toAgentStatus } from '../../domain/access/agent.ts'
 import { assertKeyType } from '../../domain/access/api-key.ts'
 import { AppError } from '../../domain/errors.ts'
+import { maskActor } from '../../domain/event/redact.ts'
 import { type AgentId, parseId, toId } from '../../domain/ids.ts'
 import { toStorableText } from '../../domain/text.ts'
 import { type Agent, type AgentActivity, getAgent, listAgents, recordHeartbeat, upsertAgent } from '../../store/agents.ts'
@@ -276,7 +277,7 @@ function toLoggedEventBody(event: LoggedEvent) {
     entity: event.entity,
     old_value: event.oldValue,
     new_value: event.newValue,
-    actor: event.actor,
+    actor: maskActor(event.actor),
     sha: event.sha,
     confidence: event.confidence,
     ttl_seconds: event.ttlSeconds,

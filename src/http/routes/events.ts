@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Chance, Deps, Logging, Stores } from '../../deps.ts'
+import type { Chance, Deps, Keeping, Logging, Stores } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
 import { EVENT_TYPES, MAX_BATCH_EVENTS, MAX_NAME_LENGTH, MAX_TTL_SECONDS } from '../../domain/event/event.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
@@ -229,7 +229,7 @@ export const eventRoutes = (deps: Deps) => {
 /** What a body decodes to, or the error that its sender gets once the API key is known to be good. */
 type Items = { readonly items: readonly unknown[]; readonly error?: AppError }
 
-async function ingest(deps: Stores & Chance & Logging, c: AppContext, { text }: DecodedBody, { items, error }: Items) {
+async function ingest(deps: Stores & Chance & Keeping & Logging, c: AppContext, { text }: DecodedBody, { items, error }: Items) {
   const key = readIdempotencyKey(c)
   const idempotency = key === undefined || error ? undefined : { key, bodyHash: toHex(await sha256(text)) }
   const request: IngestRequest = { keyHash: c.var.keyHash, items, idempotency, defer: deferTo(c) }

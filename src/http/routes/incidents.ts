@@ -2,9 +2,10 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { IncidentId } from '../../domain/ids.ts'
-import { type CitedEntry, citedEntries } from '../../domain/incident/snapshot.ts'
+import { citedEntries } from '../../domain/incident/snapshot.ts'
 import { toShownValue, toStorableText } from '../../domain/text.ts'
 import { isZeroTime, parseTimestamp } from '../../domain/timestamp.ts'
+import { toToldEntry, toToldWindow } from '../../domain/window/document.ts'
 import {
   getIncident,
   type Incident,
@@ -493,9 +494,9 @@ function toAnswerBody({ madeAt, diagnosedBy, changed, answer, contextSnapshot }:
     })),
     ruled_out: ruledOut.map(({ eventIds, service, reason, text }) => ({ event_ids: [...eventIds], service, reason, text })),
     reasoning,
-    evidence: [...citedEntries(contextSnapshot, evidence)] satisfies CitedEntry[],
+    evidence: citedEntries(contextSnapshot, evidence).map(toToldEntry),
     // The same type, but for `readonly`.
-    context_snapshot: contextSnapshot as z.infer<typeof SnapshotBody>,
+    context_snapshot: { ...contextSnapshot, windows: contextSnapshot.windows.map(toToldWindow) } as z.infer<typeof SnapshotBody>,
   }
 }
 

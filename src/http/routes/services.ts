@@ -4,7 +4,7 @@ import type { Deps } from '../../deps.ts'
 import { JOIN_RULES } from '../../domain/event/service-name.ts'
 import { MAX_DECLARED } from '../../domain/graph/service-graph.ts'
 import type { ServiceId } from '../../domain/ids.ts'
-import { toWindowDocument } from '../../domain/window/document.ts'
+import { toToldWindow, toWindowDocument } from '../../domain/window/document.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import type { StateWindow } from '../../domain/window/window.ts'
 import { type Dependencies, declareDependencies, getDependencies } from '../../store/service-graph.ts'
@@ -35,6 +35,7 @@ export const entryFields = {
   expires_at: Instant,
   count: z.int().openapi({ description: 'Occurrences of this change since it appeared' }),
   joined_by: z.enum(JOIN_RULES).openapi({ description: 'Why the event is in this window' }),
+  redacted: z.literal(true).optional().openapi({ description: 'Something secret was masked in the event’s text' }),
 }
 
 const EntryBody = z.strictObject(entryFields).openapi('WindowEntry')
@@ -197,7 +198,7 @@ export const serviceRoutes = (deps: Deps) => {
   // A window that is answered again is the same object, and its text as good as new.
   const texts = new WeakMap<StateWindow, string>()
   const toText = (serviceName: string, window: StateWindow): string => {
-    const text = texts.get(window) ?? JSON.stringify(toWindowDocument({ service: serviceName, window }))
+    const text = texts.get(window) ?? JSON.stringify(toToldWindow(toWindowDocument({ service: serviceName, window })))
     texts.set(window, text)
     return text
   }
