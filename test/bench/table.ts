@@ -34,8 +34,21 @@ function formatCpu(rows: readonly IngestRow[]): string {
   return toLines([['CPU ms a request', ...PARTS, 'all'], ...rows.map((row) => [row.title, ...toCpuCells(row)])])
 }
 
+const MAX_REDACTION_SHARE = 0.05
+
+function formatRedaction({ rows, redactionUs }: IngestReport): string {
+  const single = rows.find(({ name }) => name === 'single')?.cpu?.worker
+  const share = single === undefined ? undefined : redactionUs / 1_000 / single
+  const of =
+    share === undefined
+      ? ''
+      : `, ${(100 * share).toFixed(2)} % of the Worker's for a single event (≤ 5 %: ${verdict(share <= MAX_REDACTION_SHARE)})`
+  return `Masking an event takes ${redactionUs.toFixed(1)} µs of CPU${of}.`
+}
+
 /** The ingest path's figures, a row a scenario. */
-export function formatIngest({ rows, rounds, seconds, connections, windowsMarkedForRepair }: IngestReport): string {
+export function formatIngest(report: IngestReport): string {
+  const { rows, rounds, seconds, connections, windowsMarkedForRepair } = report
   const head = [
     '',
     'conn.',
@@ -64,7 +77,7 @@ export function formatIngest({ rows, rounds, seconds, connections, windowsMarked
     'PG req, Redis req and commands (billed) are per event, or per window read, in a warm isolate.',
   ]
   if (windowsMarkedForRepair > 0) notes.push(`Redis was too slow for some merges: ${windowsMarkedForRepair} windows wait for the cron.`)
-  return [toLines([head, ...body]), ...notes, '', formatCpu(rows)].join('\n')
+  return [toLines([head, ...body]), ...notes, '', formatCpu(rows), formatRedaction(report)].join('\n')
 }
 
 /** What the sweep did, and what it did to ingest. */

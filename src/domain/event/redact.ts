@@ -38,7 +38,7 @@ export function redactText(text: string): string {
 }
 
 /** The text with its credentials masked; addresses and numbers of people stay. */
-export function redactCredentials(text: string): string {
+function redactCredentials(text: string): string {
   if (!MAY_HOLD_SECRET.test(text)) return text
   return redactWith(text, [findPrivateKeys, findForms, findUrlCredentials, findNamedSecrets, findSecretsApart])
 }
