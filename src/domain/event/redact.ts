@@ -93,8 +93,12 @@ function lastOf(path: string): string {
 
 type Find = (text: string) => readonly Stretch[]
 
-function redactWith(text: string, finds: readonly Find[]): string {
-  return finds.reduce((rest, find) => replace(rest, find(rest), () => REDACTED), text)
+/** How often a masked text is looked at again: what stood beside a secret may look like another without it. */
+const MAX_LOOKS = 4
+
+function redactWith(text: string, finds: readonly Find[], looks = MAX_LOOKS): string {
+  const masked = finds.reduce((rest, find) => replace(rest, find(rest), () => REDACTED), text)
+  return masked === text || looks === 1 ? masked : redactWith(masked, finds, looks - 1)
 }
 
 function replace(text: string, stretches: readonly Stretch[], mask: (hidden: string) => string): string {
