@@ -1,4 +1,5 @@
 import type { Incident } from '../../store/incidents.ts'
+import { toClock } from '../labels.ts'
 import { Badge, Sure } from '../parts.tsx'
 
 /** What state an incident is in, and what its answer was found to be. */
@@ -42,3 +43,8 @@ export const ResolveForm = ({ incident: { id, resolvedAt } }: { readonly inciden
       A later alert for the service will then be an incident of its own.
     </Sure>
   ) : null
+
+/** A time of the day, with its date where that is another than `beside`'s. */
+export const Clock = ({ at, beside }: { readonly at: string; readonly beside: string }) => (
+  <time datetime={at}>{toClock(new Date(at), new Date(beside))}</time>
+)
