@@ -12,6 +12,7 @@ import { answerError } from './http/problem.ts'
 import { agentRoutes } from './http/routes/agents.ts'
 import { apiKeyRoutes } from './http/routes/api-keys.ts'
 import { auditRoutes } from './http/routes/audit.ts'
+import { changeRoutes } from './http/routes/changes.ts'
 import { DOOR_ROUTES } from './http/routes/doors.ts'
 import { eventRoutes } from './http/routes/events.ts'
 import { healthRoutes } from './http/routes/health.ts'
@@ -35,6 +36,7 @@ export function createApp(deps: Deps, dashboard?: Hono<PageEnv>) {
   app.route('/', agentRoutes(deps))
   app.route('/', eventRoutes(deps))
   app.route('/', serviceRoutes(deps))
+  app.route('/', changeRoutes(deps))
   app.route('/', apiKeyRoutes(deps))
   app.route('/', incidentRoutes(deps))
   app.route('/', integrationRoutes(deps))

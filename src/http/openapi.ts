@@ -19,6 +19,7 @@ const TAGS = [
   { name: 'Events', description: 'Agents send what changed' },
   { name: 'Agents', description: 'Who sends events: one agent an ingest key' },
   { name: 'Services', description: 'What is monitored, and the state window of each' },
+  { name: 'Changes', description: 'What changed, across services' },
   { name: 'Incidents', description: 'What a pager or an engineer asked about, and the answer with its evidence' },
   { name: 'Webhooks', description: 'Where pagers deliver' },
   { name: 'API keys', description: 'Keys are shown once, listed by a hint, and dead as soon as they are revoked' },

@@ -28,6 +28,14 @@ export const IdParams = z.object({
   id: z.string().openapi({ param: { name: 'id', in: 'path', example: EXAMPLE_IDS.service }, format: 'uuid' }),
 })
 
+/** A service in a path, by its id or its name. One that there is not is 404, however it is spelt. */
+export const ServiceParams = z.object({
+  id: z.string().openapi({
+    param: { name: 'id', in: 'path', example: 'checkout' },
+    description: 'Its id or its name, in any case and with any separators',
+  }),
+})
+
 /** A required name of a request body. */
 export const name = (field: string) =>
   z

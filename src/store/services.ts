@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { toNameKey } from '../domain/event/service-name.ts'
 import { type AgentId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type Db, epochMs } from './postgres.ts'
 
@@ -37,6 +38,23 @@ export async function listServices(db: Db, tenantId: TenantId, heardOfSince: Dat
 }
 
 type ServiceRow = { readonly id: string; readonly name: string; readonly agent_id: string | null; readonly last_ms: number }
+
+/** Who asks: a tenant, or whoever holds the key with this hash. */
+type NameReader = { readonly tenantId: TenantId } | { readonly keyHash: string }
+
+/** The tenant's service that goes by a name, whatever its case and separators: the one spelt so, else the one heard of last. */
+export async function findServiceId(db: Db, reader: NameReader, name: string): Promise<ServiceId | undefined> {
+  const tenant =
+    'tenantId' in reader
+      ? sql`${reader.tenantId}::uuid`
+      : sql`(SELECT k.tenant_id FROM api_keys k WHERE k.hash = ${reader.keyHash} AND k.revoked_at IS NULL)`
+  const { rows } = await db.execute<{ id: string }>(
+    sql`SELECT s.id FROM services s WHERE s.tenant_id = ${tenant} AND s.name_key = ${toNameKey(name)}
+      ORDER BY s.name = ${name} DESC, s.last_event_at DESC, s.id LIMIT 1`,
+  )
+  const [row] = rows
+  return row && toId(row.id)
+}
 
 /** A service that was removed, as its row was. */
 type RemovedService = {

@@ -29,6 +29,7 @@ test('the document lists the operations of the contract', () => {
     'GET /v1/agents/{id}',
     'GET /v1/api-keys',
     'GET /v1/audit',
+    'GET /v1/changes',
     'GET /v1/incidents',
     'GET /v1/incidents/{id}',
     'GET /v1/integrations',

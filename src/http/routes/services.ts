@@ -1,20 +1,21 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { TypedResponse } from 'hono'
-import type { Deps } from '../../deps.ts'
+import type { Database, Deps } from '../../deps.ts'
 import { JOIN_RULES } from '../../domain/event/service-name.ts'
 import { MAX_DECLARED } from '../../domain/graph/service-graph.ts'
-import type { ServiceId } from '../../domain/ids.ts'
+import { parseId, type ServiceId, toId } from '../../domain/ids.ts'
+import { toStorableText } from '../../domain/text.ts'
 import { toToldWindow, toWindowDocument } from '../../domain/window/document.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import type { StateWindow } from '../../domain/window/window.ts'
 import { type Dependencies, declareDependencies, getDependencies } from '../../store/service-graph.ts'
-import { listServices, type Service } from '../../store/services.ts'
+import { findServiceId, listServices, type Service } from '../../store/services.ts'
 import { readWindow } from '../../usecases/read-window.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, deferTo } from '../context.ts'
 import { problemOf, problems } from '../problem.ts'
-import { EventTypeName, EXAMPLE_IDS, getPathId, IdParams, Instant, json, jsonBody, name, readInstant, Uuid } from '../schemas.ts'
+import { EventTypeName, EXAMPLE_IDS, Instant, json, jsonBody, name, readInstant, ServiceParams, Uuid } from '../schemas.ts'
 
 const ServiceBody = z
   .strictObject({ id: Uuid, tenant_id: Uuid, agent_id: Uuid.nullable(), name: z.string(), last_event_at: Instant.nullable() })
@@ -122,7 +123,7 @@ const context = createRoute({
   description: 'The live changes of a service by type, in the order of their times; repeats of a change are one entry with a count.',
   security: [...SECURITY.readonly],
   request: {
-    params: IdParams,
+    params: ServiceParams,
     query: z.object({ at: z.string().optional().openapi({ format: 'date-time', description: AT, example: '2026-01-15T10:30:00Z' }) }),
   },
   responses: {
@@ -164,7 +165,7 @@ const dependencies = createRoute({
   summary: 'List what a service depends on',
   description: 'A diagnosis looks for causes along these, and along what current failures show.',
   security: [...SECURITY.readonly],
-  request: { params: IdParams },
+  request: { params: ServiceParams },
   responses: {
     200: json(DependenciesBody, 'The services it calls', EXAMPLE_DEPENDENCIES),
     ...problems('unauthorized', 'forbidden', 'not_found', 'unavailable'),
@@ -180,7 +181,7 @@ const declare = createRoute({
   summary: 'Declare what a service depends on',
   description: 'Replaces what was declared before; what was learned stays. A service that is named need not exist yet.',
   security: [...SECURITY.readonly],
-  request: { params: IdParams, body: jsonBody(DeclareDependenciesBody, { declared: ['payments', 'search'] }) },
+  request: { params: ServiceParams, body: jsonBody(DeclareDependenciesBody, { declared: ['payments', 'search'] }) },
   responses: {
     200: json(DependenciesBody, 'The services it calls, as they are now', EXAMPLE_DEPENDENCIES),
     ...problems('invalid_request', 'unauthorized', 'forbidden', 'not_found', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
@@ -213,7 +214,7 @@ export const serviceRoutes = (deps: Deps) => {
       return c.json(services.map(toServiceBody), 200)
     })
     .openapi(context, async (c) => {
-      const serviceId = getPathId<ServiceId>(c.req.valid('param').id, 'service')
+      const serviceId = await toServiceId(deps, { keyHash: c.var.keyHash }, c.req.valid('param').id)
       const asOf = readInstant('at', c.req.valid('query').at, 'last')
       const { principal, serviceName, window } = await readWindow(deps, { keyHash: c.var.keyHash, serviceId, asOf, defer: deferTo(c) })
       c.set('principal', principal)
@@ -222,15 +223,22 @@ export const serviceRoutes = (deps: Deps) => {
       return body as unknown as TypedResponse<z.infer<typeof WindowBody>, 200, 'json'>
     })
     .openapi(dependencies, async (c) => {
-      const serviceId = getPathId<ServiceId>(c.req.valid('param').id, 'service')
+      const serviceId = await toServiceId(deps, c.var.principal, c.req.valid('param').id)
       return c.json(toDependenciesBody(await getDependencies(deps.db, c.var.principal.tenantId, serviceId)), 200)
     })
     .openapi(declare, async (c) => {
       const { tenantId } = c.var.principal
-      const serviceId = getPathId<ServiceId>(c.req.valid('param').id, 'service')
+      const serviceId = await toServiceId(deps, c.var.principal, c.req.valid('param').id)
       await declareDependencies(deps.db, tenantId, serviceId, [...new Set(c.req.valid('json').declared)])
       return c.json(toDependenciesBody(await getDependencies(deps.db, tenantId, serviceId)), 200)
     })
+}
+
+/** A service there is not: whoever reads it says so, once it knows who asks. */
+const NO_SERVICE = toId<ServiceId>('00000000-0000-0000-0000-000000000000')
+
+async function toServiceId({ db }: Database, reader: Parameters<typeof findServiceId>[1], text: string): Promise<ServiceId> {
+  return parseId<ServiceId>(text) ?? (await findServiceId(db, reader, toStorableText(text))) ?? NO_SERVICE
 }
 
 function toServiceBody({ id, tenantId, agentId, name, lastEventAt }: Service) {

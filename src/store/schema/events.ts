@@ -38,6 +38,10 @@ export const contextEvents = pgTable(
   (table) => [
     index('context_events_by_expiry').on(table.expiresAt),
     index('context_events_by_change').on(table.serviceId, table.changeKey, table.expiresAt),
+    /** What began when, by type: its order is that of `listChanges`, and repeats are not in it. */
+    index('context_events_by_beginning')
+      .on(table.tenantId, table.eventType, sql`least("timestamp", received_at)`, table.id)
+      .where(sql`received_at - appeared_at < interval '1 second'`),
     // By a hash, so that Postgres never takes it for a way to find a service's events by anything else.
     index('context_events_by_writer').on(sql`uuid_hash_extended(${table.serviceId}, 0)`, table.writtenBy),
     index('context_events_by_agent').on(table.agentId, table.receivedAt, table.id),

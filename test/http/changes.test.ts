@@ -1,0 +1,127 @@
+import { expect, test } from 'vitest'
+import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
+
+const app = startApp()
+const minutesAgo = (minutes: number) => new Date(Date.now() - 60_000 * minutes).toISOString()
+
+async function send(tenant: TestTenant, ...events: readonly Readonly<Record<string, unknown>>[]): Promise<void> {
+  const response = await app.request('/v1/events/batch', { key: tenant.ingestKey, body: events.map(makeEvent) })
+  expect(await response.json()).toMatchObject({ accepted: events.length })
+}
+
+type Change = {
+  readonly id: string
+  readonly service: string
+  readonly event_type: string
+  readonly timestamp: string
+  readonly count: number
+}
+
+async function read(tenant: TestTenant, query: Readonly<Record<string, string>> = {}): Promise<Change[]> {
+  const response = await app.request(`/v1/changes?${new URLSearchParams(query)}`, { key: tenant.readonlyKey })
+  expect(response.status).toBe(200)
+  return await response.json()
+}
+
+const servicesOf = (changes: readonly Change[]) => changes.map(({ service }) => service)
+
+test('what changed is told across services, newest first, each change once, and of the tenant alone', async () => {
+  const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
+  await send(other, { service_name: 'theirs' })
+  await send(
+    tenant,
+    { service_name: 'search', timestamp: minutesAgo(30) },
+    { service_name: 'checkout', event_type: 'flag_change', entity: 'new-pricing', vendor: 'flagd', timestamp: minutesAgo(5) },
+    { service_name: 'payments', timestamp: minutesAgo(10), actor: 'kim' },
+    { service_name: 'checkout', event_type: 'dependency_failure', entity: 'payments', timestamp: minutesAgo(1) },
+  )
+  await send(tenant, { service_name: 'search', timestamp: minutesAgo(2) }, { service_name: 'search', timestamp: minutesAgo(3) })
+  const changes = await read(tenant)
+  expect(servicesOf(changes)).toEqual(['checkout', 'payments', 'search'])
+  expect(changes[1]).toMatchObject({ event_type: 'deploy', entity: 'checkout', actor: 'kim', environment: null, url: null, details: null })
+  expect(changes[2]).toMatchObject({ count: 3, event_type: 'deploy' })
+  expect(servicesOf(await read(tenant, { types: 'dependency_failure, flag_change' }))).toEqual(['checkout', 'checkout'])
+  expect(servicesOf(await read(tenant, { since: minutesAgo(15) }))).toEqual(['checkout', 'payments'])
+  expect(servicesOf(await read(tenant, { since: minutesAgo(15), until: minutesAgo(7) }))).toEqual(['payments'])
+  expect(servicesOf(await read(tenant, { service: 'PAY_MENTS' }))).toEqual(['payments'])
+  expect(await read(tenant, { service: 'theirs' })).toEqual([])
+})
+
+test('a change is told where it began, once, also when a batch begins it several times', async () => {
+  const tenant = await createTestTenant(app)
+  await send(tenant, {}, {}, {})
+  const changes = await read(tenant)
+  expect(changes).toMatchObject([{ count: 3 }])
+})
+
+test('pages follow each other without a gap or a repeat, also where changes share an instant', async () => {
+  const tenant = await createTestTenant(app)
+  const at = minutesAgo(4)
+  await send(tenant, ...['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => ({ service_name: name, entity: name, timestamp: at })))
+  await send(tenant, { service_name: 'later', timestamp: minutesAgo(1) })
+  const pages: Change[][] = []
+  let page = await read(tenant, { limit: '3' })
+  while (page.length > 0) {
+    pages.push(page)
+    page = await read(tenant, { limit: '3', before: page.at(-1)?.id ?? '' })
+  }
+  expect(pages.map((page) => page.length)).toEqual([3, 3, 2])
+  expect(new Set(servicesOf(pages.flat())).size).toBe(8)
+  expect(servicesOf(await read(tenant, { before: minutesAgo(2) }))).not.toContain('later')
+})
+
+test('a change joins the list of the service that its entity names', async () => {
+  const tenant = await createTestTenant(app)
+  await send(tenant, { service_name: 'orders', entity: 'orders' }, { service_name: 'argocd', entity: 'orders', new_value: 'syncing' })
+  expect(servicesOf(await read(tenant, { service: 'orders' })).toSorted()).toEqual(['argocd', 'orders'])
+  expect(servicesOf(await read(tenant, { service: 'argocd' }))).toEqual(['argocd'])
+})
+
+test('a change that another tenant has cannot be paged from, and one in the future counts from its receipt', async () => {
+  const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
+  await send(tenant, { timestamp: minutesAgo(-600) })
+  const [mine] = await read(tenant)
+  expect(Date.parse(mine?.timestamp ?? '')).toBeLessThan(Date.now() + 60_000)
+  await send(other, { timestamp: minutesAgo(60) })
+  expect(await read(other, { before: mine?.id ?? '' })).toEqual([])
+})
+
+test.each([
+  ['since=yesterday', 'since'],
+  ['until=soon', 'until'],
+  ['types=deploy,coffee', 'types'],
+  ['limit=0', 'limit'],
+  ['limit=101', 'limit'],
+  ['before=then', 'before'],
+])('%s is 400', async (query, pointer) => {
+  const tenant = await createTestTenant(app)
+  const response = await app.request(`/v1/changes?${query}`, { key: tenant.readonlyKey })
+  expect(response.status).toBe(400)
+  expect(await response.json()).toMatchObject({ errors: [{ pointer }] })
+})
+
+test.each(['checkout/api', 'CHECKOUT-api', 'check%out', 'Prüfung 7'])('a service goes by its name in a path: %s', async (name) => {
+  const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
+  await send(tenant, { service_name: name === 'CHECKOUT-api' ? 'checkout api' : name })
+  const path = (rest: string) => `/v1/services/${encodeURIComponent(name)}/${rest}`
+  const window = await app.request(path('context'), { key: tenant.readonlyKey })
+  expect(window.status).toBe(200)
+  expect((await window.json()).deploy_events).toHaveLength(1)
+  const declared = await app.request(path('dependencies'), { key: tenant.readonlyKey, method: 'PUT', body: { declared: ['payments'] } })
+  expect(await declared.json()).toMatchObject({ declared: ['payments'] })
+  expect(await (await app.request(path('dependencies'), { key: tenant.readonlyKey })).json()).toMatchObject({ declared: ['payments'] })
+  for (const rest of ['context', 'dependencies']) {
+    expect((await app.request(path(rest), { key: other.readonlyKey })).status).toBe(404)
+    expect((await app.request(path(rest), { key: other.ingestKey })).status).toBe(403)
+    expect((await app.request(path(rest))).status).toBe(401)
+  }
+})
+
+test('of services whose names differ in case alone, the one that is spelt so is meant', async () => {
+  const tenant = await createTestTenant(app)
+  await send(tenant, { service_name: 'Cart' }, { service_name: 'cart' })
+  for (const name of ['Cart', 'cart']) {
+    const window = await app.request(`/v1/services/${name}/context`, { key: tenant.readonlyKey })
+    expect(await window.json()).toMatchObject({ service: name })
+  }
+})
