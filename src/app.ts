@@ -6,6 +6,7 @@ import type { Deps } from './deps.ts'
 import { AppError } from './domain/errors.ts'
 import { createRouter } from './http/context.ts'
 import { allowOrigins, SECURITY_HEADERS } from './http/headers.ts'
+import { limitStrangers, shedLoad } from './http/limits.ts'
 import { observe } from './http/observe.ts'
 import { describeApi } from './http/openapi.ts'
 import { answerError } from './http/problem.ts'
@@ -27,6 +28,8 @@ export function createApp(deps: Deps, dashboard?: Hono<PageEnv>) {
   app.use(requestId())
   app.use(contextStorage())
   app.use(SECURITY_HEADERS)
+  app.use(limitStrangers(deps))
+  app.use(shedLoad(deps))
   app.use(observe(deps))
   if (deps.corsOrigins.length > 0) app.use(allowOrigins(deps.corsOrigins))
   app.onError((error, c) => answerError(error, c, deps.log))

@@ -19,6 +19,9 @@ export type Bindings = {
   readonly READONLY_PER_MINUTE?: string
   readonly INGEST_RATE_LIMITER?: RateLimiter
   readonly READONLY_RATE_LIMITER?: RateLimiter
+  readonly REFUSED_PER_MINUTE?: string
+  readonly INGEST_EVENTS_PER_MINUTE?: string
+  readonly REQUESTS_AT_ONCE?: string
   readonly SESSION_SECRET?: string
   readonly SIGN_IN_PER_MINUTE?: string
   readonly SIGN_IN_RATE_LIMITER?: RateLimiter
@@ -62,6 +65,12 @@ export type Config = {
   /** The origins whose pages may read with a key of their own; none by default. */
   readonly corsOrigins: readonly string[]
   readonly rateLimits: Readonly<Record<KeyType, RateLimit>>
+  /** How often an address may be refused. */
+  readonly refusedPerMinute: number
+  /** Events that a key may send, by this isolate's count. */
+  readonly eventsPerMinute: number
+  /** Requests that an isolate has under way; one tenant has half of them at most. */
+  readonly requestsAtOnce: number
   /** What signs the dashboard's sessions; read at the first use: without it everything but the dashboard works. */
   readonly sessionSecret: string | undefined
   /** How often one address may try to sign in. */
@@ -84,8 +93,103 @@ const PAGERDUTY_TIMEOUT_MS = 4_000
 const MODEL_TIMEOUT_MS = 8_000
 const WORKERS_AI_MODEL = '@cf/meta/llama-3.3-70b-instruct-fp8-fast'
 
-/** Reads the bindings once; throws when one is unreadable, or missing without a default. */
+/** What is wrong with a deployment's settings: a sentence for each, which quotes no secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join(' '))
+    this.problems = problems
+  }
+}
+
+/** Reads the bindings once; throws a `ConfigError` when any is unreadable, or missing without a default. */
 export function readConfig(bindings: Bindings): Config {
+  const checks = [
+    () => checkDatabaseUrl(bindings.DATABASE_URL),
+    () => checkRedisUrl(bindings.UPSTASH_REDIS_REST_URL),
+    () => checkRedisToken(bindings.UPSTASH_REDIS_REST_TOKEN),
+    () => checkOrigins(bindings.CORS_ORIGINS),
+    ...URLS.map((name) => () => problemsOf(() => url(bindings, name))),
+    ...NUMBERS.map((name) => () => problemsOf(() => count(bindings, name, 1))),
+  ]
+  const problems = checks.flatMap((check) => check() ?? [])
+  try {
+    const config = read(bindings)
+    if (problems.length === 0) return config
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    problems.push(...error.problems.filter((problem) => !problems.includes(problem)))
+  }
+  throw new ConfigError(problems)
+}
+
+const URLS = ['PUBLIC_URL', 'PAGERDUTY_API_URL', 'LLM_BASE_URL'] as const
+
+const NUMBERS = [
+  'INGEST_PER_MINUTE',
+  'READONLY_PER_MINUTE',
+  'SIGN_IN_PER_MINUTE',
+  'REFUSED_PER_MINUTE',
+  'INGEST_EVENTS_PER_MINUTE',
+  'REQUESTS_AT_ONCE',
+  'COUNTS_DAYS',
+  'AUDIT_DAYS',
+  'SILENT_SERVICE_DAYS',
+  'SWEEP_REQUESTS',
+  'LLM_TOKENS_PER_DAY',
+] as const
+
+function problemsOf(read: () => unknown): readonly string[] {
+  try {
+    read()
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+}
+
+function notSet(name: TextBinding): string {
+  return `${name} is not set: add it with "wrangler secret put ${name}".`
+}
+
+/** What is wrong with the value of a connection string, which is a secret and not quoted. */
+function checkDatabaseUrl(text: string | undefined): string | undefined {
+  if (!text) return notSet('DATABASE_URL')
+  if (/^psql\b/.test(text)) return 'DATABASE_URL is a psql command: set what stands between its quotes, from postgresql:// on.'
+  if (/^['"]|['"]$|\s/.test(text)) return 'DATABASE_URL has quotes or blanks around it or in it: set the bare connection string.'
+  if (!/^postgres(?:ql)?:\/\//.test(text)) return 'DATABASE_URL has no scheme: it begins with postgresql://.'
+  const address = URL.canParse(text) ? new URL(text) : undefined
+  if (!address?.hostname || !address.username || address.pathname.length < 2)
+    return 'DATABASE_URL is not whole: it reads postgresql://user:password@host/database.'
+  return undefined
+}
+
+function checkRedisUrl(text: string | undefined): string | undefined {
+  if (!text) return notSet('UPSTASH_REDIS_REST_URL')
+  if (/^rediss?:/.test(text))
+    return 'UPSTASH_REDIS_REST_URL is the address of the Redis protocol: set the REST URL, which begins with https://.'
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return 'UPSTASH_REDIS_REST_URL is no URL: it begins with https://.'
+  return undefined
+}
+
+function checkRedisToken(text: string | undefined): string | undefined {
+  if (!text) return notSet('UPSTASH_REDIS_REST_TOKEN')
+  return /^['"]|\s/.test(text) ? 'UPSTASH_REDIS_REST_TOKEN has quotes or blanks around it: set the bare token.' : undefined
+}
+
+function checkOrigins(text: string | undefined): string[] {
+  const wrong = toOrigins(text).filter((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin)
+  return wrong.map((origin) => `CORS_ORIGINS holds "${origin}", which is no origin such as https://ops.example.com.`)
+}
+
+function toOrigins(text: string | undefined): string[] {
+  return (text ?? '').split(/[\s,]+/).filter((origin) => origin !== '')
+}
+
+function read(bindings: Bindings): Config {
   return {
     database: {
       url: required(bindings, 'DATABASE_URL'),
@@ -99,11 +203,14 @@ export function readConfig(bindings: Bindings): Config {
     },
     integrationKeys: bindings.INTEGRATION_KEYS || undefined,
     publicUrl: url(bindings, 'PUBLIC_URL'),
-    corsOrigins: (bindings.CORS_ORIGINS ?? '').split(/[\s,]+/).filter((origin) => origin !== ''),
+    corsOrigins: toOrigins(bindings.CORS_ORIGINS),
     rateLimits: {
       ingest: { limiter: bindings.INGEST_RATE_LIMITER, perMinute: count(bindings, 'INGEST_PER_MINUTE', 6_000) },
       readonly: { limiter: bindings.READONLY_RATE_LIMITER, perMinute: count(bindings, 'READONLY_PER_MINUTE', 1_000) },
     },
+    refusedPerMinute: count(bindings, 'REFUSED_PER_MINUTE', 100),
+    eventsPerMinute: count(bindings, 'INGEST_EVENTS_PER_MINUTE', 600_000),
+    requestsAtOnce: count(bindings, 'REQUESTS_AT_ONCE', 400),
     sessionSecret: bindings.SESSION_SECRET || undefined,
     signInLimit: { limiter: bindings.SIGN_IN_RATE_LIMITER, perMinute: count(bindings, 'SIGN_IN_PER_MINUTE', 10) },
     retention: {
@@ -133,7 +240,7 @@ function count(bindings: Bindings, name: TextBinding, byDefault: number): number
   if (!text) return byDefault
   const value = Number(text)
   if (Number.isInteger(value) && value > 0) return value
-  throw new Error(`${name} must be a whole number above 0, not "${text}"`)
+  throw new ConfigError([`${name} must be a whole number above 0, not "${text}".`])
 }
 
 /** On unless it says `off`. */
@@ -147,12 +254,16 @@ function flag(bindings: Bindings, name: TextBinding): boolean {
 function url(bindings: Bindings, name: TextBinding): string | undefined {
   const text = bindings[name]
   if (!text) return undefined
-  if (/^https?:\/\//.test(text) && URL.canParse(text)) return text.replace(/\/+$/, '')
-  throw new Error(`${name} must be a URL such as https://noctuary.example.com, not "${text}"`)
+  if (/^https?:\/\//.test(text) && URL.canParse(text)) return withoutSlashes(text)
+  throw new ConfigError([`${name} must be a URL such as https://noctuary.example.com, not "${text}".`])
+}
+
+function withoutSlashes(text: string): string {
+  return text.endsWith('/') ? withoutSlashes(text.slice(0, -1)) : text
 }
 
 function required(bindings: Bindings, name: TextBinding): string {
   const value = bindings[name]
-  if (!value) throw new Error(`${name} is not set: add it with "wrangler secret put ${name}"`)
+  if (!value) throw new ConfigError([notSet(name)])
   return value
 }

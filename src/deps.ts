@@ -1,7 +1,16 @@
 import type { Config, ModelChoice, RateLimit, Retention } from './config.ts'
 import type { KeyType } from './domain/access/api-key.ts'
 import { parseSealingKeys, type SealingKeys } from './domain/access/sealed-secret.ts'
-import { createWeighedMap, type WeighedMap } from './domain/bounded-map.ts'
+import {
+  createGate,
+  createRecentMap,
+  createTally,
+  createWeighedMap,
+  type Gate,
+  type RecentMap,
+  type Tally,
+  type WeighedMap,
+} from './domain/bounded-map.ts'
 import { AppError } from './domain/errors.ts'
 import type { KeepingPolicy } from './domain/event/redact.ts'
 import type { TenantId } from './domain/ids.ts'
@@ -9,6 +18,7 @@ import type { StateWindow } from './domain/window/window.ts'
 import { type Log, logToConsole } from './log.ts'
 import { createEndpointModel, createWorkersAiModel, type LanguageModel } from './outbound/language-model.ts'
 import { createReceivers, type ReceiverClients } from './outbound/receivers/index.ts'
+import type { Principal } from './store/api-keys.ts'
 import { type BatchDb, createDb, type Db } from './store/postgres.ts'
 import { createRedis, type Redis } from './store/redis.ts'
 import type { Seen } from './store/state-windows.ts'
@@ -27,6 +37,8 @@ export type KnownWindow = {
 
 /** Characters of windows an isolate remembers, of its 128 MB. */
 const KNOWN_WINDOWS_WEIGHT = 8_000_000
+
+const VERDICT_LIFE_MS = 10_000
 
 /** The database of record. */
 export type Database = { readonly db: Db }
@@ -53,7 +65,7 @@ export type Chance = {
 
 export type Logging = { readonly log: Log }
 
-/** What an isolate remembers between requests: never whether a key still lives. */
+/** What an isolate remembers between requests: never that a key lives, but to refuse it. */
 export type Memory = {
   /** Which tenant a key's hash belongs to, which never changes. */
   readonly tenantOfKey: Map<string, TenantId>
@@ -63,7 +75,18 @@ export type Memory = {
   readonly knownWindows: WeighedMap<KnownWindow>
   /** Known windows whose copies are being looked at, and since when. */
   readonly copyChecks: Map<string, Date>
+  /** By hash, whom a key was seen to act for lately, or that nobody knew it. */
+  readonly keyVerdicts: RecentMap<Principal | 'unknown'>
+  /** Webhooks' tokens that nobody knew lately. */
+  readonly deadTokens: RecentMap<true>
+  /** By address, how often a stranger was refused in this minute. */
+  readonly refusals: Tally
+  /** By key's hash, events of this minute. */
+  readonly events: Tally
 }
+
+/** How much is under way at once. */
+export type Load = { readonly requestsAtOnce: Gate; readonly requestsAtOnceByTenant: Gate }
 
 /** The keys that seal integrations' secrets; throws `unavailable` when the operator has set none. */
 export type Sealing = { readonly sealingKeys: () => SealingKeys }
@@ -80,7 +103,12 @@ export type Site = {
   readonly corsOrigins: readonly string[]
 }
 
-export type RateLimits = { readonly rateLimits: Readonly<Record<KeyType, RateLimit>>; readonly signInLimit: RateLimit }
+export type RateLimits = {
+  readonly rateLimits: Readonly<Record<KeyType, RateLimit>>
+  readonly signInLimit: RateLimit
+  readonly refusedPerMinute: number
+  readonly eventsPerMinute: number
+}
 
 export type Upkeep = {
   readonly retention: Retention
@@ -108,6 +136,7 @@ export type Deps = BatchDatabase &
   Signing &
   Site &
   RateLimits &
+  Load &
   Upkeep &
   Keeping &
   Model &
@@ -122,6 +151,14 @@ export function createDeps(config: Config): Deps {
     hashOfKey: new Map(),
     knownWindows: createWeighedMap(KNOWN_WINDOWS_WEIGHT),
     copyChecks: new Map(),
+    keyVerdicts: createRecentMap(VERDICT_LIFE_MS),
+    deadTokens: createRecentMap(VERDICT_LIFE_MS),
+    refusals: createTally(60_000),
+    events: createTally(60_000),
+    requestsAtOnce: createGate(config.requestsAtOnce),
+    requestsAtOnceByTenant: createGate(Math.ceil(config.requestsAtOnce / 2)),
+    refusedPerMinute: config.refusedPerMinute,
+    eventsPerMinute: config.eventsPerMinute,
     now: () => new Date(),
     newUuid: () => crypto.randomUUID(),
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readConfig } from '../src/config.ts'
+import { ConfigError, readConfig } from '../src/config.ts'
 
 const bindings = { DATABASE_URL: 'postgres://a:b@c/d', UPSTASH_REDIS_REST_URL: 'https://redis', UPSTASH_REDIS_REST_TOKEN: 'token' }
 
@@ -34,6 +34,33 @@ test('the deadlines keep what is promised: an answer without Redis within a seco
 
 test.each(Object.keys(bindings))('a missing %s is named', (name) => {
   expect(() => readConfig({ ...bindings, [name]: '' })).toThrow(name)
+})
+
+test.each([
+  ['a pasted psql command', { DATABASE_URL: "psql 'postgresql://a:secret@c/d'" }, [/DATABASE_URL is a psql command/]],
+  ['quotes', { DATABASE_URL: "'postgresql://a:secret@c/d'" }, [/DATABASE_URL has quotes/]],
+  ['a line break', { DATABASE_URL: 'postgresql://a:secret@c/d\n' }, [/DATABASE_URL has quotes or blanks/]],
+  ['no scheme', { DATABASE_URL: 'a:secret@c/d' }, [/DATABASE_URL has no scheme/]],
+  ['no database', { DATABASE_URL: 'postgresql://a:secret@c' }, [/DATABASE_URL is not whole/]],
+  ['no user', { DATABASE_URL: 'postgresql://c/secret' }, [/DATABASE_URL is not whole/]],
+  ['the other protocol', { UPSTASH_REDIS_REST_URL: 'rediss://default:secret@c:6379' }, [/UPSTASH_REDIS_REST_URL is the address/]],
+  ['a host alone', { UPSTASH_REDIS_REST_URL: 'eu1.upstash.io' }, [/UPSTASH_REDIS_REST_URL is no URL/]],
+  ['a quoted token', { UPSTASH_REDIS_REST_TOKEN: '"secret"' }, [/UPSTASH_REDIS_REST_TOKEN has quotes/]],
+  ['a path in an origin', { CORS_ORIGINS: 'https://ops.example.com/x' }, [/CORS_ORIGINS holds/]],
+  [
+    'several at once',
+    { DATABASE_URL: '', UPSTASH_REDIS_REST_URL: 'x', CORS_ORIGINS: 'y z', PUBLIC_URL: 'secretless' },
+    [/DATABASE_URL is not set/, /UPSTASH_REDIS_REST_URL is no URL/, /"y"/, /"z"/, /PUBLIC_URL must be a URL/],
+  ],
+])('a deployment with %s is told each in a sentence that quotes no secret', (_name, fields, sentences) => {
+  let problems: readonly string[] = []
+  try {
+    readConfig({ ...bindings, ...fields })
+  } catch (error) {
+    if (error instanceof ConfigError) problems = error.problems
+  }
+  expect(problems).toEqual(sentences.map((sentence) => expect.stringMatching(sentence)))
+  expect(problems.join(' ')).not.toMatch(/secret[@"']/)
 })
 
 test.each(['0', '-1', '1.5', 'many'])('SWEEP_REQUESTS of %s is refused', (text) => {

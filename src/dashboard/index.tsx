@@ -1,7 +1,7 @@
 import { bodyLimit } from 'hono/body-limit'
 import { csrf } from 'hono/csrf'
 import { createMiddleware } from 'hono/factory'
-import type { Clock, Database, Deps, Logging, RateLimits, Signing } from '../deps.ts'
+import type { Clock, Database, Deps, Logging, Memory, RateLimits, Signing } from '../deps.ts'
 import { AppError } from '../domain/errors.ts'
 import { limitRate } from '../http/auth.ts'
 import { serveAssets } from './assets.ts'
@@ -62,7 +62,7 @@ function notFound(): never {
 }
 
 /** Lets in whoever brings a session of ours; whether its key lives is asked with what the page reads. */
-const requireSession = (deps: Database & Clock & Signing & RateLimits & Logging) =>
+const requireSession = (deps: Database & Clock & Signing & RateLimits & Logging & Memory) =>
   createMiddleware<PageEnv>(async (c, next) => {
     const session = await findSession(c, deps.sessionSecret(), deps.now())
     if (!session) {

@@ -37,3 +37,73 @@ export function createWeighedMap<Value>(maxWeight: number): WeighedMap<Value> {
     },
   }
 }
+
+/** Entries that are forgotten some time after they were set. Time is the caller's, in milliseconds. */
+export type RecentMap<Value> = {
+  readonly get: (key: string, nowMs: number) => Value | undefined
+  readonly set: (key: string, value: Value, nowMs: number) => void
+  readonly clear: () => void
+}
+
+/** A bounded map that forgets an entry `lifeMs` after it was set. */
+export function createRecentMap<Value>(lifeMs: number): RecentMap<Value> {
+  const kept = new Map<string, { readonly value: Value; readonly untilMs: number }>()
+  return {
+    get: (key, nowMs) => {
+      const entry = kept.get(key)
+      return entry && entry.untilMs > nowMs ? entry.value : undefined
+    },
+    set: (key, value, nowMs) => setBounded(kept, key, { value, untilMs: nowMs + lifeMs }),
+    clear: () => kept.clear(),
+  }
+}
+
+/** Amounts by key within the running period. */
+export type Tally = {
+  readonly read: (key: string, nowMs: number) => number
+  readonly add: (key: string, amount: number, nowMs: number) => void
+}
+
+/** A bounded tally that begins anew with every period of `periodMs`. */
+export function createTally(periodMs: number): Tally {
+  const amounts = new Map<string, number>()
+  let period = -1
+  const turn = (nowMs: number): void => {
+    const current = Math.floor(nowMs / periodMs)
+    if (current !== period) amounts.clear()
+    period = current
+  }
+  return {
+    read: (key, nowMs) => {
+      turn(nowMs)
+      return amounts.get(key) ?? 0
+    },
+    add: (key, amount, nowMs) => {
+      turn(nowMs)
+      setBounded(amounts, key, (amounts.get(key) ?? 0) + amount)
+    },
+  }
+}
+
+/** How many are at something at once, in all and by key. */
+export type Gate = {
+  /** `undefined` when there are too many of that key; otherwise what to call at the end. */
+  readonly enter: (key: string) => (() => void) | undefined
+}
+
+/** A gate that lets in `most` of a key at once. */
+export function createGate(most: number): Gate {
+  const inside = new Map<string, number>()
+  return {
+    enter: (key) => {
+      const count = inside.get(key) ?? 0
+      if (count >= most) return undefined
+      inside.set(key, count + 1)
+      return () => {
+        const left = (inside.get(key) ?? 1) - 1
+        if (left > 0) inside.set(key, left)
+        else inside.delete(key)
+      }
+    },
+  }
+}

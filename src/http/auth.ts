@@ -1,11 +1,12 @@
 import { createMiddleware } from 'hono/factory'
-import type { Database, Logging, Memory, RateLimits } from '../deps.ts'
+import type { Clock, Database, Load, Logging, Memory, RateLimits } from '../deps.ts'
 import { assertKeyType, isWellFormedKey, type KeyType, toKeyType } from '../domain/access/api-key.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import { getPrincipal } from '../store/api-keys.ts'
 import type { AppContext, AppEnv } from './env.ts'
+import { busy, refuseRate, refuseStranger } from './limits.ts'
 
 const BEARER = /^Bearer +([^\s]+) *$/i
 
@@ -19,40 +20,63 @@ export const SECURITY = {
  * Takes the request's API key and refuses what cannot be one, without a store. What follows resolves `keyHash` itself, in
  * the statement that does its work.
  */
-export const requireKey = (deps: Database & Memory & RateLimits & Logging) =>
+export const requireKey = (deps: Database & Memory & RateLimits & Logging & Clock & Load) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const key = BEARER.exec(c.req.header('Authorization') ?? '')?.[1]
     if (key === undefined) throw new AppError('unauthorized', 'API key is missing: send "Authorization: Bearer <key>"')
-    let hash = deps.hashOfKey.get(key)
-    if (hash === undefined) {
-      if (!isWellFormedKey(key)) throw new AppError('unauthorized', 'API key is malformed')
-      hash = toHex(await sha256(key))
-      setBounded(deps.hashOfKey, key, hash)
-    }
+    const hash = await toHash(deps, key)
     c.set('keyHash', hash)
-    await limitRate(deps, c, toKeyType(key), hash)
-    await next()
+    const verdict = deps.keyVerdicts.get(hash, deps.now().getTime())
+    if (verdict === 'unknown') throw new AppError('unauthorized', 'API key is unknown or revoked')
+    if (!verdict) refuseStranger(deps, c)
+    const leave = deps.requestsAtOnceByTenant.enter(verdict?.tenantId ?? hash)
+    if (!leave) throw busy()
+    try {
+      await limitRate(deps, c, toKeyType(key), hash)
+      await next()
+      rememberVerdict(deps, c, hash)
+    } finally {
+      leave()
+    }
   })
+
+async function toHash({ hashOfKey }: Memory, key: string): Promise<string> {
+  const known = hashOfKey.get(key)
+  if (known !== undefined) return known
+  if (!isWellFormedKey(key)) throw new AppError('unauthorized', 'API key is malformed')
+  const hash = toHex(await sha256(key))
+  setBounded(hashOfKey, key, hash)
+  return hash
+}
+
+/** Notes what a store said of a key, to refuse it for some seconds without asking again. */
+function rememberVerdict({ keyVerdicts, now }: Memory & Clock, c: AppContext, hash: string): void {
+  const principal = c.get('principal')
+  if (c.res.status === 401) keyVerdicts.set(hash, 'unknown', now().getTime())
+  else if (principal) keyVerdicts.set(hash, principal, now().getTime())
+}
 
 /** Refuses a key that is used too often; a revoked one is 401 all the same. A limiter that fails limits nothing. */
 export async function limitRate(
-  { db, log, rateLimits }: Database & RateLimits & Logging,
+  deps: Database & RateLimits & Logging & Memory & Clock,
   c: AppContext,
   keyType: KeyType,
   hash: string,
 ): Promise<void> {
-  const { limiter, perMinute } = rateLimits[keyType]
+  const { limiter, perMinute } = deps.rateLimits[keyType]
   if (!limiter) return
   try {
     const { success } = await limiter.limit({ key: hash })
     if (success) return
   } catch {
-    log('rate_limiter_failed', { request_id: c.get('requestId') })
+    deps.log('rate_limiter_failed', { request_id: c.get('requestId') })
     return
   }
-  c.set('principal', await getPrincipal(db, hash))
-  c.header('RateLimit-Policy', `"${keyType}";q=${perMinute};w=60`)
-  throw new AppError('rate_limited', `a key of this kind has ${perMinute} requests a minute; send events in batches, or wait`)
+  await refuseRate(deps, c, {
+    hash,
+    policy: `"${keyType}";q=${perMinute};w=60`,
+    detail: `a key of this kind has ${perMinute} requests a minute; send events in batches, or wait`,
+  })
 }
 
 /** Resolves the key that `requireKey` took, and refuses one of the wrong kind. */

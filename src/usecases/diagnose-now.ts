@@ -23,13 +23,18 @@ export async function diagnoseNow(
   tenantId: TenantId,
   question: Question,
 ): Promise<IncidentDetail> {
+  const { asked, work } = await open(deps, tenantId, question)
+  await work
+  return asked
+}
+
+async function open(deps: WorkDeps & BatchDatabase & Keeping, tenantId: TenantId, question: Question) {
   const incidentId = toId<IncidentId>(deps.newUuid())
   const lease = deps.newUuid()
   const store = () =>
     receiveQuestion(deps.db, tenantId, { ...question, title: toKeptTitle(question.title, deps.keeping), incidentId }, lease)
   const [asked] = await Promise.all([storeOrRepeat(store), announceWork(deps)])
-  await workOn(deps, { tenantId, incidentId, kind: 'diagnosis', number: 0, lease, attempts: 1 }, deps.now)
-  return asked
+  return { asked, work: workOn(deps, { tenantId, incidentId, kind: 'diagnosis', number: 0, lease, attempts: 1 }, deps.now) }
 }
 
 /** What Postgres did not answer it may have stored; whoever asks us again would not know the id. */
@@ -42,9 +47,24 @@ async function storeOrRepeat(store: () => Promise<IncidentDetail>): Promise<Inci
   }
 }
 
-/** `diagnoseNow`, returning the incident with its answer; as it was asked when that cannot be read. */
-export async function askNow(deps: WorkDeps & BatchDatabase & Keeping, tenantId: TenantId, question: Question): Promise<IncidentDetail> {
-  const asked = await diagnoseNow(deps, tenantId, question)
+/** Whoever asks waits five seconds at most, of which the request has spent some to know them. */
+const PATIENCE_MS = 3_400
+
+/** `diagnoseNow`, returning the incident with its answer; as it was asked when that takes too long or cannot be read. */
+export async function askNow(
+  deps: WorkDeps & BatchDatabase & Keeping,
+  tenantId: TenantId,
+  question: Question,
+  defer: (work: Promise<unknown>) => void,
+): Promise<IncidentDetail> {
+  const late = new Promise<void>((resolve) => setTimeout(resolve, PATIENCE_MS))
+  const { asked, work } = await open(deps, tenantId, question)
+  const answered = work.then(() => readAnswer(deps, tenantId, asked))
+  defer(answered)
+  return await Promise.race([answered, late.then(() => asked)])
+}
+
+async function readAnswer(deps: WorkDeps, tenantId: TenantId, asked: IncidentDetail): Promise<IncidentDetail> {
   try {
     return await getIncident(deps.db, tenantId, asked.id)
   } catch (error) {

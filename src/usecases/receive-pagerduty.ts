@@ -1,4 +1,4 @@
-import type { Chance, Clock, Keeping, Sealing } from '../deps.ts'
+import type { Chance, Clock, Keeping, Memory, Sealing } from '../deps.ts'
 import { canReceive, type Integration, isToken, openSecretOf } from '../domain/access/integration.ts'
 import { isSigned, type PagerDutyDelivery, readDelivery, toServiceName } from '../domain/doors/pagerduty.ts'
 import { AppError } from '../domain/errors.ts'
@@ -28,17 +28,18 @@ const MAX_DELIVERY_ID_LENGTH = 255
  * Postgres. The diagnosis is made after the answer; should this isolate die, the cron makes it. Throws `not_found` for a dead
  * token, `unauthorized` for a wrong signature, `invalid_request` for what is not JSON, and nothing else that is not our fault.
  */
-export async function receivePagerDuty(deps: WorkDeps & Keeping, request: WebhookRequest): Promise<void> {
+export async function receivePagerDuty(deps: WorkDeps & Keeping & Memory, request: WebhookRequest): Promise<void> {
   if (!isToken(request.token)) throw noSuchWebhook()
-  // Before anything is stored, so that the cron looks even if this isolate gets no further.
-  const marked = announceWork(deps)
+  if (deps.deadTokens.get(request.token, deps.now().getTime())) throw noSuchWebhook()
   const integration = await findIntegrationByToken(deps.db, request.token)
+  if (!integration) deps.deadTokens.set(request.token, true, deps.now().getTime())
   if (!integration || !canReceive(integration)) throw noSuchWebhook()
   await assertSigned(deps, integration, request)
   const delivery = readDelivery(parse(request.body))
   if (delivery.kind === 'own_note' || delivery.kind === 'ignored') return
 
-  const isMarked = await marked
+  // Before anything is stored, so that the cron looks even if this isolate gets no further.
+  const isMarked = await announceWork(deps)
   const incidentId = toId<IncidentId>(deps.newUuid())
   const lease = deps.newUuid()
   const { tenantId } = integration

@@ -55,6 +55,7 @@ export const keyPages = (deps: Deps) =>
       const id = getId<ApiKeyId>(c, 'API key')
       const { tenantId } = await requireLiveKey(c, deps)
       await revokeApiKey(deps.db, tenantId, id, toPageTrail(c))
+      deps.keyVerdicts.clear()
       return c.redirect('/settings/keys?done=revoked', 303)
     })
 

@@ -2,6 +2,7 @@ import type { Clock, Database, Deps, Logging, RateLimits } from '../../deps.ts'
 import { isWellFormedKey, toKeyType } from '../../domain/access/api-key.ts'
 import { AppError } from '../../domain/errors.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
+import { readNetwork } from '../../http/limits.ts'
 import { getPrincipal, type Principal } from '../../store/api-keys.ts'
 import { createPageRouter, readForm, toOwnPath } from '../context.ts'
 import type { PageContext } from '../env.ts'
@@ -125,14 +126,9 @@ async function limitAttempts({ signInLimit, log }: RateLimits & Logging, c: Page
   if (!limiter) return
   let isWithin = true
   try {
-    isWithin = (await limiter.limit({ key: toNetwork(c.req.header('CF-Connecting-IP') ?? 'unknown') })).success
+    isWithin = (await limiter.limit({ key: readNetwork(c) ?? 'unknown' })).success
   } catch {
     log('rate_limiter_failed', { request_id: c.get('requestId') })
   }
   if (!isWithin) throw new AppError('rate_limited', `There are ${perMinute} tries a minute. Wait a moment, then try again.`)
-}
-
-/** What one visitor can hardly leave: an IPv4 address, or the first half of an IPv6 one. */
-function toNetwork(address: string): string {
-  return address.includes(':') ? address.split(':').slice(0, 4).join(':') : address
 }

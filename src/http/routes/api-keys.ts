@@ -124,6 +124,7 @@ export const apiKeyRoutes = (deps: Deps) => {
     .openapi(revoke, async (c) => {
       const id = getPathId<ApiKeyId>(c.req.valid('param').id, 'API key')
       await revokeApiKey(deps.db, c.var.principal.tenantId, id, toTrail(c))
+      deps.keyVerdicts.clear()
       return c.body(null, 204)
     })
 }

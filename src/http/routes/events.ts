@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Chance, Deps, Keeping, Logging, Stores } from '../../deps.ts'
+import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
 import { EVENT_TYPES, MAX_BATCH_EVENTS, MAX_NAME_LENGTH, MAX_TTL_SECONDS } from '../../domain/event/event.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
@@ -8,6 +8,7 @@ import { requireKey, SECURITY } from '../auth.ts'
 import { type DecodedBody, parseJson, readBody } from '../body.ts'
 import { createRouter, deferTo } from '../context.ts'
 import type { AppContext } from '../env.ts'
+import { refuseRate } from '../limits.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EXAMPLE_IDS, json, Uuid } from '../schemas.ts'
 
@@ -229,7 +230,8 @@ export const eventRoutes = (deps: Deps) => {
 /** What a body decodes to, or the error that its sender gets once the API key is known to be good. */
 type Items = { readonly items: readonly unknown[]; readonly error?: AppError }
 
-async function ingest(deps: Stores & Chance & Keeping & Logging, c: AppContext, { text }: DecodedBody, { items, error }: Items) {
+async function ingest(deps: Deps, c: AppContext, { text }: DecodedBody, { items, error }: Items) {
+  await limitEvents(deps, c, items.length)
   const key = readIdempotencyKey(c)
   const idempotency = key === undefined || error ? undefined : { key, bodyHash: toHex(await sha256(text)) }
   const request: IngestRequest = { keyHash: c.var.keyHash, items, idempotency, defer: deferTo(c) }
@@ -237,6 +239,20 @@ async function ingest(deps: Stores & Chance & Keeping & Logging, c: AppContext, 
   c.set('principal', result.principal)
   if (error) throw error
   return result
+}
+
+/** Counts a key's events, which Cloudflare's limiter cannot weigh. */
+async function limitEvents(deps: Deps, c: AppContext, count: number): Promise<void> {
+  const { events, eventsPerMinute } = deps
+  const hash = c.var.keyHash
+  const nowMs = deps.now().getTime()
+  events.add(hash, count, nowMs)
+  if (events.read(hash, nowMs) <= eventsPerMinute) return
+  await refuseRate(deps, c, {
+    hash,
+    policy: `"events";q=${eventsPerMinute};w=60`,
+    detail: `a key has ${eventsPerMinute} events a minute; wait`,
+  })
 }
 
 function parseJsonLater(text: string): Items {

@@ -20,7 +20,7 @@ import { judgeIncident } from '../../store/verdicts.ts'
 import { askNow } from '../../usecases/diagnose-now.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
-import { createRouter, toTrail } from '../context.ts'
+import { createRouter, deferTo, toTrail } from '../context.ts'
 import { problemOf, problems } from '../problem.ts'
 import {
   EXAMPLE_IDS,
@@ -397,12 +397,17 @@ export const incidentRoutes = (deps: Deps) => {
       const { tenantId } = c.var.principal
       const { service, title, triggered_at, observed_until } = c.req.valid('json')
       const observedUntil = readBodyInstant('observed_until', observed_until)
-      const incident = await askNow(deps, tenantId, {
-        serviceName: service,
-        title: title === null ? null : toShownValue(title),
-        triggeredAt: earlier(deps.now(), readBodyInstant('triggered_at', triggered_at) ?? observedUntil),
-        observedUntil: observedUntil ?? null,
-      })
+      const incident = await askNow(
+        deps,
+        tenantId,
+        {
+          serviceName: service,
+          title: title === null ? null : toShownValue(title),
+          triggeredAt: earlier(deps.now(), readBodyInstant('triggered_at', triggered_at) ?? observedUntil),
+          observedUntil: observedUntil ?? null,
+        },
+        deferTo(c),
+      )
       return c.json(toDetailBody(incident), 201)
     })
     .openapi(judge, async (c) => {

@@ -3,6 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { receivePagerDuty } from '../../usecases/receive-pagerduty.ts'
 import { readBytes, requireJson } from '../body.ts'
 import { createRouter, deferTo } from '../context.ts'
+import { refuseStranger } from '../limits.ts'
 import { problems } from '../problem.ts'
 
 const header = (name: string, description: string, example: string) => ({
@@ -13,15 +14,7 @@ const header = (name: string, description: string, example: string) => ({
   example,
 })
 
-/** A webhook's token is no API key, and is not limited. */
-const { 429: _limited, ...failures } = problems(
-  'invalid_request',
-  'unauthorized',
-  'not_found',
-  'payload_too_large',
-  'unsupported_media_type',
-  'unavailable',
-)
+const FAILURES = problems('invalid_request', 'unauthorized', 'not_found', 'payload_too_large', 'unsupported_media_type', 'unavailable')
 
 const webhook = createRoute({
   operationId: 'receivePagerDuty',
@@ -67,12 +60,13 @@ const webhook = createRoute({
   },
   responses: {
     202: { description: 'Taken: what follows from it is stored, and done after this answer' },
-    ...failures,
+    ...FAILURES,
   },
 })
 
 export const pagerDutyRoutes = (deps: Deps) =>
   createRouter().openapi(webhook, async (c) => {
+    refuseStranger(deps, c)
     requireJson(c)
     await receivePagerDuty(deps, {
       token: c.req.valid('param').token,

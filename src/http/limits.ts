@@ -1,0 +1,80 @@
+import { createMiddleware } from 'hono/factory'
+import type { Clock, Database, Load, Logging, Memory, RateLimits } from '../deps.ts'
+import { AppError } from '../domain/errors.ts'
+import { getPrincipal, type Principal } from '../store/api-keys.ts'
+import type { AppContext, AppEnv } from './env.ts'
+import { answerError } from './problem.ts'
+
+const EVERYBODY = ''
+
+/** What one visitor can hardly leave: an IPv4 address, or the first half of an IPv6 one; `undefined` where nobody tells. */
+export function readNetwork(c: Pick<AppContext, 'req'>): string | undefined {
+  const address = c.req.header('CF-Connecting-IP')
+  return address?.includes(':') ? address.split(':').slice(0, 4).join(':') : address
+}
+
+/** Lets no more requests in than an isolate can serve: who comes too many is told so before a store is asked. */
+export const shedLoad = ({ requestsAtOnce }: Load) =>
+  createMiddleware<AppEnv>(async (_c, next) => {
+    const leave = requestsAtOnce.enter(EVERYBODY)
+    if (!leave) throw busy()
+    try {
+      await next()
+    } finally {
+      leave()
+    }
+  })
+
+/** The refusal of what would be too much at once. */
+export const busy = () => new AppError('unavailable', 'too many requests are under way; try again')
+
+/** Counts by address what is refused to strangers, 401 and 404, and from a limit on answers 429 instead. */
+export const limitStrangers = (deps: Memory & Clock & RateLimits & Logging) =>
+  createMiddleware<AppEnv>(async (c, next) => {
+    await next()
+    const network = readNetwork(c)
+    const isRefused = (c.res.status === 401 || c.res.status === 404) && c.get('principal') === undefined
+    if (network === undefined || !isRefused) return
+    if (isOverLimit(deps, network)) c.res = answerError(tooManyRefused(deps, c), c, deps.log)
+    else deps.refusals.add(network, 1, deps.now().getTime())
+  })
+
+/** Refuses whom nobody knows from an address that was refused too often, before a store is asked. */
+export function refuseStranger(deps: Memory & Clock & RateLimits, c: AppContext): void {
+  const network = readNetwork(c)
+  if (network !== undefined && isOverLimit(deps, network)) throw tooManyRefused(deps, c)
+}
+
+function isOverLimit({ refusals, refusedPerMinute, now }: Memory & Clock & RateLimits, network: string): boolean {
+  return refusals.read(network, now().getTime()) >= refusedPerMinute
+}
+
+function tooManyRefused({ refusedPerMinute }: RateLimits, c: AppContext): AppError {
+  c.header('RateLimit-Policy', `"refused";q=${refusedPerMinute};w=60`)
+  return new AppError('rate_limited', `an address may be refused ${refusedPerMinute} times a minute; wait`)
+}
+
+/**
+ * Refuses a key that is used too much; a revoked one is 401 all the same. Whether it lives is asked once in some seconds, not
+ * for each refusal: for so long another isolate's revocation is 429 here.
+ */
+export async function refuseRate(
+  deps: Database & Memory & Clock,
+  c: AppContext,
+  { hash, policy, detail }: { readonly hash: string; readonly policy: string; readonly detail: string },
+): Promise<never> {
+  c.set('principal', await vouch(deps, hash))
+  c.header('RateLimit-Policy', policy)
+  throw new AppError('rate_limited', detail)
+}
+
+async function vouch({ db, keyVerdicts, now }: Database & Memory & Clock, hash: string): Promise<Principal> {
+  const known = keyVerdicts.get(hash, now().getTime())
+  if (known && known !== 'unknown') return known
+  const principal = await getPrincipal(db, hash).catch((error: unknown) => {
+    if (error instanceof AppError && error.code === 'unauthorized') keyVerdicts.set(hash, 'unknown', now().getTime())
+    throw error
+  })
+  keyVerdicts.set(hash, principal, now().getTime())
+  return principal
+}

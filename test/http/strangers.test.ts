@@ -1,0 +1,110 @@
+import { expect, inject, test } from 'vitest'
+import type { RateLimiter } from '../../src/config.ts'
+import { createKey } from '../../src/domain/access/api-key.ts'
+import { createTestTenant, makeEvent, startApp, type TestApp } from '../support/app.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
+
+const stack = inject('stack')
+const database = await startFaultProxy(stack.databaseEndpoint)
+const redis = await startFaultProxy(stack.redisUrl)
+const start = (bindings: Record<string, string | RateLimiter> = {}) => startApp({ database: database.url, redis: redis.url, bindings })
+const seen = () => database.seen.length + redis.seen.length
+
+/** What a request is answered, and how many requests it cost the stores. */
+async function costOf(app: TestApp, path: string, options: Parameters<TestApp['request']>[1]): Promise<readonly [number, number]> {
+  const before = seen()
+  const { status } = await app.request(path, options)
+  await app.settle()
+  return [status, seen() - before]
+}
+
+test('an unknown key is asked for once, and a key made meanwhile works', async () => {
+  const app = start()
+  const tenant = await createTestTenant(app)
+  const key = createKey('readonly', app.deps.randomBytes)
+  const answers = []
+  for (let tries = 0; tries < 4; tries += 1) answers.push(await costOf(app, '/v1/services', { key }))
+  expect(answers).toEqual([
+    [401, 1],
+    [401, 0],
+    [401, 0],
+    [401, 0],
+  ])
+  const made = await app.request('/v1/api-keys', { key: tenant.readonlyKey, body: { key_type: 'readonly' } })
+  const { key: fresh }: { key: string } = await made.json()
+  expect((await app.request('/v1/services', { key: fresh })).status).toBe(200)
+})
+
+test('an unknown token of a webhook is asked for once, announces nothing and wakes nobody', async () => {
+  const app = start()
+  const path = `/webhooks/pagerduty/tok_${'a1'.repeat(16)}`
+  const before = redis.seen.length
+  const answers = []
+  for (let tries = 0; tries < 3; tries += 1) answers.push((await costOf(app, path, { body: { event: {} } }))[0])
+  expect([answers, redis.seen.length - before]).toEqual([[404, 404, 404], 0])
+})
+
+test('an address that is refused too often is told so without a store, and whoever is known there goes on', async () => {
+  const app = start({ REFUSED_PER_MINUTE: '3' })
+  const tenant = await createTestTenant(app)
+  const headers = { 'CF-Connecting-IP': '192.0.2.7' }
+  expect((await app.request('/v1/services', { key: tenant.readonlyKey, headers })).status).toBe(200)
+  const unknown = () => createKey('readonly', app.deps.randomBytes)
+  const answers = []
+  for (let tries = 0; tries < 5; tries += 1) answers.push(await costOf(app, '/v1/services', { key: unknown(), headers }))
+  expect(answers).toEqual([
+    [401, 1],
+    [401, 1],
+    [401, 1],
+    [429, 0],
+    [429, 0],
+  ])
+  const refused = await app.request('/nowhere', { headers })
+  expect([refused.status, refused.headers.get('RateLimit-Policy'), refused.headers.get('Retry-After')]).toEqual([
+    429,
+    '"refused";q=3;w=60',
+    '60',
+  ])
+  expect((await app.request('/v1/services', { key: tenant.readonlyKey, headers })).status).toBe(200)
+  const elsewhere = { 'CF-Connecting-IP': '2001:db8:1:2:3::4' }
+  expect((await app.request('/v1/services', { key: unknown(), headers: elsewhere })).status).toBe(401)
+})
+
+test('a key that is limited costs one request in some seconds', async () => {
+  const none: RateLimiter = { limit: async () => ({ success: false }) }
+  const app = start({ READONLY_RATE_LIMITER: none })
+  const tenant = await createTestTenant(app)
+  const answers = []
+  for (let tries = 0; tries < 3; tries += 1) answers.push(await costOf(app, '/v1/services', { key: tenant.readonlyKey }))
+  expect(answers).toEqual([
+    [429, 1],
+    [429, 0],
+    [429, 0],
+  ])
+})
+
+test('events are counted by key', async () => {
+  const app = start({ INGEST_EVENTS_PER_MINUTE: '5' })
+  const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
+  const send = (key: string, count: number) =>
+    app.request('/v1/events/batch', { key, body: Array.from({ length: count }, () => makeEvent()) })
+  expect((await send(tenant.ingestKey, 5)).status).toBe(200)
+  const refused = await send(tenant.ingestKey, 1)
+  expect([refused.status, refused.headers.get('RateLimit-Policy')]).toEqual([429, '"events";q=5;w=60'])
+  expect((await send(other.ingestKey, 5)).status).toBe(200)
+})
+
+test('what is too much at once is 503 before a store is asked, and one tenant leaves room for another', async () => {
+  const app = start({ REQUESTS_AT_ONCE: '8' })
+  const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
+  const [, cost] = await costOf(app, '/v1/services', { key: tenant.readonlyKey })
+  const before = seen()
+  const flood = Promise.all(Array.from({ length: 6 }, () => app.request('/v1/services', { key: tenant.readonlyKey })))
+  const beside = await app.request('/v1/services', { key: other.readonlyKey })
+  const answers = await flood
+  expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 200, 503, 503])
+  expect(answers.find(({ status }) => status === 503)?.headers.get('Retry-After')).toBe('5')
+  expect(beside.status).toBe(200)
+  expect(seen() - before).toBe((4 + 1) * cost)
+  expect((await app.request('/v1/services', { key: tenant.readonlyKey })).status).toBe(200)
+})
