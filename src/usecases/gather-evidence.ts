@@ -133,11 +133,18 @@ async function countUsual(
   }
 }
 
-/** A life of more occurrences than were looked at began when its key says, whatever the first of those says. */
+/**
+ * A life as a diagnosis reads it. One of more occurrences than were looked at began when its key says, whatever the first of
+ * those says; and what a sender's clock puts after its receipt is as of receipt.
+ */
 function withOnset(life: StoredLife): StoredLife {
-  if (life.isCounted) return life
-  const onset = Math.min(life.firstTimestamp.getTime(), toAppearedAt(life.lifeKey).getTime())
-  return { ...life, firstTimestamp: new Date(onset) }
+  const timestamp = earlier(life.timestamp, life.orderedAt)
+  const firstTimestamp = earlier(life.firstTimestamp, life.isCounted ? timestamp : earlier(timestamp, toAppearedAt(life.lifeKey)))
+  return { ...life, timestamp, firstTimestamp }
+}
+
+function earlier(a: Date, b: Date): Date {
+  return a < b ? a : b
 }
 
 /** The edges that failures in these windows show, which nobody may have learned yet. */

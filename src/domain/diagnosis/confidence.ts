@@ -22,6 +22,8 @@ const EDGE = 0.005
 /** What was seen for less than so long after an alert is a first look. */
 const FIRST_LOOK_MS = 60_000
 const TIED = 0.5
+/** As likely, but for what clocks can tell. */
+const EVEN = 0.9
 
 /**
  * Weighs the recorded changes, of each service the likeliest, against all faults that nobody recorded. Many changes where one
@@ -42,13 +44,15 @@ export function assess(all: readonly Candidate[], hazards: readonly Hazard[], fa
   const own = ranked.filter(({ change }) => change.key === leader.change.key)
   const serviceShare = own.reduce((sum, { score }) => sum + Math.exp(score - top), 0) / total
   const ratio = (present * serviceShare) / (present * serviceShare + 1 - present)
+  const rivalry = next === undefined ? 0 : Math.exp(next.score - leader.score)
+  const most = Math.min(leader.explained.length > 0 ? 1 : weights.calibration.unprovenMax, rivalry >= EVEN ? present * share : 1)
   return {
     present,
     share,
     serviceShare,
     isNamed: ratio >= weights.minRatio && isConnected(leader, facts),
-    confidence: toConfidence(present, share, facts, weights),
-    isTied: next !== undefined && Math.exp(next.score - leader.score) >= TIED,
+    confidence: Math.min(most, toConfidence(present, share, facts, weights)),
+    isTied: rivalry >= TIED,
   }
 }
 

@@ -44,6 +44,8 @@ const DEFAULT_SEVERITY = 0.5
 const USUAL_CONFIDENCE = 0.85
 const WORD = /[\w.-]{6,128}/g
 const MAX_TEXT_LENGTH = 1_024
+const NODE_TROUBLE = /^(?:Node(?:HasMemory|Memory|HasDisk|Disk|PID)\w*Pressure|EvictionThresholdMet|NodeNotReady)$/
+const EVICTED = /^Evicted$/
 /** Their reports are each of one thing: a database, a group of consumers. */
 const STORES: ReadonlySet<string> = new Set(['postgres', 'redis', 'kafka', 'mysql', 'mongodb'])
 
@@ -67,6 +69,8 @@ export function gatherFacts(input: DiagnosisInput): Facts {
   const own = symptoms
     .filter((symptom) => !found.steps.has(symptom) && isSymptom(symptom) && !habits.isHabit(symptom))
     .map((observation) => ({ caller: observation.key, callee: observation.key, observation }))
+  own.push(...listSharedSymptoms(symptoms, found.changes))
+  pairs.push(...listEvictions(symptoms))
   const alertKey = input.alert.service === null ? null : toNameKey(input.alert.service)
   const adjacency = toAdjacency([...edges, ...pairs])
   const hops = alertKey === null ? new Map<string, number>() : hopsFrom(alertKey, adjacency)
@@ -88,6 +92,31 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     mentions: toMentions([...calls.map(({ observation }) => observation), ...symptoms]),
     untilMs,
   }
+}
+
+/** What a store reports of a database or table that a service's change was made to: it concerns that service, too. */
+function listSharedSymptoms(symptoms: readonly Observation[], changes: readonly Change[]): readonly Report[] {
+  const owners = new Map<string, string>()
+  for (const { key, lead } of changes) {
+    if (lead.entry.eventType !== 'schema_change') continue
+    const parts = lead.entry.entity.split('.')
+    for (let length = parts.length; length > 0; length -= 1) owners.set(parts.slice(0, length).join('.'), key)
+  }
+  return symptoms.flatMap((observation) => {
+    const owner = STORES.has(observation.entry.vendor) ? owners.get(observation.entry.entity) : undefined
+    return owner === undefined || owner === observation.key ? [] : [{ caller: owner, callee: owner, observation }]
+  })
+}
+
+/** Pods that were evicted while a node was under pressure: their service suffers, the node is where it comes from. */
+function listEvictions(symptoms: readonly Observation[]): readonly Report[] {
+  const nodes = symptoms.filter(({ entry }) => NODE_TROUBLE.test(entry.newValue ?? ''))
+  return symptoms
+    .filter(({ entry }) => entry.eventType === 'restart' && EVICTED.test(entry.newValue ?? ''))
+    .flatMap((observation) => {
+      const near = nodes.filter(({ firstMs }) => Math.abs(firstMs - observation.firstMs) <= BURST_GAP_MS).toSorted(compareTimes)
+      return near[0] ? [{ caller: observation.key, callee: near[0].key, observation }] : []
+    })
 }
 
 /** A host's key as a callee, which no service has. */

@@ -31,6 +31,8 @@ const OF_OBJECTS: ReadonlySet<EventType> = new Set<EventType>(['deploy', 'restar
  */
 const SATELLITE = /^(?:persistentvolume|persistentvolumeclaim|configmap|secret|service|endpoint|ingress|horizontalpodautoscaler)(?:e?s)?\//i
 const HEALTH = /^health:/i
+/** What argocd deploys is an application, named as Kubernetes names objects. */
+const APPLICATION = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/
 /** How nodes are named by their own reports: without a namespace. */
 const NODE = /^\//
 
@@ -49,7 +51,7 @@ type Places = [Place, ...Place[]]
 export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInput): Reading {
   const live = liveEdges(graph, observedUntil)
   const graphNames = toKnownServices(live.flatMap(({ caller, callee }) => [caller, callee]))
-  const names: KnownServices = new Map([
+  const spoken: KnownServices = new Map([
     ...graphNames,
     ...toKnownServices(windows.map(({ service }) => service)),
     ...toKnownServices(alert.service === null ? [] : [alert.service]),
@@ -57,6 +59,7 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
   const alertMs = alert.triggeredAt.getTime()
   const untilMs = observedUntil.getTime()
   const found = findPlaces(windows, untilMs)
+  const names: KnownServices = new Map([...toKnownServices(found.flatMap(([place]) => toDeployed(place) ?? [])), ...spoken])
   const owners = new Set([...graphNames.keys(), ...found.flat().flatMap((place) => (showsService(place) ? place.key : []))])
   const changes: Observation[] = []
   const calls: Reading['calls'][number][] = []
@@ -64,7 +67,7 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
   for (const places of found) {
     const reporter = findReporter(places)
     const callees = toCallees(reporter, names)
-    const place = callees ? reporter : findConcerned(places)
+    const place = callees ? reporter : (findDeployed(places) ?? findConcerned(places))
     const key = callees ? place.key : adopt(place, owners)
     const observation = toObservation({ ...place, key }, reporter.key, alertMs, untilMs)
     if (callees) calls.push({ observation, callees })
@@ -93,6 +96,21 @@ function findPlaces(windows: readonly ServiceWindow[], untilMs: number): readonl
 
 function findReporter(places: Places): Place {
   return places.find(({ entry }) => entry.joinedBy === 'service_name') ?? places[0]
+}
+
+/** The service that a report of a deploy is about by what it deploys, whoever reports it. */
+function toDeployed({ key, entry }: Place): string | undefined {
+  // Who deploys is the producer of its own log.
+  const isReported = entry.eventType === 'deploy' && isObserver(entry.vendor) && key.includes(toNameKey(entry.vendor)) && isChange(entry)
+  return isReported && APPLICATION.test(entry.entity) ? entry.entity : undefined
+}
+
+/** The same for a service that never sent anything itself, and so has no window. */
+function findDeployed(places: Places): Place | undefined {
+  const place = findReporter(places)
+  const service = toDeployed(place)
+  if (service === undefined || places.some(({ key }) => key === toNameKey(service))) return undefined
+  return { ...place, key: toNameKey(service), service }
 }
 
 /** The window of the service that an event is about. */

@@ -153,6 +153,7 @@ export function describeItem(
   nameOf: NameOf,
 ): string {
   const { caller, callee, isCall, reports } = item
+  if (isCall && reports[0]?.entry.eventType === 'restart') return `pods of ${nameOf(caller)} were evicted from ${nameOf(callee)}`
   if (isCall)
     return hosts.has(callee) ? `${nameOf(caller)} cannot reach ${nameOf(callee)}` : `calls from ${nameOf(caller)} to ${nameOf(callee)} fail`
   const [report] = reports

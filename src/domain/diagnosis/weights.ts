@@ -35,7 +35,13 @@ export type Weights = {
   readonly minMultiplicity: number
   /** How many times likelier than all that is unrecorded a cause has to be, as a share. */
   readonly minRatio: number
-  readonly calibration: { readonly bias: number; readonly present: number; readonly share: number; readonly provisionalMax: number }
+  readonly calibration: {
+    readonly bias: number
+    readonly present: number
+    readonly share: number
+    readonly provisionalMax: number
+    readonly unprovenMax: number
+  }
 }
 
 export const WEIGHTS: Weights = {
@@ -62,5 +68,5 @@ export const WEIGHTS: Weights = {
   external: 0.3,
   minMultiplicity: 0.2,
   minRatio: 0.75,
-  calibration: { bias: -0.85, present: 0.6, share: 0.5, provisionalMax: 0.7 },
+  calibration: { bias: -0.85, present: 0.6, share: 0.5, provisionalMax: 0.7, unprovenMax: 0.6 },
 }
