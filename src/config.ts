@@ -112,6 +112,7 @@ export function readConfig(bindings: Bindings): Config {
     () => checkRedisToken(bindings.UPSTASH_REDIS_REST_TOKEN),
     () => checkOrigins(bindings.CORS_ORIGINS),
     ...URLS.map((name) => () => problemsOf(() => url(bindings, name))),
+    ...FLAGS.map((name) => () => problemsOf(() => flag(bindings, name))),
     ...NUMBERS.map((name) => () => problemsOf(() => count(bindings, name, 1))),
   ]
   const problems = checks.flatMap((check) => check() ?? [])
@@ -126,6 +127,8 @@ export function readConfig(bindings: Bindings): Config {
 }
 
 const URLS = ['PUBLIC_URL', 'PAGERDUTY_API_URL', 'LLM_BASE_URL'] as const
+
+const FLAGS = ['REDACT', 'STORE_RAW_LINES'] as const
 
 const NUMBERS = [
   'INGEST_PER_MINUTE',
@@ -190,6 +193,7 @@ function toOrigins(text: string | undefined): string[] {
 }
 
 function read(bindings: Bindings): Config {
+  const reading = { limiter: bindings.READONLY_RATE_LIMITER, perMinute: count(bindings, 'READONLY_PER_MINUTE', 1_000) }
   return {
     database: {
       url: required(bindings, 'DATABASE_URL'),
@@ -206,7 +210,8 @@ function read(bindings: Bindings): Config {
     corsOrigins: toOrigins(bindings.CORS_ORIGINS),
     rateLimits: {
       ingest: { limiter: bindings.INGEST_RATE_LIMITER, perMinute: count(bindings, 'INGEST_PER_MINUTE', 6_000) },
-      readonly: { limiter: bindings.READONLY_RATE_LIMITER, perMinute: count(bindings, 'READONLY_PER_MINUTE', 1_000) },
+      readonly: reading,
+      viewer: reading,
     },
     refusedPerMinute: count(bindings, 'REFUSED_PER_MINUTE', 100),
     eventsPerMinute: count(bindings, 'INGEST_EVENTS_PER_MINUTE', 600_000),
@@ -248,7 +253,7 @@ function flag(bindings: Bindings, name: TextBinding): boolean {
   const text = (bindings[name] ?? '').trim().toLowerCase()
   if (text === 'off') return false
   if (text === '' || text === 'on') return true
-  throw new Error(`${name} must be "on" or "off", not "${text}"`)
+  throw new ConfigError([`${name} must be "on" or "off", not "${text}".`])
 }
 
 function url(bindings: Bindings, name: TextBinding): string | undefined {

@@ -31,8 +31,11 @@ const MARKUP = /[<>*`~|#\\&[\]]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu
 const FULL_WIDTH_OFFSET = 0xfee0
 const SCHEME = /([\p{L}\p{N}+.-]*):(?=\/\/)/gu
 const HTTP = /^http(s?)$/i
-/** Schemes that need no slashes to become a link. */
-const BARE_SCHEME = /\b(https?|mailto|tel|sms|data|javascript|vbscript|file|xmpp|magnet|blob):(?!\/\/)/gi
+/** Schemes that need no slashes to become a link, and take numbers. */
+const BARE_SCHEME =
+  /\b(https?|mailto|tel|sms|mms|data|javascript|vbscript|file|xmpp|magnet|blob|geo|sips?|facetime|facetime-audio|callto|fax|im|webcal|zoommtg|whatsapp):(?!\/\/)/gi
+/** Any other (RFC 3986) before something: not before a port or a time, nor the name of a hash. */
+const OTHER_SCHEME = /(?<![\w+.-])(?!sha\d{1,3}:)([a-z][a-z0-9+.-]*):(?!\/\/)(?=\S)(?!\d{1,5}(?![\p{L}\p{N}]))/giu
 const IP_ADDRESS = /\d+(?:\.\d+){3,}/g
 /** The dots a host name may have: not those between digits. */
 const HOST_DOT = /[.\u3002](?=[\p{L}\p{M}])|(?<=[\p{L}\p{M}-])[.\u3002](?=\p{N})/gu
@@ -59,6 +62,7 @@ export function defang(text: string, maxLength: number): string {
     .replace(MARKUP, (character) => String.fromCodePoint(character.charCodeAt(0) + FULL_WIDTH_OFFSET))
     .replace(SCHEME, (_, scheme: string) => (HTTP.test(scheme) ? scheme.replace(HTTP, 'hxxp$1:') : `${scheme}(:)`))
     .replace(BARE_SCHEME, '$1(:)')
+    .replace(OTHER_SCHEME, '$1(:)')
     .replace(IP_ADDRESS, (address) => address.replaceAll('.', '[.]'))
     .replace(HOST_DOT, '[.]')
   return isCut ? `${safe}…` : safe

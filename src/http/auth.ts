@@ -1,6 +1,6 @@
 import { createMiddleware } from 'hono/factory'
 import type { Clock, Database, Load, Logging, Memory, RateLimits } from '../deps.ts'
-import { assertKeyType, isWellFormedKey, type KeyType, toKeyType } from '../domain/access/api-key.ts'
+import { assertKeyType, assertMayRead, isWellFormedKey, type KeyType, toKeyType } from '../domain/access/api-key.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
 import { sha256, toHex } from '../domain/hash.ts'
@@ -14,6 +14,7 @@ const BEARER = /^Bearer +([^\s]+) *$/i
 export const SECURITY = {
   ingest: [{ ingestKey: [] as string[] }],
   readonly: [{ readonlyKey: [] as string[] }],
+  viewer: [{ readonlyKey: [] as string[] }, { viewerKey: [] as string[] }],
 } as const satisfies Record<KeyType, unknown>
 
 /**
@@ -79,11 +80,14 @@ export async function limitRate(
   })
 }
 
-/** Resolves the key that `requireKey` took, and refuses one of the wrong kind. */
+const isReading = (method: string) => method === 'GET' || method === 'HEAD'
+
+/** Resolves the key that `requireKey` took, and refuses one of the wrong kind. Whatever a read-only key may read, a viewer's may. */
 export const requirePrincipal = ({ db }: Database, keyType: KeyType) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const principal = await getPrincipal(db, c.var.keyHash)
     c.set('principal', principal)
-    assertKeyType(principal.keyType, keyType)
+    if (keyType === 'readonly' && isReading(c.req.method)) assertMayRead(principal.keyType)
+    else assertKeyType(principal.keyType, keyType)
     await next()
   })

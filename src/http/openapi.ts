@@ -10,7 +10,8 @@ const INFO = {
   license: { name: 'MIT', identifier: 'MIT' },
   description: `Incident-context state store: what changed around your services, kept for as long as it matters.
 
-Send \`Authorization: Bearer <key>\`. An ingest key registers an agent and sends events; a read-only key does everything else.
+Send \`Authorization: Bearer <key>\`. An ingest key registers an agent and sends events; a read-only key does everything else, a viewer key
+what of it is GET.
 Times are ISO 8601 in UTC, ids lower-case UUIDs, lists bare arrays. Unknown fields of a request body are ignored, the body is
 1 MiB at most. Errors are \`application/problem+json\`. Another tenant’s id, and a malformed one, are 404.`,
 }
@@ -52,6 +53,10 @@ export function describeApi(app: OpenAPIHono<AppEnv>): void {
   const bearer = { type: 'http', scheme: 'bearer' } as const
   registry.registerComponent('securitySchemes', 'ingestKey', { ...bearer, description: 'An ingest key, `noc_ingest_…`' })
   registry.registerComponent('securitySchemes', 'readonlyKey', { ...bearer, description: 'A read-only key, `noc_ro_…`' })
+  registry.registerComponent('securitySchemes', 'viewerKey', {
+    ...bearer,
+    description: 'A viewer key, `noc_view_…`: what is read with GET',
+  })
   registry.registerComponent('headers', 'RequestId', {
     description: 'Names this request in the log; a valid one that the request carried is kept',
     required: true,

@@ -1,5 +1,5 @@
 import type { Clock, Copies, Database, KnownWindow, Logging, Memory, Stores } from '../deps.ts'
-import { assertKeyType } from '../domain/access/api-key.ts'
+import { assertMayRead } from '../domain/access/api-key.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
@@ -85,7 +85,7 @@ async function readAnew(deps: ReadDeps, request: WindowRequest, digest: Promise<
   const verifiedAt = deps.now()
   const { stored, copy } = await readBoth(deps, request, digest)
   const principal = toPrincipal(stored.caller)
-  assertKeyType(principal.keyType, 'readonly')
+  assertMayRead(principal.keyType)
   if (!stored.service) throw new AppError('not_found', 'no such service')
 
   const serviceName = stored.service.name

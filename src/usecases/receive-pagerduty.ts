@@ -34,9 +34,14 @@ export async function receivePagerDuty(deps: WorkDeps & Keeping & Memory, reques
   const integration = await findIntegrationByToken(deps.db, request.token)
   if (!integration) deps.deadTokens.set(request.token, true, deps.now().getTime())
   if (!integration || !canReceive(integration)) throw noSuchWebhook()
-  await assertSigned(deps, integration, request)
+  const isFromSigner = await assertSigned(deps, integration, request)
   const delivery = readDelivery(parse(request.body))
   if (delivery.kind === 'own_note' || delivery.kind === 'ignored') return
+  // Signed once, it may be sent again by whoever caught it.
+  if (isFromSigner && isStale(delivery, deps.now())) {
+    deps.log('delivery', { tenant_id: integration.tenantId, integration_id: integration.id, kind: delivery.kind, outcome: 'stale' })
+    return
+  }
 
   // Before anything is stored, so that the cron looks even if this isolate gets no further.
   const isMarked = await announceWork(deps)
@@ -60,9 +65,17 @@ export async function receivePagerDuty(deps: WorkDeps & Keeping & Memory, reques
 /** What the cron cannot be pointed at is done before it is acknowledged, or is not acknowledged. */
 const nobodyLooks = () => new AppError('unavailable', 'the alert is stored, but nobody can be told to look at it: send it again')
 
-async function assertSigned(deps: Sealing, integration: Integration, { body, signature }: WebhookRequest): Promise<void> {
+const MAX_AGE_MS = 24 * 3_600_000
+
+function isStale({ kind, occurredAt }: IncidentChange, now: Date): boolean {
+  return kind !== 'resolve' && occurredAt !== null && now.getTime() - occurredAt.getTime() > MAX_AGE_MS
+}
+
+/** Whether the delivery is signed, as it must be where a secret is set. Throws `unauthorized`. */
+async function assertSigned(deps: Sealing, integration: Integration, { body, signature }: WebhookRequest): Promise<boolean> {
   const secret = await openSecretOf(integration, 'webhook_secret', deps.sealingKeys)
-  if (secret === undefined || (await isSigned(signature, body, [secret]))) return
+  if (secret === undefined) return false
+  if (await isSigned(signature, body, [secret])) return true
   throw new AppError('unauthorized', 'the signature does not match: is the webhook secret right?')
 }
 

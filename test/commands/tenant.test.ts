@@ -57,7 +57,7 @@ test('a tenant is exported whole, without what could be used to act as it, and d
     const events = Array.from({ length: 1_500 }, (_, index) => makeEvent({ new_value: `v${index}`, raw_line: 'canary' }))
     for (const start of [0, 500, 1_000]) await app.request('/v1/events/batch', { key: ingestKey, body: events.slice(start, start + 500) })
     await app.request('/v1/events', { key: ingestKey, body: makeEvent(), headers: { 'Idempotency-Key': 'k' } })
-    const config = { webhook_secret: 'whsec-canary' }
+    const config = { webhook_secret: 'whsec-canary-5f0c' }
     await app.request('/v1/integrations', { key: readonlyKey, body: { type: 'pagerduty', direction: 'inbound', config } })
   }
   const { rows: tables } = await app.deps.db.execute<{ name: string }>(
@@ -127,7 +127,7 @@ test('secrets are sealed anew with the first key, after which the second is not 
   const [older, newer] = ['older', 'newer'].map((id) => `${id}:${Buffer.alloc(32, id).toString('base64')}`)
   const before = startApp({ stack: own, bindings: { INTEGRATION_KEYS: `${older}` } })
   const tenant = await createTestTenant(before)
-  const config = { webhook_secret: 'whsec-1', pagerduty_token: 'pd-1' }
+  const config = { webhook_secret: 'whsec-1-of-the-tests', pagerduty_token: 'pd-1' }
   const body = { type: 'pagerduty', direction: 'inbound', config }
   const { token } = await (await before.request('/v1/integrations', { key: tenant.readonlyKey, body })).json()
 

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
-import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
+import { createTestTenant, listServicesOf, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 
 const app = startApp()
 
@@ -45,8 +45,8 @@ test('a revoked read-only key is refused even where its tenant is remembered', a
 })
 
 test.each([
-  [{}, 'key_type must be ingest or readonly'],
-  [{ key_type: 'admin' }, 'key_type must be ingest or readonly'],
+  [{}, 'key_type must be ingest, readonly or viewer'],
+  [{ key_type: 'admin' }, 'key_type must be ingest, readonly or viewer'],
   [{ key_type: 'ingest', name: 7 }, 'name must be a string'],
 ])('%j is refused', async (body, detail) => {
   const tenant = await createTestTenant(app)
@@ -101,4 +101,41 @@ test('agents of revoked keys keep no live one from being listed', async () => {
   await addKeys(tenant, MAX_KEYS, { areRevoked: true })
   const agents: { id: string }[] = await (await app.request('/v1/agents', { key: tenant.readonlyKey })).json()
   expect([agents.length, agents.at(-1)?.id]).toEqual([1_000, tenant.agentId])
+})
+
+test('a viewer’s key reads everything there is, and changes nothing', async () => {
+  const tenant = await createTestTenant(app)
+  await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })
+  const created = await app.as(tenant.readonlyKey).POST('/v1/api-keys', { body: { key_type: 'viewer', name: 'wallboard' } })
+  const key = created.data?.key ?? ''
+  expect(key).toMatch(/^noc_view_/)
+  const service = (await listServicesOf(app, tenant)).get('checkout')?.id
+  const paths = [
+    '/v1/agents',
+    `/v1/agents/${tenant.agentId}`,
+    '/v1/services',
+    `/v1/services/${service}/context`,
+    `/v1/services/${service}/context`,
+    `/v1/services/${service}/dependencies`,
+    '/v1/incidents',
+    '/v1/api-keys',
+    '/v1/integrations',
+    '/v1/audit',
+    '/v1/quality',
+    '/v1/changes',
+  ]
+  for (const path of paths) expect([path, (await app.request(path, { key })).status]).toEqual([path, 200])
+
+  const changes = [
+    ['POST', '/v1/events', makeEvent()],
+    ['POST', '/v1/agents/register', { hostname: 'x' }],
+    ['POST', '/v1/api-keys', { key_type: 'readonly' }],
+    ['DELETE', `/v1/api-keys/${created.data?.id}`, undefined],
+    ['POST', '/v1/incidents', { service: 'checkout' }],
+    ['PUT', `/v1/services/${service}/dependencies`, { declared: [] }],
+    ['POST', '/v1/integrations', { type: 'pagerduty', direction: 'inbound' }],
+  ] as const
+  for (const [method, path, body] of changes) {
+    expect([path, (await app.request(path, { method, key, body })).status]).toEqual([path, 403])
+  }
 })

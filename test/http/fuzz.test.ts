@@ -29,7 +29,7 @@ const keys: string[] = []
 
 beforeAll(async () => {
   victim = await createTestTenant(app)
-  victimIds = await furnish(victim, 'victim-service', { webhook_secret: 'whsec-victim' })
+  victimIds = await furnish(victim, 'victim-service', { webhook_secret: 'whsec-victim-5f0c' })
   secrets = [...Object.values(victimIds), victim.tenantId, victim.ingestKey, victim.readonlyKey, 'victim-service']
   before = await readAll(victim)
 })

@@ -8,7 +8,7 @@ import { createTestTenant, startApp, type TestTenant } from '../support/app.ts'
 
 const app = startApp()
 const MASK = '********'
-const SECRETS = { pagerduty_token: 'pd-canary-token', webhook_secret: 'whsec-canary' }
+const SECRETS = { pagerduty_token: 'pd-canary-token', webhook_secret: 'whsec-canary-5f0c' }
 
 const create = async (tenant: TestTenant, config?: object, direction = 'bidirectional') => {
   const response = await app.request('/v1/integrations', { key: tenant.readonlyKey, body: { type: 'pagerduty', direction, config } })
@@ -51,7 +51,7 @@ test('an integration is created, listed, merged into, rotated and deleted', asyn
     service_map: { P1: 'checkout', P2: 'cart' },
   }
   expect([merged.status, await merged.json()]).toEqual([200, { ...integration, config }])
-  expect(await secretsOf(integration.token)).toEqual(['pd-canary-token', 'whsec-canary'])
+  expect(await secretsOf(integration.token)).toEqual(['pd-canary-token', 'whsec-canary-5f0c'])
 
   const removed = await put(tenant, integration.id, {
     direction: 'inbound',
@@ -61,7 +61,7 @@ test('an integration is created, listed, merged into, rotated and deleted', asyn
     direction: 'inbound',
     config: { pagerduty_token: null, pagerduty_from: null, webhook_secret: MASK, service_map: { P2: 'cart' } },
   })
-  expect(await secretsOf(integration.token)).toEqual([undefined, 'whsec-canary'])
+  expect(await secretsOf(integration.token)).toEqual([undefined, 'whsec-canary-5f0c'])
   expect((await (await put(tenant, integration.id, { config: { service_map: null } })).json()).config.service_map).toEqual({})
 
   const rotated = await (
@@ -70,7 +70,7 @@ test('an integration is created, listed, merged into, rotated and deleted', asyn
   expect(rotated.token).not.toBe(integration.token)
   expect(rotated.webhook_url).toContain(rotated.token)
   expect(await secretsOf(integration.token)).toBeUndefined()
-  expect(await secretsOf(rotated.token)).toEqual([undefined, 'whsec-canary'])
+  expect(await secretsOf(rotated.token)).toEqual([undefined, 'whsec-canary-5f0c'])
 
   const remove = () => app.request(`/v1/integrations/${integration.id}`, { key: tenant.readonlyKey, method: 'DELETE' })
   expect([(await remove()).status, (await remove()).status, await list(tenant)]).toEqual([204, 404, []])
@@ -193,7 +193,7 @@ describe('without INTEGRATION_KEYS', () => {
       body: { type: 'pagerduty', direction: 'inbound', config: SECRETS },
     })
     const integration = await findIntegrationByToken(after.deps.db, (await response.json()).token)
-    expect(integration && (await openSecretOf(integration, 'webhook_secret', after.deps.sealingKeys))).toBe('whsec-canary')
+    expect(integration && (await openSecretOf(integration, 'webhook_secret', after.deps.sealingKeys))).toBe('whsec-canary-5f0c')
   })
 })
 
@@ -212,7 +212,7 @@ test.each([
   [{ type: 'pagerduty' }, 'direction must be inbound, outbound, bidirectional'],
   [{ type: 'pagerduty', direction: 'inbound', config: 'x' }, 'config must be an object'],
   [{ type: 'pagerduty', direction: 'inbound', config: { pagerduty_token: 'two words' } }, 'pagerduty_token must be 1 to 512 printable'],
-  [{ type: 'pagerduty', direction: 'inbound', config: { webhook_secret: '' } }, 'webhook_secret must be 1 to 512 printable'],
+  [{ type: 'pagerduty', direction: 'inbound', config: { webhook_secret: '' } }, 'webhook_secret must be 16 to 512 printable'],
   [{ type: 'pagerduty', direction: 'inbound', config: { pagerduty_from: 'nobody' } }, 'pagerduty_from must be an e-mail address'],
   [{ type: 'pagerduty', direction: 'inbound', config: { service_map: { P1: ' ' } } }, 'a service name is required'],
   [{ type: 'pagerduty', direction: 'inbound', config: { service_map: [] } }, 'service_map must be an object'],

@@ -255,3 +255,16 @@ test('no key, token or secret is in a log line', async () => {
   const logs = JSON.stringify(app.logs)
   for (const canary of [PAGER_SECRET, PAGER_TOKEN, pager.token]) expect(logs).not.toContain(canary)
 })
+
+test('a signed delivery of the day before yesterday opens nothing; the pager’s address is a link on its own hosts only', async () => {
+  const { tenant, pager } = await start()
+  const old = makeDelivery({ ref: newRef(), service: 'Checkout', at: minutesAgo(48 * 60) })
+  expect((await deliver(app, pager, old)).status).toBe(202)
+  expect(await incidentsOf(tenant)).toEqual([])
+  expect(app.logs).toContainEqual(expect.objectContaining({ event: 'delivery', tenant_id: tenant.tenantId, outcome: 'stale' }))
+
+  const foreign = makeDelivery({ ref: newRef(), service: 'Checkout' })
+  const text = JSON.stringify(foreign).replace(/acme\.pagerduty\.com/g, 'pagerduty.com.evil.example')
+  await deliver(app, pager, JSON.parse(text))
+  expect(await incidentsOf(tenant)).toMatchObject([{ url: null }])
+})

@@ -38,13 +38,13 @@ test('a model that answers well words the diagnosis', async () => {
   expect(logs).toMatchObject([{ event: 'model', outcome: 'used' }])
 })
 
-test('a model may prefer another candidate, and then its advice and a lower confidence stand', async () => {
+test('a model that prefers a far less likely candidate changes the words, not the order or the advice', async () => {
   const { diagnosis, diagnosedBy } = await word('contrary')
   expect(diagnosedBy).toBe('contrary')
   expect(diagnosis).toMatchObject({
-    hypothesis: 'A change on checkout came first',
-    recommendedAction: 'Switch new-cart back to off',
-    confidence: expect.closeTo(0.2),
+    hypothesis: 'A change on payments-api came first',
+    recommendedAction: own.recommendedAction,
+    confidence: own.confidence,
   })
 })
 

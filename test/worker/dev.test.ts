@@ -189,7 +189,7 @@ test('the manual is served as pages without script, as Markdown and for assistan
 /** Sends a signed alert, and waits until its note is at the pager. */
 async function alertAndFindNote({ url, readonly_key }: DevFile, pagerDutyUrl: string): Promise<void> {
   const headers = { Authorization: `Bearer ${readonly_key}`, 'Content-Type': 'application/json' }
-  const config = { pagerduty_token: 'token', pagerduty_from: 'oncall@acme.example', webhook_secret: 'whsec' }
+  const config = { pagerduty_token: 'token', pagerduty_from: 'oncall@acme.example', webhook_secret: 'whsec-of-the-demo' }
   const body = JSON.stringify({ type: 'pagerduty', direction: 'bidirectional', config })
   const { token } = (await (await fetch(`${url}/v1/integrations`, { method: 'POST', headers, body })).json()) as { token: string }
 
@@ -197,7 +197,7 @@ async function alertAndFindNote({ url, readonly_key }: DevFile, pagerDutyUrl: st
   const delivery = JSON.stringify(makeDelivery({ ref, service: 'checkout', at: new Date(Date.now() - 130_000) }))
   const taken = await fetch(`${url}/webhooks/pagerduty/${token}`, {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json', 'X-PagerDuty-Signature': sign(delivery, 'whsec') },
+    headers: { 'Content-Type': 'application/json', 'X-PagerDuty-Signature': sign(delivery, 'whsec-of-the-demo') },
     body: delivery,
   })
   expect(taken.status).toBe(202)

@@ -10,6 +10,7 @@ import {
   SECRET_PATTERN,
   type SecretPatch,
   toWebhookPath,
+  WEBHOOK_SECRET_PATTERN,
 } from '../../domain/access/integration.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { IntegrationId } from '../../domain/ids.ts'
@@ -123,8 +124,9 @@ function readPatch(form: Form, { type, serviceMap }: Integration): ConfigPatch {
 }
 
 function readSecret(field: SecretField, secret: string): string {
-  if (SECRET_PATTERN.test(secret)) return secret
-  throw new AppError('invalid_request', `${SECRET_NAMES[field]}: 1 to 512 printable ASCII characters without spaces, please.`)
+  const [pattern, minLength] = field === 'webhook_secret' ? [WEBHOOK_SECRET_PATTERN, 16] : [SECRET_PATTERN, 1]
+  if (pattern.test(secret)) return secret
+  throw new AppError('invalid_request', `${SECRET_NAMES[field]}: ${minLength} to 512 printable ASCII characters without spaces, please.`)
 }
 
 const NoIntegrations = () => (

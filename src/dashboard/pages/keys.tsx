@@ -12,10 +12,11 @@ import { Age, Notice, Outside, Pages, SettingsTabs, Sure } from '../parts.tsx'
 
 const PAGE_SIZE = 50
 
-const TYPE_NAMES: Readonly<Record<KeyType, string>> = { ingest: 'Ingest', readonly: 'Read-only' }
+const TYPE_NAMES: Readonly<Record<KeyType, string>> = { ingest: 'Ingest', readonly: 'Read-only', viewer: 'Viewer' }
 const TYPE_HINTS: Readonly<Record<KeyType, string>> = {
   ingest: 'registers one agent and sends its events, nothing else',
   readonly: 'reads everything, manages, and signs in here',
+  viewer: 'reads everything through the API, changes nothing',
 }
 
 /** The tenant's API keys. */

@@ -1,13 +1,17 @@
 import { AppError } from '../errors.ts'
 import { ALPHABET, drawBase58 } from './base58.ts'
 
-export const KEY_TYPES = ['ingest', 'readonly'] as const
+export const KEY_TYPES = ['ingest', 'readonly', 'viewer'] as const
 
 export type KeyType = (typeof KEY_TYPES)[number]
 
-const KEY_PREFIXES = { ingest: 'noc_ingest_', readonly: 'noc_ro_' } as const satisfies Record<KeyType, string>
+const KEY_PREFIXES = { ingest: 'noc_ingest_', readonly: 'noc_ro_', viewer: 'noc_view_' } as const satisfies Record<KeyType, string>
 
-const REFUSALS: Readonly<Record<KeyType, string>> = { ingest: 'an ingest key is required', readonly: 'a read-only key is required' }
+const REFUSALS: Readonly<Record<KeyType, string>> = {
+  ingest: 'an ingest key is required',
+  readonly: 'a read-only key is required',
+  viewer: 'a key that reads is required',
+}
 
 const SECRET_LENGTH = 38
 const CHECKSUM_LENGTH = 6
@@ -30,7 +34,12 @@ export function isWellFormedKey(text: string): boolean {
 
 /** The kind of a well-formed key, which its prefix tells. */
 export function toKeyType(key: string): KeyType {
-  return key.startsWith(KEY_PREFIXES.ingest) ? 'ingest' : 'readonly'
+  return KEY_TYPES.find((type) => key.startsWith(KEY_PREFIXES[type])) ?? 'readonly'
+}
+
+/** Throws `forbidden` unless a key may read: a viewer's, which does nothing else, or a read-only one, which manages, too. */
+export function assertMayRead(keyType: KeyType): void {
+  if (keyType !== 'viewer') assertKeyType(keyType, 'readonly')
 }
 
 /** Throws `forbidden` unless a key is of the kind that is wanted. */

@@ -18,6 +18,9 @@ export const INTEGRATIONS: Readonly<Record<IntegrationType, IntegrationTraits>> 
 /** Secrets travel in HTTP headers and HMACs: printable ASCII, no spaces. */
 export const SECRET_PATTERN = /^[\x21-\x7e]{1,512}$/
 
+/** What signs deliveries must not be guessed: 16 characters at least. */
+export const WEBHOOK_SECRET_PATTERN = /^[\x21-\x7e]{16,512}$/
+
 /** What stands in for a secret in an answer. Sent back, it changes nothing. */
 export const MASK = '********'
 

@@ -13,7 +13,7 @@ export type PagerDutyIncident = {
   readonly ref: string
   readonly number: number | null
   readonly title: string | null
-  /** Its page: an `https` address, or nothing. */
+  /** Its page: an `https` address on one of PagerDuty's hosts, or nothing. */
   readonly url: string | null
   readonly urgency: 'high' | 'low' | null
   readonly createdAt: Date | null
@@ -42,6 +42,8 @@ const REF = /^[\w-]{1,64}$/
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]+/gu
 const MAX_DELIVERY_ID_LENGTH = 255
 const MAX_URL_LENGTH = 2_048
+/** Where PagerDuty's pages are, in both regions. */
+const PAGER_HOST = /(?:^|\.)pagerduty\.com$/
 
 /** Reads the body of a V3 webhook, whatever it holds. What names no incident, and every other type, is ignored. */
 export function readDelivery(body: unknown): PagerDutyDelivery {
@@ -120,8 +122,8 @@ function readText(value: unknown, maxLength?: number): string | null {
 
 function readUrl(value: unknown): string | null {
   if (typeof value !== 'string' || value.length > MAX_URL_LENGTH || !URL.canParse(value)) return null
-  const { protocol, href } = new URL(value)
-  return protocol === 'https:' ? href : null
+  const { protocol, hostname, href } = new URL(value)
+  return protocol === 'https:' && PAGER_HOST.test(hostname) ? href : null
 }
 
 function readInstant(value: unknown): Date | null {

@@ -34,11 +34,15 @@ export function checkWording(answer: unknown, source: WordingSource): CheckedWor
   return { ok: true, wording: items }
 }
 
+/** Causes whose scores, in nats, differ by less are as good as equal: odds below two to one. */
+const NEAR_TIE = Math.LN2
+
 /**
- * The diagnosis in a model's words and order. What to do about a cause stays the engine's advice for it. A cause that the
- * engine did not put first is never surer than what its own confidence leaves.
+ * The diagnosis in a model's words. Its order counts among near-ties only, and only if what to do stays the engine's advice;
+ * otherwise the engine's order stays. A cause that the engine did not put first is never surer than what its own confidence leaves.
  */
-export function applyWording(diagnosis: Diagnosis, wording: Wording): Diagnosis {
+export function applyWording(diagnosis: Diagnosis, wished: Wording): Diagnosis {
+  const wording = isOrderFree(diagnosis, wished) ? wished : wished.toSorted((a, b) => a.place - b.place)
   const worded = wording.flatMap(({ place, sentence }) => {
     const hypothesis = diagnosis.hypotheses[place]
     return hypothesis ? [{ ...hypothesis, sentence }] : []
@@ -50,11 +54,16 @@ export function applyWording(diagnosis: Diagnosis, wording: Wording): Diagnosis 
   if (wording[0]?.place === 0) return first
   return {
     ...first,
-    recommendedAction: leading.recommendedAction,
     confidence: Math.min(diagnosis.confidence, 1 - diagnosis.confidence),
     evidence: leading.eventIds,
     reasoning: toReasoning(leading),
   }
+}
+
+function isOrderFree({ hypotheses, recommendedAction }: Diagnosis, wished: Wording): boolean {
+  const inOrder = wished.flatMap(({ place }) => hypotheses[place] ?? [])
+  const isNear = inOrder.every(({ score }, index) => inOrder.slice(index + 1).every((later) => later.score - score < NEAR_TIE))
+  return isNear && (wished[0]?.place === 0 || inOrder[0]?.recommendedAction === recommendedAction)
 }
 
 function toReasoning({ reasonsFor, reasonsAgainst }: Hypothesis): string {

@@ -173,7 +173,7 @@ const list = createRoute({
   summary: 'List agents',
   description:
     'The agents of all live keys, and of revoked keys those that registered last, a thousand in all at most. `last_seen_at` is right within 10 seconds.',
-  security: [...SECURITY.readonly],
+  security: [...SECURITY.viewer],
   responses: {
     200: json(z.array(AgentItemBody), 'The tenant’s agents', [EXAMPLE_ITEM]),
     ...problems('unauthorized', 'forbidden', 'unavailable'),
@@ -187,7 +187,7 @@ const get = createRoute({
   path: '/v1/agents/{id}',
   summary: 'Get an agent with its event log',
   description: 'Live events only, page by page. Values are shown up to 1,024 characters; `raw_line` is never shown.',
-  security: [...SECURITY.readonly],
+  security: [...SECURITY.viewer],
   request: { params: IdParams, query: LogQueryParams },
   responses: {
     200: json(AgentLogBody, 'The agent and a page of its event log, newest receipt first', {

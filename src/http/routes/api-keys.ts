@@ -10,7 +10,7 @@ import { createRouter, toTrail } from '../context.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EXAMPLE_IDS, getPathId, IdParams, Instant, json, jsonBody, optionalName, Uuid } from '../schemas.ts'
 
-const KeyType = z.enum(KEY_TYPES, { error: 'key_type must be ingest or readonly' })
+const KeyType = z.enum(KEY_TYPES, { error: 'key_type must be ingest, readonly or viewer' })
 
 const ApiKeyBody = z
   .strictObject({
@@ -55,7 +55,7 @@ const create = createRoute({
   method: 'post',
   path: '/v1/api-keys',
   summary: 'Create an API key',
-  description: 'An ingest key for each agent; read-only keys for people and dashboards.',
+  description: 'An ingest key for each agent; read-only keys for people who manage; viewer keys for what only reads.',
   security: [...SECURITY.readonly],
   request: { body: jsonBody(CreateApiKeyBody, { key_type: 'ingest', name: 'web-1' }) },
   responses: {
@@ -64,7 +64,7 @@ const create = createRoute({
     ...problemOf('conflict', { pointer: '', detail: TOO_MANY_KEYS }),
     ...problemOf(
       'invalid_request',
-      { pointer: '/key_type', detail: 'key_type must be ingest or readonly' },
+      { pointer: '/key_type', detail: 'key_type must be ingest, readonly or viewer' },
       { pointer: '/name', detail: 'name must be a string' },
       { pointer: '/name', detail: 'name must be at most 512 characters' },
       { pointer: '', detail: 'request body must be valid JSON' },
@@ -79,7 +79,7 @@ const list = createRoute({
   path: '/v1/api-keys',
   summary: 'List API keys',
   description: 'Keys that were not revoked, by what may be shown of them.',
-  security: [...SECURITY.readonly],
+  security: [...SECURITY.viewer],
   responses: {
     200: json(z.array(ApiKeyBody), 'The tenant’s live keys', [
       { ...EXAMPLE_HINT, tenant_id: EXAMPLE_IDS.tenant, last_used_at: '2026-01-15T10:23:00.000Z', revoked_at: null },

@@ -29,7 +29,7 @@ const list = createRoute({
   summary: 'List who changed what',
   description:
     'Creation and revocation of keys, changes of integrations, verdicts about incidents and their resolution by hand, notes that were posted. To page on, send the last `id` as `before`.',
-  security: [...SECURITY.readonly],
+  security: [...SECURITY.viewer],
   request: {
     query: z.object({
       limit: z

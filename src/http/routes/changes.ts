@@ -45,7 +45,7 @@ const list = createRoute({
   summary: 'List what changed',
   description:
     'Across services, each change once, where it began: repeats only add to its count. Without `types`, deploys and changes of flags, configuration, schemas and scale. To page on, send the last `id` as `before`.',
-  security: [...SECURITY.readonly],
+  security: [...SECURITY.viewer],
   request: {
     query: z.object({
       service: z

@@ -268,6 +268,7 @@ const common = { tags: ['Incidents'], security: [...SECURITY.readonly] }
 
 const list = createRoute({
   ...common,
+  security: [...SECURITY.viewer],
   operationId: 'listIncidents',
   method: 'get',
   path: '/v1/incidents',
@@ -302,6 +303,7 @@ const list = createRoute({
 
 const get = createRoute({
   ...common,
+  security: [...SECURITY.viewer],
   operationId: 'getIncident',
   method: 'get',
   path: '/v1/incidents/{id}',

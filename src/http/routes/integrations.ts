@@ -9,6 +9,7 @@ import {
   SECRET_PATTERN,
   type SecretPatch,
   toWebhookPath,
+  WEBHOOK_SECRET_PATTERN,
 } from '../../domain/access/integration.ts'
 import { EXTERNAL_ID_PATTERN, findMapFaults, MAX_MAP_BYTES, MAX_MAPPED_SERVICES, type MapFault } from '../../domain/access/service-map.ts'
 import type { IntegrationId } from '../../domain/ids.ts'
@@ -50,16 +51,18 @@ const IntegrationBody = z
   .openapi('Integration')
 
 /** The mask, sent back, changes nothing. */
-const secret = (field: string) =>
+const secret = (field: string, pattern: RegExp, minLength: number) =>
   z
     .string({ error: `${field} must be a string` })
-    .regex(SECRET_PATTERN, { error: `${field} must be 1 to 512 printable ASCII characters without spaces` })
+    .regex(new RegExp(`${pattern.source}|^\\*{${MASK.length}}$`), {
+      error: `${field} must be ${minLength} to 512 printable ASCII characters without spaces`,
+    })
     .nullish()
     .transform((text) => (text === MASK ? undefined : text))
 
 const SECRET_BODIES = {
-  pagerduty_token: secret('pagerduty_token'),
-  webhook_secret: secret('webhook_secret'),
+  pagerduty_token: secret('pagerduty_token', SECRET_PATTERN, 1),
+  webhook_secret: secret('webhook_secret', WEBHOOK_SECRET_PATTERN, 16),
 } as const satisfies Record<SecretField, z.ZodType>
 
 const MAP_ERRORS: Readonly<Record<MapFault, string>> = {
@@ -120,7 +123,7 @@ const CONFIG_ERRORS = [
   { pointer: '/direction', detail: `direction must be ${DIRECTIONS.join(', ')}` },
   { pointer: '/config', detail: 'config must be an object' },
   { pointer: '/config/pagerduty_from', detail: 'pagerduty_from must be an e-mail address' },
-  { pointer: '/config/webhook_secret', detail: 'webhook_secret must be 1 to 512 printable ASCII characters without spaces' },
+  { pointer: '/config/webhook_secret', detail: 'webhook_secret must be 16 to 512 printable ASCII characters without spaces' },
   { pointer: '/config/service_map', detail: MAP_ERRORS.entries },
   { pointer: '/config/service_map', detail: MAP_ERRORS.bytes },
   { pointer: '/config/service_map/a=b', detail: MAP_ERRORS.id },
@@ -132,6 +135,7 @@ const common = { tags: ['Integrations'], security: [...SECURITY.readonly] }
 
 const list = createRoute({
   ...common,
+  security: [...SECURITY.viewer],
   operationId: 'listIntegrations',
   method: 'get',
   path: '/v1/integrations',

@@ -30,7 +30,7 @@ const quality = createRoute({
   description:
     'By the verdicts on the latest answer of each incident, ten thousand at most. The chance that an answer is right is its `confidence`; ' +
     'of one that blames nothing, 1 − `confidence`.',
-  security: [...SECURITY.readonly],
+  security: [...SECURITY.viewer],
   responses: {
     200: json(QualityBody, 'What engineers’ verdicts add up to', {
       verdicts: 10,

@@ -99,7 +99,7 @@ const list = createRoute({
   path: '/v1/services',
   summary: 'List services',
   description: 'A service exists from its first event, or from the alert that named it before. `last_event_at` is right within 10 seconds.',
-  security: [...SECURITY.readonly],
+  security: [...SECURITY.viewer],
   responses: {
     200: json(z.array(ServiceBody), 'The tenant’s services, by name', [
       {
@@ -121,7 +121,7 @@ const context = createRoute({
   path: '/v1/services/{id}/context',
   summary: 'Get a service’s state window',
   description: 'The live changes of a service by type, in the order of their times; repeats of a change are one entry with a count.',
-  security: [...SECURITY.readonly],
+  security: [...SECURITY.viewer],
   request: {
     params: ServiceParams,
     query: z.object({ at: z.string().optional().openapi({ format: 'date-time', description: AT, example: '2026-01-15T10:30:00Z' }) }),
@@ -164,8 +164,8 @@ const dependencies = createRoute({
   path: '/v1/services/{id}/dependencies',
   summary: 'List what a service depends on',
   description: 'A diagnosis looks for causes along these, and along what current failures show.',
-  security: [...SECURITY.readonly],
   request: { params: ServiceParams },
+  security: [...SECURITY.viewer],
   responses: {
     200: json(DependenciesBody, 'The services it calls', EXAMPLE_DEPENDENCIES),
     ...problems('unauthorized', 'forbidden', 'not_found', 'unavailable'),

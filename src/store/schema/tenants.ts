@@ -14,7 +14,7 @@ export const apiKeys = pgTable(
     tenantId: uuid('tenant_id')
       .notNull()
       .references(() => tenants.id),
-    keyType: text('key_type', { enum: ['ingest', 'readonly'] }).notNull(),
+    keyType: text('key_type', { enum: ['ingest', 'readonly', 'viewer'] }).notNull(),
     name: text('name'),
     prefix: text('prefix').notNull(),
     last4: text('last4').notNull(),

@@ -112,7 +112,7 @@ test('a word of an event may be quoted', () => {
   expect(checkWording(saying('payments-api was OOMKilled'), makeWordingSource({ newValue: 'OOMKilled' })).ok).toBe(true)
 })
 
-test('the words and the order are the model’s, the advice and the rest are not', () => {
+test('the words are the model’s, and the order of near-ties; the advice and the rest are not', () => {
   const { diagnosis } = source
   const same = applyWording(diagnosis, [
     { place: 0, sentence: 'one' },
@@ -127,18 +127,25 @@ test('the words and the order are the model’s, the advice and the rest are not
     ],
   })
 
-  const contrary = applyWording(diagnosis, [
+  const contrary = [
     { place: 1, sentence: 'two' },
     { place: 0, sentence: 'one' },
-  ])
-  expect(contrary).toMatchObject({
+  ]
+  expect(applyWording(diagnosis, contrary)).toEqual(same)
+  const [first, second] = diagnosis.hypotheses
+  if (!first || !second) throw new Error('the source has two hypotheses')
+  const close = { ...second, score: first.score - 0.5 }
+  expect(applyWording({ ...diagnosis, hypotheses: [first, close] }, contrary)).toMatchObject({ hypothesis: 'one' })
+
+  const tied = { ...diagnosis, hypotheses: [first, { ...close, recommendedAction: first.recommendedAction }] }
+  const turned = applyWording({ ...tied, recommendedAction: first.recommendedAction }, contrary)
+  expect(turned).toMatchObject({
     hypothesis: 'two',
-    recommendedAction: 'Switch new-cart back to off',
-    evidence: diagnosis.hypotheses[1]?.eventIds,
-    reasoning: 'For it: It is the alerting service. Against it: It changed before and nothing happened.',
+    recommendedAction: first.recommendedAction,
+    evidence: second.eventIds,
     hypotheses: [{ service: 'checkout' }, { service: 'payments-api' }],
   })
-  expect(contrary.confidence).toBeCloseTo(0.2)
+  expect(turned.confidence).toBeCloseTo(0.2)
 })
 
 describe('a prompt', () => {

@@ -162,6 +162,12 @@ describe('quoted text', () => {
     ['lines', 'a\r\nb\u2028c\u0085d\te', 'a b c d e'],
     ['terminal codes', '\u001b[31mred\u0007', '［31mred'],
     ['a change of direction', 'abc\u202Egpj.exe', 'abc gpj[.]exe'],
+    [
+      'a scheme without slashes',
+      'webcal:x sip:1 geo:1,2 FaceTime:a im:b zoommtg:c new-app:d',
+      'webcal(:)x sip(:)1 geo(:)1,2 FaceTime(:)a im(:)b zoommtg(:)c new-app(:)d',
+    ],
+    ['no ports, times and digests', 'payments:8080 at T10:23:41 a: b sha256:9f86', 'payments:8080 at T10:23:41 a: b sha256:9f86'],
     ['half a character', 'x\uD83C', 'x\uFFFD'],
     ['nothing that can be seen', '\u200B\u0000\u3164', ''],
   ])('%s', (_name, given, expected) => {
