@@ -1,4 +1,4 @@
-import type { Chance, Clock, Keeping, Memory, Sealing } from '../deps.ts'
+import type { Chance, Clock, Database, Keeping, Memory, Sealing } from '../deps.ts'
 import { canReceive, type Integration, isToken, openSecretOf } from '../domain/access/integration.ts'
 import { isSigned, type PagerDutyDelivery, readDelivery, toServiceName } from '../domain/doors/pagerduty.ts'
 import { AppError } from '../domain/errors.ts'
@@ -29,11 +29,7 @@ const MAX_DELIVERY_ID_LENGTH = 255
  * token, `unauthorized` for a wrong signature, `invalid_request` for what is not JSON, and nothing else that is not our fault.
  */
 export async function receivePagerDuty(deps: WorkDeps & Keeping & Memory, request: WebhookRequest): Promise<void> {
-  if (!isToken(request.token)) throw noSuchWebhook()
-  if (deps.deadTokens.get(request.token, deps.now().getTime())) throw noSuchWebhook()
-  const integration = await findIntegrationByToken(deps.db, request.token)
-  if (!integration) deps.deadTokens.set(request.token, true, deps.now().getTime())
-  if (!integration || !canReceive(integration)) throw noSuchWebhook()
+  const integration = await getReceiving(deps, request.token)
   const isFromSigner = await assertSigned(deps, integration, request)
   const delivery = readDelivery(parse(request.body))
   if (delivery.kind === 'own_note' || delivery.kind === 'ignored') return
@@ -60,6 +56,15 @@ export async function receivePagerDuty(deps: WorkDeps & Keeping & Memory, reques
   const work = workOn(deps, { tenantId, incidentId, kind: 'diagnosis', number: 0, lease, attempts: 1 }, deps.now)
   if (isPointedAt) request.defer(work)
   else if (!(await work) && !(await announceWork(deps))) throw nobodyLooks()
+}
+
+/** The integration that takes deliveries by this token; throws `not_found`, without a store for what was dead a moment ago. */
+async function getReceiving({ db, deadTokens, now }: Database & Memory & Clock, token: string): Promise<Integration> {
+  if (!isToken(token) || deadTokens.get(token, now().getTime())) throw noSuchWebhook()
+  const integration = await findIntegrationByToken(db, token)
+  if (!integration) deadTokens.set(token, true, now().getTime())
+  if (!integration || !canReceive(integration)) throw noSuchWebhook()
+  return integration
 }
 
 /** What the cron cannot be pointed at is done before it is acknowledged, or is not acknowledged. */
