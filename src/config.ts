@@ -28,7 +28,10 @@ export type Bindings = {
   readonly COUNTS_DAYS?: string
   readonly AUDIT_DAYS?: string
   readonly SILENT_SERVICE_DAYS?: string
+  readonly INCIDENT_DAYS?: string
+  readonly SNAPSHOT_DAYS?: string
   readonly SWEEP_REQUESTS?: string
+  readonly SLOW_READS_AT_ONCE?: string
   readonly REDACT?: string
   readonly STORE_RAW_LINES?: string
   readonly PAGERDUTY_API_URL?: string
@@ -48,6 +51,10 @@ export type Retention = {
   readonly auditDays: number
   /** A service silent for that long is listed no more, and removed after as long again. */
   readonly silentServiceDays: number
+  /** Incidents, with their answers. */
+  readonly incidentDays: number
+  /** What answers saw, unless they were confirmed. */
+  readonly snapshotDays: number
 }
 
 /** Which language model words diagnoses, if any: one behind an endpoint, or one of Workers AI. */
@@ -77,6 +84,8 @@ export type Config = {
   readonly signInLimit: RateLimit
   readonly retention: Retention
   readonly sweepRequests: number
+  /** Slow reads of windows that a key may have under way in an isolate. */
+  readonly slowReadsAtOnce: number
   readonly keeping: KeepingPolicy
   readonly pagerDuty: PagerDutyApi
   readonly model: ModelChoice
@@ -140,7 +149,10 @@ const NUMBERS = [
   'COUNTS_DAYS',
   'AUDIT_DAYS',
   'SILENT_SERVICE_DAYS',
+  'INCIDENT_DAYS',
+  'SNAPSHOT_DAYS',
   'SWEEP_REQUESTS',
+  'SLOW_READS_AT_ONCE',
   'LLM_TOKENS_PER_DAY',
 ] as const
 
@@ -222,8 +234,11 @@ function read(bindings: Bindings): Config {
       countsDays: count(bindings, 'COUNTS_DAYS', 30),
       auditDays: count(bindings, 'AUDIT_DAYS', 365),
       silentServiceDays: count(bindings, 'SILENT_SERVICE_DAYS', 30),
+      incidentDays: count(bindings, 'INCIDENT_DAYS', 400),
+      snapshotDays: count(bindings, 'SNAPSHOT_DAYS', 90),
     },
     sweepRequests: count(bindings, 'SWEEP_REQUESTS', 1_000),
+    slowReadsAtOnce: count(bindings, 'SLOW_READS_AT_ONCE', 4),
     keeping: { redacts: flag(bindings, 'REDACT'), keepsRawLines: flag(bindings, 'STORE_RAW_LINES') },
     pagerDuty: { url: url(bindings, 'PAGERDUTY_API_URL') ?? 'https://api.pagerduty.com', timeoutMs: PAGERDUTY_TIMEOUT_MS },
     model: chooseModel(bindings),

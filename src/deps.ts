@@ -73,6 +73,9 @@ export type Memory = {
   readonly hashOfKey: Map<string, string>
   /** By tenant and service. */
   readonly knownWindows: WeighedMap<KnownWindow>
+  /** When the reads that are under way began, by the hash of their key, and how many slow ones a key may have. */
+  readonly slowReads: Map<string, readonly Date[]>
+  readonly slowReadsAtOnce: number
   /** Known windows whose copies are being looked at, and since when. */
   readonly copyChecks: Map<string, Date>
   /** By hash, whom a key was seen to act for lately, or that nobody knew it. */
@@ -150,6 +153,8 @@ export function createDeps(config: Config): Deps {
     tenantOfKey: new Map(),
     hashOfKey: new Map(),
     knownWindows: createWeighedMap(KNOWN_WINDOWS_WEIGHT),
+    slowReads: new Map(),
+    slowReadsAtOnce: config.slowReadsAtOnce,
     copyChecks: new Map(),
     keyVerdicts: createRecentMap(VERDICT_LIFE_MS),
     deadTokens: createRecentMap(VERDICT_LIFE_MS),

@@ -13,6 +13,8 @@ Each is created under the version after the highest in the migrations, and its f
 others that are named where they call it. What the database has stays as it is, for the Worker that is still serving.
 To change a migration that is not released yet, delete it (its .sql, its snapshot, its line of the journal) and run this again.`
 
+/** How each migration begins: the role's timeout is for the Worker's statements. */
+const WITHOUT_TIMEOUT = 'SET LOCAL statement_timeout = 0;'
 const FUNCTIONS = 'drizzle/functions'
 const MIGRATIONS = 'drizzle/migrations'
 
@@ -43,7 +45,7 @@ function main(): void {
   })
 
   const file = generateMigration(title)
-  writeFileSync(file, `${raised.map(({ text }) => text.trim()).join('\n--> statement-breakpoint\n')}\n`)
+  writeFileSync(file, `${[WITHOUT_TIMEOUT, ...raised.map(({ text }) => text.trim())].join('\n--> statement-breakpoint\n')}\n`)
   for (const { name, text } of raised) writeFileSync(join(FUNCTIONS, `${name}.sql`), text)
   report(file, raised, versions)
 }

@@ -23,7 +23,7 @@ export const SECURITY = {
  */
 export const requireKey = (deps: Database & Memory & RateLimits & Logging & Clock & Load) =>
   createMiddleware<AppEnv>(async (c, next) => {
-    const key = BEARER.exec(c.req.header('Authorization') ?? '')?.[1]
+    const key = readBearer(c)
     if (key === undefined) throw new AppError('unauthorized', 'API key is missing: send "Authorization: Bearer <key>"')
     const hash = await toHash(deps, key)
     c.set('keyHash', hash)
@@ -55,6 +55,11 @@ function rememberVerdict({ keyVerdicts, now }: Memory & Clock, c: AppContext, ha
   const principal = c.get('principal')
   if (c.res.status === 401) keyVerdicts.set(hash, 'unknown', now().getTime())
   else if (principal) keyVerdicts.set(hash, principal, now().getTime())
+}
+
+/** The request's API key as it was sent, if one was. */
+export function readBearer(c: AppContext): string | undefined {
+  return BEARER.exec(c.req.header('Authorization') ?? '')?.[1]
 }
 
 /** Refuses a key that is used too often; a revoked one is 401 all the same. A limiter that fails limits nothing. */

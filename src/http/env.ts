@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import type { RequestIdVariables } from 'hono/request-id'
+import type { Chance } from '../deps.ts'
 import type { Principal } from '../store/api-keys.ts'
 import type { StoreCalls } from '../store-calls.ts'
 
@@ -10,6 +11,8 @@ export type AppEnv = {
     keyHash: string
     /** Whom the request acts as, once a store has vouched for the key. */
     principal: Principal
+    /** Where ids and secrets come from in a request that may be repeated. */
+    chance?: Chance
     /** Requests made to the stores on this request's account so far. */
     storeCalls: StoreCalls
   }

@@ -78,16 +78,18 @@ export const TOO_MANY_KEYS = `a tenant has at most ${MAX_LISTED_KEYS} live API k
 /** Creations and revocations of one tenant's keys wait for each other, so that what each counts is so. */
 const lockKeys = (db: BatchDb, tenantId: TenantId) => db.execute(sql`SELECT id FROM tenants WHERE id = ${tenantId} FOR NO KEY UPDATE`)
 
-/** Stores a new key's hash and hint. Throws `conflict` when the tenant has a thousand live ones already. */
+/** Stores a new key's hash and hint; one that is stored already is answered as it is. Throws `conflict` when the tenant has a thousand live ones already. */
 export async function insertApiKey(db: BatchDb, tenantId: TenantId, key: NewApiKey, trail: Trail): Promise<ApiKey> {
   const create = db.execute<{ created_ms: number }>(sql`WITH created AS (
       INSERT INTO api_keys (id, tenant_id, key_type, name, prefix, last4, hash)
       SELECT ${key.id}::uuid, ${tenantId}::uuid, ${key.keyType}, ${key.name}, ${key.prefix}, ${key.last4}, ${key.hash}
       WHERE (SELECT count(*) FROM api_keys WHERE tenant_id = ${tenantId} AND revoked_at IS NULL) < ${MAX_LISTED_KEYS}
-      RETURNING id, created_at
+      ON CONFLICT DO NOTHING RETURNING id, created_at
     ),
     audit AS (${appendAudit(tenantId, trail, 'api_key.created', sql`created`)})
-    SELECT ${epochMs(sql`created_at`)} AS created_ms FROM created`)
+    SELECT ${epochMs(sql`created_at`)} AS created_ms FROM (
+      SELECT created_at FROM created UNION ALL SELECT created_at FROM api_keys WHERE id = ${key.id} AND tenant_id = ${tenantId} AND hash = ${key.hash}
+    ) stored`)
   const [, { rows }] = await db.batch([lockKeys(db, tenantId), create])
   const [row] = rows
   if (!row) throw new AppError('conflict', TOO_MANY_KEYS)

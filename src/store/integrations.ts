@@ -17,7 +17,7 @@ export const TOO_MANY_INTEGRATIONS = `a tenant has at most ${MAX_LISTED_INTEGRAT
 
 export const TOO_MANY_MAPPED = `an integration maps at most ${MAX_MAPPED_SERVICES} services, with ${MAX_MAP_BYTES} bytes of ids and names: remove some first, by null as their name`
 
-/** Stores a new integration. Throws `conflict` when the tenant has a hundred already. */
+/** Stores a new integration; one that is stored already is answered as it is. Throws `conflict` when the tenant has a hundred already. */
 export async function insertIntegration(db: Db, tenantId: TenantId, integration: NewIntegration, trail: Trail): Promise<Integration> {
   const { id, type, direction, token, from, serviceMap, secrets } = integration
   const config: IntegrationConfigRow = { ...(from === null ? {} : { from }), serviceMap }
@@ -27,13 +27,17 @@ export async function insertIntegration(db: Db, tenantId: TenantId, integration:
       INSERT INTO integrations (id, tenant_id, type, direction, token, config, secrets)
       SELECT ${id}::uuid, ${tenantId}::uuid, ${type}, ${direction}, ${token}, ${JSON.stringify(config)}::jsonb, ${JSON.stringify(secrets)}::jsonb
       WHERE (SELECT count(*) FROM integrations WHERE tenant_id = ${tenantId}) < ${MAX_LISTED_INTEGRATIONS}
-      RETURNING *
+      ON CONFLICT DO NOTHING RETURNING *
     ),
     audit AS (${appendAudit(tenantId, trail, 'integration.created', sql`changed`)})
     SELECT ${COLUMNS} FROM changed`,
   )
-  if (!created) throw new AppError('conflict', TOO_MANY_INTEGRATIONS)
-  return created
+  // A statement of its own: what was stored while the first one waited is not in that one's snapshot.
+  const stored =
+    created ??
+    (await change(db, sql`SELECT ${COLUMNS} FROM integrations WHERE id = ${id} AND tenant_id = ${tenantId} AND token = ${token}`))
+  if (!stored) throw new AppError('conflict', TOO_MANY_INTEGRATIONS)
+  return stored
 }
 
 /** The tenant's integrations, oldest first. */

@@ -3,6 +3,7 @@ import type { ChangeText, EventType } from '../domain/event/event.ts'
 import type { JoinRule } from '../domain/event/service-name.ts'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import type { CopyRepair, LifeTotals, StoredLife, WindowCopy } from '../domain/window/copy.ts'
+import { MAX_SHOWN_PER_TYPE } from '../domain/window/window.ts'
 import type { CallerRow } from './api-keys.ts'
 import { functionNamed } from './functions.ts'
 import { callFunction, type Db, epochMs, selectOne } from './postgres.ts'
@@ -65,8 +66,8 @@ type WindowRow = CallerRow & {
 
 type UnchangedRow = CallerRow & { readonly unchanged: true }
 
-/** Changes of one type a window shows at most, the latest ones: a flood of one type leaves the others alone. */
-const MAX_CHANGES_PER_TYPE = 1_000
+/** One more than are shown, to know that there is one. */
+const MAX_CHANGES_PER_TYPE = MAX_SHOWN_PER_TYPE + 1
 /** Occurrences of one change a digest looks at: what there are more of, the copy alone has counted. */
 export const SAMPLE_SIZE = 2_000
 

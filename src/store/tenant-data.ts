@@ -14,7 +14,7 @@ export type TenantTable = {
 export type TenantRow = Readonly<Record<string, unknown>>
 
 /** What an export leaves out: what could be used, or guessed from, to act as the tenant. */
-const SECRET_COLUMNS: readonly string[] = ['hash', 'secrets', 'token']
+const SECRET_COLUMNS: readonly string[] = ['hash', 'secrets', 'token', 'result']
 /** Tables whose rows belong to an API key, and by it to a tenant. */
 const TABLES_OF_KEYS: readonly string[] = ['idempotency_keys']
 

@@ -4,7 +4,7 @@ import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { type CopyRepair, countMembers, coversAll, isSettled, planRepair, type WindowCopy } from '../domain/window/copy.ts'
-import { buildWindow, type StateWindow, weighWindow } from '../domain/window/window.ts'
+import { boundWindow, buildWindow, type StateWindow, weighWindow } from '../domain/window/window.ts'
 import { type Principal, toPrincipal } from '../store/api-keys.ts'
 import {
   countCopyMembers,
@@ -17,6 +17,7 @@ import {
   type WindowId,
 } from '../store/state-windows.ts'
 import { clearRepair } from '../store/window-repairs.ts'
+import { readUnlessSlow } from './slow-reads.ts'
 
 type ReadDeps = Stores & Clock & Memory & Logging
 
@@ -44,10 +45,10 @@ const KNOWN_FOR_MS = 60_000
  */
 export async function readWindow(deps: ReadDeps, request: WindowRequest): Promise<WindowResult> {
   const known = recall(deps, request)
-  if (!known) return readAnew(deps, request, findDigest(deps, request))
+  if (!known) return readUnlessSlow(deps, request.keyHash, () => readAnew(deps, request, findDigest(deps, request)))
 
   const found = await findNews(deps.db, request.keyHash, request.serviceId, known.seen)
-  if (!('isUnchanged' in found)) return readAnew(deps, request, Promise.resolve(found))
+  if (!('isUnchanged' in found)) return readUnlessSlow(deps, request.keyHash, () => readAnew(deps, request, Promise.resolve(found)))
   const principal = toPrincipal(found.caller)
   checkCopyLater(deps, request, { tenantId: principal.tenantId, serviceId: request.serviceId }, known)
   return { principal, serviceName: known.serviceName, window: known.window }
@@ -89,7 +90,7 @@ async function readAnew(deps: ReadDeps, request: WindowRequest, digest: Promise<
   if (!stored.service) throw new AppError('not_found', 'no such service')
 
   const serviceName = stored.service.name
-  const window = buildWindow(stored.lives, copy ?? NOTHING, stored.now)
+  const window = boundWindow(buildWindow(stored.lives, copy ?? NOTHING, stored.now))
   if (copy && request.asOf === undefined) {
     const id = { tenantId: principal.tenantId, serviceId: request.serviceId }
     const plan = planRepair(stored.lives, copy, stored.now)

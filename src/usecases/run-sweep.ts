@@ -7,6 +7,7 @@ import { removeEndedLives } from '../store/state-windows.ts'
 import { leaveWasHere, readSweepHints, sweepBatch, sweepRemains, writeSweepDue } from '../store/sweeps.ts'
 import { findNextRepair, takeForRepair } from '../store/window-repairs.ts'
 import { finishIncidents, REQUESTS_EACH } from './finish-incidents.ts'
+import { forgetIncidents } from './forget-incidents.ts'
 import { learnServiceGraph } from './learn-service-graph.ts'
 import { repairWindow } from './read-window.ts'
 import type { WorkDeps } from './work-on-incident.ts'
@@ -84,6 +85,7 @@ async function sweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
     requests += batch.ended.length > 0 ? 2 : 1
     isMore = batch.deleted === BATCH_ROWS
   }
+  await attempt(deps, 'incidents_not_forgotten', () => forgetIncidents(deps, now))
   await removeSilent(deps, now)
   const { lastExpiryAt } = await sweepRemains(deps.db, now, deps.retention, REMAINS_ROWS)
   const due = [lastExpiryAt, await findNextWork(deps.db), repairs.areMore ? now : await findNextRepair(deps.db)]

@@ -30,6 +30,13 @@ test('the previous version goes on serving while each migration is applied', () 
   expect(statements.filter(([, statement]) => breaking(statement))).toEqual([])
 })
 
+test('each migration may take longer than the role’s statements', () => {
+  const first = new Map(statements.toReversed())
+  const later = [...first].filter(([file]) => file >= '0014')
+  expect(later.length).toBeGreaterThan(0)
+  for (const [file, statement] of later) expect(statement, file).toBe('SET LOCAL statement_timeout = 0;')
+})
+
 test.each([
   'ALTER TABLE "a" DROP COLUMN "b";',
   'DROP TABLE a',

@@ -61,6 +61,7 @@ export function startApp(endpoints: Endpoints = {}, overrides: Partial<Deps> = {
       ...config,
       database: { ...config.database, timeoutMs: patience * config.database.timeoutMs },
       redis: { ...config.redis, timeoutMs: patience * config.redis.timeoutMs },
+      slowReadsAtOnce: patience * config.slowReadsAtOnce,
     }),
     log: (event, fields) => void logs.push({ event, ...fields }),
     ...overrides,

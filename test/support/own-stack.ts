@@ -27,6 +27,7 @@ async function runOn(databaseUrl: string, statement: string): Promise<void> {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
   try {
+    await client.query('SET statement_timeout = 0')
     await client.query(statement)
   } finally {
     await client.end()

@@ -6,6 +6,7 @@ import {
   type EntryDocument,
   entriesOf,
   isWindowDocument,
+  keepEntries,
   toServiceWindow,
   toWindowDocument,
   type WindowDocument,
@@ -181,6 +182,19 @@ export type CitedEntry = EntryDocument & { readonly service: string }
 export function citedEntries(snapshot: ContextSnapshot, ids: readonly string[]): readonly CitedEntry[] {
   const wanted = new Set(ids)
   return listEntries(snapshot, (entry) => (entry.joined_by === 'service_name' ? 1 : 0)).filter(({ id }) => wanted.has(id))
+}
+
+/** What is left of a snapshot when only these entries of its windows are kept: enough to show an answer, not to make it again. */
+export function keepCited(snapshot: ContextSnapshot, ids: readonly string[]): ContextSnapshot {
+  const wanted = new Set(ids)
+  const windows = snapshot.windows.map((window) => keepEntries(window, ({ id }) => wanted.has(id)))
+  return {
+    ...snapshot,
+    windows: windows.filter((window) => entriesOf(window).length > 0),
+    dependencies: [],
+    counts: { ...snapshot.counts, kinds: [] },
+    patterns: [],
+  }
 }
 
 /**

@@ -28,6 +28,7 @@ type EntriesField = `${Exclude<EventType, 'scale_event'>}_events` | 'scale_event
 
 export type WindowDocument = { readonly service: string } & Readonly<Record<EntriesField, readonly EntryDocument[]>> & {
     readonly updated_at: string | null
+    readonly partial?: true
   }
 
 const FIELD_OF: Readonly<Record<EventType, EntriesField>> = {
@@ -75,10 +76,17 @@ export const isWindowDocument = isObjectOf<WindowDocument>({
   schema_change_events: isEntries,
   scale_events: isEntries,
   updated_at: orNull(isInstant),
+  partial: (value): value is true | undefined => value === true || value === undefined,
 })
 
 export function entriesOf(window: WindowDocument): EntryDocument[] {
   return EVENT_TYPES.flatMap((type) => window[FIELD_OF[type]])
+}
+
+/** A window with some of its entries alone. */
+export function keepEntries(window: WindowDocument, isKept: (entry: EntryDocument) => boolean): WindowDocument {
+  const kept = EVENT_TYPES.map((type) => [FIELD_OF[type], window[FIELD_OF[type]].filter(isKept)])
+  return { ...window, ...Object.fromEntries(kept) }
 }
 
 /** A window as it is stored and answered. */
@@ -96,6 +104,7 @@ export function toWindowDocument({ service, window }: ServiceWindow): WindowDocu
     schema_change_events: of('schema_change'),
     scale_events: of('scale_event'),
     updated_at: window.updatedAt?.toISOString() ?? null,
+    ...(window.isPart ? { partial: true } : {}),
   }
 }
 

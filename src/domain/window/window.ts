@@ -21,6 +21,8 @@ export type WindowEntry = ChangeText & {
 export type StateWindow = {
   readonly entries: Readonly<Record<EventType, readonly WindowEntry[]>>
   readonly updatedAt: Date | null
+  /** Whether there is more than is shown. */
+  readonly isPart?: true
 }
 
 export type ServiceWindow = { readonly service: string; readonly window: StateWindow }
@@ -32,6 +34,31 @@ const ENTRY_WEIGHT = 500
 export function keepLatest({ entries, updatedAt }: StateWindow, perType: number): StateWindow {
   return { entries: byEventType((type) => entries[type].slice(-perType)), updatedAt }
 }
+
+/** Changes of one type a window shows at most, the latest ones: a flood of one type leaves the others alone. */
+export const MAX_SHOWN_PER_TYPE = 1_000
+const MAX_WINDOW_BYTES = 4 * 1_048_576
+/** What is tried in turn, so that the types with the most give way. */
+const SHOWN_PER_TYPE = [MAX_SHOWN_PER_TYPE, 700, 500, 350, 250, 175, 125, 90, 60, 40, 25, 15]
+/** A character is six bytes of JSON at most. */
+const MAX_BYTES_PER_CHARACTER = 6
+
+/** A window within what is answered at most: a thousand changes of each type, and 4 MiB in all. One that had more says so. */
+export function boundWindow(window: StateWindow): StateWindow {
+  const perType = SHOWN_PER_TYPE.find((most) => isWithinBytes(keepLatest(window, most))) ?? 1
+  const shown = keepLatest(window, perType)
+  return countEntries(shown) < countEntries(window) ? { ...shown, isPart: true } : window
+}
+
+function isWithinBytes(window: StateWindow): boolean {
+  if (MAX_BYTES_PER_CHARACTER * weighWindow(window) <= MAX_WINDOW_BYTES) return true
+  const toBytes = (entry: WindowEntry) => new TextEncoder().encode(JSON.stringify(entry)).length
+  return listAll(window).reduce((sum, entry) => sum + toBytes(entry), 0) <= MAX_WINDOW_BYTES
+}
+
+const listAll = ({ entries }: StateWindow): readonly WindowEntry[] => Object.values(entries).flat()
+
+const countEntries = (window: StateWindow): number => listAll(window).length
 
 /** Roughly how much memory a window takes, in characters. */
 export function weighWindow({ entries }: StateWindow): number {

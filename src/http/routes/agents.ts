@@ -12,6 +12,7 @@ import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter } from '../context.ts'
 import { readCursor, toCursor } from '../cursor.ts'
+import { chanceOf, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EventTypeName, EXAMPLE_IDS, getPathId, IdParams, Instant, json, jsonBody, name, optionalName, Uuid } from '../schemas.ts'
 
@@ -127,6 +128,7 @@ const EXAMPLE_LOGGED_EVENT = {
 
 const register = createRoute({
   operationId: 'registerAgent',
+  ...REPEATABLE,
   tags: ['Agents'],
   method: 'post',
   path: '/v1/agents/register',
@@ -135,8 +137,8 @@ const register = createRoute({
   security: [...SECURITY.ingest],
   request: { body: jsonBody(RegisterBody, { hostname: 'web-1', name: 'web-1', version: '0.1.0' }) },
   responses: {
-    201: json(AgentBody, 'The agent of this key, registered or updated', EXAMPLE_AGENT),
-    ...problems('invalid_request', 'unauthorized', 'forbidden', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
+    201: { ...json(AgentBody, 'The agent of this key, registered or updated', EXAMPLE_AGENT), headers: REPLAYED_HEADER },
+    ...problems('invalid_request', 'unauthorized', 'forbidden', 'conflict', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
     ...problemOf(
       'invalid_request',
       { pointer: '/hostname', detail: 'hostname is required' },
@@ -208,14 +210,14 @@ const get = createRoute({
 export const agentRoutes = (deps: Deps) => {
   const router = createRouter()
   router.use('/v1/agents/*', requireKey(deps))
-  router.on('POST', register.path, requirePrincipal(deps, 'ingest'), decodeBody)
+  router.on('POST', register.path, requirePrincipal(deps, 'ingest'), decodeBody, repeatable(deps))
   router.on('GET', ['/v1/agents', '/v1/agents/:id'], requirePrincipal(deps, 'readonly'))
 
   return router
     .openapi(register, async (c) => {
       const { hostname, name: given, version } = c.req.valid('json')
       const registration = { hostname, name: given ?? hostname, version }
-      const agent = await upsertAgent(deps.db, c.var.principal, toId<AgentId>(deps.newUuid()), registration)
+      const agent = await upsertAgent(deps.db, c.var.principal, toId<AgentId>(chanceOf(c, deps).newUuid()), registration)
       return c.json(toAgentBody(agent), 201)
     })
     .openapi(heartbeat, async (c) => {

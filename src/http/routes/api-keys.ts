@@ -7,6 +7,7 @@ import { createApiKey } from '../../usecases/create-api-key.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, toTrail } from '../context.ts'
+import { chanceOf, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EXAMPLE_IDS, getPathId, IdParams, Instant, json, jsonBody, optionalName, Uuid } from '../schemas.ts'
 
@@ -51,6 +52,7 @@ const EXAMPLE_HINT = {
 
 const create = createRoute({
   operationId: 'createApiKey',
+  ...REPEATABLE,
   tags: ['API keys'],
   method: 'post',
   path: '/v1/api-keys',
@@ -59,7 +61,10 @@ const create = createRoute({
   security: [...SECURITY.readonly],
   request: { body: jsonBody(CreateApiKeyBody, { key_type: 'ingest', name: 'web-1' }) },
   responses: {
-    201: json(NewApiKeyBody, 'The new key, shown this once', { ...EXAMPLE_HINT, key: `${EXAMPLE_HINT.prefix}…${EXAMPLE_HINT.last4}` }),
+    201: {
+      ...json(NewApiKeyBody, 'The new key, shown this once', { ...EXAMPLE_HINT, key: `${EXAMPLE_HINT.prefix}…${EXAMPLE_HINT.last4}` }),
+      headers: REPLAYED_HEADER,
+    },
     ...problems('invalid_request', 'unauthorized', 'forbidden', 'conflict', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
     ...problemOf('conflict', { pointer: '', detail: TOO_MANY_KEYS }),
     ...problemOf(
@@ -108,12 +113,12 @@ const revoke = createRoute({
 export const apiKeyRoutes = (deps: Deps) => {
   const router = createRouter()
   router.use('/v1/api-keys/*', requireKey(deps), requirePrincipal(deps, 'readonly'))
-  router.on('POST', create.path, decodeBody)
+  router.on('POST', create.path, decodeBody, repeatable(deps))
 
   return router
     .openapi(create, async (c) => {
       const { key_type, name } = c.req.valid('json')
-      const { key, apiKey } = await createApiKey(deps, c.var.principal.tenantId, key_type, name, toTrail(c))
+      const { key, apiKey } = await createApiKey({ ...deps, ...chanceOf(c, deps) }, c.var.principal.tenantId, key_type, name, toTrail(c))
       const { id, prefix, last4, createdAt } = apiKey
       return c.json({ id, key, prefix, last4, key_type, name, created_at: createdAt.toISOString() }, 201)
     })

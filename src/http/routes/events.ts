@@ -8,6 +8,7 @@ import { requireKey, SECURITY } from '../auth.ts'
 import { type DecodedBody, parseJson, readBody } from '../body.ts'
 import { createRouter, deferTo } from '../context.ts'
 import type { AppContext } from '../env.ts'
+import { INVALID_IDEMPOTENCY_KEY, idempotencyHeader, readIdempotencyKey } from '../idempotency.ts'
 import { refuseRate } from '../limits.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EXAMPLE_IDS, json, Uuid } from '../schemas.ts'
@@ -71,15 +72,7 @@ const BatchBody = z
   })
   .openapi('BatchResult')
 
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/
-
-const idempotencyHeader = {
-  name: 'Idempotency-Key',
-  in: 'header' as const,
-  description: 'Makes retries of an event without a timestamp, or of a whole batch, safe; remembered for a day',
-  schema: { type: 'string' as const, pattern: IDEMPOTENCY_KEY.source },
-  example: 'web-1:2026-01-15:000042',
-}
+const keyHeader = idempotencyHeader('Makes retries of an event without a timestamp, or of a whole batch, safe; remembered for a day')
 
 const encodingHeader = {
   name: 'Content-Encoding',
@@ -92,8 +85,6 @@ const REPLAYED = {
   description: 'Nothing was stored: all of this was stored before',
   schema: { type: 'string' as const, enum: ['true'] },
 }
-
-const INVALID_IDEMPOTENCY_KEY = 'Idempotency-Key must be 1 to 255 printable ASCII characters'
 
 const FAILURES = {
   ...problems('invalid_request', 'unauthorized', 'forbidden', 'conflict', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
@@ -123,7 +114,7 @@ const sendEvent = createRoute({
   security: [...SECURITY.ingest],
   summary: 'Send an event',
   description: 'Answered after it is stored. The same event sent again, timestamp included, is stored once. Unknown fields are ignored.',
-  parameters: [idempotencyHeader, encodingHeader],
+  parameters: [keyHeader, encodingHeader],
   request: {
     body: { required: true, content: { 'application/json': { schema: EVENT_REF, example: EXAMPLE_EVENT } } },
   },
@@ -158,7 +149,7 @@ const sendBatch = createRoute({
   security: [...SECURITY.ingest],
   summary: 'Send up to 500 events',
   description: 'Each event is stored or refused by itself. An `Idempotency-Key` covers the batch as a whole.',
-  parameters: [idempotencyHeader, encodingHeader],
+  parameters: [keyHeader, encodingHeader],
   request: {
     body: {
       required: true,
@@ -295,13 +286,6 @@ function catchInvalid(parse: () => unknown[]): Items {
     if (error instanceof AppError) return { items: [], error }
     throw error
   }
-}
-
-function readIdempotencyKey(c: AppContext): string | undefined {
-  const key = c.req.header('Idempotency-Key')
-  if (key === undefined || IDEMPOTENCY_KEY.test(key)) return key
-  const detail = INVALID_IDEMPOTENCY_KEY
-  throw new AppError('invalid_request', detail, { fields: [{ pointer: 'Idempotency-Key', detail }] })
 }
 
 function toInvalidRequest(item: (IngestedItem & { status: 'rejected' }) | undefined): AppError {

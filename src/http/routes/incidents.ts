@@ -21,6 +21,7 @@ import { askNow } from '../../usecases/diagnose-now.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, deferTo, toTrail } from '../context.ts'
+import { chanceOf, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
 import { problemOf, problems } from '../problem.ts'
 import {
   EXAMPLE_IDS,
@@ -308,7 +309,8 @@ const get = createRoute({
   method: 'get',
   path: '/v1/incidents/{id}',
   summary: 'Get an incident',
-  description: 'With its ranked hypotheses, the evidence, and the snapshot of what the diagnosis saw, which never changes.',
+  description:
+    'With its ranked hypotheses, the evidence, and the snapshot of what the diagnosis saw, which stays whole for 90 days by default, and for good once an engineer confirmed the answer.',
   request: { params: IdParams },
   responses: {
     200: json(DetailBody, 'The incident with its answer and what that was made from', EXAMPLE_DETAIL),
@@ -320,6 +322,7 @@ const get = createRoute({
 const create = createRoute({
   ...common,
   operationId: 'diagnoseService',
+  ...REPEATABLE,
   method: 'post',
   path: '/v1/incidents',
   summary: 'Diagnose a service now',
@@ -327,16 +330,19 @@ const create = createRoute({
     'Without a pager. `triggered_at` is now by default, and at the latest; with `observed_until`, nothing that happened later is looked at, and the answer is final. An incident that cannot be diagnosed at once is answered as `diagnosing`, and diagnosed later.',
   request: { body: jsonBody(QuestionBody, { service: 'checkout', title: 'error rate above 5 %' }) },
   responses: {
-    201: json(DetailBody, 'The diagnosed incident', {
-      ...EXAMPLE_DETAIL,
-      url: null,
-      external_ref: null,
-      external_source: null,
-      posted_back: false,
-      engineer_confirmed: null,
-      notes: [],
-    }),
-    ...problems('invalid_request', 'payload_too_large', 'unsupported_media_type', ...FAILURES),
+    201: {
+      ...json(DetailBody, 'The diagnosed incident', {
+        ...EXAMPLE_DETAIL,
+        url: null,
+        external_ref: null,
+        external_source: null,
+        posted_back: false,
+        engineer_confirmed: null,
+        notes: [],
+      }),
+      headers: REPLAYED_HEADER,
+    },
+    ...problems('invalid_request', 'conflict', 'payload_too_large', 'unsupported_media_type', ...FAILURES),
     ...problemOf(
       'invalid_request',
       { pointer: '/service', detail: 'service is required' },
@@ -377,7 +383,7 @@ const resolve = createRoute({
 export const incidentRoutes = (deps: Deps) => {
   const router = createRouter()
   router.use('/v1/incidents/*', requireKey(deps), requirePrincipal(deps, 'readonly'))
-  router.on('POST', create.path, decodeBody)
+  router.on('POST', create.path, decodeBody, repeatable(deps))
   router.on('PUT', '/v1/incidents/:id/feedback', decodeBody)
 
   return router
@@ -400,7 +406,7 @@ export const incidentRoutes = (deps: Deps) => {
       const { service, title, triggered_at, observed_until } = c.req.valid('json')
       const observedUntil = readBodyInstant('observed_until', observed_until)
       const incident = await askNow(
-        deps,
+        { ...deps, ...chanceOf(c, deps) },
         tenantId,
         {
           serviceName: service,

@@ -20,6 +20,7 @@ import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, toTrail } from '../context.ts'
 import type { AppContext } from '../env.ts'
+import { chanceOf, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EXAMPLE_IDS, getPathId, IdParams, Instant, json, jsonBody, name, Uuid } from '../schemas.ts'
 
@@ -150,13 +151,14 @@ const list = createRoute({
 const create = createRoute({
   ...common,
   operationId: 'createIntegration',
+  ...REPEATABLE,
   method: 'post',
   path: '/v1/integrations',
   summary: 'Create an integration',
   description: 'Put its `webhook_url` into PagerDuty. Secrets are stored encrypted.',
   request: { body: jsonBody(CreateIntegrationBody, { type: 'pagerduty', direction: 'bidirectional', config: EXAMPLE_CONFIG }) },
   responses: {
-    201: json(IntegrationBody, 'The new integration', EXAMPLE_INTEGRATION),
+    201: { ...json(IntegrationBody, 'The new integration', EXAMPLE_INTEGRATION), headers: REPLAYED_HEADER },
     ...problems('invalid_request', 'unauthorized', 'forbidden', 'conflict', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
     ...problemOf('invalid_request', { pointer: '/type', detail: `type must be ${INTEGRATION_TYPES.join(', ')}` }, ...CONFIG_ERRORS),
     ...problemOf('conflict', { pointer: '', detail: TOO_MANY_INTEGRATIONS }),
@@ -209,13 +211,17 @@ const remove = createRoute({
 const rotate = createRoute({
   ...common,
   operationId: 'rotateIntegrationToken',
+  ...REPEATABLE,
   method: 'post',
   path: '/v1/integrations/{id}/rotate-token',
   summary: 'Give an integration a new webhook',
   request: { params: IdParams },
   responses: {
-    200: json(IntegrationBody, 'The integration with its new webhook; the old one is dead', EXAMPLE_INTEGRATION),
-    ...problems('unauthorized', 'forbidden', 'not_found', 'unavailable'),
+    200: {
+      ...json(IntegrationBody, 'The integration with its new webhook; the old one is dead', EXAMPLE_INTEGRATION),
+      headers: REPLAYED_HEADER,
+    },
+    ...problems('invalid_request', 'unauthorized', 'forbidden', 'not_found', 'conflict', 'unavailable'),
     ...NOT_FOUND,
   },
 })
@@ -223,7 +229,8 @@ const rotate = createRoute({
 export const integrationRoutes = (deps: Deps) => {
   const router = createRouter()
   router.use('/v1/integrations/*', requireKey(deps), requirePrincipal(deps, 'readonly'))
-  router.on('POST', create.path, decodeBody)
+  router.on('POST', create.path, decodeBody, repeatable(deps))
+  router.on('POST', '/v1/integrations/:id/rotate-token', repeatable(deps))
   router.on('PUT', '/v1/integrations/:id', decodeBody)
 
   return router
@@ -237,7 +244,7 @@ export const integrationRoutes = (deps: Deps) => {
     .openapi(create, async (c) => {
       const { type, direction, config } = c.req.valid('json')
       const wanted = { type, direction, patch: config ? toPatch(config) : { secrets: {} } }
-      const integration = await createIntegration(deps, c.var.principal.tenantId, wanted, toTrail(c))
+      const integration = await createIntegration({ ...deps, ...chanceOf(c, deps) }, c.var.principal.tenantId, wanted, toTrail(c))
       return c.json(toIntegrationBody(integration, baseUrl(deps, c)), 201)
     })
     .openapi(update, async (c) => {
@@ -254,7 +261,7 @@ export const integrationRoutes = (deps: Deps) => {
     })
     .openapi(rotate, async (c) => {
       const id = getPathId<IntegrationId>(c.req.valid('param').id, 'integration')
-      const token = createToken(deps.randomBytes)
+      const token = createToken(chanceOf(c, deps).randomBytes)
       const integration = await replaceToken(deps.db, c.var.principal.tenantId, id, token, toTrail(c))
       return c.json(toIntegrationBody(integration, baseUrl(deps, c)), 200)
     })

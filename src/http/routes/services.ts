@@ -56,6 +56,10 @@ export const WindowBody = z
     schema_change_events: entries,
     scale_events: entries,
     updated_at: Instant.nullable().openapi({ description: 'The latest receipt of a live entry; null without one' }),
+    partial: z
+      .literal(true)
+      .optional()
+      .openapi({ description: 'There is more than 1,000 changes of each type, or 4 MiB: these are the latest' }),
   })
   .openapi('StateWindow')
 

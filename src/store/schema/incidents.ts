@@ -31,6 +31,7 @@ export const incidents = pgTable(
     uniqueIndex('incidents_by_external_ref').on(table.tenantId, table.externalSource, table.externalRef),
     index('incidents_by_tenant').on(table.tenantId, table.triggeredAt, table.id),
     index('incidents_by_service').on(table.tenantId, table.serviceId, table.triggeredAt),
+    index('incidents_by_age').on(table.createdAt),
   ],
 )
 
@@ -55,6 +56,8 @@ export const diagnoses = pgTable(
     answer: json('answer').notNull(),
     /** What the diagnosis saw: `json`, not `jsonb`, so that its bytes stay. */
     contextSnapshot: json('context_snapshot').notNull(),
+    /** Whether that is all of it: of an old one that nobody confirmed, what the answer cites is kept. */
+    isSnapshotWhole: boolean('is_snapshot_whole').notNull().default(true),
     /** What the incident is like, and its cause: what a verdict keeps as a causal pattern, and later answers are held against. */
     signature: json('signature').notNull(),
     verdict: text('verdict', { enum: ['confirmed', 'rejected'] }),
@@ -64,6 +67,7 @@ export const diagnoses = pgTable(
     primaryKey({ columns: [table.incidentId, table.number] }),
     index('diagnoses_by_tenant').on(table.tenantId, table.incidentId, table.number),
     index('diagnoses_of_verdicts').on(table.tenantId, table.verdictAt).where(sql`verdict IS NOT NULL`),
+    index('diagnoses_with_snapshots').on(table.madeAt).where(sql`is_snapshot_whole AND verdict IS DISTINCT FROM 'confirmed'`),
   ],
 )
 

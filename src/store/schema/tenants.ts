@@ -47,13 +47,17 @@ export const agents = pgTable(
   (table) => [index('agents_by_tenant').on(table.tenantId, table.registeredAt)],
 )
 
-/** `Idempotency-Key` headers seen in the last day, with the hash of the body they came with. */
+/**
+ * Requests with an `Idempotency-Key` of the last day, with the hash of their body: of events by the key itself, of others by a
+ * name that nothing can be read from, and with their answer, sealed.
+ */
 export const idempotencyKeys = pgTable(
   'idempotency_keys',
   {
     apiKeyId: uuid('api_key_id').notNull(),
     key: text('key').notNull(),
     bodyHash: text('body_hash').notNull(),
+    result: text('result'),
     createdAt: instant('created_at').notNull().defaultNow(),
   },
   (table) => [primaryKey({ columns: [table.apiKeyId, table.key] }), index('idempotency_keys_by_age').on(table.createdAt)],

@@ -11,7 +11,8 @@ import {
   type StoredLife,
   type WindowCopy,
 } from '../../../src/domain/window/copy.ts'
-import { buildWindow } from '../../../src/domain/window/window.ts'
+import { toWindowDocument } from '../../../src/domain/window/document.ts'
+import { boundWindow, buildWindow } from '../../../src/domain/window/window.ts'
 
 const now = new Date('2026-01-15T10:00:00Z')
 const at = (seconds: number) => new Date(now.getTime() + seconds * 1000)
@@ -215,4 +216,39 @@ test('the order of what Postgres answers never matters', () => {
       expect(buildWindow(changes.toReversed(), copy, now)).toEqual(buildWindow(changes, copy, now))
     }),
   )
+})
+
+describe('a window that is too large', () => {
+  const flood = (count: number, sizeOf: (index: number) => number, eventType: 'deploy' | 'saturation') =>
+    Array.from({ length: count }, (_, index) =>
+      stored({
+        lifeKey: keyOf(index + (eventType === 'deploy' ? 5_000 : 1)),
+        orderedAt: new Date(index),
+        text: { ...text, eventType, newValue: 'ü'.repeat(sizeOf(index)) },
+      }),
+    )
+
+  test.each([
+    { name: 'in changes of a type', lives: flood(1_001, () => 1, 'saturation'), shown: 1_000 },
+    { name: 'in bytes', lives: flood(1_000, () => 1_024 * 8, 'saturation'), shown: 250 },
+  ])('$name shows the latest, and says so', ({ lives, shown }) => {
+    const window = boundWindow(buildWindow([...flood(3, () => 1, 'deploy'), ...lives], new Map(), now))
+    expect(window.isPart).toBe(true)
+    expect(window.entries.deploy).toHaveLength(3)
+    expect(window.entries.saturation).toHaveLength(shown)
+    expect(window.entries.saturation.at(-1)?.newValue).toBe(lives.at(-1)?.text?.newValue)
+    const answer = JSON.stringify(toWindowDocument({ service: 'checkout', window }))
+    expect(new TextEncoder().encode(answer).length).toBeLessThan(4.2 * 1_048_576)
+    expect(JSON.parse(answer).partial).toBe(true)
+  })
+
+  test('is the same when it is not', () => {
+    const window = buildWindow(
+      flood(1_000, () => 100, 'deploy'),
+      new Map(),
+      now,
+    )
+    expect(boundWindow(window)).toBe(window)
+    expect(toWindowDocument({ service: 'checkout', window })).not.toHaveProperty('partial')
+  })
 })
