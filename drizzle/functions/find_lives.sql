@@ -1,15 +1,17 @@
 -- The live changes of a service's window at an `instant`: its own and those that join it, the latest of each event type, each
--- folded over the occurrences of its present life. Seen are occurrences received by `known_by` that happened, by their own
--- time, by `until`. At most `sample_size` of each are looked at, the last to expire, and each change says whether that was
--- all; `with_text` also what each says. A change is an array: life key; id, confidence, rule, time and time for ordering of the
--- latest occurrence; first time, last receipt, expiry, first expiry, count, whether all were counted, text.
+-- folded over the occurrences of its present life. Seen are occurrences received by `known_by` that happened by `until`, none
+-- later than it was received, whatever its sender's clock said. `with_kept` also lives that are over and kept for diagnoses.
+-- At most `sample_size` of each are looked at, the last to expire, and each change says whether that was all; `with_text` also
+-- what each says. A change is an array: life key; id, confidence, rule, time and time for ordering of the latest occurrence;
+-- first time, last receipt, expiry, first expiry, count, whether all were counted; address and details of the latest
+-- occurrence; whether it has expired; text.
 --
 -- `valid_until`: when the first occurrence that is live expires.
 -- Called by: find_window and find_evidence, for both to take the same steps. A function because those need settings of their
 -- own: look-ups only, whatever a plan from when the tables were small would have; no bitmap scans, for what looks up the last
 -- of many repeats must not gather them all first; no JIT, for what a function of JSON returns is estimated far too large.
-CREATE FUNCTION find_lives_v1(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
-  with_text boolean, sample_size int, per_type int, OUT changes json, OUT valid_until timestamptz)
+CREATE FUNCTION find_lives_v2(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
+  with_kept boolean, with_text boolean, sample_size int, per_type int, OUT changes json, OUT valid_until timestamptz)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
@@ -28,21 +30,40 @@ BEGIN
   ),
   lives AS (
     SELECT s.*, life.* FROM sources s CROSS JOIN LATERAL (
-      SELECT e.appeared_at, e.expires_at FROM context_events e
-      WHERE e.service_id = s.service_id AND e.change_key = s.change_key AND e.expires_at > instant AND e.received_at <= known_by AND e."timestamp" <= until
+      SELECT e.appeared_at, e.expires_at, false AS is_over FROM context_events e
+      WHERE e.service_id = s.service_id AND e.change_key = s.change_key AND e.expires_at > instant AND e.received_at <= known_by
+        AND least(e."timestamp", e.received_at) <= until
       ORDER BY e.expires_at DESC LIMIT 1
     ) life
+    UNION ALL
+    SELECT s.*, life.* FROM sources s CROSS JOIN LATERAL (
+      SELECT (
+        SELECT e.appeared_at FROM context_events e
+        WHERE e.service_id = s.service_id AND e.change_key = s.change_key AND e.expires_at > instant
+        ORDER BY e.expires_at DESC LIMIT 1
+      ) AS appeared_at
+    ) present CROSS JOIN LATERAL (
+      SELECT k.appeared_at, max(k.expires_at), true FROM (
+        SELECT e.appeared_at, e.expires_at FROM context_events e
+        WHERE e.service_id = s.service_id AND e.change_key = s.change_key AND e.expires_at <= instant AND e.kept_until > instant
+          AND e.received_at <= known_by AND least(e."timestamp", e.received_at) <= until
+          AND (present.appeared_at IS NULL OR e.appeared_at < present.appeared_at)
+        ORDER BY e.expires_at DESC LIMIT sample_size
+      ) k
+      GROUP BY k.appeared_at
+    ) life
+    WHERE with_kept
   ),
   folded AS (
     SELECT l.*, total.* FROM lives l CROSS JOIN LATERAL (
-      SELECT count(*) AS occurrences, min(e."timestamp") AS first_timestamp, min(e.expires_at) AS first_expires_at,
+      SELECT count(*) AS occurrences, min(e.happened_at) AS first_timestamp, min(e.expires_at) AS first_expires_at,
         min(e.expires_at) FILTER (WHERE e.expires_at > instant) AS next_expires_at,
-        max(e.received_at) FILTER (WHERE e.expires_at > instant) AS last_received_at,
-        (array_agg(e.id ORDER BY least(e."timestamp", e.received_at) DESC, e.id) FILTER (WHERE e.expires_at > instant))[1] AS latest_id
+        max(e.received_at) FILTER (WHERE e.expires_at > instant OR l.is_over) AS last_received_at,
+        (array_agg(e.id ORDER BY e.happened_at DESC, e.id) FILTER (WHERE e.expires_at > instant OR l.is_over))[1] AS latest_id
       FROM (
-        SELECT o.id, o."timestamp", o.received_at, o.expires_at FROM context_events o
-        WHERE o.service_id = l.service_id AND o.change_key = l.change_key
-          AND o.received_at >= l.appeared_at AND o.received_at <= known_by AND o."timestamp" <= until
+        SELECT o.id, least(o."timestamp", o.received_at) AS happened_at, o.received_at, o.expires_at FROM context_events o
+        WHERE o.service_id = l.service_id AND o.change_key = l.change_key AND o.expires_at > l.appeared_at AND o.expires_at <= l.expires_at
+          AND o.received_at >= l.appeared_at AND o.received_at <= known_by AND least(o."timestamp", o.received_at) <= until
         ORDER BY o.expires_at DESC LIMIT sample_size
       ) e
     ) total
@@ -50,16 +71,16 @@ BEGIN
   ranked AS (
     SELECT f.*, latest.*, row_number() OVER (PARTITION BY latest.event_type ORDER BY latest.ordered_at DESC, f.change_key) AS place
     FROM folded f CROSS JOIN LATERAL (
-      SELECT e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.confidence, e."timestamp",
-        least(e."timestamp", e.received_at) AS ordered_at
+      SELECT e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.environment, e.url, e.details, e.confidence,
+        e."timestamp", least(e."timestamp", e.received_at) AS ordered_at
       FROM context_events e WHERE e.id = f.latest_id
     ) latest
   )
   SELECT json_agg(json_build_array(life_key_of(change_key, appeared_at), latest_id, confidence, rule, epoch_ms("timestamp"),
     epoch_ms(ordered_at), epoch_ms(first_timestamp), epoch_ms(last_received_at), epoch_ms(expires_at), epoch_ms(first_expires_at),
-    occurrences, sample_size IS NULL OR occurrences < sample_size,
-    CASE WHEN with_text THEN json_build_array(event_type, vendor, entity, left(old_value, 1024), left(new_value, 1024), actor, sha) END)),
+    occurrences, sample_size IS NULL OR occurrences < sample_size, url, details, is_over,
+    CASE WHEN with_text THEN json_build_array(event_type, vendor, entity, left(old_value, 1024), left(new_value, 1024), actor, sha, environment) END)),
     min(next_expires_at)
-  INTO find_lives_v1.changes, find_lives_v1.valid_until FROM ranked WHERE place <= per_type;
+  INTO find_lives_v2.changes, find_lives_v2.valid_until FROM ranked WHERE place <= per_type;
 END
 $$;

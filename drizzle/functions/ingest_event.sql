@@ -2,7 +2,7 @@
 -- there and were touched just now. Anything else it leaves to that function.
 -- Called by: requests of one event. A function because it is the hottest statement: no call within the call, the service found
 -- by its name instead of by a hash, and the answer written as text, for what builds JSON looks up how at every call.
-CREATE FUNCTION ingest_event_v3(key_hash text, event sent_event_v1, join_keys text[], join_rules text[]) RETURNS json
+CREATE FUNCTION ingest_event_v4(key_hash text, event sent_event_v2, join_keys text[], join_rules text[]) RETURNS json
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -13,45 +13,58 @@ DECLARE
   is_fresh boolean;
   change uuid;
   appeared timestamptz;
-  expiry timestamptz;
+  ending timestamptz;
   joined text;
   known_joins int;
+  is_change boolean := event.kept_seconds IS NOT NULL;
 BEGIN
   SELECT k.tenant_id, k.id, a.id, s.id, k.key_type = 'ingest' AND k.last_used_at >= now() - key_touch_interval_v1()
-    AND a.last_seen_at >= now() - touch_interval_v1() AND s.last_event_at >= now() - touch_interval_v1(),
-    change_key_of(event.event_type, event.vendor, event.entity, event.old_value, event.new_value, event.actor, event.sha)
+    AND a.last_seen_at >= now() - touch_interval_v1() AND s.last_event_at >= now() - touch_interval_v1()
+      AND NOT (is_change AND coalesce(s.last_change_at, '-infinity') < now() - touch_interval_v1()),
+    change_key_of_v1(event.event_type, event.vendor, event.entity, event.old_value, event.new_value, event.actor, event.sha, event.environment)
   INTO tenant, api_key, agent, service, is_fresh, change
   FROM api_keys k JOIN agents a ON a.api_key_id = k.id
     JOIN services s ON s.tenant_id = k.tenant_id AND s.name_key = event.name_key AND s.name = event.service_name
   WHERE k.hash = key_hash AND k.revoked_at IS NULL;
 
   IF is_fresh IS NOT TRUE THEN
-    RETURN ingest_events_v2(key_hash, NULL, NULL, jsonb_build_array(jsonb_build_object('name', event.service_name, 'name_key', event.name_key)),
+    RETURN ingest_events_v3(key_hash, NULL, NULL, jsonb_build_array(jsonb_build_object('name', event.service_name,
+        'name_key', event.name_key, 'is_opened', false, 'is_changed', is_change)),
       jsonb_build_array(to_jsonb(event) || '{"place": 0}'),
       (SELECT coalesce(jsonb_agg(jsonb_build_object('id', event.id, 'name_key', j.name_key, 'rule', j.rule)), '[]')
         FROM unnest(join_keys, join_rules) AS j(name_key, rule)));
   END IF;
 
   INSERT INTO context_events AS e (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, old_value,
-    new_value, actor, sha, confidence, ttl_seconds, "timestamp", received_at, expires_at, raw_line, value_class, change_key, appeared_at)
-  VALUES (event.id, tenant, agent, service, event.service_name, event.vendor, event.event_type, event.entity, event.old_value,
-    event.new_value, event.actor, event.sha, event.confidence, event.ttl_seconds, coalesce(event."timestamp", now()), now(),
-    now() + make_interval(secs => event.ttl_seconds), event.raw_line, event.value_class, change, coalesce((
-      SELECT o.appeared_at FROM context_events o WHERE o.service_id = service AND o.change_key = change AND o.expires_at > now()
-      ORDER BY o.expires_at DESC LIMIT 1), date_trunc('second', now())))
-  ON CONFLICT DO NOTHING RETURNING e.appeared_at, e.expires_at INTO appeared, expiry;
+    new_value, actor, sha, environment, url, details, confidence, ttl_seconds, "timestamp", received_at, expires_at, kept_until, raw_line,
+    value_class, change_key, appeared_at)
+  SELECT event.id, tenant, agent, service, event.service_name, event.vendor, event.event_type, event.entity, event.old_value,
+    event.new_value, event.actor, event.sha, event.environment, event.url, event.details, event.confidence, event.ttl_seconds,
+    coalesce(event."timestamp", now()), now(), now() + make_interval(secs => event.ttl_seconds),
+    -- Null while the last occurrence is of the same minute.
+    CASE WHEN date_trunc('minute', last.received_at) = date_trunc('minute', now()) THEN NULL
+      ELSE now() + make_interval(secs => greatest(event.kept_seconds, CASE WHEN is_change THEN event.ttl_seconds END)) END,
+    event.raw_line, event.value_class, change, coalesce(last.appeared_at, date_trunc('second', now()))
+  FROM (VALUES (1)) one LEFT JOIN LATERAL (
+    SELECT o.appeared_at, o.received_at FROM context_events o WHERE o.service_id = service AND o.change_key = change AND o.expires_at > now()
+    ORDER BY o.expires_at DESC LIMIT 1
+  ) last ON true
+  ON CONFLICT DO NOTHING RETURNING e.appeared_at, coalesce(e.kept_until, e.expires_at) INTO appeared, ending;
 
   IF appeared IS NOT NULL AND join_keys <> '{}' THEN
     SELECT array_to_string(ARRAY(
         SELECT '[' || to_json(s.name_key) || ',"' || s.id || '"]' FROM services s WHERE s.tenant_id = tenant AND s.name_key = ANY(join_keys)), ','),
       cardinality(ARRAY(
-        SELECT 1 FROM change_joins j WHERE j.service_id = service AND j.change_key = change AND j.name_key = ANY(join_keys) AND j.expires_at >= expiry))
+        SELECT 1 FROM change_joins j WHERE j.service_id = service AND j.change_key = change AND j.name_key = ANY(join_keys) AND j.expires_at >= ending))
     INTO joined, known_joins;
     IF known_joins < cardinality(join_keys) THEN
       INSERT INTO change_joins AS c (tenant_id, name_key, service_id, change_key, rule, expires_at)
-      SELECT tenant, j.name_key, service, change, j.rule, expiry + interval '1 hour' FROM unnest(join_keys, join_rules) AS j(name_key, rule)
+      SELECT tenant, j.name_key, service, change, j.rule, ending + interval '1 hour' FROM unnest(join_keys, join_rules) AS j(name_key, rule)
       ORDER BY j.name_key
       ON CONFLICT (service_id, change_key, name_key) DO UPDATE SET expires_at = greatest(c.expires_at, excluded.expires_at);
+    END IF;
+    IF is_change THEN
+      PERFORM touch_changed_services_v1(tenant, agent, join_keys);
     END IF;
   END IF;
 

@@ -3,10 +3,10 @@
 -- the other, so that of a storm one incident leads and the others find it.
 --
 -- `alert`: kind (trigger, acknowledge or resolve), incident_id for a new one, service_name, name_key, title, url, triggered_at,
--- occurred_at, observed_until, external_source, external_ref, integration_id, delivery_id. `lease` and `lease_seconds` say who
+-- occurred_at, observed_until, environment (null: production), external_source, external_ref, integration_id, delivery_id. `lease` and `lease_seconds` say who
 -- begins the work at once and how long others leave it to them.
 -- Called by: webhooks and questions. A function because each step depends on the one before, under one lock.
-CREATE FUNCTION receive_alert_v2(tenant uuid, alert jsonb, fold_seconds int, lease uuid, lease_seconds int) RETURNS json
+CREATE FUNCTION receive_alert_v3(tenant uuid, alert jsonb, fold_seconds int, lease uuid, lease_seconds int) RETURNS json
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -54,15 +54,15 @@ BEGIN
   IF ref IS NOT NULL THEN
     SELECT i.id INTO leader_id FROM incidents i
     WHERE i.tenant_id = tenant AND i.service_id = found_service.id AND i.external_ref IS NOT NULL AND i.diagnosis_of IS NULL
-      AND i.resolved_at IS NULL
+      AND i.resolved_at IS NULL AND i.environment IS NOT DISTINCT FROM alert->>'environment'
       AND i.triggered_at BETWEEN triggered - make_interval(secs => fold_seconds) AND triggered + make_interval(secs => fold_seconds)
     ORDER BY i.triggered_at, i.id LIMIT 1;
   END IF;
 
   INSERT INTO incidents (id, tenant_id, service_id, service_name, title, url, triggered_at, resolved_at, external_source, external_ref,
-    integration_id, diagnosis_of, observed_until)
+    integration_id, diagnosis_of, observed_until, environment)
   VALUES (new_id, tenant, found_service.id, found_service.name, alert->>'title', alert->>'url', triggered, resolved, source, ref,
-    (alert->>'integration_id')::uuid, leader_id, (alert->>'observed_until')::timestamptz);
+    (alert->>'integration_id')::uuid, leader_id, (alert->>'observed_until')::timestamptz, alert->>'environment');
   IF leader_id IS NOT NULL THEN
     RETURN json_build_object('outcome', 'folded', 'incident_id', new_id);
   END IF;

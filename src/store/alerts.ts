@@ -16,6 +16,8 @@ export type ReceivedAlert = {
   readonly url: string | null
   readonly triggeredAt: Date
   readonly observedUntil: Date | null
+  /** As `toEnvironment` spells it; `null`: production. */
+  readonly environment: string | null
   /** Whose incident it is; `undefined` for one that an engineer asked about. */
   readonly external:
     | {
@@ -42,11 +44,14 @@ export async function receiveAlert(db: Db, tenantId: TenantId, alert: ReceivedAl
   return row
 }
 
-/** Takes a question in like an alert, and answers the incident it is. Asked again with the same id, it is the same one. */
+/**
+ * Takes a question in like an alert, and answers the incident it is. Asked again with the same id, it is the same one. Throws
+ * `not_found` for a service of which nobody told, as a reporter or as somebody's dependency, unless the question `opens` it.
+ */
 export async function receiveQuestion(
   db: BatchDb,
   tenantId: TenantId,
-  question: Omit<ReceivedAlert, 'kind' | 'url' | 'external'>,
+  { opens, ...question }: Omit<ReceivedAlert, 'kind' | 'url' | 'external'> & { readonly opens: boolean },
   lease: string,
 ): Promise<IncidentDetail> {
   const { incidentId } = question
@@ -57,16 +62,25 @@ export async function receiveQuestion(
     together.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${incidentId}, 0))`),
     together.execute(
       sql`SELECT ${received(tenantId, alert, lease)} WHERE NOT EXISTS (
-        SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.id = ${incidentId}::uuid)`,
+        SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.id = ${incidentId}::uuid) AND (${opens} OR ${isHeardOf(tenantId, question.serviceName)})`,
     ),
     getIncident(together, tenantId, incidentId),
   ])
   return incident
 }
 
+/** Whether a service is known by that name, or named as a dependency. */
+function isHeardOf(tenantId: TenantId, serviceName: string): SQL {
+  const key = toNameKey(serviceName)
+  // Only asked where no service has the name; written like `toNameKey`.
+  const keyOf = (column: SQL) => sql`lower(regexp_replace(${column}, '[[:space:]_./:-]+', '', 'g'))`
+  return sql`(EXISTS (SELECT 1 FROM services s WHERE s.tenant_id = ${tenantId} AND s.name_key = ${key})
+    OR EXISTS (SELECT 1 FROM service_edges e WHERE e.tenant_id = ${tenantId} AND ${key} IN (${keyOf(sql`e.caller`)}, ${keyOf(sql`e.callee`)})))`
+}
+
 /** What the function `receive_alert` says of an alert it stores. */
 function received(tenantId: TenantId, alert: ReceivedAlert, lease: string): SQL {
-  const { kind, incidentId, serviceName, title, url, triggeredAt, observedUntil, external } = alert
+  const { kind, incidentId, serviceName, title, url, triggeredAt, observedUntil, environment, external } = alert
   const fields = {
     kind,
     incident_id: incidentId,
@@ -76,6 +90,7 @@ function received(tenantId: TenantId, alert: ReceivedAlert, lease: string): SQL 
     url,
     triggered_at: triggeredAt,
     observed_until: observedUntil,
+    environment,
     external_source: external?.source,
     external_ref: external?.ref,
     integration_id: external?.integrationId,

@@ -1,20 +1,21 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { ChangeText, EventType } from '../domain/event/event.ts'
+import type { ChangeText, EventDetails, EventLinks, EventType } from '../domain/event/event.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { type EventId, type TenantId, toId } from '../domain/ids.ts'
 import { toShownValue } from '../domain/text.ts'
 import { type Db, epochMs } from './postgres.ts'
 
 /** A change where it began: what repeats of it are told once. */
-export type Change = ChangeText & {
-  /** Of its first event. */
-  readonly id: EventId
-  readonly serviceName: string
-  /** Of its first event. */
-  readonly timestamp: Date
-  /** Its events that are stored, counted up to 1,000. */
-  readonly count: number
-}
+export type Change = ChangeText &
+  EventLinks & {
+    /** Of its first event. */
+    readonly id: EventId
+    readonly serviceName: string
+    /** Of its first event. */
+    readonly timestamp: Date
+    /** Its events that are stored, counted up to 1,000. */
+    readonly count: number
+  }
 
 export type ChangeQuery = {
   readonly types: readonly EventType[]
@@ -40,6 +41,9 @@ type ChangeRow = {
   new_value: string | null
   actor: string | null
   sha: string | null
+  environment: string | null
+  url: string | null
+  details: EventDetails | null
   ordered_ms: number
   count: number
 }
@@ -79,7 +83,7 @@ export async function listChanges(db: Db, tenantId: TenantId, query: ChangeQuery
           sql`, `,
         )}) AS t(event_type) CROSS JOIN LATERAL (
           SELECT e.id, e.service_id, e.service_name, e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha,
-            e.change_key, e.appeared_at, ${HAPPENED} AS happened_at
+            e.environment, e.url, e.details, e.change_key, e.appeared_at, ${HAPPENED} AS happened_at
           FROM context_events e WHERE ${sql.join(filters, sql` AND `)}
           ORDER BY ${HAPPENED} DESC, e.id DESC LIMIT ${limit}
         ) c ORDER BY c.happened_at DESC, c.id DESC LIMIT ${limit}
@@ -115,6 +119,9 @@ function toChange(row: ChangeRow): Change {
     newValue: toShownValue(row.new_value),
     actor: row.actor,
     sha: row.sha,
+    environment: row.environment,
+    url: row.url,
+    details: row.details,
     timestamp: new Date(row.ordered_ms),
     count: row.count,
   }

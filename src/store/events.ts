@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
-import type { ChangeText, ContextEvent, EventType } from '../domain/event/event.ts'
-import { type JoinRule, matchServices, toNameKey, workloadOfFallbackName } from '../domain/event/service-name.ts'
+import { CHANGE_KEPT_SECONDS, type ChangeText, type ContextEvent, type EventType, isChangeType } from '../domain/event/event.ts'
+import { type JoinRule, matchServices, openedService, toNameKey } from '../domain/event/service-name.ts'
 import { toValueClass } from '../domain/event/value-class.ts'
 import { type AgentId, type EventId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { toShownValue } from '../domain/text.ts'
@@ -104,6 +104,10 @@ function toSentEvent({ id, event }: NewEvent): string {
     event.occurredAt,
     event.rawLine,
     toValueClass(event.newValue),
+    event.environment,
+    event.url,
+    event.details && JSON.stringify(event.details),
+    toKeptSeconds(event)?.toString() ?? null,
   ]
   return `(${values.map((value) => (value === null ? '' : toQuoted(value))).join(',')})`
 }
@@ -122,9 +126,38 @@ function toJoins(event: ContextEvent): Join[] {
   return matchServices(event).map(({ name, rule }) => ({ name_key: toNameKey(name), rule }))
 }
 
-function toServiceNames(events: readonly NewEvent[]): { name: string; name_key: string }[] {
-  const names = events.flatMap(({ event }) => [event.serviceName, workloadOfFallbackName(event) ?? event.serviceName])
-  return [...new Set(names)].map((name) => ({ name, name_key: toNameKey(name) }))
+type NamedService = {
+  readonly name: string
+  readonly name_key: string
+  /** No event names it by itself: where a service is spelt almost so, that is meant. */
+  readonly is_opened: boolean
+  readonly is_changed: boolean
+}
+
+/** The services that events concern, each once. */
+function toServiceNames(events: readonly NewEvent[]): readonly NamedService[] {
+  const names = new Map<string, NamedService>()
+  const add = (name: string, isOpened: boolean, isChanged: boolean): void => {
+    const known = names.get(name)
+    names.set(name, {
+      name,
+      name_key: toNameKey(name),
+      is_opened: isOpened && known?.is_opened !== false,
+      is_changed: isChanged || known?.is_changed === true,
+    })
+  }
+  for (const { event } of events) {
+    const isChanged = isChangeType(event.eventType)
+    const opened = openedService(event)
+    add(event.serviceName, false, isChanged)
+    if (opened !== undefined && opened !== event.serviceName) add(opened, true, isChanged)
+  }
+  return [...names.values()]
+}
+
+/** How long an event is kept for diagnoses, whatever its time to live; `null` for what is no change. */
+function toKeptSeconds({ eventType }: ContextEvent): number | null {
+  return isChangeType(eventType) ? CHANGE_KEPT_SECONDS : null
 }
 
 function toRecord({ id, event }: NewEvent, place: number) {
@@ -144,6 +177,10 @@ function toRecord({ id, event }: NewEvent, place: number) {
     timestamp: event.occurredAt,
     raw_line: event.rawLine,
     value_class: toValueClass(event.newValue),
+    environment: event.environment,
+    url: event.url,
+    details: event.details,
+    kept_seconds: toKeptSeconds(event),
   }
 }
 
@@ -179,6 +216,7 @@ type LogRow = {
   new_value: string | null
   actor: string | null
   sha: string | null
+  environment: string | null
   confidence: number
   ttl_seconds: number
   timestamp_ms: number
@@ -202,7 +240,7 @@ export async function listAgentEvents(db: Db, tenantId: TenantId, agentId: Agent
       : []),
   ]
   const { rows } = await db.execute<LogRow>(
-    sql`SELECT e.id, e.service_name, e.vendor, e.event_type, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.confidence,
+    sql`SELECT e.id, e.service_name, e.vendor, e.event_type, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.environment, e.confidence,
         e.ttl_seconds, ${epochMs(sql`e.timestamp`)} AS timestamp_ms, ${epochMs(sql`e.received_at`)} AS received_ms,
         (extract(epoch FROM e.received_at) * 1000000)::bigint::text AS received_us, ${epochMs(sql`e.expires_at`)} AS expires_ms
       FROM context_events e WHERE ${sql.join(filters, sql` AND `)}
@@ -225,6 +263,7 @@ function toLoggedEvent(row: LogRow): LoggedEvent {
     newValue: toShownValue(row.new_value),
     actor: row.actor,
     sha: row.sha,
+    environment: row.environment,
     confidence: row.confidence,
     ttlSeconds: row.ttl_seconds,
     timestamp: new Date(row.timestamp_ms),

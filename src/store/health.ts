@@ -46,7 +46,7 @@ function toTrouble(error: unknown) {
 async function findBacklog(db: Db): Promise<Backlog> {
   const row = await selectOne<{ lag_seconds: number; repairs: number; work: number; given_up: number }>(
     db,
-    sql`SELECT greatest(0, extract(epoch FROM now() - (SELECT min(expires_at) FROM context_events)))::int AS lag_seconds,
+    sql`SELECT greatest(0, extract(epoch FROM now() - (SELECT min(coalesce(kept_until, expires_at)) FROM context_events)))::int AS lag_seconds,
       (SELECT count(*) FROM window_repairs)::int AS repairs,
       (SELECT count(*) FROM incident_work WHERE state = 'due' AND next_at <= now())::int AS work,
       (SELECT count(*) FROM incident_work

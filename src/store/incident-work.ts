@@ -11,7 +11,9 @@ import { type Db, epochMs, selectOne } from './postgres.ts'
 
 /** An incident as it is to be diagnosed: what is known of it and, if it was diagnosed before, the latest answer. */
 export type Subject = {
-  readonly incident: Pick<Incident, 'serviceName' | 'title' | 'triggeredAt' | 'externalRef'> & { readonly observedUntil: Date | null }
+  readonly incident: Pick<Incident, 'serviceName' | 'title' | 'environment' | 'triggeredAt' | 'externalRef'> & {
+    readonly observedUntil: Date | null
+  }
   readonly latest: (Pick<StoredDiagnosis, 'number' | 'verdict'> & ComparedAnswer) | undefined
   /** Whether more than the first answer was told to the pager. */
   readonly hasFollowUp: boolean
@@ -22,6 +24,7 @@ type LatestRow = Pick<StoredDiagnosis, 'number' | 'verdict' | 'hypothesis' | 'di
 type SubjectRow = {
   readonly service_name: string
   readonly title: string | null
+  readonly environment: string | null
   readonly triggered_ms: number
   readonly observed_ms: number | null
   readonly external_ref: string | null
@@ -32,7 +35,7 @@ type SubjectRow = {
 /** What is needed of an incident to diagnose it; throws `not_found`. */
 export async function getSubject(db: Db, tenantId: TenantId, id: IncidentId): Promise<Subject> {
   const { rows } = await db.execute<SubjectRow>(
-    sql`SELECT i.service_name, i.title, ${epochMs(sql`i.triggered_at`)} AS triggered_ms, ${epochMs(sql`i.observed_until`)} AS observed_ms,
+    sql`SELECT i.service_name, i.title, i.environment, ${epochMs(sql`i.triggered_at`)} AS triggered_ms, ${epochMs(sql`i.observed_until`)} AS observed_ms,
         i.external_ref, (
           SELECT json_build_object('number', d.number, 'verdict', d.verdict, 'hypothesis', d.hypothesis, 'diagnosedBy', d.diagnosed_by,
             'signature', d.signature)
@@ -43,11 +46,12 @@ export async function getSubject(db: Db, tenantId: TenantId, id: IncidentId): Pr
   )
   const [row] = rows
   if (!row) throw new AppError('not_found', 'no such incident')
-  const { service_name, title, triggered_ms, observed_ms, external_ref, latest, has_follow_up } = row
+  const { service_name, title, environment, triggered_ms, observed_ms, external_ref, latest, has_follow_up } = row
   return {
     incident: {
       serviceName: service_name,
       title,
+      environment: environment ?? 'production',
       triggeredAt: new Date(triggered_ms),
       externalRef: external_ref,
       observedUntil: observed_ms === null ? null : new Date(observed_ms),
@@ -300,7 +304,7 @@ const RESTED_AT = sql`w.done_at + make_interval(mins => w.looks - 1)`
 function isAnyLate(row: SQL): SQL {
   return sql`EXISTS (
     SELECT 1 FROM agents a CROSS JOIN LATERAL (
-      SELECT 1 FROM context_events e WHERE e.agent_id = a.id AND e.received_at > ${row}.since AND e."timestamp" <= ${row}.triggered_at
+      SELECT 1 FROM context_events e WHERE e.agent_id = a.id AND e.received_at > ${row}.since AND least(e."timestamp", e.received_at) <= ${row}.triggered_at
       ORDER BY e.received_at LIMIT 1
     ) l WHERE a.tenant_id = ${row}.tenant_id)`
 }

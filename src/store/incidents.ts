@@ -20,6 +20,7 @@ export type Incident = {
   readonly status: IncidentStatus
   readonly title: string | null
   readonly url: string | null
+  readonly environment: string
   readonly triggeredAt: Date
   readonly createdAt: Date
   readonly resolvedAt: Date | null
@@ -43,6 +44,7 @@ type IncidentRow = {
   readonly work_state: string | null
   readonly title: string | null
   readonly url: string | null
+  readonly environment: string | null
   readonly triggered_ms: number
   readonly created_ms: number
   readonly resolved_ms: number | null
@@ -58,7 +60,7 @@ type IncidentRow = {
 }
 
 /** An incident `i` with its latest diagnosis, or that of the incident it was folded into. */
-const INCIDENT_COLUMNS = sql`i.id, i.tenant_id, i.service_id, i.service_name, w.state AS work_state, i.title, i.url,
+const INCIDENT_COLUMNS = sql`i.id, i.tenant_id, i.service_id, i.service_name, w.state AS work_state, i.title, i.url, i.environment,
   ${epochMs(sql`i.triggered_at`)} AS triggered_ms, ${epochMs(sql`i.created_at`)} AS created_ms, ${epochMs(sql`i.resolved_at`)} AS resolved_ms,
   i.external_source, i.external_ref, i.integration_id, i.diagnosis_of, d.hypothesis, d.recommended_action, d.confidence, d.verdict,
   EXISTS (SELECT 1 FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note' AND n.state = 'done') AS is_posted`
@@ -235,6 +237,7 @@ function toIncident(row: IncidentRow): Incident {
     status: toStatus(row),
     title: row.title,
     url: row.url,
+    environment: row.environment ?? 'production',
     triggeredAt: new Date(row.triggered_ms),
     createdAt: new Date(row.created_ms),
     resolvedAt: row.resolved_ms === null ? null : new Date(row.resolved_ms),

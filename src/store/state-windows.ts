@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { ChangeText, EventType } from '../domain/event/event.ts'
+import type { ChangeText, EventDetails, EventType } from '../domain/event/event.ts'
 import type { JoinRule } from '../domain/event/service-name.ts'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import type { CopyRepair, LifeTotals, StoredLife, WindowCopy } from '../domain/window/copy.ts'
@@ -36,7 +36,16 @@ export type Seen = {
 export type UnchangedWindow = { readonly caller: CallerRow; readonly isUnchanged: true }
 
 /** What a change says, as a copy and a statement's answer carry it. */
-export type TextRow = readonly [EventType, string, string, string | null, string | null, string | null, string | null]
+export type TextRow = readonly [
+  eventType: EventType,
+  vendor: string,
+  entity: string,
+  oldValue: string | null,
+  newValue: string | null,
+  actor: string | null,
+  sha: string | null,
+  environment?: string | null,
+]
 
 /** A change as `find_window` answers it; times in milliseconds since 1970. */
 type LifeRow = readonly [
@@ -52,6 +61,9 @@ type LifeRow = readonly [
   earliestMs: number,
   count: number,
   isCounted: boolean,
+  url: string | null,
+  details: EventDetails | null,
+  isExpired: boolean,
   text: TextRow | null,
 ]
 
@@ -107,7 +119,12 @@ function toStoredWindow(row: WindowRow): StoredWindow {
 }
 
 /** A service of the tenant with the live changes of its window. */
-export type ServiceLives = { readonly service: { readonly id: ServiceId; readonly name: string }; readonly lives: readonly StoredLife[] }
+export type ServiceLives = {
+  readonly service: { readonly id: ServiceId; readonly name: string }
+  readonly lives: readonly StoredLife[]
+  /** When a change of it was received last, and the agent that sent it heard of; `undefined`: that is not known. */
+  readonly feed: { readonly lastChangeAt: Date | null; readonly heardAt: Date | null } | undefined
+}
 
 type EvidenceLimits = {
   /** Nothing that happened later. */
@@ -122,8 +139,8 @@ type EvidenceLimits = {
 const RECENT_SAMPLE_SIZE = 100
 
 /**
- * The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, and after them of those that had
- * an event last, in one request.
+ * The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, and after them of those
+ * that were changed last and had an event last, in one request.
  */
 export async function findStoredWindows(
   db: Db,
@@ -134,32 +151,41 @@ export async function findStoredWindows(
   const { now_ms, windows } = await selectOne<{ now_ms: number; windows: EvidenceRow[] | null }>(
     db,
     sql`WITH wanted AS (
-      SELECT s.id, s.name, min(k.place) AS place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
-        JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id, s.name
+      SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, min(k.place) AS place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
+        JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id
     ),
     recent AS (
-      SELECT s.id, s.name, NULL::bigint AS place FROM services s
-      WHERE s.tenant_id = ${tenantId} AND s.last_event_at > now() - interval '1 day' AND s.id NOT IN (SELECT id FROM wanted)
-      ORDER BY s.last_event_at DESC, s.id LIMIT ${recent}
+      SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, NULL::bigint AS place FROM services s
+      WHERE s.tenant_id = ${tenantId} AND greatest(s.last_event_at, s.last_change_at) > now() - interval '1 day' AND s.id NOT IN (SELECT id FROM wanted)
+      ORDER BY CASE WHEN s.last_change_at > now() - interval '1 day' THEN s.last_change_at END DESC NULLS LAST, s.last_event_at DESC, s.id
+      LIMIT ${recent}
     )
     SELECT ${epochMs(sql`now()`)} AS now_ms, (
-      SELECT json_agg(${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${until?.toISOString() ?? 'infinity'}::timestamptz, CASE WHEN c.place IS NULL THEN ${RECENT_SAMPLE_SIZE}::int ELSE ${sampleSize}::int END, ${perType}) ORDER BY c.place NULLS LAST, c.name, c.id)
-      FROM (SELECT * FROM wanted UNION ALL SELECT * FROM recent) c
+      SELECT json_agg(json_build_array(${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${until?.toISOString() ?? 'infinity'}::timestamptz, CASE WHEN c.place IS NULL THEN ${RECENT_SAMPLE_SIZE}::int ELSE ${sampleSize}::int END, ${perType})) ORDER BY c.place NULLS LAST, c.name, c.id)
+      FROM (SELECT * FROM wanted UNION ALL SELECT * FROM recent) c LEFT JOIN agents a ON a.id = c.last_change_agent_id
     ) AS windows`,
   )
   return { now: new Date(now_ms), windows: (windows ?? []).flatMap(toServiceLives) }
 }
 
-type EvidenceRow = Pick<WindowRow, 'service_id' | 'service_name' | 'changes'>
+type EvidenceRow = readonly [
+  lastChangeMs: number | null,
+  heardMs: number | null,
+  window: Pick<WindowRow, 'service_id' | 'service_name' | 'changes'>,
+]
 
-function toServiceLives({ service_id, service_name, changes }: EvidenceRow): ServiceLives[] {
+function toServiceLives([lastChangeMs, heardMs, { service_id, service_name, changes }]: EvidenceRow): ServiceLives[] {
   if (service_id === null || service_name === null) return []
-  return [{ service: { id: toId(service_id), name: service_name }, lives: (changes ?? []).map(toStoredLife) }]
+  const lastChangeAt = lastChangeMs === null ? null : new Date(lastChangeMs)
+  const heardAt = heardMs === null ? null : new Date(heardMs)
+  const isKnown = lastChangeAt === null || heardAt !== null
+  const service = { id: toId<ServiceId>(service_id), name: service_name }
+  return [{ service, lives: (changes ?? []).map(toStoredLife), feed: isKnown ? { lastChangeAt, heardAt } : undefined }]
 }
 
 function toStoredLife(row: LifeRow): StoredLife {
-  const [lifeKey, id, confidence, joinedBy, timestampMs, orderedMs, firstMs, receivedMs, expiresMs, earliestMs, count, isCounted, text] =
-    row
+  const [lifeKey, id, confidence, joinedBy, timestampMs, orderedMs, firstMs, receivedMs, expiresMs, earliestMs, ...rest] = row
+  const [count, isCounted, url, details, isExpired, text] = rest
   return {
     lifeKey,
     id: toId(id),
@@ -173,13 +199,16 @@ function toStoredLife(row: LifeRow): StoredLife {
     earliestExpiresAt: new Date(earliestMs),
     count,
     isCounted,
+    url,
+    details,
+    isExpired,
     text: text ? toChangeText(text) : undefined,
   }
 }
 
 /** What a change says, from its row. */
-export function toChangeText([eventType, vendor, entity, oldValue, newValue, actor, sha]: TextRow): ChangeText {
-  return { eventType, vendor, entity, oldValue, newValue, actor, sha }
+export function toChangeText([eventType, vendor, entity, oldValue, newValue, actor, sha, environment = null]: TextRow): ChangeText {
+  return { eventType, vendor, entity, oldValue, newValue, actor, sha, environment }
 }
 
 // The copy: one sorted set a window, five members a life of a change, told apart by their first letter and named by the
@@ -297,8 +326,10 @@ function toRemoval(key: string, lives: CopyRepair['remove']): RedisCommand {
 // Scores and members, as ZADD takes them.
 
 function toTextMember({ lifeKey, text, expiresAtMs }: Omit<Merge, 'serviceId' | 'totals'>): [score: number, member: string] {
-  const { eventType, vendor, entity, oldValue, newValue, actor, sha } = text
-  return [expiresAtMs, `e${lifeKey}${JSON.stringify([eventType, vendor, entity, oldValue, newValue, actor, sha])}`]
+  const { eventType, vendor, entity, oldValue, newValue, actor, sha, environment } = text
+  // Without an environment as members always were: the same life has the same member.
+  const row: TextRow = [eventType, vendor, entity, oldValue, newValue, actor, sha]
+  return [expiresAtMs, `e${lifeKey}${JSON.stringify(environment === null ? row : [...row, environment])}`]
 }
 
 function toGrowingTotals({ lifeKey, totals }: Pick<Merge, 'lifeKey' | 'totals'>): (string | number)[] {

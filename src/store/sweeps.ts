@@ -16,18 +16,19 @@ export type SweptBatch = {
 type EndedRow = readonly [tenantId: TenantId, serviceId: ServiceId, lifeKey: string, ...text: TextRow]
 
 /**
- * Deletes up to `limit` expired events, the longest expired first, and adds what they were to the hourly counts and to
- * the agents' last hour: one statement, so a kill loses nothing. Rows another sweep is deleting are passed over.
+ * Deletes up to `limit` events that have expired and are kept no longer, those that ended first, and adds what they were to
+ * the hourly counts and to the agents' last hour: one statement, so a kill loses nothing. Rows another sweep is deleting are
+ * passed over.
  */
 export async function sweepBatch(db: Db, now: Date, limit: number): Promise<SweptBatch> {
   const row = await selectOne<{ deleted: number; ended: EndedRow[] | null }>(
     db,
     sql`WITH deleted AS (
       DELETE FROM context_events WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM context_events WHERE expires_at <= ${now.toISOString()}::timestamptz
-        ORDER BY expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+        SELECT ctid FROM context_events WHERE coalesce(kept_until, expires_at) <= ${now.toISOString()}::timestamptz
+        ORDER BY coalesce(kept_until, expires_at) LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ))
-      RETURNING tenant_id, service_id, agent_id, vendor, event_type, entity, old_value, new_value, actor, sha, value_class,
+      RETURNING tenant_id, service_id, agent_id, vendor, event_type, entity, old_value, new_value, actor, sha, environment, value_class,
         received_at, change_key, appeared_at
     ),
     counted AS (
@@ -58,7 +59,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
     )
     SELECT (SELECT count(*) FROM deleted)::int AS deleted,
       (SELECT jsonb_agg(jsonb_build_array(tenant_id, window_id, ${functionNamed('life_key_of')}(change_key, appeared_at), event_type, vendor, entity,
-        left(old_value, ${MAX_SHOWN_LENGTH}), left(new_value, ${MAX_SHOWN_LENGTH}), actor, sha)) FROM windows) AS ended`,
+        left(old_value, ${MAX_SHOWN_LENGTH}), left(new_value, ${MAX_SHOWN_LENGTH}), actor, sha, environment)) FROM windows) AS ended`,
   )
   const ended = (row.ended ?? []).map(([tenantId, serviceId, lifeKey, ...text]) => ({
     tenantId,
@@ -115,7 +116,7 @@ export async function sweepRemains(
         SELECT ctid FROM audit_entries WHERE at < ${daysBefore(now, auditDays).toISOString()}::timestamptz LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ))
     )
-    SELECT ${epochMs(sql`(SELECT max(expires_at) FROM context_events)`)} AS last_expiry_ms`,
+    SELECT ${epochMs(sql`(SELECT max(coalesce(kept_until, expires_at)) FROM context_events)`)} AS last_expiry_ms`,
   )
   return { lastExpiryAt: row.last_expiry_ms === null ? undefined : new Date(row.last_expiry_ms) }
 }

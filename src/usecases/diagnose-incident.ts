@@ -42,7 +42,8 @@ export async function diagnoseIncident(
     await endDiagnosing(deps.db, work, clock())
     return undefined
   }
-  const alert = { service: incident.serviceName, triggeredAt: incident.triggeredAt, title: incident.title }
+  const { serviceName: service, triggeredAt, title, environment } = incident
+  const alert = { service, triggeredAt, title, environment }
   const evidence = await gatherEvidence(deps, tenantId, incidentId, alert, incident.observedUntil)
   const answer = await findAnswer(deps, work, subject, alert, { ...evidence, calibration: fitRecalibration(verdicts) }, clock)
 

@@ -1,10 +1,12 @@
 import type { BatchDatabase, Keeping } from '../deps.ts'
-import { nameOf } from '../domain/errors.ts'
+import { AppError, nameOf } from '../domain/errors.ts'
+import { nearestNames } from '../domain/event/nearest-name.ts'
 import { toKeptTitle } from '../domain/event/redact.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { receiveQuestion } from '../store/alerts.ts'
 import { isDatabaseUnavailable } from '../store/database-error.ts'
 import { getIncident, type IncidentDetail } from '../store/incidents.ts'
+import { listServices } from '../store/services.ts'
 import { announceWork, type WorkDeps, workOn } from './work-on-incident.ts'
 
 export type Question = {
@@ -12,11 +14,18 @@ export type Question = {
   readonly title: string | null
   readonly triggeredAt: Date
   readonly observedUntil: Date | null
+  /** `null`: production. */
+  readonly environment: string | null
+  /** Whether to open the service if nobody heard of it. */
+  readonly opens: boolean
 }
 
+const MAX_NEAREST = 5
+
 /**
- * Diagnoses a service because someone asks, without a pager, and returns the incident as it was asked. Once the question is
- * stored nothing is thrown, so that nobody asks twice: what fails half-way is finished by the cron.
+ * Diagnoses a service because someone asks, without a pager, and returns the incident as it was asked. Throws `not_found` for a
+ * service that nobody heard of. Once the question is stored nothing is thrown, so that nobody asks twice: what fails half-way
+ * is finished by the cron.
  */
 export async function diagnoseNow(
   deps: WorkDeps & BatchDatabase & Keeping,
@@ -33,8 +42,22 @@ async function open(deps: WorkDeps & BatchDatabase & Keeping, tenantId: TenantId
   const lease = deps.newUuid()
   const store = () =>
     receiveQuestion(deps.db, tenantId, { ...question, title: toKeptTitle(question.title, deps.keeping), incidentId }, lease)
-  const [asked] = await Promise.all([storeOrRepeat(store), announceWork(deps)])
+  const [asked] = await Promise.all([storeOrRepeat(store).catch((error) => refuse(deps, tenantId, question, error)), announceWork(deps)])
   return { asked, work: workOn(deps, { tenantId, incidentId, kind: 'diagnosis', number: 0, lease, attempts: 1 }, deps.now) }
+}
+
+/** Says of a service that nobody heard of which ones have almost its name. */
+async function refuse({ db }: BatchDatabase, tenantId: TenantId, { serviceName }: Question, error: unknown): Promise<never> {
+  if (!(error instanceof AppError) || error.code !== 'not_found') throw error
+  const services = await listServices(db, tenantId, new Date(0))
+  const nearest = nearestNames(
+    serviceName,
+    services.map(({ name }) => name),
+    MAX_NEAREST,
+  ).map((name) => `"${name}"`)
+  const meant = nearest.length === 0 ? '' : ` The nearest: ${nearest.join(', ')}.`
+  const detail = `nobody has told of a service "${serviceName}".${meant} With "create": true it is opened.`
+  throw new AppError('not_found', detail, { fields: [{ pointer: '/service', detail }] })
 }
 
 /** What Postgres did not answer it may have stored; whoever asks us again would not know the id. */

@@ -1,8 +1,10 @@
 import type { Clock, Database, Logging } from '../deps.ts'
 import { MAX_HOPS } from '../domain/diagnosis/facts.ts'
-import type { Alert, DiagnosisInput } from '../domain/diagnosis/model.ts'
+import type { Alert, ChangeFeed, DiagnosisInput } from '../domain/diagnosis/model.ts'
+import { isCallFailure } from '../domain/event/event.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { toKnownServices } from '../domain/graph/callee.ts'
+import { namedHosts } from '../domain/graph/host.ts'
 import { type GraphEdge, learnEdges, type ServiceGraph, servicesToRead } from '../domain/graph/service-graph.ts'
 import type { IncidentId, ServiceId, TenantId } from '../domain/ids.ts'
 import type { Embedding } from '../domain/incident/memory.ts'
@@ -30,6 +32,8 @@ const MORE_PER_TYPE = [WHOLE.perType, 50]
 /** How often what was read may lead to services that were not. */
 const MAX_ROUNDS = 3
 const MAX_PATTERNS = 10
+/** Names in texts of failures that are looked up in one round. */
+const MAX_NAMED = 32
 
 export type Evidence = {
   readonly input: DiagnosisInput
@@ -40,8 +44,8 @@ export type Evidence = {
 }
 
 /**
- * What a diagnosis of this alert has to see: the windows of the alerting service, of what it depends on and of other services
- * with recent events, and what is usual in them. Postgres alone is asked: what Redis knows is not needed.
+ * What a diagnosis of this alert has to see: the windows of the alerting service, of what it depends on, of whom failures
+ * name, and of other services with recent changes and events; what is usual in them, and whether their changes are sent. Postgres alone is asked: what Redis knows is not needed.
  */
 export async function gatherEvidence(
   deps: Database & Clock & Logging,
@@ -51,12 +55,13 @@ export async function gatherEvidence(
   observedUntil: Date | null,
 ): Promise<Evidence> {
   const graph = await readServiceGraph(deps.db, tenantId)
-  const { found, readAt } = await readWindows(deps, tenantId, alert.service, graph, observedUntil)
+  const { found, named, readAt } = await readWindows(deps, tenantId, alert.service, graph, observedUntil)
   const windows = withinLimit(found.map(({ service, lives }) => ({ service, window: buildWindow(lives, new Map(), readAt) })))
   const seen = {
     alert,
     windows: windows.map(({ service, window }) => ({ service: service.name, window })),
     graph,
+    feeds: toFeeds(found, named),
     observedUntil: observedUntil ?? new Date(Math.max(readAt.getTime(), alert.triggeredAt.getTime())),
   }
   const embedding = embedEvidence(seen)
@@ -76,20 +81,21 @@ export async function gatherEvidence(
 async function readWindows(deps: Database & Clock & Logging, tenantId: TenantId, service: string, graph: ServiceGraph, until: Date | null) {
   const now = deps.now()
   const asked = new Set<string>()
+  const named = new Map<string, string>()
   const found: ServiceLives[] = []
   let readAt: Date | undefined
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const edges = [...graph.edges, ...edgesIn(found, now)]
-    const keys = servicesToRead({ edges }, service, MAX_HOPS, now)
-      .map(toNameKey)
-      .filter((key) => !asked.has(key))
+    const names = servicesToRead({ edges }, service, MAX_HOPS, now)
+    for (const name of names) named.set(toNameKey(name), name)
+    const keys = [...new Set([...names.map(toNameKey), ...namedInFailures(found)])].filter((key) => !asked.has(key))
     if (keys.length === 0) break
     const read = await readRound(deps, tenantId, keys, { until, recent: round === 0 ? MAX_RECENT_SERVICES : 0 })
     readAt ??= read.now
-    found.push(...read.windows.map(({ service, lives }) => ({ service, lives: lives.map(withOnset) })))
+    found.push(...read.windows.map(({ lives, ...window }) => ({ ...window, lives: lives.map(withOnset) })))
     for (const key of [...keys, ...read.windows.map((window) => toNameKey(window.service.name))]) asked.add(key)
   }
-  return { found, readAt: readAt ?? now }
+  return { found, named, readAt: readAt ?? now }
 }
 
 type Asked = { readonly until: Date | null; readonly recent: number }
@@ -155,6 +161,30 @@ function edgesIn(windows: readonly ServiceLives[], now: Date): GraphEdge[] {
       .flatMap(({ text }) => (text ? learnEdges({ serviceName: service.name, ...text }, known) : []))
       .map((edge) => ({ ...edge, seen: 1, lastSeenAt: now, declared: false })),
   )
+}
+
+/** The keys of services that failing calls in these windows may name, those read first first. */
+function namedInFailures(windows: readonly ServiceLives[]): readonly string[] {
+  const keys = new Set<string>()
+  for (const { lives } of windows) {
+    for (const { text } of lives) {
+      if (!text || !isCallFailure(text.eventType)) continue
+      const hosts = namedHosts(text.newValue ?? '').flatMap(({ candidates }) => candidates)
+      for (const name of [text.entity, ...hosts]) keys.add(toNameKey(name))
+      if (keys.size >= MAX_NAMED) return [...keys]
+    }
+  }
+  return [...keys]
+}
+
+/** Whether the changes of the services on the way are sent; none of one that is only named, as a dependency say, ever was. */
+function toFeeds(found: readonly ServiceLives[], named: ReadonlyMap<string, string>): readonly ChangeFeed[] {
+  const known = new Map(found.map((each) => [toNameKey(each.service.name), each]))
+  return [...named].flatMap(([key, name]): ChangeFeed[] => {
+    const service = known.get(key)
+    if (!service) return [{ service: name, lastChangeAt: null, heardAt: null }]
+    return service.feed ? [{ service: service.service.name, ...service.feed }] : []
+  })
 }
 
 type FoundWindow = { readonly service: ServiceLives['service']; readonly window: StateWindow }

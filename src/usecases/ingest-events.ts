@@ -140,12 +140,13 @@ function toMerges(events: readonly NewEvent[], { created, receivedAt }: InsertRe
 }
 
 function toOccurrences({ serviceIds, lifeKey }: CreatedEvent, event: ContextEvent, receivedAt: Date): Merge[] {
-  const { eventType, vendor, entity, actor, sha } = event
-  const text = { eventType, vendor, entity, oldValue: toShownValue(event.oldValue), newValue: toShownValue(event.newValue), actor, sha }
+  const { eventType, vendor, entity, actor, sha, environment } = event
+  const [oldValue, newValue] = [toShownValue(event.oldValue), toShownValue(event.newValue)]
+  const text = { eventType, vendor, entity, oldValue, newValue, actor, sha, environment }
   const expiresAtMs = receivedAt.getTime() + event.ttlSeconds * 1000
-  const timestampMs = event.occurredAt === null ? receivedAt.getTime() : Date.parse(event.occurredAt)
-  const latestMs = Math.min(timestampMs, receivedAt.getTime())
-  const totals = { count: 1, firstTimestampMs: timestampMs, latestMs, earliestExpiresAtMs: expiresAtMs }
+  // One from a clock that is ahead happened when it was received, as for Postgres.
+  const happenedMs = Math.min(event.occurredAt === null ? Number.POSITIVE_INFINITY : Date.parse(event.occurredAt), receivedAt.getTime())
+  const totals = { count: 1, firstTimestampMs: happenedMs, latestMs: happenedMs, earliestExpiresAtMs: expiresAtMs }
   return serviceIds.map((serviceId) => ({ serviceId, lifeKey, text, expiresAtMs, totals }))
 }
 

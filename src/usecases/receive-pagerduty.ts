@@ -111,6 +111,7 @@ function toAlert(
     url: incident.url,
     triggeredAt: past(incident.createdAt ?? occurredAt),
     observedUntil: null,
+    environment: null,
     external: {
       source: 'pagerduty' as const,
       ref: incident.ref,

@@ -78,6 +78,9 @@ function toLife(lifeKey: string, latestFirst: readonly Part[]): StoredLife {
     earliestExpiresAt: new Date(Math.min(...expiries)),
     count: latestFirst.reduce((sum, { event }) => sum + (event.count ?? 1), 0),
     isCounted: true,
+    url: null,
+    details: null,
+    isExpired: false,
     text: toText(latest.event),
   }
 }
@@ -101,6 +104,7 @@ function toText(event: CaseEvent): ChangeText {
     newValue: event.new_value ?? null,
     actor: event.actor ?? null,
     sha: event.sha ?? null,
+    environment: null,
   }
 }
 

@@ -21,7 +21,7 @@ type Fields = Readonly<Record<string, unknown>>
 
 async function diagnose(tenant: TestTenant): Promise<string> {
   await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })
-  const response = await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } })
+  const response = await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout', create: true } })
   return (await response.json()).id
 }
 
@@ -237,7 +237,10 @@ test('a page of the longest texts there can be is still small', async () => {
   )
   for (let from = 0; from < 300; from += 60)
     await app.request('/v1/events/batch', { key: tenant.ingestKey, body: events.slice(from, from + 60) })
-  const asked = await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout', title: noise(512) } })
+  const asked = await app.request('/v1/incidents', {
+    key: tenant.readonlyKey,
+    body: { service: 'checkout', create: true, title: noise(512) },
+  })
   const { id }: { id: string } = await asked.json()
   const service = (await listServicesOf(app, tenant)).get('checkout')?.id
   for (const path of [

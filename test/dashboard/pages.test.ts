@@ -134,7 +134,7 @@ test('a time of another day than those around it has its date', async () => {
     site.app.request('/v1/events/batch', { key: own.ingestKey, body: events.map((event) => makeEvent({ ttl_seconds: 604_800, ...event })) })
   await send({ timestamp: at(-2), sha: 'before' }, { timestamp: at(1), sha: 'after' })
   await send(...[-1, 2].map((minute) => ({ timestamp: at(minute), event_type: 'saturation', new_value: 'cpu' })))
-  const body = { service: 'checkout', triggered_at: at(3), observed_until: at(4) }
+  const body = { service: 'checkout', create: true, triggered_at: at(3), observed_until: at(4) }
   const { id } = await (await site.app.request('/v1/incidents', { key: own.readonlyKey, body })).json()
   const there = await signIn(site, own.readonlyKey)
   const incident = await (await there.get(`/incidents/${id}`)).text()
@@ -269,7 +269,7 @@ test.each([
 
 test('an incident of a very long time ago has a page', async () => {
   const { tenant: old } = await openShop(site.app)
-  const body = { service: 'checkout', triggered_at: '0001-01-01T00:00:00Z' }
+  const body = { service: 'checkout', create: true, triggered_at: '0001-01-01T00:00:00Z' }
   const { id } = await (await site.app.request('/v1/incidents', { key: old.readonlyKey, body })).json()
   const there = await signIn(site, old.readonlyKey)
   const response = await there.get(`/incidents/${id}`)

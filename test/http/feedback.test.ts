@@ -9,7 +9,7 @@ type Body = Readonly<Record<string, unknown>>
 const minutesAgo = (minutes: number) => new Date(Date.now() - 60_000 * minutes).toISOString()
 
 async function ask(tenant: TestTenant, service: string) {
-  const response = await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service } })
+  const response = await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service, create: true } })
   return await response.json()
 }
 

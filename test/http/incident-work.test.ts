@@ -367,7 +367,7 @@ describe('a question whose diagnosis', () => {
 
     const response = await startApp({ stack, database: database.url }).request('/v1/incidents', {
       key: asked.readonlyKey,
-      body: { service: 'checkout' },
+      body: { service: 'checkout', create: true },
     })
     expect(response.status).toBe(201)
     const created = await response.json()
@@ -400,7 +400,7 @@ describe('a question that', () => {
   }
 
   const ask = (broken: TestApp, tenant: TestTenant) =>
-    broken.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout', title: 'errors' } })
+    broken.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout', create: true, title: 'errors' } })
 
   test.each([
     { name: 'never reaches the store', fault: 'refuse' as const },

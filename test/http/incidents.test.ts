@@ -15,7 +15,7 @@ async function send(tenant: TestTenant, ...events: Body[]): Promise<void> {
 }
 
 async function ask(tenant: TestTenant, body: Body): Promise<Response> {
-  return await app.request('/v1/incidents', { key: tenant.readonlyKey, body })
+  return await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { create: true, ...body } })
 }
 
 async function read(tenant: TestTenant, path: string): Promise<Response> {

@@ -14,7 +14,7 @@ const ROWS: readonly Row[] = JSON.parse(readFileSync(new URL('../fixtures/stored
 
 /** The path of an incident whose answer is stored as a row says. */
 async function store(tenant: TestTenant, { answer, context_snapshot, signature }: Row): Promise<string> {
-  const response = await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } })
+  const response = await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout', create: true } })
   const { id }: { id: string } = await response.json()
   await app.deps.db.execute(
     sql`UPDATE diagnoses SET answer = ${answer}::json, context_snapshot = ${context_snapshot}::json, signature = ${signature}::json WHERE incident_id = ${id}`,

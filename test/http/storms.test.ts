@@ -78,7 +78,7 @@ test('only alerts of the same service within a minute of an open incident are fo
 
 test('a question is never folded, and leads no alert', async () => {
   const { tenant, pager } = await start()
-  const ask = () => app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } })
+  const ask = () => app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout', create: true } })
   await ask()
   const ref = newRef()
   await deliver(app, pager, makeDelivery({ ref }))

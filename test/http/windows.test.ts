@@ -35,8 +35,8 @@ describe('which window an event joins', () => {
 
   test('also of a service that appears later', async () => {
     const tenant = await createTestTenant(app)
-    await send(tenant, argocd)
-    expect([...(await listServicesOf(app, tenant)).keys()]).toEqual(['argocd-application-controller'])
+    await send(tenant, { ...argocd, service_name: 'deployer' })
+    expect([...(await listServicesOf(app, tenant)).keys()]).toEqual(['deployer'])
     await send(tenant, own)
     expect(await joins(tenant, 'payment-service')).toHaveLength(2)
   })

@@ -186,6 +186,8 @@ test('a question that is stored again while it still is being stored is one inci
       title: null,
       triggeredAt: now,
       observedUntil: null,
+      environment: null,
+      opens: true,
     }
     const lease = randomUUID()
     const told = await Promise.all(range(4).map(() => receiveQuestion(app.deps.db, tenantId, question, lease)))

@@ -30,7 +30,8 @@ async function countOf(tenant: TestTenant) {
   return rows[0]
 }
 
-const inAnHour = () => new Date(Date.now() + 3_600_000)
+/** When changes are no longer kept either. */
+const inADay = () => new Date(Date.now() + 25 * 3_600_000)
 
 test('expired events become hourly counts by value class, live ones stay, and a second run does nothing', async () => {
   const tenant = await createTestTenant(app)
@@ -41,12 +42,12 @@ test('expired events become hourly counts by value class, live ones stay, and a 
     slow('812'),
     slow('4521.2'),
     slow('9'),
-    makeEvent({ ttl_seconds: 86_400 }),
+    makeEvent({ ttl_seconds: 100_000 }),
     makeEvent({ service_name: 'argocd', entity: 'checkout' }),
   )
   expect(await countOf(tenant)).toEqual({ live: 5, joins: 4, counted: 0, minutes: 0 })
 
-  while ((await runSweep(app.deps, inAnHour())).deleted > 0);
+  while ((await runSweep(app.deps, inADay())).deleted > 0);
   expect(await countOf(tenant)).toEqual({ live: 1, joins: 4, counted: 4, minutes: 4 })
   const { rows } = await db.execute(sql`SELECT vendor, event_type, entity, value_class, count FROM event_counts
     WHERE tenant_id = ${tenant.tenantId} ORDER BY count DESC, vendor`)
@@ -54,13 +55,13 @@ test('expired events become hourly counts by value class, live ones stay, and a 
     { vendor: 'postgres', event_type: 'saturation', entity: 'appdb', value_class: 'slow_query:#ms', count: 3 },
     { vendor: 'argocd', event_type: 'deploy', entity: 'checkout', value_class: 'succeeded', count: 1 },
   ])
-  await runSweep(app.deps, inAnHour())
+  await runSweep(app.deps, inADay())
   expect(await countOf(tenant)).toEqual({ live: 1, joins: 4, counted: 4, minutes: 4 })
 
   const agents = await (await app.request('/v1/agents', { key: tenant.readonlyKey })).json()
   expect(agents).toMatchObject([{ events_last_hour: 5 }])
   await send(tenant, slow('7'))
-  await runSweep(app.deps, inAnHour())
+  await runSweep(app.deps, inADay())
   expect(await countOf(tenant)).toMatchObject({ live: 1, minutes: 5 })
 })
 
@@ -68,7 +69,7 @@ test('counts add up over runs', async () => {
   const tenant = await createTestTenant(app)
   for (let round = 0; round < 3; round += 1) {
     await send(tenant, makeEvent(), makeEvent())
-    await runSweep(app.deps, inAnHour())
+    await runSweep(app.deps, inADay())
   }
   expect(await countOf(tenant)).toMatchObject({ live: 0, counted: 6 })
 })
@@ -85,13 +86,13 @@ test('a sweep that is killed half-way loses nothing', async () => {
 
   // The statement commits, and whoever asked never hears of it.
   database.fault = 'lose_reply'
-  await expect(sweepBatch(dying.deps.db, inAnHour(), 100)).rejects.toThrow()
+  await expect(sweepBatch(dying.deps.db, inADay(), 100)).rejects.toThrow()
   expect(await total()).toBe(300)
   database.fault = 'refuse'
-  await expect(runSweep(dying.deps, inAnHour())).rejects.toThrow()
+  await expect(runSweep(dying.deps, inADay())).rejects.toThrow()
   expect(await total()).toBe(300)
 
-  while ((await runSweep(app.deps, inAnHour())).deleted > 0);
+  while ((await runSweep(app.deps, inADay())).deleted > 0);
   expect(await countOf(tenant)).toMatchObject({ live: 0, counted: 300 })
 })
 
@@ -102,7 +103,7 @@ test('sweeps that overlap share the work and count each event once', async () =>
     ...Array.from({ length: 2_000 }, (_, index) => makeEvent({ entity: `entity-${index % 13}`, service_name: `service-${index % 3}` })),
   )
   for (let left = true; left; ) {
-    const batches = await Promise.all(Array.from({ length: 8 }, () => sweepBatch(db, inAnHour(), 100)))
+    const batches = await Promise.all(Array.from({ length: 8 }, () => sweepBatch(db, inADay(), 100)))
     left = batches.some(({ deleted }) => deleted > 0)
   }
   expect(await countOf(tenant)).toMatchObject({ live: 0, counted: 2_000 })
@@ -113,14 +114,14 @@ test('names so long that no index row could hold them are swept all the same', a
   const long = (letter: string) =>
     Array.from({ length: 512 }, (_, index) => String.fromCodePoint(0x1f300 + ((index * 7 + letter.charCodeAt(0)) % 256))).join('')
   await send(tenant, makeEvent({ service_name: long('a'), vendor: long('b'), entity: long('c'), new_value: long('d') }))
-  await runSweep(app.deps, inAnHour())
+  await runSweep(app.deps, inADay())
   expect(await countOf(tenant)).toMatchObject({ live: 0, counted: 1 })
 })
 
 test('lives that ended are taken out of every window they were in', async () => {
   const tenant = await createTestTenant(app)
-  await send(tenant, makeEvent({ ttl_seconds: 1, sha: 'short' }), makeEvent({ sha: 'long' }))
-  await send(tenant, makeEvent({ ttl_seconds: 1, service_name: 'argocd', sha: 'elsewhere' }))
+  await send(tenant, makeEvent({ event_type: 'restart', ttl_seconds: 1, sha: 'short' }), makeEvent({ sha: 'long' }))
+  await send(tenant, makeEvent({ event_type: 'restart', ttl_seconds: 1, service_name: 'argocd', sha: 'elsewhere' }))
   const { client } = app.deps.redis
   const sizes = async () => {
     const keys = await client.keys(`t:${tenant.tenantId}:window:*`)
@@ -167,7 +168,7 @@ test('more lives than fit one request are all taken out', async () => {
     tenant,
     ...Array.from({ length: 2_500 }, (_, index) => makeEvent({ sha: `sha-${index}`, service_name: `service-${index % 150}` })),
   )
-  while ((await runSweep(app.deps, inAnHour())).deleted > 0);
+  while ((await runSweep(app.deps, inADay())).deleted > 0);
   expect(await app.deps.redis.client.keys(`t:${tenant.tenantId}:window:*`)).toEqual([])
 })
 
@@ -198,11 +199,11 @@ test('what has outlived its use goes: minutes, idempotency keys, joins', async (
     body: makeEvent({ service_name: 'argocd' }),
     headers: { 'Idempotency-Key': 'old' },
   })
-  await runSweep(app.deps, inAnHour())
+  await runSweep(app.deps, inADay())
   // Nothing else makes a day pass.
   await db.execute(sql`UPDATE idempotency_keys SET created_at = created_at - interval '25 hours'`)
   await db.execute(sql`UPDATE agent_minutes SET minute = minute - interval '3 hours'`)
-  await db.execute(sql`UPDATE change_joins SET expires_at = expires_at - interval '3 hours'`)
+  await db.execute(sql`UPDATE change_joins SET expires_at = expires_at - interval '27 hours'`)
   await runSweep(app.deps, new Date())
   const { rows } = await db.execute(sql`SELECT (SELECT count(*) FROM idempotency_keys)::int AS claims,
     (SELECT count(*) FROM agent_minutes)::int AS minutes, (SELECT count(*) FROM change_joins)::int AS joins`)
@@ -261,7 +262,7 @@ test('hourly counts and the audit are kept for their days', async () => {
     (await countOf(tenant))?.counted,
     (await (await app.request('/v1/audit', { key: tenant.readonlyKey })).json()).length,
   ]
-  await runSweep(app.deps, inAnHour())
+  await runSweep(app.deps, inADay())
   expect(await kept()).toEqual([1, 1])
   await runSweep(app.deps, inDays(29))
   expect(await kept()).toEqual([1, 1])
@@ -297,7 +298,7 @@ test('a service that alerts is not silent, though no event names it', async () =
   const tenant = await createTestTenant(app)
   const askIn = async (days: number) => {
     const later = startApp({ stack }, { now: () => inDays(days) })
-    expect((await later.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'legacy' } })).status).toBe(201)
+    expect((await later.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'legacy', create: true } })).status).toBe(201)
   }
   const listedIn = async (days: number) => {
     const later = startApp({ stack }, { now: () => inDays(days) })
@@ -340,7 +341,7 @@ test('a service that alerts is not silent, though no event names it', async () =
 test('an event that arrives while its service is removed is not orphaned', async () => {
   const tenant = await createTestTenant(app)
   await send(tenant, makeEvent({ service_name: 'brief' }))
-  await runSweep(app.deps, inAnHour())
+  await runSweep(app.deps, inADay())
   const services = await listServicesOf(app, tenant)
   const id = services.get('brief')?.id
   // Between the removal and the second look, an event is stored that took the service for granted.
@@ -356,7 +357,7 @@ test('an event that arrives while its service is removed is not orphaned', async
 test('health says what waits for the cron, and leaves a sleeping Postgres asleep when asked to', async () => {
   const tenant = await createTestTenant(app)
   await db.execute(sql`DELETE FROM window_repairs`)
-  await send(tenant, makeEvent({ ttl_seconds: 1 }))
+  await send(tenant, makeEvent({ event_type: 'restart', ttl_seconds: 1 }))
   await sleep(2_100)
   const health = async (query = '') => (await app.request(`/health${query}`)).json()
   expect(await health()).toMatchObject({ status: 'ok', backlog: { windows_awaiting_repair: 0 } })

@@ -20,12 +20,16 @@ export function makeEntry(seconds: number, eventType: EventType, fields: Partial
     newValue: null,
     actor: null,
     sha: null,
+    environment: null,
+    url: null,
+    details: null,
     confidence: 0.9,
     timestamp: at,
     firstTimestamp: at,
     expiresAt: new Date(at.getTime() + 3_600_000),
     count: 1,
     joinedBy: 'service_name',
+    isExpired: false,
     ...fields,
   }
 }

@@ -17,7 +17,7 @@ async function send(tenant: TestTenant, events: readonly Readonly<Record<string,
 }
 
 async function ask(tenant: TestTenant, asked = app): Promise<components['schemas']['IncidentDetail']> {
-  const response = await asked.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } })
+  const response = await asked.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout', create: true } })
   expect(response.status).toBe(201)
   return await response.json()
 }

@@ -113,6 +113,8 @@ export const servicePages = (deps: Deps) =>
         title: title === '' ? null : toShownValue(toStorableText(title)),
         triggeredAt: deps.now(),
         observedUntil: null,
+        environment: null,
+        opens: true,
       }
       const { id } = await diagnoseNow(deps, tenantId, question)
       return c.redirect(`/incidents/${id}`, 303)

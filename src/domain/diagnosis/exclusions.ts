@@ -1,20 +1,19 @@
+import { isSameEnvironment } from '../event/environment.ts'
 import { isScaling } from './candidates.ts'
 import type { Facts } from './facts.ts'
 import type { Candidate, Change, RuledOutReason } from './model.ts'
 
-const PRODUCTION: ReadonlySet<string> = new Set(['', 'production', 'prod', 'prd', 'live'])
 const AUTOSCALER = /(?:^|[-/])(?:hpa|keda-hpa|vpa)(?:$|[-/])|autoscal/i
 
-/** An environment as environments are compared: production's many spellings are one, and what is absent. */
-export function toEnvironment(environment: string | null | undefined): string {
-  const plain = (environment ?? '').trim().toLowerCase()
-  return PRODUCTION.has(plain) ? 'production' : plain
-}
-
 /** Why a change cannot be to blame, before anything is weighed. */
-export function excludeEarly(change: Change, facts: Facts, environment: string, slackMs: number): RuledOutReason | undefined {
+export function excludeEarly(
+  change: Change,
+  facts: Facts,
+  environment: string | null | undefined,
+  slackMs: number,
+): RuledOutReason | undefined {
   if (change.atMs > slackMs) return 'after_onset'
-  if (toEnvironment(change.lead.entry.environment) !== environment) return 'other_environment'
+  if (!isSameEnvironment(change.lead.entry.environment, environment)) return 'other_environment'
   if (change.isFailed && change.steps.length === 0) return 'not_rolled_out'
   return isUnreachable(change, facts) ? 'no_path' : undefined
 }

@@ -87,10 +87,22 @@ export type RuledOut = {
  * What an answer comes to: a cause; a change that only time, or not only one change, speaks for; a fault of a host outside;
  * one of a service that no recorded change explains; or too little on record to say anything.
  */
-export type Assessment = 'cause' | 'suspect' | 'external' | 'unrecorded' | 'inconclusive'
+export type Assessment = (typeof ASSESSMENTS)[number]
+
+export const ASSESSMENTS = ['cause', 'suspect', 'external', 'unrecorded', 'inconclusive'] as const
 
 /** What the answer could not see: a service on the way whose changes were never sent, or no longer are. */
-export type Gap = { readonly service: string; readonly kind: 'never_sent' | 'feed_stopped'; readonly text: string }
+export type Gap = {
+  readonly service: string
+  readonly kind: 'changes'
+  readonly state: GapState
+  /** When whoever sends them was last heard of, ISO 8601; `null`: never. */
+  readonly since: string | null
+}
+
+export const GAP_STATES = ['never', 'stopped'] as const
+
+export type GapState = (typeof GAP_STATES)[number]
 
 export type Diagnosis = {
   readonly assessment: Assessment

@@ -89,12 +89,9 @@ export function toGaps(
   return feeds
     .filter(({ service }) => hops.has(toKey(service)))
     .flatMap(({ service, lastChangeAt, heardAt }): Gap[] => {
-      const name = quote(service)
-      if (lastChangeAt === null) return [{ service, kind: 'never_sent', text: `no change of ${name} was ever sent` }]
+      if (lastChangeAt === null) return [{ service, kind: 'changes', state: 'never', since: null }]
       const isSilent = heardAt === null || observedUntil.getTime() - heardAt.getTime() > SILENT_MS
-      if (!isSilent) return []
-      const since = heardAt === null ? '' : ` since ${heardAt.toISOString().slice(0, 10)}`
-      return [{ service, kind: 'feed_stopped', text: `whoever sends the changes of ${name} was not heard of${since}` }]
+      return isSilent ? [{ service, kind: 'changes', state: 'stopped', since: heardAt?.toISOString() ?? null }] : []
     })
     .toSorted((a, b) => (a.service < b.service ? -1 : 1))
 }

@@ -1,6 +1,6 @@
 import { createExplainer, weighItems } from './blame.ts'
 import { assess, type Certainty, toAssessment } from './confidence.ts'
-import { excludeByOnset, excludeEarly, toEnvironment } from './exclusions.ts'
+import { excludeByOnset, excludeEarly } from './exclusions.ts'
 import { type Facts, gatherFacts } from './facts.ts'
 import { createAssessor } from './features.ts'
 import type { Assessment, Candidate, Change, DiagnosisInput, Hazard, RuledOutReason, WeighedItem } from './model.ts'
@@ -29,11 +29,10 @@ export function weighFacts(facts: Facts, input: Pick<DiagnosisInput, 'alert' | '
   const items = weighItems(facts.items, weights)
   const explain = createExplainer(facts, items, weights)
   const assessChange = createAssessor(facts, explain, input.patterns, weights)
-  const environment = toEnvironment(input.alert.environment)
   const candidates: Candidate[] = []
   const excluded: Weighing['excluded'][number][] = []
   for (const change of facts.changes) {
-    const early = excludeEarly(change, facts, environment, weights.slackMs)
+    const early = excludeEarly(change, facts, input.alert.environment, weights.slackMs)
     const candidate = early ? undefined : assessChange(change)
     const reason = early ?? (candidate && excludeByOnset(candidate, weights.slackMs))
     if (reason) excluded.push({ change, reason })

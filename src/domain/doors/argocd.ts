@@ -1,4 +1,5 @@
-import type { Delivery, Door, EventDetails, Signals } from './door.ts'
+import type { EventDetails } from '../event/event.ts'
+import type { Delivery, Door, Signals } from './door.ts'
 import {
   CHANGE_TTL_SECONDS,
   CONFIDENCE,

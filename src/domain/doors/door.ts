@@ -1,8 +1,5 @@
-import type { EventType } from '../event/event.ts'
+import type { EventDetails, EventType } from '../event/event.ts'
 import type { SignatureScheme } from './signature.ts'
-
-/** What belongs to a change besides its values: at most 2 kB as JSON. */
-export type EventDetails = { readonly title?: string; readonly files?: readonly string[]; readonly keys?: readonly string[] }
 
 /** An event as `POST /v1/events` takes it. */
 export type SentEvent = {

@@ -1,4 +1,5 @@
-import type { Delivery, Door, EventDetails, Signals } from './door.ts'
+import type { EventDetails } from '../event/event.ts'
+import type { Delivery, Door, Signals } from './door.ts'
 import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, present, toDeployValues, toEvent, toService, toTitle } from './mapping.ts'
 import { at, listAt, nameAt, textAt, toDetailItems, toInstant } from './reading.ts'
 

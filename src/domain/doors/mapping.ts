@@ -1,6 +1,7 @@
-import type { EventType } from '../event/event.ts'
+import { MAX_ENVIRONMENT_LENGTH, toEnvironment } from '../event/environment.ts'
+import { type EventDetails, type EventType, MAX_DETAILS_BYTES } from '../event/event.ts'
 import { toPrintable } from '../text.ts'
-import type { DoorAlert, DoorSettings, EventDetails, SentEvent, Signals } from './door.ts'
+import type { DoorAlert, DoorSettings, SentEvent, Signals } from './door.ts'
 import { isSameWord, toName, toText, toUrl } from './reading.ts'
 
 /** What most doors have: JSON of at most 1 MiB; a rate limit is a 503, which senders that give up on 429 send again. */
@@ -14,9 +15,7 @@ export const SYMPTOM_TTL_SECONDS = 1_800
 export const CONFIDENCE = { stated: 0.95, summary: 0.85, workflow: 0.7, release: 0.6, update: 0.5, push: 0.4 } as const
 
 const MAX_REASON_LENGTH = 80
-const MAX_ENVIRONMENT_LENGTH = 64
 const MAX_TITLE_LENGTH = 200
-const MAX_DETAILS_BYTES = 2_048
 const PRODUCTION = /^(?:prod|production|prd|live)\b/i
 /** The environments of alerts are only told, not judged: here `prod1` is production, too. */
 const PRODUCTION_LIKE = /^(?:prod|production|prd|live)(?![a-z])/i
@@ -67,7 +66,7 @@ export function judgeEnvironment(settings: DoorSettings, told: unknown, isMarked
   const isProduction = isMarked ?? PRODUCTION.test(name)
   const isLetIn = settings.environments ? settings.environments.some((one) => isSameWord(one, name)) : isProduction
   if (!isLetIn) return { ignored: toReason(`environment ${name}`) }
-  return { environment: isProduction ? 'production' : name }
+  return { environment: isProduction ? 'production' : (toEnvironment(name) ?? name) }
 }
 
 /** The environment of an alert, which opens an incident of its own there; left out only by `settings.environments`. */
@@ -77,7 +76,7 @@ export function judgeAlertEnvironment(settings: DoorSettings, told: unknown): En
   if (settings.environments && !settings.environments.some((one) => isSameWord(one, name))) {
     return { ignored: toReason(`environment ${name}`) }
   }
-  return { environment: PRODUCTION_LIKE.test(name) ? 'production' : name }
+  return { environment: PRODUCTION_LIKE.test(name) ? 'production' : (toEnvironment(name) ?? name) }
 }
 
 export type EventFacts = {

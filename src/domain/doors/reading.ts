@@ -1,8 +1,7 @@
-import { MAX_NAME_LENGTH } from '../event/event.ts'
+import { MAX_NAME_LENGTH, MAX_URL_LENGTH } from '../event/event.ts'
 import { MAX_SHOWN_LENGTH, toStorableText } from '../text.ts'
 import { parseTimestamp } from '../timestamp.ts'
 
-const MAX_URL_LENGTH = 2_048
 const MAX_DETAILS_ITEMS = 20
 const MAX_DETAIL_LENGTH = 80
 /** Before this a time is a clock that was never set. */

@@ -1,9 +1,20 @@
 import type { FieldError } from '../errors.ts'
-import { isObject } from '../json.ts'
+import { isListOf, isObject, isText } from '../json.ts'
 import { toStorableText } from '../text.ts'
 import { isZeroTime, type ParsedTimestamp, parseTimestamp } from '../timestamp.ts'
-import { type ContextEvent, deduplicationKey, EVENT_TYPES, type EventType, MAX_NAME_LENGTH, MAX_TTL_SECONDS } from './event.ts'
-import { findOwnKeys, type KeepingPolicy, redactEvent } from './redact.ts'
+import { MAX_ENVIRONMENT_LENGTH, toEnvironment } from './environment.ts'
+import {
+  type ContextEvent,
+  deduplicationKey,
+  EVENT_TYPES,
+  type EventDetails,
+  type EventType,
+  MAX_DETAILS_BYTES,
+  MAX_NAME_LENGTH,
+  MAX_TTL_SECONDS,
+  MAX_URL_LENGTH,
+} from './event.ts'
+import { findOwnKeys, type KeepingPolicy, redactEvent, redactText } from './redact.ts'
 
 export type ParsedEvent =
   | {
@@ -33,6 +44,8 @@ export function parseEvent(input: unknown, policy = CAUTIOUS): ParsedEvent {
   if (timestamp.kind === 'invalid') reader.reject('timestamp', 'timestamp must be ISO 8601')
   const [oldValue, newValue, rawLine] = [reader.optional('old_value'), reader.optional('new_value'), reader.optional('raw_line')]
   const [actor, sha] = [reader.optional('actor', MAX_NAME_LENGTH), reader.optional('sha', MAX_NAME_LENGTH)]
+  const environment = reader.optional('environment', MAX_ENVIRONMENT_LENGTH)
+  const [url, details] = [reader.url(), reader.details()]
 
   const [first, ...rest] = reader.errors
   if (first) return { ok: false, fields: [first, ...rest] }
@@ -46,6 +59,9 @@ export function parseEvent(input: unknown, policy = CAUTIOUS): ParsedEvent {
     newValue,
     actor,
     sha,
+    environment: environment === null ? null : toEnvironment(environment),
+    url,
+    details,
     confidence,
     ttlSeconds,
     sentTimestamp: timestamp.kind === 'absent' || isZero ? null : toStorableText(String(input['timestamp']).trim()),
@@ -58,7 +74,20 @@ export function parseEvent(input: unknown, policy = CAUTIOUS): ParsedEvent {
 
 function toKept(event: ContextEvent, { redacts, keepsRawLines }: KeepingPolicy): ContextEvent {
   const kept = keepsRawLines ? event : { ...event, rawLine: null }
-  return redacts ? redactEvent(kept) : kept
+  return redacts ? { ...redactEvent(kept), ...redactLinks(kept) } : kept
+}
+
+function redactLinks({ url, details }: ContextEvent): Pick<ContextEvent, 'url' | 'details'> {
+  if (details === null) return { url: url === null ? null : redactText(url), details }
+  const { title, files, keys } = details
+  return {
+    url: url === null ? null : redactText(url),
+    details: {
+      ...(title === undefined ? {} : { title: redactText(title) }),
+      ...(files === undefined ? {} : { files: files.map(redactText) }),
+      ...(keys === undefined ? {} : { keys: keys.map(redactText) }),
+    },
+  }
 }
 
 function findExposedKeys({ serviceName, vendor, entity, oldValue, newValue, actor, sha, rawLine }: ContextEvent): readonly string[] {
@@ -114,6 +143,30 @@ function createReader(input: Readonly<Record<string, unknown>>) {
       return text
     },
 
+    url(): string | null {
+      const text = this.optional('url')?.trim()
+      if (text === undefined || text === '') return null
+      const { protocol, href } = URL.canParse(text) ? new URL(text) : { protocol: '', href: '' }
+      if (protocol !== 'https:') reject('url', 'url must be an https address')
+      else if (text.length > MAX_URL_LENGTH || href.length > MAX_URL_LENGTH)
+        reject('url', `url must be at most ${MAX_URL_LENGTH} characters`)
+      return href
+    },
+
+    details(): EventDetails | null {
+      const value = input['details']
+      if (value === undefined || value === null) return null
+      const details = toDetails(value)
+      if (details === undefined) {
+        reject('details', 'details must be an object with a title, a list of files or a list of keys')
+        return null
+      }
+      if (new TextEncoder().encode(JSON.stringify(details)).byteLength > MAX_DETAILS_BYTES) {
+        reject('details', `details must be at most ${MAX_DETAILS_BYTES} bytes`)
+      }
+      return Object.keys(details).length === 0 ? null : details
+    },
+
     eventType(): EventType {
       const value = input['event_type']
       const known = EVENT_TYPES.find((type) => type === value)
@@ -141,3 +194,17 @@ function createReader(input: Readonly<Record<string, unknown>>) {
     },
   }
 }
+
+/** The details that a value holds; `undefined` for what is of another form. Empty parts are left out. */
+function toDetails(value: unknown): EventDetails | undefined {
+  if (!isObject(value)) return undefined
+  const [title, files, keys] = [value['title'] ?? '', value['files'] ?? [], value['keys'] ?? []]
+  if (!isText(title) || !isTexts(files) || !isTexts(keys)) return undefined
+  return {
+    ...(title === '' ? {} : { title: toStorableText(title) }),
+    ...(files.length === 0 ? {} : { files: files.map(toStorableText) }),
+    ...(keys.length === 0 ? {} : { keys: keys.map(toStorableText) }),
+  }
+}
+
+const isTexts = isListOf(isText)

@@ -1,3 +1,5 @@
+import type { EventType } from './event.ts'
+
 /** Why an event is in a window: it names the service itself, or the rule that mapped its entity there. */
 export const JOIN_RULES = ['service_name', 'entity', 'namespaced_name', 'pod', 'replica_set', 'autoscaler'] as const
 
@@ -79,6 +81,18 @@ export function matchServices({ serviceName, vendor, entity }: Names): ServiceMa
     seen.add(key)
     return true
   })
+}
+
+/** They report deploys under their own names, and tell in the entity of which application. */
+const DEPLOYERS: ReadonlySet<string> = new Set(['argocd', 'flux'])
+const DEPLOYER_NAME = /argo|flux|gitops|^unknown$|(?:^|-)(?:application|source|kustomize|helm|notification)-controller(?:-|$)/i
+
+/** The service that an event opens besides the one it names: whose deploy it reports, or the workload behind a made-up name. */
+export function openedService(event: Names & { readonly eventType: EventType }): string | undefined {
+  const { serviceName, vendor, entity, eventType } = event
+  if (eventType !== 'deploy' || !DEPLOYERS.has(vendor.toLowerCase()) || !DEPLOYER_NAME.test(serviceName))
+    return workloadOfFallbackName(event)
+  return NAMESPACED.exec(entity)?.[2] ?? entity
 }
 
 /**

@@ -1,10 +1,10 @@
-import { type Diagnosis, type Hypothesis, RULED_OUT_REASONS } from '../diagnosis/model.ts'
+import { ASSESSMENTS, type Diagnosis, GAP_STATES, type Gap, type Hypothesis, RULED_OUT_REASONS } from '../diagnosis/model.ts'
 import { type EventId, isId } from '../ids.ts'
-import { isListOf, isNumber, isObjectOf, isOneOf, isText, orNull, readStored, writeStored } from '../json.ts'
+import { isListOf, isNumber, isObjectOf, isOneOf, isText, orAbsent, orNull, readStored, writeStored } from '../json.ts'
 import { type ContextSnapshot, citedEntries } from './snapshot.ts'
 
-/** What a look at an incident said, besides what has columns of its own. */
-export type Answer = Pick<Diagnosis, 'hypotheses' | 'evidence' | 'ruledOut' | 'reasoning'>
+/** What a look at an incident said, besides what has columns of its own. Earlier releases did not say what it comes to and lacks. */
+export type Answer = Pick<Diagnosis, 'hypotheses' | 'evidence' | 'ruledOut' | 'reasoning'> & Partial<Pick<Diagnosis, 'assessment' | 'gaps'>>
 
 type RuledOut = Answer['ruledOut'][number]
 
@@ -31,11 +31,15 @@ const isAnswer = isObjectOf<Answer>({
     }),
   ),
   reasoning: isText,
+  assessment: orAbsent(isOneOf(ASSESSMENTS)),
+  gaps: orAbsent(
+    isListOf(isObjectOf<Gap>({ service: isText, kind: isOneOf(['changes'] as const), state: isOneOf(GAP_STATES), since: orNull(isText) })),
+  ),
 })
 
 /** The text of an answer as it is stored. */
-export function writeAnswer({ hypotheses, evidence, ruledOut, reasoning }: Answer): string {
-  return writeStored({ hypotheses, evidence, ruledOut, reasoning })
+export function writeAnswer({ hypotheses, evidence, ruledOut, reasoning, assessment, gaps }: Answer): string {
+  return writeStored({ hypotheses, evidence, ruledOut, reasoning, assessment, gaps })
 }
 
 /** A stored answer, of this release or an earlier one. Throws as `readStored`. */

@@ -1,7 +1,7 @@
 import type { DiagnosisInput, KindCount, PatternMatch } from '../diagnosis/model.ts'
 import { EVENT_TYPES, type EventType } from '../event/event.ts'
 import type { GraphEdge } from '../graph/service-graph.ts'
-import { isFlag, isInstant, isListOf, isNumber, isObjectOf, isOneOf, isText, orNull, readStored, writeStored } from '../json.ts'
+import { isFlag, isInstant, isListOf, isNumber, isObjectOf, isOneOf, isText, orAbsent, orNull, readStored, writeStored } from '../json.ts'
 import {
   type EntryDocument,
   entriesOf,
@@ -18,7 +18,13 @@ import { VERDICTS, type Verdict } from './quality.ts'
 
 /** Everything that a diagnosis sees, as it is stored and answered. */
 export type ContextSnapshot = {
-  readonly alert: { readonly service: string | null; readonly triggered_at: string; readonly title: string | null }
+  readonly alert: {
+    readonly service: string | null
+    readonly triggered_at: string
+    readonly title: string | null
+    /** Earlier releases did not say; absent means production. */
+    readonly environment?: string
+  }
   readonly observed_until: string
   readonly windows: readonly WindowDocument[]
   readonly dependencies: readonly {
@@ -47,10 +53,17 @@ export type ContextSnapshot = {
     readonly similarity: number
     readonly verdict: Verdict
   }[]
+  /** When changes of services on the way were received last, and whoever sent them was heard of. */
+  readonly feeds?: readonly { readonly service: string; readonly last_change_at: string | null; readonly heard_at: string | null }[]
 }
 
 const isSnapshot = isObjectOf<ContextSnapshot>({
-  alert: isObjectOf<ContextSnapshot['alert']>({ service: orNull(isText), triggered_at: isInstant, title: orNull(isText) }),
+  alert: isObjectOf<ContextSnapshot['alert']>({
+    service: orNull(isText),
+    triggered_at: isInstant,
+    title: orNull(isText),
+    environment: orAbsent(isText),
+  }),
   observed_until: isInstant,
   windows: isListOf(isWindowDocument),
   dependencies: isListOf(
@@ -85,6 +98,15 @@ const isSnapshot = isObjectOf<ContextSnapshot>({
       verdict: isOneOf(VERDICTS),
     }),
   ),
+  feeds: orAbsent(
+    isListOf(
+      isObjectOf<NonNullable<ContextSnapshot['feeds']>[number]>({
+        service: isText,
+        last_change_at: orNull(isInstant),
+        heard_at: orNull(isInstant),
+      }),
+    ),
+  ),
 })
 
 /** The text of a snapshot as it is stored. */
@@ -98,9 +120,15 @@ export function readSnapshot(stored: unknown): ContextSnapshot {
 }
 
 /** What the engine is about to see, as a document. */
-export function toSnapshot({ alert, windows, graph, counts, patterns, observedUntil }: DiagnosisInput): ContextSnapshot {
+export function toSnapshot({ alert, windows, graph, counts, patterns, observedUntil, feeds }: DiagnosisInput): ContextSnapshot {
+  const { environment } = alert
   return {
-    alert: { service: alert.service, triggered_at: alert.triggeredAt.toISOString(), title: alert.title },
+    alert: {
+      service: alert.service,
+      triggered_at: alert.triggeredAt.toISOString(),
+      title: alert.title,
+      ...(environment === undefined || environment === null ? {} : { environment }),
+    },
     observed_until: observedUntil.toISOString(),
     windows: windows.map(toWindowDocument),
     dependencies: graph.edges.map(({ caller, callee, seen, lastSeenAt, declared }) => ({
@@ -129,13 +157,22 @@ export function toSnapshot({ alert, windows, graph, counts, patterns, observedUn
       similarity,
       verdict,
     })),
+    ...(feeds && {
+      feeds: feeds.map(({ service, lastChangeAt, heardAt }) => ({
+        service,
+        last_change_at: lastChangeAt?.toISOString() ?? null,
+        heard_at: heardAt?.toISOString() ?? null,
+      })),
+    }),
   }
 }
 
 /** What the engine sees of a document: everything. */
-export function toDiagnosisInput({ alert, observed_until, windows, dependencies, counts, patterns }: ContextSnapshot): DiagnosisInput {
+export function toDiagnosisInput(snapshot: ContextSnapshot): DiagnosisInput {
+  const { alert, observed_until, windows, dependencies, counts, patterns, feeds } = snapshot
+  const { triggered_at, ...told } = alert
   return {
-    alert: { service: alert.service, triggeredAt: new Date(alert.triggered_at), title: alert.title },
+    alert: { ...told, triggeredAt: new Date(triggered_at) },
     observedUntil: new Date(observed_until),
     windows: windows.map(toServiceWindow),
     graph: {
@@ -172,7 +209,18 @@ export function toDiagnosisInput({ alert, observed_until, windows, dependencies,
         verdict,
       }),
     ),
+    ...(feeds && {
+      feeds: feeds.map(({ service, last_change_at, heard_at }) => ({
+        service,
+        lastChangeAt: toDate(last_change_at),
+        heardAt: toDate(heard_at),
+      })),
+    }),
   }
+}
+
+function toDate(text: string | null): Date | null {
+  return text === null ? null : new Date(text)
 }
 
 /** An entry of a snapshot's window, with the service whose window it is in. */

@@ -3,7 +3,11 @@ import { maskActor } from '../event/redact.ts'
 import type { CitedEntry } from '../incident/snapshot.ts'
 
 /** What a note tells of one cited event. */
-export type CitedEvent = ChangeText & { readonly serviceName: string; readonly timestamp: Date; readonly count: number }
+export type CitedEvent = Omit<ChangeText, 'environment'> & {
+  readonly serviceName: string
+  readonly timestamp: Date
+  readonly count: number
+}
 
 /** An entry as notes and prompts tell it. */
 export function toCitedEvent(entry: CitedEntry): CitedEvent {

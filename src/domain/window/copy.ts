@@ -1,4 +1,4 @@
-import type { ChangeText } from '../event/event.ts'
+import type { ChangeText, EventLinks } from '../event/event.ts'
 import type { JoinRule } from '../event/service-name.ts'
 import type { EventId } from '../ids.ts'
 
@@ -6,7 +6,7 @@ import type { EventId } from '../ids.ts'
  * One life of a change as Postgres vouches for it: what it adds up to over the occurrences that are stored. A change is
  * born again by a repeat after its last expiry, and has a life of its own in each service that reports it.
  */
-export type StoredLife = {
+export type StoredLife = EventLinks & {
   /** The change key, which repeats share, and when this life began. */
   readonly lifeKey: string
   /** The latest occurrence that has not expired. */
@@ -23,6 +23,8 @@ export type StoredLife = {
   readonly count: number
   /** `false`: there are more occurrences than were looked at, and `count` is a lower bound. */
   readonly isCounted: boolean
+  /** It is over, and kept for diagnoses alone. */
+  readonly isExpired: boolean
   /** `undefined` where only the digest was read. */
   readonly text: ChangeText | undefined
 }

@@ -1,4 +1,4 @@
-import { byEventType, EVENT_TYPES, type EventType } from '../event/event.ts'
+import { byEventType, EVENT_TYPES, type EventDetails, type EventType } from '../event/event.ts'
 import { isRedactedEvent, maskActor } from '../event/redact.ts'
 import { JOIN_RULES, type JoinRule } from '../event/service-name.ts'
 import { type EventId, toId } from '../ids.ts'
@@ -14,6 +14,10 @@ export type EntryDocument = {
   readonly new_value: string | null
   readonly actor: string | null
   readonly sha: string | null
+  /** These three are not in snapshots that earlier releases stored. */
+  readonly environment?: string | null
+  readonly url?: string | null
+  readonly details?: EventDetails | null
   readonly confidence: number
   readonly timestamp: string
   readonly first_timestamp: string
@@ -22,6 +26,8 @@ export type EntryDocument = {
   readonly joined_by: JoinRule
   /** Where something secret was masked in the event's text. */
   readonly redacted?: true
+  /** In snapshots alone. */
+  readonly expired?: true
 }
 
 type EntriesField = `${Exclude<EventType, 'scale_event'>}_events` | 'scale_events'
@@ -43,6 +49,12 @@ const FIELD_OF: Readonly<Record<EventType, EntriesField>> = {
   scale_event: 'scale_events',
 }
 
+const isDetails = isObjectOf<EventDetails>({
+  title: orAbsent(isText),
+  files: orAbsent(isListOf(isText)),
+  keys: orAbsent(isListOf(isText)),
+})
+
 const isEntryDocument = isObjectOf<EntryDocument>({
   id: isText,
   event_type: isOneOf(EVENT_TYPES),
@@ -52,6 +64,9 @@ const isEntryDocument = isObjectOf<EntryDocument>({
   new_value: orNull(isText),
   actor: orNull(isText),
   sha: orNull(isText),
+  environment: orAbsent(orNull(isText)),
+  url: orAbsent(orNull(isText)),
+  details: orAbsent(orNull(isDetails)),
   confidence: isNumber,
   timestamp: isInstant,
   first_timestamp: isInstant,
@@ -59,6 +74,7 @@ const isEntryDocument = isObjectOf<EntryDocument>({
   count: isNumber,
   joined_by: isOneOf(JOIN_RULES),
   redacted: orAbsent(isOneOf<true>([true])),
+  expired: orAbsent(isOneOf<true>([true])),
 })
 
 const isEntries = isListOf(isEntryDocument)
@@ -130,6 +146,9 @@ function toEntryDocument(entry: WindowEntry): EntryDocument {
     new_value: entry.newValue,
     actor: entry.actor,
     sha: entry.sha,
+    environment: entry.environment,
+    url: entry.url,
+    details: entry.details,
     confidence: entry.confidence,
     timestamp: entry.timestamp.toISOString(),
     first_timestamp: entry.firstTimestamp.toISOString(),
@@ -137,6 +156,7 @@ function toEntryDocument(entry: WindowEntry): EntryDocument {
     count: entry.count,
     joined_by: entry.joinedBy,
     ...(isRedactedEvent(entry) ? { redacted: true } : {}),
+    ...(entry.isExpired ? { expired: true } : {}),
   }
 }
 
@@ -158,11 +178,15 @@ function toWindowEntry(entry: EntryDocument): WindowEntry {
     newValue: entry.new_value,
     actor: entry.actor,
     sha: entry.sha,
+    environment: entry.environment ?? null,
+    url: entry.url ?? null,
+    details: entry.details ?? null,
     confidence: entry.confidence,
     timestamp: new Date(entry.timestamp),
     firstTimestamp: new Date(entry.first_timestamp),
     expiresAt: new Date(entry.expires_at),
     count: entry.count,
     joinedBy: entry.joined_by,
+    isExpired: entry.expired === true,
   }
 }

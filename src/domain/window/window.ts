@@ -1,22 +1,23 @@
 import { compareText } from '../compare.ts'
-import { byEventType, type ChangeText, type EventType } from '../event/event.ts'
+import { byEventType, type ChangeText, type EventLinks, type EventType } from '../event/event.ts'
 import { JOIN_RULES, type JoinRule } from '../event/service-name.ts'
 import type { EventId } from '../ids.ts'
 import { type LifeTotals, type StoredLife, toChangeKey, toTotals, type WindowCopy } from './copy.ts'
 
-export type WindowEntry = ChangeText & {
-  readonly id: EventId
-  readonly confidence: number
-  readonly timestamp: Date
-  readonly firstTimestamp: Date
-  readonly expiresAt: Date
-  readonly count: number
-  readonly joinedBy: JoinRule
-  /** As its sender spells it; absent means production. */
-  readonly environment?: string | null
-  /** Only a diagnosis reads what has expired. */
-  readonly isExpired?: boolean
-}
+export type WindowEntry = ChangeText &
+  EventLinks & {
+    readonly id: EventId
+    readonly confidence: number
+    /** Of the latest occurrence, as it was sent: it may lie ahead of its receipt. */
+    readonly timestamp: Date
+    /** Of the first one, and no later than that was received. */
+    readonly firstTimestamp: Date
+    readonly expiresAt: Date
+    readonly count: number
+    readonly joinedBy: JoinRule
+    /** Only a diagnosis sees what has expired. */
+    readonly isExpired: boolean
+  }
 
 export type StateWindow = {
   readonly entries: Readonly<Record<EventType, readonly WindowEntry[]>>
@@ -62,11 +63,15 @@ const countEntries = (window: StateWindow): number => listAll(window).length
 
 /** Roughly how much memory a window takes, in characters. */
 export function weighWindow({ entries }: StateWindow): number {
-  const texts = (entry: WindowEntry) => [entry.vendor, entry.entity, entry.oldValue, entry.newValue, entry.actor, entry.sha]
-  const weigh = (entry: WindowEntry) => texts(entry).reduce((sum, text) => sum + (text?.length ?? 0), ENTRY_WEIGHT)
+  const weigh = (entry: WindowEntry) => textsOf(entry).reduce((sum, text) => sum + (text?.length ?? 0), ENTRY_WEIGHT)
   return Object.values(entries)
     .flat()
     .reduce((sum, entry) => sum + weigh(entry), ENTRY_WEIGHT)
+}
+
+function textsOf({ vendor, entity, oldValue, newValue, actor, sha, environment, url, details }: WindowEntry) {
+  const { title, files = [], keys = [] } = details ?? {}
+  return [vendor, entity, oldValue, newValue, actor, sha, environment, url, title, ...files, ...keys]
 }
 
 /**
@@ -79,9 +84,10 @@ export function buildWindow(stored: readonly StoredLife[], copy: WindowCopy, now
     const text = life.text ?? copy.get(life.lifeKey)?.text
     return text ? [{ life, text, totals: toTotals(life, copy.get(life.lifeKey), now) }] : []
   })
-  const byChange = [...Map.groupBy(lives, ({ life }) => toChangeKey(life.lifeKey)).entries()]
-  const folded = byChange.map(([changeKey, parts]) => ({ changeKey, ...fold(parts) }))
-  folded.sort((a, b) => a.latestMs - b.latestMs || compareText(a.changeKey, b.changeKey))
+  // What is over is an entry of its own: the same change may have come again since.
+  const byChange = [...Map.groupBy(lives, ({ life }) => (life.isExpired ? life.lifeKey : toChangeKey(life.lifeKey))).entries()]
+  const folded = byChange.map(([key, parts]) => ({ key, ...fold(parts) }))
+  folded.sort((a, b) => a.latestMs - b.latestMs || compareText(a.key, b.key))
   for (const { entry } of folded) entries[entry.eventType].push(entry)
 
   const receipts = stored.map(({ lastReceivedAt }) => lastReceivedAt.getTime())
@@ -110,6 +116,9 @@ function fold(parts: readonly Part[]): { readonly entry: WindowEntry; readonly l
     expiresAt: new Date(Math.max(...all.map((part) => part.life.expiresAt.getTime()))),
     count: all.reduce((sum, part) => sum + part.totals.count, 0),
     joinedBy: rules[0] ?? life.joinedBy,
+    url: life.url,
+    details: life.details,
+    isExpired: life.isExpired,
   }
   return { entry, latestMs: totals.latestMs }
 }

@@ -9,6 +9,7 @@ import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { createRouter } from '../context.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EventTypeName, EXAMPLE_IDS, Instant, invalidParameter, json, pageStart, readInstant, readPageStart, Uuid } from '../schemas.ts'
+import { entryFields } from './services.ts'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 100
@@ -28,7 +29,7 @@ const ChangeBody = z
     sha: z.string().nullable(),
     environment: z.string().nullable(),
     url: z.string().nullable(),
-    details: z.null(),
+    details: entryFields.details,
     timestamp: Instant.openapi({ description: 'When it began' }),
     count: z.int().openapi({ description: 'How often it was reported since, as far as that is stored; 1,000 at most' }),
   })
@@ -141,9 +142,9 @@ function toChangeBody(change: Change): z.infer<typeof ChangeBody> {
     new_value: change.newValue,
     actor: maskActor(change.actor),
     sha: change.sha,
-    environment: null,
-    url: null,
-    details: null,
+    environment: change.environment,
+    url: change.url,
+    details: change.details,
     timestamp: change.timestamp.toISOString(),
     count: change.count,
   }

@@ -1,7 +1,15 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
-import { EVENT_TYPES, MAX_BATCH_EVENTS, MAX_NAME_LENGTH, MAX_TTL_SECONDS } from '../../domain/event/event.ts'
+import { MAX_ENVIRONMENT_LENGTH } from '../../domain/event/environment.ts'
+import {
+  EVENT_TYPES,
+  MAX_BATCH_EVENTS,
+  MAX_DETAILS_BYTES,
+  MAX_NAME_LENGTH,
+  MAX_TTL_SECONDS,
+  MAX_URL_LENGTH,
+} from '../../domain/event/event.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
 import { type IngestedItem, type IngestRequest, ingestEvents } from '../../usecases/ingest-events.ts'
 import { requireKey, SECURITY } from '../auth.ts'
@@ -33,6 +41,17 @@ const EventSchema = {
     new_value: optionalText(),
     actor: optionalText({ maxLength: MAX_NAME_LENGTH }),
     sha: optionalText({ maxLength: MAX_NAME_LENGTH }),
+    environment: optionalText({ maxLength: MAX_ENVIRONMENT_LENGTH, description: 'Where it happened; absent means production' }),
+    url: optionalText({ maxLength: MAX_URL_LENGTH, description: 'An https address of the change' }),
+    details: {
+      type: ['object' as const, 'null' as const],
+      description: `What the change consists of: ${MAX_DETAILS_BYTES} bytes at most`,
+      properties: {
+        title: { type: ['string' as const, 'null' as const] },
+        files: { type: ['array' as const, 'null' as const], items: { type: 'string' as const } },
+        keys: { type: ['array' as const, 'null' as const], items: { type: 'string' as const } },
+      },
+    },
     confidence: { type: 'number' as const, exclusiveMinimum: 0, maximum: 1 },
     ttl_seconds: { type: 'integer' as const, minimum: 1, maximum: MAX_TTL_SECONDS, description: 'Counted from receipt' },
     timestamp: optionalText({ description: 'ISO 8601, or a form real agents send; default: receipt' }),
@@ -102,6 +121,9 @@ const EVENT_ERRORS = [
   { pointer: '/ttl_seconds', detail: 'ttl_seconds must be positive' },
   { pointer: '/ttl_seconds', detail: `ttl_seconds must be at most ${MAX_TTL_SECONDS} (one year)` },
   { pointer: '/timestamp', detail: 'timestamp must be ISO 8601' },
+  { pointer: '/environment', detail: `environment must be at most ${MAX_ENVIRONMENT_LENGTH} characters` },
+  { pointer: '/url', detail: 'url must be an https address' },
+  { pointer: '/details', detail: `details must be at most ${MAX_DETAILS_BYTES} bytes` },
   { pointer: 'Idempotency-Key', detail: INVALID_IDEMPOTENCY_KEY },
   { pointer: '', detail: 'request body must be valid JSON' },
 ]

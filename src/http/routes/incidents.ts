@@ -1,6 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
+import { ASSESSMENTS, GAP_STATES } from '../../domain/diagnosis/model.ts'
 import { AppError } from '../../domain/errors.ts'
+import { MAX_ENVIRONMENT_LENGTH, toEnvironment } from '../../domain/event/environment.ts'
 import type { IncidentId } from '../../domain/ids.ts'
 import { citedEntries } from '../../domain/incident/snapshot.ts'
 import { toShownValue, toStorableText } from '../../domain/text.ts'
@@ -37,7 +39,7 @@ import {
   readPageStart,
   Uuid,
 } from '../schemas.ts'
-import { EXAMPLE_WINDOW, entryFields, WindowBody } from './services.ts'
+import { EXAMPLE_WINDOW, entryFields, windowFields } from './services.ts'
 
 const DEFAULT_SINCE_MS = 7 * 24 * 3_600_000
 
@@ -49,6 +51,7 @@ const itemFields = {
   status: z.enum(['diagnosing', 'diagnosed', 'failed']),
   title: z.string().nullable(),
   url: z.string().nullable(),
+  environment: z.string(),
   triggered_at: Instant,
   hypothesis: z.string().nullable(),
   recommended_action: z.string().nullable(),
@@ -64,11 +67,32 @@ const itemFields = {
 
 const IncidentBody = z.strictObject(itemFields).openapi('Incident')
 
+const IN_EARLIER = 'Absent in what earlier releases stored'
+
+/** An entry as a diagnosis saw it. */
+const seenFields = {
+  ...entryFields,
+  environment: entryFields.environment.optional().openapi({ description: IN_EARLIER }),
+  url: entryFields.url.optional().openapi({ description: IN_EARLIER }),
+  details: entryFields.details.optional().openapi({ description: IN_EARLIER }),
+  expired: z
+    .literal(true)
+    .optional()
+    .openapi({ description: 'A change that windows no longer show: diagnoses see changes for 24 hours at least' }),
+}
+
+const SeenWindowBody = z.strictObject(windowFields(z.strictObject(seenFields).openapi('SeenEntry'))).openapi('SeenWindow')
+
 const SnapshotBody = z
   .strictObject({
-    alert: z.strictObject({ service: z.string().nullable(), triggered_at: Instant, title: z.string().nullable() }),
+    alert: z.strictObject({
+      service: z.string().nullable(),
+      triggered_at: Instant,
+      title: z.string().nullable(),
+      environment: z.string().optional().openapi({ description: IN_EARLIER }),
+    }),
     observed_until: Instant,
-    windows: z.array(WindowBody),
+    windows: z.array(SeenWindowBody),
     dependencies: z.array(
       z.strictObject({ caller: z.string(), callee: z.string(), seen: z.int(), last_seen_at: Instant.nullable(), declared: z.boolean() }),
     ),
@@ -95,6 +119,10 @@ const SnapshotBody = z
         verdict: z.enum(['confirmed', 'rejected']),
       }),
     ),
+    feeds: z
+      .array(z.strictObject({ service: z.string(), last_change_at: Instant.nullable(), heard_at: Instant.nullable() }))
+      .optional()
+      .openapi({ description: 'When changes of services on the way were received last, and whoever sends them was heard of' }),
   })
   .openapi('ContextSnapshot')
 
@@ -115,7 +143,11 @@ const RuledOutBody = z
   .strictObject({ event_ids: z.array(Uuid), service: z.string(), reason: z.string(), text: z.string() })
   .openapi('RuledOut')
 
-const CitedBody = z.strictObject({ service: z.string(), ...entryFields }).openapi('CitedEvent')
+const CitedBody = z.strictObject({ service: z.string(), ...seenFields }).openapi('CitedEvent')
+
+const GapBody = z
+  .strictObject({ service: z.string(), kind: z.literal('changes'), state: z.enum(GAP_STATES), since: Instant.nullable() })
+  .openapi('Gap')
 
 const answerFields = {
   diagnosed_at: Instant,
@@ -124,6 +156,10 @@ const answerFields = {
   hypotheses: z.array(HypothesisBody),
   ruled_out: z.array(RuledOutBody),
   reasoning: z.string(),
+  assessment: z.enum(ASSESSMENTS).nullable().openapi({
+    description: 'What the answer comes to; null if there is none, or an earlier release gave it',
+  }),
+  gaps: z.array(GapBody).openapi({ description: 'What could not be seen: services on the way whose changes are not sent' }),
   evidence: z.array(CitedBody),
   context_snapshot: SnapshotBody,
 }
@@ -183,6 +219,17 @@ const QuestionBody = z
     title: optionalName('title'),
     triggered_at: z.string({ error: 'triggered_at must be ISO 8601' }).nullish(),
     observed_until: z.string({ error: 'observed_until must be ISO 8601' }).nullish(),
+    environment: z
+      .string({ error: 'environment must be a string' })
+      .refine((text) => Array.from(text).length <= MAX_ENVIRONMENT_LENGTH, {
+        error: `environment must be at most ${MAX_ENVIRONMENT_LENGTH} characters`,
+      })
+      .nullish()
+      .openapi({ maxLength: MAX_ENVIRONMENT_LENGTH, description: 'Where the trouble is; production by default' }),
+    create: z
+      .boolean({ error: 'create must be true or false' })
+      .nullish()
+      .openapi({ description: 'Whether to open the service if nobody has told of it' }),
   })
   .openapi('DiagnoseService')
 
@@ -196,6 +243,7 @@ const EXAMPLE_ITEM = {
   status: 'diagnosed' as const,
   title: 'Error rate above 5 % on checkout',
   url: 'https://acme.pagerduty.com/incidents/Q1NCIDENT0042',
+  environment: 'production',
   triggered_at: '2026-01-15T10:27:41.000Z',
   hypothesis: 'Deploy sha=a4f2c1 to checkout rolled out 4 minutes before onset',
   recommended_action: 'Roll back to the previous revision',
@@ -230,6 +278,8 @@ const EXAMPLE_DETAIL = {
   ],
   ruled_out: [],
   reasoning: 'it is a change of the alerting service itself',
+  assessment: 'cause' as const,
+  gaps: [{ service: 'payments', kind: 'changes' as const, state: 'never' as const, since: null }],
   evidence: EXAMPLE_DEPLOY ? [{ service: 'checkout', ...EXAMPLE_DEPLOY }] : [],
   context_snapshot: {
     alert: { service: 'checkout', triggered_at: EXAMPLE_ITEM.triggered_at, title: EXAMPLE_ITEM.title },
@@ -327,7 +377,7 @@ const create = createRoute({
   path: '/v1/incidents',
   summary: 'Diagnose a service now',
   description:
-    'Without a pager. `triggered_at` is now by default, and at the latest; with `observed_until`, nothing that happened later is looked at, and the answer is final. An incident that cannot be diagnosed at once is answered as `diagnosing`, and diagnosed later.',
+    'Without a pager. `triggered_at` is now by default, and at the latest; with `observed_until`, nothing that happened later is looked at, and the answer is final. A service that nobody has told of is 404 with the nearest names, unless `create` is true. An incident that cannot be diagnosed at once is answered as `diagnosing`, and diagnosed later.',
   request: { body: jsonBody(QuestionBody, { service: 'checkout', title: 'error rate above 5 %' }) },
   responses: {
     201: {
@@ -342,7 +392,11 @@ const create = createRoute({
       }),
       headers: REPLAYED_HEADER,
     },
-    ...problems('invalid_request', 'conflict', 'payload_too_large', 'unsupported_media_type', ...FAILURES),
+    ...problems('invalid_request', 'not_found', 'conflict', 'payload_too_large', 'unsupported_media_type', ...FAILURES),
+    ...problemOf('not_found', {
+      pointer: '/service',
+      detail: 'nobody has told of a service "chekout". The nearest: "checkout". With "create": true it is opened.',
+    }),
     ...problemOf(
       'invalid_request',
       { pointer: '/service', detail: 'service is required' },
@@ -403,7 +457,7 @@ export const incidentRoutes = (deps: Deps) => {
     })
     .openapi(create, async (c) => {
       const { tenantId } = c.var.principal
-      const { service, title, triggered_at, observed_until } = c.req.valid('json')
+      const { service, title, triggered_at, observed_until, environment, create: opens } = c.req.valid('json')
       const observedUntil = readBodyInstant('observed_until', observed_until)
       const incident = await askNow(
         { ...deps, ...chanceOf(c, deps) },
@@ -413,6 +467,8 @@ export const incidentRoutes = (deps: Deps) => {
           title: title === null ? null : toShownValue(title),
           triggeredAt: earlier(deps.now(), readBodyInstant('triggered_at', triggered_at) ?? observedUntil),
           observedUntil: observedUntil ?? null,
+          environment: toEnvironment(toStorableText(environment ?? '')),
+          opens: opens === true,
         },
         deferTo(c),
       )
@@ -452,6 +508,7 @@ function toIncidentBody(incident: Incident): z.infer<typeof IncidentBody> {
     status: incident.status,
     title: incident.title,
     url: incident.url,
+    environment: incident.environment,
     triggered_at: incident.triggeredAt.toISOString(),
     hypothesis: incident.hypothesis,
     recommended_action: incident.recommendedAction,
@@ -472,7 +529,16 @@ function toConfirmed({ verdict }: Pick<StoredDiagnosis, 'verdict'>): boolean | n
 
 function toDetailBody({ diagnoses, notes, similar, failure, ...incident }: IncidentDetail): z.infer<typeof DetailBody> {
   const [latest, ...earlierOnes] = diagnoses
-  const unanswered = { diagnosed_at: null, diagnosed_by: null, changed: null, hypotheses: [], ruled_out: [], reasoning: null }
+  const unanswered = {
+    diagnosed_at: null,
+    diagnosed_by: null,
+    changed: null,
+    hypotheses: [],
+    ruled_out: [],
+    reasoning: null,
+    assessment: null,
+    gaps: [],
+  }
   return {
     ...toIncidentBody(incident),
     ...(latest ? toAnswerBody(latest) : { ...unanswered, evidence: [], context_snapshot: null }),
@@ -490,7 +556,7 @@ function toDetailBody({ diagnoses, notes, similar, failure, ...incident }: Incid
 }
 
 function toAnswerBody({ madeAt, diagnosedBy, changed, answer, contextSnapshot }: StoredDiagnosis) {
-  const { hypotheses, ruledOut, evidence, reasoning } = answer
+  const { hypotheses, ruledOut, evidence, reasoning, assessment = null, gaps = [] } = answer
   return {
     diagnosed_at: madeAt.toISOString(),
     diagnosed_by: diagnosedBy,
@@ -507,6 +573,8 @@ function toAnswerBody({ madeAt, diagnosedBy, changed, answer, contextSnapshot }:
     })),
     ruled_out: ruledOut.map(({ eventIds, service, reason, text }) => ({ event_ids: [...eventIds], service, reason, text })),
     reasoning,
+    assessment,
+    gaps: [...gaps],
     evidence: citedEntries(contextSnapshot, evidence).map(toToldEntry),
     // The same type, but for `readonly`.
     context_snapshot: { ...contextSnapshot, windows: contextSnapshot.windows.map(toToldWindow) } as z.infer<typeof SnapshotBody>,

@@ -21,6 +21,12 @@ const ServiceBody = z
   .strictObject({ id: Uuid, tenant_id: Uuid, agent_id: Uuid.nullable(), name: z.string(), last_event_at: Instant.nullable() })
   .openapi('Service')
 
+const texts = z.array(z.string()).readonly()
+
+const DetailsBody = z
+  .strictObject({ title: z.string().optional(), files: texts.optional(), keys: texts.optional() })
+  .openapi('EventDetails')
+
 export const entryFields = {
   id: Uuid,
   event_type: EventTypeName,
@@ -30,6 +36,9 @@ export const entryFields = {
   new_value: z.string().nullable(),
   actor: z.string().nullable(),
   sha: z.string().nullable(),
+  environment: z.string().nullable().openapi({ description: 'Where it happened; null, which means production, if none was sent' }),
+  url: z.string().nullable(),
+  details: DetailsBody.nullable(),
   confidence: z.number(),
   timestamp: Instant,
   first_timestamp: Instant,
@@ -41,27 +50,26 @@ export const entryFields = {
 
 const EntryBody = z.strictObject(entryFields).openapi('WindowEntry')
 
-const entries = z.array(EntryBody)
+/** A window of such entries. */
+export const windowFields = <Entry extends z.ZodType>(entry: Entry) => ({
+  service: z.string(),
+  deploy_events: z.array(entry),
+  restart_events: z.array(entry),
+  saturation_events: z.array(entry),
+  flag_change_events: z.array(entry),
+  circuit_open_events: z.array(entry),
+  dependency_failure_events: z.array(entry),
+  config_change_events: z.array(entry),
+  schema_change_events: z.array(entry),
+  scale_events: z.array(entry),
+  updated_at: Instant.nullable().openapi({ description: 'The latest receipt of a live entry; null without one' }),
+  partial: z
+    .literal(true)
+    .optional()
+    .openapi({ description: 'There is more than 1,000 changes of each type, or 4 MiB: these are the latest' }),
+})
 
-export const WindowBody = z
-  .strictObject({
-    service: z.string(),
-    deploy_events: entries,
-    restart_events: entries,
-    saturation_events: entries,
-    flag_change_events: entries,
-    circuit_open_events: entries,
-    dependency_failure_events: entries,
-    config_change_events: entries,
-    schema_change_events: entries,
-    scale_events: entries,
-    updated_at: Instant.nullable().openapi({ description: 'The latest receipt of a live entry; null without one' }),
-    partial: z
-      .literal(true)
-      .optional()
-      .openapi({ description: 'There is more than 1,000 changes of each type, or 4 MiB: these are the latest' }),
-  })
-  .openapi('StateWindow')
+const WindowBody = z.strictObject(windowFields(EntryBody)).openapi('StateWindow')
 
 export const EXAMPLE_WINDOW = {
   service: 'checkout',
@@ -75,6 +83,9 @@ export const EXAMPLE_WINDOW = {
       new_value: 'succeeded',
       actor: null,
       sha: 'a4f2c1',
+      environment: 'production',
+      url: 'https://github.com/acme/checkout/actions/runs/7421',
+      details: { title: 'Retry payments twice', files: ['src/payments.ts'] },
       confidence: 0.95,
       timestamp: '2026-01-15T10:23:41.000Z',
       first_timestamp: '2026-01-15T10:23:41.000Z',

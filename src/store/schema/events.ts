@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { doublePrecision, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { doublePrecision, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { instant, transactionId } from './columns.ts'
 
 export const contextEvents = pgTable(
@@ -23,12 +23,23 @@ export const contextEvents = pgTable(
     ttlSeconds: integer('ttl_seconds').notNull(),
     timestamp: instant('timestamp').notNull(),
     receivedAt: instant('received_at').notNull(),
+    /** Until then windows show it. */
     expiresAt: instant('expires_at').notNull(),
+    /**
+     * Until when a change is kept for diagnoses, never before `expires_at`; `null`: as long as windows show it. Of repeats within
+     * one minute of receipt one is kept.
+     */
+    keptUntil: instant('kept_until'),
+    /** Where it happened, only if that was sent; production is spelt in one way. */
+    environment: text('environment'),
+    url: text('url'),
+    /** `{title, files, keys}` of the change. */
+    details: jsonb('details'),
     /** Kept for audit; selected by no query. */
     rawLine: text('raw_line'),
     /** `new_value` without its numbers and ids. */
     valueClass: text('value_class').notNull(),
-    /** What repeats of one change share: `change_key_of` its type, vendor, entity, values, actor and sha. */
+    /** What repeats of one change share: `change_key_of` its type, vendor, entity, values, actor, sha and environment. */
     changeKey: uuid('change_key').notNull(),
     /** When, to the second, the present life of its change began: a repeat after the last expiry begins another. */
     appearedAt: instant('appeared_at').notNull(),
@@ -36,7 +47,9 @@ export const contextEvents = pgTable(
     writtenBy: transactionId('written_by').notNull().default(sql`pg_current_xact_id()`),
   },
   (table) => [
+    // For the sweep of Workers that know of no `kept_until`: to be dropped with the functions of their time.
     index('context_events_by_expiry').on(table.expiresAt),
+    index('context_events_by_end').on(sql`coalesce(kept_until, expires_at)`),
     index('context_events_by_change').on(table.serviceId, table.changeKey, table.expiresAt),
     /** What began when, by type: its order is that of `listChanges`, and repeats are not in it. */
     index('context_events_by_beginning')

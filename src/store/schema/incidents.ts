@@ -24,6 +24,8 @@ export const incidents = pgTable(
     integrationId: uuid('integration_id'),
     /** The incident of a storm whose answer is this one's too. */
     diagnosisOf: uuid('diagnosis_of'),
+    /** Where it is; `null`: production. */
+    environment: text('environment'),
     /** Nothing that happened later is looked at; `null`: whatever is known when a diagnosis is made. */
     observedUntil: instant('observed_until'),
   },

@@ -18,6 +18,9 @@ export const services = pgTable(
     createdAt: instant('created_at').notNull().defaultNow(),
     /** While there is no `agent_id`: when the alert came. */
     lastEventAt: instant('last_event_at').notNull().defaultNow(),
+    /** When a change of it was received last, whoever reported it, and the agent that sent it; `null`: never. */
+    lastChangeAt: instant('last_change_at'),
+    lastChangeAgentId: uuid('last_change_agent_id'),
   },
   (table) => [index('services_by_name_key').on(table.tenantId, table.nameKey)],
 )

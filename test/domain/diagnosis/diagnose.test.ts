@@ -387,9 +387,9 @@ test('tells of services on the way whose changes are not sent', () => {
     { service: 'unrelated', lastChangeAt: null, heardAt: null },
   ]
 
-  expect(look([], { feeds }).gaps.map(({ service, kind }) => [service, kind])).toEqual([
-    ['checkout-api', 'never_sent'],
-    ['payments-api', 'feed_stopped'],
+  expect(look([], { feeds }).gaps).toEqual([
+    { service: 'checkout-api', kind: 'changes', state: 'never', since: null },
+    { service: 'payments-api', kind: 'changes', state: 'stopped', since: later(-400_000).toISOString() },
   ])
 })
 

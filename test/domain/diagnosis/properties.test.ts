@@ -37,12 +37,16 @@ const entry: fc.Arbitrary<WindowEntry> = fc.record({
   newValue: fc.option(text),
   actor: fc.option(text),
   sha: fc.option(text),
+  environment: fc.option(fc.constantFrom('production', 'staging')),
+  url: fc.constant(null),
+  details: fc.constant(null),
   confidence: fc.double({ min: 1e-9, max: 1, noNaN: true }),
   timestamp: instant,
   firstTimestamp: instant,
   expiresAt: instant,
   count: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
   joinedBy: fc.constantFrom(...JOIN_RULES),
+  isExpired: fc.boolean(),
 })
 const window: fc.Arbitrary<ServiceWindow> = fc
   .tuple(name, fc.array(entry, { maxLength: 12 }))

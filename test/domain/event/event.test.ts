@@ -5,6 +5,7 @@ import { toValueClass } from '../../../src/domain/event/value-class.ts'
 import { MAX_SHOWN_LENGTH, toShownValue, toStorableText } from '../../../src/domain/text.ts'
 
 const VALID = { service_name: 'checkout', vendor: 'pino', entity: 'checkout', event_type: 'restart', confidence: 0.9, ttl_seconds: 900 }
+const DETAILS = 'details must be an object with a title, a list of files or a list of keys'
 const REQUIRED = 'service_name, vendor, and entity are required'
 
 test.each([
@@ -26,6 +27,15 @@ test.each([
   ['ttl_seconds 1.5', { ttl_seconds: 1.5 }, '/ttl_seconds', 'ttl_seconds must be positive'],
   ['ttl_seconds of more than a year', { ttl_seconds: 31_536_001 }, '/ttl_seconds', 'ttl_seconds must be at most 31536000 (one year)'],
   ['a timestamp in no accepted form', { timestamp: 'yesterday' }, '/timestamp', 'timestamp must be ISO 8601'],
+  ['an environment of 65 characters', { environment: 'é'.repeat(65) }, '/environment', 'environment must be at most 64 characters'],
+  ['an environment that is no string', { environment: ['prod'] }, '/environment', 'environment must be a string'],
+  ['a url without https', { url: 'http://ci.example/1' }, '/url', 'url must be an https address'],
+  ['a url that is none', { url: 'javascript:alert(1)' }, '/url', 'url must be an https address'],
+  ['a url that is too long', { url: `https://ci.example/${'x'.repeat(2_048)}` }, '/url', 'url must be at most 2048 characters'],
+  ['details that are no object', { details: 'x' }, '/details', DETAILS],
+  ['details with files that are no list', { details: { files: 'x' } }, '/details', DETAILS],
+  ['details with keys that are no texts', { details: { keys: [1] } }, '/details', DETAILS],
+  ['details of more than 2 kB', { details: { title: 'é'.repeat(1_025) } }, '/details', 'details must be at most 2048 bytes'],
   ['a value that is no string', { new_value: { a: 1 } }, '/new_value', 'new_value must be a string'],
 ])('%s is refused', (_name, fields, pointer, detail) => {
   expect(parseEvent({ ...VALID, ...fields })).toMatchObject({ ok: false, fields: [{ pointer, detail }] })
@@ -124,4 +134,30 @@ test.each([
   ['defaced_1, 1defaces', 'defaced_#, #defaces'],
 ])('the class of %j is %j', (value, valueClass) => {
   expect(toValueClass(value)).toBe(valueClass)
+})
+
+test('an environment, an address and details are read, and what else details have is ignored', () => {
+  const sent = {
+    environment: ' PROD ',
+    url: 'https://ci.example/1',
+    details: { title: 'a\0b', files: ['src/a.ts'], keys: [], author: 'x' },
+  }
+  expect(parseEvent({ ...VALID, ...sent })).toMatchObject({
+    ok: true,
+    event: { environment: 'production', url: 'https://ci.example/1', details: { title: 'a\ufffdb', files: ['src/a.ts'] } },
+  })
+  expect(parseEvent({ ...VALID, environment: ' ', url: '', details: {} })).toMatchObject({
+    ok: true,
+    event: { environment: null, url: null, details: null },
+  })
+})
+
+test('an environment makes another event only where it was sent', () => {
+  const keyOf = (fields: object) => {
+    const parsed = parseEvent({ ...VALID, timestamp: '2026-01-15T10:00:00Z', ...fields })
+    return parsed.ok ? deduplicationKey(parsed.event) : undefined
+  }
+  expect(keyOf({})).toBe('["checkout","pino","checkout","restart",null,null,null,null,"2026-01-15T10:00:00Z",null]')
+  expect(keyOf({ environment: 'staging' })).not.toBe(keyOf({}))
+  expect(keyOf({ url: 'https://ci.example/1', details: { title: 'x' } })).toBe(keyOf({}))
 })

@@ -20,12 +20,16 @@ const entry = fc.record({
   newValue: optional,
   actor: optional,
   sha: optional,
+  environment: optional,
+  url: optional,
+  details: fc.option(fc.constantFrom({ title: 'a' }, { files: ['b'], keys: ['c'] })),
   confidence: fc.double({ min: 0.01, max: 1, noNaN: true }),
   timestamp: instant,
   firstTimestamp: instant,
   expiresAt: instant,
   count: fc.nat(),
   joinedBy: fc.constantFrom(...JOIN_RULES),
+  isExpired: fc.boolean(),
 })
 
 const window = fc.record({ entries: fc.array(entry, { maxLength: 8 }), updatedAt: fc.option(instant) }).map(

@@ -64,6 +64,10 @@ describe.each(FORMS)('a stored $kind', ({ kind, column, read, write }) => {
   })
 })
 
+/** What entries told not yet when the rows were stored. */
+const LATER_FIELDS = '"environment":null,"url":null,"details":null,'
+
 test.each(ROWS)('what the engine saw is read back whole: $name', (row) => {
-  expect(JSON.stringify(toSnapshot(toDiagnosisInput(readSnapshot(JSON.parse(row.context_snapshot)))))).toBe(row.context_snapshot)
+  const readBack = JSON.stringify(toSnapshot(toDiagnosisInput(readSnapshot(JSON.parse(row.context_snapshot)))))
+  expect(readBack.replaceAll(LATER_FIELDS, '')).toBe(row.context_snapshot)
 })

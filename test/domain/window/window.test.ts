@@ -17,7 +17,16 @@ import { boundWindow, buildWindow } from '../../../src/domain/window/window.ts'
 const now = new Date('2026-01-15T10:00:00Z')
 const at = (seconds: number) => new Date(now.getTime() + seconds * 1000)
 
-const text: ChangeText = { eventType: 'deploy', vendor: 'argocd', entity: 'app', oldValue: null, newValue: 'ok', actor: null, sha: 'a1' }
+const text: ChangeText = {
+  eventType: 'deploy',
+  vendor: 'argocd',
+  entity: 'app',
+  oldValue: null,
+  newValue: 'ok',
+  actor: null,
+  sha: 'a1',
+  environment: null,
+}
 
 /** The key of the first, second… change, in a life that began at second 1. */
 const keyOf = (index: number) => `${String(index).padStart(36, '0')}00000001`
@@ -35,6 +44,9 @@ const stored = (fields: Partial<StoredLife> = {}): StoredLife => ({
   earliestExpiresAt: at(780),
   count: 2,
   isCounted: true,
+  url: null,
+  details: null,
+  isExpired: false,
   text: undefined,
   ...fields,
 })

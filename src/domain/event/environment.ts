@@ -1,0 +1,19 @@
+export const MAX_ENVIRONMENT_LENGTH = 64
+
+const PRODUCTION: ReadonlySet<string> = new Set(['production', 'prod', 'prd', 'live'])
+
+/**
+ * An environment as it is kept and shown: without blanks around it, and production, whose spellings are many, in one of them.
+ * `null` for what is blank: production, though it was not said.
+ */
+export function toEnvironment(text: string): string | null {
+  const name = text.normalize('NFC').trim()
+  if (name === '') return null
+  return PRODUCTION.has(name.toLowerCase()) ? 'production' : name
+}
+
+/** Whether two environments are one, whatever their case; what names none is production. */
+export function isSameEnvironment(a: string | null | undefined, b: string | null | undefined): boolean {
+  const toKey = (text: string | null | undefined) => (toEnvironment(text ?? '') ?? 'production').toLowerCase()
+  return toKey(a) === toKey(b)
+}
