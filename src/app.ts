@@ -14,7 +14,7 @@ import { agentRoutes } from './http/routes/agents.ts'
 import { apiKeyRoutes } from './http/routes/api-keys.ts'
 import { auditRoutes } from './http/routes/audit.ts'
 import { changeRoutes } from './http/routes/changes.ts'
-import { DOOR_ROUTES } from './http/routes/doors.ts'
+import { doorRoutes } from './http/routes/doors.ts'
 import { eventRoutes } from './http/routes/events.ts'
 import { healthRoutes } from './http/routes/health.ts'
 import { incidentRoutes } from './http/routes/incidents.ts'
@@ -43,7 +43,7 @@ export function createApp(deps: Deps, dashboard?: Hono<PageEnv>) {
   app.route('/', apiKeyRoutes(deps))
   app.route('/', incidentRoutes(deps))
   app.route('/', integrationRoutes(deps))
-  for (const routes of Object.values(DOOR_ROUTES)) app.route('/', routes(deps))
+  app.route('/', doorRoutes(deps))
   app.route('/', qualityRoutes(deps))
   app.route('/', auditRoutes(deps))
 

@@ -19,6 +19,7 @@ import { type Log, logToConsole } from './log.ts'
 import { createEndpointModel, createWorkersAiModel, type LanguageModel } from './outbound/language-model.ts'
 import { createReceivers, type ReceiverClients } from './outbound/receivers/index.ts'
 import type { Principal } from './store/api-keys.ts'
+import type { KnownIntegration } from './store/integrations.ts'
 import { type BatchDb, createDb, type Db } from './store/postgres.ts'
 import { createRedis, type Redis } from './store/redis.ts'
 import type { Seen } from './store/state-windows.ts'
@@ -71,6 +72,8 @@ export type Memory = {
   readonly tenantOfKey: Map<string, TenantId>
   /** The hashes of keys this isolate has seen, by key. */
   readonly hashOfKey: Map<string, string>
+  /** Integrations by their tokens' hashes: what is done by one is checked against its revision, or it is read anew. */
+  readonly knownIntegrations: Map<string, KnownIntegration>
   /** By tenant and service. */
   readonly knownWindows: WeighedMap<KnownWindow>
   /** When the reads that are under way began, by the hash of their key, and how many slow ones a key may have. */
@@ -80,8 +83,6 @@ export type Memory = {
   readonly copyChecks: Map<string, Date>
   /** By hash, whom a key was seen to act for lately, or that nobody knew it. */
   readonly keyVerdicts: RecentMap<Principal | 'unknown'>
-  /** Webhooks' tokens that nobody knew lately. */
-  readonly deadTokens: RecentMap<true>
   /** By address, how often a stranger was refused in this minute. */
   readonly refusals: Tally
   /** By key's hash, events of this minute. */
@@ -152,12 +153,12 @@ export function createDeps(config: Config): Deps {
     redis: createRedis({ ...config.redis, onRequest: () => countCall('redis') }),
     tenantOfKey: new Map(),
     hashOfKey: new Map(),
+    knownIntegrations: new Map(),
     knownWindows: createWeighedMap(KNOWN_WINDOWS_WEIGHT),
     slowReads: new Map(),
     slowReadsAtOnce: config.slowReadsAtOnce,
     copyChecks: new Map(),
     keyVerdicts: createRecentMap(VERDICT_LIFE_MS),
-    deadTokens: createRecentMap(VERDICT_LIFE_MS),
     refusals: createTally(60_000),
     events: createTally(60_000),
     requestsAtOnce: createGate(config.requestsAtOnce),

@@ -12,6 +12,7 @@ const TITLES: Readonly<Record<ErrorCode, string>> = {
   unauthorized: 'Your session has ended',
   forbidden: 'That is not allowed',
   not_found: 'Nothing here',
+  method_not_allowed: 'That did not work',
   conflict: 'That is not possible',
   payload_too_large: 'That is too much',
   unsupported_media_type: 'That did not work',

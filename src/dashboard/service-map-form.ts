@@ -7,7 +7,7 @@ import { fingerprint } from './fingerprint.ts'
 
 const FAULTS: Readonly<Record<MapFault, (line: string) => string>> = {
   entries: () => `At most ${MAX_MAPPED_SERVICES} services can be mapped.`,
-  id: (line) => `A service id is 1 to 64 letters, digits, hyphens or underscores: ${line}`,
+  id: (line) => `A sender’s name is 1 to 128 printable characters without an equals sign: ${line}`,
   name: (line) => `A service name is on one line: ${line}`,
   bytes: () => 'The ids and names of the services are too long together.',
 }

@@ -1,12 +1,36 @@
 /** Senders, each with a door that its deliveries come in by. */
-const DOOR_TYPES = ['pagerduty'] as const
+export const DOOR_TYPES = [
+  'deploy',
+  'alertmanager',
+  'grafana',
+  'otlp',
+  'github',
+  'gitlab',
+  'argocd',
+  'argo-rollouts',
+  'flux',
+  'pagerduty-events',
+  'pagerduty',
+  'launchdarkly',
+  'unleash',
+  'cloudevents',
+  'kubernetes-event-exporter',
+  'kubewatch',
+  'robusta',
+  'datadog',
+  'sentry',
+  'incidentio',
+  'rootly',
+  'firehydrant',
+  'betterstack',
+] as const
 export type DoorType = (typeof DOOR_TYPES)[number]
 
 /** Outside systems that answers are told to. */
 export const RECEIVER_TYPES = ['pagerduty'] as const
 export type ReceiverType = (typeof RECEIVER_TYPES)[number]
 
-export const INTEGRATION_TYPES = [...new Set([...DOOR_TYPES, ...RECEIVER_TYPES])] as const
+export const INTEGRATION_TYPES = [...new Set([...RECEIVER_TYPES, ...DOOR_TYPES])] as const
 export type IntegrationType = DoorType | ReceiverType
 
 /** The settings of an integration that are sealed at rest and masked in every answer. */

@@ -10,6 +10,20 @@ import { busy, refuseRate, refuseStranger } from './limits.ts'
 
 const BEARER = /^Bearer +([^\s]+) *$/i
 
+const BASIC = /^Basic +([A-Za-z0-9+/_-]+={0,2}) *$/i
+
+/** The credential of an `Authorization` header: a bearer's, or the password of basic authentication. */
+export function readCredential(c: AppContext): string | undefined {
+  const header = c.req.header('Authorization') ?? ''
+  const [, encoded] = BASIC.exec(header) ?? []
+  if (encoded === undefined) return BEARER.exec(header)?.[1]
+  try {
+    return atob(encoded.replaceAll('-', '+').replaceAll('_', '/')).split(':').slice(1).join(':')
+  } catch {
+    return undefined
+  }
+}
+
 /** OpenAPI security requirements by kind of key. */
 export const SECURITY = {
   ingest: [{ ingestKey: [] as string[] }],

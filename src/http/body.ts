@@ -24,7 +24,7 @@ export async function readBody(c: AppContext, options: { readonly allowNdjson: b
 }
 
 /** Throws `unsupported_media_type` for a body that says it is something else than JSON. */
-export function requireJson(c: AppContext, orElse = ''): void {
+function requireJson(c: AppContext, orElse = ''): void {
   if (JSON_TYPES.includes(readMediaType(c))) return
   throw new AppError('unsupported_media_type', `Content-Type must be application/json${orElse}`)
 }

@@ -22,7 +22,7 @@ const TAGS = [
   { name: 'Services', description: 'What is monitored, and the state window of each' },
   { name: 'Changes', description: 'What changed, across services' },
   { name: 'Incidents', description: 'What a pager or an engineer asked about, and the answer with its evidence' },
-  { name: 'Webhooks', description: 'Where pagers deliver' },
+  { name: 'Doors', description: 'Where what you run already delivers: each sender as it speaks' },
   { name: 'API keys', description: 'Keys are shown once, listed by a hint, and dead as soon as they are revoked' },
   { name: 'Integrations', description: 'Connections to pagers; their secrets never come back' },
   { name: 'Audit', description: 'Who changed what and when' },
@@ -79,7 +79,14 @@ export function describeApi(app: OpenAPIHono<AppEnv>): void {
 
 /** Every response carries the request id: said here once, rather than at each route. */
 function withRequestId(document: Document): Document {
-  const operations = Object.values(document.paths ?? {}).flatMap((path) => [path.get, path.put, path.post, path.delete, path.patch])
+  const operations = Object.values(document.paths ?? {}).flatMap((path) => [
+    path.get,
+    path.put,
+    path.post,
+    path.delete,
+    path.patch,
+    path.options,
+  ])
   const responses = [document.components?.responses, ...operations.map((operation) => operation?.responses)]
   for (const response of responses.flatMap((byStatus) => Object.values(byStatus ?? {}))) {
     if (!('$ref' in response)) response.headers = { ...response.headers, 'X-Request-Id': { $ref: '#/components/headers/RequestId' } }

@@ -21,6 +21,7 @@ export const PROBLEMS = {
   unauthorized: { status: 401, title: 'Unauthorized', example: 'API key is missing: send "Authorization: Bearer <key>"' },
   forbidden: { status: 403, title: 'Forbidden', example: 'a read-only key is required' },
   not_found: { status: 404, title: 'Not found', example: 'no such service' },
+  method_not_allowed: { status: 405, title: 'Method not allowed', example: 'this is a door: send POST' },
   conflict: { status: 409, title: 'Conflict', example: 'Idempotency-Key was used with a different body' },
   payload_too_large: { status: 413, title: 'Payload too large', example: 'request body must be at most 1 MiB (1,048,576 bytes)' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type', example: 'Content-Type must be application/json' },

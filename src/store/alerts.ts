@@ -1,67 +1,118 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { toNameKey } from '../domain/event/service-name.ts'
-import type { IncidentId, IntegrationId, TenantId } from '../domain/ids.ts'
+import type { ApiKeyId, IncidentId, IntegrationId, TenantId } from '../domain/ids.ts'
 import { FOLD_SECONDS, LEASE_SECONDS } from '../domain/incident/schedule.ts'
 import type { DoorType } from '../domain/integration-type.ts'
 import { functionNamed } from './functions.ts'
 import { getIncident, type IncidentDetail } from './incidents.ts'
-import { type BatchDb, type Db, inOneRequest, selectOne } from './postgres.ts'
+import { type BatchDb, callFunction, type Db, inOneRequest } from './postgres.ts'
 
-export type ReceivedAlert = {
-  readonly kind: 'trigger' | 'acknowledge' | 'resolve'
+/** What an engineer asks about. */
+export type Question = {
   /** Of the incident, should it be a new one. */
   readonly incidentId: IncidentId
   readonly serviceName: string
   readonly title: string | null
-  readonly url: string | null
   readonly triggeredAt: Date
   readonly observedUntil: Date | null
   /** As `toEnvironment` spells it; `null`: production. */
   readonly environment: string | null
-  /** Whose incident it is; `undefined` for one that an engineer asked about. */
-  readonly external:
-    | {
-        readonly source: DoorType
-        readonly ref: string
-        readonly integrationId: IntegrationId
-        readonly deliveryId: string
-        readonly occurredAt: Date
-      }
-    | undefined
+}
+
+/** An alert of a delivery. */
+export type KeyedAlert = {
+  readonly kind: 'trigger' | 'acknowledge' | 'resolve' | 'reopen'
+  /** The sender's name of the incident, until it is resolved. */
+  readonly key: string
+  /** Of the incident, should it be a new one, and of whoever then makes its diagnosis. */
+  readonly incidentId: IncidentId
+  readonly lease: string
+  readonly serviceName: string
+  readonly title: string | null
+  readonly url: string | null
+  /** `null`: production. */
+  readonly environment: string | null
+  readonly triggeredAt: Date
+  /** Whether the sender told the time, which else is that of receipt. */
+  readonly isTold: boolean
+  readonly occurredAt: Date
+  /** How long it has to last before anything is done about it. */
+  readonly waitSeconds: number
+}
+
+export type AlertDelivery = {
+  readonly source: DoorType
+  readonly integrationId: IntegrationId | null
+  /** Whose the delivery's id is: an integration, or an API key. */
+  readonly senderId: IntegrationId | ApiKeyId
+  /** `undefined`: the sender gives its deliveries none. */
+  readonly deliveryId: string | undefined
+  /** Deliveries may come in any order: what is acknowledged may be news. */
+  readonly isUnordered: boolean
 }
 
 export type Reception = {
   /**
-   * `opened`: a new incident, whose diagnosis the lease's holder makes. `folded`: a new one with another's answer. `known`,
-   * `resolved`: one that was there. `replayed`: the delivery had been taken before.
+   * `opened`: a new incident, whose diagnosis the lease's holder makes. `held`: one that has to last first. `folded`: one with
+   * another's answer. `known`, `resolved`, `reopened`: one that was there. `dropped`: of one that never was. `replayed`: the
+   * delivery had been taken before.
    */
-  readonly outcome: 'opened' | 'folded' | 'known' | 'resolved' | 'replayed'
+  readonly outcome: 'opened' | 'held' | 'folded' | 'known' | 'resolved' | 'reopened' | 'dropped' | 'replayed'
 }
 
-/** Takes an alert in, with the work that follows, in one request. */
-export async function receiveAlert(db: Db, tenantId: TenantId, alert: ReceivedAlert, lease: string): Promise<Reception> {
-  const { row } = await selectOne<{ row: Reception }>(db, sql`SELECT ${received(tenantId, alert, lease)} AS row`)
-  return row
+/** Takes the alerts of a delivery in, with the work that follows, in one request. Answers each one's fate, in order. */
+export async function receiveAlerts(
+  db: Db,
+  tenantId: TenantId,
+  delivery: AlertDelivery,
+  alerts: readonly KeyedAlert[],
+): Promise<readonly Reception[]> {
+  const about = {
+    source: delivery.source,
+    integration_id: delivery.integrationId,
+    sender_id: delivery.senderId,
+    delivery_id: delivery.deliveryId ?? null,
+    is_unordered: delivery.isUnordered,
+  }
+  return await callFunction<Reception[]>(db, 'receive_alerts', [
+    tenantId,
+    JSON.stringify(about),
+    JSON.stringify(alerts.map(toRecord)),
+    FOLD_SECONDS,
+    LEASE_SECONDS,
+  ])
+}
+
+function toRecord({ incidentId, serviceName, triggeredAt, isTold, occurredAt, waitSeconds, ...alert }: KeyedAlert) {
+  return {
+    ...alert,
+    incident_id: incidentId,
+    service_name: serviceName,
+    name_key: toNameKey(serviceName),
+    triggered_at: triggeredAt,
+    is_told: isTold,
+    occurred_at: occurredAt,
+    wait_seconds: waitSeconds,
+  }
 }
 
 /**
- * Takes a question in like an alert, and answers the incident it is. Asked again with the same id, it is the same one. Throws
- * `not_found` for a service of which nobody told, as a reporter or as somebody's dependency, unless the question `opens` it.
+ * Takes a question in, and answers the incident it is. Asked again with the same id, it is the same one. Throws `not_found` for
+ * a service of which nobody told, as a reporter or as somebody's dependency, unless the question `opens` it.
  */
 export async function receiveQuestion(
   db: BatchDb,
   tenantId: TenantId,
-  { opens, ...question }: Omit<ReceivedAlert, 'kind' | 'url' | 'external'> & { readonly opens: boolean },
+  { opens, ...question }: Question & { readonly opens: boolean },
   lease: string,
 ): Promise<IncidentDetail> {
   const { incidentId } = question
   const together = inOneRequest(db)
-  const alert = { ...question, kind: 'trigger' as const, url: null, external: undefined }
   const [, , incident] = await Promise.all([
     // What was given up waiting for may still be under way.
     together.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${incidentId}, 0))`),
     together.execute(
-      sql`SELECT ${received(tenantId, alert, lease)} WHERE NOT EXISTS (
+      sql`SELECT ${received(tenantId, question, lease)} WHERE NOT EXISTS (
         SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.id = ${incidentId}::uuid) AND (${opens} OR ${isHeardOf(tenantId, question.serviceName)})`,
     ),
     getIncident(together, tenantId, incidentId),
@@ -78,24 +129,18 @@ function isHeardOf(tenantId: TenantId, serviceName: string): SQL {
     OR EXISTS (SELECT 1 FROM service_edges e WHERE e.tenant_id = ${tenantId} AND ${key} IN (${keyOf(sql`e.caller`)}, ${keyOf(sql`e.callee`)})))`
 }
 
-/** What the function `receive_alert` says of an alert it stores. */
-function received(tenantId: TenantId, alert: ReceivedAlert, lease: string): SQL {
-  const { kind, incidentId, serviceName, title, url, triggeredAt, observedUntil, environment, external } = alert
+/** What the function `receive_alert` says of a question it stores. */
+function received(tenantId: TenantId, question: Question, lease: string): SQL {
+  const { incidentId, serviceName, title, triggeredAt, observedUntil, environment } = question
   const fields = {
-    kind,
+    kind: 'trigger',
     incident_id: incidentId,
     service_name: serviceName,
     name_key: toNameKey(serviceName),
     title,
-    url,
     triggered_at: triggeredAt,
     observed_until: observedUntil,
     environment,
-    external_source: external?.source,
-    external_ref: external?.ref,
-    integration_id: external?.integrationId,
-    delivery_id: external?.deliveryId,
-    occurred_at: external?.occurredAt,
   }
   return sql`${functionNamed('receive_alert')}(${tenantId}, ${JSON.stringify(fields)}, ${FOLD_SECONDS}, ${lease}::uuid, ${LEASE_SECONDS})`
 }

@@ -83,7 +83,7 @@ export async function insertApiKey(db: BatchDb, tenantId: TenantId, key: NewApiK
   const create = db.execute<{ created_ms: number }>(sql`WITH created AS (
       INSERT INTO api_keys (id, tenant_id, key_type, name, prefix, last4, hash)
       SELECT ${key.id}::uuid, ${tenantId}::uuid, ${key.keyType}, ${key.name}, ${key.prefix}, ${key.last4}, ${key.hash}
-      WHERE (SELECT count(*) FROM api_keys WHERE tenant_id = ${tenantId} AND revoked_at IS NULL) < ${MAX_LISTED_KEYS}
+      WHERE (SELECT count(*) FROM api_keys WHERE tenant_id = ${tenantId} AND integration_id IS NULL AND revoked_at IS NULL) < ${MAX_LISTED_KEYS}
       ON CONFLICT DO NOTHING RETURNING id, created_at
     ),
     audit AS (${appendAudit(tenantId, trail, 'api_key.created', sql`created`)})
@@ -97,11 +97,11 @@ export async function insertApiKey(db: BatchDb, tenantId: TenantId, key: NewApiK
   return { ...shown, tenantId, createdAt: new Date(row.created_ms), lastUsedAt: null, revokedAt: null }
 }
 
-/** The tenant's live keys, oldest first: all there can be. */
+/** The tenant's live keys, oldest first: all there can be. The credentials of integrations are not among them. */
 export async function listApiKeys(db: Db, tenantId: TenantId): Promise<ApiKey[]> {
   const { rows } = await db.execute<ApiKeyRow>(
     sql`SELECT id, key_type, name, prefix, last4, ${epochMs(sql`created_at`)} AS created_ms, ${epochMs(sql`last_used_at`)} AS last_used_ms
-      FROM api_keys WHERE tenant_id = ${tenantId} AND revoked_at IS NULL ORDER BY created_at, id LIMIT ${MAX_LISTED_KEYS}`,
+      FROM api_keys WHERE tenant_id = ${tenantId} AND integration_id IS NULL AND revoked_at IS NULL ORDER BY created_at, id LIMIT ${MAX_LISTED_KEYS}`,
   )
   return rows.map(({ id, key_type, name, prefix, last4, created_ms, last_used_ms }) => ({
     id: toId(id),
@@ -122,7 +122,8 @@ export async function listApiKeys(db: Db, tenantId: TenantId): Promise<ApiKey[]>
  */
 export async function revokeApiKey(db: BatchDb, tenantId: TenantId, id: ApiKeyId, trail: Trail): Promise<void> {
   const revoke = db.execute<{ found: number; revoked: number }>(sql`WITH found AS (
-      SELECT id, key_type FROM api_keys WHERE id = ${id} AND tenant_id = ${tenantId} AND revoked_at IS NULL
+      SELECT id, key_type FROM api_keys
+      WHERE id = ${id} AND tenant_id = ${tenantId} AND integration_id IS NULL AND revoked_at IS NULL
     ),
     revoked AS (
       UPDATE api_keys k SET revoked_at = now() FROM found

@@ -2,10 +2,11 @@ import { sql } from 'drizzle-orm'
 import { CHANGE_KEPT_SECONDS, type ChangeText, type ContextEvent, type EventType, isChangeType } from '../domain/event/event.ts'
 import { type JoinRule, matchServices, openedService, toNameKey } from '../domain/event/service-name.ts'
 import { toValueClass } from '../domain/event/value-class.ts'
-import { type AgentId, type EventId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
+import { type AgentId, type EventId, type IntegrationId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { toShownValue } from '../domain/text.ts'
 import { type CallerRow, type Principal, toPrincipal } from './api-keys.ts'
-import { callFunction, type Db, epochMs } from './postgres.ts'
+import { GUARD, type IntegrationJson, type KnownIntegration, toIntegration } from './integrations.ts'
+import { type BatchDb, callFunction, callFunctionIf, type Db, epochMs, type FunctionGuard } from './postgres.ts'
 
 export type NewEvent = { readonly id: EventId; readonly event: ContextEvent }
 
@@ -44,8 +45,48 @@ type InsertRow = CallerRow & {
  * holds them together. Nothing is stored for a caller that may not: look at `principal`. Throws `unauthorized`.
  */
 export async function insertEvents(db: Db, request: InsertRequest): Promise<InsertResult> {
-  const joins = new Map(request.events.map(({ id, event }) => [id, toJoins(event)]))
-  const row = await callInsert(db, request, joins)
+  const joins = toJoinsOf(request)
+  const [name, args] = toCall(request, joins)
+  return toInsertResult(await callFunction<InsertRow>(db, name, args), joins)
+}
+
+const toJoinsOf = ({ events }: InsertRequest): Joins => new Map(events.map(({ id, event }) => [id, toJoins(event)]))
+
+/** What an insert for an integration came to: it is not set as was supposed, and nothing was stored; or what was. */
+export type InsertAs =
+  | { readonly kind: 'other_settings'; readonly known: KnownIntegration }
+  | { readonly kind: 'stored'; readonly integrationId: IntegrationId; readonly result: InsertResult }
+
+type GuardRow = { readonly id: string; readonly revision: string; readonly integration: IntegrationJson | null }
+
+const fits = (supposed: string) =>
+  `(i.direction <> 'outbound' AND (${GUARD.revision} = ${supposed} OR i.type = ${supposed} AND ${GUARD.isPlain}))`
+
+const INTEGRATION_GUARD: FunctionGuard = {
+  from: GUARD.from,
+  beside: (supposed) =>
+    `json_build_object('id', i.id, 'revision', ${GUARD.revision}, 'integration', CASE WHEN NOT ${fits(supposed)} THEN ${GUARD.row} END)`,
+  when: fits,
+}
+
+/**
+ * `insertEvents` for the integration whose token's hash is the key, in one request, if it is set as is `supposed`: a revision
+ * of its settings, or its type alone for one without any. `undefined` for a dead token.
+ */
+export async function insertEventsAs(db: BatchDb, request: InsertRequest, supposed: string): Promise<InsertAs | undefined> {
+  const joins = toJoinsOf(request)
+  const [name, args] = toCall(request, joins)
+  const found = await callFunctionIf<InsertRow, GuardRow>(db, name, args, { ...INTEGRATION_GUARD, argument: supposed })
+  if (!found) return undefined
+  const { beside, answer } = found
+  if (answer) return { kind: 'stored', integrationId: toId(beside.id), result: toInsertResult(answer, joins) }
+  if (!beside.integration) return undefined
+  return { kind: 'other_settings', known: { integration: toIntegration(beside.integration), revision: beside.revision } }
+}
+
+type Joins = ReadonlyMap<EventId, readonly Join[]>
+
+function toInsertResult(row: InsertRow, joins: Joins): InsertResult {
   const joinedServices = Map.groupBy(row.joined_services ?? [], ([nameKey]) => nameKey)
   const toServiceIds = (id: EventId, own: string) => {
     const joined = (joins.get(id) ?? []).flatMap(({ name_key }) => (joinedServices.get(name_key) ?? []).map(([, serviceId]) => serviceId))
@@ -64,26 +105,27 @@ export async function insertEvents(db: Db, request: InsertRequest): Promise<Inse
 
 type Join = { readonly name_key: string; readonly rule: JoinRule }
 
-function callInsert(
-  db: Db,
-  { keyHash, events, idempotency }: InsertRequest,
-  joins: ReadonlyMap<EventId, readonly Join[]>,
-): Promise<InsertRow> {
+type Call = readonly [name: 'ingest_event' | 'ingest_events', args: readonly (string | null)[]]
+
+function toCall({ keyHash, events, idempotency }: InsertRequest, joins: Joins): Call {
   const names = toServiceNames(events)
   const [one] = events
   if (one && events.length === 1 && names.length === 1 && !idempotency) {
     const rows = joins.get(one.id) ?? []
     const [keys, rules] = [rows.map(({ name_key }) => name_key), rows.map(({ rule }) => rule)]
-    return callFunction<InsertRow>(db, 'ingest_event', [keyHash, toSentEvent(one), toArray(keys), toArray(rules)])
+    return ['ingest_event', [keyHash, toSentEvent(one), toArray(keys), toArray(rules)]]
   }
-  return callFunction<InsertRow>(db, 'ingest_events', [
-    keyHash,
-    idempotency?.key ?? null,
-    idempotency?.bodyHash ?? null,
-    JSON.stringify(names),
-    JSON.stringify(events.map(toRecord)),
-    JSON.stringify([...joins].flatMap(([id, rows]) => rows.map((row) => ({ id, ...row })))),
-  ])
+  return [
+    'ingest_events',
+    [
+      keyHash,
+      idempotency?.key ?? null,
+      idempotency?.bodyHash ?? null,
+      JSON.stringify(names),
+      JSON.stringify(events.map(toRecord)),
+      JSON.stringify([...joins].flatMap(([id, rows]) => rows.map((row) => ({ id, ...row })))),
+    ],
+  ]
 }
 
 /** An event as a literal of the type `sent_event`. */

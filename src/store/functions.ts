@@ -15,6 +15,7 @@ export const FUNCTIONS = {
   nearest_causal_patterns: 'nearest_causal_patterns_v1',
   read_window: 'read_window_v4',
   receive_alert: 'receive_alert_v3',
+  receive_alerts: 'receive_alerts_v1',
   resolve_caller: 'resolve_caller_v1',
   save_causal_pattern: 'save_causal_pattern_v1',
 } as const

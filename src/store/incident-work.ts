@@ -11,7 +11,7 @@ import { type Db, epochMs, selectOne } from './postgres.ts'
 
 /** An incident as it is to be diagnosed: what is known of it and, if it was diagnosed before, the latest answer. */
 export type Subject = {
-  readonly incident: Pick<Incident, 'serviceName' | 'title' | 'environment' | 'triggeredAt' | 'externalRef'> & {
+  readonly incident: Pick<Incident, 'serviceName' | 'title' | 'environment' | 'triggeredAt' | 'externalRef' | 'externalSource'> & {
     readonly observedUntil: Date | null
   }
   readonly latest: (Pick<StoredDiagnosis, 'number' | 'verdict'> & ComparedAnswer) | undefined
@@ -28,6 +28,7 @@ type SubjectRow = {
   readonly triggered_ms: number
   readonly observed_ms: number | null
   readonly external_ref: string | null
+  readonly external_source: string | null
   readonly latest: LatestRow | null
   readonly has_follow_up: boolean
 }
@@ -36,7 +37,7 @@ type SubjectRow = {
 export async function getSubject(db: Db, tenantId: TenantId, id: IncidentId): Promise<Subject> {
   const { rows } = await db.execute<SubjectRow>(
     sql`SELECT i.service_name, i.title, i.environment, ${epochMs(sql`i.triggered_at`)} AS triggered_ms, ${epochMs(sql`i.observed_until`)} AS observed_ms,
-        i.external_ref, (
+        i.external_ref, i.external_source, (
           SELECT json_build_object('number', d.number, 'verdict', d.verdict, 'hypothesis', d.hypothesis, 'diagnosedBy', d.diagnosed_by,
             'signature', d.signature)
           FROM diagnoses d WHERE d.incident_id = i.id ORDER BY d.number DESC LIMIT 1
@@ -46,7 +47,7 @@ export async function getSubject(db: Db, tenantId: TenantId, id: IncidentId): Pr
   )
   const [row] = rows
   if (!row) throw new AppError('not_found', 'no such incident')
-  const { service_name, title, environment, triggered_ms, observed_ms, external_ref, latest, has_follow_up } = row
+  const { service_name, title, environment, triggered_ms, observed_ms, external_ref, external_source, latest, has_follow_up } = row
   return {
     incident: {
       serviceName: service_name,
@@ -54,6 +55,7 @@ export async function getSubject(db: Db, tenantId: TenantId, id: IncidentId): Pr
       environment: environment ?? 'production',
       triggeredAt: new Date(triggered_ms),
       externalRef: external_ref,
+      externalSource: external_source,
       observedUntil: observed_ms === null ? null : new Date(observed_ms),
     },
     latest: latest ? toLatest(latest) : undefined,

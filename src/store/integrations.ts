@@ -1,8 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { ConfigPatch, Direction, Integration } from '../domain/access/integration.ts'
+import { type ConfigPatch, type Direction, type Integration, SETTINGS, toTokenHint } from '../domain/access/integration.ts'
 import { MAX_MAP_BYTES, MAX_MAPPED_SERVICES } from '../domain/access/service-map.ts'
 import { AppError } from '../domain/errors.ts'
-import { type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
+import { sha256, toHex } from '../domain/hash.ts'
+import { type AgentId, type ApiKeyId, type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { type Db, epochMs } from './postgres.ts'
 import type { IntegrationConfigRow, integrations } from './schema/integrations.ts'
@@ -11,16 +12,27 @@ type IntegrationRow = Omit<typeof integrations.$inferSelect, 'createdAt'> & { re
 
 export type NewIntegration = Omit<Integration, 'tenantId' | 'createdAt'>
 
+/** The rows by which an integration's token is a credential, and its events are an agent's. */
+export type Credential = { readonly apiKeyId: ApiKeyId; readonly agentId: AgentId }
+
 const MAX_LISTED_INTEGRATIONS = 100
 
 export const TOO_MANY_INTEGRATIONS = `a tenant has at most ${MAX_LISTED_INTEGRATIONS} integrations: delete one first`
 
 export const TOO_MANY_MAPPED = `an integration maps at most ${MAX_MAPPED_SERVICES} services, with ${MAX_MAP_BYTES} bytes of ids and names: remove some first, by null as their name`
 
-/** Stores a new integration; one that is stored already is answered as it is. Throws `conflict` when the tenant has a hundred already. */
-export async function insertIntegration(db: Db, tenantId: TenantId, integration: NewIntegration, trail: Trail): Promise<Integration> {
-  const { id, type, direction, token, from, serviceMap, secrets } = integration
-  const config: IntegrationConfigRow = { ...(from === null ? {} : { from }), serviceMap }
+/** Stores a new integration with its credential; one that is stored already is answered as it is. Throws `conflict` when the tenant has a hundred already. */
+export async function insertIntegration(
+  db: Db,
+  tenantId: TenantId,
+  integration: NewIntegration,
+  { apiKeyId, agentId }: Credential,
+  trail: Trail,
+): Promise<Integration> {
+  const { id, type, direction, token, from, serviceMap, settings, secrets } = integration
+  const config: IntegrationConfigRow = { ...(from === null ? {} : { from }), serviceMap, ...settings }
+  const agentName = `${type} integration`
+  const { prefix, last4 } = toTokenHint(token)
   const created = await change(
     db,
     sql`WITH changed AS (
@@ -28,6 +40,15 @@ export async function insertIntegration(db: Db, tenantId: TenantId, integration:
       SELECT ${id}::uuid, ${tenantId}::uuid, ${type}, ${direction}, ${token}, ${JSON.stringify(config)}::jsonb, ${JSON.stringify(secrets)}::jsonb
       WHERE (SELECT count(*) FROM integrations WHERE tenant_id = ${tenantId}) < ${MAX_LISTED_INTEGRATIONS}
       ON CONFLICT DO NOTHING RETURNING *
+    ),
+    credential AS (
+      INSERT INTO api_keys (id, tenant_id, key_type, name, prefix, last4, hash, integration_id)
+      SELECT ${apiKeyId}::uuid, ${tenantId}::uuid, 'ingest', ${agentName}, ${prefix}, ${last4}, ${await hashOf(token)}, id FROM changed
+      RETURNING id
+    ),
+    agent AS (
+      INSERT INTO agents (id, tenant_id, api_key_id, hostname, name)
+      SELECT ${agentId}::uuid, ${tenantId}::uuid, id, ${agentName}, ${agentName} FROM credential
     ),
     audit AS (${appendAudit(tenantId, trail, 'integration.created', sql`changed`)})
     SELECT ${COLUMNS} FROM changed`,
@@ -48,10 +69,16 @@ export async function listIntegrations(db: Db, tenantId: TenantId): Promise<Inte
   return rows.map(toIntegration)
 }
 
-/** The integration whose webhook has this token: the token is all a delivery brings, so the tenant comes from here. */
-export async function findIntegrationByToken(db: Db, token: string): Promise<Integration | undefined> {
-  const { rows } = await db.execute<IntegrationRow>(sql`SELECT ${COLUMNS} FROM integrations i WHERE i.token = ${token} LIMIT 1`)
-  return rows.map(toIntegration)[0]
+/** An integration, and what changes whenever its settings do. */
+export type KnownIntegration = { readonly integration: Integration; readonly revision: string }
+
+/** The integration whose token has this hash: the token is all a delivery brings, so the tenant comes from here. */
+export async function findIntegrationByHash(db: Db, hash: string): Promise<KnownIntegration | undefined> {
+  const { rows } = await db.execute<IntegrationRow & { readonly revision: string }>(
+    sql`SELECT ${COLUMNS}, ${sql.raw(GUARD.revision)} AS revision FROM integrations i
+      WHERE id = (SELECT k.integration_id FROM api_keys k WHERE k.hash = ${hash} AND k.revoked_at IS NULL)`,
+  )
+  return rows.map(({ revision, ...row }) => ({ integration: toIntegration(row), revision }))[0]
 }
 
 /**
@@ -65,8 +92,8 @@ export async function mergeIntegration(
   changes: { readonly direction: Direction | undefined; readonly patch: ConfigPatch },
   trail: Trail,
 ): Promise<Integration> {
-  const { from, serviceMap, secrets } = changes.patch
-  const plain = JSON.stringify({ from, ...(serviceMap === null ? { serviceMap } : {}) })
+  const { from, serviceMap, settings, secrets } = changes.patch
+  const plain = JSON.stringify({ from, ...settings, ...(serviceMap === null ? { serviceMap } : {}) })
   const map = sql`jsonb_strip_nulls(coalesce(config->'serviceMap', '{}') || ${JSON.stringify(serviceMap ?? {})}::jsonb)`
   const addsServices = Object.values(serviceMap ?? {}).some((name) => name !== null)
   // Of updates at once, each is judged by what the one before it left.
@@ -93,12 +120,21 @@ async function isThere(db: Db, tenantId: TenantId, id: IntegrationId): Promise<b
   return rows.length === 1
 }
 
+/** Throws `not_found`. */
+export async function getIntegration(db: Db, tenantId: TenantId, id: IntegrationId): Promise<Integration> {
+  return orNotFound(await change(db, sql`SELECT ${COLUMNS} FROM integrations WHERE id = ${id} AND tenant_id = ${tenantId}`))
+}
+
 /** Gives an integration another token; the old one is dead when this returns. Throws `not_found`. */
 export async function replaceToken(db: Db, tenantId: TenantId, id: IntegrationId, token: string, trail: Trail): Promise<Integration> {
   const changed = await change(
     db,
     sql`WITH changed AS (
       UPDATE integrations SET token = ${token} WHERE id = ${id} AND tenant_id = ${tenantId} RETURNING *
+    ),
+    credential AS (
+      UPDATE api_keys k SET hash = ${await hashOf(token)}, last4 = ${toTokenHint(token).last4}
+      FROM changed WHERE k.integration_id = changed.id AND k.revoked_at IS NULL
     ),
     audit AS (${appendAudit(tenantId, trail, 'integration.rotated', sql`changed`)})
     SELECT ${COLUMNS} FROM changed`,
@@ -112,6 +148,9 @@ export async function deleteIntegration(db: Db, tenantId: TenantId, id: Integrat
     db,
     sql`WITH changed AS (
       DELETE FROM integrations WHERE id = ${id} AND tenant_id = ${tenantId} RETURNING *
+    ),
+    credential AS (
+      UPDATE api_keys k SET revoked_at = now() FROM changed WHERE k.integration_id = changed.id AND k.revoked_at IS NULL
     ),
     audit AS (${appendAudit(tenantId, trail, 'integration.deleted', sql`changed`)})
     SELECT ${COLUMNS} FROM changed`,
@@ -139,6 +178,8 @@ export async function replaceSecrets(
   return rows.length === 1
 }
 
+const hashOf = async (token: string): Promise<string> => toHex(await sha256(token))
+
 const COLUMNS = sql`id, tenant_id AS "tenantId", type, direction, token, config, secrets, ${epochMs(sql`created_at`)} AS "createdAt"`
 
 async function change(db: Db, statement: SQL): Promise<Integration | undefined> {
@@ -152,7 +193,20 @@ function orNotFound(integration: Integration | undefined): Integration {
   return integration
 }
 
-function toIntegration({ config, ...row }: IntegrationRow): Integration {
+/** What the statement that stores an integration's events asks of it. A token that was rotated or deleted has none. */
+export const GUARD = {
+  /** `$1` is the hash of its token. */
+  from: 'integrations i JOIN api_keys k ON k.integration_id = i.id WHERE k.hash = $1 AND k.revoked_at IS NULL',
+  revision: "md5(i.type || ' ' || i.direction || ' ' || i.config::text || ' ' || i.secrets::text)",
+  /** Nothing is set that has a say in how deliveries are read. */
+  isPlain: "i.secrets = '{}' AND i.config - 'from' IN ('{}', '{\"serviceMap\": {}}')",
+  row: `json_build_object('id', i.id, 'tenantId', i.tenant_id, 'type', i.type, 'direction', i.direction, 'token', i.token, 'config', i.config,
+    'secrets', i.secrets, 'createdAt', (extract(epoch FROM i.created_at) * 1000)::bigint)`,
+} as const
+
+export type IntegrationJson = IntegrationRow
+
+export function toIntegration({ config, ...row }: IntegrationRow): Integration {
   return {
     ...row,
     id: toId(row.id),
@@ -160,5 +214,6 @@ function toIntegration({ config, ...row }: IntegrationRow): Integration {
     createdAt: new Date(row.createdAt),
     from: config.from ?? null,
     serviceMap: config.serviceMap ?? {},
+    settings: Object.fromEntries(SETTINGS.flatMap((name) => (config[name] === undefined ? [] : [[name, config[name]]]))),
   }
 }

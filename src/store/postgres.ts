@@ -133,6 +133,32 @@ export async function callFunction<Answer>(
   return answer as Answer
 }
 
+/** A condition on other rows under which a function is called at all; its `$1` is the function's first argument. */
+export type FunctionGuard = {
+  readonly from: string
+  /** What is answered of the row beside the function's answer: JSON. Takes the place of the guard's own argument. */
+  readonly beside: (argument: string) => string
+  readonly when: (argument: string) => string
+}
+
+/** Calls a function if a row of `guard` lets it, in one statement; `undefined` where there is no such row. */
+export async function callFunctionIf<Answer, Beside>(
+  { client }: { readonly client: Client },
+  name: FunctionName,
+  args: readonly (string | number | boolean | null)[],
+  guard: FunctionGuard & { readonly argument: string },
+): Promise<{ readonly answer: Answer | null; readonly beside: Beside } | undefined> {
+  const call = `${FUNCTIONS[name]}(${args.map((_, place) => `$${place + 1}`).join(', ')})`
+  const own = `$${args.length + 1}::text`
+  const text = `SELECT ${guard.beside(own)}, CASE WHEN ${guard.when(own)} THEN ${call} END FROM ${guard.from}`
+  const rows = await client.query(text, [...args, guard.argument], { arrayMode: true }).catch((error: unknown) => {
+    throw new DrizzleQueryError(text, [], error instanceof Error ? error : undefined)
+  })
+  const [[beside, answer] = []] = rows
+  // What a guard and a function answer is their contract with this folder.
+  return beside === undefined ? undefined : { beside: beside as Beside, answer: answer as Answer | null }
+}
+
 /** Runs one statement that always answers exactly one row; anything else did not come from our database. */
 export async function selectOne<Row extends Record<string, unknown>>(db: Db, statement: SQL): Promise<Row> {
   const { rows } = await db.execute<Row>(statement)

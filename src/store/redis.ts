@@ -73,6 +73,8 @@ export const keys = {
   stateWindow: (tenantId: TenantId, serviceId: ServiceId) => `t:${tenantId}:window:${serviceId}`,
   /** Tokens that a language model has cost on a day, `YYYY-MM-DD`. */
   modelTokens: (tenantId: TenantId, day: string) => `t:${tenantId}:model_tokens:${day}`,
+  latestDeliveries: (tenantId: TenantId, deliverer: string) => `t:${tenantId}:deliveries:${deliverer}`,
+  deliveriesOfDay: (tenantId: TenantId, deliverer: string, day: string) => `t:${tenantId}:deliveries:${deliverer}:${day}`,
   /** Present while the database is in use, and so awake. */
   databaseInUse: 'sweep:database_in_use',
   /** Milliseconds since 1970 at which the next sweep of an idle database is worth waking it. */

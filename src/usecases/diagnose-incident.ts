@@ -49,7 +49,9 @@ export async function diagnoseIncident(
 
   const now = clock()
   const isTold =
-    incident.externalRef !== null && (latest === undefined || (answer?.isOtherCause && !hasFollowUp)) && integrations.some(canPost)
+    incident.externalRef !== null &&
+    (latest === undefined || (answer?.isOtherCause && !hasFollowUp)) &&
+    integrations.some((one) => canPost(one) && one.type === incident.externalSource)
   const noteLease = answer && isTold ? deps.newUuid() : undefined
   const number = answer?.diagnosis.number ?? latest?.number ?? 0
   const next = planNextLook({ ...incident, diagnoses: number }, now)

@@ -8,7 +8,7 @@ import { sha256, toHex, uuidFromHash } from '../domain/hash.ts'
 import { type EventId, type TenantId, toId } from '../domain/ids.ts'
 import { toShownValue } from '../domain/text.ts'
 import { type Principal, reportExposedKeys } from '../store/api-keys.ts'
-import { type CreatedEvent, type InsertResult, insertEvents, type NewEvent } from '../store/events.ts'
+import { type CreatedEvent, type InsertRequest, type InsertResult, insertEvents, type NewEvent } from '../store/events.ts'
 import { type Merge, mergeIntoWindows } from '../store/state-windows.ts'
 import { markDuplicatesForRepair, markForRepair } from '../store/window-repairs.ts'
 
@@ -17,6 +17,8 @@ export type IngestRequest = {
   /** Decoded JSON of each event. */
   readonly items: readonly unknown[]
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | undefined
+  /** The sender's name of what these are from: by it, the item without a time of its own is known when it is sent again. */
+  readonly deliveryId?: string
   /** Keeps work alive after the answer. */
   readonly defer: (work: Promise<unknown>) => void
 }
@@ -31,18 +33,25 @@ type IdentifiedItem =
   | { readonly id: EventId; readonly parsed: ParsedEvent & { readonly ok: true } }
   | (ParsedEvent & { readonly ok: false })
 
+/** Stores events: `insertEvents`, or another way to. */
+export type Insert = (request: InsertRequest) => Promise<InsertResult>
+
 /**
  * Accepts events: checks each, stores the good ones in one Postgres request and, once they are committed, merges them
  * into their windows in one Redis request. The answer does not depend on Redis. Throws `unauthorized`, `forbidden` (a
  * key of the wrong kind, no agent) and `conflict` (an `Idempotency-Key` seen with another body).
  */
-export async function ingestEvents(deps: Stores & Chance & Keeping & Logging, request: IngestRequest): Promise<IngestResult> {
+export async function ingestEvents(
+  deps: Stores & Chance & Keeping & Logging,
+  request: IngestRequest,
+  insert: Insert = (wanted) => insertEvents(deps.db, wanted),
+): Promise<IngestResult> {
   const items = await Promise.all(request.items.map((item, index) => identify(deps, request, parseEvent(item, deps.keeping), index)))
   const events = items.flatMap((item): NewEvent[] => ('id' in item ? [{ id: item.id, event: item.parsed.event }] : []))
 
   // A request of which nothing is stored claims no key: it may be mended and sent again.
   const idempotency = events.length > 0 ? request.idempotency : undefined
-  const result = await insertEvents(deps.db, { keyHash: request.keyHash, events, idempotency })
+  const result = await insert({ keyHash: request.keyHash, events, idempotency })
   assertMayIngest(result)
   await mergeCreated(deps, request, events, result)
   noteSecrets(deps, request, items, result)
@@ -59,12 +68,13 @@ async function identify(deps: Chance, request: IngestRequest, parsed: ParsedEven
 /** The same event sent again with the same key gets the same id, and is thereby stored once. */
 async function identifyEvent(
   { newUuid }: Chance,
-  { keyHash, idempotency }: IngestRequest,
+  { keyHash, idempotency, deliveryId }: IngestRequest,
   content: string | undefined,
   index: number,
 ): Promise<EventId> {
   if (content !== undefined) return toId(uuidFromHash(await sha256(`${keyHash}\nevent\n${content}`)))
   if (idempotency) return toId(uuidFromHash(await sha256(`${keyHash}\nitem ${index}\n${idempotency.bodyHash}\n${idempotency.key}`)))
+  if (deliveryId !== undefined) return toId(uuidFromHash(await sha256(`${keyHash}\ndelivery ${deliveryId}\nitem ${index}`)))
   return toId(newUuid())
 }
 

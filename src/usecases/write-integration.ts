@@ -1,9 +1,9 @@
 import type { Chance, Database, Sealing } from '../deps.ts'
 import { type ConfigPatch, createToken, type Direction, type Integration, sealPatch } from '../domain/access/integration.ts'
-import { type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
+import { type AgentId, type ApiKeyId, type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
 import type { IntegrationType } from '../domain/integration-type.ts'
 import type { Trail } from '../store/audit.ts'
-import { insertIntegration, mergeIntegration } from '../store/integrations.ts'
+import { getIntegration, insertIntegration, mergeIntegration, replaceToken } from '../store/integrations.ts'
 
 export type WantedIntegration = { readonly type: IntegrationType; readonly direction: Direction; readonly patch: ConfigPatch }
 
@@ -21,12 +21,20 @@ export async function createIntegration(
     id,
     type,
     direction,
-    token: createToken(deps.randomBytes),
+    token: createToken(type, deps.randomBytes),
     from: patch.from ?? null,
     serviceMap: withoutNulls(patch.serviceMap ?? {}),
+    settings: Object.fromEntries(Object.entries(patch.settings ?? {}).filter(([, value]) => value !== null)),
     secrets: withoutNulls(secrets),
   }
-  return await insertIntegration(deps.db, tenantId, integration, trail)
+  const credential = { apiKeyId: toId<ApiKeyId>(deps.newUuid()), agentId: toId<AgentId>(deps.newUuid()) }
+  return await insertIntegration(deps.db, tenantId, integration, credential, trail)
+}
+
+/** Gives an integration another token; the old one is dead when this returns. Throws `not_found`. */
+export async function rotateToken(deps: Database & Chance, tenantId: TenantId, id: IntegrationId, trail: Trail): Promise<Integration> {
+  const { type } = await getIntegration(deps.db, tenantId, id)
+  return await replaceToken(deps.db, tenantId, id, createToken(type, deps.randomBytes), trail)
 }
 
 /** Merges settings into an integration. Throws `not_found`, `conflict` for too many services, `unavailable` when a secret cannot be sealed. */

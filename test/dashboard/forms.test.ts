@@ -81,7 +81,7 @@ test('what a form says wrong is told, and changes nothing', async () => {
     [`/settings/integrations/${integration}`, { direction: 'inbound', pagerduty_from: 'nobody' }],
     [`/settings/integrations/${integration}`, { direction: 'inbound', webhook_secret: 'two words' }],
     [`/settings/integrations/${integration}`, { direction: 'inbound', service_map: 'no equals sign' }],
-    [`/settings/integrations/${integration}`, { direction: 'inbound', service_map: 'two words = payments' }],
+    [`/settings/integrations/${integration}`, { direction: 'inbound', service_map: `${'P'.repeat(129)} = payments` }],
     [`/settings/integrations/${integration}`, { direction: 'inbound', service_map: `P1 = ${'x'.repeat(513)}` }],
   ] as const) {
     const before = await read<Fields[]>(tenant, '/v1/audit')
@@ -141,7 +141,7 @@ test('an integration’s settings are kept: an empty secret stays, a ticked one 
   const save = async (fields: Readonly<Record<string, string>>) =>
     visitor.post(`/settings/integrations/${id}`, { ...(await openForm(visitor, id)), ...fields })
   expect((await save(form)).status).toBe(303)
-  expect(await config()).toEqual({
+  expect(await config()).toMatchObject({
     pagerduty_token: '********',
     pagerduty_from: 'a@example.com',
     webhook_secret: '********',

@@ -27,7 +27,7 @@ test('a public validator finds the document to be OpenAPI 3.1', async () => {
 })
 
 test('every route of the app is described', () => {
-  const described = operations.map(({ method, path }) => `${method} ${path}`)
+  const described = operations.filter(({ spec }) => !spec.tags?.includes('Doors')).map(({ method, path }) => `${method} ${path}`)
   const routes = createApp(app.deps).routes.filter(({ method, path }) => method !== 'ALL' && /^\/(?:v1|webhooks|health|openapi)/.test(path))
   const served = routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
   expect(new Set(served)).toEqual(new Set(described))
@@ -79,7 +79,9 @@ describe.each(operations)('$method $path', (operation) => {
       ...((spec.parameters ?? []).some((parameter) => parameter.in === 'query') ? ['400'] : []),
     ]
     expect(statusesOf(operation)).toEqual(expect.arrayContaining(expected))
-    expect(statusesOf(operation).filter((status) => status.startsWith('2'))).toHaveLength(1)
+    expect(statusesOf(operation).filter((status) => status.startsWith('2'))).toHaveLength(
+      path.startsWith('/in/') && path !== '/in/otlp' && path !== '/in/otlp/{token}' && method !== 'OPTIONS' ? 2 : 1,
+    )
   })
 
   test('shows an example of every body, each true to its schema', () => {

@@ -7,8 +7,10 @@ const app = startApp()
 
 type Refusing = Operation & { readonly keyType: KeyType }
 
-/** Every operation of the OpenAPI document that takes an API key, and of which kind. */
-const operations = listOperations(await readApiDocument()).filter((operation): operation is Refusing => operation.keyType !== undefined)
+/** Every operation of the OpenAPI document that takes an API key, and of which kind; doors refuse in their senders' words. */
+const operations = listOperations(await readApiDocument()).filter(
+  (operation): operation is Refusing => operation.keyType !== undefined && !operation.spec.tags?.includes('Doors'),
+)
 
 /** The document's own example is a body that would do. */
 const bodyOf = ({ spec }: Refusing) => {

@@ -512,6 +512,18 @@ function hset(store: Store, [key = '', ...pairs]: Args, name: string): Reply {
   return hash.fields.size - before
 }
 
+function hincrby(store: Store, [key = '', field = '', amount = '']: Args): Reply {
+  const step = toInteger(amount)
+  const hash = findTyped(store, key, 'hash')
+  const before = hash?.fields.get(field) ?? '0'
+  if (!/^(0|-?[1-9]\d{0,18})$/.test(before)) fail('ERR hash value is not an integer')
+  const sum = toInteger(before) + step
+  if (!inInt64(sum)) fail('ERR increment or decrement would overflow')
+  const fields = hash?.fields ?? create(store, key, { type: 'hash', fields: new Map<string, string>() }).fields
+  fields.set(field, String(sum))
+  return Number(sum)
+}
+
 function hdel(store: Store, [key = '', ...fields]: Args): Reply {
   const hash = findTyped(store, key, 'hash')
   if (!hash) return 0
@@ -582,6 +594,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
 
   ['hset', { arity: -4, run: hset }],
   ['hget', { arity: 3, run: (store, [key = '', field = '']) => findTyped(store, key, 'hash')?.fields.get(field) ?? null }],
+  ['hincrby', { arity: 4, run: hincrby }],
   ['hgetall', { arity: 2, run: (store, [key = '']) => [...(findTyped(store, key, 'hash')?.fields ?? [])].flat() }],
   ['hdel', { arity: -3, run: hdel }],
   ['hlen', { arity: 2, run: (store, [key = '']) => findTyped(store, key, 'hash')?.fields.size ?? 0 }],

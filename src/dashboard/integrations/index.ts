@@ -1,8 +1,13 @@
-import { INTEGRATION_TYPES, type IntegrationType, type SecretField } from '../../domain/integration-type.ts'
+import { DOOR_TYPES, type DoorType, INTEGRATION_TYPES, type IntegrationType, type SecretField } from '../../domain/integration-type.ts'
+import { toDoorWords } from './door.tsx'
 import { pagerduty } from './pagerduty.tsx'
 import type { IntegrationWords } from './words.ts'
 
-export const INTEGRATION_WORDS: Readonly<Record<IntegrationType, IntegrationWords>> = { pagerduty }
+export const INTEGRATION_WORDS: Readonly<Record<IntegrationType, IntegrationWords>> = {
+  // Each has a row: the list is what the type is made of.
+  ...(Object.fromEntries(DOOR_TYPES.map((type) => [type, toDoorWords(type)])) as Record<DoorType, IntegrationWords>),
+  pagerduty,
+}
 
 export const SECRET_NAMES: Readonly<Record<SecretField, string>> = {
   pagerduty_token: 'PagerDuty API token',

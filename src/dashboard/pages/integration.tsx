@@ -1,14 +1,21 @@
-import { DIRECTIONS, type Direction, INTEGRATIONS, type Integration } from '../../domain/access/integration.ts'
+import { type Direction, INTEGRATIONS, type Integration } from '../../domain/access/integration.ts'
 import type { IntegrationType, SecretField } from '../../domain/integration-type.ts'
+import type { DoorDeliveries } from '../../store/door-deliveries.ts'
 import { INTEGRATION_WORDS, SECRET_NAMES } from '../integrations/index.ts'
 import type { SetupProps } from '../integrations/words.ts'
-import { Notice, Sure } from '../parts.tsx'
+import { Age, Notice, Sure } from '../parts.tsx'
 import { toMapLines, toMapVersion } from '../service-map-form.ts'
 
-type PageProps = { readonly integration: Integration; readonly webhookUrl: string; readonly done: string | undefined }
+type PageProps = {
+  readonly integration: Integration
+  readonly webhookUrl: string
+  readonly deliveries: DoorDeliveries | undefined
+  readonly now: Date
+  readonly done: string | undefined
+}
 
 /** One integration: how to set it up, and its settings. */
-export const IntegrationPage = ({ integration, webhookUrl, done }: PageProps) => (
+export const IntegrationPage = ({ integration, webhookUrl, deliveries, now, done }: PageProps) => (
   <>
     <div class="head">
       <div>
@@ -31,7 +38,24 @@ export const IntegrationPage = ({ integration, webhookUrl, done }: PageProps) =>
       <SetupSteps integration={integration} webhookUrl={webhookUrl} />
       <EditForm integration={integration} />
     </div>
+    {deliveries && deliveries.latest.length > 0 && <Deliveries deliveries={deliveries} now={now} />}
   </>
+)
+
+const Deliveries = ({ deliveries: { latest, today }, now }: { readonly deliveries: DoorDeliveries; readonly now: Date }) => (
+  <section aria-labelledby="deliveries">
+    <h2 id="deliveries">Latest deliveries</h2>
+    <p class="small quiet">
+      Today: {today.taken} taken, {today.ignored} ignored, {today.refused} refused
+    </p>
+    <ul>
+      {latest.map(({ at, text }) => (
+        <li>
+          <Age at={at} now={now} /> {text}
+        </li>
+      ))}
+    </ul>
+  </section>
 )
 
 const SetupSteps = ({ integration, webhookUrl }: SetupProps) => {
@@ -114,7 +138,7 @@ export const DirectionField = ({ type, direction }: { readonly type: Integration
   <div class="field">
     <label for={`direction-${type}`}>Direction</label>
     <select id={`direction-${type}`} name="direction">
-      {DIRECTIONS.toReversed().map((one) => (
+      {INTEGRATIONS[type].directions.toReversed().map((one) => (
         <option value={one} selected={one === direction}>
           {INTEGRATION_WORDS[type].directions[one]}
         </option>

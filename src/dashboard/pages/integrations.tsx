@@ -2,8 +2,6 @@ import { z } from '@hono/zod-openapi'
 import type { BatchDatabase, Deps, Site } from '../../deps.ts'
 import {
   type ConfigPatch,
-  createToken,
-  DIRECTIONS,
   type Direction,
   INTEGRATIONS,
   type Integration,
@@ -14,9 +12,10 @@ import {
 } from '../../domain/access/integration.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { IntegrationId } from '../../domain/ids.ts'
-import { INTEGRATION_TYPES, type IntegrationType, type SecretField } from '../../domain/integration-type.ts'
-import { deleteIntegration, listIntegrations, replaceToken } from '../../store/integrations.ts'
-import { createIntegration, updateIntegration } from '../../usecases/write-integration.ts'
+import { INTEGRATION_TYPES, type IntegrationType, RECEIVER_TYPES, type SecretField } from '../../domain/integration-type.ts'
+import { deleteIntegration, listIntegrations } from '../../store/integrations.ts'
+import { readDeliveries } from '../../usecases/read-deliveries.ts'
+import { createIntegration, rotateToken, updateIntegration } from '../../usecases/write-integration.ts'
 import { createPageRouter, type Form, getId, readForm, readPage, requireLiveKey, toPageTrail } from '../context.ts'
 import type { PageContext } from '../env.ts'
 import { INTEGRATION_WORDS, SECRET_NAMES } from '../integrations/index.ts'
@@ -41,7 +40,7 @@ export const integrationPages = (deps: Deps) =>
           <Notice done={c.req.query('done')} />
           <div class="stack">
             {integrations.length === 0 ? <NoIntegrations /> : <IntegrationList integrations={integrations} now={now} />}
-            {INTEGRATION_TYPES.map((type) => (
+            {RECEIVER_TYPES.map((type) => (
               <CreateForm type={type} />
             ))}
           </div>
@@ -51,31 +50,39 @@ export const integrationPages = (deps: Deps) =>
     .post('/settings/integrations', async (c) => {
       const { tenantId } = await requireLiveKey(c, deps)
       const form = await readForm(c)
-      const wanted = { type: readType(form), direction: readDirection(form), patch: { secrets: {} } }
+      const type = readType(form)
+      const wanted = { type, direction: readDirection(form, type), patch: { secrets: {} } }
       const { id } = await createIntegration(deps, tenantId, wanted, toPageTrail(c))
       return c.redirect(`/settings/integrations/${id}?done=saved`, 303)
     })
     .get('/settings/integrations/:id', async (c) => {
       const id = getId<IntegrationId>(c, 'integration')
       const integration = await readIntegration(c, deps, id)
+      const deliveries = await readDeliveries(deps, integration.tenantId, [id])
       return renderPage(
         c,
         { title: INTEGRATION_WORDS[integration.type].title, now: deps.now(), tab: 'settings' },
-        <IntegrationPage integration={integration} webhookUrl={toWebhookUrl(deps, c, integration)} done={c.req.query('done')} />,
+        <IntegrationPage
+          integration={integration}
+          webhookUrl={toWebhookUrl(deps, c, integration)}
+          deliveries={deliveries.get(id)}
+          now={deps.now()}
+          done={c.req.query('done')}
+        />,
       )
     })
     .post('/settings/integrations/:id', async (c) => {
       const id = getId<IntegrationId>(c, 'integration')
       const integration = await readIntegration(c, deps, id)
       const form = await readForm(c)
-      const changes = { direction: readDirection(form), patch: readPatch(form, integration) }
+      const changes = { direction: readDirection(form, integration.type), patch: readPatch(form, integration) }
       await updateIntegration(deps, integration.tenantId, id, changes, toPageTrail(c))
       return c.redirect(`/settings/integrations/${id}?done=saved`, 303)
     })
     .post('/settings/integrations/:id/rotate', async (c) => {
       const id = getId<IntegrationId>(c, 'integration')
       const { tenantId } = await requireLiveKey(c, deps)
-      await replaceToken(deps.db, tenantId, id, createToken(deps.randomBytes), toPageTrail(c))
+      await rotateToken(deps, tenantId, id, toPageTrail(c))
       return c.redirect(`/settings/integrations/${id}?done=rotated`, 303)
     })
     .post('/settings/integrations/:id/delete', async (c) => {
@@ -102,8 +109,8 @@ function readType({ type: wanted }: Form): IntegrationType {
   return type
 }
 
-function readDirection({ direction: wanted }: Form): Direction {
-  const direction = DIRECTIONS.find((one) => one === wanted)
+function readDirection({ direction: wanted }: Form, type: IntegrationType): Direction {
+  const direction = INTEGRATIONS[type].directions.find((one) => one === wanted)
   if (direction === undefined) throw new AppError('invalid_request', 'Choose which way the integration works.')
   return direction
 }

@@ -1,5 +1,5 @@
 import type { IntegrationId, TenantId } from '../ids.ts'
-import { type IntegrationType, SECRET_FIELDS, type SecretField } from '../integration-type.ts'
+import { DOOR_TYPES, type DoorType, type IntegrationType, SECRET_FIELDS, type SecretField } from '../integration-type.ts'
 import { ALPHABET, drawBase58 } from './base58.ts'
 import { openSecret, type SealingKeys, sealSecret } from './sealed-secret.ts'
 import type { ServiceMap, ServiceMapPatch } from './service-map.ts'
@@ -8,11 +8,30 @@ import type { ServiceMap, ServiceMapPatch } from './service-map.ts'
 export const DIRECTIONS = ['inbound', 'outbound', 'bidirectional'] as const
 export type Direction = (typeof DIRECTIONS)[number]
 
-/** What sets one type of integration apart: the secrets it takes, and where its webhook is, before the token. */
-type IntegrationTraits = { readonly secrets: readonly SecretField[]; readonly webhookPath: string }
+/** What sets one type of integration apart. */
+type IntegrationTraits = {
+  readonly secrets: readonly SecretField[]
+  readonly directions: readonly Direction[]
+  /** Where its deliveries go on this host. */
+  readonly toPath: (token: string) => string
+}
+
+const toDoorTraits = (type: DoorType): IntegrationTraits => ({
+  secrets: ['webhook_secret'],
+  directions: ['inbound'],
+  toPath: (token) => `/in/${type}/${token}`,
+})
 
 export const INTEGRATIONS: Readonly<Record<IntegrationType, IntegrationTraits>> = {
-  pagerduty: { secrets: ['pagerduty_token', 'webhook_secret'], webhookPath: '/webhooks/pagerduty' },
+  // Each has a row: the list is what the type is made of.
+  ...(Object.fromEntries(DOOR_TYPES.map((type) => [type, toDoorTraits(type)])) as Record<DoorType, IntegrationTraits>),
+  otlp: { ...toDoorTraits('otlp'), toPath: () => '/v1/logs' },
+  'pagerduty-events': { ...toDoorTraits('pagerduty-events'), toPath: () => '/v2/enqueue' },
+  pagerduty: {
+    secrets: ['pagerduty_token', 'webhook_secret'],
+    directions: DIRECTIONS,
+    toPath: (token) => `/webhooks/pagerduty/${token}`,
+  },
 }
 
 /** Secrets travel in HTTP headers and HMACs: printable ASCII, no spaces. */
@@ -29,19 +48,38 @@ export type Integration = {
   readonly tenantId: TenantId
   readonly type: IntegrationType
   readonly direction: Direction
-  /** What makes the webhook's URL secret. */
+  /** What its deliveries show, in the address or as a credential. */
   readonly token: string
   /** The account in whose name notes are posted: an e-mail address. */
   readonly from: string | null
   readonly serviceMap: ServiceMap
+  readonly settings: IntegrationSettings
   /** Sealed, by field. */
   readonly secrets: Readonly<Partial<Record<SecretField, string>>>
   readonly createdAt: Date
 }
 
+/** How deliveries are read, as far as it is set: what a door makes of each is said there. */
+export type IntegrationSettings = {
+  readonly service?: string
+  readonly environments?: readonly string[]
+  readonly push?: boolean
+  readonly waitSeconds?: number
+  readonly serviceLabel?: string
+  readonly signatureTimestampHeader?: string
+}
+
+export const SETTINGS = ['service', 'environments', 'push', 'waitSeconds', 'serviceLabel', 'signatureTimestampHeader'] as const
+
+/** The longest that an alert may have to last before anybody is told. */
+export const MAX_WAIT_SECONDS = 3_600
+
+export type SettingsPatch = { readonly [Name in keyof IntegrationSettings]: IntegrationSettings[Name] | null }
+
 /** A JSON merge patch (RFC 7396) of an integration's settings: what is absent stays, `null` removes. */
 export type ConfigPatch = {
   readonly from?: string | null
+  readonly settings?: SettingsPatch
   readonly serviceMap?: ServiceMapPatch | null
   readonly secrets: SecretPatch
 }
@@ -51,21 +89,28 @@ export type SecretPatch = Readonly<Partial<Record<SecretField, string | null>>>
 type RandomBytes = (length: number) => Uint8Array<ArrayBuffer>
 
 const TOKEN_LENGTH = 40
-const TOKEN = new RegExp(`^tok_[${ALPHABET}]{${TOKEN_LENGTH}}$`)
+/** What routing keys of PagerDuty's have, which those who take one insist on. */
+const ROUTING_KEY_LENGTH = 32
+const TOKEN = new RegExp(`^(?:tok_[${ALPHABET}]{${TOKEN_LENGTH}}|[${ALPHABET}]{${ROUTING_KEY_LENGTH}})$`)
 
-/** A new webhook token: `tok_` and 40 base58 digits, 234 random bits. */
-export function createToken(randomBytes: RandomBytes): string {
-  return `tok_${drawBase58(TOKEN_LENGTH, randomBytes)}`
+/** A new token: `tok_` and 40 base58 digits (234 random bits), or 32 alone (187) where it has to pass for a routing key. */
+export function createToken(type: IntegrationType, randomBytes: RandomBytes): string {
+  return type === 'pagerduty-events' ? drawBase58(ROUTING_KEY_LENGTH, randomBytes) : `tok_${drawBase58(TOKEN_LENGTH, randomBytes)}`
 }
 
-/** Whether a text can be a webhook token at all: decided without a store. */
+/** Whether a text can be an integration's token at all: decided without a store. */
 export function isToken(text: string): boolean {
   return TOKEN.test(text)
 }
 
-/** Where an integration's webhook is on this host. */
+/** Where an integration's deliveries go on this host. */
 export function toWebhookPath({ type, token }: Pick<Integration, 'type' | 'token'>): string {
-  return `${INTEGRATIONS[type].webhookPath}/${token}`
+  return INTEGRATIONS[type].toPath(token)
+}
+
+/** What may be shown of a token where its credential is stored. */
+export function toTokenHint(token: string): { readonly prefix: string; readonly last4: string } {
+  return { prefix: token.startsWith('tok_') ? 'tok_' : '', last4: token.slice(-4) }
 }
 
 /** Whether the outside system's deliveries are taken. */

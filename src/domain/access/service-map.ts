@@ -4,8 +4,8 @@ export type ServiceMap = Readonly<Record<string, string>>
 /** A JSON merge patch (RFC 7396) of a map: `null` removes. */
 export type ServiceMapPatch = Readonly<Record<string, string | null>>
 
-/** What PagerDuty's ids look like, with room to spare. */
-export const EXTERNAL_ID_PATTERN = /^[\w-]{1,64}$/
+/** A sender's name of something: `PIJ90N7`, `acme/checkout`, a flag's key. Its end is an equals sign where people edit a map. */
+export const EXTERNAL_ID_PATTERN = /^(?! )[^=\p{C}\p{Zl}\p{Zp}]{1,128}(?<! )$/u
 
 /** How many services an integration maps at most. */
 export const MAX_MAPPED_SERVICES = 1_000

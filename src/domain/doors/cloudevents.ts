@@ -63,6 +63,8 @@ function join(parts: readonly Signals[]): Signals {
 
 export const cloudevents: Door = {
   title: 'CloudEvents and CDEvents',
+  // HTTP 1.1 Web Hooks for Event Delivery, §4: Azure Event Grid sends nothing without it.
+  greeting: { 'WebHook-Allowed-Origin': '*', 'WebHook-Allowed-Rate': '6000' },
   mediaTypes: ['json', 'cloudevents', 'cloudevents-batch'],
   maxBytes: 1_048_576,
   whenBusy: 503,

@@ -111,9 +111,13 @@ export type Door = {
   readonly signatures?: readonly SignatureScheme[]
   /** The credential that the body carries. */
   readonly credential?: (body: unknown) => string | undefined
+  /** The headers by which it answers that it takes deliveries, to senders that ask first: `OPTIONS` with `WebHook-Request-Origin`. */
+  readonly greeting?: Readonly<Record<string, string>>
   /** What it reads besides nothing at all, which is JSON everywhere. */
   readonly mediaTypes: readonly MediaType[]
   readonly maxBytes: number
+  /** Deliveries may come in any order and late: an acknowledgement may be the first of an alert, one of a day ago opens nothing. */
+  readonly isUnordered?: true
   /** What a rate limit answers: 503 where the sender drops what is answered 429. */
   readonly whenBusy: 429 | 503
   readonly config: readonly ConfigField[]

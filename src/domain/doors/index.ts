@@ -1,3 +1,4 @@
+import type { DoorType } from '../integration-type.ts'
 import { alertmanager } from './alertmanager.ts'
 import { argoRollouts } from './argo-rollouts.ts'
 import { argocd } from './argocd.ts'
@@ -48,4 +49,4 @@ export const DOORS = {
   rootly,
   firehydrant,
   betterstack,
-} as const satisfies Readonly<Record<string, Door>>
+} as const satisfies Readonly<Record<DoorType, Door>>

@@ -158,7 +158,9 @@ function fromHex(hex: string): Uint8Array<ArrayBuffer> {
 
 export const pagerduty: Door = {
   title: 'PagerDuty',
+  fixedPaths: ['/webhooks/pagerduty/{token}'],
   signatures: [{ kind: 'pagerduty' }],
+  isUnordered: true,
   ...USUAL,
   config: ['service', 'service_map', 'wait_seconds', 'webhook_secret'],
   read,

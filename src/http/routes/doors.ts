@@ -1,7 +1,147 @@
+import type { z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
-import type { DoorType } from '../../domain/integration-type.ts'
-import type { createRouter } from '../context.ts'
-import { pagerDutyRoutes } from './pagerduty.ts'
+import { isWellFormedKey, toKeyType } from '../../domain/access/api-key.ts'
+import { isToken } from '../../domain/access/integration.ts'
+import { setBounded } from '../../domain/bounded-map.ts'
+import { decodeBody } from '../../domain/doors/body.ts'
+import type { Door, DoorAnswer } from '../../domain/doors/door.ts'
+import { DOORS } from '../../domain/doors/index.ts'
+import { AppError } from '../../domain/errors.ts'
+import { sha256, toHex } from '../../domain/hash.ts'
+import { DOOR_TYPES, type DoorType } from '../../domain/integration-type.ts'
+import type { DoorCredential, DoorRequest, ReadDelivery } from '../../usecases/door-request.ts'
+import { receiveDelivery, rehearseDelivery } from '../../usecases/receive-delivery.ts'
+import { limitRate, readCredential } from '../auth.ts'
+import { readBytes } from '../body.ts'
+import { createRouter, deferTo } from '../context.ts'
+import type { AppContext } from '../env.ts'
+import { refuseStranger } from '../limits.ts'
+import { logBug, PROBLEMS, toAppError } from '../problem.ts'
+import { type DoorPath, describeDoor, type Rehearsal } from './door-descriptions.ts'
 
-/** Where the deliveries of each kind of sender come in. */
-export const DOOR_ROUTES: Readonly<Record<DoorType, (deps: Deps) => ReturnType<typeof createRouter>>> = { pagerduty: pagerDutyRoutes }
+/** Where the deliveries of one sender come in: with a header, with a token in the path, and at the paths that its own API has. */
+function pathsOf(sender: DoorType): readonly DoorPath[] {
+  const { fixedPaths = [] }: Door = DOORS[sender]
+  return [
+    { path: `/in/${sender}`, isFixed: false, hasToken: false },
+    { path: `/in/${sender}/{token}`, isFixed: false, hasToken: true },
+    ...fixedPaths.map((path) => ({ path, isFixed: true, hasToken: path.includes('{token}') })),
+  ]
+}
+
+/** The doors of all senders, as the registry has them. */
+export const doorRoutes = (deps: Deps) => {
+  const router = createRouter()
+  for (const sender of DOOR_TYPES) {
+    for (const place of pathsOf(sender)) {
+      for (const operation of describeDoor(sender, DOORS[sender], place)) router.openAPIRegistry.registerPath(operation)
+      const path = place.path.replace('{token}', ':token')
+      for (const one of [path, `${path}/`]) router.all(one, (c) => handle(deps, c, sender, place))
+    }
+  }
+  return router
+}
+
+async function handle(deps: Deps, c: AppContext, sender: DoorType, place: DoorPath): Promise<Response> {
+  const door: Door = DOORS[sender]
+  const methods = ['POST', ...(door.methods ?? [])]
+  if (c.req.method === 'OPTIONS' && door.greeting && c.req.header('WebHook-Request-Origin') !== undefined)
+    return c.body(null, 200, { ...door.greeting })
+  if (!methods.includes(c.req.method)) {
+    c.header('Allow', methods.join(', '))
+    throw new AppError('method_not_allowed', `this is a door: send ${methods.join(' or ')}`)
+  }
+  try {
+    const request = await readRequest(deps, c, sender, place)
+    if (c.req.query('dry') === '1' && !place.isFixed) return c.json(toRehearsal(await rehearseDelivery(deps, request)), 200)
+    const read = await receiveDelivery(deps, request)
+    return toResponse(c, door.answer?.(read.signals, read.delivery) ?? { status: 202, body: '' }, {})
+  } catch (error) {
+    return refuse(deps, c, door, error)
+  }
+}
+
+/** Takes a delivery apart. Throws for a credential that cannot be one; a body that cannot be read is the use case's to refuse. */
+async function readRequest(deps: Deps, c: AppContext, sender: DoorType, { path, isFixed }: DoorPath): Promise<DoorRequest> {
+  const door: Door = DOORS[sender]
+  const shown = c.req.param('token') ?? readCredential(c)
+  // Whoever shows nothing that could be good is not worth reading.
+  const early = shown === undefined && door.credential ? undefined : await readDoorCredential(deps, c, shown)
+  const { bytes, body } = await readDelivery(c, door)
+  const credential = early ?? (await readDoorCredential(deps, c, 'value' in body ? door.credential?.(body.value) : refuseBody(body)))
+  return { sender, path: isFixed ? path : undefined, header: (name) => c.req.header(name), credential, bytes, body, defer: deferTo(c) }
+}
+
+type Body = DoorRequest['body']
+
+const refuseBody = ({ refusal }: Extract<Body, { refusal: AppError }>): never => {
+  throw refusal
+}
+
+async function readDelivery(c: AppContext, door: Door): Promise<Pick<DoorRequest, 'bytes' | 'body'>> {
+  try {
+    const bytes = await readBytes(c, door.maxBytes)
+    return { bytes, body: decode(door, c.req.header('Content-Type'), bytes) }
+  } catch (error) {
+    if (error instanceof AppError) return { bytes: new Uint8Array(), body: { refusal: error } }
+    throw error
+  }
+}
+
+function decode(door: Door, contentType: string | undefined, bytes: Uint8Array<ArrayBuffer>): Body {
+  const isEmpty = bytes.byteLength === 0 && !contentType?.includes('protobuf')
+  if (isEmpty) return { refusal: new AppError('invalid_request', 'request body must not be empty') }
+  const decoded = decodeBody(door.mediaTypes, contentType, bytes)
+  if (decoded.kind === 'decoded') return { value: decoded.body }
+  if (decoded.kind === 'malformed') return { refusal: new AppError('invalid_request', decoded.message) }
+  return { refusal: new AppError('unsupported_media_type', `Content-Type must be ${door.mediaTypes.join(' or ')}`) }
+}
+
+async function readDoorCredential(deps: Deps, c: AppContext, text: string | undefined): Promise<DoorCredential> {
+  if (text === undefined) {
+    throw new AppError('unauthorized', 'API key is missing: send "Authorization: Bearer <key>", or the integration’s token')
+  }
+  const isInPath = c.req.param('token') !== undefined
+  const whenDead = () =>
+    isInPath ? new AppError('not_found', 'no such webhook') : new AppError('unauthorized', 'API key or token is unknown or revoked')
+  refuseStranger(deps, c)
+  const isKey = !isInPath && isWellFormedKey(text)
+  if (!isKey && !isToken(text)) throw whenDead()
+  let hash = deps.hashOfKey.get(text)
+  if (hash === undefined) {
+    hash = toHex(await sha256(text))
+    setBounded(deps.hashOfKey, text, hash)
+  }
+  if (deps.keyVerdicts.get(hash, deps.now().getTime()) === 'unknown') throw whenDead()
+  await limitRate(deps, c, isKey ? toKeyType(text) : 'ingest', hash)
+  return { kind: isKey ? 'key' : 'token', hash, whenDead }
+}
+
+/** In the sender's own words where it has some, and as what it sends again where that is what should happen. */
+function refuse(deps: Deps, c: AppContext, door: Door, error: unknown): Response {
+  const known = toAppError(error)
+  if (!known) logBug(error, c, deps.log)
+  const refusal = known ?? new AppError('unavailable', 'something went wrong on our side; try again')
+  const isBusy = refusal.code === 'rate_limited' && door.whenBusy === 503
+  const told = isBusy ? new AppError('unavailable', refusal.message) : refusal
+  if (!door.refusal) throw told
+  const { status } = PROBLEMS[told.code]
+  const retryAfter = told.code === 'unavailable' || told.code === 'rate_limited' ? PROBLEMS[told.code].retryAfterSeconds : undefined
+  const answer = door.refusal(status, told.message, c.req.header('Content-Type'))
+  return toResponse(c, answer, {
+    ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
+    ...(answer.status === 401 && { 'WWW-Authenticate': 'Bearer' }),
+  })
+}
+
+function toResponse(c: AppContext, { status, contentType, body }: DoorAnswer, headers: Readonly<Record<string, string>>): Response {
+  for (const [name, value] of Object.entries(headers)) c.header(name, value)
+  if (contentType !== undefined) c.header('Content-Type', contentType)
+  // A door answers with statuses that have a body, or none.
+  return c.newResponse(body === '' ? null : body, status as 200)
+}
+
+function toRehearsal({ signals }: ReadDelivery): z.infer<typeof Rehearsal> {
+  const { events, alerts, ignored = null, invalid = null } = signals
+  return { events: events.map((event) => ({ ...event })), alerts: alerts.map((alert) => ({ ...alert })), ignored, invalid }
+}

@@ -2,20 +2,24 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps, Site } from '../../deps.ts'
 import {
   type ConfigPatch,
-  createToken,
   DIRECTIONS,
+  type Direction,
+  INTEGRATIONS,
   type Integration,
   MASK,
+  MAX_WAIT_SECONDS,
   SECRET_PATTERN,
   type SecretPatch,
+  type SettingsPatch,
   toWebhookPath,
   WEBHOOK_SECRET_PATTERN,
 } from '../../domain/access/integration.ts'
 import { EXTERNAL_ID_PATTERN, findMapFaults, MAX_MAP_BYTES, MAX_MAPPED_SERVICES, type MapFault } from '../../domain/access/service-map.ts'
+import { AppError } from '../../domain/errors.ts'
 import type { IntegrationId } from '../../domain/ids.ts'
-import { INTEGRATION_TYPES, SECRET_FIELDS, type SecretField } from '../../domain/integration-type.ts'
-import { deleteIntegration, listIntegrations, replaceToken, TOO_MANY_INTEGRATIONS, TOO_MANY_MAPPED } from '../../store/integrations.ts'
-import { createIntegration, updateIntegration } from '../../usecases/write-integration.ts'
+import { INTEGRATION_TYPES, type IntegrationType, SECRET_FIELDS, type SecretField } from '../../domain/integration-type.ts'
+import { deleteIntegration, getIntegration, listIntegrations, TOO_MANY_INTEGRATIONS, TOO_MANY_MAPPED } from '../../store/integrations.ts'
+import { createIntegration, rotateToken, updateIntegration } from '../../usecases/write-integration.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, toTrail } from '../context.ts'
@@ -45,6 +49,12 @@ const IntegrationBody = z
       ...MASKED_SECRETS,
       pagerduty_from: z.string().nullable(),
       service_map: z.record(z.string(), z.string()),
+      service: z.string().nullable(),
+      environments: z.array(z.string()).nullable(),
+      push: z.boolean().nullable(),
+      wait_seconds: z.int().nullable(),
+      service_label: z.string().nullable(),
+      signature_timestamp_header: z.string().nullable(),
     }),
     created_at: Instant,
     webhook_url: z.string(),
@@ -67,7 +77,7 @@ const SECRET_BODIES = {
 } as const satisfies Record<SecretField, z.ZodType>
 
 const MAP_ERRORS: Readonly<Record<MapFault, string>> = {
-  id: 'a service id must be 1 to 64 letters, digits, hyphens or underscores',
+  id: 'a sender’s name must be 1 to 128 printable characters without an equals sign',
   name: 'a service name must be on one line',
   entries: `service_map must have at most ${MAX_MAPPED_SERVICES} entries`,
   bytes: `service_map must have at most ${MAX_MAP_BYTES} bytes of ids and names`,
@@ -80,9 +90,42 @@ const ServiceMapBody = z
       addIssue({ code: 'custom', message: MAP_ERRORS[fault], path: id === undefined ? [] : [id] })
   })
   .openapi({
-    description: `Service names by PagerDuty’s ids (\`${EXTERNAL_ID_PATTERN.source}\`), ${MAX_MAP_BYTES} bytes at most in all; null removes one`,
+    description: `Service names by the sender’s own (ids of PagerDuty’s, repositories, flags: \`${EXTERNAL_ID_PATTERN.source}\`), ${MAX_MAP_BYTES} bytes at most in all; null removes one`,
     maxProperties: MAX_MAPPED_SERVICES,
   })
+
+const MAX_ENVIRONMENTS = 20
+const MAX_ENVIRONMENT_LENGTH = 64
+
+const ENVIRONMENTS_ERROR = `environments must be 1 to ${MAX_ENVIRONMENTS} names of at most ${MAX_ENVIRONMENT_LENGTH} characters`
+const WAIT_ERROR = `wait_seconds must be a whole number from 0 to ${MAX_WAIT_SECONDS}`
+const HEADER_ERROR = 'signature_timestamp_header must be the name of a header'
+
+/** How a door reads deliveries. */
+const SETTINGS_BODIES = {
+  service: name('service').nullish().openapi({ description: 'The service that deliveries concern where `service_map` names none' }),
+  environments: z
+    .array(z.string().trim().min(1).max(MAX_ENVIRONMENT_LENGTH), { error: ENVIRONMENTS_ERROR })
+    .min(1, { error: ENVIRONMENTS_ERROR })
+    .max(MAX_ENVIRONMENTS, { error: ENVIRONMENTS_ERROR })
+    .nullish()
+    .openapi({ description: 'The environments that are let in, instead of production alone' }),
+  push: z
+    .boolean({ error: 'push must be true or false' })
+    .nullish()
+    .openapi({ description: 'Whether a push to the default branch counts' }),
+  wait_seconds: z
+    .int({ error: WAIT_ERROR })
+    .min(0, { error: WAIT_ERROR })
+    .max(MAX_WAIT_SECONDS, { error: WAIT_ERROR })
+    .nullish()
+    .openapi({ description: 'How long an alert has to last before it is diagnosed and anybody is told' }),
+  service_label: name('service_label').nullish().openapi({ description: 'The label of an alert that names its service' }),
+  signature_timestamp_header: z
+    .string({ error: HEADER_ERROR })
+    .regex(/^[\w-]{1,128}$/, { error: HEADER_ERROR })
+    .nullish(),
+}
 
 const ConfigBody = z
   .object(
@@ -90,13 +133,14 @@ const ConfigBody = z
       ...SECRET_BODIES,
       pagerduty_from: z.email({ error: 'pagerduty_from must be an e-mail address' }).max(320).nullish(),
       service_map: ServiceMapBody.nullish(),
+      ...SETTINGS_BODIES,
     },
     { error: 'config must be an object' },
   )
   .openapi('IntegrationConfig')
 
 const CreateIntegrationBody = z
-  .object({ type: IntegrationTypeName, direction: DirectionName, config: ConfigBody.nullish() })
+  .object({ type: IntegrationTypeName, direction: DirectionName.optional(), config: ConfigBody.nullish() })
   .openapi('CreateIntegration')
 
 const UpdateIntegrationBody = z.object({ direction: DirectionName.optional(), config: ConfigBody }).openapi('UpdateIntegration')
@@ -113,7 +157,17 @@ const EXAMPLE_INTEGRATION = {
   type: 'pagerduty' as const,
   direction: 'bidirectional' as const,
   token: 'tok_…',
-  config: { ...EXAMPLE_CONFIG, pagerduty_token: MASK, webhook_secret: null },
+  config: {
+    ...EXAMPLE_CONFIG,
+    pagerduty_token: MASK,
+    webhook_secret: null,
+    service: null,
+    environments: null,
+    push: null,
+    wait_seconds: null,
+    service_label: null,
+    signature_timestamp_header: null,
+  },
   created_at: '2026-01-15T09:00:00.000Z',
   webhook_url: 'https://api.noctuary.io/webhooks/pagerduty/tok_…',
 }
@@ -129,6 +183,9 @@ const CONFIG_ERRORS = [
   { pointer: '/config/service_map', detail: MAP_ERRORS.bytes },
   { pointer: '/config/service_map/a=b', detail: MAP_ERRORS.id },
   { pointer: '/config/service_map/PIJ90N7', detail: MAP_ERRORS.name },
+  { pointer: '/config/environments', detail: ENVIRONMENTS_ERROR },
+  { pointer: '/config/wait_seconds', detail: WAIT_ERROR },
+  { pointer: '/config/signature_timestamp_header', detail: HEADER_ERROR },
   { pointer: '', detail: 'request body must be valid JSON' },
 ]
 
@@ -155,7 +212,8 @@ const create = createRoute({
   method: 'post',
   path: '/v1/integrations',
   summary: 'Create an integration',
-  description: 'Put its `webhook_url` into PagerDuty. Secrets are stored encrypted.',
+  description:
+    'Put its `webhook_url` where the sender asks for an address, or its `token` where it can set a header. Secrets are stored encrypted.',
   request: { body: jsonBody(CreateIntegrationBody, { type: 'pagerduty', direction: 'bidirectional', config: EXAMPLE_CONFIG }) },
   responses: {
     201: { ...json(IntegrationBody, 'The new integration', EXAMPLE_INTEGRATION), headers: REPLAYED_HEADER },
@@ -243,13 +301,14 @@ export const integrationRoutes = (deps: Deps) => {
     })
     .openapi(create, async (c) => {
       const { type, direction, config } = c.req.valid('json')
-      const wanted = { type, direction, patch: config ? toPatch(config) : { secrets: {} } }
+      const wanted = { type, direction: toDirection(type, direction), patch: config ? toPatch(config) : { secrets: {} } }
       const integration = await createIntegration({ ...deps, ...chanceOf(c, deps) }, c.var.principal.tenantId, wanted, toTrail(c))
       return c.json(toIntegrationBody(integration, baseUrl(deps, c)), 201)
     })
     .openapi(update, async (c) => {
       const id = getPathId<IntegrationId>(c.req.valid('param').id, 'integration')
       const { direction, config } = c.req.valid('json')
+      if (direction !== undefined) toDirection((await getIntegration(deps.db, c.var.principal.tenantId, id)).type, direction)
       const changes = { direction, patch: toPatch(config) }
       const integration = await updateIntegration(deps, c.var.principal.tenantId, id, changes, toTrail(c))
       return c.json(toIntegrationBody(integration, baseUrl(deps, c)), 200)
@@ -261,8 +320,7 @@ export const integrationRoutes = (deps: Deps) => {
     })
     .openapi(rotate, async (c) => {
       const id = getPathId<IntegrationId>(c.req.valid('param').id, 'integration')
-      const token = createToken(chanceOf(c, deps).randomBytes)
-      const integration = await replaceToken(deps.db, c.var.principal.tenantId, id, token, toTrail(c))
+      const integration = await rotateToken({ ...deps, ...chanceOf(c, deps) }, c.var.principal.tenantId, id, toTrail(c))
       return c.json(toIntegrationBody(integration, baseUrl(deps, c)), 200)
     })
 }
@@ -280,8 +338,31 @@ function toPatch(config: z.infer<typeof ConfigBody>): ConfigPatch {
   return {
     ...(pagerduty_from === undefined ? {} : { from: pagerduty_from }),
     ...(service_map === undefined ? {} : { serviceMap: service_map && trimNames(service_map) }),
+    settings: toSettings(config),
     secrets,
   }
+}
+
+function toSettings(config: z.infer<typeof ConfigBody>): SettingsPatch {
+  const { service, environments, push, wait_seconds, service_label, signature_timestamp_header } = config
+  return {
+    ...(service !== undefined && { service: service?.trim() ?? null }),
+    ...(environments !== undefined && { environments }),
+    ...(push !== undefined && { push }),
+    ...(wait_seconds !== undefined && { waitSeconds: wait_seconds }),
+    ...(service_label !== undefined && { serviceLabel: service_label }),
+    ...(signature_timestamp_header !== undefined && { signatureTimestampHeader: signature_timestamp_header }),
+  }
+}
+
+/** A door's is always inbound. */
+function toDirection(type: IntegrationType, wanted: Direction | undefined): Direction {
+  const { directions } = INTEGRATIONS[type]
+  const [only] = directions.length === 1 ? directions : []
+  const direction = wanted ?? only
+  if (direction !== undefined && directions.includes(direction)) return direction
+  const detail = `direction must be ${directions.join(', ')}`
+  throw new AppError('invalid_request', detail, { fields: [{ pointer: '/direction', detail }] })
 }
 
 function trimNames(map: NonNullable<z.infer<typeof ServiceMapBody>>) {
@@ -289,7 +370,7 @@ function trimNames(map: NonNullable<z.infer<typeof ServiceMapBody>>) {
 }
 
 function toIntegrationBody(integration: Integration, base: string): z.infer<typeof IntegrationBody> {
-  const { id, tenantId, type, direction, token, from, serviceMap, secrets, createdAt } = integration
+  const { id, tenantId, type, direction, token, from, serviceMap, settings, secrets, createdAt } = integration
   const mask = (sealed: string | undefined) => (sealed === undefined ? null : MASK)
   return {
     id,
@@ -302,6 +383,12 @@ function toIntegrationBody(integration: Integration, base: string): z.infer<type
       pagerduty_from: from,
       webhook_secret: mask(secrets.webhook_secret),
       service_map: serviceMap,
+      service: settings.service ?? null,
+      environments: settings.environments ? [...settings.environments] : null,
+      push: settings.push ?? null,
+      wait_seconds: settings.waitSeconds ?? null,
+      service_label: settings.serviceLabel ?? null,
+      signature_timestamp_header: settings.signatureTimestampHeader ?? null,
     },
     created_at: createdAt.toISOString(),
     webhook_url: `${base}${toWebhookPath(integration)}`,

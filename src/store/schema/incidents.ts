@@ -21,7 +21,11 @@ export const incidents = pgTable(
     resolvedAt: instant('resolved_at'),
     externalSource: text('external_source'),
     externalRef: text('external_ref'),
+    /** The sender's name of the alert, which may name another incident once this one is resolved; `null`: `external_ref` is it. */
+    dedupeKey: text('dedupe_key'),
     integrationId: uuid('integration_id'),
+    /** When it was last opened again. */
+    reopenedAt: instant('reopened_at'),
     /** The incident of a storm whose answer is this one's too. */
     diagnosisOf: uuid('diagnosis_of'),
     /** Where it is; `null`: production. */
@@ -31,6 +35,10 @@ export const incidents = pgTable(
   },
   (table) => [
     uniqueIndex('incidents_by_external_ref').on(table.tenantId, table.externalSource, table.externalRef),
+    uniqueIndex('incidents_open_by_key')
+      .on(table.tenantId, table.externalSource, sql`coalesce(dedupe_key, external_ref)`)
+      .where(sql`resolved_at IS NULL`),
+    index('incidents_by_key').on(table.tenantId, table.externalSource, sql`coalesce(dedupe_key, external_ref)`, table.triggeredAt),
     index('incidents_by_tenant').on(table.tenantId, table.triggeredAt, table.id),
     index('incidents_by_service').on(table.tenantId, table.serviceId, table.triggeredAt),
     index('incidents_by_age').on(table.createdAt),

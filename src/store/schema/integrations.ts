@@ -1,4 +1,5 @@
 import { index, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import type { IntegrationSettings } from '../../domain/access/integration.ts'
 import type { IntegrationType } from '../../domain/integration-type.ts'
 import { instant } from './columns.ts'
 import { tenants } from './tenants.ts'
@@ -26,24 +27,27 @@ export const integrations = pgTable(
 export type IntegrationConfigRow = {
   readonly from?: string
   readonly serviceMap?: Readonly<Record<string, string>>
-}
+} & IntegrationSettings
 
 /** Webhook requests that were taken, so that a redelivery is known and a resolve that came before its trigger is not lost. */
 export const deliveries = pgTable(
   'deliveries',
   {
+    /** Or the API key that it came with. */
     integrationId: uuid('integration_id').notNull(),
-    /** `X-Webhook-Id`. */
+    /** `X-Webhook-Id` and the like. */
     deliveryId: text('delivery_id').notNull(),
     tenantId: uuid('tenant_id').notNull(),
     kind: text('kind').notNull(),
+    externalSource: text('external_source').notNull().default('pagerduty'),
+    /** The key of the alert; empty for a delivery as a whole. */
     externalRef: text('external_ref').notNull(),
     occurredAt: instant('occurred_at').notNull(),
     receivedAt: instant('received_at').notNull().defaultNow(),
   },
   (table) => [
     primaryKey({ columns: [table.integrationId, table.deliveryId] }),
-    index('deliveries_by_external_ref').on(table.tenantId, table.externalRef),
+    index('deliveries_by_external_ref').on(table.tenantId, table.externalRef, table.externalSource),
     index('deliveries_by_age').on(table.receivedAt),
   ],
 )

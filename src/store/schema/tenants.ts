@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { index, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { instant } from './columns.ts'
 
@@ -18,13 +19,18 @@ export const apiKeys = pgTable(
     name: text('name'),
     prefix: text('prefix').notNull(),
     last4: text('last4').notNull(),
+    /** The integration whose token this is; `null` for a key that people made. */
+    integrationId: uuid('integration_id'),
     /** SHA-256 of the key, hexadecimal. The key itself is stored nowhere. */
     hash: text('hash').notNull().unique(),
     createdAt: instant('created_at').notNull().defaultNow(),
     lastUsedAt: instant('last_used_at'),
     revokedAt: instant('revoked_at'),
   },
-  (table) => [index('api_keys_by_tenant').on(table.tenantId, table.createdAt)],
+  (table) => [
+    index('api_keys_by_tenant').on(table.tenantId, table.createdAt),
+    index('api_keys_of_integrations').on(table.integrationId).where(sql`integration_id IS NOT NULL`),
+  ],
 )
 
 export const agents = pgTable(

@@ -1,0 +1,24 @@
+import { DOORS } from '../../domain/doors/index.ts'
+import type { DoorType } from '../../domain/integration-type.ts'
+import { Code } from '../parts.tsx'
+import type { IntegrationWords } from './words.ts'
+
+/** What a page says of the integrations of a door, from its row. */
+export function toDoorWords(type: DoorType): IntegrationWords {
+  const { title, setup } = DOORS[type]
+  return {
+    title,
+    directions: { inbound: 'Deliveries come in', bidirectional: 'Deliveries come in', outbound: 'Deliveries come in' },
+    from: undefined,
+    mapExample: 'acme/checkout = checkout',
+    mapHint: 'A name of the sender’s and the name of the service here, one pair a line. Without one, the sender’s own name is taken.',
+    Setup: ({ integration: { token }, webhookUrl }) => (
+      <li>
+        <h3>Paste this</h3>
+        <div class="prose">
+          <Code what="the setup">{setup.replaceAll('{{url}}', webhookUrl).replaceAll('{{token}}', token)}</Code>
+        </div>
+      </li>
+    ),
+  }
+}

@@ -1,0 +1,82 @@
+import type { IntegrationId, TenantId } from '../domain/ids.ts'
+import type { DoorType } from '../domain/integration-type.ts'
+import { isNews, keys, type Redis, type RedisCommand, remember } from './redis.ts'
+
+/** What became of a delivery: something was taken, nothing of it concerns us, or it was refused. */
+export type DeliveryKind = 'taken' | 'ignored' | 'refused'
+
+export type DeliveryOutcome = {
+  readonly at: Date
+  readonly kind: DeliveryKind
+  /** `2 events`, `ignored: environment staging`, `wrong signature`: for people, without anything of the body but names. */
+  readonly text: string
+}
+
+/** Whose deliveries they are: an integration's or, with a key that people made, a sender's. */
+export type Deliverer = IntegrationId | DoorType
+
+/** The latest deliveries of one deliverer, and how many there were today (UTC). */
+export type DoorDeliveries = {
+  /** Newest first. */
+  readonly latest: readonly DeliveryOutcome[]
+  readonly today: Readonly<Record<DeliveryKind, number>>
+}
+
+const KEPT = 10
+const LATEST_TTL_SECONDS = 30 * 86_400
+const DAY_TTL_SECONDS = 2 * 86_400
+const TRIM_EVERY_MS = 60_000
+
+const toDay = (at: Date) => at.toISOString().slice(0, 10)
+
+/** Notes what became of a delivery, in two commands; once a minute an isolate also forgets what is older than the last ten. */
+export async function recordDelivery(redis: Redis, tenantId: TenantId, deliverer: Deliverer, outcome: DeliveryOutcome, id: string) {
+  const { at, kind, text } = outcome
+  const latest = keys.latestDeliveries(tenantId, deliverer)
+  const day = keys.deliveriesOfDay(tenantId, deliverer, toDay(at))
+  const commands: RedisCommand[] = [
+    ['ZADD', latest, at.getTime(), JSON.stringify([kind, text, id])],
+    ['HINCRBY', day, kind, 1],
+  ]
+  const isToTrim = isNews(redis, day, TRIM_EVERY_MS, at)
+  if (isToTrim) {
+    commands.push(['ZREMRANGEBYRANK', latest, 0, -1 - KEPT], ['EXPIRE', latest, LATEST_TTL_SECONDS], ['EXPIRE', day, DAY_TTL_SECONDS])
+  }
+  await redis.client.transact(commands)
+  if (isToTrim) remember(redis, [day], at)
+}
+
+/** The latest deliveries of each, in one request. */
+export async function readDoorDeliveries(
+  redis: Redis,
+  tenantId: TenantId,
+  deliverers: readonly Deliverer[],
+  now: Date,
+): Promise<ReadonlyMap<Deliverer, DoorDeliveries>> {
+  if (deliverers.length === 0) return new Map()
+  const answers = await redis.client.transact(
+    deliverers.flatMap((deliverer): RedisCommand[] => [
+      ['ZRANGE', keys.latestDeliveries(tenantId, deliverer), 0, KEPT - 1, 'REV', 'WITHSCORES'],
+      ['HGETALL', keys.deliveriesOfDay(tenantId, deliverer, toDay(now))],
+    ]),
+  )
+  return new Map(deliverers.map((deliverer, place) => [deliverer, toDeliveries(answers[2 * place], answers[2 * place + 1])]))
+}
+
+function toDeliveries(latest: unknown, day: unknown): DoorDeliveries {
+  const counts = new Map(toPairs(day))
+  const count = (kind: DeliveryKind) => Number(counts.get(kind) ?? 0)
+  return {
+    latest: toPairs(latest).map(([member, score]) => {
+      // As `recordDelivery` writes it.
+      const [kind, text] = JSON.parse(member) as [DeliveryKind, string, string]
+      return { at: new Date(Number(score)), kind, text }
+    }),
+    today: { taken: count('taken'), ignored: count('ignored'), refused: count('refused') },
+  }
+}
+
+function toPairs(answer: unknown): [string, string][] {
+  const texts = Array.isArray(answer) ? answer.map(String) : []
+  return texts.flatMap((text, place): [string, string][] => (place % 2 === 0 ? [[text, texts[place + 1] ?? '']] : []))
+}

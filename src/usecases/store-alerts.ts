@@ -1,0 +1,91 @@
+import type { Door, DoorAlert } from '../domain/doors/door.ts'
+import { DOORS } from '../domain/doors/index.ts'
+import { AppError } from '../domain/errors.ts'
+import { toKeptTitle } from '../domain/event/redact.ts'
+import { type IncidentId, toId } from '../domain/ids.ts'
+import { type KeyedAlert, type Reception, receiveAlerts } from '../store/alerts.ts'
+import type { DoorCaller, DoorRequest, ReadDelivery, ReceiveDeps } from './door-request.ts'
+import { announceWork, workOn } from './work-on-incident.ts'
+
+const DAY_MS = 86_400_000
+
+/**
+ * Stores the alerts of a delivery, and leaves the diagnoses of the incidents that they open for after the answer; should this
+ * isolate die, the cron makes them. Answers what became of them, in words.
+ */
+export async function storeAlerts(
+  deps: ReceiveDeps,
+  { sender, defer }: DoorRequest,
+  { tenantId, integration, apiKeyId }: DoorCaller,
+  { signals, delivery }: Pick<ReadDelivery, 'signals' | 'delivery'>,
+): Promise<readonly string[]> {
+  const door: Door = DOORS[sender]
+  const isUnordered = door.isUnordered === true
+  const now = deps.now()
+  // Signed once, it may be sent again by whoever caught it.
+  const isDated = isUnordered && integration?.secrets.webhook_secret !== undefined
+  const alerts = signals.alerts.filter((alert) => !isDated || isOfToday(alert, now)).map((alert) => toKeyed(deps, alert, delivery, now))
+  const senderId = integration?.id ?? apiKeyId
+  if (alerts.length === 0 || senderId === undefined) return signals.alerts.length === 0 ? [] : ['an alert of more than a day ago']
+  // Before anything is stored, so that the cron looks even if this isolate gets no further.
+  const isMarked = await announceWork(deps)
+  const about = { source: sender, integrationId: integration?.id ?? null, senderId, deliveryId: signals.idempotencyKey, isUnordered }
+  const receptions = await receiveAlerts(deps.db, tenantId, about, alerts)
+  const isPointedAt = isMarked || (await announceWork(deps))
+  const opened = alerts.filter((_, place) => receptions[place]?.outcome === 'opened')
+  const work = opened.map(({ incidentId, lease }) =>
+    workOn(deps, { tenantId, incidentId, kind: 'diagnosis', number: 0, lease, attempts: 1 }, deps.now),
+  )
+  if (isPointedAt) for (const one of work) defer(one)
+  else await assertLookedAt(deps, receptions, work)
+  return describe(receptions)
+}
+
+/** What the cron cannot be pointed at is done before it is acknowledged, or is not acknowledged. */
+async function assertLookedAt(deps: ReceiveDeps, receptions: readonly Reception[], work: readonly Promise<boolean>[]): Promise<void> {
+  const isDone = (await Promise.all(work)).every((done) => done)
+  // What is known may have been opened by a delivery that ended here.
+  const isLeft = !isDone || receptions.some(({ outcome }) => outcome === 'held' || outcome === 'known' || outcome === 'replayed')
+  if (!isLeft || (await announceWork(deps))) return
+  throw new AppError('unavailable', 'the alert is stored, but nobody can be told to look at it: send it again')
+}
+
+/** A delivery that was held up for so long is about nothing that anybody could still want to be told. */
+const isOfToday = ({ at, action }: DoorAlert, now: Date) =>
+  action === 'resolve' || at === undefined || now.getTime() - Date.parse(at) <= DAY_MS
+
+function toKeyed(deps: ReceiveDeps, alert: DoorAlert, { settings }: ReadDelivery['delivery'], now: Date): KeyedAlert {
+  const told = alert.at === undefined ? undefined : new Date(alert.at)
+  const at = told && told < now ? told : now
+  return {
+    kind: alert.action,
+    key: alert.key,
+    incidentId: toId<IncidentId>(deps.newUuid()),
+    lease: deps.newUuid(),
+    serviceName: alert.service ?? 'unknown',
+    title: toKeptTitle(alert.title, deps.keeping),
+    url: alert.url ?? null,
+    environment: alert.environment === undefined || alert.environment === 'production' ? null : alert.environment,
+    triggeredAt: at,
+    isTold: told !== undefined,
+    occurredAt: at,
+    waitSeconds: settings.waitSeconds ?? 0,
+  }
+}
+
+const WORDS: Readonly<Record<Reception['outcome'], string>> = {
+  opened: 'opened',
+  held: 'opened, and waited for',
+  folded: 'opened with another',
+  known: 'known',
+  resolved: 'resolved',
+  reopened: 'opened again',
+  dropped: 'that ended what never began',
+  replayed: 'delivered before',
+}
+
+/** `2 alerts opened`, `1 alert known`. */
+function describe(receptions: readonly Reception[]): string[] {
+  const groups = Map.groupBy(receptions, ({ outcome }) => outcome)
+  return [...groups].map(([outcome, { length }]) => `${length} alert${length === 1 ? '' : 's'} ${WORDS[outcome]}`)
+}

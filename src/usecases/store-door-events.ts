@@ -1,0 +1,55 @@
+import type { Chance, Clock, Keeping, Logging, Stores } from '../deps.ts'
+import type { SentEvent, Signals } from '../domain/doors/door.ts'
+import { sha256, toHex } from '../domain/hash.ts'
+import { type Insert, ingestEvents } from './ingest-events.ts'
+
+/** Events that one statement takes. */
+const MAX_EVENTS = 500
+/** A delivery without a time or a name of its own is the one before, sent again, if it comes within the same minute. */
+const SAME_MS = 60_000
+
+export type StoredEvents = {
+  /** `2 events`, `1 event known`. */
+  readonly texts: readonly string[]
+  readonly rejected: number
+}
+
+type From = {
+  readonly credential: { readonly hash: string }
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly defer: (work: Promise<unknown>) => void
+}
+
+/**
+ * Stores the events of a delivery: in one statement or, where there are more than it takes even without the repeats of one
+ * change, as many as it takes.
+ */
+export async function storeDoorEvents(
+  deps: Stores & Chance & Clock & Keeping & Logging,
+  { credential, bytes, defer }: From,
+  { events, idempotencyKey }: Signals,
+  insert: Insert,
+): Promise<StoredEvents> {
+  const sent = events.length > MAX_EVENTS ? withoutRepeats(events) : events
+  const isNamed = idempotencyKey !== undefined || events.every(({ timestamp }) => timestamp !== undefined)
+  const name = isNamed ? idempotencyKey : `${toHex(await sha256(bytes))} ${Math.floor(deps.now().getTime() / SAME_MS)}`
+  const counts = { created: 0, duplicate: 0, rejected: 0 }
+  for (let from = 0; from < sent.length; from += MAX_EVENTS) {
+    const items = sent.slice(from, from + MAX_EVENTS)
+    const deliveryId = name === undefined ? undefined : `${name} ${from}`
+    const request = { keyHash: credential.hash, items, idempotency: undefined, defer, ...(deliveryId !== undefined && { deliveryId }) }
+    const result = await ingestEvents(deps, request, insert)
+    for (const { status } of result.items) counts[status] += 1
+  }
+  const { created, duplicate, rejected } = counts
+  return { texts: [...describe(created, ''), ...describe(duplicate, ' known'), ...describe(rejected, ' refused')], rejected }
+}
+
+function describe(count: number, what: string): string[] {
+  return count === 0 ? [] : [`${count} event${count === 1 ? '' : 's'}${what}`]
+}
+
+function withoutRepeats(events: readonly SentEvent[]): SentEvent[] {
+  const byChange = Map.groupBy(events, ({ timestamp: _, ...change }) => JSON.stringify(change))
+  return [...byChange.values()].flatMap(([first]) => first ?? [])
+}

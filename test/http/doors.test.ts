@@ -1,0 +1,291 @@
+import { createHmac, randomUUID } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, inject, test } from 'vitest'
+import type { Door } from '../../src/domain/doors/door.ts'
+import { DOORS } from '../../src/domain/doors/index.ts'
+import { DOOR_TYPES, type DoorType } from '../../src/domain/integration-type.ts'
+import { createTestTenant, listServicesOf, startApp, type TestApp, type TestTenant } from '../support/app.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
+
+const stack = inject('stack')
+const app = startApp()
+
+type Connected = { readonly id: string; readonly token: string; readonly webhook_url: string }
+
+async function connect(tenant: TestTenant, type: DoorType, config: object = {}): Promise<Connected> {
+  const response = await app.request('/v1/integrations', { key: tenant.readonlyKey, body: { type, direction: 'inbound', config } })
+  expect(response.status).toBe(201)
+  return await response.json()
+}
+
+type Sample = { readonly headers?: Readonly<Record<string, string>>; readonly body: unknown }
+
+/** Sends a delivery as the sender does: with the token where it can put it. */
+async function send(door: DoorType, token: string, { headers = {}, body }: Sample, at: TestApp = app): Promise<Response> {
+  const isInBody = (DOORS[door] as Door).credential !== undefined
+  const sent = isInBody && typeof body === 'object' && body !== null ? { ...body, routing_key: token } : body
+  const path = isInBody ? (isChange(body) ? '/v2/change/enqueue' : '/v2/enqueue') : `/in/${door}/${token}`
+  return await at.request(path, { body: sent, headers })
+}
+
+/** An example whose pager tells of just now: one of long ago opens nothing. */
+const exampleOf = (type: DoorType): Sample => {
+  const { example }: Door = DOORS[type]
+  // Two deploys of one revision are two, unless their sender names them.
+  if (type === 'deploy') return { ...example, headers: { 'Idempotency-Key': 'run-812' } }
+  if (type !== 'pagerduty') return example
+  return { ...example, body: JSON.parse(JSON.stringify(example.body).replaceAll(/2026-03-02T[\d:.]+Z/g, new Date().toISOString())) }
+}
+
+const isChange = (body: unknown) => typeof body === 'object' && body !== null && !('event_action' in body)
+
+const countStored = async (tenant: TestTenant) => {
+  const agents = (await (await app.request('/v1/agents', { key: tenant.readonlyKey })).json()) as { id: string; events_last_hour: number }[]
+  const incidents = (await (await app.request('/v1/incidents?since=2000-01-01T00:00:00Z', { key: tenant.readonlyKey })).json()) as unknown[]
+  return { events: agents.reduce((sum, { events_last_hour }) => sum + events_last_hour, 0), incidents: incidents.length }
+}
+
+const taken = (door: DoorType) => (door === 'otlp' ? 200 : 202)
+
+describe.each(DOOR_TYPES.map((type) => ({ type })))('the door of $type', ({ type }) => {
+  const door: Door = { ...DOORS[type], example: exampleOf(type) }
+  /** The status of what is refused: drop-ins have one word for it. */
+  const refused = (status: number) => (type === 'pagerduty-events' && (status === 401 || status === 404) ? 400 : status)
+
+  test('takes its example by token and by key, once', async () => {
+    const tenant = await createTestTenant(app)
+    const { token } = await connect(tenant, type)
+    const first = await send(type, token, door.example)
+    expect(first.status).toBe(taken(type))
+    await app.settle()
+    const stored = await countStored(tenant)
+    expect(stored.events + stored.incidents).toBeGreaterThan(0)
+    expect((await send(type, token, door.example)).status).toBe(taken(type))
+    await app.settle()
+    expect(await countStored(tenant)).toEqual(stored)
+
+    const other = await createTestTenant(app)
+    for (const Authorization of [`Bearer ${other.ingestKey}`, `Basic ${btoa(`any:${other.ingestKey}`)}`]) {
+      const response = await app.request(`/in/${type}`, { body: door.example.body, headers: { ...door.example.headers, Authorization } })
+      expect(response.status).toBe(taken(type))
+    }
+    await app.settle()
+    expect(await countStored(other)).toEqual(stored)
+  })
+
+  test('rehearses a delivery and stores nothing', async () => {
+    const tenant = await createTestTenant(app)
+    const headers = door.example.headers ?? {}
+    const response = await app.request(`/in/${type}?dry=1`, { key: tenant.ingestKey, body: door.example.body, headers })
+    expect(response.status).toBe(200)
+    const { events, alerts } = await response.json()
+    expect(events.length + alerts.length).toBeGreaterThan(0)
+    expect(await countStored(tenant)).toEqual({ events: 0, incidents: 0 })
+  })
+
+  test('answers what is wrong as documented, and stores nothing', async () => {
+    const tenant = await createTestTenant(app)
+    const { token, id } = await connect(tenant, type)
+    const { ingestKey: key } = tenant
+    const at = `/in/${type}`
+    const rows: [what: string, status: number, options: Parameters<TestApp['request']>[1], path?: string][] = [
+      ['not JSON', 400, { key, body: '{"a":', headers: {} }],
+      ['an empty body', 400, { key, body: '' }],
+      ['another method', 405, { key, method: 'GET' }],
+      ['an odd media type', 415, { key, body: '<a/>', headers: { 'Content-Type': 'text/html' } }],
+      ['more than it takes', 413, { key, body: ' '.repeat(door.maxBytes + 1) }],
+      ['more than it takes, zipped', 413, { key, body: gzipSync(' '.repeat(door.maxBytes + 1)), headers: { 'Content-Encoding': 'gzip' } }],
+      ['half of a gzip', 400, { key, body: gzipSync('{"a":1}').subarray(0, 12), headers: { 'Content-Encoding': 'gzip' } }],
+      ['no credential', refused(401), { body: door.example.body }],
+      ['a read-only key', 403, { key: tenant.readonlyKey, body: door.example.body }],
+      ['a revoked key', refused(401), { key: `${key.slice(0, -1)}${key.endsWith('1') ? '2' : '1'}`, body: door.example.body }],
+      ['a token that never was', refused(404), { body: door.example.body }, `${at}/tok_${'a'.repeat(40)}`],
+      ['a token of no shape', refused(404), { body: door.example.body }, `${at}/tok_1`],
+    ]
+    for (const [what, status, options, path = at] of rows) {
+      const response = await app.request(path, options)
+      expect([what, response.status]).toEqual([what, status])
+      if (status === 405) expect(response.headers.get('Allow')).toContain('POST')
+    }
+    for (const body of [null, [], 'text', 7, {}, { resourceLogs: 7 }, nest(40), DOORS.grafana.example.body, DOORS.github.example.body]) {
+      if (type === 'grafana' || type === 'alertmanager' || type === 'github') continue
+      const response = await app.request(at, { key, body: JSON.stringify(body) })
+      expect([200, 202, 400, 415]).toContain(response.status)
+    }
+    await app.settle()
+    expect(await countStored(tenant)).toEqual({ events: 0, incidents: 0 })
+
+    await app.request(`/v1/integrations/${id}`, { key: tenant.readonlyKey, method: 'DELETE' })
+    expect((await send(type, token, door.example)).status).toBe(refused(404))
+    expect((await app.request(at, { key: token, body: door.example.body, headers: door.example.headers ?? {} })).status).toBe(refused(401))
+  })
+
+  test('takes a slash at the end and a body without a type', async () => {
+    const tenant = await createTestTenant(app)
+    const { token } = await connect(tenant, type)
+    const headers = { ...door.example.headers, Authorization: `Bearer ${token}` }
+    const isOfCloud = type === 'cloudevents'
+    const request = new Request(`http://localhost/in/${type}/`, {
+      method: 'POST',
+      body: new TextEncoder().encode(JSON.stringify(door.example.body)),
+      headers,
+    })
+    if (!isOfCloud) request.headers.delete('Content-Type')
+    expect((await app.send(request)).status).toBe(taken(type))
+  })
+})
+
+function nest(depth: number): unknown {
+  return depth === 0 ? 'end' : { event: nest(depth - 1), data: [depth] }
+}
+
+test('a signature is asked for where a secret is set, and wrong ones are noted', async () => {
+  const tenant = await createTestTenant(app)
+  const secret = 'a-secret-of-the-hubs'
+  const { token } = await connect(tenant, 'github', { webhook_secret: secret })
+  const body = JSON.stringify(DOORS.github.example.body)
+  const signed = {
+    ...DOORS.github.example.headers,
+    'X-Hub-Signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+  }
+  expect((await send('github', token, { body, headers: { ...DOORS.github.example.headers } })).status).toBe(401)
+  expect((await send('github', token, { body: `${body} `, headers: signed })).status).toBe(401)
+  expect(await countStored(tenant)).toEqual({ events: 0, incidents: 0 })
+  expect((await send('github', token, { body, headers: signed })).status).toBe(202)
+  const form = `payload=${encodeURIComponent(body)}`
+  const ofForm = createHmac('sha256', secret).update(form).digest('hex')
+  const headers = {
+    ...DOORS.github.example.headers,
+    'X-Hub-Signature-256': `sha256=${ofForm}`,
+    'Content-Type': 'application/x-www-form-urlencoded',
+  }
+  expect((await send('github', token, { body: form, headers })).status).toBe(202)
+  await app.settle()
+  expect(await countStored(tenant)).toEqual({ events: 1, incidents: 0 })
+})
+
+test('settings hold from the next delivery on, in an isolate that remembers other ones, too', async () => {
+  const tenant = await createTestTenant(app)
+  const { token, id } = await connect(tenant, 'deploy')
+  const deliver = (sha: string, environment?: string) => send('deploy', token, { body: { service: 'acme/checkout', sha, environment } })
+  const set = (config: object) => app.request(`/v1/integrations/${id}`, { key: tenant.readonlyKey, method: 'PUT', body: { config } })
+  await deliver('1')
+  await set({ service_map: { 'acme/checkout': 'till' } })
+  await deliver('2')
+  await deliver('3', 'staging')
+  await set({ environments: ['staging'], service_map: { 'acme/checkout': 'stage' } })
+  await deliver('4', 'staging')
+  expect([...(await listServicesOf(app, tenant)).keys()].toSorted()).toEqual(['checkout', 'stage', 'till'])
+  await app.request(`/v1/integrations/${id}/rotate-token`, { key: tenant.readonlyKey, method: 'POST' })
+  expect((await deliver('5')).status).toBe(404)
+})
+
+test('the credentials of integrations are no API keys', async () => {
+  const tenant = await createTestTenant(app)
+  const { token } = await connect(tenant, 'deploy')
+  expect(await (await app.request('/v1/api-keys', { key: tenant.readonlyKey })).json()).toHaveLength(2)
+  expect((await app.request('/v1/events', { key: token, body: {} })).status).toBe(401)
+  const agents = await (await app.request('/v1/agents', { key: tenant.readonlyKey })).json()
+  expect(agents.map(({ hostname }: { hostname: string }) => hostname)).toContain('deploy integration')
+})
+
+test('a routing key has the 32 characters that its forms insist on', async () => {
+  const tenant = await createTestTenant(app)
+  const { token, webhook_url } = await connect(tenant, 'pagerduty-events')
+  expect(token).toMatch(/^[1-9A-HJ-NP-Za-km-z]{32}$/)
+  expect(webhook_url).toBe('http://localhost/v2/enqueue')
+})
+
+test('CloudEvents’ senders are answered that they may', async () => {
+  const response = await app.request('/in/cloudevents', { method: 'OPTIONS', headers: { 'WebHook-Request-Origin': 'eventgrid.azure.net' } })
+  expect([response.status, response.headers.get('WebHook-Allowed-Origin'), response.headers.get('WebHook-Allowed-Rate')]).toEqual([
+    200,
+    '*',
+    '6000',
+  ])
+})
+
+test('Grafana may PUT', async () => {
+  const tenant = await createTestTenant(app)
+  expect((await app.request('/in/grafana', { method: 'PUT', key: tenant.ingestKey, body: DOORS.grafana.example.body })).status).toBe(202)
+})
+
+test('a delivery of events costs one request to Postgres, and two commands to note it', async () => {
+  const database = await startFaultProxy(stack.databaseEndpoint)
+  const counted = startApp({ database: database.url })
+  const tenant = await createTestTenant(app)
+  const { token } = await connect(tenant, 'deploy')
+  const mapped = await connect(tenant, 'github', { webhook_secret: 'a-secret-of-the-hubs' })
+  const cost = async (work: () => Promise<Response>) => {
+    const before = database.seen.length
+    expect((await work()).status).toBe(202)
+    return database.seen.length - before
+  }
+  const body = () => ({ service: 'checkout', sha: randomUUID() })
+  expect(await cost(() => send('deploy', token, { body: body() }, counted))).toBe(1)
+  expect(await cost(() => counted.request('/in/deploy', { key: tenant.ingestKey, body: body() }))).toBe(1)
+  const text = JSON.stringify(DOORS.github.example.body)
+  const headers = {
+    ...DOORS.github.example.headers,
+    'X-Hub-Signature-256': `sha256=${createHmac('sha256', 'a-secret-of-the-hubs').update(text).digest('hex')}`,
+  }
+  const sign = () => send('github', mapped.token, { body: text, headers }, counted)
+  expect(await cost(sign)).toBe(2)
+  expect(await cost(sign)).toBe(1)
+  await counted.settle()
+})
+
+test('every door says 503 with Retry-After while Postgres is away', async () => {
+  const database = await startFaultProxy(stack.databaseEndpoint)
+  const without = startApp({ database: database.url, patience: 1 })
+  const tenant = await createTestTenant(app)
+  const tokens = await Promise.all(DOOR_TYPES.map(async (type) => [type, (await connect(tenant, type)).token] as const))
+  database.fault = 'refuse'
+  for (const [type, token] of tokens) {
+    const response = await send(type, token, DOORS[type].example, without)
+    expect([type, response.status, response.headers.get('Retry-After')]).toEqual([type, 503, '5'])
+  }
+})
+
+/** What was recorded, as it was sent: unzipped, or bytes of base64. */
+function toRecorded({ headers = {}, body }: Sample): Sample {
+  const left = Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => !/^(?:authorization|content-encoding)$/i.test(name))
+      .map(([name, value]) => [name.toLowerCase() === 'content-type' ? 'Content-Type' : name, value]),
+  )
+  if (typeof body === 'object' && body !== null && 'raw' in body) return { headers: left, body: body.raw }
+  const base64 = typeof body === 'object' && body !== null && 'base64' in body ? body.base64 : undefined
+  return { headers: left, body: typeof base64 === 'string' ? new Uint8Array(Buffer.from(base64, 'base64')) : body }
+}
+
+const samples = process.env['DOOR_SAMPLES']
+
+describe.runIf(samples !== undefined)('recorded deliveries', () => {
+  const folder = samples ?? '.'
+  const files = DOOR_TYPES.flatMap((type) => {
+    try {
+      return readdirSync(join(folder, type)).map((name) => ({ type, name }))
+    } catch {
+      return []
+    }
+  }).filter(({ name }) => name.endsWith('.json'))
+
+  test.each(files)('$type/$name', async ({ type, name }) => {
+    const sample: Sample = JSON.parse(readFileSync(join(folder, type, name), 'utf8'))
+    const tenant = await createTestTenant(app)
+    const { token } = await connect(tenant, type, { push: true })
+    const isEmpty = name.includes('EMPTY-BODY')
+    const recorded = toRecorded(sample)
+    const first = await send(type, token, recorded)
+    await app.settle()
+    const stored = await countStored(tenant)
+    console.log(type, name, first.status, JSON.stringify(stored))
+    expect(first.status).toBe(isEmpty ? 400 : taken(type))
+    await send(type, token, recorded)
+    await app.settle()
+    expect(await countStored(tenant)).toEqual(stored)
+  })
+})
