@@ -42,8 +42,9 @@ function toLines(text: string): string[] {
 }
 
 function readMapping(line: string): readonly [string, string] {
-  const [, id, name] = /^\s*([^=]*?)\s*=\s*(\S.*?)\s*$/.exec(line) ?? []
-  if (id === undefined || name === undefined) throw new AppError('invalid_request', `Not an "id = service" line: ${line}`)
+  const [id = '', ...rest] = line.split('=')
+  const name = rest.join('=').trim()
+  if (name === '') throw new AppError('invalid_request', `Not an "id = service" line: ${line}`)
   if (!isNameLength(name)) throw new AppError('invalid_request', `A name has at most ${MAX_NAME_LENGTH} characters.`)
-  return [id, name]
+  return [id.trim(), name]
 }

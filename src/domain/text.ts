@@ -29,14 +29,14 @@ const INVISIBLE = /[\p{C}\p{Z}\p{DI}\s\u2800]+/gu
 const MARKUP = /[<>*`~|#\\&[\]]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu
 /** From an ASCII character to its twin of full width, which looks like it and means nothing. */
 const FULL_WIDTH_OFFSET = 0xfee0
-const SCHEME = /([\p{L}\p{N}+.-]*):(?=\/\/)/gu
+const SCHEME = /([\p{L}\p{N}+.-]{0,64}):(?=\/\/)/gu
 const HTTP = /^http(s?)$/i
 /** Schemes that need no slashes to become a link, and take numbers. */
 const BARE_SCHEME =
   /\b(https?|mailto|tel|sms|mms|data|javascript|vbscript|file|xmpp|magnet|blob|geo|sips?|facetime|facetime-audio|callto|fax|im|webcal|zoommtg|whatsapp):(?!\/\/)/gi
 /** Any other (RFC 3986) before something: not before a port or a time, nor the name of a hash. */
 const OTHER_SCHEME = /(?<![\w+.-])(?!sha\d{1,3}:)([a-z][a-z0-9+.-]*):(?!\/\/)(?=\S)(?!\d{1,5}(?![\p{L}\p{N}]))/giu
-const IP_ADDRESS = /\d+(?:\.\d+){3,}/g
+const IP_ADDRESS = /\d{1,9}(?:\.\d{1,9}){3,}/g
 /** The dots a host name may have: not those between digits. */
 const HOST_DOT = /[.\u3002](?=[\p{L}\p{M}])|(?<=[\p{L}\p{M}-])[.\u3002](?=\p{N})/gu
 

@@ -88,7 +88,7 @@ export function redactEvent<Event extends EventText>(event: Event): Event {
 }
 
 function lastOf(path: string): string {
-  return path.slice(path.search(/[^/\s]*\s*$/)).trim()
+  return path.trimEnd().split(/[/\s]/).at(-1) ?? ''
 }
 
 type Find = (text: string) => readonly Stretch[]

@@ -10,7 +10,7 @@ export type NamedHost = {
 }
 
 const URL = /:\/\/([^\s"'`<>]*)/g
-const SCHEME = /([a-z][a-z0-9+.-]*)$/i
+const SCHEME = /([a-z][a-z0-9+.-]{0,63})$/i
 /** What stands after them is no host: a path, a bucket, an image. */
 const HOSTLESS_SCHEMES: ReadonlySet<string> = new Set([
   'file',

@@ -103,7 +103,7 @@ function checkSentence(sentence: string, candidate: Hypothesis, source: WordingS
   const rest = [...sayable.names].sort((a, b) => b.length - a.length).reduce(withoutName, lower)
   if (MARKUP.test(rest)) return { reason: 'markup' }
   for (const [token] of rest.matchAll(TOKEN)) {
-    const refusal = checkToken(token.replace(/[.,:/=+-]+$/, ''), sayable)
+    const refusal = checkToken(token.replace(/(?<![.,:/=+-])[.,:/=+-]+$/, ''), sayable)
     if (refusal) return refusal
   }
   return undefined
