@@ -21,6 +21,7 @@ import { incidentRoutes } from './http/routes/incidents.ts'
 import { integrationRoutes } from './http/routes/integrations.ts'
 import { qualityRoutes } from './http/routes/quality.ts'
 import { serviceRoutes } from './http/routes/services.ts'
+import { mcpRoutes } from './mcp/index.ts'
 
 /** The whole HTTP application over the given stores, clock and log: the API and, if it is given, the dashboard. */
 export function createApp(deps: Deps, dashboard?: Hono<PageEnv>) {
@@ -46,6 +47,7 @@ export function createApp(deps: Deps, dashboard?: Hono<PageEnv>) {
   app.route('/', doorRoutes(deps))
   app.route('/', qualityRoutes(deps))
   app.route('/', auditRoutes(deps))
+  app.route('/', mcpRoutes(deps))
 
   describeApi(app)
   // Last, because it has a page for every path that nothing else answers.

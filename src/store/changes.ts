@@ -64,7 +64,7 @@ const BEGINS = sql`e.received_at - e.appeared_at < interval '1 second'`
 export async function listChanges(db: Db, tenantId: TenantId, query: ChangeQuery): Promise<Change[]> {
   const { types, limit, since, until, before, after, serviceName } = query
   const filters = [
-    sql`e.tenant_id = ${tenantId} AND e.event_type = t.event_type AND ${BEGINS} AND e.expires_at > now()`,
+    sql`e.tenant_id = ${tenantId} AND e.event_type = t.event_type AND ${BEGINS} AND coalesce(e.kept_until, e.expires_at) > now()`,
     ...(since === undefined ? [] : [sql`${HAPPENED} >= ${since}::timestamptz`]),
     ...(until === undefined ? [] : [sql`${HAPPENED} <= ${until}::timestamptz`]),
     ...(before === undefined ? [] : [sql`${HAPPENED} < ${before}::timestamptz`]),

@@ -39,21 +39,30 @@ export async function listServices(db: Db, tenantId: TenantId, heardOfSince: Dat
 
 type ServiceRow = { readonly id: string; readonly name: string; readonly agent_id: string | null; readonly last_ms: number }
 
-/** Who asks: a tenant, or whoever holds the key with this hash. */
-type NameReader = { readonly tenantId: TenantId } | { readonly keyHash: string }
+/** Which service is meant: by its id, or by its name in any case and with any separators. */
+type ServiceChoice = { readonly id: ServiceId } | { readonly name: string }
 
-/** The tenant's service that goes by a name, whatever its case and separators: the one spelt so, else the one heard of last. */
-export async function findServiceId(db: Db, reader: NameReader, name: string): Promise<ServiceId | undefined> {
-  const tenant =
-    'tenantId' in reader
-      ? sql`${reader.tenantId}::uuid`
-      : sql`(SELECT k.tenant_id FROM api_keys k WHERE k.hash = ${reader.keyHash} AND k.revoked_at IS NULL)`
-  const { rows } = await db.execute<{ id: string }>(
-    sql`SELECT s.id FROM services s WHERE s.tenant_id = ${tenant} AND s.name_key = ${toNameKey(name)}
-      ORDER BY s.name = ${name} DESC, s.last_event_at DESC, s.id LIMIT 1`,
+type FoundService = { readonly id: ServiceId; readonly name: string }
+
+/** The tenant's service with an id, or the one that goes by a name: the one spelt so, else the one heard of last. */
+export function findService(db: Db, tenantId: TenantId, choice: ServiceChoice): Promise<FoundService | undefined> {
+  return findServiceOf(db, sql`${tenantId}::uuid`, choice)
+}
+
+/** `findService` for whoever holds the key with this hash. */
+export function findServiceOfKey(db: Db, keyHash: string, choice: ServiceChoice): Promise<FoundService | undefined> {
+  return findServiceOf(db, sql`(SELECT k.tenant_id FROM api_keys k WHERE k.hash = ${keyHash} AND k.revoked_at IS NULL)`, choice)
+}
+
+async function findServiceOf(db: Db, tenant: SQL, choice: ServiceChoice): Promise<FoundService | undefined> {
+  const [isMeant, fitsBetter] =
+    'id' in choice ? [sql`s.id = ${choice.id}`, sql`true`] : [sql`s.name_key = ${toNameKey(choice.name)}`, sql`s.name = ${choice.name}`]
+  const { rows } = await db.execute<{ id: string; name: string }>(
+    sql`SELECT s.id, s.name FROM services s WHERE s.tenant_id = ${tenant} AND ${isMeant}
+      ORDER BY ${fitsBetter} DESC, s.last_event_at DESC, s.id LIMIT 1`,
   )
   const [row] = rows
-  return row && toId(row.id)
+  return row && { id: toId(row.id), name: row.name }
 }
 
 /** A service that was removed, as its row was. */

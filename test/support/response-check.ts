@@ -17,6 +17,8 @@ function createResponseCheck(document: ApiDocument): ResponseCheck {
 
   return async (method, url, response) => {
     const pathname = new URL(url, 'http://localhost').pathname.replace(/(?<=.)\/$/, '')
+    // Another protocol's, with a contract of its own.
+    if (pathname === '/mcp') return
     const operation = findOperation(operations, method, pathname)
     const text = await response.clone().text()
     if (operation === undefined && isPreflight(method, response)) return

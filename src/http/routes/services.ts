@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { TypedResponse } from 'hono'
-import type { Database, Deps } from '../../deps.ts'
+import type { Deps } from '../../deps.ts'
 import { JOIN_RULES } from '../../domain/event/service-name.ts'
 import { MAX_DECLARED } from '../../domain/graph/service-graph.ts'
 import { parseId, type ServiceId, toId } from '../../domain/ids.ts'
@@ -9,7 +9,7 @@ import { toToldWindow, toWindowDocument } from '../../domain/window/document.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import type { StateWindow } from '../../domain/window/window.ts'
 import { type Dependencies, declareDependencies, getDependencies } from '../../store/service-graph.ts'
-import { findServiceId, listServices, type Service } from '../../store/services.ts'
+import { findService, findServiceOfKey, listServices, type Service } from '../../store/services.ts'
 import { readWindow } from '../../usecases/read-window.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
@@ -229,7 +229,7 @@ export const serviceRoutes = (deps: Deps) => {
       return c.json(services.map(toServiceBody), 200)
     })
     .openapi(context, async (c) => {
-      const serviceId = await toServiceId(deps, { keyHash: c.var.keyHash }, c.req.valid('param').id)
+      const serviceId = await toServiceId(c.req.valid('param').id, (choice) => findServiceOfKey(deps.db, c.var.keyHash, choice))
       const asOf = readInstant('at', c.req.valid('query').at, 'last')
       const { principal, serviceName, window } = await readWindow(deps, { keyHash: c.var.keyHash, serviceId, asOf, defer: deferTo(c) })
       c.set('principal', principal)
@@ -238,12 +238,12 @@ export const serviceRoutes = (deps: Deps) => {
       return body as unknown as TypedResponse<z.infer<typeof WindowBody>, 200, 'json'>
     })
     .openapi(dependencies, async (c) => {
-      const serviceId = await toServiceId(deps, c.var.principal, c.req.valid('param').id)
+      const serviceId = await toServiceId(c.req.valid('param').id, (choice) => findService(deps.db, c.var.principal.tenantId, choice))
       return c.json(toDependenciesBody(await getDependencies(deps.db, c.var.principal.tenantId, serviceId)), 200)
     })
     .openapi(declare, async (c) => {
       const { tenantId } = c.var.principal
-      const serviceId = await toServiceId(deps, c.var.principal, c.req.valid('param').id)
+      const serviceId = await toServiceId(c.req.valid('param').id, (choice) => findService(deps.db, c.var.principal.tenantId, choice))
       await declareDependencies(deps.db, tenantId, serviceId, [...new Set(c.req.valid('json').declared)])
       return c.json(toDependenciesBody(await getDependencies(deps.db, tenantId, serviceId)), 200)
     })
@@ -252,8 +252,10 @@ export const serviceRoutes = (deps: Deps) => {
 /** A service there is not: whoever reads it says so, once it knows who asks. */
 const NO_SERVICE = toId<ServiceId>('00000000-0000-0000-0000-000000000000')
 
-async function toServiceId({ db }: Database, reader: Parameters<typeof findServiceId>[1], text: string): Promise<ServiceId> {
-  return parseId<ServiceId>(text) ?? (await findServiceId(db, reader, toStorableText(text))) ?? NO_SERVICE
+type FindByName = (choice: { readonly name: string }) => ReturnType<typeof findService>
+
+async function toServiceId(text: string, findByName: FindByName): Promise<ServiceId> {
+  return parseId<ServiceId>(text) ?? (await findByName({ name: toStorableText(text) }))?.id ?? NO_SERVICE
 }
 
 function toServiceBody({ id, tenantId, agentId, name, lastEventAt }: Service) {
