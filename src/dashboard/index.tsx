@@ -10,6 +10,7 @@ import type { PageContext, PageEnv } from './env.ts'
 import { answerPageError } from './error-page.tsx'
 import { PAGE_HEADERS } from './headers.ts'
 import { agentPages } from './pages/agents.tsx'
+import { connectPages } from './pages/connect.tsx'
 import { incidentPages } from './pages/incidents.tsx'
 import { servicePages } from './pages/services.tsx'
 import { settingsPages } from './pages/settings.tsx'
@@ -19,9 +20,9 @@ import { withQuery } from './parts.tsx'
 import { findSession } from './session.ts'
 
 const MAX_FORM_BYTES = 65_536
-/** A map of services as long as they get, as a form sends it. */
+/** A map of services as long as they get, or a delivery that somebody tries, as a form sends it. */
 const MAX_MAP_FORM_BYTES = 163_840
-const PRIVATE_PATHS = ['/', '/incidents/*', '/services/*', '/agents/*', '/settings/*', '/start']
+const PRIVATE_PATHS = ['/', '/incidents/*', '/services/*', '/connect/*', '/agents/*', '/settings/*', '/start']
 
 const LIMIT_FORM = bodyLimit({ maxSize: MAX_FORM_BYTES, onError: refuseSize })
 const LIMIT_MAP_FORM = bodyLimit({ maxSize: MAX_MAP_FORM_BYTES, onError: refuseSize })
@@ -40,6 +41,7 @@ export function createDashboard(deps: Deps) {
   router.route('/', signInPages(deps))
   router.route('/', incidentPages(deps))
   router.route('/', servicePages(deps))
+  router.route('/', connectPages(deps))
   router.route('/', agentPages(deps))
   router.route('/', settingsPages(deps))
   router.route('/', startPages(deps))
@@ -77,7 +79,7 @@ const requireSession = (deps: Database & Clock & Signing & RateLimits & Logging 
   })
 
 const limitForm = createMiddleware<PageEnv>((c, next) =>
-  (/^\/settings\/integrations\/[^/]+$/.test(c.req.path) ? LIMIT_MAP_FORM : LIMIT_FORM)(c, next),
+  (/^\/settings\/integrations\/[^/]+$|^\/connect\/[^/]+\/try$/.test(c.req.path) ? LIMIT_MAP_FORM : LIMIT_FORM)(c, next),
 )
 
 function refuseSize(): never {

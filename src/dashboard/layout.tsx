@@ -5,7 +5,7 @@ import { VERSION } from '../version.ts'
 import { ASSETS } from './assets.ts'
 import type { PageContext } from './env.ts'
 
-type Tab = 'incidents' | 'services' | 'agents' | 'settings'
+type Tab = 'incidents' | 'services' | 'connect' | 'settings'
 
 type PageOptions = {
   readonly title: string
@@ -18,7 +18,7 @@ type PageOptions = {
 const TABS: readonly { readonly tab: Tab; readonly path: string; readonly name: string }[] = [
   { tab: 'incidents', path: '/incidents', name: 'Incidents' },
   { tab: 'services', path: '/services', name: 'Services' },
-  { tab: 'agents', path: '/agents', name: 'Agents' },
+  { tab: 'connect', path: '/connect', name: 'Connect' },
   { tab: 'settings', path: '/settings/keys', name: 'Settings' },
 ]
 

@@ -63,14 +63,17 @@ export const Live = ({
   id,
   of,
   news,
+  soon = false,
   children,
 }: {
   readonly id: string
   readonly of: unknown
   readonly news: string
+  /** Somebody waits for it. */
+  readonly soon?: boolean
   readonly children: Child
 }) => (
-  <div id={id} class="live" data-live={news} data-state={fingerprint(JSON.stringify(of))}>
+  <div id={id} class="live" data-live={news} data-soon={soon ? '' : undefined} data-state={fingerprint(JSON.stringify(of))}>
     {children}
   </div>
 )
@@ -83,6 +86,7 @@ const NOTICES: Readonly<Record<string, string>> = {
   revoked: 'The key is revoked: no request with it succeeds any more.',
   declared: 'The declared dependencies are saved.',
   saved: 'The integration is saved.',
+  replaced: 'There is another token; the old one is dead. Paste the new one.',
   rotated: 'The integration has another webhook URL; the old one is dead.',
   deleted: 'The integration is deleted; its webhook is dead.',
   signed_out: 'You are signed out.',

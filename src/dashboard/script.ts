@@ -22,21 +22,25 @@ export const SCRIPT = /* js */ `
     if (!navigator.clipboard) return
     for (const box of root.querySelectorAll('[data-copy]')) {
       const code = box.querySelector('code')
+      const text = code.textContent
+      for (const mark of code.querySelectorAll('[data-secret]')) {
+        if (mark.textContent.length > 16) mark.textContent = mark.textContent.slice(0, 8) + '…' + mark.textContent.slice(-4)
+      }
       const button = document.createElement('button')
       button.type = 'button'
       button.className = 'minor'
       button.textContent = 'Copy'
       button.setAttribute('aria-label', 'Copy ' + box.dataset.copy)
-      button.addEventListener('click', () => copy(button, code.textContent).catch(() => { button.textContent = 'Could not copy' }))
+      button.addEventListener('click', () => copy(button, text).catch(() => { button.textContent = 'Could not copy' }))
       box.prepend(button)
     }
   }
   const stateOf = (part) => part.dataset.state
   const isBusy = (part) => part.contains(document.activeElement) && document.activeElement !== document.body || part.querySelector('details[open]') !== null
   const refresh = async () => {
-    if (document.hidden) return
+    if (document.hidden) return false
     const response = await fetch(location.href, { headers: { Accept: 'text/html' } })
-    if (!response.ok || response.redirected) return clearInterval(timer)
+    if (!response.ok || response.redirected) return true
     const fresh = new DOMParser().parseFromString(await response.text(), 'text/html')
     for (const part of document.querySelectorAll('[data-live]')) {
       const next = fresh.getElementById(part.id)
@@ -47,10 +51,14 @@ export const SCRIPT = /* js */ `
       if (status) status.textContent = next.dataset.live
     }
     tell()
+    return false
   }
+  const startedAt = Date.now()
+  const isAwaited = () => document.querySelector('[data-soon]') !== null && Date.now() - startedAt < 600000
+  const follow = () => setTimeout(async () => { if (!await refresh().catch(() => false)) follow() }, isAwaited() ? 2000 : 15000)
   tell()
   addCopyButtons(document)
   setInterval(tell, 15000)
-  const timer = document.querySelector('[data-live]') ? setInterval(() => refresh().catch(() => {}), 15000) : 0
+  if (document.querySelector('[data-live]')) follow()
 })()
 `

@@ -179,6 +179,31 @@ pre.code { white-space: pre-wrap; }
 .steps > li::before { content: counter(step); grid-row: 1 / span 2; width: 1.625rem; height: 1.625rem; border-radius: 50%; border: 1.5px solid var(--soft); color: var(--soft); display: grid; place-items: center; font-size: var(--small); font-weight: 650; }
 .steps > li.done::before { content: "✓"; background: var(--good); border-color: var(--good); color: var(--card); }
 
+.connect { display: grid; grid-template-columns: 17rem minmax(0, 1fr); gap: 1.5rem 2rem; align-items: start; }
+.narrow-list { display: none; }
+.senders h2 { font-size: var(--small); color: var(--soft); font-weight: 600; margin: 1rem 0 .25rem; } .senders h2:first-child { margin-top: 0; }
+.senders a { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 .75rem; align-items: center; min-height: 2.25rem; padding: .25rem .5rem; border-radius: 8px; color: var(--ink); text-decoration: none; }
+.senders a:hover, .senders a[aria-current] { background: var(--fill); } .senders a[aria-current] { font-weight: 600; }
+.senders .state { font-size: var(--small); color: var(--soft); font-weight: 400; }
+.senders .state.good { color: var(--good); } .senders .state.bad { color: var(--bad); }
+.opened > * + *, .stack-small > * + * { margin-top: .75rem; }
+.opened .live > section { margin-top: 1.25rem; }
+.howto { display: grid; gap: 1.25rem; counter-reset: step; }
+.howto > li + li { margin: 0; }
+.copy { border: 1px solid var(--soft); border-radius: 8px; background: var(--paper); }
+.copy > p { display: inline-block; padding: .375rem .75rem; font-size: var(--small); color: var(--soft); }
+.copy > button { float: right; margin: .25rem; min-height: 2.25rem; }
+.copy pre { clear: both; padding: .5rem .75rem; border-top: 1px solid var(--line); white-space: pre-wrap; line-height: 1.6; }
+.opened mark { background: color-mix(in srgb, var(--accent) 12%, var(--card)); color: var(--accent); border-radius: 4px; padding: 0 .15em; }
+.dashed > li { padding-left: 1rem; text-indent: -1rem; } .dashed > li::before { content: "– "; color: var(--soft); }
+.wait { display: grid; grid-template-columns: 1.5rem minmax(0, 1fr) auto; gap: .25rem .75rem; align-items: center; padding: 1rem; border: 1px dashed var(--soft); border-radius: 8px; }
+.wait.good { border: 1px solid var(--good); background: var(--good-fill); } .wait.bad { border: 1px solid var(--bad); background: var(--bad-fill); }
+.wait svg { width: 1.5rem; height: 1.5rem; fill: none; stroke: var(--soft); stroke-width: 1.8; } .wait.good svg { stroke: var(--good); } .wait.bad svg { stroke: var(--bad); }
+.wait .turn { transform-origin: 50% 50%; animation: turn 1.6s linear infinite; }
+@keyframes turn { to { transform: rotate(1turn); } }
+@media (max-width: 60rem) { .connect { grid-template-columns: minmax(0, 1fr); } .wide-list { display: none; } .narrow-list { display: block; } }
+@media (max-width: 46rem) { .senders a, .connect button, .connect .button, .copy > button, .narrow-list > summary { min-height: 2.75rem; } .wait { grid-template-columns: 1.5rem minmax(0, 1fr); } .wait .button { grid-column: 2; justify-self: start; } }
+
 .chart { display: block; width: 100%; overflow: visible; font-size: .75rem; color: var(--ink); }
 .chart text { fill: var(--soft); font-size: .75rem; }
 .chart.calibration { max-width: 24rem; margin-block: .5rem 1rem; }

@@ -82,6 +82,16 @@ export async function listAgents(db: Db, tenantId: TenantId): Promise<AgentActiv
   return rows.map(toAgentActivity)
 }
 
+/** How many agents with a key that people made there are, and how many of them were heard of since an instant. */
+export async function countAgents(db: Db, tenantId: TenantId, since: Date): Promise<{ readonly all: number; readonly heard: number }> {
+  return await selectOne(
+    db,
+    sql`SELECT count(*)::int AS "all", (count(*) FILTER (WHERE a.last_seen_at > ${since.toISOString()}::timestamptz))::int AS heard
+      FROM agents a JOIN api_keys k ON k.id = a.api_key_id
+      WHERE a.tenant_id = ${tenantId} AND k.integration_id IS NULL AND k.revoked_at IS NULL`,
+  )
+}
+
 /** One agent of the tenant; throws `not_found`. */
 export async function getAgent(db: Db, tenantId: TenantId, id: AgentId): Promise<AgentActivity> {
   const { rows } = await db.execute<AgentRow & { events_last_hour: number }>(

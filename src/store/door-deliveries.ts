@@ -46,21 +46,25 @@ export async function recordDelivery(redis: Redis, tenantId: TenantId, deliverer
   if (isToTrim) remember(redis, [day], at)
 }
 
-/** The latest deliveries of each, in one request. */
+/** The latest deliveries of each of `whole`, and the very latest of each of `others`, in one request. */
 export async function readDoorDeliveries(
   redis: Redis,
   tenantId: TenantId,
-  deliverers: readonly Deliverer[],
+  { whole, others }: { readonly whole: readonly Deliverer[]; readonly others: readonly Deliverer[] },
   now: Date,
 ): Promise<ReadonlyMap<Deliverer, DoorDeliveries>> {
-  if (deliverers.length === 0) return new Map()
-  const answers = await redis.client.transact(
-    deliverers.flatMap((deliverer): RedisCommand[] => [
-      ['ZRANGE', keys.latestDeliveries(tenantId, deliverer), 0, KEPT - 1, 'REV', 'WITHSCORES'],
-      ['HGETALL', keys.deliveriesOfDay(tenantId, deliverer, toDay(now))],
-    ]),
-  )
-  return new Map(deliverers.map((deliverer, place) => [deliverer, toDeliveries(answers[2 * place], answers[2 * place + 1])]))
+  const readLatest = (deliverer: Deliverer, count: number): RedisCommand => {
+    return ['ZRANGE', keys.latestDeliveries(tenantId, deliverer), 0, count - 1, 'REV', 'WITHSCORES']
+  }
+  const commands = [
+    ...whole.map((deliverer) => readLatest(deliverer, KEPT)),
+    ...others.map((deliverer) => readLatest(deliverer, 1)),
+    ...whole.map((deliverer): RedisCommand => ['HGETALL', keys.deliveriesOfDay(tenantId, deliverer, toDay(now))]),
+  ]
+  if (commands.length === 0) return new Map()
+  const answers = await redis.client.transact(commands)
+  const deliverers = [...whole, ...others]
+  return new Map(deliverers.map((one, place) => [one, toDeliveries(answers[place], answers[deliverers.length + place])]))
 }
 
 function toDeliveries(latest: unknown, day: unknown): DoorDeliveries {

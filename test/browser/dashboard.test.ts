@@ -80,6 +80,8 @@ async function listPages(page: Page): Promise<Readonly<Record<string, string>>> 
     services: '/services',
     service: `${service}`,
     'service-json': `${service}?view=json`,
+    connect: '/connect',
+    'connect-github': '/connect/github',
     agents: '/agents',
     agent: `/agents/${shop.agentId}`,
     keys: '/settings/keys',

@@ -30,6 +30,8 @@ async function listPages(key: string): Promise<string[]> {
     ...(incidents ?? []).map((id) => `/incidents/${id}`),
     '/services',
     ...(services ?? []).flatMap((id) => [`/services/${id}`, `/services/${id}?view=json`]),
+    '/connect',
+    '/connect/alertmanager',
     '/agents',
     ...(agents ?? []).flatMap((id) => [`/agents/${id}`, `/agents/${id}?limit=100`]),
     '/settings/keys',
@@ -178,7 +180,7 @@ test('no page shows another tenant anything', async () => {
     const html = await response.text()
     const isOfOne = /[0-9a-f-]{36}/.test(path)
     expect([path, response.status]).toEqual([path, isOfOne ? 404 : 200])
-    const leaks = foreign.filter((text) => html.includes(text) && !(path === '/start' && text === 'checkout'))
+    const leaks = foreign.filter((text) => html.includes(text) && !(/^\/(?:start|connect)/.test(path) && text === 'checkout'))
     expect([path, leaks]).toEqual([path, []])
   }
 })

@@ -80,7 +80,7 @@ test('signing in leads to pages of this site only', async () => {
   const { readonlyKey } = await createTestTenant(site.app)
   for (const next of ['https://evil.example/', '//evil.example', '/\\evil.example', 'javascript:alert(1)', '/a b', '/\t/evil.example']) {
     const response = await createVisitor(site).post('/signin', { key: readonlyKey, next })
-    expect([next, response.headers.get('Location')]).toEqual([next, '/incidents'])
+    expect([next, response.headers.get('Location')]).toEqual([next, '/connect'])
   }
 })
 

@@ -1,6 +1,7 @@
 import { DOORS } from '../../domain/doors/index.ts'
 import type { DoorType } from '../../domain/integration-type.ts'
-import { Code } from '../parts.tsx'
+import { toSetupValues } from '../connect/setup.ts'
+import { Setup } from '../connect/snippet.tsx'
 import type { IntegrationWords } from './words.ts'
 
 /** What a page says of the integrations of a door, from its row. */
@@ -16,7 +17,7 @@ export function toDoorWords(type: DoorType): IntegrationWords {
       <li>
         <h3>Paste this</h3>
         <div class="prose">
-          <Code what="the setup">{setup.replaceAll('{{url}}', webhookUrl).replaceAll('{{token}}', token)}</Code>
+          <Setup setup={setup} values={toSetupValues(type, new URL(webhookUrl).origin, token)} />
         </div>
       </li>
     ),

@@ -32,10 +32,13 @@ export const agentPages = (deps: Deps) =>
       const next = agents.length > page * PAGE_SIZE ? `/agents?page=${page + 1}` : undefined
       return renderPage(
         c,
-        { title: 'Agents', now, tab: 'agents' },
+        { title: 'Agents', now, tab: 'connect' },
         <>
           <div class="head">
             <div>
+              <p class="crumb">
+                <a href="/connect">Connect</a>
+              </p>
               <h1>Agents</h1>
               <p class="quiet">Online within two minutes of the last sign of life, stale within ten.</p>
             </div>
@@ -80,7 +83,7 @@ export const agentPages = (deps: Deps) =>
       const path = `/agents/${id}`
       return renderPage(
         c,
-        { title: agent.name, now, tab: 'agents' },
+        { title: agent.name, now, tab: 'connect' },
         <>
           <AgentHead agent={agent} now={now} />
           <section aria-labelledby="log">

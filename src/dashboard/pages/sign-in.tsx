@@ -2,8 +2,10 @@ import type { Clock, Database, Deps, Logging, RateLimits } from '../../deps.ts'
 import { isWellFormedKey, toKeyType } from '../../domain/access/api-key.ts'
 import { AppError } from '../../domain/errors.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
+import type { TenantId } from '../../domain/ids.ts'
 import { readNetwork } from '../../http/limits.ts'
 import { getPrincipal, type Principal } from '../../store/api-keys.ts'
+import { getFirstSteps } from '../../store/tenants.ts'
 import { createPageRouter, readForm, toOwnPath } from '../context.ts'
 import type { PageContext } from '../env.ts'
 import { renderPage } from '../layout.tsx'
@@ -42,7 +44,7 @@ export const signInPages = (deps: Deps) =>
       if (!principal) return renderSignIn(c, deps, { next: path, problem: 'This key is unknown or revoked.', status: 401 })
       c.set('principal', principal)
       await startSession(c, secret, { keyHash, tenantId: principal.tenantId }, deps.now())
-      return c.redirect(path, 303)
+      return c.redirect(path === '/incidents' && (await isNew(deps, principal.tenantId)) ? '/connect' : path, 303)
     })
     .post('/signout', (c) => {
       endSession(c)
@@ -110,6 +112,16 @@ export const SignInForm = ({ next, problem }: { readonly next: string; readonly 
     </p>
   </div>
 )
+
+/** Whether nothing delivers yet; a store that fails now says nothing of it. */
+async function isNew({ db }: Database, tenantId: TenantId): Promise<boolean> {
+  try {
+    const { hasEvent, hasIntegration } = await getFirstSteps(db, tenantId)
+    return !hasEvent && !hasIntegration
+  } catch {
+    return false
+  }
+}
 
 async function findPrincipal({ db }: Database, keyHash: string): Promise<Principal | undefined> {
   try {

@@ -9,7 +9,7 @@ export const startPages = (deps: Deps) =>
   createPageRouter().get('/start', async (c) => {
     const steps = await readPage(c, deps, getFirstSteps)
     const base = deps.publicUrl ?? new URL(c.req.url).origin
-    return renderPage(c, { title: 'Getting started', now: deps.now(), tab: 'agents' }, <Start steps={steps} base={base} />)
+    return renderPage(c, { title: 'Getting started', now: deps.now(), tab: 'connect' }, <Start steps={steps} base={base} />)
   })
 
 const Start = ({ steps, base }: { readonly steps: FirstSteps; readonly base: string }) => (

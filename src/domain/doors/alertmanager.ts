@@ -90,6 +90,7 @@ function toKey(groupKey: string, { service, alertname }: Member): string {
 
 export const alertmanager: Door = {
   title: 'Alertmanager',
+  brings: 'alerts',
   mediaTypes: ['json'],
   maxBytes: 1_048_576,
   whenBusy: 503,

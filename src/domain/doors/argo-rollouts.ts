@@ -35,6 +35,7 @@ function read({ body, settings }: Delivery): Signals {
 
 export const argoRollouts: Door = {
   title: 'Argo Rollouts',
+  brings: 'deploys',
   ...USUAL,
   config: ['service', 'service_map', 'environments'],
   read,

@@ -62,6 +62,7 @@ function readValues(body: unknown): Values | undefined {
 
 export const argocd: Door = {
   title: 'Argo CD',
+  brings: 'deploys',
   ...USUAL,
   config: ['service', 'service_map', 'environments'],
   read,

@@ -25,6 +25,7 @@ function readAction(attributes: unknown): readonly [action: AlertAction, time: u
 
 export const betterstack: Door = {
   title: 'Better Stack',
+  brings: 'alerts',
   ...USUAL,
   config: ['service', 'service_map', 'wait_seconds'],
   read,

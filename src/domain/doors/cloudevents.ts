@@ -63,6 +63,7 @@ function join(parts: readonly Signals[]): Signals {
 
 export const cloudevents: Door = {
   title: 'CloudEvents and CDEvents',
+  brings: 'deploys',
   // HTTP 1.1 Web Hooks for Event Delivery, §4: Azure Event Grid sends nothing without it.
   greeting: { 'WebHook-Allowed-Origin': '*', 'WebHook-Allowed-Rate': '6000' },
   mediaTypes: ['json', 'cloudevents', 'cloudevents-batch'],

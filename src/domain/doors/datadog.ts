@@ -36,6 +36,7 @@ const filled = (text: string | undefined) => (text?.startsWith('$') ? undefined 
 
 export const datadog: Door = {
   title: 'Datadog',
+  brings: 'alerts',
   ...USUAL,
   config: ['service', 'service_map', 'environments', 'wait_seconds'],
   read,

@@ -48,6 +48,7 @@ const invalid = (why: string): Signals => ({ events: [], alerts: [], invalid: to
 
 export const deploy: Door = {
   title: 'One line of CI',
+  brings: 'deploys',
   mediaTypes: ['json', 'form'],
   maxBytes: 1_048_576,
   whenBusy: 429,

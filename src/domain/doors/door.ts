@@ -101,8 +101,12 @@ type ConfigField =
 /** A delivery as the sender's documentation shows it: for the page's sample, `?dry=1` and the tests. */
 export type DoorExample = { readonly headers?: Readonly<Record<string, string>>; readonly body: unknown }
 
+/** What a sender is connected for. */
+export const BRINGS = ['alerts', 'deploys', 'flags', 'logs'] as const
+
 export type Door = {
   readonly title: string
+  readonly brings: (typeof BRINGS)[number]
   /** Where it is besides `/in/<sender>` and `/in/<sender>/<token>`. */
   readonly fixedPaths?: readonly string[]
   /** Methods it takes besides POST. */

@@ -86,6 +86,7 @@ function readChange({ body, settings }: Delivery): Signals {
 
 export const firehydrant: Door = {
   title: 'FireHydrant',
+  brings: 'alerts',
   signatures: [{ kind: 'hex', header: 'fh-signature' }],
   ...USUAL,
   config: ['service', 'service_map', 'environments', 'wait_seconds', 'webhook_secret'],

@@ -53,6 +53,7 @@ function readRevision(metadata: unknown): string | undefined {
 
 export const flux: Door = {
   title: 'Flux',
+  brings: 'deploys',
   signatures: [{ kind: 'prefixed', header: 'X-Signature' }],
   ...USUAL,
   config: ['service', 'service_map', 'environments', 'webhook_secret'],

@@ -145,6 +145,7 @@ function toPushDetails(body: unknown): EventDetails | undefined {
 
 export const github: Door = {
   title: 'GitHub',
+  brings: 'deploys',
   signatures: [{ kind: 'prefixed', header: 'X-Hub-Signature-256' }],
   mediaTypes: ['json', 'form'],
   maxBytes: 1_048_576,

@@ -90,6 +90,7 @@ function readRelease({ body, service, project }: Facts): Signals {
 
 export const gitlab: Door = {
   title: 'GitLab',
+  brings: 'deploys',
   signatures: [{ kind: 'token', header: 'X-Gitlab-Token' }, { kind: 'standard' }],
   ...USUAL,
   config: ['service', 'service_map', 'environments', 'webhook_secret'],

@@ -3,6 +3,7 @@ import type { Door } from './door.ts'
 
 export const grafana: Door = {
   title: 'Grafana Alerting',
+  brings: 'alerts',
   methods: ['PUT'],
   signatures: [{ kind: 'hex', header: 'X-Grafana-Alerting-Signature' }],
   mediaTypes: ['json'],

@@ -37,6 +37,7 @@ function serviceOf(incident: unknown): string | undefined {
 
 export const incidentio: Door = {
   title: 'incident.io',
+  brings: 'alerts',
   signatures: [{ kind: 'standard' }],
   ...USUAL,
   config: ['service', 'service_map', 'wait_seconds', 'webhook_secret'],

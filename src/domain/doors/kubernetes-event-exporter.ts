@@ -12,6 +12,7 @@ function read({ body, settings }: Delivery): Signals {
 
 export const kubernetesEventExporter: Door = {
   title: 'kubernetes-event-exporter',
+  brings: 'logs',
   ...USUAL,
   config: ['service', 'service_map'],
   read,

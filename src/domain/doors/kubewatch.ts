@@ -90,6 +90,7 @@ function imagesOf(object: unknown): ReadonlyMap<string, string> {
 
 export const kubewatch: Door = {
   title: 'kubewatch',
+  brings: 'logs',
   ...USUAL,
   mediaTypes: ['json', 'cloudevents'],
   config: ['service', 'service_map'],

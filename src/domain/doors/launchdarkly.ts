@@ -52,6 +52,7 @@ const toState = (isOn: boolean) => (isOn ? 'on' : 'off')
 
 export const launchdarkly: Door = {
   title: 'LaunchDarkly',
+  brings: 'flags',
   signatures: [{ kind: 'hex', header: 'X-LD-Signature' }],
   ...USUAL,
   config: ['service', 'service_map', 'environments', 'webhook_secret'],

@@ -166,6 +166,7 @@ const attribute = (key: string, stringValue: string) => ({ key, value: { stringV
 
 export const otlp: Door = {
   title: 'OpenTelemetry logs',
+  brings: 'logs',
   fixedPaths: ['/v1/logs'],
   mediaTypes: ['json', 'protobuf'],
   maxBytes: 4_194_304,

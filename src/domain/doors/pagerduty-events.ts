@@ -97,6 +97,7 @@ const json = (status: number, body: unknown): DoorAnswer => ({ status, contentTy
 
 export const pagerdutyEvents: Door = {
   title: 'PagerDuty Events API v2',
+  brings: 'alerts',
   fixedPaths: [ALERT_PATH, CHANGE_PATH],
   credential: (body) => nameAt(body, 'routing_key'),
   mediaTypes: ['json'],

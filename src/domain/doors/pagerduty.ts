@@ -158,6 +158,7 @@ function fromHex(hex: string): Uint8Array<ArrayBuffer> {
 
 export const pagerduty: Door = {
   title: 'PagerDuty',
+  brings: 'alerts',
   fixedPaths: ['/webhooks/pagerduty/{token}'],
   signatures: [{ kind: 'pagerduty' }],
   isUnordered: true,

@@ -51,6 +51,7 @@ function read({ body, settings }: Delivery): Signals {
 
 export const robusta: Door = {
   title: 'Robusta',
+  brings: 'logs',
   ...USUAL,
   config: ['service', 'service_map'],
   read,

@@ -29,6 +29,7 @@ function read({ body, settings }: Delivery): Signals {
 
 export const rootly: Door = {
   title: 'Rootly',
+  brings: 'alerts',
   signatures: [{ kind: 'rootly' }],
   ...USUAL,
   config: ['service', 'service_map', 'environments', 'wait_seconds', 'webhook_secret'],

@@ -107,6 +107,7 @@ function readRelease(data: unknown, { settings }: Delivery): Signals {
 
 export const sentry: Door = {
   title: 'Sentry',
+  brings: 'alerts',
   signatures: [{ kind: 'hex', header: 'Sentry-Hook-Signature' }],
   ...USUAL,
   config: ['service', 'service_map', 'environments', 'wait_seconds', 'webhook_secret'],

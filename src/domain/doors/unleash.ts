@@ -50,6 +50,7 @@ function toStrategy(data: unknown): string | undefined {
 
 export const unleash: Door = {
   title: 'Unleash',
+  brings: 'flags',
   ...USUAL,
   config: ['service', 'service_map', 'environments'],
   read,

@@ -1,0 +1,243 @@
+import type { Deps } from '../../deps.ts'
+import { type ConfigPatch, canReceive, INTEGRATIONS, type Integration } from '../../domain/access/integration.ts'
+import type { Door } from '../../domain/doors/door.ts'
+import { DOORS } from '../../domain/doors/index.ts'
+import { AppError } from '../../domain/errors.ts'
+import { DOOR_TYPES, type DoorType } from '../../domain/integration-type.ts'
+import { countAgents } from '../../store/agents.ts'
+import type { DeliveryKind, DoorDeliveries } from '../../store/door-deliveries.ts'
+import { listIntegrations } from '../../store/integrations.ts'
+import { readDeliveries } from '../../usecases/read-deliveries.ts'
+import { createIntegration, rotateToken, updateIntegration } from '../../usecases/write-integration.ts'
+import { Deliveries } from '../connect/deliveries.tsx'
+import { rehearse, type Tried, TryForm } from '../connect/rehearsal.tsx'
+import { countDelivering, SenderList, type SenderListProps, type SenderState } from '../connect/senders.tsx'
+import { isSigned, readSettings, readWebhookSecret, SettingsForm } from '../connect/settings.tsx'
+import { toSetupValues } from '../connect/setup.ts'
+import { Setup } from '../connect/snippet.tsx'
+import { createPageRouter, type Form, readForm, readPage, requireLiveKey, toPageTrail } from '../context.ts'
+import type { PageContext } from '../env.ts'
+import { renderPage } from '../layout.tsx'
+import { Age, Notice, Sure } from '../parts.tsx'
+
+const ONLINE_MS = 10 * 60_000
+const PLACEHOLDER = '<token>'
+
+/** Every sender: what to paste, and whether it has arrived. */
+export const connectPages = (deps: Deps) =>
+  createPageRouter()
+    .get('/connect', (c) => renderSender(deps, c, undefined, c.req.query('integration'), undefined))
+    .get('/connect/:sender', (c) => renderSender(deps, c, readSender(c), c.req.query('integration'), undefined))
+    .post('/connect/:sender', async (c) => {
+      const type = readSender(c)
+      const { tenantId } = await requireLiveKey(c, deps)
+      const [direction] = INTEGRATIONS[type].directions.toReversed()
+      if (direction === undefined) throw new AppError('not_found', 'There is no such sender.')
+      const { id } = await createIntegration(deps, tenantId, { type, direction, patch: { secrets: {} } }, toPageTrail(c))
+      return c.redirect(`/connect/${type}?integration=${id}`, 303)
+    })
+    .post('/connect/:sender/secret', (c) => update(deps, c, (_, form) => readWebhookSecret(form)))
+    .post('/connect/:sender/settings', (c) => update(deps, c, readSettings))
+    .post('/connect/:sender/rotate', async (c) => {
+      const { type, integration } = await readOwn(deps, c, await readForm(c))
+      await rotateToken(deps, integration.tenantId, integration.id, toPageTrail(c))
+      return c.redirect(`/connect/${type}?integration=${integration.id}&done=replaced`, 303)
+    })
+    .post('/connect/:sender/try', async (c) => {
+      const form = await readForm(c)
+      const toTried = (integration: Integration | undefined) => rehearse(readSender(c), form, integration, deps.newUuid(), deps.keeping)
+      return renderSender(deps, c, readSender(c), form['integration'], toTried)
+    })
+
+function readSender(c: PageContext): DoorType {
+  const type = DOOR_TYPES.find((one) => one === c.req.param('sender'))
+  if (type === undefined) throw new AppError('not_found', 'There is no such sender.')
+  return type
+}
+
+async function readOwn(deps: Deps, c: PageContext, { integration: id }: Form) {
+  const type = readSender(c)
+  const integrations = await readPage(c, deps, (db, tenantId) => listIntegrations(db, tenantId))
+  const integration = integrations.find((one) => one.id === id && one.type === type)
+  if (!integration) throw new AppError('not_found', 'There is no such integration.')
+  return { type, integration }
+}
+
+async function update(deps: Deps, c: PageContext, toPatch: (type: DoorType, form: Form) => ConfigPatch): Promise<Response> {
+  const form = await readForm(c)
+  const { type, integration } = await readOwn(deps, c, form)
+  const changes = { direction: undefined, patch: toPatch(type, form) }
+  await updateIntegration(deps, integration.tenantId, integration.id, changes, toPageTrail(c))
+  return c.redirect(`/connect/${type}?integration=${integration.id}&done=saved`, 303)
+}
+
+async function renderSender(
+  deps: Deps,
+  c: PageContext,
+  wanted: DoorType | undefined,
+  wantedId: string | undefined,
+  toTried: ((integration: Integration | undefined) => Tried) | undefined,
+): Promise<Response> {
+  const now = deps.now()
+  const since = new Date(now.getTime() - ONLINE_MS)
+  const [all, agents] = await readPage(c, deps, (db, tenantId) =>
+    Promise.all([listIntegrations(db, tenantId), countAgents(db, tenantId, since)]),
+  )
+  const integrations = all.filter(canReceive)
+  const type = wanted ?? integrations[0]?.type ?? 'deploy'
+  const own = integrations.filter((one) => one.type === type)
+  const integration = own.find(({ id }) => id === wantedId) ?? own.at(-1)
+  const shown = [type, ...(integration ? [integration.id] : [])]
+  const others = [...DOOR_TYPES, ...integrations.map(({ id }) => id)].filter((one) => !shown.includes(one))
+  const deliveries = await readDeliveries(deps, c.var.session.tenantId, shown, others)
+  const states = toStates(integrations, deliveries)
+  const origin = deps.publicUrl ?? new URL(c.req.url).origin
+  return await renderPage(
+    c,
+    { title: `Connect ${DOORS[type].title}`, now, tab: 'connect' },
+    <>
+      <div class="head">
+        <div>
+          <h1>Connect</h1>
+          <p class="quiet">
+            {countDelivering(states)} of {DOOR_TYPES.length} senders deliver. What is marked in a snippet is yours already: paste it as it
+            is.
+          </p>
+        </div>
+      </div>
+      <Notice done={c.req.query('done')} />
+      <div class="connect">
+        <SenderList open={type} states={states} agents={agents} now={now} />
+        <Sender
+          type={type}
+          integration={integration}
+          own={own}
+          origin={origin}
+          deliveries={mergeDeliveries(shown.flatMap((one) => deliveries.get(one) ?? []))}
+          tried={toTried?.(integration)}
+          now={now}
+        />
+      </div>
+    </>,
+  )
+}
+
+/** The newest delivery of each sender, by whatever credential it came. */
+function toStates(integrations: readonly Integration[], deliveries: Awaited<ReturnType<typeof readDeliveries>>): SenderListProps['states'] {
+  return new Map(
+    DOOR_TYPES.map((type): [DoorType, SenderState] => {
+      const own = integrations.filter((one) => one.type === type)
+      const outcomes = [type, ...own.map(({ id }) => id)].flatMap((one) => deliveries.get(one)?.latest[0] ?? [])
+      return [type, { isConnected: own.length > 0, latest: outcomes.toSorted((a, b) => b.at.getTime() - a.at.getTime())[0] }]
+    }),
+  )
+}
+
+const KEPT = 10
+
+function mergeDeliveries(all: readonly DoorDeliveries[]): DoorDeliveries {
+  const sum = (kind: DeliveryKind) => all.reduce((total, { today }) => total + today[kind], 0)
+  return {
+    latest: all
+      .flatMap(({ latest }) => latest)
+      .toSorted((a, b) => b.at.getTime() - a.at.getTime())
+      .slice(0, KEPT),
+    today: { taken: sum('taken'), ignored: sum('ignored'), refused: sum('refused') },
+  }
+}
+
+type SenderProps = {
+  readonly type: DoorType
+  readonly integration: Integration | undefined
+  readonly own: readonly Integration[]
+  readonly origin: string
+  readonly deliveries: DoorDeliveries
+  readonly tried: Tried | undefined
+  readonly now: Date
+}
+
+const Sender = ({ type, integration, own, origin, deliveries, tried, now }: SenderProps) => {
+  const { title, setup }: Door = DOORS[type]
+  return (
+    <div class="opened">
+      <h2>{title}</h2>
+      {integration ? (
+        <ol class="howto card">
+          <li class="done">
+            <h3>Paste this</h3>
+            <div class="stack-small">
+              <Setup setup={setup} values={toSetupValues(type, origin, integration.token)} />
+              <TokenNote type={type} integration={integration} own={own} now={now} />
+            </div>
+          </li>
+          {isSigned(type) && <SecretStep type={type} integration={integration} />}
+        </ol>
+      ) : (
+        <div class="card">
+          <p>One press makes an address and a token of your own, filled in where they belong.</p>
+          <form method="post" action={`/connect/${type}`}>
+            <button type="submit" class="first">
+              Connect {title}
+            </button>
+          </form>
+          <details class="more">
+            <summary>What there is to paste</summary>
+            <Setup setup={setup} values={toSetupValues(type, origin, PLACEHOLDER)} />
+          </details>
+        </div>
+      )}
+      <Deliveries type={type} isConnected={integration !== undefined} deliveries={deliveries} now={now} />
+      <TryForm type={type} tried={tried} integration={integration} />
+      {integration && <SettingsForm type={type} integration={integration} />}
+    </div>
+  )
+}
+
+const TokenNote = ({ type, integration, own, now }: Pick<SenderProps, 'type' | 'own' | 'now'> & { readonly integration: Integration }) => (
+  <>
+    <p class="small quiet">The token can send, never read. An ingest key does as well wherever the token goes into a header.</p>
+    <div class="row small">
+      <Sure label="Replace the token" action={`/connect/${type}/rotate`} button="Replace it now" fields={{ integration: integration.id }}>
+        The present one is dead at once.
+      </Sure>
+      <form method="post" action={`/connect/${type}`}>
+        <button type="submit" class="bare minor">
+          Connect another
+        </button>
+      </form>
+      {own
+        .filter(({ id }) => id !== integration.id)
+        .slice(0, KEPT)
+        .map(({ id, settings, createdAt }) => (
+          <a href={`/connect/${type}?integration=${id}`}>
+            {settings.service ?? 'the one'} made <Age at={createdAt} now={now} />
+          </a>
+        ))}
+    </div>
+  </>
+)
+
+const SecretStep = ({ type, integration }: { readonly type: DoorType; readonly integration: Integration }) => {
+  const isSet = integration.secrets.webhook_secret !== undefined
+  return (
+    <li class={isSet ? 'done' : ''}>
+      <h3>Keep its secret here</h3>
+      <form method="post" action={`/connect/${type}/secret`} class="fields">
+        <input type="hidden" name="integration" value={integration.id} />
+        <div class="field">
+          <label for="webhook_secret">Webhook secret</label>
+          <input
+            id="webhook_secret"
+            name="webhook_secret"
+            type="password"
+            required
+            autocomplete="off"
+            spellcheck={false}
+            placeholder={isSet ? 'set' : 'not set: whoever has the address can send'}
+          />
+        </div>
+        <button type="submit">Save</button>
+      </form>
+    </li>
+  )
+}
