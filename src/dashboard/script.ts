@@ -15,8 +15,14 @@ export const SCRIPT = /* js */ `
   }
   const copy = async (button, text) => {
     await navigator.clipboard.writeText(text)
+    if (button.textContent === 'Copied') return
+    const label = button.getAttribute('aria-label')
     button.textContent = 'Copied'
-    setTimeout(() => { button.textContent = 'Copy' }, 2000)
+    button.setAttribute('aria-label', label.replace('Copy', 'Copied'))
+    setTimeout(() => {
+      button.textContent = 'Copy'
+      button.setAttribute('aria-label', label)
+    }, 2000)
   }
   const addCopyButtons = (root) => {
     if (!navigator.clipboard) return

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { AxeResults } from 'axe-core'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { DOORS } from '../../src/domain/doors/index.ts'
 import { createTestTenant, makeEvent } from '../support/app.ts'
 import { openShop, type Shop } from '../support/shop.ts'
 import { serveSite, startSite } from '../support/site.ts'
@@ -312,4 +313,27 @@ test('what events say does nothing', async () => {
   await page.getByRole('heading', { name: 'Everything the diagnosis saw' }).waitFor()
   expect(await page.locator('main img, main script').count()).toBe(0)
   expect(await page.title()).toContain('Noctuary')
+})
+
+test('a sender is connected from the page alone, which turns green when its first delivery arrives', async () => {
+  const { readonlyKey } = await createTestTenant(site.app)
+  const page = await open({ permissions: ['clipboard-read', 'clipboard-write'] })
+  await signIn(page, readonlyKey)
+  expect(new URL(page.url()).pathname).toBe('/connect')
+  await page
+    .getByRole('navigation', { name: 'Senders' })
+    .getByRole('link', { name: /^Alertmanager/ })
+    .click()
+  await page.getByRole('button', { name: 'Connect Alertmanager' }).click()
+  await page.getByText('Waiting for the first delivery').waitFor()
+  expect(await findViolations(page)).toEqual([])
+  await page.getByRole('button', { name: 'Copy the snippet' }).click()
+  const [, token = ''] = /credentials: (tok_\w{40})/.exec(await page.evaluate(() => navigator.clipboard.readText())) ?? []
+  expect(await page.locator('pre').first().textContent()).not.toContain(token)
+
+  const headers = { Authorization: `Bearer ${token}` }
+  await page.request.post(`${url}/in/alertmanager`, { headers, data: DOORS.alertmanager.example.body })
+  await page.getByRole('heading', { name: 'It delivers' }).waitFor({ timeout: 10_000 })
+  expect(await findViolations(page)).toEqual([])
+  await page.screenshot({ path: `${SCREENS}connect-arrived.png`, fullPage: true })
 })

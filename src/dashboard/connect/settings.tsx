@@ -2,8 +2,8 @@ import {
   type ConfigPatch,
   type Integration,
   MAX_WAIT_SECONDS,
-  WEBHOOK_SECRET_PATTERN,
   type SettingsPatch,
+  WEBHOOK_SECRET_PATTERN,
 } from '../../domain/access/integration.ts'
 import type { Door } from '../../domain/doors/door.ts'
 import { DOORS } from '../../domain/doors/index.ts'
