@@ -10,7 +10,7 @@ import { count, TYPE_NAMES } from '../labels.ts'
 import { Outside } from '../parts.tsx'
 
 /** What a body that somebody pasted would become. */
-export type Rehearsed =
+type Rehearsed =
   | { readonly kind: 'read'; readonly signals: Signals; readonly refusedEvents: number }
   | { readonly kind: 'refused'; readonly reason: string }
 

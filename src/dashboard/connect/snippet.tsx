@@ -29,7 +29,7 @@ function isIn(blocks: readonly Block[], name: keyof SetupValues, kinds: readonly
 }
 
 /** Something to copy, under its name. */
-export const CopyField = ({ name, children }: { readonly name: string; readonly children: Child }) => (
+const CopyField = ({ name, children }: { readonly name: string; readonly children: Child }) => (
   <div class="copy" data-copy={`the ${name === 'Paste this' ? 'snippet' : name.toLowerCase()}`}>
     <p>{name}</p>
     <pre>

@@ -53,7 +53,8 @@ function readRecord(record: unknown, resource: Attributes): LogRecord {
 }
 
 function readSeverity(record: unknown): number | undefined {
-  const number = Number(either1(record, 'severityNumber', 'severity_number') ?? 0)
+  const told = either1(record, 'severityNumber', 'severity_number')
+  const number = typeof told === 'number' || typeof told === 'string' ? Number(told) : 0
   if (Number.isInteger(number) && number >= 1 && number <= 24) return number
   const text = either1(record, 'severityText', 'severity_text')
   return typeof text === 'string' ? SEVERITIES.get(text.trim().toLowerCase()) : undefined
