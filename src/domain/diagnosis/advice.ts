@@ -1,7 +1,7 @@
-import type { EventType } from '../event/event.ts'
+import { type ChangeType, isChangeType } from '../event/event.ts'
 import { isSameRevision, toRevision } from '../event/revision.ts'
 import type { Change, Observation } from './model.ts'
-import { describe, type NameOf, quote, toRevisionName, toTold } from './sentences.ts'
+import { describe, type NameOf, quote, toInner, toRevisionName, toTold } from './sentences.ts'
 
 /** The revision a deploy replaced, and the event that tells. */
 export type Previous = { readonly text: string; readonly source: Observation } | undefined
@@ -29,32 +29,32 @@ export function findPrevious({ lead, atMs }: Change, ofService: readonly Change[
 }
 
 /** What to do about a change that more than time speaks against. */
-export function recommendUndoing({ lead, undoneBy }: Change, previous: Previous, nameOf: NameOf): string {
-  const { entry, key } = lead
+export function recommendUndoing(change: Change, previous: Previous, nameOf: NameOf): string {
+  const { entry, key } = change.lead
+  if (!isChangeType(entry.eventType)) return recommendComparing([change], true, nameOf)
   const told = { entity: quote(entry.entity), service: nameOf(key), former: toTold(entry.oldValue, entry.entity), previous }
-  return undoneBy ? `Make sure that setting ${told.entity} of ${told.service} back has taken effect` : UNDOING[entry.eventType](told)
+  if (!change.undoneBy) return UNDOING[entry.eventType](told)
+  return entry.eventType === 'deploy'
+    ? `Make sure that the rollback of ${told.service} has taken effect`
+    : `Make sure that setting ${told.entity} of ${told.service} back has taken effect`
 }
 
 /** What to do about a change that only time, or not only one change, speaks against. */
-export function recommendComparing(changes: readonly Change[], nameOf: NameOf): string {
-  const [first, second] = changes.map(({ lead }) => `${describe(lead, nameOf).replace(/^./, (letter) => letter.toLowerCase())}`)
-  if (second !== undefined) return `Compare what fails with ${first} and ${second} before undoing either`
-  const service = changes[0] ? nameOf(changes[0].key) : 'the service'
-  return `Compare ${service} before and after ${first}: only its time speaks against it`
+export function recommendComparing(changes: readonly Change[], isExplaining: boolean, nameOf: NameOf): string {
+  const [first, second] = changes.map(({ lead }) => toInner(describe(lead, nameOf)))
+  if (second !== undefined) return `Compare what failed before and after ${first} and ${second} before undoing either`
+  const comparing = changes[0] ? `Compare errors and latency of ${nameOf(changes[0].key)} before and after ${first}` : ''
+  return isExplaining ? comparing : `${comparing}: only its time connects it with the alert`
 }
 
 type Told = { readonly entity: string; readonly service: string; readonly former: string | undefined; readonly previous: Previous }
 
-const UNDOING: Readonly<Record<EventType, (told: Told) => string>> = {
+const UNDOING: Readonly<Record<ChangeType, (told: Told) => string>> = {
   deploy: ({ service, previous }) => (previous ? `Roll back to ${previous.text}` : `Roll back ${service} to the previous revision`),
   flag_change: ({ entity, former }) => `Set flag ${entity} back to ${former ?? 'its former value'}`,
   config_change: ({ entity, service }) => `Check ${entity} of ${service} and revert its config change`,
   schema_change: ({ entity, service }) => `Check the schema change on ${entity} of ${service}, and revert it or fix it forward`,
   scale_event: ({ entity, service }) => `Scale ${entity} of ${service} back`,
-  restart: ({ entity, service }) => `Find out why ${entity} of ${service} restarts`,
-  saturation: ({ entity, service }) => `Relieve ${entity} of ${service}`,
-  circuit_open: ({ entity, service }) => `Find out why ${entity} of ${service} fails`,
-  dependency_failure: ({ entity, service }) => `Find out why ${entity} of ${service} fails`,
 }
 
 /** What to look at when a host outside cannot be reached. */
@@ -68,6 +68,6 @@ export function recommendLooking(service: string): string {
 }
 
 /** What to do when nothing is known to fail. */
-export function recommendWatching(service: string | null): string {
-  return service === null ? 'Look at what fires the alert' : `Look at ${service} itself: nothing on record tells what fails`
+export function recommendWatching(service: string): string {
+  return `Look at ${service} itself: nothing on record tells what fails`
 }

@@ -11,14 +11,17 @@ export type Certainty = {
   readonly serviceShare: number
   readonly isNamed: boolean
   readonly confidence: number
-  /** Whether the next change is at least half as likely. */
-  readonly isTied: boolean
+  /** The next change, where it is at least half as likely. */
+  readonly rival: Candidate | undefined
+  /** The chance that no recorded change is to blame, whether or not one is named. */
+  readonly unrecorded: number
 }
 
 /** Sums of exponentials: scores beyond it are none. */
 const MIN_SCORE = -50
 const MAX_LOGIT = 40
 const EDGE = 0.005
+const NOTHING: Certainty = { present: 0, share: 0, serviceShare: 0, isNamed: false, confidence: 0, rival: undefined, unrecorded: 1 }
 /** What was seen for less than so long after an alert is a first look. */
 const FIRST_LOOK_MS = 60_000
 const TIED = 0.5
@@ -33,7 +36,7 @@ export function assess(all: readonly Candidate[], hazards: readonly Hazard[], fa
   // What came after the alert, though within the slack of clocks, is ranked but never named.
   const ranked = all.filter(({ change }) => change.atMs <= 0)
   const [leader, next] = ranked
-  if (!leader || leader !== all[0]) return { present: 0, share: 0, serviceShare: 0, isNamed: false, confidence: 0, isTied: false }
+  if (!leader || leader !== all[0]) return NOTHING
   const top = Math.max(leader.score, ...hazards.map(({ logOdds }) => logOdds), MIN_SCORE)
   const total = ranked.reduce((sum, { score }) => sum + Math.exp(score - top), 0)
   const recorded = sumBestOfServices(ranked, top)
@@ -52,7 +55,8 @@ export function assess(all: readonly Candidate[], hazards: readonly Hazard[], fa
     serviceShare,
     isNamed: ratio >= weights.minRatio && isConnected(leader, facts),
     confidence: Math.min(most, toConfidence(present, share, facts, weights)),
-    isTied: rivalry >= TIED,
+    rival: rivalry >= TIED ? next : undefined,
+    unrecorded: 1 - toConfidence(present, serviceShare, facts, weights),
   }
 }
 
@@ -102,7 +106,7 @@ export function toAssessment(
   const [leader] = ranked
   const hasChange = ranked.some(({ change }) => !isTopologyKnown || hops.has(change.key) || callers.has(change.key))
   if (items.length === 0 && !hasChange) return 'inconclusive'
-  if (leader && certainty.isNamed) return leader.explained.length === 0 || certainty.isTied ? 'suspect' : 'cause'
+  if (leader && certainty.isNamed) return leader.explained.length === 0 || certainty.rival ? 'suspect' : 'cause'
   if (items.length === 0) return 'inconclusive'
   return unrecorded?.isExternal ? 'external' : 'unrecorded'
 }

@@ -6,7 +6,7 @@ import { findPrevious, recommendComparing, recommendLooking, recommendOutside, r
 import { diagnoseComponents } from './components.ts'
 import type { Facts } from './facts.ts'
 import type { Candidate, Change, Diagnosis, DiagnosisInput, Hazard, Hypothesis, RuledOut, WeighedItem } from './model.ts'
-import { describeRuledOut, toGaps, toReasons } from './reasons.ts'
+import { describeRuledOut, tellOnce, toGaps, toReasons } from './reasons.ts'
 import {
   describe,
   describeItem,
@@ -15,6 +15,7 @@ import {
   type Onset,
   quote,
   toClock,
+  toInner,
   toLagText,
   toPair,
   toSentence,
@@ -42,6 +43,8 @@ type Context = {
   readonly onset: Onset
   /** What the answer tells of, the weightiest first. */
   readonly told: readonly WeighedItem[]
+  /** All that fails, but for what hardly weighs. */
+  readonly notable: readonly WeighedItem[]
   readonly paths: ReadonlyMap<string, readonly string[]>
   readonly changesOf: ReadonlyMap<string, readonly Change[]>
 }
@@ -74,6 +77,7 @@ function toContext(input: DiagnosisInput, weighing: Weighing, isNamed: boolean):
     nameOf: (key) => quote(facts.names.get(key) ?? key),
     onset: told.length > 0 && onsetMs <= 0 ? { atMs: onsetMs, name: 'onset' } : { atMs: 0, name: 'the alert' },
     told,
+    notable: listHeaviest(weighing.items, TOLD_SHARE),
     paths: facts.alertKey === null ? new Map() : pathsFrom(facts.alertKey, facts.adjacency.callees, facts.hops.size),
     changesOf: Map.groupBy(facts.changes, ({ key }) => key),
   }
@@ -82,17 +86,21 @@ function toContext(input: DiagnosisInput, weighing: Weighing, isNamed: boolean):
 /** What an answer is about: what its cause explains, or what ends where nobody recorded anything. */
 function listTold({ items, facts }: Weighing, leader: Candidate | undefined, unrecorded: Hazard | undefined): readonly WeighedItem[] {
   const own = leader ? leader.explained : items.filter((item) => isAbout(item, unrecorded, facts))
-  const candidates = own.length > 0 || leader ? own : items
-  const weightiest = Math.max(...candidates.map(({ ownWeight }) => ownWeight))
-  return candidates
-    .filter(({ ownWeight }) => ownWeight >= TOLD_SHARE * weightiest)
-    .toSorted(
-      (a, b) =>
-        Number(b.isCall) - Number(a.isCall) ||
-        b.weight - a.weight ||
-        a.onsetMs - b.onsetMs ||
-        compareText(a.caller + a.callee, b.caller + b.callee),
-    )
+  const heaviest = listHeaviest(own.length > 0 || leader ? own : items, TOLD_SHARE)
+  const places = leader ? [] : own.filter(({ callee }) => callee === unrecorded?.key)
+  return [...new Set([...heaviest, ...places])].toSorted(
+    (a, b) =>
+      Number(b.isCall) - Number(a.isCall) ||
+      b.weight - a.weight ||
+      a.onsetMs - b.onsetMs ||
+      compareText(a.caller + a.callee, b.caller + b.callee),
+  )
+}
+
+/** Those that weigh at least such a share of the weightiest. */
+function listHeaviest(items: readonly WeighedItem[], share: number): readonly WeighedItem[] {
+  const weightiest = Math.max(...items.map(({ ownWeight }) => ownWeight))
+  return items.filter(({ ownWeight }) => ownWeight >= share * weightiest)
 }
 
 function isAbout({ caller, callee }: WeighedItem, unrecorded: Hazard | undefined, { hops }: Facts): boolean {
@@ -101,12 +109,13 @@ function isAbout({ caller, callee }: WeighedItem, unrecorded: Hazard | undefined
 }
 
 function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
-  const { weighing, nameOf, onset, told, paths, changesOf, input } = context
-  const { facts, assessment, ranked } = weighing
+  const { weighing, nameOf, onset, notable, paths, changesOf, input } = context
+  const { facts, ranked, certainty } = weighing
   const { change } = candidate
   const path = paths.get(change.key) ?? [change.key]
   const previous = findPrevious(change, changesOf.get(change.key) ?? [])
-  const isSure = candidate.explained.length > 0 && !(assessment === 'suspect' && candidate === ranked[0])
+  const isExplaining = candidate.explained.length > 0 || candidate.features.pattern > 0
+  const isToBlame = certainty.isNamed && candidate === ranked[0] && !certainty.rival
   const cited = [
     change.lead,
     ...change.steps.slice(0, MAX_STEPS_CITED).map(({ observation }) => observation),
@@ -119,30 +128,51 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
     service: facts.names.get(change.key) ?? change.key,
     score: candidate.score,
     path: path.toReversed().map((key) => facts.names.get(key) ?? key),
-    ...toReasons(candidate, told, { facts, nameOf, path, onset, alertAt: input.alert.triggeredAt }),
+    ...toReasons(candidate, notable, { facts, nameOf, path, onset, alertAt: input.alert.triggeredAt }),
     sentence: toSentence(change, onset, nameOf),
-    recommendedAction: isSure ? recommendUndoing(change, previous, nameOf) : recommendComparing([change], nameOf),
+    recommendedAction:
+      isToBlame && isExplaining ? recommendUndoing(change, previous, nameOf) : recommendComparing([change], isExplaining, nameOf),
   }
 }
 
 type Answer = Pick<Diagnosis, 'hypothesis' | 'recommendedAction' | 'evidence' | 'reasoning'>
 
-function nameCause(hypotheses: readonly Hypothesis[], { weighing, nameOf, told, input, onset }: Context): Answer {
-  const [leader, next] = weighing.ranked
-  const [first, second] = hypotheses
+function nameCause(hypotheses: readonly Hypothesis[], context: Context): Answer {
+  const { weighing, nameOf, told, input } = context
+  const [leader] = weighing.ranked
+  const [first] = hypotheses
   if (!leader || !first) throw new Error('a cause without a candidate')
+  const alertAt = input.alert.triggeredAt
   const besides = findSecondCause(weighing)
-  const other = besides ?? (weighing.certainty.isTied ? next : undefined)
-  const otherSentence = other && toSentence(other.change, onset, nameOf)
-  const join = besides ? toPair : toTie
-  const isTie = other !== undefined && besides === undefined
-  const evidence = [first, ...(isTie && second ? [second] : [])].flatMap(({ eventIds }) => eventIds)
+  const { rival } = weighing.certainty
+  const other = besides ?? rival
+  const second = other && toHypothesis(other, context)
   return {
-    hypothesis: otherSentence === undefined ? first.sentence : join(first.sentence, otherSentence),
-    recommendedAction: isTie ? recommendComparing([leader.change, other.change], nameOf) : first.recommendedAction,
-    evidence: [...new Set([...evidence, ...(besides ? [besides.change.lead.entry.id] : [])])],
-    reasoning: [toWhatBroke(told, weighing.facts, nameOf, input.alert.triggeredAt), toForAndAgainst(first)].filter(Boolean).join(' '),
+    hypothesis: toHypothesisText(first.sentence, besides, second, context),
+    recommendedAction: other && rival ? recommendComparing([leader.change, other.change], true, nameOf) : toAction(first, second),
+    evidence: [...new Set([...first.eventIds, ...(second?.eventIds ?? [])])],
+    reasoning: [
+      toWhatBroke([...new Set([...told, ...(besides?.explained ?? [])])], weighing.facts, nameOf, alertAt),
+      toForAndAgainst(first),
+    ]
+      .filter(Boolean)
+      .join(' '),
   }
+}
+
+function toAction({ recommendedAction }: Hypothesis, second: Hypothesis | undefined): string | null {
+  const then = second?.recommendedAction ?? null
+  return recommendedAction === null || then === null ? recommendedAction : `${recommendedAction}; then ${toInner(then)}`
+}
+
+function toHypothesisText(
+  first: string,
+  besides: Candidate | undefined,
+  second: Hypothesis | undefined,
+  { nameOf, input }: Context,
+): string {
+  if (besides) return toPair(first, besides.change, nameOf, input.alert.triggeredAt)
+  return second ? toTie(first, second.sentence) : first
 }
 
 /** Of changes a tenth as likely as the first, the next of another service where each explains calls that the other does not. */
@@ -161,7 +191,10 @@ function toForAndAgainst({ reasonsFor, reasonsAgainst }: Hypothesis): string {
 }
 
 function toWhatBroke(told: readonly WeighedItem[], { hosts }: Facts, nameOf: NameOf, alertAt: Date): string {
-  const said = told.slice(0, MAX_ITEMS_CITED).map((item) => `${describeItem(item, hosts, nameOf)} since ${toClock(item.onsetMs, alertAt)}`)
+  const inOrder = tellOnce(told)
+    .slice(0, MAX_ITEMS_CITED)
+    .toSorted((a, b) => a.onsetMs - b.onsetMs)
+  const said = inOrder.map((item) => `${describeItem(item, hosts, nameOf)} since ${toClock(item.onsetMs, alertAt)}`)
   return said.length === 0 ? '' : `What broke: ${[...new Set(said)].join('; ')}.`
 }
 
@@ -170,13 +203,13 @@ function nameNone(context: Context): Answer {
   const { weighing, nameOf, told, input } = context
   const { facts, unrecorded, ranked } = weighing
   const alertAt = input.alert.triggeredAt
-  const main = told.find(({ callee }) => callee === unrecorded?.key) ?? told[0]
+  const main = findMain(told, unrecorded)
   if (!main) return nameNothing(context)
   const cited = told.slice(0, MAX_ITEMS_CITED).flatMap(({ reports }) => reports.slice(0, MAX_REPORTS_CITED))
   const evidence = [...new Set(cited.map(({ entry }) => entry.id))]
   const since = toClock(main.onsetMs, alertAt)
   const [lead] = ranked
-  const likeliest = lead ? 'What was changed is not likely enough to be to blame.' : ''
+  const likeliest = lead ? 'No recorded change is likely enough to be named.' : ''
   return {
     hypothesis: `${capitalise(describeItem(main, facts.hosts, nameOf))} since ${since}; ${NO_CAUSE}`,
     recommendedAction: facts.hosts.has(main.callee)
@@ -187,13 +220,19 @@ function nameNone(context: Context): Answer {
   }
 }
 
+/** What is said to fail: the earliest of what weighs most where the fault seems to be. */
+function findMain(told: readonly WeighedItem[], unrecorded: Hazard | undefined): WeighedItem | undefined {
+  const there = told.filter(({ callee }) => callee === unrecorded?.key)
+  return listHeaviest(there, 0.5).toSorted((a, b) => a.onsetMs - b.onsetMs)[0] ?? told[0]
+}
+
 /** The same where nothing is known to fail. */
 function nameNothing({ weighing: { facts, ranked }, nameOf }: Context): Answer {
   const [lead] = ranked
-  const alerting = facts.alertKey === null ? null : nameOf(facts.alertKey)
+  const alerting = facts.alertKey === null ? 'the alert' : nameOf(facts.alertKey)
   if (!lead) {
     return {
-      hypothesis: `Nothing on record is connected with ${alerting ?? 'the alert'}; ${NO_CAUSE}`,
+      hypothesis: `Nothing on record is connected with ${alerting}; ${NO_CAUSE}`,
       recommendedAction: recommendWatching(alerting),
       evidence: [],
       reasoning: 'No change and no failure was recorded where the alert leads.',
@@ -201,16 +240,18 @@ function nameNothing({ weighing: { facts, ranked }, nameOf }: Context): Answer {
   }
   const seen = `${describe(lead.change.lead, nameOf)} came ${toLagText(-lead.change.atMs, 'the alert')}`
   return {
-    hypothesis: `${seen}, and nothing is known to fail: ${NO_CAUSE} so far`,
-    recommendedAction: recommendComparing([lead.change], nameOf),
+    hypothesis: `${seen}, but nothing is known to fail; ${NO_CAUSE} so far`,
+    recommendedAction: recommendComparing([lead.change], false, nameOf),
     evidence: [lead.change.lead.entry.id],
     reasoning: 'No failure was recorded where the alert leads.',
   }
 }
 
+const OWN_BEGINNING = /^(?:calls from|pods of) /
+
 /** A sentence's beginning; names stay as they are. */
 function capitalise(text: string): string {
-  return text.startsWith('calls from ') ? `C${text.slice(1)}` : text
+  return OWN_BEGINNING.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text
 }
 
 function toRuledOut({ weighing: { facts, excluded }, nameOf }: Context): readonly RuledOut[] {

@@ -1,6 +1,6 @@
 import type { Facts } from './facts.ts'
 import type { Candidate, Change, ChangeFeed, Gap, RuledOutReason, WeighedItem } from './model.ts'
-import { describe, describeItem, type NameOf, type Onset, quote, toClock, toDuration, toLagText } from './sentences.ts'
+import { describe, describeItem, isEviction, type NameOf, type Onset, quote, toClock, toDuration, toLagText } from './sentences.ts'
 
 /** A lag worth a word. */
 const LONG_MS = 30 * 60_000
@@ -20,32 +20,52 @@ export type Telling = {
 }
 
 /** What speaks for a candidate and against it, in words. */
-export function toReasons(candidate: Candidate, told: readonly WeighedItem[], { facts, nameOf, path, onset, alertAt }: Telling): Reasons {
+export function toReasons(
+  candidate: Candidate,
+  notable: readonly WeighedItem[],
+  { facts, nameOf, path, onset, alertAt }: Telling,
+): Reasons {
   const { change, features, explained } = candidate
-  const failures = explained
+  const failures = tellOnce(explained)
     .slice(0, MAX_ITEMS_TOLD)
     .map((item) => `${describeItem(item, facts.hosts, nameOf)} since ${toClock(item.onsetMs, alertAt)}, which it can explain`)
-  const lagText = toLagText(onset.atMs - change.atMs, onset.name)
-  const isLate = change.atMs > onset.atMs
-  const missed = told.filter((item) => !explained.includes(item))
+  const time = toTimeReason(candidate, onset)
+  const missed = notable.filter((item) => !explained.includes(item))
   const reasonsFor = [
     ...failures,
-    facts.hops.has(change.key) ? toWay(path, nameOf) : '',
-    isLate ? '' : `it came ${lagText}`,
+    facts.hops.has(change.key) ? toWay(path, facts, nameOf) : '',
+    time.speaksFor ? time.text : '',
     candidate.concerned === change.key ? '' : `failures of ${nameOf(candidate.concerned)} name ${quote(change.lead.entry.entity)}`,
     features.pattern > 0 ? 'a similar diagnosis was confirmed' : '',
   ]
   const reasonsAgainst = [
-    explained.length === 0 ? 'nothing that fails is known to follow from it' : '',
+    explained.length === 0 ? toNothingExplained(facts) : '',
     explained.length > 0 && missed.length > 0 ? 'it does not explain all that fails' : '',
-    features.late < Math.log(0.5) ? `${nameOf(candidate.concerned)} had failed before it` : '',
-    isLate ? `it came ${lagText}` : '',
-    candidate.lagMs > LONG_MS ? `it had been in place for ${toDuration(candidate.lagMs)} by then` : '',
+    features.late < Math.log(0.5) ? `some of what fails at ${nameOf(candidate.concerned)} began before it` : '',
+    time.speaksFor ? '' : time.text,
     facts.isTopologyKnown && !facts.hops.has(change.key) ? toNoWay(change, facts, nameOf) : '',
     features.habit < Math.log(0.5) ? 'such changes are made there in most hours' : '',
     features.pattern < 0 ? 'a similar diagnosis was rejected' : '',
   ]
   return { reasonsFor: reasonsFor.filter(Boolean), reasonsAgainst: reasonsAgainst.filter(Boolean) }
+}
+
+/** When a change came: what came late, or long before, its time speaks against. */
+function toTimeReason({ change, lagMs }: Candidate, onset: Onset): { readonly text: string; readonly speaksFor: boolean } {
+  const beforeMs = onset.atMs - change.atMs
+  const text = `it came ${toLagText(beforeMs, onset.name)}`
+  if (lagMs > LONG_MS && beforeMs > LONG_MS) return { text: `${text}: most causes show sooner`, speaksFor: false }
+  return { text, speaksFor: beforeMs >= 0 }
+}
+
+/** An event that is told as a call is not told again as a symptom. */
+export function tellOnce(items: readonly WeighedItem[]): readonly WeighedItem[] {
+  const told = new Set(items.flatMap(({ isCall, reports }) => (isCall ? (reports[0]?.entry.id ?? []) : [])))
+  return items.filter(({ isCall, reports: [report] }) => isCall || report === undefined || !told.has(report.entry.id))
+}
+
+function toNothingExplained({ items }: Facts): string {
+  return items.length === 0 ? 'nothing is known to fail' : 'nothing that fails is known to follow from it'
 }
 
 function toNoWay({ key }: Change, { callers, alertKey }: Facts, nameOf: NameOf): string {
@@ -55,13 +75,16 @@ function toNoWay({ key }: Change, { callers, alertKey }: Facts, nameOf: NameOf):
     : `no way is known from ${alerting} to ${nameOf(key)}`
 }
 
-function toWay(path: readonly string[], nameOf: NameOf): string {
+function toWay(path: readonly string[], { items }: Facts, nameOf: NameOf): string {
+  const [from, node] = path.slice(-2)
+  if (items.some((item) => item.caller === from && item.callee === node && isEviction(item)))
+    return `pods of ${nameOf(from ?? '')} ran on ${nameOf(node ?? '')}`
   const [alerting, ...onward] = path.map(nameOf)
   const cause = onward.at(-1)
   if (alerting === undefined) return ''
   if (cause === undefined) return `${alerting} is the alerting service`
   const between = onward.slice(0, -1)
-  return between.length === 0 ? `${alerting} calls ${cause}` : `${alerting} reaches ${cause} through ${between.join(' and ')}`
+  return between.length === 0 ? `${alerting} calls ${cause}` : `${alerting} reaches ${cause} through ${between.join(', then ')}`
 }
 
 /** A change that is ruled out, and why, in one sentence. */
@@ -70,13 +93,13 @@ export function describeRuledOut(change: Change, reason: RuledOutReason, { alert
 }
 
 const RULED_OUT: Readonly<Record<RuledOutReason, (change: Change, alerting: string) => string>> = {
-  after_onset: ({ atMs }) => `came ${toLagText(-atMs, 'the alert')}`,
+  after_onset: ({ atMs }) => `came ${toDuration(atMs)} after the alert`,
   no_path: (_, alerting) => `is not on any way from ${alerting}`,
-  reverted: () => 'was set back before the trouble began',
-  revert: () => 'set back what had been changed before, after the trouble had begun',
-  not_rolled_out: () => 'failed, so that its revision was not put in place',
+  reverted: () => 'was undone before the trouble began',
+  revert: () => 'undid an earlier change after the trouble had begun',
+  not_rolled_out: () => 'failed, so its revision never went live',
   consequence: () => 'followed the trouble: an autoscaler reacts to load',
-  other_environment: ({ lead }) => `is of ${quote(lead.entry.environment ?? 'production')}, where the alert is not`,
+  other_environment: ({ lead }) => `was made in ${quote(lead.entry.environment ?? 'production')}, and the alert is of another environment`,
 }
 
 /** What the answer could not see: services on the way whose changes are not sent. */

@@ -55,7 +55,7 @@ const DESCRIPTIONS: Readonly<Record<EventType, (entry: WindowEntry, service: str
   deploy: (entry, service) => `Deploy${toRevisionText(entry)} to ${service}`,
   flag_change: ({ entity, newValue }, service) => {
     const value = toTold(newValue, entity)
-    return `Flag ${quote(entity)} changed${value === undefined ? '' : ` to ${value}`} at ${service}`
+    return `Flag change of ${quote(entity)}${value === undefined ? '' : ` to ${value}`} at ${service}`
   },
   config_change: (entry, service) => `Config change on ${toThing(entry)} at ${service}`,
   schema_change: (entry, service) => `Schema change on ${toThing(entry)} at ${service}`,
@@ -101,22 +101,23 @@ const VERBS: Readonly<Record<EventType, string>> = {
 export type Onset = { readonly atMs: number; readonly name: 'onset' | 'the alert' }
 
 /** A hypothesis in one sentence. */
-export function toSentence({ lead, atMs }: Pick<Change, 'lead' | 'atMs'>, onset: Onset, nameOf: NameOf): string {
-  return `${describe(lead, nameOf)} ${VERBS[lead.entry.eventType]} ${toLagText(onset.atMs - atMs, onset.name)}`
+export function toSentence({ lead, atMs, isFailed }: Pick<Change, 'lead' | 'atMs' | 'isFailed'>, onset: Onset, nameOf: NameOf): string {
+  const verb = isFailed ? 'rolled out in part' : VERBS[lead.entry.eventType]
+  return `${describe(lead, nameOf)} ${verb} ${toLagText(onset.atMs - atMs, onset.name)}`
 }
 
 /** Two changes between which nothing decides, in one sentence. */
 export function toTie(first: string, second: string): string {
-  return `${first}; as likely, ${toInner(second)}`
+  return `${first}; nearly as likely, ${toInner(second)}`
 }
 
-/** Two changes each of which explains failures that the other does not. */
-export function toPair(first: string, second: string): string {
-  return `${first}; besides, ${toInner(second)}, which explains other failing calls`
+/** Two changes each of which explains failures that the other does not; the second, of which the onset is not, at its own time. */
+export function toPair(first: string, { lead, atMs }: Pick<Change, 'lead' | 'atMs'>, nameOf: NameOf, alertAt: Date): string {
+  return `${first}; besides, ${toInner(describe(lead, nameOf))} at ${toClock(atMs, alertAt)} explains other failing calls`
 }
 
-/** A sentence inside another one. */
-function toInner(sentence: string): string {
+/** A sentence of our own words inside another one. */
+export function toInner(sentence: string): string {
   return `${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}`
 }
 
@@ -140,36 +141,43 @@ function toUnits(count: number, unit: string): string {
 /** An instant of the alert's day as `12:01 UTC`, of another day with its date. */
 export function toClock(ms: number, alertAt: Date): string {
   const at = new Date(alertAt.getTime() + ms)
-  if (Number.isNaN(at.getTime())) return 'an unknown time'
   const [day = '', time = ''] = at.toISOString().split('T')
   const clock = `${time.slice(0, 5)} UTC`
   return alertAt.toISOString().startsWith(day) ? clock : `${day} ${clock}`
 }
 
-/** What fails, such as "calls from checkout to payments fail". */
+/** Whether pods left a node: what a restart is that concerns two services. */
+export function isEviction({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
+  return isCall && reports[0]?.entry.eventType === 'restart'
+}
+
+/** What fails, such as "calls from checkout to payments have failed": since when belongs after it. */
 export function describeItem(
   item: Pick<Item, 'caller' | 'callee' | 'isCall' | 'reports'>,
   hosts: ReadonlyMap<string, string>,
   nameOf: NameOf,
 ): string {
   const { caller, callee, isCall, reports } = item
-  if (isCall && reports[0]?.entry.eventType === 'restart') return `pods of ${nameOf(caller)} were evicted from ${nameOf(callee)}`
+  if (isEviction(item)) return `pods of ${nameOf(caller)} have been evicted from ${nameOf(callee)}`
   if (isCall)
-    return hosts.has(callee) ? `${nameOf(caller)} cannot reach ${nameOf(callee)}` : `calls from ${nameOf(caller)} to ${nameOf(callee)} fail`
+    return hosts.has(callee)
+      ? `${nameOf(caller)} has been unable to reach ${nameOf(callee)}`
+      : `calls from ${nameOf(caller)} to ${nameOf(callee)} have failed`
   const [report] = reports
   const value = report && toTold(report.entry.newValue)
   const what = SYMPTOMS[report?.entry.eventType ?? 'dependency_failure']
   return `${nameOf(caller)} ${what}${value === undefined ? '' : ` (${value})`}`
 }
 
+const ERRORS = 'has reported errors'
 const SYMPTOMS: Readonly<Record<EventType, string>> = {
-  deploy: 'is reported unhealthy',
-  flag_change: 'reports errors',
-  config_change: 'reports errors',
-  schema_change: 'reports errors',
-  scale_event: 'reports errors',
-  restart: 'restarts',
-  saturation: 'is saturated',
-  circuit_open: 'has an open circuit',
-  dependency_failure: 'reports errors',
+  deploy: 'has been reported unhealthy',
+  flag_change: ERRORS,
+  config_change: ERRORS,
+  schema_change: ERRORS,
+  scale_event: ERRORS,
+  restart: 'has been restarting',
+  saturation: 'has been saturated',
+  circuit_open: 'has had an open circuit',
+  dependency_failure: ERRORS,
 }

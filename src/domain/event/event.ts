@@ -90,10 +90,13 @@ export function deduplicationKey(event: ContextEvent): string | undefined {
   ])
 }
 
-const CHANGES: ReadonlySet<EventType> = new Set<EventType>(['deploy', 'config_change', 'flag_change', 'schema_change', 'scale_event'])
+const CHANGE_TYPES = ['deploy', 'config_change', 'flag_change', 'schema_change', 'scale_event'] as const satisfies readonly EventType[]
+const CHANGES: ReadonlySet<EventType> = new Set<EventType>(CHANGE_TYPES)
+
+export type ChangeType = (typeof CHANGE_TYPES)[number]
 
 /** Whether an event says what someone or something changed, rather than what went wrong. */
-export function isChangeType(eventType: EventType): boolean {
+export function isChangeType(eventType: EventType): eventType is ChangeType {
   return CHANGES.has(eventType)
 }
 

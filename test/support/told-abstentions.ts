@@ -1,0 +1,113 @@
+import { makeEntry, makeWindow, SHOP } from './diagnosis.ts'
+import { deploy, errors, failure, later, type ToldRow } from './told.ts'
+
+/** Answers that name no change, word by word. */
+export const TOLD_ABSTENTIONS: readonly ToldRow[] = [
+  {
+    name: 'a host outside that cannot be reached, long after a deploy',
+    windows: [
+      makeWindow('frontend', deploy(-5_000, 'a4f2c1d'), errors(-300, 'Post "https://api.stripe.com/v1": context deadline exceeded')),
+    ],
+    says: [
+      'external: frontend has been unable to reach api.stripe.com since 11:55 UTC; no recorded change explains it',
+      '→ Check whether api.stripe.com is up, and whether frontend can reach it: nothing on record is there to be undone',
+      'What broke: frontend has been unable to reach api.stripe.com since 11:55 UTC. No recorded change is likely enough to be named.',
+      'or: Deploy sha=a4f2c1d to frontend rolled out 78 minutes before onset',
+      '    → Compare errors and latency of frontend before and after deploy sha=a4f2c1d to frontend',
+      '    + frontend has been unable to reach api.stripe.com since 11:55 UTC, which it can explain',
+      '    + frontend is the alerting service',
+      '    − it came 78 minutes before onset: most causes show sooner',
+    ],
+  },
+  {
+    name: 'calls that fail, and nothing changed',
+    windows: [makeWindow('checkout-api', failure(-200, 'payments-api')), makeWindow('frontend', failure(-180, 'checkout-api'))],
+    says: [
+      'unrecorded: Calls from checkout-api to payments-api have failed since 11:56 UTC; no recorded change explains it',
+      '→ Look at payments-api: its logs and load, and changes that are not sent here',
+      'What broke: calls from checkout-api to payments-api have failed since 11:56 UTC; calls from frontend to checkout-api have failed since 11:57 UTC.',
+    ],
+  },
+  {
+    name: 'pods evicted from a node under pressure',
+    windows: [
+      makeWindow('node-7', makeEntry(-95, 'saturation', { vendor: 'kubernetes', entity: 'node-7', newValue: 'NodeHasMemoryPressure' })),
+      makeWindow('frontend', makeEntry(-80, 'restart', { vendor: 'kubernetes', entity: 'pod/web-1', newValue: 'Evicted' })),
+    ],
+    says: [
+      'unrecorded: node-7 has been saturated (NodeHasMemoryPressure) since 11:58 UTC; no recorded change explains it',
+      '→ Look at node-7: its logs and load, and changes that are not sent here',
+      'What broke: node-7 has been saturated (NodeHasMemoryPressure) since 11:58 UTC; pods of frontend have been evicted from node-7 since 11:58 UTC.',
+    ],
+  },
+  {
+    name: 'errors since the day before, and a change after them',
+    windows: [makeWindow('frontend', errors(-50_000, 'EPIPE', { count: 9_000 }), deploy(-100, 'a4f2c1d'))],
+    says: [
+      'unrecorded: frontend has reported errors (EPIPE) since 2026-02-28 22:06 UTC; no recorded change explains it',
+      '→ Look at frontend: its logs and load, and changes that are not sent here',
+      'What broke: frontend has reported errors (EPIPE) since 2026-02-28 22:06 UTC. No recorded change is likely enough to be named.',
+      'or: Deploy sha=a4f2c1d to frontend rolled out 14 hours after onset',
+      '    → Compare errors and latency of frontend before and after deploy sha=a4f2c1d to frontend: only its time connects it with the alert',
+      '    + frontend is the alerting service',
+      '    − nothing that fails is known to follow from it',
+      '    − some of what fails at frontend began before it',
+      '    − it came 14 hours after onset',
+    ],
+  },
+  {
+    name: 'nothing that fails, and an old change',
+    windows: [makeWindow('checkout-api', makeEntry(-36_000, 'scale_event', { entity: 'a name of words', newValue: '3' }))],
+    says: [
+      'inconclusive: Scaling of "a name of words" (3) at checkout-api came 10 hours before the alert, but nothing is known to fail; no recorded change explains it so far',
+      '→ Compare errors and latency of checkout-api before and after scaling of "a name of words" (3) at checkout-api: only its time connects it with the alert',
+      'No failure was recorded where the alert leads.',
+      'or: Scaling of "a name of words" (3) at checkout-api took effect 10 hours before the alert',
+      '    → Compare errors and latency of checkout-api before and after scaling of "a name of words" (3) at checkout-api: only its time connects it with the alert',
+      '    + frontend calls checkout-api',
+      '    − nothing is known to fail',
+      '    − it came 10 hours before the alert: most causes show sooner',
+    ],
+  },
+  {
+    name: 'nothing on record',
+    windows: [],
+    says: [
+      'inconclusive: Nothing on record is connected with frontend; no recorded change explains it',
+      '→ Look at frontend itself: nothing on record tells what fails',
+      'No change and no failure was recorded where the alert leads.',
+    ],
+  },
+  {
+    name: 'nothing on record, and no service',
+    windows: [],
+    rest: { alert: { ...SHOP.alert, service: null } },
+    says: [
+      'inconclusive: Nothing on record is connected with the alert; no recorded change explains it',
+      'No event was recorded before the alert.',
+    ],
+  },
+  {
+    name: 'a change within a second of the alert, and another as late as clocks differ',
+    windows: [
+      makeWindow('ledger', makeEntry(-200_000, 'deploy', { entity: '', newValue: 'v3' })),
+      makeWindow('search', makeEntry(20, 'schema_change', { entity: ' ' })),
+    ],
+    rest: { observedUntil: later(120) },
+    says: [
+      'inconclusive: Schema change on (blank) at search came at about the time of the alert, but nothing is known to fail; no recorded change explains it so far',
+      '→ Compare errors and latency of search before and after schema change on (blank) at search: only its time connects it with the alert',
+      'No failure was recorded where the alert leads.',
+      'or: Schema change on (blank) at search took effect at about the time of the alert',
+      '    → Compare errors and latency of search before and after schema change on (blank) at search: only its time connects it with the alert',
+      '    + frontend calls search',
+      '    − nothing is known to fail',
+      '    − it came at about the time of the alert',
+      'or: Deploy of v3 to ledger rolled out 2 days before the alert',
+      '    → Compare errors and latency of ledger before and after deploy of v3 to ledger: only its time connects it with the alert',
+      '    + frontend reaches ledger through checkout-api, then payments-api',
+      '    − nothing is known to fail',
+      '    − it came 2 days before the alert: most causes show sooner',
+    ],
+  },
+]
