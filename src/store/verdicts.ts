@@ -47,12 +47,14 @@ export async function readVerdicts(
   return await selectOne(
     db,
     sql`WITH latest AS (
-      SELECT DISTINCT ON (a.incident_id) a.confidence, a.abstained, a.verdict, a.verdict_at FROM diagnoses a
+      SELECT DISTINCT ON (a.incident_id) a.confidence, a.abstained, a.verdict, a.verdict_at,
+        CASE WHEN ${isReadable(sql`a`)} THEN (a.signature->'compared'->'own'->>'unrecorded')::float8 END AS unrecorded FROM diagnoses a
       WHERE a.tenant_id = ${tenantId} ORDER BY a.incident_id, a.number DESC
     )
     SELECT (SELECT count(*)::int FROM latest) AS answers, (SELECT count(*)::int FROM latest WHERE abstained) AS abstained,
       (SELECT coalesce(
-        json_agg(json_build_object('confidence', j.confidence, 'confirmed', j.verdict = 'confirmed', 'abstained', j.abstained)), '[]'
+        json_agg(json_build_object('confidence', j.confidence, 'confirmed', j.verdict = 'confirmed', 'abstained', j.abstained,
+          'unrecorded', j.unrecorded)), '[]'
       ) FROM (SELECT * FROM latest WHERE verdict IS NOT NULL ORDER BY verdict_at DESC LIMIT ${MAX_VERDICTS}) j) AS judged`,
   )
 }

@@ -75,7 +75,7 @@ async function findAnswer(
   const snapshotText = writeSnapshot(snapshot)
   // What is stored is what the engine sees, byte for byte.
   const finding = diagnose(toDiagnosisInput(readSnapshot(JSON.parse(snapshotText))))
-  const own = { cause: toCause(finding, snapshot), confidence: finding.confidence }
+  const own = { cause: toCause(finding, snapshot), confidence: finding.confidence, unrecorded: finding.unrecorded }
   if (!isNews(latest, own)) return undefined
 
   const confidence = finding.abstained ? finding.confidence : recalibrate(finding.confidence, calibration)

@@ -103,7 +103,7 @@ test.runIf(inject('stack').postgres === 'embedded')('an answer that blames nothi
   expect((await ask(tenant, 'checkout')).context_snapshot.patterns).toEqual([])
 })
 
-test('an answer that blames nothing is as sure as its confidence is low', async () => {
+test('an answer that blames nothing counts by how likely it was that no recorded change is to blame', async () => {
   const tenant = await createTestTenant(app)
   for (const service of ['checkout', 'payments', 'catalogue']) {
     const { id, confidence } = await ask(tenant, service)
@@ -113,6 +113,19 @@ test('an answer that blames nothing is as sure as its confidence is low', async 
   const { reliability, ...figures } = await (await app.request('/v1/quality', { key: tenant.readonlyKey })).json()
   expect(figures).toEqual({ verdicts: 3, confirmed: 3, rejected: 0, accuracy: 1, brier: 0, abstained: 1 })
   expect(reliability[9]).toEqual({ from: 0.9, to: 1, answers: 3, confirmed: 3 })
+
+  const failure = { vendor: 'pino', event_type: 'dependency_failure', new_value: 'connect ETIMEDOUT api.stripe.com:443', sha: undefined }
+  const body = [
+    makeEvent({ service_name: 'orders', entity: 'orders', timestamp: minutesAgo(50) }),
+    makeEvent({ service_name: 'orders', entity: 'stripe', ...failure, timestamp: minutesAgo(2) }),
+  ]
+  await app.request('/v1/events/batch', { key: tenant.ingestKey, body })
+  const { id, abstained } = await ask(tenant, 'orders')
+  await judge(tenant, id, true)
+  const { brier } = await (await app.request('/v1/quality', { key: tenant.readonlyKey })).json()
+  expect(abstained).toBe(true)
+  expect(brier).toBeGreaterThan(0)
+  expect(brier).toBeLessThan(0.25)
 })
 
 test('verdicts add up to quality, and correct how sure later answers are', async () => {

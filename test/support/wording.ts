@@ -65,6 +65,7 @@ const diagnosis: Diagnosis = {
   hypothesis: first.sentence,
   recommendedAction: first.recommendedAction,
   confidence: 0.8,
+  unrecorded: 0.2,
   abstained: false,
   evidence: [deployId],
   ruledOut: [],

@@ -75,7 +75,7 @@ const Calibration = ({ bands }: { readonly bands: Quality['reliability'] }) => {
       <h2 id="calibration">Does confidence mean it?</h2>
       <p class="quiet small">
         Dots on the line do. Above it answers were too modest, below it too sure. Bigger dots stand for more answers. An answer that names
-        no cause was the surer, the lower its confidence: one of 10 % counts as 90 %.
+        no cause counts by how likely it was held that no recorded change is to blame.
       </p>
       <svg class="chart calibration" viewBox={`0 0 ${SIZE} ${SIZE}`} role="img" aria-labelledby="cal-title">
         <title id="cal-title">How often answers were right, by their confidence. The table below has the numbers.</title>

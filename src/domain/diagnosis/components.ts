@@ -121,18 +121,21 @@ export function diagnoseComponents(input: DiagnosisInput): Diagnosis {
       hypothesis,
       recommendedAction: null,
       confidence: 0,
+      unrecorded: 1,
       abstained: true,
       evidence: [],
       reasoning: 'No event was recorded before the alert.',
     }
   }
   const lead = 1 / (1 + Math.exp((ranked[1]?.score ?? 0) - first.score))
+  const confidence = untilMs < 0 ? 0 : SURE * lead
   return {
     ...common,
     assessment: 'suspect',
     hypothesis: first.sentence,
     recommendedAction: first.recommendedAction,
-    confidence: untilMs < 0 ? 0 : SURE * lead,
+    confidence,
+    unrecorded: 1 - confidence,
     abstained: false,
     evidence: first.eventIds,
     reasoning: `For it: ${first.reasonsFor.join('; ')}. Against it: ${first.reasonsAgainst.join('; ')}.`,

@@ -13,7 +13,7 @@ export type Certainty = {
   readonly confidence: number
   /** The next change, where it is at least half as likely. */
   readonly rival: Candidate | undefined
-  /** The chance that no recorded change is to blame, whether or not one is named. */
+  /** The chance that no recorded change is to blame: on given cases more right of those that name none than 1 − `present`. */
   readonly unrecorded: number
 }
 
@@ -48,15 +48,16 @@ export function assess(all: readonly Candidate[], hazards: readonly Hazard[], fa
   const serviceShare = own.reduce((sum, { score }) => sum + Math.exp(score - top), 0) / total
   const ratio = (present * serviceShare) / (present * serviceShare + 1 - present)
   const rivalry = next === undefined ? 0 : Math.exp(next.score - leader.score)
+  const confidence = toConfidence(present, share, facts, weights)
   const most = Math.min(leader.explained.length > 0 ? 1 : weights.calibration.unprovenMax, rivalry >= EVEN ? present * share : 1)
   return {
     present,
     share,
     serviceShare,
     isNamed: ratio >= weights.minRatio && isConnected(leader, facts),
-    confidence: Math.min(most, toConfidence(present, share, facts, weights)),
+    confidence: Math.min(most, confidence),
     rival: rivalry >= TIED ? next : undefined,
-    unrecorded: 1 - toConfidence(present, serviceShare, facts, weights),
+    unrecorded: 1 - confidence,
   }
 }
 

@@ -60,6 +60,7 @@ function toDiagnosis(input: DiagnosisInput, weighing: Weighing): Diagnosis {
     hypotheses,
     ...answer,
     confidence: isNamed ? certainty.confidence : 0,
+    unrecorded: certainty.unrecorded,
     abstained: !isNamed,
     onset: context.onset.name === 'onset' ? new Date(input.alert.triggeredAt.getTime() + context.onset.atMs) : null,
     ruledOut: toRuledOut(context),

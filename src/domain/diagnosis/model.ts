@@ -112,6 +112,8 @@ export type Diagnosis = {
   readonly recommendedAction: string | null
   /** In [0, 1]: how likely the first hypothesis is the cause. An abstention names none. */
   readonly confidence: number
+  /** The chance that no recorded change is to blame: what an abstention claims. Kept, not told. */
+  readonly unrecorded: number
   readonly abstained: boolean
   /** When the trouble began, as far as failures tell; `null` while nothing is known to fail. */
   readonly onset: Date | null

@@ -48,7 +48,12 @@ export function readAnswer(stored: unknown): Answer {
 }
 
 /** What the engine itself found: what it blames, in words that repeats of the same change share, and how sure it is. */
-export type Finding = { readonly cause: string | null; readonly confidence: number }
+export type Finding = {
+  readonly cause: string | null
+  readonly confidence: number
+  /** The chance that no recorded change is to blame; earlier releases did not keep it. */
+  readonly unrecorded?: number
+}
 
 /** What is compared of two answers: the engine's own finding, and what was told, which a language model may have put first. */
 export type ComparedAnswer = {

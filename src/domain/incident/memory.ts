@@ -7,7 +7,7 @@ import { toValueClass } from '../event/value-class.ts'
 import { toKnownServices } from '../graph/callee.ts'
 import { learnEdges, liveEdges, pathsFrom, toAdjacency } from '../graph/service-graph.ts'
 import type { IncidentId } from '../ids.ts'
-import { isListOf, isNumber, isObjectOf, isOneOf, isText, orNull, readStored, writeStored } from '../json.ts'
+import { isListOf, isNumber, isObjectOf, isOneOf, isText, orAbsent, orNull, readStored, writeStored } from '../json.ts'
 import type { ComparedAnswer, Finding } from './answer.ts'
 import type { Verdict } from './quality.ts'
 import { type ContextSnapshot, citedEntries } from './snapshot.ts'
@@ -59,7 +59,7 @@ const isSignature = isObjectOf<IncidentSignature>({
   embedding: orNull(isListOf(isNumber)),
   cause: orNull(isObjectOf<Cause>({ service: isText, vendor: isText, eventType: isOneOf(EVENT_TYPES), valueClass: isText })),
   compared: isObjectOf<IncidentSignature['compared']>({
-    own: isObjectOf<Finding>({ cause: orNull(isText), confidence: isNumber }),
+    own: isObjectOf<Finding>({ cause: orNull(isText), confidence: isNumber, unrecorded: orAbsent(isNumber) }),
     told: orNull(isText),
   }),
 })

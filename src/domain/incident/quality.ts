@@ -6,8 +6,11 @@ export type Verdict = (typeof VERDICTS)[number]
 /** How sure an answer was, and whether an engineer confirmed it. */
 export type JudgedConfidence = { readonly confidence: number; readonly confirmed: boolean }
 
-/** A judged answer; one that abstained says that no recorded change is the cause. */
-export type JudgedAnswer = JudgedConfidence & { readonly abstained: boolean }
+/**
+ * A judged answer; one that abstained says that no recorded change is the cause. `unrecorded`: how likely the engine held that
+ * to be; `null` for answers of earlier releases, whose confidence was that in the leading cause.
+ */
+export type JudgedAnswer = JudgedConfidence & { readonly abstained: boolean; readonly unrecorded: number | null }
 
 type ReliabilityBin = { readonly from: number; readonly to: number; readonly answers: number; readonly confirmed: number }
 
@@ -49,9 +52,9 @@ export function toQuality(judged: readonly JudgedAnswer[], diagnoses: { readonly
   }
 }
 
-/** How likely the answer is right: confidence is that in the leading cause, which an abstention does not name. */
-function toChance({ confidence, abstained }: JudgedAnswer): number {
-  return abstained ? 1 - toShare(confidence) : toShare(confidence)
+/** How likely the answer was right. */
+function toChance({ confidence, abstained, unrecorded }: JudgedAnswer): number {
+  return abstained ? toShare(unrecorded ?? 1 - toShare(confidence)) : toShare(confidence)
 }
 
 /**

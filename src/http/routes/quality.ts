@@ -29,7 +29,7 @@ const quality = createRoute({
   summary: 'Get how good answers turned out',
   description:
     'By the verdicts on the latest answer of each incident, ten thousand at most. The chance that an answer is right is its `confidence`; ' +
-    'of one that blames nothing, 1 − `confidence`.',
+    'of one that blames nothing, how likely the engine held it that no recorded change is to blame.',
   security: [...SECURITY.viewer],
   responses: {
     200: json(QualityBody, 'What engineers’ verdicts add up to', {

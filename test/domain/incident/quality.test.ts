@@ -10,8 +10,14 @@ import {
   toQuality,
 } from '../../../src/domain/incident/quality.ts'
 
-const repeat = (count: number, confidence: number, confirmed: boolean, abstained = false): readonly JudgedAnswer[] =>
-  Array.from({ length: count }, () => ({ confidence, confirmed, abstained }))
+const repeat = (count: number, confidence: number, confirmed: boolean): readonly JudgedAnswer[] =>
+  Array.from({ length: count }, () => ({ confidence, confirmed, abstained: false, unrecorded: 0.5 }))
+const abstain = (confidence: number, unrecorded: number | null, confirmed: boolean): JudgedAnswer => ({
+  confidence,
+  confirmed,
+  abstained: true,
+  unrecorded,
+})
 
 test('tells accuracy, Brier score, abstentions and reliability from verdicts', () => {
   const verdicts = [...repeat(3, 0.8, true), ...repeat(1, 0.8, false), ...repeat(1, 1, true), ...repeat(1, 0, false)]
@@ -28,14 +34,18 @@ test('tells accuracy, Brier score, abstentions and reliability from verdicts', (
 })
 
 test('an answer that blames nothing counts by the chance that there is nothing to blame', () => {
-  const quality = toQuality([...repeat(3, 0, true, true), ...repeat(1, 0.25, false, true)], { total: 4, abstained: 4 })
+  const quality = toQuality([abstain(0, 0.95, true), abstain(0, 0.95, true), abstain(0, 0.6, false)], { total: 3, abstained: 3 })
 
-  expect(quality).toMatchObject({ verdicts: 4, confirmed: 3, rejected: 1, accuracy: 0.75, abstained: 1 })
-  expect(quality.brier).toBeCloseTo(0.75 ** 2 / 4)
+  expect(quality).toMatchObject({ verdicts: 3, confirmed: 2, rejected: 1, accuracy: expect.closeTo(2 / 3), abstained: 1 })
+  expect(quality.brier).toBeCloseTo((2 * 0.05 ** 2 + 0.6 ** 2) / 3)
   expect(quality.reliability.filter(({ answers }) => answers > 0)).toEqual([
-    { from: 0.7, to: 0.8, answers: 1, confirmed: 0 },
-    { from: 0.9, to: 1, answers: 3, confirmed: 3 },
+    { from: 0.6, to: 0.7, answers: 1, confirmed: 0 },
+    { from: 0.9, to: 1, answers: 2, confirmed: 2 },
   ])
+})
+
+test('an answer of an earlier release that blames nothing counts by its confidence in what led', () => {
+  expect(toQuality([abstain(0.25, null, false)], { total: 1, abstained: 1 }).brier).toBeCloseTo(0.75 ** 2)
 })
 
 test('says nothing where no verdict tells', () => {
