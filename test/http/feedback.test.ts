@@ -120,10 +120,10 @@ test('an answer that blames nothing counts by how likely it was that no recorded
     makeEvent({ service_name: 'orders', entity: 'stripe', ...failure, timestamp: minutesAgo(2) }),
   ]
   await app.request('/v1/events/batch', { key: tenant.ingestKey, body })
-  const { id, abstained } = await ask(tenant, 'orders')
+  const { id, assessment } = await ask(tenant, 'orders')
   await judge(tenant, id, true)
   const { brier } = await (await app.request('/v1/quality', { key: tenant.readonlyKey })).json()
-  expect(abstained).toBe(true)
+  expect(assessment).toBe('external')
   expect(brier).toBeGreaterThan(0)
   expect(brier).toBeLessThan(0.25)
 })

@@ -30,7 +30,7 @@ test('words are found in plain and nested texts, and not in comments, imports an
   const source = [
     "import { a } from 'some where.ts'",
     "// it's not said",
-    'const b = `one ${c ? `two ${d(\'three "four"\')} five` : ""} six`',
+    `const b = \`one \${c ? \`two \${d('three "four"')} five\` : ""} six\``,
     "throw new Error('never said')",
     "const e = \"it's seven\" + 'key'",
   ].join('\n')
