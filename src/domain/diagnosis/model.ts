@@ -102,7 +102,7 @@ export type Gap = {
 
 export const GAP_STATES = ['never', 'stopped'] as const
 
-export type GapState = (typeof GAP_STATES)[number]
+type GapState = (typeof GAP_STATES)[number]
 
 export type Diagnosis = {
   readonly assessment: Assessment
