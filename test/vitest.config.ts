@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-// The browser's tests need a Chromium, which CI installs: `npm run test:browser`.
-const isBrowserRun = process.env['NOCTUARY_TESTS'] === 'browser'
+// What needs a Chromium or senders' own programs, which CI installs: `npm run test:browser`, `npm run test:clients`.
+const APART = ['browser', 'clients']
+const apart = APART.find((name) => name === process.env['NOCTUARY_TESTS'])
 
 /** What starts processes or waits takes longer than a file's size says, which is all that is known in a fresh checkout. */
 const LONG = ['commands/tenant', 'http/incident-work', 'store/sweep', 'worker/dev', 'worker/dev-start', 'http/known-windows']
@@ -17,8 +18,8 @@ class LongFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: isBrowserRun ? ['test/browser/*.test.ts'] : ['test/**/*.test.ts'],
-    exclude: isBrowserRun ? [] : ['test/browser/**'],
+    include: apart === undefined ? ['test/**/*.test.ts'] : [`test/${apart}/*.test.ts`],
+    exclude: apart === undefined ? APART.map((name) => `test/${name}/**`) : [],
     globalSetup: ['test/support/global-setup.ts'],
     // Many tests wait, for deadlines above all, rather than work.
     maxWorkers: 3,
