@@ -199,7 +199,7 @@ test('lists are paged without a gap: incidents, services, audit', async () => {
   for (let place = 0; place < 45; place += 1) {
     const made = await app.request('/v1/incidents', {
       key: tenant.readonlyKey,
-      body: { service: `service-${place % 10}`, title: `incident <${place}>` },
+      body: { service: `service-${place % 10}`, title: `incident <${place}>`, create: true },
     })
     const { id }: { id: string } = await made.json()
     await app.request(`/v1/incidents/${id}/resolve`, { key: tenant.readonlyKey, method: 'PUT' })

@@ -181,7 +181,7 @@ describe.each(DATABASE_FAULTS)('when Postgres %s', (_name, fault) => {
       () => broken.request('/v1/api-keys', { key: readonly, body: { key_type: 'ingest' } }),
       () => broken.request(`/v1/api-keys/${id}`, { key: readonly, method: 'DELETE' }),
       () => broken.request('/v1/incidents', { key: readonly }),
-      () => broken.request('/v1/incidents', { key: readonly, body: { service: 'checkout' } }),
+      () => broken.request('/v1/incidents', { key: readonly, body: { service: 'checkout', create: true } }),
       () => broken.request('/v1/integrations', { key: readonly, body: { type: 'pagerduty', direction: 'inbound' } }),
       () => broken.request('/v1/audit', { key: readonly }),
       () => broken.request('/health'),
@@ -238,7 +238,7 @@ test.each([
     return damage
   }
   const asked = await withFault(database, fault, () =>
-    broken.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } }),
+    broken.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout', create: true } }),
   )
   await broken.settle()
   expect([asked.status, damaged]).toEqual([201, 1])
