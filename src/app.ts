@@ -1,13 +1,12 @@
 import type { Hono } from 'hono'
 import { contextStorage } from 'hono/context-storage'
-import { requestId } from 'hono/request-id'
 import type { PageEnv } from './dashboard/env.ts'
 import type { Deps } from './deps.ts'
 import { AppError } from './domain/errors.ts'
 import { createRouter } from './http/context.ts'
 import { allowOrigins, SECURITY_HEADERS } from './http/headers.ts'
 import { limitStrangers, shedLoad } from './http/limits.ts'
-import { observe } from './http/observe.ts'
+import { identifyRequest, observe } from './http/observe.ts'
 import { describeApi } from './http/openapi.ts'
 import { answerError } from './http/problem.ts'
 import { agentRoutes } from './http/routes/agents.ts'
@@ -26,7 +25,7 @@ import { mcpRoutes } from './mcp/index.ts'
 /** The whole HTTP application over the given stores, clock and log: the API and, if it is given, the dashboard. */
 export function createApp(deps: Deps, dashboard?: Hono<PageEnv>) {
   const app = createRouter()
-  app.use(requestId())
+  app.use(identifyRequest)
   app.use(contextStorage())
   app.use(SECURITY_HEADERS)
   app.use(limitStrangers(deps))

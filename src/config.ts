@@ -96,6 +96,9 @@ export type Config = {
 
 type TextBinding = Exclude<keyof Bindings, `${string}_RATE_LIMITER` | 'AI'>
 
+/** How long one may stay signed in. The audit, which is kept for longer, tells which sessions were ended. */
+export const SESSION_DAYS = 7
+
 const DATABASE_TIMEOUT_MS = 2_400
 const REDIS_TIMEOUT_MS = 300
 const PAGERDUTY_TIMEOUT_MS = 4_000
@@ -259,8 +262,9 @@ function count(bindings: Bindings, name: TextBinding, byDefault: number): number
   const text = bindings[name]
   if (!text) return byDefault
   const value = Number(text)
-  if (Number.isInteger(value) && value > 0) return value
-  throw new ConfigError([`${name} must be a whole number above 0, not "${text}".`])
+  const above = name === 'AUDIT_DAYS' ? SESSION_DAYS : 0
+  if (Number.isInteger(value) && value > above) return value
+  throw new ConfigError([`${name} must be a whole number above ${above}, not "${text}".`])
 }
 
 /** On unless it says `off`. */

@@ -13,7 +13,15 @@ import { AppError } from '../domain/errors.ts'
 import { listApiKeys } from '../store/api-keys.ts'
 import { listSealedIntegrations, replaceSecrets } from '../store/integrations.ts'
 import { createDb, type Db } from '../store/postgres.ts'
-import { closeTenant, deleteTenant, deleteTenantRows, listTenantTables, readTenantRows, type TenantRow } from '../store/tenant-data.ts'
+import {
+  closeTenant,
+  deleteTenant,
+  deleteTenantRows,
+  listTenantTables,
+  noteExport,
+  readTenantRows,
+  type TenantRow,
+} from '../store/tenant-data.ts'
 import { findTenant, listTenants, type Tenant } from '../store/tenants.ts'
 import { createTenant } from '../usecases/create-tenant.ts'
 
@@ -112,6 +120,7 @@ async function exportTenant(db: Db, name: string, { out, 'raw-lines': withRawLin
   const file = out === undefined ? undefined : await open(out, 'wx', 0o600)
   let written = 0
   try {
+    await noteExport(db, id)
     for (const table of await listTenantTables(db)) {
       let page: TenantRow[] = []
       let limit = FIRST_PAGE_ROWS

@@ -4,9 +4,10 @@ import { AppError } from '../domain/errors.ts'
 import { type AnyId, parseId, type TenantId } from '../domain/ids.ts'
 import { toTrail } from '../http/context.ts'
 import type { AppContext } from '../http/env.ts'
-import { getPrincipal, type Principal } from '../store/api-keys.ts'
+import type { Principal } from '../store/api-keys.ts'
 import type { Trail } from '../store/audit.ts'
 import { type Db, inOneRequest } from '../store/postgres.ts'
+import { getSessionPrincipal } from '../store/sessions.ts'
 import type { PageContext, PageEnv } from './env.ts'
 
 /** The same context as the API's code takes it. */
@@ -26,29 +27,31 @@ export function createPageRouter(): Hono<PageEnv> {
 }
 
 /**
- * Reads what a page shows, at the same time as whether its session's key still lives: what `read` asks of Postgres travels
- * with that question. Throws `unauthorized` when the key is dead, whatever was read.
+ * Reads what a page shows, at the same time as whether its session and its key still live: what `read` asks of Postgres travels
+ * with that question. Throws `unauthorized` when one is dead, whatever was read.
  */
 export async function readPage<T>(c: PageContext, { db }: BatchDatabase, read: (db: Db, tenantId: TenantId) => Promise<T>): Promise<T> {
-  const { keyHash, tenantId } = c.var.session
+  const { session } = c.var
   const together = inOneRequest(db)
-  const [caller, page] = await Promise.allSettled([getPrincipal(together, keyHash), read(together, tenantId)])
+  const [caller, page] = await Promise.allSettled([
+    getSessionPrincipal(together, session.tenantId, session),
+    read(together, session.tenantId),
+  ])
   if (caller.status === 'rejected') throw caller.reason
   admit(c, caller.value)
   if (page.status === 'rejected') throw page.reason
   return page.value
 }
 
-/** Makes sure, before anything is changed, that the session's key still lives. */
+/** Makes sure, before anything is changed, that the session and its key still live. */
 export async function requireLiveKey(c: PageContext, { db }: Database): Promise<Principal> {
-  return admit(c, await getPrincipal(db, c.var.session.keyHash))
+  const { session } = c.var
+  return admit(c, await getSessionPrincipal(db, session.tenantId, session))
 }
 
 /** Notes whom the request acts as. */
 function admit(c: PageContext, principal: Principal): Principal {
-  if (principal.keyType !== 'readonly' || principal.tenantId !== c.var.session.tenantId) {
-    throw new AppError('unauthorized', 'this session is not valid')
-  }
+  if (principal.keyType !== 'readonly') throw new AppError('unauthorized', 'this session is not valid')
   c.set('principal', principal)
   return principal
 }

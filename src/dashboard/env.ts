@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import type { TenantId } from '../domain/ids.ts'
+import type { SessionId, TenantId } from '../domain/ids.ts'
 import type { AppEnv } from '../http/env.ts'
 
 /** Whom a browser signed in as. The key itself is not in it, and whether it lives is asked at each request. */
@@ -7,6 +7,7 @@ export type Session = {
   /** SHA-256 of the API key, hexadecimal. */
   readonly keyHash: string
   readonly tenantId: TenantId
+  readonly id: SessionId
 }
 
 /** What a page's request carries through its handlers. */

@@ -5,7 +5,7 @@ import { logBug, logUnavailable, PROBLEMS, toAppError } from '../http/problem.ts
 import type { PageContext } from './env.ts'
 import { renderPage } from './layout.tsx'
 import { SignInForm } from './pages/sign-in.tsx'
-import { endSession } from './session.ts'
+import { forgetSession } from './session.ts'
 
 const TITLES: Readonly<Record<ErrorCode, string>> = {
   invalid_request: 'That did not work',
@@ -54,7 +54,7 @@ function notFromHere(): AppError {
 }
 
 function answerSignedOut(c: PageContext, now: Date): Response | Promise<Response> {
-  endSession(c)
+  forgetSession(c)
   const { pathname, search } = new URL(c.req.url)
   return renderPage(
     c,

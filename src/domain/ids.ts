@@ -8,9 +8,10 @@ export type ServiceId = Branded<'service'>
 export type EventId = Branded<'event'>
 export type IntegrationId = Branded<'integration'>
 export type IncidentId = Branded<'incident'>
+export type SessionId = Branded<'session'>
 export type AuditEntryId = Branded<'audit_entry'>
 
-export type AnyId = TenantId | ApiKeyId | AgentId | ServiceId | EventId | IntegrationId | IncidentId | AuditEntryId
+export type AnyId = TenantId | ApiKeyId | AgentId | ServiceId | EventId | IntegrationId | IncidentId | SessionId | AuditEntryId
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 

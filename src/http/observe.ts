@@ -1,7 +1,23 @@
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
 import type { Clock, Logging } from '../deps.ts'
-import type { AppEnv } from './env.ts'
+import type { AppContext, AppEnv } from './env.ts'
+
+const CLIENTS_ID = /^[\w=-]{1,255}$/
+
+/** Gives the request an id, ours alone, and its answer. */
+export const identifyRequest = createMiddleware<AppEnv>(async (c, next) => {
+  const id = crypto.randomUUID()
+  c.set('requestId', id)
+  c.header('X-Request-Id', id)
+  await next()
+})
+
+/** The id that the client gave the request, for the log, where a person may look for it. */
+function readClientsId(c: AppContext): string | undefined {
+  const id = c.req.header('X-Request-Id')
+  return id !== undefined && CLIENTS_ID.test(id) ? id : undefined
+}
 
 /** Writes one log line a request: what was asked, by whom, how it ended. Never a key, a body or a raw line. */
 export const observe = ({ now, log }: Clock & Logging) =>
@@ -16,6 +32,7 @@ export const observe = ({ now, log }: Clock & Logging) =>
     const principal = c.get('principal')
     log('request', {
       request_id: c.get('requestId'),
+      client_request_id: readClientsId(c),
       method: c.req.method,
       route: routePath(c, -1),
       status: c.res.status,

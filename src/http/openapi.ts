@@ -58,7 +58,7 @@ export function describeApi(app: OpenAPIHono<AppEnv>): void {
     description: 'A viewer key, `noc_view_…`: what is read with GET',
   })
   registry.registerComponent('headers', 'RequestId', {
-    description: 'Names this request in the log; a valid one that the request carried is kept',
+    description: 'Names this request in the log and the audit; one that the request carried is noted in the log beside it',
     required: true,
     schema: { type: 'string' },
     example: 'b3f1c9d2-5a7e-4c1b-9f60-2d8e7a4c1b35',

@@ -70,7 +70,7 @@ export async function diagnoseTool(call: Call, args: Arguments) {
     environment: null,
     opens: false,
   }
-  return tellIncident(await askNow(deps, tenantId, question, call.defer), false)
+  return tellIncident(await askNow(deps, tenantId, question, call.trail, call.defer), false)
 }
 
 export async function giveFeedbackTool(call: Call, args: Arguments) {

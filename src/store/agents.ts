@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
 import { type CallerRow, type Principal, toPrincipal } from './api-keys.ts'
+import { appendAudit, type Trail } from './audit.ts'
 import { functionNamed } from './functions.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 
@@ -41,15 +42,33 @@ const EVENTS_LAST_HOUR = sql`(
   )::int AS events_last_hour`
 
 /** Registers the key's agent, or updates it: one agent a key, whose id and first registration stay. */
-export async function upsertAgent(db: Db, { tenantId, apiKeyId }: Principal, id: AgentId, registration: Registration): Promise<Agent> {
+export async function upsertAgent(
+  db: Db,
+  { tenantId, apiKeyId }: Principal,
+  id: AgentId,
+  registration: Registration,
+  trail: Trail,
+): Promise<Agent> {
   const { hostname, name, version } = registration
   const row = await selectOne<AgentRow>(
     db,
-    sql`INSERT INTO agents AS a (id, tenant_id, api_key_id, hostname, name, agent_version)
-      VALUES (${id}, ${tenantId}, ${apiKeyId}, ${hostname}, ${name}, ${version})
-      ON CONFLICT (api_key_id) DO UPDATE SET hostname = excluded.hostname, name = excluded.name,
-        agent_version = excluded.agent_version, last_seen_at = now()
-      RETURNING ${AGENT_COLUMNS}`,
+    sql`WITH before AS (SELECT hostname, name, agent_version FROM agents WHERE tenant_id = ${tenantId} AND api_key_id = ${apiKeyId}),
+      a AS (
+        INSERT INTO agents AS a (id, tenant_id, api_key_id, hostname, name, agent_version)
+        VALUES (${id}, ${tenantId}, ${apiKeyId}, ${hostname}, ${name}, ${version})
+        ON CONFLICT (api_key_id) DO UPDATE SET hostname = excluded.hostname, name = excluded.name,
+          agent_version = excluded.agent_version, last_seen_at = now()
+        RETURNING *
+      ),
+      changed AS (
+        SELECT a.id, array_remove(ARRAY[
+          CASE WHEN a.hostname IS DISTINCT FROM b.hostname THEN 'hostname' END,
+          CASE WHEN a.name IS DISTINCT FROM b.name THEN 'name' END,
+          CASE WHEN a.agent_version IS DISTINCT FROM b.agent_version THEN 'agent_version' END], NULL) AS fields
+        FROM a LEFT JOIN before b ON true
+      ),
+      audit AS (${appendAudit(tenantId, trail, 'agent.registered', sql`(SELECT * FROM changed WHERE fields <> '{}')`, sql`changed.fields`)})
+      SELECT ${AGENT_COLUMNS} FROM a`,
   )
   return toAgent(row)
 }

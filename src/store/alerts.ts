@@ -3,6 +3,7 @@ import { toNameKey } from '../domain/event/service-name.ts'
 import type { ApiKeyId, IncidentId, IntegrationId, TenantId } from '../domain/ids.ts'
 import { FOLD_SECONDS, LEASE_SECONDS } from '../domain/incident/schedule.ts'
 import type { DoorType } from '../domain/integration-type.ts'
+import { appendAudit, type Trail } from './audit.ts'
 import { functionNamed } from './functions.ts'
 import { getIncident, type IncidentDetail } from './incidents.ts'
 import { type BatchDb, callFunction, type Db, inOneRequest } from './postgres.ts'
@@ -105,6 +106,7 @@ export async function receiveQuestion(
   tenantId: TenantId,
   { opens, ...question }: Question & { readonly opens: boolean },
   lease: string,
+  trail: Trail,
 ): Promise<IncidentDetail> {
   const { incidentId } = question
   const together = inOneRequest(db)
@@ -112,8 +114,12 @@ export async function receiveQuestion(
     // What was given up waiting for may still be under way.
     together.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${incidentId}, 0))`),
     together.execute(
-      sql`SELECT ${received(tenantId, question, lease)} WHERE NOT EXISTS (
-        SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.id = ${incidentId}::uuid) AND (${opens} OR ${isHeardOf(tenantId, question.serviceName)})`,
+      sql`WITH asked AS (
+          SELECT ${incidentId}::uuid AS id, ${received(tenantId, question, lease)} AS reception WHERE NOT EXISTS (
+            SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.id = ${incidentId}::uuid) AND (${opens} OR ${isHeardOf(tenantId, question.serviceName)})
+        ),
+        audit AS (${appendAudit(tenantId, trail, 'incident.asked', sql`asked`)})
+        SELECT reception FROM asked`,
     ),
     getIncident(together, tenantId, incidentId),
   ])

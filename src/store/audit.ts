@@ -3,6 +3,7 @@ import { type AuditEntryId, type TenantId, toId } from '../domain/ids.ts'
 import { type Db, epochMs } from './postgres.ts'
 
 export type AuditAction =
+  | 'agent.registered'
   | 'api_key.created'
   | 'api_key.revoked'
   | 'api_key.exposed'
@@ -10,18 +11,29 @@ export type AuditAction =
   | 'integration.updated'
   | 'integration.rotated'
   | 'integration.deleted'
+  | 'dependencies.declared'
+  | 'incident.asked'
   | 'incident.confirmed'
   | 'incident.rejected'
   | 'incident.resolved'
   | 'note.posted'
+  | 'session.opened'
+  | 'session.refused'
+  | 'session.ended'
+  | 'tenant.created'
+  | 'tenant.exported'
+  | 'tenant.deleted'
 
 /** On whose behalf something is changed. */
 export type Trail = {
-  /** `api_key:<id>`, or the part of the system that acted on its own. */
+  /** `api_key:<id>`, `operator` for a command, or the part of the system that acted on its own. */
   readonly actor: string
-  /** `null` outside a request. */
+  /** The one we gave the request; `null` for what is done outside of one, or on a delivery's account. */
   readonly requestId: string | null
 }
+
+/** Whoever runs this installation, by a command. */
+export const OPERATOR: Trail = { actor: 'operator', requestId: null }
 
 export type AuditEntry = {
   readonly id: AuditEntryId
@@ -31,6 +43,8 @@ export type AuditEntry = {
   readonly targetType: string
   readonly targetId: string
   readonly requestId: string | null
+  /** Of a configuration, those that changed, by their names in the API. */
+  readonly fields: readonly string[]
 }
 
 type AuditRow = {
@@ -41,16 +55,23 @@ type AuditRow = {
   readonly target_type: string
   readonly target_id: string
   readonly request_id: string | null
+  readonly fields: readonly string[]
 }
 
 /**
  * The part of a statement that appends one entry for each row of `changed`, a CTE with an `id`: what was not changed is
- * not noted, and what was cannot go unnoted.
+ * not noted, and what was cannot go unnoted. `fields` is the expression of an array, over a row of `changed`.
  */
-export function appendAudit(tenantId: TenantId, { actor, requestId }: Trail, action: AuditAction, changed: SQL): SQL {
+export function appendAudit(
+  tenantId: TenantId,
+  { actor, requestId }: Trail,
+  action: AuditAction,
+  changed: SQL,
+  fields: SQL = sql`'{}'::text[]`,
+): SQL {
   const targetType = action.split('.', 1).join('')
-  return sql`INSERT INTO audit_entries (id, tenant_id, actor, action, target_type, target_id, request_id)
-    SELECT gen_random_uuid(), ${tenantId}::uuid, ${actor}, ${action}, ${targetType}, changed.id::text, ${requestId}::text FROM ${changed} changed`
+  return sql`INSERT INTO audit_entries (id, tenant_id, actor, action, target_type, target_id, request_id, fields)
+    SELECT gen_random_uuid(), ${tenantId}::uuid, ${actor}, ${action}, ${targetType}, changed.id::text, ${requestId}::text, ${fields} FROM ${changed} changed`
 }
 
 /** Where a page of the audit begins: after an entry, or before an instant (ISO 8601). */
@@ -59,10 +80,10 @@ export type AuditStart = { readonly entry: AuditEntryId } | { readonly instant: 
 /** A tenant's audit, newest first. An entry that is not the tenant's starts an empty page. */
 export async function listAudit(db: Db, tenantId: TenantId, start: AuditStart, limit: number): Promise<AuditEntry[]> {
   const { rows } = await db.execute<AuditRow>(
-    sql`SELECT id, ${epochMs(sql`at`)} AS at_ms, actor, action, target_type, target_id, request_id FROM audit_entries
+    sql`SELECT id, ${epochMs(sql`at`)} AS at_ms, actor, action, target_type, target_id, request_id, fields FROM audit_entries
       WHERE tenant_id = ${tenantId} AND ${isBefore(tenantId, start)} ORDER BY at DESC, id DESC LIMIT ${limit}`,
   )
-  return rows.map(({ id, at_ms, actor, action, target_type, target_id, request_id }) => ({
+  return rows.map(({ id, at_ms, actor, action, target_type, target_id, request_id, fields }) => ({
     id: toId(id),
     at: new Date(at_ms),
     actor,
@@ -70,6 +91,7 @@ export async function listAudit(db: Db, tenantId: TenantId, start: AuditStart, l
     targetType: target_type,
     targetId: target_id,
     requestId: request_id,
+    fields,
   }))
 }
 

@@ -50,7 +50,7 @@ export async function insertIntegration(
       INSERT INTO agents (id, tenant_id, api_key_id, hostname, name)
       SELECT ${agentId}::uuid, ${tenantId}::uuid, id, ${agentName}, ${agentName} FROM credential
     ),
-    audit AS (${appendAudit(tenantId, trail, 'integration.created', sql`changed`)})
+    audit AS (${appendAudit(tenantId, trail, 'integration.created', sql`changed`, changedSettings(sql`'{}'`, SETTINGS_OF))})
     SELECT ${COLUMNS} FROM changed`,
   )
   // A statement of its own: what was stored while the first one waited is not in that one's snapshot.
@@ -101,14 +101,15 @@ export async function mergeIntegration(
     FROM jsonb_each_text(${map}) m)`
   const changed = await change(
     db,
-    sql`WITH changed AS (
+    sql`WITH before AS MATERIALIZED (SELECT * FROM integrations WHERE id = ${id} AND tenant_id = ${tenantId} FOR UPDATE),
+    changed AS (
       UPDATE integrations SET
         direction = coalesce(${changes.direction ?? null}, direction),
         secrets = jsonb_strip_nulls(secrets || ${JSON.stringify(secrets)}::jsonb),
         config = jsonb_strip_nulls(config || jsonb_build_object('serviceMap', ${map}) || ${plain}::jsonb)
-      WHERE id = ${id} AND tenant_id = ${tenantId} AND ${addsServices ? fits : sql`true`} RETURNING *
+      WHERE id = (SELECT before.id FROM before) AND tenant_id = ${tenantId} AND ${addsServices ? fits : sql`true`} RETURNING *
     ),
-    audit AS (${appendAudit(tenantId, trail, 'integration.updated', sql`changed`)})
+    audit AS (${appendAudit(tenantId, trail, 'integration.updated', sql`changed`, changedSettings(sql`(SELECT ${SETTINGS_OF} FROM before)`, SETTINGS_OF))})
     SELECT ${COLUMNS} FROM changed`,
   )
   if (!changed && addsServices && (await isThere(db, tenantId, id))) throw new AppError('conflict', TOO_MANY_MAPPED)
@@ -179,6 +180,15 @@ export async function replaceSecrets(
 }
 
 const hashOf = async (token: string): Promise<string> => toHex(await sha256(token))
+
+/** The settings of a row, by name; secrets are sealed. */
+const SETTINGS_OF = sql`config || secrets || jsonb_build_object('direction', direction)`
+
+/** Which settings differ, by their names in the API. */
+const changedSettings = (before: SQL, after: SQL): SQL => sql`ARRAY(
+  SELECT CASE key WHEN 'from' THEN 'pagerduty_from' ELSE lower(regexp_replace(key, '([A-Z])', '_\\1', 'g')) END
+  FROM jsonb_each(${before}) b FULL JOIN jsonb_each(${after}) a USING (key)
+  WHERE nullif(b.value, '{}') IS DISTINCT FROM nullif(a.value, '{}') ORDER BY 1)`
 
 const COLUMNS = sql`id, tenant_id AS "tenantId", type, direction, token, config, secrets, ${epochMs(sql`created_at`)} AS "createdAt"`
 

@@ -4,6 +4,7 @@ import type { CallSource } from '../domain/graph/callee.ts'
 import type { GraphEdge, LearnedEdge, ServiceGraph } from '../domain/graph/service-graph.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { MAX_SHOWN_LENGTH } from '../domain/text.ts'
+import { appendAudit, type Trail } from './audit.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 
 const MAX_EDGES = 5_000
@@ -53,10 +54,16 @@ export async function getDependencies(db: Db, tenantId: TenantId, serviceId: Ser
 }
 
 /** Replaces what an operator declared that a service depends on; what was learned stays. Throws `not_found`. */
-export async function declareDependencies(db: Db, tenantId: TenantId, serviceId: ServiceId, callees: readonly string[]): Promise<void> {
+export async function declareDependencies(
+  db: Db,
+  tenantId: TenantId,
+  serviceId: ServiceId,
+  callees: readonly string[],
+  trail: Trail,
+): Promise<void> {
   const { services } = await selectOne<{ services: number }>(
     db,
-    sql`WITH caller AS (SELECT name FROM services WHERE tenant_id = ${tenantId} AND id = ${serviceId}),
+    sql`WITH caller AS (SELECT id, name FROM services WHERE tenant_id = ${tenantId} AND id = ${serviceId}),
       wanted AS (SELECT caller.name AS caller, w.callee FROM caller, jsonb_array_elements_text(${JSON.stringify(callees)}::jsonb) AS w(callee)),
       removed AS (
         DELETE FROM service_edges e USING caller
@@ -70,7 +77,15 @@ export async function declareDependencies(db: Db, tenantId: TenantId, serviceId:
       declared AS (
         INSERT INTO service_edges (tenant_id, caller, callee, declared) SELECT ${tenantId}::uuid, caller, callee, true FROM wanted
         ORDER BY callee ON CONFLICT (tenant_id, caller, callee) DO UPDATE SET declared = true
-      )
+      ),
+      known AS (
+        SELECT e.callee FROM service_edges e JOIN caller ON e.caller = caller.name WHERE e.tenant_id = ${tenantId} AND e.declared
+      ),
+      changed AS (
+        SELECT id FROM caller WHERE EXISTS (SELECT callee FROM known EXCEPT SELECT callee FROM wanted)
+          OR EXISTS (SELECT callee FROM wanted EXCEPT SELECT callee FROM known)
+      ),
+      audit AS (${appendAudit(tenantId, trail, 'dependencies.declared', sql`changed`)})
       SELECT count(*)::int AS services FROM caller`,
   )
   if (services === 0) throw new AppError('not_found', 'no such service')

@@ -83,6 +83,7 @@ export async function sweepRemains(
   { countsDays, auditDays }: { readonly countsDays: number; readonly auditDays: number },
   limit: number,
 ): Promise<{ readonly lastExpiryAt: Date | undefined }> {
+  const auditBefore = daysBefore(now, auditDays).toISOString()
   const row = await selectOne<{ last_expiry_ms: number | null }>(
     db,
     sql`WITH minutes AS (
@@ -113,7 +114,8 @@ export async function sweepRemains(
     ),
     audit AS (
       DELETE FROM audit_entries WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM audit_entries WHERE at < ${daysBefore(now, auditDays).toISOString()}::timestamptz LIMIT ${limit} FOR UPDATE SKIP LOCKED
+        SELECT a.ctid FROM audit_entries a, (SELECT set_config('noctuary.audit_before', ${auditBefore}, true)) allowed
+        WHERE a.at < ${auditBefore}::timestamptz LIMIT ${limit} FOR UPDATE OF a SKIP LOCKED
       ))
     )
     SELECT ${epochMs(sql`(SELECT max(coalesce(kept_until, expires_at)) FROM context_events)`)} AS last_expiry_ms`,

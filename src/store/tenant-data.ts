@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { TenantId } from '../domain/ids.ts'
+import { appendAudit, OPERATOR } from './audit.ts'
 import type { Db } from './postgres.ts'
 
 /** A table that holds tenants' rows. */
@@ -17,6 +18,11 @@ export type TenantRow = Readonly<Record<string, unknown>>
 const SECRET_COLUMNS: readonly string[] = ['hash', 'secrets', 'token', 'result']
 /** Tables whose rows belong to an API key, and by it to a tenant. */
 const TABLES_OF_KEYS: readonly string[] = ['idempotency_keys']
+
+/** Notes in a tenant's audit that it is exported: before the first row is read. */
+export async function noteExport(db: Db, tenantId: TenantId): Promise<void> {
+  await db.execute(appendAudit(tenantId, OPERATOR, 'tenant.exported', sql`(SELECT ${tenantId}::uuid AS id)`))
+}
 
 /** Every table with tenants' rows, those that refer to others first, as the database itself describes them. */
 export async function listTenantTables(db: Db): Promise<TenantTable[]> {
@@ -94,9 +100,10 @@ export async function closeTenant(db: Db, tenantId: TenantId): Promise<number> {
   return rows[0]?.deleted ?? 0
 }
 
-/** Deletes the tenant itself, once nothing of it is left. */
+/** Deletes the tenant itself, once nothing of it is left. That it was deleted stays in the audit for as long as any entry. */
 export async function deleteTenant(db: Db, tenantId: TenantId): Promise<void> {
-  await db.execute(sql`DELETE FROM tenants WHERE id = ${tenantId}`)
+  await db.execute(sql`WITH deleted AS (DELETE FROM tenants WHERE id = ${tenantId} RETURNING id)
+    ${appendAudit(tenantId, OPERATOR, 'tenant.deleted', sql`deleted`)}`)
 }
 
 function isOf(tenantId: TenantId, table: string): SQL {

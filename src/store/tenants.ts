@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { KeyType } from '../domain/access/api-key.ts'
 import { type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
+import { appendAudit, OPERATOR } from './audit.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 
 export type Tenant = { readonly id: TenantId; readonly name: string; readonly createdAt: Date }
@@ -18,7 +19,8 @@ export type NewApiKey = {
 /** Stores a tenant with its first keys, all or nothing; its name must not be taken. */
 export async function insertTenant(db: Db, tenantId: TenantId, name: string, keys: readonly NewApiKey[]): Promise<void> {
   const records = keys.map((key) => ({ ...key, key_type: key.keyType }))
-  await db.execute(sql`WITH tenant AS (INSERT INTO tenants (id, name) VALUES (${tenantId}, ${name}) RETURNING id)
+  await db.execute(sql`WITH tenant AS (INSERT INTO tenants (id, name) VALUES (${tenantId}, ${name}) RETURNING id),
+    audit AS (${appendAudit(tenantId, OPERATOR, 'tenant.created', sql`tenant`)})
     INSERT INTO api_keys (id, tenant_id, key_type, name, prefix, last4, hash)
     SELECT k.id, tenant.id, k.key_type, k.name, k.prefix, k.last4, k.hash
     FROM tenant, jsonb_to_recordset(${JSON.stringify(records)}::jsonb)

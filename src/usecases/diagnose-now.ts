@@ -4,6 +4,7 @@ import { nearestNames } from '../domain/event/nearest-name.ts'
 import { toKeptTitle } from '../domain/event/redact.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { receiveQuestion } from '../store/alerts.ts'
+import type { Trail } from '../store/audit.ts'
 import { isDatabaseUnavailable } from '../store/database-error.ts'
 import { getIncident, type IncidentDetail } from '../store/incidents.ts'
 import { listServices } from '../store/services.ts'
@@ -31,17 +32,18 @@ export async function diagnoseNow(
   deps: WorkDeps & BatchDatabase & Keeping,
   tenantId: TenantId,
   question: Question,
+  trail: Trail,
 ): Promise<IncidentDetail> {
-  const { asked, work } = await open(deps, tenantId, question)
+  const { asked, work } = await open(deps, tenantId, question, trail)
   await work
   return asked
 }
 
-async function open(deps: WorkDeps & BatchDatabase & Keeping, tenantId: TenantId, question: Question) {
+async function open(deps: WorkDeps & BatchDatabase & Keeping, tenantId: TenantId, question: Question, trail: Trail) {
   const incidentId = toId<IncidentId>(deps.newUuid())
   const lease = deps.newUuid()
   const store = () =>
-    receiveQuestion(deps.db, tenantId, { ...question, title: toKeptTitle(question.title, deps.keeping), incidentId }, lease)
+    receiveQuestion(deps.db, tenantId, { ...question, title: toKeptTitle(question.title, deps.keeping), incidentId }, lease, trail)
   const [asked] = await Promise.all([storeOrRepeat(store).catch((error) => refuse(deps, tenantId, question, error)), announceWork(deps)])
   return { asked, work: workOn(deps, { tenantId, incidentId, kind: 'diagnosis', number: 0, lease, attempts: 1 }, deps.now) }
 }
@@ -78,10 +80,11 @@ export async function askNow(
   deps: WorkDeps & BatchDatabase & Keeping,
   tenantId: TenantId,
   question: Question,
+  trail: Trail,
   defer: (work: Promise<unknown>) => void,
 ): Promise<IncidentDetail> {
   const late = new Promise<void>((resolve) => setTimeout(resolve, PATIENCE_MS))
-  const { asked, work } = await open(deps, tenantId, question)
+  const { asked, work } = await open(deps, tenantId, question, trail)
   const answered = work.then(() => readAnswer(deps, tenantId, asked))
   defer(answered)
   return await Promise.race([answered, late.then(() => asked)])

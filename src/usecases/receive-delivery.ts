@@ -102,7 +102,8 @@ async function insertFor(deps: ReceiveDeps, { credential, sender }: DoorRequest,
   const { principal } = result
   if (credential.kind === 'token' || principal.agentId !== undefined || principal.keyType !== 'ingest') return result
   const agentId = toId<AgentId>(deps.newUuid())
-  await upsertAgent(deps.db, principal, agentId, { hostname: sender, name: sender, version: null })
+  const trail = { actor: `api_key:${principal.apiKeyId}`, requestId: null }
+  await upsertAgent(deps.db, principal, agentId, { hostname: sender, name: sender, version: null }, trail)
   return await insertEvents(deps.db, wanted)
 }
 

@@ -5,6 +5,11 @@ import { createVisitor, ORIGIN, signIn, startSite } from '../support/site.ts'
 
 const site = startSite()
 
+async function sessionsOf(key: string): Promise<string[]> {
+  const entries: { action: string }[] = await (await site.app.request('/v1/audit', { key })).json()
+  return entries.flatMap(({ action }) => (action.startsWith('session.') ? [action] : []))
+}
+
 test('a read-only key signs in, by a cookie that no script and no other host gets', async () => {
   const { readonlyKey } = await createTestTenant(site.app)
   const visitor = createVisitor(site)
@@ -36,6 +41,8 @@ test('an ingest key is refused, and so is a revoked one', async () => {
   const { id, key }: { id: string; key: string } = await made.json()
   await site.app.request(`/v1/api-keys/${id}`, { key: readonlyKey, method: 'DELETE' })
   expect((await createVisitor(site).post('/signin', { key })).status).toBe(401)
+  expect((await createVisitor(site).post('/signin', { key })).status).toBe(401)
+  expect(await sessionsOf(readonlyKey)).toEqual(['session.refused', 'session.refused'])
 })
 
 test('a session dies at once with its key', async () => {
@@ -65,6 +72,31 @@ test('a session ends after a week, with sign-out, and with the secret that signe
   expect((await visitOf(startSite({ bindings: { SESSION_SECRET: 'another secret, just as long as that' } }))).status).toBe(303)
   expect((await visitor.post('/signout')).status).toBe(303)
   expect((await visitor.get('/incidents')).status).toBe(303)
+})
+
+test('signing out ends the session wherever its cookie is, and no other', async () => {
+  const { readonlyKey } = await createTestTenant(site.app)
+  const [visitor, other] = [await signIn(site, readonlyKey), await signIn(site, readonlyKey)]
+  const stolen = createVisitor(site)
+  const headers = { Cookie: visitor.cookie() }
+  expect((await stolen.get('/services', headers)).status).toBe(200)
+  expect(site.app.logs.at(-1)).toMatchObject({ store_calls: { postgres: 1 } })
+  await visitor.post('/signout')
+  expect((await stolen.get('/services', headers)).status).toBe(401)
+  expect(site.app.logs.at(-1)).toMatchObject({ store_calls: { postgres: 1 } })
+  expect((await createVisitor(site).post('/settings/keys', { key_type: 'ingest' }, headers)).status).toBe(401)
+  await createVisitor(site).post('/signout', {}, headers)
+  expect((await other.get('/services')).status).toBe(200)
+  expect(await sessionsOf(readonlyKey)).toEqual(['session.ended', 'session.opened', 'session.opened'])
+})
+
+test('who signs out while Postgres is away is told that the session goes on', async () => {
+  const { readonlyKey } = await createTestTenant(site.app)
+  const visitor = await signIn(site, readonlyKey)
+  const cookie = visitor.cookie()
+  const broken = startSite({ database: 'http://127.0.0.1:9/sql' })
+  const response = await createVisitor(broken).post('/signout', {}, { Cookie: cookie })
+  expect([response.status, response.headers.get('Set-Cookie')]).toEqual([503, null])
 })
 
 test('a cookie that was changed is none', async () => {

@@ -46,7 +46,7 @@ test('a verdict is kept, and another replaces it', async () => {
     expect((await read(tenant, id)).engineer_confirmed).toBe(confirmed)
   }
   const audit: Body[] = await (await app.request('/v1/audit', { key: tenant.readonlyKey })).json()
-  expect(audit.map(({ action, target_id }) => [action, target_id])).toEqual([
+  expect(audit.slice(0, 2).map(({ action, target_id }) => [action, target_id])).toEqual([
     ['incident.rejected', id],
     ['incident.confirmed', id],
   ])

@@ -98,6 +98,8 @@ test('an integration is created, listed, merged into, rotated and deleted', asyn
     'integration.rotated',
     ...Array(3).fill('integration.updated'),
     'integration.created',
+    'agent.registered',
+    'tenant.created',
   ])
 })
 
@@ -251,7 +253,7 @@ describe('the audit', () => {
       created.push({ id: (await response.json()).id, requestId: response.headers.get('X-Request-Id') })
     }
     const all = await audit(tenant)
-    expect(all).toEqual(
+    expect(all.slice(0, 3)).toEqual(
       created.toReversed().map(({ id, requestId }) => ({
         id: expect.any(String),
         at: expect.any(String),
@@ -259,17 +261,19 @@ describe('the audit', () => {
         action: 'api_key.created',
         target_type: 'api_key',
         target_id: id,
+        fields: [],
         request_id: requestId,
       })),
     )
     const first = await audit(tenant, '?limit=2')
     expect(first).toEqual(all.slice(0, 2))
-    expect(await audit(tenant, `?limit=2&before=${first[1].id}`)).toEqual(all.slice(2))
-    expect(await audit(tenant, `?before=${all[2].at}`)).toEqual([])
+    expect(await audit(tenant, `?limit=2&before=${first[1].id}`)).toEqual(all.slice(2, 4))
+    expect(await audit(tenant, `?before=${all.at(-1).at}`)).toEqual([])
     expect(await audit(tenant, `?before=2999-01-01T00:00:00Z`)).toEqual(all)
 
     const other = await createTestTenant(app)
-    expect([await audit(other), await audit(other, `?before=${all[0].id}`)]).toEqual([[], []])
+    expect(await audit(other, `?before=${all[0].id}`)).toEqual([])
+    expect((await audit(other)).map(({ action }: { action: string }) => action)).toEqual(['agent.registered', 'tenant.created'])
   })
 
   test.each(['limit=0', 'limit=101', 'limit=x', 'before=yesterday'])('?%s is 400', async (query) => {

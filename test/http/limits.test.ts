@@ -124,7 +124,8 @@ test('a request is one log line, with what it cost and without what it carried',
   expect(app.logs).toEqual([
     {
       event: 'request',
-      request_id: 'r-1',
+      request_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      client_request_id: 'r-1',
       method: 'POST',
       route: '/v1/events',
       status: 201,

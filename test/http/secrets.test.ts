@@ -112,7 +112,7 @@ test('a key of ours in an event is told to its own tenant, once', async () => {
     await app.settle()
   }
   const { data: told = [] } = await app.as(owner.readonlyKey).GET('/v1/audit')
-  expect(told).toEqual([
+  expect(told.filter(({ action }) => action !== 'tenant.created')).toEqual([
     expect.objectContaining({ action: 'api_key.exposed', actor: 'noctuary', target_type: 'api_key', request_id: null }),
   ])
   const { data: senders = [] } = await app.as(sender.readonlyKey).GET('/v1/audit')

@@ -8,8 +8,8 @@ import { startApp } from '../support/app.ts'
 const FOLDER = new URL('../../drizzle/functions/', import.meta.url)
 const SOURCES = new URL('../../src/', import.meta.url)
 
-/** What operators call by hand. */
-const BY_HAND = ['install_causal_patterns']
+/** What operators call by hand, or triggers do. */
+const BY_HAND = ['install_causal_patterns', 'keep_audit']
 
 const app = startApp()
 

@@ -10,7 +10,7 @@ const BREAKING = [
   // A column that may be empty from now on is written as before.
   /\bALTER\s+COLUMN\b(?!\s+\S+\s+DROP\s+NOT\s+NULL\b)/i,
   /\bADD\s+COLUMN\b(?![^;]*\bDEFAULT\b)[^;]*\bNOT\s+NULL\b/i,
-  /\bTRUNCATE\b/i,
+  /(?<!BEFORE )\bTRUNCATE\b/i,
   /\bCREATE\s+OR\s+REPLACE\s+FUNCTION\b/i,
 ]
 

@@ -6,6 +6,7 @@ import { sha256, toHex } from '../../src/domain/hash.ts'
 import { type IncidentId, toId } from '../../src/domain/ids.ts'
 import { receiveQuestion } from '../../src/store/alerts.ts'
 import { getPrincipal, revokeApiKey } from '../../src/store/api-keys.ts'
+import { OPERATOR } from '../../src/store/audit.ts'
 import { listIncidents } from '../../src/store/incidents.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 
@@ -190,7 +191,7 @@ test('a question that is stored again while it still is being stored is one inci
       opens: true,
     }
     const lease = randomUUID()
-    const told = await Promise.all(range(4).map(() => receiveQuestion(app.deps.db, tenantId, question, lease)))
+    const told = await Promise.all(range(4).map(() => receiveQuestion(app.deps.db, tenantId, question, lease, OPERATOR)))
     expect(told.map(({ id, status }) => [id, status])).toEqual(Array(4).fill([question.incidentId, 'diagnosing']))
   }
   expect(await listIncidents(app.deps.db, tenantId, { since: '2026-01-01T00:00:00Z' })).toHaveLength(10)

@@ -263,11 +263,11 @@ test('hourly counts and the audit are kept for their days', async () => {
     (await (await app.request('/v1/audit', { key: tenant.readonlyKey })).json()).length,
   ]
   await runSweep(app.deps, inADay())
-  expect(await kept()).toEqual([1, 1])
+  expect(await kept()).toEqual([1, 3])
   await runSweep(app.deps, inDays(29))
-  expect(await kept()).toEqual([1, 1])
+  expect(await kept()).toEqual([1, 3])
   await runSweep(app.deps, inDays(32))
-  expect(await kept()).toEqual([0, 1])
+  expect(await kept()).toEqual([0, 3])
   await runSweep(app.deps, inDays(366))
   expect(await kept()).toEqual([0, 0])
 })

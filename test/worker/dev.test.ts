@@ -306,7 +306,7 @@ test('a second one in the folder says who holds it in one line, and changes noth
 
 test('a request is logged once', async () => {
   await fetch(`${dev.url}/v1/agents`, { headers: { Authorization: `Bearer ${dev.readonly_key}`, 'X-Request-Id': 'logged-once' } })
-  await waitFor(() => running.output().includes('"request_id":"logged-once"'))
+  await waitFor(() => running.output().includes('"client_request_id":"logged-once"'))
   await sleep(100)
   expect(running.output().match(/logged-once/g)).toHaveLength(1)
   expect(running.output()).not.toContain('[wrangler:info]')

@@ -25,7 +25,7 @@ export const auditPages = (deps: Deps) =>
         {shown.length === 0 ? (
           <div class="empty">
             <h2>Nothing has been changed yet</h2>
-            <p>Keys, integrations and verdicts leave an entry here, which is kept for {deps.retention.auditDays} days.</p>
+            <p>Keys, sign-ins, integrations and verdicts leave an entry here, which is kept for {deps.retention.auditDays} days.</p>
           </div>
         ) : (
           <AuditTable entries={shown} now={now} />
@@ -55,7 +55,10 @@ const AuditTable = ({ entries, now }: { readonly entries: readonly AuditEntry[];
             <td>
               <Age at={entry.at} now={now} />
             </td>
-            <td>{entry.action.replaceAll(/[._]/g, ' ')}</td>
+            <td>
+              {entry.action.replaceAll(/[._]/g, ' ')}
+              {entry.fields.length > 0 && <span class="quiet">: {entry.fields.join(', ')}</span>}
+            </td>
             <td data-label="Which">
               <Target {...entry} />
             </td>

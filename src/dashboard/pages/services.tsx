@@ -13,7 +13,7 @@ import { listServiceOverviews, OVERVIEW_HOURS, type ServiceOverview } from '../.
 import { diagnoseNow } from '../../usecases/diagnose-now.ts'
 import { readWindow, type WindowResult } from '../../usecases/read-window.ts'
 import { Glyph } from '../chart.tsx'
-import { createPageRouter, getId, readForm, readPage, requireLiveKey, toAppContext } from '../context.ts'
+import { createPageRouter, getId, readForm, readPage, requireLiveKey, toAppContext, toPageTrail } from '../context.ts'
 import { count, TYPE_NAMES, toPercent } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { Age, Badge, Live, Notice, Outside, Pages, withQuery } from '../parts.tsx'
@@ -99,7 +99,7 @@ export const servicePages = (deps: Deps) =>
     .post('/services/:id/dependencies', async (c) => {
       const serviceId = getId<ServiceId>(c, 'service')
       const { tenantId } = await requireLiveKey(c, deps)
-      await declareDependencies(deps.db, tenantId, serviceId, readNames((await readForm(c))['declared'] ?? ''))
+      await declareDependencies(deps.db, tenantId, serviceId, readNames((await readForm(c))['declared'] ?? ''), toPageTrail(c))
       return c.redirect(`/services/${serviceId}?done=declared#dependencies`, 303)
     })
     .post('/services/:id/diagnose', async (c) => {
@@ -116,7 +116,7 @@ export const servicePages = (deps: Deps) =>
         environment: null,
         opens: true,
       }
-      const { id } = await diagnoseNow(deps, tenantId, question)
+      const { id } = await diagnoseNow(deps, tenantId, question, toPageTrail(c))
       return c.redirect(`/incidents/${id}`, 303)
     })
 

@@ -1,16 +1,17 @@
 import type { Clock, Database, Deps, Logging, RateLimits } from '../../deps.ts'
-import { isWellFormedKey, toKeyType } from '../../domain/access/api-key.ts'
+import { isWellFormedKey } from '../../domain/access/api-key.ts'
 import { AppError } from '../../domain/errors.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
-import type { TenantId } from '../../domain/ids.ts'
+import { type SessionId, type TenantId, toId } from '../../domain/ids.ts'
 import { readNetwork } from '../../http/limits.ts'
-import { getPrincipal, type Principal } from '../../store/api-keys.ts'
+import type { Principal } from '../../store/api-keys.ts'
+import { endSession, openSession, type SessionRef } from '../../store/sessions.ts'
 import { getFirstSteps } from '../../store/tenants.ts'
 import { createPageRouter, readForm, toOwnPath } from '../context.ts'
 import type { PageContext } from '../env.ts'
 import { renderPage } from '../layout.tsx'
 import { Notice } from '../parts.tsx'
-import { endSession, startSession } from '../session.ts'
+import { findSession, forgetSession, startSession } from '../session.ts'
 
 /** Signing in with a read-only key, and out again. */
 export const signInPages = (deps: Deps) =>
@@ -32,22 +33,24 @@ export const signInPages = (deps: Deps) =>
           status: 400,
         })
       }
-      if (toKeyType(key) !== 'readonly') {
+      const session = { keyHash: toHex(await sha256(key)), id: toId<SessionId>(deps.newUuid()) }
+      const principal = await findOpener(deps, session, c.get('requestId'))
+      if (!principal) return renderSignIn(c, deps, { next: path, problem: 'This key is unknown or revoked.', status: 401 })
+      if (principal.keyType !== 'readonly') {
         return renderSignIn(c, deps, {
           next: path,
           problem: 'That is an ingest key, which only sends events. Use a read-only key.',
           status: 403,
         })
       }
-      const keyHash = toHex(await sha256(key))
-      const principal = await findPrincipal(deps, keyHash)
-      if (!principal) return renderSignIn(c, deps, { next: path, problem: 'This key is unknown or revoked.', status: 401 })
       c.set('principal', principal)
-      await startSession(c, secret, { keyHash, tenantId: principal.tenantId }, deps.now())
+      await startSession(c, secret, { ...session, tenantId: principal.tenantId }, deps.now())
       return c.redirect(path === '/incidents' && (await isNew(deps, principal.tenantId)) ? '/connect' : path, 303)
     })
-    .post('/signout', (c) => {
-      endSession(c)
+    .post('/signout', async (c) => {
+      const session = await findSession(c, deps.sessionSecret(), deps.now())
+      if (session) await endSession(deps.db, session.tenantId, session, c.get('requestId'))
+      forgetSession(c)
       return c.redirect('/signin?done=signed_out', 303)
     })
 
@@ -123,9 +126,9 @@ async function isNew({ db }: Database, tenantId: TenantId): Promise<boolean> {
   }
 }
 
-async function findPrincipal({ db }: Database, keyHash: string): Promise<Principal | undefined> {
+async function findOpener({ db }: Database, session: SessionRef, requestId: string): Promise<Principal | undefined> {
   try {
-    return await getPrincipal(db, keyHash)
+    return await openSession(db, session, requestId)
   } catch (error) {
     if (error instanceof AppError && error.code === 'unauthorized') return undefined
     throw error

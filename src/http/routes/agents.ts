@@ -10,7 +10,7 @@ import { type Agent, type AgentActivity, getAgent, listAgents, recordHeartbeat, 
 import { type LoggedEvent, listAgentEvents } from '../../store/events.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
-import { createRouter } from '../context.ts'
+import { createRouter, toTrail } from '../context.ts'
 import { readCursor, toCursor } from '../cursor.ts'
 import { chanceOf, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
 import { problemOf, problems } from '../problem.ts'
@@ -217,7 +217,7 @@ export const agentRoutes = (deps: Deps) => {
     .openapi(register, async (c) => {
       const { hostname, name: given, version } = c.req.valid('json')
       const registration = { hostname, name: given ?? hostname, version }
-      const agent = await upsertAgent(deps.db, c.var.principal, toId<AgentId>(chanceOf(c, deps).newUuid()), registration)
+      const agent = await upsertAgent(deps.db, c.var.principal, toId<AgentId>(chanceOf(c, deps).newUuid()), registration, toTrail(c))
       return c.json(toAgentBody(agent), 201)
     })
     .openapi(heartbeat, async (c) => {

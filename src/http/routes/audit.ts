@@ -13,11 +13,15 @@ const AuditEntryBody = z
   .strictObject({
     id: Uuid,
     at: Instant,
-    actor: z.string().openapi({ description: '`api_key:<id>`, or the part of the system that acted on its own' }),
+    actor: z.string().openapi({
+      description:
+        '`api_key:<id>`, `operator` for a command of whoever runs the installation, or the part of the system that acted on its own',
+    }),
     action: z.string().openapi({ description: 'What was done, in the past tense' }),
     target_type: z.string(),
     target_id: z.string(),
-    request_id: z.string().nullable(),
+    fields: z.array(z.string()).openapi({ description: 'Which fields of a configuration changed, by name' }),
+    request_id: z.string().nullable().openapi({ description: 'The `X-Request-Id` that we answered' }),
   })
   .openapi('AuditEntry')
 
@@ -28,7 +32,7 @@ const list = createRoute({
   path: '/v1/audit',
   summary: 'List who changed what',
   description:
-    'Creation and revocation of keys, changes of integrations, verdicts about incidents and their resolution by hand, notes that were posted. To page on, send the last `id` as `before`.',
+    'Creation and revocation of keys, registrations of agents, sign-ins to the pages and their ends, changes of integrations and declared dependencies, asked diagnoses, verdicts about incidents and their resolution by hand, notes that were posted, operators’ commands. Entries are never changed. To page on, send the last `id` as `before`.',
   security: [...SECURITY.viewer],
   request: {
     query: z.object({
@@ -48,6 +52,7 @@ const list = createRoute({
         action: 'api_key.created',
         target_type: 'api_key',
         target_id: EXAMPLE_IDS.ingestKey,
+        fields: [],
         request_id: 'b3f1c9d2-5a7e-4c1b-9f60-2d8e7a4c1b35',
       },
     ]),
@@ -78,6 +83,15 @@ function readLimit(text: string | undefined): number {
   throw invalidParameter('limit', `limit must be a whole number from 1 to ${MAX_LIMIT}`)
 }
 
-function toAuditEntryBody({ id, at, actor, action, targetType, targetId, requestId }: AuditEntry) {
-  return { id, at: at.toISOString(), actor, action, target_type: targetType, target_id: targetId, request_id: requestId }
+function toAuditEntryBody({ id, at, actor, action, targetType, targetId, fields, requestId }: AuditEntry) {
+  return {
+    id,
+    at: at.toISOString(),
+    actor,
+    action,
+    target_type: targetType,
+    target_id: targetId,
+    fields: [...fields],
+    request_id: requestId,
+  }
 }

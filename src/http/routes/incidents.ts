@@ -470,6 +470,7 @@ export const incidentRoutes = (deps: Deps) => {
           environment: toEnvironment(toStorableText(environment ?? '')),
           opens: opens === true,
         },
+        toTrail(c),
         deferTo(c),
       )
       return c.json(toDetailBody(incident), 201)

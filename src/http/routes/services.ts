@@ -13,7 +13,7 @@ import { findService, findServiceOfKey, listServices, type Service } from '../..
 import { readWindow } from '../../usecases/read-window.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
-import { createRouter, deferTo } from '../context.ts'
+import { createRouter, deferTo, toTrail } from '../context.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EventTypeName, EXAMPLE_IDS, Instant, json, jsonBody, name, readInstant, ServiceParams, Uuid } from '../schemas.ts'
 
@@ -244,7 +244,7 @@ export const serviceRoutes = (deps: Deps) => {
     .openapi(declare, async (c) => {
       const { tenantId } = c.var.principal
       const serviceId = await toServiceId(c.req.valid('param').id, (choice) => findService(deps.db, c.var.principal.tenantId, choice))
-      await declareDependencies(deps.db, tenantId, serviceId, [...new Set(c.req.valid('json').declared)])
+      await declareDependencies(deps.db, tenantId, serviceId, [...new Set(c.req.valid('json').declared)], toTrail(c))
       return c.json(toDependenciesBody(await getDependencies(deps.db, tenantId, serviceId)), 200)
     })
 }

@@ -69,7 +69,7 @@ export const idempotencyKeys = pgTable(
   (table) => [primaryKey({ columns: [table.apiKeyId, table.key] }), index('idempotency_keys_by_age').on(table.createdAt)],
 )
 
-/** Who changed what and when. Rows are only ever appended, and swept after `AUDIT_DAYS`. */
+/** Who changed what and when. A trigger refuses changes of rows, and deletions but by the sweep and with their tenant. */
 export const auditEntries = pgTable(
   'audit_entries',
   {
@@ -81,6 +81,12 @@ export const auditEntries = pgTable(
     targetType: text('target_type').notNull(),
     targetId: text('target_id').notNull(),
     requestId: text('request_id'),
+    /** Of a configuration, those that changed. */
+    fields: text('fields').array().notNull().default(sql`'{}'`),
   },
-  (table) => [index('audit_entries_by_tenant').on(table.tenantId, table.at, table.id), index('audit_entries_by_age').on(table.at)],
+  (table) => [
+    index('audit_entries_by_tenant').on(table.tenantId, table.at, table.id),
+    index('audit_entries_by_age').on(table.at),
+    index('audit_entries_of_ended_sessions').on(table.targetId).where(sql`action = 'session.ended'`),
+  ],
 )
