@@ -23,6 +23,7 @@ export type Bindings = {
   readonly INGEST_EVENTS_PER_MINUTE?: string
   readonly REQUESTS_AT_ONCE?: string
   readonly SESSION_SECRET?: string
+  readonly METRICS_TOKEN?: string
   readonly SIGN_IN_PER_MINUTE?: string
   readonly SIGN_IN_RATE_LIMITER?: RateLimiter
   readonly COUNTS_DAYS?: string
@@ -80,6 +81,8 @@ export type Config = {
   readonly requestsAtOnce: number
   /** What signs the dashboard's sessions; read at the first use: without it everything but the dashboard works. */
   readonly sessionSecret: string | undefined
+  /** Who shows it is told by `/health` what waits for the cron; without one, nobody is. */
+  readonly metricsToken: string | undefined
   /** How often one address may try to sign in. */
   readonly signInLimit: RateLimit
   readonly retention: Retention
@@ -232,6 +235,7 @@ function read(bindings: Bindings): Config {
     eventsPerMinute: count(bindings, 'INGEST_EVENTS_PER_MINUTE', 600_000),
     requestsAtOnce: count(bindings, 'REQUESTS_AT_ONCE', 400),
     sessionSecret: bindings.SESSION_SECRET || undefined,
+    metricsToken: bindings.METRICS_TOKEN || undefined,
     signInLimit: { limiter: bindings.SIGN_IN_RATE_LIMITER, perMinute: count(bindings, 'SIGN_IN_PER_MINUTE', 10) },
     retention: {
       countsDays: count(bindings, 'COUNTS_DAYS', 30),

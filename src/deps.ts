@@ -107,6 +107,9 @@ export type Site = {
   readonly corsOrigins: readonly string[]
 }
 
+/** What an operator's monitoring shows. */
+export type Metrics = { readonly metricsToken: string | undefined }
+
 export type RateLimits = {
   readonly rateLimits: Readonly<Record<KeyType, RateLimit>>
   readonly signInLimit: RateLimit
@@ -139,6 +142,7 @@ export type Deps = BatchDatabase &
   Sealing &
   Signing &
   Site &
+  Metrics &
   RateLimits &
   Load &
   Upkeep &
@@ -175,6 +179,7 @@ export function createDeps(config: Config): Deps {
     corsOrigins: config.corsOrigins,
     rateLimits: config.rateLimits,
     sessionSecret: () => getSessionSecret(config.sessionSecret),
+    metricsToken: config.metricsToken,
     signInLimit: config.signInLimit,
     retention: config.retention,
     sweepRequests: config.sweepRequests,

@@ -57,6 +57,7 @@ export function describeApi(app: OpenAPIHono<AppEnv>): void {
     ...bearer,
     description: 'A viewer key, `noc_view_…`: what is read with GET',
   })
+  registry.registerComponent('securitySchemes', 'metricsToken', { ...bearer, description: 'The operator’s `METRICS_TOKEN`' })
   registry.registerComponent('headers', 'RequestId', {
     description: 'Names this request in the log and the audit; one that the request carried is noted in the log beside it',
     required: true,

@@ -21,17 +21,24 @@ export type Health = {
   /** Why Postgres is not up, for the log. */
   readonly reason: string | undefined
   readonly redis: 'up' | 'down'
-  /** `undefined` where Postgres did not say. */
+  /** `undefined` where Postgres was not asked, or did not say. */
   readonly backlog: Backlog | undefined
 }
 
-/** Asks both stores at once how they are, in one request each. With `mayWake` false, an idle Postgres is left asleep. */
-export async function findHealth(db: Db, redis: Redis, { mayWake }: { readonly mayWake: boolean }): Promise<Health> {
+type HealthQuery = {
+  /** Without it, an idle Postgres is left asleep. */
+  readonly mayWake: boolean
+  /** Without it, no figure is asked for. */
+  readonly withBacklog: boolean
+}
+
+/** Asks both stores at once how they are, in one request each. */
+export async function findHealth(db: Db, redis: Redis, { mayWake, withBacklog }: HealthQuery): Promise<Health> {
   if (!mayWake) {
     const hints = await readSweepHints(redis).catch(() => undefined)
     if (hints && !hints.isDatabaseInUse) return { postgres: 'idle', reason: undefined, redis: 'up', backlog: undefined }
   }
-  const [postgres, copy] = await Promise.allSettled([findBacklog(db), redis.client.ping()])
+  const [postgres, copy] = await Promise.allSettled([withBacklog ? findBacklog(db) : findTables(db), redis.client.ping()])
   return {
     ...(postgres.status === 'fulfilled' ? { postgres: 'up', reason: undefined } : toTrouble(postgres.reason)),
     redis: copy.status === 'fulfilled' ? 'up' : 'down',
@@ -41,6 +48,11 @@ export async function findHealth(db: Db, redis: Redis, { mayWake }: { readonly m
 
 function toTrouble(error: unknown) {
   return { postgres: isNotMigrated(error) ? ('not migrated' as const) : ('down' as const), reason: toReason(error) }
+}
+
+/** Finds the first and the last of the tables that the backlog is counted in, if they are there. */
+async function findTables(db: Db): Promise<undefined> {
+  await selectOne(db, sql`SELECT EXISTS (SELECT 1 FROM context_events) AS events, EXISTS (SELECT 1 FROM incident_work) AS work`)
 }
 
 async function findBacklog(db: Db): Promise<Backlog> {

@@ -6,7 +6,7 @@ import { createReceivers } from '../../src/outbound/receivers/index.ts'
 import { type ClaimedWork, claimWork, findNextWork } from '../../src/store/incident-work.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
-import { createTestTenant, listServicesOf, makeEvent, startApp, type TestApp, type TestTenant } from '../support/app.ts'
+import { createTestTenant, listServicesOf, METRICS_TOKEN, makeEvent, startApp, type TestApp, type TestTenant } from '../support/app.ts'
 import { type Fuse, startFaultProxy } from '../support/fault-proxy.ts'
 import { startOwnStack } from '../support/own-stack.ts'
 import { connectPager, deliver, listNotes, makeDelivery, newRef, type Pager, scriptPagerDuty } from '../support/pagerduty.ts'
@@ -305,7 +305,7 @@ describe('a note meets', () => {
   })
 
   test('a refusal: health tells operators', async () => {
-    const health = async () => (await (await app.request('/health')).json()).backlog
+    const health = async () => (await (await app.request('/health', { key: METRICS_TOKEN })).json()).backlog
     const before = await health()
     const tenant = await createTestTenant(app)
     const pager = await connectPager(app, tenant, { pagerduty_token: null })

@@ -138,6 +138,7 @@ async function findOrCreateDemoTenant(stack: StackAddresses, isThrowaway: boolea
 function findOrCreateSecrets(isThrowaway: boolean) {
   return {
     INTEGRATION_KEYS: `dev:${findOrCreateSecret(INTEGRATION_KEYS_FILE, isThrowaway).replace(/^dev:/, '')}`,
+    METRICS_TOKEN: 'dev',
     SESSION_SECRET: findOrCreateSecret(SESSION_SECRET_FILE, isThrowaway),
   }
 }

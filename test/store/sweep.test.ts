@@ -6,7 +6,16 @@ import { readServiceGraph } from '../../src/store/service-graph.ts'
 import { listServiceOverviews } from '../../src/store/service-overviews.ts'
 import { sweepBatch } from '../../src/store/sweeps.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
-import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
+import {
+  createTestTenant,
+  entriesOf,
+  listServicesOf,
+  METRICS_TOKEN,
+  makeEvent,
+  readWindowOf,
+  startApp,
+  type TestTenant,
+} from '../support/app.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { startOwnStack } from '../support/own-stack.ts'
 
@@ -359,7 +368,7 @@ test('health says what waits for the cron, and leaves a sleeping Postgres asleep
   await db.execute(sql`DELETE FROM window_repairs`)
   await send(tenant, makeEvent({ event_type: 'restart', ttl_seconds: 1 }))
   await sleep(2_100)
-  const health = async (query = '') => (await app.request(`/health${query}`)).json()
+  const health = async (query = '') => (await app.request(`/health${query}`, { key: METRICS_TOKEN })).json()
   expect(await health()).toMatchObject({ status: 'ok', backlog: { windows_awaiting_repair: 0 } })
   expect((await health()).backlog.sweep_lag_seconds).toBeGreaterThanOrEqual(1)
   await db.execute(sql`INSERT INTO window_repairs (service_id, tenant_id) VALUES (${tenant.tenantId}, ${tenant.tenantId})`)
@@ -380,4 +389,8 @@ test('health says what waits for the cron, and leaves a sleeping Postgres asleep
   const [line] = app.logs.filter(({ event }) => event === 'request').slice(-1)
   expect(line?.['store_calls']).toEqual({ postgres: 0, redis: 1 })
   expect((await app.request('/health?wake=maybe')).status).toBe(400)
+  for (const key of [undefined, tenant.readonlyKey, `${METRICS_TOKEN}x`]) {
+    const asStranger = await app.request('/health', key === undefined ? {} : { key })
+    expect([asStranger.status, await asStranger.json()]).toMatchObject([200, { checks: { postgres: 'up' }, backlog: null }])
+  }
 })

@@ -42,6 +42,9 @@ export type TestApp = {
   readonly settle: () => Promise<void>
 }
 
+/** What an operator's monitoring shows the tests' Worker. */
+export const METRICS_TOKEN = 'metrics-of-the-tests'
+
 /** The real app over the local stack, or over other endpoints that stand before it. */
 export function startApp(endpoints: Endpoints = {}, overrides: Partial<Deps> = {}): TestApp {
   const stack = endpoints.stack ?? inject('stack')
@@ -52,6 +55,7 @@ export function startApp(endpoints: Endpoints = {}, overrides: Partial<Deps> = {
       databaseEndpoint: endpoints.database ?? stack.databaseEndpoint,
       redisUrl: endpoints.redis ?? stack.redisUrl,
     }),
+    METRICS_TOKEN,
     INTEGRATION_KEYS: `test:${Buffer.alloc(32, 7).toString('base64')}`,
     ...endpoints.bindings,
   })

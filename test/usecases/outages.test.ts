@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
-import { createTestTenant, startApp } from '../support/app.ts'
+import { createTestTenant, METRICS_TOKEN, startApp } from '../support/app.ts'
 import { type Fault, startFaultProxy } from '../support/fault-proxy.ts'
 import { startOwnStack } from '../support/own-stack.ts'
 import { connectPager, deliver, makeDelivery, newRef } from '../support/pagerduty.ts'
@@ -66,7 +66,7 @@ test('an alert that was acknowledged is diagnosed within two ticks of both store
 })
 
 test('windows that missed merges are repaired by a share of the ticks’ requests, or by whoever reads them', async () => {
-  const marked = async () => (await (await app.request('/health')).json()).backlog.windows_awaiting_repair
+  const marked = async () => (await (await app.request('/health', { key: METRICS_TOKEN })).json()).backlog.windows_awaiting_repair
   const [crowd, other] = [await createTestTenant(app), await createTestTenant(app)]
   const broken = startApp({ stack, redis: redis.url })
   redis.fault = 'refuse'

@@ -219,7 +219,7 @@ async function alertAndFindNote({ url, readonly_key }: DevFile, pagerDutyUrl: st
 test('a signed alert is a diagnosed incident and a note at the stand-in, and nothing is left for the cron', async () => {
   await alertAndFindNote(dev, dev.pagerduty_url)
   await fetch(`${dev.url}/cdn-cgi/handler/scheduled?cron=${encodeURIComponent(dev.sweep_cron)}`)
-  const health = (await (await fetch(`${dev.url}/health`)).json()) as { backlog: unknown }
+  const health = (await (await fetch(`${dev.url}/health`, { headers: { Authorization: 'Bearer dev' } })).json()) as { backlog: unknown }
   expect(health.backlog).toMatchObject({ incident_work_due: 0, notes_given_up: 0 })
 })
 

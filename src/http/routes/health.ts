@@ -1,8 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Deps } from '../../deps.ts'
+import { timingSafeEqual } from 'hono/utils/buffer'
+import type { Deps, Metrics } from '../../deps.ts'
 import { type Backlog, findHealth } from '../../store/health.ts'
 import { VERSION } from '../../version.ts'
+import { readBearer } from '../auth.ts'
 import { createRouter } from '../context.ts'
+import type { AppContext } from '../env.ts'
 import { problems, RETRY_AFTER } from '../problem.ts'
 import { json } from '../schemas.ts'
 
@@ -20,7 +23,10 @@ const HealthBody = z
     status: z.enum(['ok', 'degraded', 'down']),
     version: z.string(),
     checks: z.strictObject({ postgres: z.enum(['up', 'down', 'idle', 'not migrated']), redis: z.enum(['up', 'down']) }),
-    backlog: BacklogBody.nullable().openapi({ description: 'What waits for the cron; null where Postgres was not reached or not asked' }),
+    backlog: BacklogBody.nullable().openapi({
+      description:
+        'What waits for the cron, over all tenants, for whoever shows the operator’s `METRICS_TOKEN`; null for others, and where Postgres was not reached or not asked',
+    }),
   })
   .openapi('Health')
 
@@ -30,6 +36,7 @@ const health = createRoute({
   method: 'get',
   path: '/health',
   summary: 'Tell whether the stores answer',
+  security: [{}, { metricsToken: [] }],
   request: {
     query: z.object({
       wake: z
@@ -61,7 +68,7 @@ const health = createRoute({
 export const healthRoutes = (deps: Deps) =>
   createRouter().openapi(health, async (c) => {
     const mayWake = c.req.valid('query').wake === 'true'
-    const { postgres, reason, redis, backlog } = await findHealth(deps.db, deps.redis, { mayWake })
+    const { postgres, reason, redis, backlog } = await findHealth(deps.db, deps.redis, { mayWake, withBacklog: await isOperator(deps, c) })
     const body = { version: VERSION, checks: { postgres, redis }, backlog: backlog ? toBacklogBody(backlog) : null }
     if (reason !== undefined) {
       deps.log('unavailable', { request_id: c.get('requestId'), method: c.req.method, reason })
@@ -70,6 +77,11 @@ export const healthRoutes = (deps: Deps) =>
     }
     return c.json({ status: redis === 'up' ? ('ok' as const) : ('degraded' as const), ...body }, 200)
   })
+
+async function isOperator({ metricsToken }: Metrics, c: AppContext): Promise<boolean> {
+  const token = readBearer(c)
+  return metricsToken !== undefined && token !== undefined && (await timingSafeEqual(token, metricsToken))
+}
 
 function toBacklogBody({ sweepLagSeconds, windowsAwaitingRepair, incidentWorkDue, notesGivenUp }: Backlog): z.infer<typeof BacklogBody> {
   return {
