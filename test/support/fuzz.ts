@@ -135,13 +135,18 @@ const CURSORS = ['0', '1', '-1', '99999999999999999', '9007199254740993', '17684
 const IDS = ['agent', 'service', 'api_key', 'integration', 'incident', 'event'].flatMap((kind) => [`~own.${kind}~`, `~victim.${kind}~`])
 
 /** The id that a path asks for, by the path's second step. */
-export const PATH_IDS: Readonly<Record<string, readonly string[]>> = {
+const PATH_IDS: Readonly<Record<string, readonly string[]>> = {
   agents: ['~own.agent~'],
   services: ['~own.service~'],
   'api-keys': ['~own.api_key~'],
   integrations: ['~own.integration~'],
   incidents: ['~own.incident~'],
   pagerduty: ['~own.webhook~'],
+}
+
+/** The tokens that an honest client may put where a path asks for an id. */
+export function listPathIds(path: string): readonly string[] {
+  return path.startsWith('/in/') ? ['~own.door~'] : (PATH_IDS[path.split('/')[2] ?? ''] ?? [])
 }
 
 const CONTENT_TYPES = [
@@ -220,7 +225,7 @@ export function fuzzOperation(document: ApiDocument, { method, path, keyType, sp
 }
 
 function fuzzPath(template: string, query: readonly { readonly name: string; readonly schema: Schema }[]): fc.Arbitrary<string> {
-  const fitting = PATH_IDS[template.split('/')[2] ?? ''] ?? []
+  const fitting = listPathIds(template)
   const id = fc.oneof(fc.constantFrom(...fitting, ...IDS), fc.constantFrom(...fitting, ...IDS.slice(0, 1)), oddText())
   const filled = fc
     .tuple(...template.split(/(\{\w+\})/).map((part) => (part.startsWith('{') ? id : fc.constant(part))))
