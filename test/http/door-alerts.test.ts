@@ -138,7 +138,10 @@ test('nobody is told of an alert that did not last', async () => {
     ['cart', 'failed'],
     ['till', 'diagnosing'],
   ])
-  await runSweep(app.deps, new Date(Date.now() + 600_000))
+  // Whatever other tenants of a shared database are owed comes in the same ticks.
+  for (let ticks = 0; ticks < 20 && (await incidentsOf(tenant)).some(({ status }) => status === 'diagnosing'); ticks += 1) {
+    await runSweep(app.deps, new Date(Date.now() + 600_000))
+  }
   expect((await incidentsOf(tenant)).map(({ service, status }) => [service, status]).toSorted()).toEqual([
     ['cart', 'failed'],
     ['till', 'diagnosed'],

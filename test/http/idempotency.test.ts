@@ -7,18 +7,32 @@ import { startFaultProxy } from '../support/fault-proxy.ts'
 const stack = inject('stack')
 const app = startApp()
 
-type Made = { readonly path: string; readonly keyOf: 'readonlyKey' | 'ingestKey'; readonly body: unknown; readonly other: unknown }
+type Made = {
+  readonly path: string
+  readonly keyOf: 'readonlyKey' | 'ingestKey'
+  readonly body: unknown
+  readonly other: unknown
+  /** What it adds to a tenant with two keys and an agent: an integration owns a key and an agent. */
+  readonly rows: number
+}
 
 const POSTS: readonly Made[] = [
-  { path: '/v1/api-keys', keyOf: 'readonlyKey', body: { key_type: 'ingest', name: 'web' }, other: { key_type: 'readonly' } },
-  { path: '/v1/incidents', keyOf: 'readonlyKey', body: { service: 'checkout' }, other: { service: 'payments' } },
+  { path: '/v1/api-keys', keyOf: 'readonlyKey', body: { key_type: 'ingest', name: 'web' }, other: { key_type: 'readonly' }, rows: 1 },
+  {
+    path: '/v1/incidents',
+    keyOf: 'readonlyKey',
+    body: { service: 'checkout', create: true },
+    other: { service: 'payments', create: true },
+    rows: 1,
+  },
   {
     path: '/v1/integrations',
     keyOf: 'readonlyKey',
     body: { type: 'pagerduty', direction: 'inbound', config: { webhook_secret: 'whsec-canary-0123456789' } },
     other: { type: 'pagerduty', direction: 'bidirectional' },
+    rows: 3,
   },
-  { path: '/v1/agents/register', keyOf: 'ingestKey', body: { hostname: 'web-1' }, other: { hostname: 'web-2' } },
+  { path: '/v1/agents/register', keyOf: 'ingestKey', body: { hostname: 'web-1' }, other: { hostname: 'web-2' }, rows: 0 },
 ]
 
 const counts = async ({ tenantId }: TestTenant) =>
@@ -30,7 +44,7 @@ const counts = async ({ tenantId }: TestTenant) =>
       (SELECT count(*) FROM audit_entries WHERE tenant_id = ${tenantId})::int AS audit`)
   ).rows[0]
 
-describe.each(POSTS)('POST $path', ({ path, keyOf, body, other }) => {
+describe.each(POSTS)('POST $path', ({ path, keyOf, body, other, rows }) => {
   const post = (from: typeof app, tenant: TestTenant, idempotencyKey: string, sent = body) =>
     from.request(path, { key: tenant[keyOf], body: sent, headers: { 'Idempotency-Key': idempotencyKey } })
 
@@ -71,9 +85,7 @@ describe.each(POSTS)('POST $path', ({ path, keyOf, body, other }) => {
     expect(answer.id).toBe(id)
     expect(await (await post(app, tenant, key)).json()).toEqual(answer)
     const made = await counts(tenant)
-    expect(Object.values({ ...made, audit: 0 }).reduce<number>((sum, count) => sum + Number(count), 0)).toBe(
-      path.includes('agents') ? 3 : 4,
-    )
+    expect(Object.values({ ...made, audit: 0 }).reduce<number>((sum, count) => sum + Number(count), 0)).toBe(3 + rows)
   })
 
   test('at once is made once', async () => {

@@ -507,7 +507,9 @@ describe('a second look', () => {
   test('follows a late event that happened before the alert, and only such a one', async () => {
     const { tenant } = await startAnswered()
     await tick(2.5)
-    const after = makeEvent({ service_name: 'checkout', entity: 'checkout', sha: 'after1', timestamp: inMinutes(1).toISOString() })
+    // A clock ahead counts as of receipt: after the alert all the same.
+    const scaled = { event_type: 'scale_event', vendor: 'kubernetes', old_value: '3', new_value: '4', sha: undefined } as const
+    const after = makeEvent({ service_name: 'elsewhere', entity: 'elsewhere', ...scaled, timestamp: inMinutes(1).toISOString() })
     await app.request('/v1/events', { key: tenant.ingestKey, body: after })
     expect(await tick(3)).toMatchObject({ incidentWork: 0 })
     await app.request('/v1/events', { key: tenant.ingestKey, body: deploy(5) })

@@ -171,7 +171,8 @@ describe('a window that an isolate knows', () => {
     await app.deps.redis.client.zadd(key, { score: 99, member: count })
     expect(await commandsOf(() => readWindowOf(app, tenant, 'checkout'))).toEqual(['ZCARD'])
     ahead += 61_000
-    expect(await commandsOf(() => readWindowOf(app, tenant, 'checkout'))).toEqual(['ZRANGE', 'MULTI'])
+    // What takes a count back reads it once more, from where it was written.
+    expect(await commandsOf(() => readWindowOf(app, tenant, 'checkout'))).toEqual(['ZRANGE', 'MULTI', 'MULTI'])
     expect(Number(await app.deps.redis.client.zscore(key, count))).toBe(1)
   })
 })

@@ -242,7 +242,7 @@ describe('a window that is too large', () => {
 
   test.each([
     { name: 'in changes of a type', lives: flood(1_001, () => 1, 'saturation'), shown: 1_000 },
-    { name: 'in bytes', lives: flood(1_000, () => 1_024 * 8, 'saturation'), shown: 250 },
+    { name: 'in bytes', lives: flood(1_000, () => 8_000, 'saturation'), shown: 250 },
   ])('$name shows the latest, and says so', ({ lives, shown }) => {
     const window = boundWindow(buildWindow([...flood(3, () => 1, 'deploy'), ...lives], new Map(), now))
     expect(window.isPart).toBe(true)
