@@ -2,6 +2,8 @@ import type { KeyType } from './domain/access/api-key.ts'
 import type { KeepingPolicy } from './domain/event/redact.ts'
 import type { ModelEndpoint, WorkersAi } from './outbound/language-model.ts'
 import type { PagerDutyApi } from './outbound/receivers/pagerduty.ts'
+import type { Network } from './outbound/receivers/request.ts'
+import type { SlackApi } from './outbound/receivers/slack.ts'
 
 /** Cloudflare's rate-limit binding: counts per location, without a network wait. */
 export type RateLimiter = { readonly limit: (options: { readonly key: string }) => Promise<{ readonly success: boolean }> }
@@ -36,6 +38,8 @@ export type Bindings = {
   readonly REDACT?: string
   readonly STORE_RAW_LINES?: string
   readonly PAGERDUTY_API_URL?: string
+  readonly SLACK_API_URL?: string
+  readonly LOOPBACK_RECEIVERS?: string
   readonly LLM_BASE_URL?: string
   readonly LLM_API_KEY?: string
   readonly LLM_MODEL?: string
@@ -91,6 +95,9 @@ export type Config = {
   readonly slowReadsAtOnce: number
   readonly keeping: KeepingPolicy
   readonly pagerDuty: PagerDutyApi
+  readonly slack: SlackApi
+  /** How receivers are reached whose addresses are configured. */
+  readonly network: Network
   readonly model: ModelChoice
   /** Tokens the model may cost a tenant in a day. */
   readonly modelTokensPerDay: number
@@ -105,6 +112,7 @@ export const SESSION_DAYS = 7
 const DATABASE_TIMEOUT_MS = 2_400
 const REDIS_TIMEOUT_MS = 300
 const PAGERDUTY_TIMEOUT_MS = 4_000
+const RECEIVER_TIMEOUT_MS = 5_000
 const MODEL_TIMEOUT_MS = 8_000
 const WORKERS_AI_MODEL = '@cf/meta/llama-3.3-70b-instruct-fp8-fast'
 
@@ -248,6 +256,12 @@ function read(bindings: Bindings): Config {
     slowReadsAtOnce: count(bindings, 'SLOW_READS_AT_ONCE', 4),
     keeping: { redacts: flag(bindings, 'REDACT'), keepsRawLines: flag(bindings, 'STORE_RAW_LINES') },
     pagerDuty: { url: url(bindings, 'PAGERDUTY_API_URL') ?? 'https://api.pagerduty.com', timeoutMs: PAGERDUTY_TIMEOUT_MS },
+    slack: { url: url(bindings, 'SLACK_API_URL') ?? 'https://slack.com/api' },
+    network: {
+      timeoutMs: RECEIVER_TIMEOUT_MS,
+      ownHosts: bindings.PUBLIC_URL && URL.canParse(bindings.PUBLIC_URL) ? [new URL(bindings.PUBLIC_URL).hostname] : [],
+      allowsLoopback: bindings.LOOPBACK_RECEIVERS === 'on',
+    },
     model: chooseModel(bindings),
     modelTokensPerDay: count(bindings, 'LLM_TOKENS_PER_DAY', 200_000),
     modelTimeoutMs: MODEL_TIMEOUT_MS,

@@ -14,6 +14,7 @@ import {
 import { AppError } from './domain/errors.ts'
 import type { KeepingPolicy } from './domain/event/redact.ts'
 import type { TenantId } from './domain/ids.ts'
+import type { AddressRules } from './domain/receivers/address.ts'
 import type { StateWindow } from './domain/window/window.ts'
 import { type Log, logToConsole } from './log.ts'
 import { createEndpointModel, createWorkersAiModel, type LanguageModel } from './outbound/language-model.ts'
@@ -130,7 +131,7 @@ export type Model = {
 }
 
 /** Where answers are told. */
-export type Receivers = { readonly receivers: ReceiverClients }
+export type Receivers = { readonly receivers: ReceiverClients; readonly addressRules: AddressRules }
 
 /** All of it. What touches less says so by the groups it takes. */
 export type Deps = BatchDatabase &
@@ -185,6 +186,7 @@ export function createDeps(config: Config): Deps {
     sweepRequests: config.sweepRequests,
     keeping: config.keeping,
     receivers: createReceivers(config),
+    addressRules: config.network,
     languageModel: openModel(config.model, config.modelTimeoutMs),
     modelTokensPerDay: config.modelTokensPerDay,
   }

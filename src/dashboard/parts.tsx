@@ -87,6 +87,7 @@ const NOTICES: Readonly<Record<string, string>> = {
   declared: 'The declared dependencies are saved.',
   saved: 'The integration is saved.',
   replaced: 'There is another token; the old one is dead. Paste the new one.',
+  tested: 'The test message was taken.',
   rotated: 'The integration has another webhook URL; the old one is dead.',
   deleted: 'The integration is deleted; its webhook is dead.',
   signed_out: 'You are signed out.',

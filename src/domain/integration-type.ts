@@ -27,12 +27,19 @@ export const DOOR_TYPES = [
 export type DoorType = (typeof DOOR_TYPES)[number]
 
 /** Outside systems that answers are told to. */
-export const RECEIVER_TYPES = ['pagerduty'] as const
+export const RECEIVER_TYPES = ['pagerduty', 'slack', 'teams', 'discord', 'grafana-annotations', 'webhook'] as const
 export type ReceiverType = (typeof RECEIVER_TYPES)[number]
 
 export const INTEGRATION_TYPES = [...new Set([...RECEIVER_TYPES, ...DOOR_TYPES])] as const
 export type IntegrationType = DoorType | ReceiverType
 
 /** The settings of an integration that are sealed at rest and masked in every answer. */
-export const SECRET_FIELDS = ['pagerduty_token', 'webhook_secret'] as const
+export const SECRET_FIELDS = ['pagerduty_token', 'webhook_secret', 'url', 'bot_token', 'grafana_token', 'signing_secret'] as const
 export type SecretField = (typeof SECRET_FIELDS)[number]
+
+/** What a receiver may be told of. */
+export const SUBSCRIBABLE = ['incident.opened', 'incident.diagnosed', 'incident.cause_changed'] as const
+export type Subscribable = (typeof SUBSCRIBABLE)[number]
+
+/** What a message is about. */
+export type MessageType = Subscribable | 'test'

@@ -11,6 +11,15 @@ export function field(value: unknown, name: string): unknown {
   return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined
 }
 
+/** What a text says as JSON; `undefined` when it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 /** Tells whether a value, as JSON was parsed, is of a type. */
 export type Guard<Value> = (value: unknown) => value is Value
 

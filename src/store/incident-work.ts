@@ -5,9 +5,9 @@ import type { ComparedAnswer } from '../domain/incident/answer.ts'
 import { type IncidentSignature, readSignature, writeSignature } from '../domain/incident/memory.ts'
 import { LEASE_SECONDS } from '../domain/incident/schedule.ts'
 import { daysBefore } from '../domain/window/sweep.ts'
-import { appendAudit } from './audit.ts'
 import type { Incident, StoredDiagnosis } from './incidents.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
+import { SOURCE, type Target } from './source.ts'
 
 /** An incident as it is to be diagnosed: what is known of it and, if it was diagnosed before, the latest answer. */
 export type Subject = {
@@ -15,8 +15,8 @@ export type Subject = {
     readonly observedUntil: Date | null
   }
   readonly latest: (Pick<StoredDiagnosis, 'number' | 'verdict'> & ComparedAnswer) | undefined
-  /** Whether more than the first answer was told to the pager. */
-  readonly hasFollowUp: boolean
+  /** How many of its answers were told, or are to be, by whom they are told. */
+  readonly told: ReadonlyMap<Target, number>
 }
 
 type LatestRow = Pick<StoredDiagnosis, 'number' | 'verdict' | 'hypothesis' | 'diagnosedBy'> & { readonly signature: unknown }
@@ -30,7 +30,7 @@ type SubjectRow = {
   readonly external_ref: string | null
   readonly external_source: string | null
   readonly latest: LatestRow | null
-  readonly has_follow_up: boolean
+  readonly told: Readonly<Record<string, number>> | null
 }
 
 /** What is needed of an incident to diagnose it; throws `not_found`. */
@@ -42,12 +42,14 @@ export async function getSubject(db: Db, tenantId: TenantId, id: IncidentId): Pr
             'signature', d.signature)
           FROM diagnoses d WHERE d.incident_id = i.id ORDER BY d.number DESC LIMIT 1
         ) AS latest,
-        EXISTS (SELECT 1 FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note' AND n.number > 1) AS has_follow_up
+        (SELECT json_object_agg(t.target, t.answers) FROM (
+          SELECT n.target, count(*)::int AS answers FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note' GROUP BY n.target
+        ) t) AS told
       FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.id = ${id}`,
   )
   const [row] = rows
   if (!row) throw new AppError('not_found', 'no such incident')
-  const { service_name, title, environment, triggered_ms, observed_ms, external_ref, external_source, latest, has_follow_up } = row
+  const { service_name, title, environment, triggered_ms, observed_ms, external_ref, external_source, latest, told } = row
   return {
     incident: {
       serviceName: service_name,
@@ -59,7 +61,7 @@ export async function getSubject(db: Db, tenantId: TenantId, id: IncidentId): Pr
       observedUntil: observed_ms === null ? null : new Date(observed_ms),
     },
     latest: latest ? toLatest(latest) : undefined,
-    hasFollowUp: has_follow_up,
+    told: new Map(Object.entries(told ?? {}).map(([target, answers]) => [target as Target, answers])),
   }
 }
 
@@ -76,11 +78,15 @@ export type NewDiagnosis = Omit<StoredDiagnosis, 'verdict' | 'answer' | 'context
   readonly keepsVerdict: boolean
 }
 
+export type PlannedMessage = { readonly kind: 'opened' | 'note'; readonly target: Target }
+
 export type EndedDiagnosis = {
   /** `undefined`: nothing worth keeping beside the answer before. */
   readonly diagnosis: NewDiagnosis | undefined
   /** Whose lease the posting of its note is from now on, unless an earlier note is still to be posted; `undefined`: no note. */
   readonly noteLease: string | undefined
+  /** Who else is told, for whoever takes it up. */
+  readonly messages: readonly PlannedMessage[]
   readonly next: { readonly state: 'due' | 'watching' | 'done'; readonly at: Date }
   /** Events received since then were not seen. */
   readonly lookedAt: Date
@@ -88,17 +94,17 @@ export type EndedDiagnosis = {
 
 /**
  * Ends a round of diagnosing: keeps the answer and plans its note and the next look, all or nothing, if the lease still
- * holds. Beside an answer that was confirmed meanwhile no other is kept. `lost`: someone else took over. `tell`: its note is
- * the lease's holder's to post.
+ * holds; if it does not, someone else took over. Beside an answer that was confirmed meanwhile no other is kept. `isTold`: its
+ * note is the lease's holder's to post; `messages` are for whoever takes them up.
  */
 export async function storeDiagnosis(
   db: Db,
   tenantId: TenantId,
   incidentId: IncidentId,
   lease: string,
-  { diagnosis, noteLease, next, lookedAt }: EndedDiagnosis,
+  { diagnosis, noteLease, messages, next, lookedAt }: EndedDiagnosis,
   now: Date,
-): Promise<'lost' | 'tell' | 'ended'> {
+): Promise<{ readonly isLost: boolean; readonly isTold: boolean; readonly messages: number }> {
   const stored = diagnosis
     ? sql`INSERT INTO diagnoses (incident_id, number, tenant_id, made_at, diagnosed_by, hypothesis, recommended_action,
           confidence, abstained, changed, answer, context_snapshot, signature, verdict, verdict_at)
@@ -111,7 +117,7 @@ export async function storeDiagnosis(
         WHERE p.verdict IS DISTINCT FROM 'confirmed'
         ON CONFLICT DO NOTHING RETURNING incident_id, number`
     : sql`SELECT incident_id, 0 AS number FROM ended WHERE false`
-  const { ended, told } = await selectOne<{ ended: number; told: number }>(
+  const { ended, told, planned } = await selectOne<{ ended: number; told: number; planned: number }>(
     db,
     sql`WITH ended AS (
       UPDATE incident_work SET state = ${next.state}, next_at = ${iso(next.at)}::timestamptz, attempts = 0, lease = NULL, reason = NULL,
@@ -125,15 +131,20 @@ export async function storeDiagnosis(
         CASE WHEN s.waits THEN 0 ELSE 1 END, CASE WHEN s.waits THEN NULL ELSE ${noteLease ?? null}::uuid END
       FROM (
         SELECT incident_id, number, EXISTS (
-          SELECT 1 FROM incident_work e WHERE e.incident_id = stored.incident_id AND e.kind = 'note' AND e.state = 'due') AS waits
+          SELECT 1 FROM incident_work e WHERE e.incident_id = stored.incident_id AND e.target = ${SOURCE} AND e.kind = 'note' AND e.state = 'due') AS waits
         FROM stored
       ) s WHERE ${noteLease ?? null}::uuid IS NOT NULL
       RETURNING lease
+    ),
+    planned AS (
+      INSERT INTO incident_work (incident_id, kind, number, target, tenant_id, state, next_at, attempts)
+      SELECT s.incident_id, m.kind, CASE m.kind WHEN 'opened' THEN 0 ELSE s.number END, m.target, ${tenantId}::uuid, 'due', ${iso(now)}::timestamptz, 0
+      FROM stored s, json_to_recordset(${JSON.stringify(messages)}::json) AS m(kind text, target uuid)
+      ON CONFLICT DO NOTHING RETURNING 1
     )
-    SELECT (SELECT count(*)::int FROM ended) AS ended, (SELECT count(lease)::int FROM noted) AS told`,
+    SELECT (SELECT count(*)::int FROM ended) AS ended, (SELECT count(lease)::int FROM noted) AS told, (SELECT count(*)::int FROM planned) AS planned`,
   )
-  if (ended === 0) return 'lost'
-  return told > 0 ? 'tell' : 'ended'
+  return { isLost: ended === 0, isTold: told > 0, messages: planned }
 }
 
 /** Ends diagnosing for good with the answers there are, if the lease still holds. */
@@ -148,20 +159,33 @@ export async function endDiagnosing(db: Db, { tenantId, incidentId, lease }: Cla
 export type ClaimedWork = {
   readonly tenantId: TenantId
   readonly incidentId: IncidentId
-  readonly kind: 'diagnosis' | 'note'
+  readonly kind: WorkKind
   readonly number: number
+  /** Who is told; of a diagnosis, `SOURCE`. */
+  readonly target: Target
   readonly lease: string
   /** This one included. */
   readonly attempts: number
+  /** Whether an attempt before this one may have been heard, though it never said so. */
+  readonly wasBegun: boolean
 }
+
+/** The work of diagnosing an incident, begun with its alert. */
+export function toDiagnosis(tenantId: TenantId, incidentId: IncidentId, lease: string): ClaimedWork {
+  return { tenantId, incidentId, kind: 'diagnosis', number: 0, target: SOURCE, lease, attempts: 1, wasBegun: false }
+}
+
+type WorkKind = 'diagnosis' | 'opened' | 'note'
 
 type WorkRow = {
   readonly tenant_id: string
   readonly incident_id: string
-  readonly kind: ClaimedWork['kind']
+  readonly kind: WorkKind
   readonly number: number
+  readonly target: string
   readonly lease: string
   readonly attempts: number
+  readonly was_begun: boolean
 }
 
 /** More than planned retries come to: whoever begins such work never gets to say how it ended. */
@@ -169,7 +193,7 @@ const MAX_BEGUN = 20
 
 /**
  * Takes over what is due, the longest due first, but tenants take turns: one that has `taken` so many pieces already comes as
- * much later. A follow-up note waits for the first one. What was begun so often that it must be the end of whoever does it is
+ * much later. Of an incident's messages to one receiver each waits for those before it. What was begun so often that it must be the end of whoever does it is
  * given up.
  */
 export async function claimWork(
@@ -202,9 +226,10 @@ export async function claimWork(
 
 /** Takes up one piece of work again, if it is due. */
 export async function claimAgain(db: Db, work: ClaimedWork, now: Date): Promise<ClaimedWork | undefined> {
-  const { tenantId, incidentId, kind, number } = work
+  const { tenantId, incidentId, kind, number, target } = work
   const candidates = sql`SELECT c.ctid AS place, 1 AS turn, c.next_at FROM incident_work c
-    WHERE c.tenant_id = ${tenantId} AND c.incident_id = ${incidentId} AND c.kind = ${kind} AND c.number = ${number} AND ${isDue(now)}`
+    WHERE c.tenant_id = ${tenantId} AND c.incident_id = ${incidentId} AND c.kind = ${kind} AND c.number = ${number}
+      AND c.target = ${target} AND ${isDue(now)}`
   const [claimed] = await claim(db, candidates, now, 1)
   return claimed
 }
@@ -212,10 +237,18 @@ export async function claimAgain(db: Db, work: ClaimedWork, now: Date): Promise<
 /** So many times what is asked for is looked at, as others may be taking some of it. */
 const SPARE_CANDIDATES = 4
 
-/** Whether a piece `c` may be taken up: of an incident's notes, the first that is not posted. */
+/** Takes over what an incident's receivers are to be told, as far as it is due. */
+export async function claimMessages(db: Db, tenantId: TenantId, incidentId: IncidentId, now: Date, limit: number): Promise<ClaimedWork[]> {
+  const candidates = sql`SELECT c.ctid AS place, 1 AS turn, c.next_at FROM incident_work c
+    WHERE c.tenant_id = ${tenantId} AND c.incident_id = ${incidentId} AND c.kind <> 'diagnosis' AND ${isDue(now)} LIMIT ${SPARE_CANDIDATES * limit}`
+  return await claim(db, candidates, now, limit)
+}
+
+/** Whether a piece `c` may be taken up: of what a receiver is told of an incident, the first that it was not told. */
 function isDue(now: Date): SQL {
-  return sql`c.state = 'due' AND c.attempts < ${MAX_BEGUN} AND c.next_at <= ${iso(now)}::timestamptz AND (c.kind = 'diagnosis' OR c.number = (
-    SELECT min(e.number) FROM incident_work e WHERE e.incident_id = c.incident_id AND e.kind = 'note' AND e.state = 'due'))`
+  return sql`c.state = 'due' AND c.attempts < ${MAX_BEGUN} AND c.next_at <= ${iso(now)}::timestamptz AND (c.kind = 'diagnosis' OR NOT EXISTS (
+    SELECT 1 FROM incident_work e WHERE e.incident_id = c.incident_id AND e.target = c.target AND e.kind <> 'diagnosis' AND e.state = 'due'
+      AND e.number < c.number))`
 }
 
 async function claim(db: Db, candidates: SQL, now: Date, limit: number): Promise<ClaimedWork[]> {
@@ -231,87 +264,34 @@ async function claim(db: Db, candidates: SQL, now: Date, limit: number): Promise
         WHERE c.state = 'due' AND c.next_at <= ${iso(now)}::timestamptz
         ORDER BY k.turn, k.next_at LIMIT ${limit} FOR UPDATE OF c SKIP LOCKED
       ))
-      RETURNING w.tenant_id, w.incident_id, w.kind, w.number, w.lease, w.attempts`,
+      RETURNING w.tenant_id, w.incident_id, w.kind, w.number, w.target, w.lease, w.attempts, w.content IS NOT NULL AS was_begun`,
   )
-  return rows.map(({ tenant_id, incident_id, ...work }) => ({ ...work, tenantId: toId(tenant_id), incidentId: toId(incident_id) }))
+  return rows.map(({ tenant_id, incident_id, target, was_begun, ...work }) => ({
+    ...work,
+    tenantId: toId(tenant_id),
+    incidentId: toId(incident_id),
+    target: toId(target),
+    wasBegun: was_begun,
+  }))
 }
 
-/** Puts work off until `retryAt`, or gives it up, and says why; unless the lease is another's by now. */
+/**
+ * Puts work off until `retryAt`, or gives it up, and says why; unless the lease is another's by now. What was begun was not heard,
+ * unless `keepsContent` says that nobody knows.
+ */
 export async function putOffWork(
   db: Db,
   { tenantId, incidentId, lease }: ClaimedWork,
   retryAt: Date | undefined,
   reason: string,
+  { keepsContent }: { readonly keepsContent: boolean } = { keepsContent: false },
 ): Promise<void> {
   await db.execute(
     sql`UPDATE incident_work SET state = ${retryAt ? 'due' : 'given_up'}, next_at = coalesce(${retryAt ? iso(retryAt) : null}::timestamptz, next_at),
-        lease = NULL, reason = ${reason}
+        lease = NULL, reason = ${reason}, content = CASE WHEN ${keepsContent}::boolean THEN content END
       WHERE tenant_id = ${tenantId} AND incident_id = ${incidentId} AND lease = ${lease}::uuid`,
   )
 }
-
-/** Notes that the pager has a note, and how it reads, unless someone else has by now. */
-export async function recordNote(db: Db, { tenantId, incidentId, lease }: ClaimedWork, content: string): Promise<void> {
-  await db.execute(
-    sql`WITH changed AS (
-      UPDATE incident_work SET state = 'done', lease = NULL, reason = NULL, content = ${content}, done_at = now()
-      WHERE tenant_id = ${tenantId} AND incident_id = ${incidentId} AND kind = 'note' AND lease = ${lease}::uuid RETURNING incident_id AS id
-    )
-    ${appendAudit(tenantId, { actor: 'noctuary', requestId: null }, 'note.posted', sql`changed`)}`,
-  )
-}
-
-/**
- * Of the incidents that wait for late events, of each tenant's in turn, makes those due for which one arrived: an event that was received since they
- * were looked at, and happened before their alert. The more often one was looked at, the longer until the next time; what has
- * waited long enough is done. Returns how many are due at once.
- */
-export async function noticeLateEvents(db: Db, now: Date): Promise<number> {
-  const { due } = await selectOne<{ due: number }>(
-    db,
-    sql`WITH watched AS MATERIALIZED (
-      SELECT w.incident_id, w.tenant_id, w.looked_at - interval '5 seconds' AS since, i.triggered_at
-      FROM (
-        SELECT incident_id, tenant_id, looked_at, row_number() OVER (PARTITION BY tenant_id ORDER BY looked_at, incident_id) AS turn
-        FROM incident_work WHERE state = 'watching' ORDER BY turn, looked_at, incident_id LIMIT ${MAX_WATCHED}
-      ) w JOIN incidents i ON i.id = w.incident_id
-    ),
-    concerned AS MATERIALIZED (
-      SELECT t.tenant_id FROM (SELECT tenant_id, min(since) AS since, max(triggered_at) AS triggered_at FROM watched GROUP BY tenant_id) t
-      WHERE ${isAnyLate(sql`t`)}
-    ),
-    noticed AS MATERIALIZED (
-      SELECT w.incident_id, w.tenant_id IN (SELECT tenant_id FROM concerned) AND ${isAnyLate(sql`w`)} AS is_late FROM watched w
-    ),
-    planned AS (
-      UPDATE incident_work w SET
-        state = CASE WHEN w.next_at <= ${iso(now)}::timestamptz THEN 'done' WHEN n.is_late THEN 'due' ELSE 'watching' END,
-        next_at = CASE WHEN n.is_late THEN least(w.next_at, greatest(${iso(now)}::timestamptz, ${RESTED_AT})) ELSE w.next_at END,
-        looked_at = CASE WHEN n.is_late THEN w.looked_at ELSE now() END
-      FROM noticed n WHERE w.incident_id = n.incident_id AND w.kind = 'diagnosis' AND w.state = 'watching'
-      RETURNING w.state, w.next_at
-    )
-    SELECT count(*)::int AS due FROM planned WHERE state = 'due' AND next_at <= ${iso(now)}::timestamptz`,
-  )
-  return due
-}
-
-/** When an incident was left alone long enough: a minute more for each look but the first. */
-const RESTED_AT = sql`w.done_at + make_interval(mins => w.looks - 1)`
-
-/**
- * Whether the tenant of a row received an event since, that happened before the row's alert. In the words that make Postgres go
- * along an agent's latest events, rather than through all there are.
- */
-function isAnyLate(row: SQL): SQL {
-  return sql`EXISTS (
-    SELECT 1 FROM agents a CROSS JOIN LATERAL (
-      SELECT 1 FROM context_events e WHERE e.agent_id = a.id AND e.received_at > ${row}.since AND least(e."timestamp", e.received_at) <= ${row}.triggered_at
-      ORDER BY e.received_at LIMIT 1
-    ) l WHERE a.tenant_id = ${row}.tenant_id)`
-}
-
-const MAX_WATCHED = 200
 
 const DELIVERY_DAYS = 30
 const MAX_FORGOTTEN = 10_000

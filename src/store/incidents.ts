@@ -6,11 +6,13 @@ import { MIN_SIMILARITY } from '../domain/incident/memory.ts'
 import type { Verdict } from '../domain/incident/quality.ts'
 import type { IncidentStatus } from '../domain/incident/schedule.ts'
 import { type ContextSnapshot, readSnapshot } from '../domain/incident/snapshot.ts'
+import type { IntegrationType } from '../domain/integration-type.ts'
 import { STORED_VERSION } from '../domain/json.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { EXACT_UP_TO } from './causal-patterns.ts'
 import { functionNamed } from './functions.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
+import { SOURCE } from './source.ts'
 
 export type Incident = {
   readonly id: IncidentId
@@ -63,7 +65,7 @@ type IncidentRow = {
 const INCIDENT_COLUMNS = sql`i.id, i.tenant_id, i.service_id, i.service_name, w.state AS work_state, i.title, i.url, i.environment,
   ${epochMs(sql`i.triggered_at`)} AS triggered_ms, ${epochMs(sql`i.created_at`)} AS created_ms, ${epochMs(sql`i.resolved_at`)} AS resolved_ms,
   i.external_source, i.external_ref, i.integration_id, i.diagnosis_of, d.hypothesis, d.recommended_action, d.confidence, d.verdict,
-  EXISTS (SELECT 1 FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note' AND n.state = 'done') AS is_posted`
+  EXISTS (SELECT 1 FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note' AND n.target = ${SOURCE} AND n.state = 'done') AS is_posted`
 
 const ANSWERS = sql`LEFT JOIN incident_work w ON w.incident_id = coalesce(i.diagnosis_of, i.id) AND w.kind = 'diagnosis'
   LEFT JOIN LATERAL (
@@ -128,6 +130,8 @@ export type StoredNote = {
   readonly reason: string | null
   readonly content: string | null
   readonly doneAt: Date | null
+  /** The type of the integration that was told; `null`: wherever the incident came from. */
+  readonly receiver: IntegrationType | null
 }
 
 export type IncidentDetail = Incident & {
@@ -176,7 +180,7 @@ const DIAGNOSIS_JSON = sql`json_build_object('number', a.number, 'madeMs', ${epo
   'hypothesis', a.hypothesis, 'recommendedAction', a.recommended_action, 'confidence', a.confidence,
   'abstained', a.abstained, 'changed', a.changed, 'answer', a.answer, 'contextSnapshot', a.context_snapshot, 'verdict', a.verdict)`
 
-const NOTE_JSON = sql`json_build_object('number', n.number, 'state', n.state, 'attempts', n.attempts, 'reason', n.reason,
+const NOTE_JSON = sql`json_build_object('number', n.number, 'state', n.state, 'attempts', n.attempts, 'reason', n.reason, 'receiver', (SELECT t.type FROM integrations t WHERE t.id = n.target),
   'content', n.content, 'doneMs', ${epochMs(sql`n.done_at`)})`
 
 type DetailRow = IncidentRow & {
@@ -192,7 +196,7 @@ export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): P
     sql`SELECT ${INCIDENT_COLUMNS}, w.reason AS failure,
         (SELECT json_agg(${DIAGNOSIS_JSON} ORDER BY a.number DESC) FROM diagnoses a
           WHERE a.incident_id = coalesce(i.diagnosis_of, i.id)) AS diagnoses,
-        (SELECT json_agg(${NOTE_JSON} ORDER BY n.number) FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note') AS notes,
+        (SELECT json_agg(${NOTE_JSON} ORDER BY n.number, n.target) FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note') AS notes,
         (SELECT json_agg(${SIMILAR_JSON} ORDER BY c.place)
           FROM json_array_elements(CASE WHEN ${isReadable(sql`d`)} AND json_typeof(d.signature->'embedding') = 'array' THEN
             ${functionNamed('nearest_causal_patterns')}(i.tenant_id, (d.signature->'embedding')::text, d.incident_id, ${MAX_SIMILAR}, ${EXACT_UP_TO}) END)

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { type ConfigPatch, type Direction, type Integration, SETTINGS, toTokenHint } from '../domain/access/integration.ts'
+import { type ConfigPatch, type Direction, INTEGRATIONS, type Integration, SETTINGS, toTokenHint } from '../domain/access/integration.ts'
 import { MAX_MAP_BYTES, MAX_MAPPED_SERVICES } from '../domain/access/service-map.ts'
 import { AppError } from '../domain/errors.ts'
 import { sha256, toHex } from '../domain/hash.ts'
@@ -10,7 +10,7 @@ import type { IntegrationConfigRow, integrations } from './schema/integrations.t
 
 type IntegrationRow = Omit<typeof integrations.$inferSelect, 'createdAt'> & { readonly createdAt: number }
 
-export type NewIntegration = Omit<Integration, 'tenantId' | 'createdAt'>
+export type NewIntegration = Omit<Integration, 'tenantId' | 'createdAt' | 'telling'>
 
 /** The rows by which an integration's token is a credential, and its events are an agent's. */
 export type Credential = { readonly apiKeyId: ApiKeyId; readonly agentId: AgentId }
@@ -43,7 +43,7 @@ export async function insertIntegration(
     ),
     credential AS (
       INSERT INTO api_keys (id, tenant_id, key_type, name, prefix, last4, hash, integration_id)
-      SELECT ${apiKeyId}::uuid, ${tenantId}::uuid, 'ingest', ${agentName}, ${prefix}, ${last4}, ${await hashOf(token)}, id FROM changed
+      SELECT ${apiKeyId}::uuid, ${tenantId}::uuid, 'ingest', ${agentName}, ${prefix}, ${last4}, ${await hashOf(token)}, id FROM changed WHERE ${INTEGRATIONS[type].directions.some((one) => one !== 'outbound')}::boolean
       RETURNING id
     ),
     agent AS (
@@ -105,6 +105,7 @@ export async function mergeIntegration(
     changed AS (
       UPDATE integrations SET
         direction = coalesce(${changes.direction ?? null}, direction),
+        telling = CASE WHEN telling->>'switchedOff' IS NULL THEN telling END,
         secrets = jsonb_strip_nulls(secrets || ${JSON.stringify(secrets)}::jsonb),
         config = jsonb_strip_nulls(config || jsonb_build_object('serviceMap', ${map}) || ${plain}::jsonb)
       WHERE id = (SELECT before.id FROM before) AND tenant_id = ${tenantId} AND ${addsServices ? fits : sql`true`} RETURNING *
@@ -190,7 +191,33 @@ const changedSettings = (before: SQL, after: SQL): SQL => sql`ARRAY(
   FROM jsonb_each(${before}) b FULL JOIN jsonb_each(${after}) a USING (key)
   WHERE nullif(b.value, '{}') IS DISTINCT FROM nullif(a.value, '{}') ORDER BY 1)`
 
-const COLUMNS = sql`id, tenant_id AS "tenantId", type, direction, token, config, secrets, ${epochMs(sql`created_at`)} AS "createdAt"`
+/** Failures for so long switch a receiver off. */
+const PATIENCE_MS = 24 * 3_600_000
+
+/**
+ * Notes how telling an integration went: trouble that has lasted for a day, or word that nobody is there any more, switches it
+ * off, until its settings change.
+ */
+export async function recordTelling(
+  db: Db,
+  tenantId: TenantId,
+  id: IntegrationId,
+  { outcome, isSuccess, isGone }: { readonly outcome: string; readonly isSuccess: boolean; readonly isGone: boolean },
+  now: Date,
+): Promise<void> {
+  const nowMs = now.getTime()
+  const failingSince = isSuccess ? sql`NULL::bigint` : sql`coalesce((telling->>'failingSince')::bigint, ${nowMs}::bigint)`
+  const switchedOff = isGone
+    ? sql`${outcome}::text`
+    : sql`CASE WHEN ${failingSince} <= ${nowMs - PATIENCE_MS}::bigint THEN ${`it failed for a day: ${outcome}`}::text END`
+  await db.execute(
+    sql`UPDATE integrations SET telling = jsonb_build_object('at', ${nowMs}::bigint, 'outcome', ${outcome}::text, 'failingSince', ${failingSince},
+        'switchedOff', ${switchedOff})
+      WHERE tenant_id = ${tenantId} AND id = ${id}`,
+  )
+}
+
+const COLUMNS = sql`id, tenant_id AS "tenantId", type, direction, token, config, secrets, ${epochMs(sql`created_at`)} AS "createdAt", telling`
 
 async function change(db: Db, statement: SQL): Promise<Integration | undefined> {
   const { rows } = await db.execute<IntegrationRow>(statement)
@@ -211,12 +238,12 @@ export const GUARD = {
   /** Nothing is set that has a say in how deliveries are read. */
   isPlain: "i.secrets = '{}' AND i.config - 'from' IN ('{}', '{\"serviceMap\": {}}')",
   row: `json_build_object('id', i.id, 'tenantId', i.tenant_id, 'type', i.type, 'direction', i.direction, 'token', i.token, 'config', i.config,
-    'secrets', i.secrets, 'createdAt', (extract(epoch FROM i.created_at) * 1000)::bigint)`,
+    'secrets', i.secrets, 'createdAt', (extract(epoch FROM i.created_at) * 1000)::bigint, 'telling', i.telling)`,
 } as const
 
 export type IntegrationJson = IntegrationRow
 
-export function toIntegration({ config, ...row }: IntegrationRow): Integration {
+export function toIntegration({ config, telling, ...row }: IntegrationRow): Integration {
   return {
     ...row,
     id: toId(row.id),
@@ -225,5 +252,11 @@ export function toIntegration({ config, ...row }: IntegrationRow): Integration {
     from: config.from ?? null,
     serviceMap: config.serviceMap ?? {},
     settings: Object.fromEntries(SETTINGS.flatMap((name) => (config[name] === undefined ? [] : [[name, config[name]]]))),
+    telling: telling && {
+      at: new Date(telling.at),
+      outcome: telling.outcome,
+      failingSince: telling.failingSince === null ? null : new Date(telling.failingSince),
+      switchedOff: telling.switchedOff,
+    },
   }
 }

@@ -18,29 +18,32 @@ import {
 import { toCitedEvent } from '../domain/telling/cited-event.ts'
 import { type ClaimedWork, endDiagnosing, getSubject, type NewDiagnosis, type Subject, storeDiagnosis } from '../store/incident-work.ts'
 import { listIntegrations } from '../store/integrations.ts'
+import { SOURCE } from '../store/source.ts'
 import { readCalibration } from '../store/verdicts.ts'
+import { type NewAnswer, planMessages } from './choose-receivers.ts'
 import { type Evidence, gatherEvidence } from './gather-evidence.ts'
 import { wordDiagnosis } from './word-diagnosis.ts'
 
 /**
- * Diagnoses an incident, for the first time or again, and stores what came out with the work that follows. Returns the
- * posting of its note, which is the caller's to do, if there is one. An answer that an engineer confirmed is the last.
+ * Diagnoses an incident, for the first time or again, and stores what came out with the work that follows: the note where the
+ * incident came from is the caller's to post, the messages to others are whoever's takes them up. An answer that an engineer
+ * confirmed is the last.
  */
 export async function diagnoseIncident(
   deps: Stores & Clock & Chance & Logging & Model,
   work: ClaimedWork,
   clock: () => Date,
-): Promise<ClaimedWork | undefined> {
+): Promise<ToTell> {
   const { tenantId, incidentId } = work
   const [subject, integrations, verdicts] = await Promise.all([
     getSubject(deps.db, tenantId, incidentId),
     listIntegrations(deps.db, tenantId),
     readCalibration(deps.db, tenantId),
   ])
-  const { incident, latest, hasFollowUp } = subject
+  const { incident, latest } = subject
   if (latest?.verdict === 'confirmed') {
     await endDiagnosing(deps.db, work, clock())
-    return undefined
+    return NOTHING_TO_TELL
   }
   const { serviceName: service, triggeredAt, title, environment } = incident
   const alert = { service, triggeredAt, title, environment }
@@ -48,16 +51,33 @@ export async function diagnoseIncident(
   const answer = await findAnswer(deps, work, subject, alert, { ...evidence, calibration: fitRecalibration(verdicts) }, clock)
 
   const now = clock()
-  const isTold =
-    incident.externalRef !== null &&
-    (latest === undefined || (answer?.isOtherCause && !hasFollowUp)) &&
-    integrations.some((one) => canPost(one) && one.type === incident.externalSource)
-  const noteLease = answer && isTold ? deps.newUuid() : undefined
+  const isNoted =
+    answer !== undefined && integrations.some((one) => canPost(one) && one.type === incident.externalSource) && isNoteDue(subject, answer)
+  const noteLease = isNoted ? deps.newUuid() : undefined
+  const messages = !answer ? [] : planMessages(integrations, toNewAnswer(subject, answer))
   const number = answer?.diagnosis.number ?? latest?.number ?? 0
   const next = planNextLook({ ...incident, diagnoses: number }, now)
-  const ended = { diagnosis: answer?.diagnosis, noteLease, next, lookedAt: evidence.readAt }
+  const ended = { diagnosis: answer?.diagnosis, noteLease, messages, next, lookedAt: evidence.readAt }
   const outcome = await storeDiagnosis(deps.db, tenantId, incidentId, work.lease, ended, now)
-  return outcome === 'tell' && noteLease !== undefined ? { ...work, kind: 'note', number, lease: noteLease, attempts: 1 } : undefined
+  return {
+    note: outcome.isTold && noteLease !== undefined ? { ...work, kind: 'note', number, lease: noteLease, attempts: 1 } : undefined,
+    messages: outcome.messages,
+  }
+}
+
+/** What follows from a diagnosis: its note, and how many messages to others. */
+export type ToTell = { readonly note: ClaimedWork | undefined; readonly messages: number }
+
+const NOTHING_TO_TELL: ToTell = { note: undefined, messages: 0 }
+
+/** One note an answer where the incident came from: the first, and one more when the cause changed. */
+function isNoteDue({ incident, latest, told }: Subject, { isOtherCause }: FoundAnswer): boolean {
+  return incident.externalRef !== null && (latest === undefined || (isOtherCause && (told.get(SOURCE) ?? 0) < 2))
+}
+
+function toNewAnswer({ incident, latest, told }: Subject, { diagnosis, isOtherCause }: FoundAnswer): NewAnswer {
+  const { confidence, abstained } = diagnosis
+  return { service: incident.serviceName, confidence, blames: !abstained, isFirst: latest === undefined, isOtherCause, told }
 }
 
 type FoundAnswer = { readonly diagnosis: NewDiagnosis; readonly isOtherCause: boolean }

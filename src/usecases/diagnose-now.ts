@@ -6,6 +6,7 @@ import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { receiveQuestion } from '../store/alerts.ts'
 import type { Trail } from '../store/audit.ts'
 import { isDatabaseUnavailable } from '../store/database-error.ts'
+import { toDiagnosis } from '../store/incident-work.ts'
 import { getIncident, type IncidentDetail } from '../store/incidents.ts'
 import { listServices } from '../store/services.ts'
 import { announceWork, type WorkDeps, workOn } from './work-on-incident.ts'
@@ -45,7 +46,7 @@ async function open(deps: WorkDeps & BatchDatabase & Keeping, tenantId: TenantId
   const store = () =>
     receiveQuestion(deps.db, tenantId, { ...question, title: toKeptTitle(question.title, deps.keeping), incidentId }, lease, trail)
   const [asked] = await Promise.all([storeOrRepeat(store).catch((error) => refuse(deps, tenantId, question, error)), announceWork(deps)])
-  return { asked, work: workOn(deps, { tenantId, incidentId, kind: 'diagnosis', number: 0, lease, attempts: 1 }, deps.now) }
+  return { asked, work: workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now) }
 }
 
 /** Says of a service that nobody heard of which ones have almost its name. */

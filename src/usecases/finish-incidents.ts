@@ -1,7 +1,8 @@
 import type { Database, Logging, Upkeep } from '../deps.ts'
 import { nameOf } from '../domain/errors.ts'
 import type { TenantId } from '../domain/ids.ts'
-import { claimWork, forgetDeliveries, noticeLateEvents } from '../store/incident-work.ts'
+import { claimWork, forgetDeliveries } from '../store/incident-work.ts'
+import { noticeLateEvents } from '../store/late-events.ts'
 import { type WorkDeps, workOn } from './work-on-incident.ts'
 
 const MAX_AT_ONCE = 5
@@ -25,7 +26,7 @@ export async function finishIncidents(deps: WorkDeps & Upkeep, now: Date): Promi
     while (pieces < maxPieces) {
       const claimed = await claimWork(deps.db, clock(), Math.min(MAX_AT_ONCE, maxPieces - pieces), taken)
       if (claimed.length === 0) break
-      await Promise.all(claimed.map((piece) => workOn(deps, piece, clock)))
+      await Promise.all(claimed.map((piece) => workOn(deps, piece, clock, { maxMessages: 0 })))
       pieces += claimed.length
       for (const { tenantId } of claimed) taken.set(tenantId, (taken.get(tenantId) ?? 0) + 1)
     }

@@ -4,6 +4,7 @@ import { AppError } from '../domain/errors.ts'
 import { toKeptTitle } from '../domain/event/redact.ts'
 import { type IncidentId, toId } from '../domain/ids.ts'
 import { type KeyedAlert, type Reception, receiveAlerts } from '../store/alerts.ts'
+import { toDiagnosis } from '../store/incident-work.ts'
 import type { DoorCaller, DoorRequest, ReadDelivery, ReceiveDeps } from './door-request.ts'
 import { announceWork, workOn } from './work-on-incident.ts'
 
@@ -33,9 +34,7 @@ export async function storeAlerts(
   const receptions = await receiveAlerts(deps.db, tenantId, about, alerts)
   const isPointedAt = isMarked || (await announceWork(deps))
   const opened = alerts.filter((_, place) => receptions[place]?.outcome === 'opened')
-  const work = opened.map(({ incidentId, lease }) =>
-    workOn(deps, { tenantId, incidentId, kind: 'diagnosis', number: 0, lease, attempts: 1 }, deps.now),
-  )
+  const work = opened.map(({ incidentId, lease }) => workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now))
   if (isPointedAt) for (const one of work) defer(one)
   else await assertLookedAt(deps, receptions, work)
   return describe(receptions)

@@ -1,115 +1,194 @@
 import type { Database, Logging, Receivers, Sealing, Site } from '../deps.ts'
 import { canPost, type Integration, openSecretsOf } from '../domain/access/integration.ts'
+import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { LEASE_SECONDS, planNoteRetry } from '../domain/incident/schedule.ts'
-import { citedEntries } from '../domain/incident/snapshot.ts'
-import { RECEIVER_TYPES, type ReceiverType } from '../domain/integration-type.ts'
+import type { ReceiverType } from '../domain/integration-type.ts'
 import { RECEIVERS } from '../domain/receivers/index.ts'
 import type { ReceiverSettings } from '../domain/receivers/receiver.ts'
-import { toCitedEvent } from '../domain/telling/cited-event.ts'
-import type { NoteSource } from '../domain/telling/note.ts'
-import type { ReceiverClient } from '../outbound/receivers/client.ts'
-import { type ClaimedWork, putOffWork, recordNote } from '../store/incident-work.ts'
-import { listIntegrations } from '../store/integrations.ts'
-import { type AnswerToTell, findAnswerToTell } from '../store/told-answers.ts'
+import { type Message, writeMessage } from '../domain/telling/message.ts'
+import type { Letter, PostOutcome } from '../outbound/receivers/client.ts'
+import { type ClaimedWork, putOffWork } from '../store/incident-work.ts'
+import { listIntegrations, recordTelling } from '../store/integrations.ts'
+import { beginMessage, recordMessage } from '../store/messages.ts'
+import { SOURCE } from '../store/source.ts'
+import { findTelling, type Telling } from '../store/told-answers.ts'
+import { isSwitchedOff, toReceiverType } from './choose-receivers.ts'
+import { writeTelling } from './write-telling.ts'
 
 /** Well within the lease, which has to last for the requests that follow as well. */
 const SAFE_MS = 1_000 * (LEASE_SECONDS - 25)
 
-type Outcome =
-  | { readonly kind: 'posted' }
-  | { readonly kind: 'failed'; readonly reason: string; readonly afterMs: number | undefined; readonly isDoubtful: boolean }
-  | { readonly kind: 'refused'; readonly reason: string }
+type Outcome = PostOutcome | { readonly kind: 'lost' }
 
 /** Whom to tell, and as whom. */
-type Addressee = { readonly type: ReceiverType; readonly settings: ReceiverSettings; readonly ref: string }
+type Addressee = {
+  readonly integration: Integration
+  readonly type: ReceiverType
+  readonly settings: ReceiverSettings
+  readonly ref: string
+}
+
+type TellDeps = Database & Sealing & Receivers & Site & Logging
 
 /**
- * Tells the receiver whose incident it is one answer, once: any attempt but the first asks for what was told before it
- * posts, for the one before may have got through unnoticed. Returns when to try again, if that is worth it.
+ * Tells one receiver one message, once. Any attempt but the first asks for what was told before it sends, for the one before
+ * may have got through unnoticed; where nobody can be asked, it is not sent again, unless the receiver would know it. Returns
+ * when to try again, if that is worth it.
  */
-export async function tellAnswer(
-  deps: Database & Sealing & Receivers & Site & Logging,
-  work: ClaimedWork,
-  clock: () => Date,
-): Promise<Date | undefined> {
+export async function tellAnswer(deps: TellDeps, work: ClaimedWork, clock: () => Date): Promise<Date | undefined> {
   const startedMs = clock().getTime()
-  const { tenantId, incidentId, number, attempts } = work
-  const [answer, integrations] = await Promise.all([
-    findAnswerToTell(deps.db, tenantId, incidentId, number),
-    listIntegrations(deps.db, tenantId),
-  ])
-  const addressee = answer ? await findAddressee(deps, answer, integrations) : NOTHING_TO_TELL
-  if (!answer || typeof addressee === 'string') {
+  const { tenantId, incidentId, attempts } = work
+  const [telling, integrations] = await Promise.all([findTelling(deps.db, tenantId, incidentId, work), listIntegrations(deps.db, tenantId)])
+  const addressee = telling ? await findAddressee(deps, work, telling, integrations) : NOTHING_TO_TELL
+  const message = telling && typeof addressee !== 'string' ? writeTelling(deps, work, telling, null) : undefined
+  if (!telling || typeof addressee === 'string' || !message) {
     await putOffWork(deps.db, work, undefined, typeof addressee === 'string' ? addressee : NOTHING_TO_TELL)
     return undefined
   }
 
   // Whoever was held up for so long may no longer be the only one who is at it.
   if (clock().getTime() - startedMs > SAFE_MS) throw new Error('held up')
-  const receiver = RECEIVERS[addressee.type]
-  const content = receiver.write(toNoteSource(deps, work, answer))
-  const isOurs = (text: string) => receiver.isAbout(text, incidentId, number)
-  const outcome = await post(deps.receivers[addressee.type], addressee, content, attempts > 1 ? isOurs : undefined)
-  if (outcome.kind === 'posted') {
-    await recordNote(deps.db, work, content)
+  const letter: Letter = {
+    id: toLetterId(work),
+    at: clock(),
+    incidentRef: addressee.ref,
+    body: RECEIVERS[addressee.type].write(message, addressee.settings),
+    firstRef: telling.firstRef,
+    replaces: work.kind === 'note',
+  }
+  const outcome = await send(deps, work, addressee, letter)
+  if (outcome.kind === 'lost') return undefined
+  if (outcome.kind === 'accepted') {
+    await recordMessage(deps.db, work, { content: letter.body, ref: outcome.ref })
+    await noteHealth(deps, addressee, outcome, clock())
     return undefined
   }
-  const retry = outcome.kind === 'failed' ? planNoteRetry({ ...outcome, attempts, askedMs: outcome.afterMs ?? 0 }, clock()) : undefined
+  const retry = outcome.kind === 'refused' ? undefined : planRetry(addressee.type, outcome, attempts, clock())
   await putOffWork(deps.db, work, retry?.at, outcome.reason)
+  await noteHealth(deps, addressee, outcome, clock())
   deps.log('note_not_posted', { tenant_id: tenantId, incident_id: incidentId, attempts, outcome: outcome.kind, given_up: !retry })
   return retry?.at
 }
 
 const NOTHING_TO_TELL = 'there is nothing to tell'
 
-async function post(
-  client: ReceiverClient,
-  { settings, ref }: Addressee,
-  content: string,
-  isOurs: ((text: string) => boolean) | undefined,
-): Promise<Outcome> {
-  if (isOurs) {
-    const found = await client.find(settings, ref, isOurs)
-    if (found.kind === 'found') return { kind: 'posted' }
-    if (found.kind === 'retry') return { ...found, kind: 'failed', isDoubtful: false }
-    if (found.kind === 'refused') return found
-  }
-  const posted = await client.post(settings, ref, content)
-  if (posted.kind === 'accepted') return { kind: 'posted' }
-  return posted.kind === 'refused' ? posted : { ...posted, kind: 'failed', isDoubtful: posted.kind === 'doubtful' }
+/** The same however often a message is sent, and another for every message and receiver. */
+function toLetterId({ incidentId, kind, number, target }: ClaimedWork): string {
+  return `msg_${incidentId}_${kind}_${number}_${target.slice(0, 8)}`
 }
 
-/** Whom to tell: through the integration the alert came by or, if that one does not post, another of its type; or why nobody can be told. */
+async function send(deps: TellDeps, work: ClaimedWork, { type, settings }: Addressee, letter: Letter): Promise<Outcome> {
+  const { repeats, isAbout } = RECEIVERS[type]
+  const client = deps.receivers[type]
+  if (repeats === 'never') {
+    if (work.wasBegun) return { kind: 'refused', reason: PERHAPS_TOLD }
+    if (!(await beginMessage(deps.db, work, letter.body))) return { kind: 'lost' }
+  }
+  if (repeats === 'asked' && work.attempts > 1) {
+    const found = await client.find(settings, letter, (text) => isAbout(text, work.incidentId, work.number))
+    if (found.kind === 'found') return { kind: 'accepted' }
+    if (found.kind === 'retry') return { ...found, kind: 'retry' }
+    if (found.kind === 'refused') return found
+  }
+  return await client.post(settings, letter)
+}
+
+const PERHAPS_TOLD = 'an attempt was cut off: the message may be there, and nobody can be asked'
+
+/** What may be there already is sent again only to those who would know it, or can be asked. */
+function planRetry(type: ReceiverType, outcome: Extract<PostOutcome, { readonly afterMs: unknown }>, attempts: number, now: Date) {
+  const isDoubtful = outcome.kind === 'doubtful'
+  if (isDoubtful && RECEIVERS[type].repeats === 'never') return undefined
+  return planNoteRetry({ attempts, askedMs: outcome.afterMs ?? 0, isDoubtful: isDoubtful && RECEIVERS[type].repeats === 'asked' }, now)
+}
+
+/** What is seen of a receiver where it is set up. That of a note at the source is seen at its incident. */
+async function noteHealth({ db }: Database, { integration }: Addressee, outcome: PostOutcome, now: Date): Promise<void> {
+  const isSuccess = outcome.kind === 'accepted'
+  const isGone = outcome.kind === 'refused' && outcome.isGone === true
+  await recordTelling(db, integration.tenantId, integration.id, { outcome: isSuccess ? 'told' : outcome.reason, isSuccess, isGone }, now)
+}
+
+/** Whom to tell, or why nobody can be told. */
 async function findAddressee(
-  { sealingKeys }: Sealing,
-  { externalSource, externalRef, integrationId }: AnswerToTell,
+  deps: Sealing,
+  { target }: ClaimedWork,
+  { incident }: Telling,
   integrations: readonly Integration[],
 ): Promise<Addressee | string> {
-  const type = RECEIVER_TYPES.find((one) => one === externalSource)
+  if (target === SOURCE) return await findSource(deps, incident, integrations)
+  const integration = integrations.find(({ id }) => id === target)
+  const type = integration && toReceiverType(integration)
+  if (!integration || type === undefined || !canPost(integration)) return 'the integration is gone'
+  if (isSwitchedOff(integration)) return 'the integration is switched off'
+  const settings = await openSettings(deps, integration, type)
+  return RECEIVERS[type].findMissing(settings) ?? { integration, type, settings, ref: '' }
+}
+
+/** Where the incident came from: through the integration its alert came by or, if that one does not post, another of its type. */
+async function findSource(
+  deps: Sealing,
+  { externalSource, externalRef, integrationId }: Telling['incident'],
+  integrations: readonly Integration[],
+): Promise<Addressee | string> {
   const posting = integrations
-    .filter((one) => one.type === type && canPost(one))
+    .filter((one) => one.type === externalSource && toReceiverType(one) !== undefined && canPost(one))
     .toSorted((a, b) => Number(b.id === integrationId) - Number(a.id === integrationId))
-  if (type === undefined || posting.length === 0) return 'no integration posts notes'
-  const { secrets, findMissing } = RECEIVERS[type]
-  let missing: string | undefined
+  let missing = posting.length === 0 ? 'no integration posts notes' : undefined
   for (const integration of posting) {
-    const settings = { from: integration.from, secrets: await openSecretsOf(integration, secrets, sealingKeys) }
-    missing = findMissing(settings)
-    if (missing === undefined) return externalRef === null ? NOTHING_TO_TELL : { type, settings, ref: externalRef }
+    const type = toReceiverType(integration)
+    if (type === undefined) continue
+    const settings = await openSettings(deps, integration, type)
+    missing = RECEIVERS[type].findMissing(settings)
+    if (missing === undefined) return externalRef === null ? NOTHING_TO_TELL : { integration, type, settings, ref: externalRef }
   }
   return missing ?? NOTHING_TO_TELL
 }
 
-function toNoteSource({ publicUrl }: Site, { incidentId, number }: ClaimedWork, { answer, earlier }: AnswerToTell): NoteSource {
-  const { hypothesis, recommendedAction, confidence } = answer
+/** An integration's settings with its secrets in the clear. */
+async function openSettings({ sealingKeys }: Sealing, integration: Integration, type: ReceiverType): Promise<ReceiverSettings> {
   return {
-    incidentId,
-    diagnosisNumber: number,
-    hypothesis,
-    recommendedAction,
-    confidence,
-    cited: citedEntries(answer.contextSnapshot, answer.answer.evidence).map(toCitedEvent),
-    earlier,
-    pageUrl: publicUrl === undefined ? null : `${publicUrl}/incidents/${incidentId}`,
+    from: integration.from,
+    channel: integration.settings.channel ?? null,
+    secrets: await openSecretsOf(integration, RECEIVERS[type].secrets, sealingKeys),
   }
+}
+
+/** Tells an integration that answers will come there. Changes nothing but what is said of its health. */
+export async function tellTest(
+  deps: TellDeps,
+  tenantId: TenantId,
+  integration: Integration,
+  testId: string,
+  now: Date,
+): Promise<PostOutcome> {
+  const type = toReceiverType(integration)
+  if (type === undefined || RECEIVERS[type].scope === 'own') return { kind: 'refused', reason: 'it is told only of its own incidents' }
+  const settings = await openSettings(deps, integration, type)
+  const missing = RECEIVERS[type].findMissing(settings)
+  if (missing !== undefined) return { kind: 'refused', reason: missing }
+  const body = RECEIVERS[type].write(testMessage(testId, now), settings)
+  const outcome = await deps.receivers[type].post(settings, {
+    id: `msg_test_${testId}`,
+    at: now,
+    incidentRef: '',
+    body,
+    firstRef: null,
+    replaces: false,
+  })
+  await noteHealth(deps, { integration: { ...integration, tenantId }, type, settings, ref: '' }, outcome, now)
+  return outcome
+}
+
+function testMessage(testId: string, now: Date): Message {
+  const alert = { service: 'a-service-of-yours', title: 'A test', triggeredAt: now }
+  return writeMessage({
+    type: 'test',
+    incidentId: toId<IncidentId>(testId),
+    at: now,
+    alert,
+    answer: null,
+    pageUrl: null,
+    verdictUrls: null,
+  })
 }

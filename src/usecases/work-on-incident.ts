@@ -1,9 +1,9 @@
 import type { Chance, Clock, Copies, Logging, Model, Receivers, Sealing, Site, Stores } from '../deps.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
 import { planDiagnosisRetry, planNoteRetry } from '../domain/incident/schedule.ts'
-import { type ClaimedWork, claimAgain, putOffWork } from '../store/incident-work.ts'
+import { type ClaimedWork, claimAgain, claimMessages, putOffWork } from '../store/incident-work.ts'
 import { pointToWork } from '../store/sweeps.ts'
-import { diagnoseIncident } from './diagnose-incident.ts'
+import { diagnoseIncident, type ToTell } from './diagnose-incident.ts'
 import { tellAnswer } from './tell-answer.ts'
 
 /** What a diagnosis and its note may take. */
@@ -30,13 +30,53 @@ const TIMER_SLACK_MS = 20
  * Does claimed work and what follows from it, as far as it goes in this isolate. How it went is in the store; what was not
  * reached, or not recorded, is found there by the cron. Never throws; says whether nothing was left over.
  */
-export async function workOn(deps: WorkDeps, work: ClaimedWork, clock: () => Date): Promise<boolean> {
+export async function workOn(
+  deps: WorkDeps,
+  work: ClaimedWork,
+  clock: () => Date,
+  { maxMessages }: { readonly maxMessages: number } = { maxMessages: MAX_MESSAGES },
+): Promise<boolean> {
   const startedMs = clock().getTime()
   try {
+    if (work.kind !== 'diagnosis') return await tell(deps, work, clock, startedMs)
+    const following = await diagnoseOrPutOff(deps, work, clock)
+    if (following === 'left') return false
+    const { note, messages } = following
+    const others = messages > 0 ? tellOthers(deps, work, clock, startedMs, maxMessages) : true
+    return (await Promise.all([note ? tell(deps, note, clock, startedMs) : true, others])).every(Boolean)
+  } catch (error) {
+    deps.log('incident_work_left_over', { ...toFields(work), reason: nameOf(error) })
+    return false
+  }
+}
+
+/** Messages that an isolate sends beside a note; the cron sends the rest. */
+const MAX_MESSAGES = 5
+
+/** Sends what others are told of an incident, each receiver's messages one after the other; `false`: some is left. */
+async function tellOthers(
+  deps: WorkDeps,
+  { tenantId, incidentId }: Pick<ClaimedWork, 'tenantId' | 'incidentId'>,
+  clock: () => Date,
+  startedMs: number,
+  maxMessages: number,
+): Promise<boolean> {
+  let left = maxMessages
+  while (left > 0) {
+    const claimed = await claimMessages(deps.db, tenantId, incidentId, clock(), left)
+    if (claimed.length === 0) return true
+    left -= claimed.length
+    const told = await Promise.all(claimed.map((piece) => tell(deps, piece, clock, startedMs)))
+    if (!told.every(Boolean)) return false
+  }
+  return false
+}
+
+/** Sends a message, and sends it again as long as that is soon enough; `false`: it is left to others. Never throws. */
+async function tell(deps: WorkDeps, work: ClaimedWork, clock: () => Date, startedMs: number): Promise<boolean> {
+  try {
     let next: ClaimedWork | 'left' | undefined = work
-    while (next && next !== 'left') {
-      next = next.kind === 'diagnosis' ? await diagnoseOrPutOff(deps, next, clock) : await tellOrWait(deps, next, clock, startedMs)
-    }
+    while (next && next !== 'left') next = await tellOrWait(deps, next, clock, startedMs)
     return next !== 'left'
   } catch (error) {
     deps.log('incident_work_left_over', { ...toFields(work), reason: nameOf(error) })
@@ -44,7 +84,7 @@ export async function workOn(deps: WorkDeps, work: ClaimedWork, clock: () => Dat
   }
 }
 
-async function diagnoseOrPutOff(deps: WorkDeps, work: ClaimedWork, clock: () => Date): Promise<ClaimedWork | 'left' | undefined> {
+async function diagnoseOrPutOff(deps: WorkDeps, work: ClaimedWork, clock: () => Date): Promise<ToTell | 'left'> {
   try {
     return await diagnoseIncident(deps, work, clock)
   } catch (error) {
@@ -83,6 +123,7 @@ async function tellOrPutOff(deps: WorkDeps, work: ClaimedWork, clock: () => Date
       work,
       retry?.at,
       error instanceof AppError ? error.message : 'the note could not be written or kept; it is tried again',
+      { keepsContent: true },
     )
     return retry?.at
   }

@@ -1,22 +1,41 @@
-import type { Chance, Database, Sealing } from '../deps.ts'
-import { type ConfigPatch, createToken, type Direction, type Integration, sealPatch } from '../domain/access/integration.ts'
+import type { Chance, Database, Receivers, Sealing } from '../deps.ts'
+import {
+  type ConfigPatch,
+  createToken,
+  type Direction,
+  type Integration,
+  type SecretPatch,
+  sealPatch,
+} from '../domain/access/integration.ts'
+import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
 import type { IntegrationType } from '../domain/integration-type.ts'
+import { findFaultOfAddress } from '../domain/receivers/address.ts'
+import { createSigningSecret } from '../domain/receivers/webhook.ts'
 import type { Trail } from '../store/audit.ts'
 import { getIntegration, insertIntegration, mergeIntegration, replaceToken } from '../store/integrations.ts'
 
 export type WantedIntegration = { readonly type: IntegrationType; readonly direction: Direction; readonly patch: ConfigPatch }
 
-/** Makes an integration with a webhook token of its own. Throws `unavailable` when a secret cannot be sealed. */
+/** `secret`: what signs the messages to it, which is never told again. */
+export type CreatedIntegration = { readonly integration: Integration; readonly secret: string | undefined }
+
+/**
+ * Makes an integration with a webhook token of its own. Throws `unavailable` when a secret cannot be sealed, `invalid_request` for
+ * an address that is not sent to.
+ */
 export async function createIntegration(
-  deps: Database & Chance & Sealing,
+  deps: Database & Chance & Sealing & Receivers,
   tenantId: TenantId,
   wanted: WantedIntegration,
   trail: Trail,
-): Promise<Integration> {
+): Promise<CreatedIntegration> {
   const id = toId<IntegrationId>(deps.newUuid())
   const { type, direction, patch } = wanted
-  const secrets = await sealPatch(deps.sealingKeys, { id, tenantId }, patch.secrets, deps.randomBytes)
+  checkAddress(deps, patch.secrets)
+  const secret = type === 'webhook' ? createSigningSecret(deps.randomBytes) : undefined
+  const plain = { ...patch.secrets, ...(secret !== undefined && { signing_secret: secret }) }
+  const secrets = await sealPatch(deps.sealingKeys, { id, tenantId }, plain, deps.randomBytes)
   const integration = {
     id,
     type,
@@ -28,7 +47,7 @@ export async function createIntegration(
     secrets: withoutNulls(secrets),
   }
   const credential = { apiKeyId: toId<ApiKeyId>(deps.newUuid()), agentId: toId<AgentId>(deps.newUuid()) }
-  return await insertIntegration(deps.db, tenantId, integration, credential, trail)
+  return { integration: await insertIntegration(deps.db, tenantId, integration, credential, trail), secret }
 }
 
 /** Gives an integration another token; the old one is dead when this returns. Throws `not_found`. */
@@ -39,14 +58,20 @@ export async function rotateToken(deps: Database & Chance, tenantId: TenantId, i
 
 /** Merges settings into an integration. Throws `not_found`, `conflict` for too many services, `unavailable` when a secret cannot be sealed. */
 export async function updateIntegration(
-  deps: Database & Chance & Sealing,
+  deps: Database & Chance & Sealing & Receivers,
   tenantId: TenantId,
   id: IntegrationId,
   { direction, patch }: { readonly direction: Direction | undefined; readonly patch: ConfigPatch },
   trail: Trail,
 ): Promise<Integration> {
+  checkAddress(deps, patch.secrets)
   const secrets = await sealPatch(deps.sealingKeys, { id, tenantId }, patch.secrets, deps.randomBytes)
   return await mergeIntegration(deps.db, tenantId, id, { direction, patch: { ...patch, secrets } }, trail)
+}
+
+function checkAddress({ addressRules }: Receivers, { url }: SecretPatch): void {
+  const detail = typeof url === 'string' ? findFaultOfAddress(url, addressRules) : undefined
+  if (detail !== undefined) throw new AppError('invalid_request', detail, { fields: [{ pointer: '/config/url', detail }] })
 }
 
 function withoutNulls<Key extends string>(record: Readonly<Partial<Record<Key, string | null>>>): Readonly<Record<Key, string>> {

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Deps } from '../../src/deps.ts'
-import { createReceivers } from '../../src/outbound/receivers/index.ts'
 import { type ClaimedWork, claimWork, findNextWork } from '../../src/store/incident-work.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
@@ -10,6 +9,7 @@ import { createTestTenant, listServicesOf, METRICS_TOKEN, makeEvent, startApp, t
 import { type Fuse, startFaultProxy } from '../support/fault-proxy.ts'
 import { startOwnStack } from '../support/own-stack.ts'
 import { connectPager, deliver, listNotes, makeDelivery, newRef, type Pager, scriptPagerDuty } from '../support/pagerduty.ts'
+import { toQuickReceivers } from '../support/receivers.ts'
 import { signIn, startSite } from '../support/site.ts'
 
 // A cron tick is of all tenants.
@@ -227,7 +227,7 @@ describe('a note meets', () => {
     const { tenant, pager } = await start()
     const ref = newRef()
     await scriptPagerDuty(ref, faults, stack)
-    const { patient, waits } = startPatient({ receivers: createReceivers({ pagerDuty: { url: stack.pagerDutyUrl, timeoutMs: 500 } }) })
+    const { patient, waits } = startPatient({ receivers: toQuickReceivers(stack) })
     await deliver(patient, pager, makeDelivery({ ref }))
     await patient.settle()
     if (doubtful) expect(waits).toEqual([])
@@ -356,7 +356,7 @@ async function startMortalDatabase(left: number) {
 
 describe('a question whose diagnosis', () => {
   test.each([
-    { name: 'cannot begin', fault: 'refuse' as const, statement: 'has_follow_up' },
+    { name: 'cannot begin', fault: 'refuse' as const, statement: 'json_object_agg(t.target' },
     { name: 'cannot be stored', fault: 'refuse' as const, statement: 'INSERT INTO diagnoses' },
     { name: 'is stored unheard', fault: 'lose_reply' as const, statement: 'INSERT INTO diagnoses' },
   ])('$name is one incident, which the cron finishes', async ({ fault, statement }) => {

@@ -9,7 +9,17 @@ import { createTestTenant, startApp, type TestTenant } from '../support/app.ts'
 
 const app = startApp()
 const MASK = '********'
+/** The secrets that only receivers have. */
+const OTHERS = [undefined, undefined, undefined, undefined]
 const UNSET = {
+  url: null,
+  bot_token: null,
+  grafana_token: null,
+  signing_secret: null,
+  channel: null,
+  services: null,
+  min_confidence: null,
+  on: null,
   service: null,
   environments: null,
   push: null,
@@ -47,28 +57,29 @@ test('an integration is created, listed, merged into, rotated and deleted', asyn
       direction: 'bidirectional',
       token: expect.stringMatching(/^tok_[1-9A-HJ-NP-Za-km-z]{40}$/),
       config: {
+        ...UNSET,
         pagerduty_token: null,
         pagerduty_from: 'oncall@example.com',
         webhook_secret: null,
         service_map: { P1: 'checkout' },
-        ...UNSET,
       },
       created_at: integration.created_at,
       webhook_url: `http://localhost/webhooks/pagerduty/${integration.token}`,
+      telling: null,
     },
   ])
   expect(await list(tenant)).toEqual([integration])
 
   const merged = await put(tenant, integration.id, { config: { ...SECRETS, service_map: { P2: 'cart' } } })
   const config = {
+    ...UNSET,
     pagerduty_token: MASK,
     pagerduty_from: 'oncall@example.com',
     webhook_secret: MASK,
     service_map: { P1: 'checkout', P2: 'cart' },
-    ...UNSET,
   }
   expect([merged.status, await merged.json()]).toEqual([200, { ...integration, config }])
-  expect(await secretsOf(integration.token)).toEqual(['pd-canary-token', 'whsec-canary-5f0c'])
+  expect(await secretsOf(integration.token)).toEqual(['pd-canary-token', 'whsec-canary-5f0c', ...OTHERS])
 
   const removed = await put(tenant, integration.id, {
     direction: 'inbound',
@@ -78,7 +89,7 @@ test('an integration is created, listed, merged into, rotated and deleted', asyn
     direction: 'inbound',
     config: { pagerduty_token: null, pagerduty_from: null, webhook_secret: MASK, service_map: { P2: 'cart' } },
   })
-  expect(await secretsOf(integration.token)).toEqual([undefined, 'whsec-canary-5f0c'])
+  expect(await secretsOf(integration.token)).toEqual([undefined, 'whsec-canary-5f0c', ...OTHERS])
   expect((await (await put(tenant, integration.id, { config: { service_map: null } })).json()).config.service_map).toEqual({})
 
   const rotated = await (
@@ -87,7 +98,7 @@ test('an integration is created, listed, merged into, rotated and deleted', asyn
   expect(rotated.token).not.toBe(integration.token)
   expect(rotated.webhook_url).toContain(rotated.token)
   expect(await secretsOf(integration.token)).toBeUndefined()
-  expect(await secretsOf(rotated.token)).toEqual([undefined, 'whsec-canary-5f0c'])
+  expect(await secretsOf(rotated.token)).toEqual([undefined, 'whsec-canary-5f0c', ...OTHERS])
 
   const remove = () => app.request(`/v1/integrations/${integration.id}`, { key: tenant.readonlyKey, method: 'DELETE' })
   expect([(await remove()).status, (await remove()).status, await list(tenant)]).toEqual([204, 404, []])

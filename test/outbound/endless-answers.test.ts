@@ -29,7 +29,8 @@ afterAll(() => {
   server.close()
 })
 
-const settings = { from: 'oncall@acme.example', secrets: { pagerduty_token: 'token' } }
+const settings = { from: 'oncall@acme.example', channel: null, secrets: { pagerduty_token: 'token' } }
+const letter = { id: 'msg_1', at: new Date(), incidentRef: 'P1', body: 'x', firstRef: null, replaces: false }
 const pagerDutyAt = (path = '') => createPagerDuty({ url: url + path, timeoutMs: 10_000 })
 const prompt = toPrompt(makeWordingSource())
 if (!prompt) throw new Error('nothing to ask')
@@ -38,9 +39,9 @@ const ask = (baseUrl: string) => askModel(createEndpointModel({ baseUrl, apiKey:
 test.each<[string, () => Promise<unknown>, unknown]>([
   ['a model', () => ask(url), { kind: 'failed' }],
   ['a model that refuses', () => ask(`${url}/refuses`), { kind: 'failed' }],
-  ['a pager that lists notes', () => pagerDutyAt().find(settings, 'P1', () => false), { kind: 'retry' }],
-  ['a pager that takes a note', () => pagerDutyAt().post(settings, 'P1', 'x'), { kind: 'accepted' }],
-  ['a pager that refuses one', () => pagerDutyAt('/refuses').post(settings, 'P1', 'x'), { kind: 'refused' }],
+  ['a pager that lists notes', () => pagerDutyAt().find(settings, letter, () => false), { kind: 'retry' }],
+  ['a pager that takes a note', () => pagerDutyAt().post(settings, letter), { kind: 'accepted' }],
+  ['a pager that refuses one', () => pagerDutyAt('/refuses').post(settings, letter), { kind: 'refused' }],
 ])('of an answer without end from %s no more is read than may be', async (_name, work, outcome) => {
   sent = 0
   expect(await work()).toMatchObject(outcome as object)

@@ -9,6 +9,7 @@ import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator'
 import { Client } from 'pg'
 import { createPgliteBackend, createPostgresBackend, openPglite, type SqlBackend, serveNeon } from './neon-http.ts'
 import { servePagerDuty } from './pagerduty-api.ts'
+import { serveReceivers } from './receiver-api.ts'
 import { createEmbeddedBackend, createRedisBackend, type RedisBackend, serveUpstash } from './upstash-rest.ts'
 
 export type StackOptions = {
@@ -31,18 +32,22 @@ export type StackAddresses = {
   readonly redisToken: string
   /** The stand-in for PagerDuty's REST API. */
   readonly pagerDutyUrl: string
+  /** The stand-ins for the others who are told. */
+  readonly receiversUrl: string
   readonly postgres: 'embedded' | 'real'
   readonly redis: 'embedded' | 'real'
 }
 
 /** The Worker's variables and secrets that point it at a local stack. */
-export function toBindings({ databaseUrl, databaseEndpoint, redisUrl, redisToken, pagerDutyUrl }: StackAddresses) {
+export function toBindings({ databaseUrl, databaseEndpoint, redisUrl, redisToken, pagerDutyUrl, receiversUrl }: StackAddresses) {
   return {
     DATABASE_URL: databaseUrl,
     DATABASE_ENDPOINT: databaseEndpoint,
     UPSTASH_REDIS_REST_URL: redisUrl,
     UPSTASH_REDIS_REST_TOKEN: redisToken,
     PAGERDUTY_API_URL: pagerDutyUrl,
+    SLACK_API_URL: `${receiversUrl}/slack-api`,
+    LOOPBACK_RECEIVERS: 'on',
   }
 }
 
@@ -116,6 +121,8 @@ async function startAll(options: StackOptions, stops: Stop[]): Promise<StackAddr
   stops.unshift(upstash.stop)
   const pagerDuty = await servePagerDuty({})
   stops.unshift(pagerDuty.stop)
+  const receivers = await serveReceivers({})
+  stops.unshift(receivers.stop)
 
   return {
     databaseUrl: options.databaseUrl ?? EMBEDDED_DATABASE_URL,
@@ -123,6 +130,7 @@ async function startAll(options: StackOptions, stops: Stop[]): Promise<StackAddr
     redisUrl: upstash.url,
     redisToken: 'local',
     pagerDutyUrl: pagerDuty.url,
+    receiversUrl: receivers.url,
     postgres: options.databaseUrl === undefined ? 'embedded' : 'real',
     redis: options.redisUrl === undefined ? 'embedded' : 'real',
   }

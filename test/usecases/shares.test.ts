@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { toId } from '../../src/domain/ids.ts'
-import { noticeLateEvents } from '../../src/store/incident-work.ts'
+import { noticeLateEvents } from '../../src/store/late-events.ts'
 import { readServiceGraph } from '../../src/store/service-graph.ts'
 import { learnServiceGraph } from '../../src/usecases/learn-service-graph.ts'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'

@@ -11,8 +11,10 @@ export function toDoorWords(type: DoorType): IntegrationWords {
     title,
     directions: { inbound: 'Deliveries come in', bidirectional: 'Deliveries come in', outbound: 'Deliveries come in' },
     from: undefined,
-    mapExample: 'acme/checkout = checkout',
-    mapHint: 'A name of the sender’s and the name of the service here, one pair a line. Without one, the sender’s own name is taken.',
+    map: {
+      example: 'acme/checkout = checkout',
+      hint: 'A name of the sender’s and the name of the service here, one pair a line. Without one, the sender’s own name is taken.',
+    },
     Setup: ({ integration: { token }, webhookUrl }) => (
       <li>
         <h3>Paste this</h3>

@@ -42,7 +42,9 @@ export const pagerduty: IntegrationWords = {
     outbound: 'Notes go out only',
   },
   from: 'Notes are posted as',
-  mapExample: 'PIJ90N7 = payments-api',
-  mapHint: 'A PagerDuty service id and the name of the service here, one pair a line. Without one, names are matched.',
+  map: {
+    example: 'PIJ90N7 = payments-api',
+    hint: 'A PagerDuty service id and the name of the service here, one pair a line. Without one, names are matched.',
+  },
   Setup,
 }

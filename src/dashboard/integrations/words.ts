@@ -9,8 +9,8 @@ export type IntegrationWords = {
   readonly directions: Readonly<Record<Direction, string>>
   /** The label of the account in whose name is written; `undefined`: there is none. */
   readonly from: string | undefined
-  readonly mapExample: string
-  readonly mapHint: string
+  /** How its services are mapped; `undefined`: they are not. */
+  readonly map: { readonly example: string; readonly hint: string } | undefined
   /** How to set it up, as list items. */
   readonly Setup: FC<SetupProps>
 }

@@ -33,7 +33,9 @@ export const connectPages = (deps: Deps) =>
       const { tenantId } = await requireLiveKey(c, deps)
       const [direction] = INTEGRATIONS[type].directions.toReversed()
       if (direction === undefined) throw new AppError('not_found', 'There is no such sender.')
-      const { id } = await createIntegration(deps, tenantId, { type, direction, patch: { secrets: {} } }, toPageTrail(c))
+      const {
+        integration: { id },
+      } = await createIntegration(deps, tenantId, { type, direction, patch: { secrets: {} } }, toPageTrail(c))
       return c.redirect(`/connect/${type}?integration=${id}`, 303)
     })
     .post('/connect/:sender/secret', (c) => update(deps, c, (_, form) => readWebhookSecret(form)))
@@ -84,7 +86,7 @@ async function renderSender(
     Promise.all([listIntegrations(db, tenantId), countAgents(db, tenantId, since)]),
   )
   const integrations = all.filter(canReceive)
-  const type = wanted ?? integrations[0]?.type ?? 'deploy'
+  const type = wanted ?? DOOR_TYPES.find((one) => one === integrations[0]?.type) ?? 'deploy'
   const own = integrations.filter((one) => one.type === type)
   const integration = own.find(({ id }) => id === wantedId) ?? own.at(-1)
   const shown = [type, ...(integration ? [integration.id] : [])]

@@ -2,7 +2,7 @@ import type { Diagnosis, Hypothesis } from '../../domain/diagnosis/model.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
 import { describeAnswer, drawAnswer, type ShownAnswer, toShownAnswer, toValues } from '../answer.ts'
 import { Chart } from '../chart.tsx'
-import { toSourceName } from '../integrations/index.ts'
+import { INTEGRATION_WORDS, toSourceName } from '../integrations/index.ts'
 import { count, TYPE_NAMES, toChange, toPercent } from '../labels.ts'
 import { Age, Badge, Confidence, Exact, Live, Notice, Outside } from '../parts.tsx'
 import { Events } from './incident-events.tsx'
@@ -254,11 +254,11 @@ const NOTE_STATES: Readonly<Record<StoredNote['state'], string>> = {
 const Notes = ({ notes }: { readonly notes: readonly StoredNote[] }) =>
   notes.length === 0 ? null : (
     <section aria-labelledby="notes">
-      <h2 id="notes">The note at the pager</h2>
-      {notes.map(({ state, content, doneAt, reason, attempts }) => (
+      <h2 id="notes">What was told</h2>
+      {notes.map(({ state, content, doneAt, reason, attempts, receiver }) => (
         <div class="stack">
           <p class="small quiet">
-            {NOTE_STATES[state]}
+            {receiver === null ? 'Note at the pager' : INTEGRATION_WORDS[receiver].title}: {NOTE_STATES[state]}
             {doneAt !== null && state === 'done' && (
               <>
                 {' '}

@@ -1,21 +1,27 @@
-import { type Direction, INTEGRATIONS, type Integration } from '../../domain/access/integration.ts'
+import { canReceive, type Direction, INTEGRATIONS, type Integration } from '../../domain/access/integration.ts'
+import type { ServiceMap } from '../../domain/access/service-map.ts'
 import type { IntegrationType, SecretField } from '../../domain/integration-type.ts'
 import type { DoorDeliveries } from '../../store/door-deliveries.ts'
+import type { SentMessage } from '../../store/messages.ts'
+import { toReceiverType } from '../../usecases/choose-receivers.ts'
 import { INTEGRATION_WORDS, SECRET_NAMES } from '../integrations/index.ts'
 import type { SetupProps } from '../integrations/words.ts'
 import { Age, Notice, Sure } from '../parts.tsx'
 import { toMapLines, toMapVersion } from '../service-map-form.ts'
+import { canBeTested, FilterFields, ToldSection } from './receiver.tsx'
 
 type PageProps = {
   readonly integration: Integration
   readonly webhookUrl: string
   readonly deliveries: DoorDeliveries | undefined
-  readonly now: Date
   readonly done: string | undefined
+  /** The latest, newest first. */
+  readonly messages: readonly SentMessage[]
+  readonly now: Date
 }
 
 /** One integration: how to set it up, and its settings. */
-export const IntegrationPage = ({ integration, webhookUrl, deliveries, now, done }: PageProps) => (
+export const IntegrationPage = ({ integration, webhookUrl, deliveries, done, messages, now }: PageProps) => (
   <>
     <div class="head">
       <div>
@@ -25,9 +31,11 @@ export const IntegrationPage = ({ integration, webhookUrl, deliveries, now, done
         <h1>{INTEGRATION_WORDS[integration.type].title}</h1>
       </div>
       <div class="row">
-        <Sure label="Rotate the URL" action={`/settings/integrations/${integration.id}/rotate`} button="Rotate now">
-          The present webhook URL is dead at once: {INTEGRATION_WORDS[integration.type].title} needs the new one.
-        </Sure>
+        {canReceive(integration) && (
+          <Sure label="Rotate the URL" action={`/settings/integrations/${integration.id}/rotate`} button="Rotate now">
+            The present webhook URL is dead at once: {INTEGRATION_WORDS[integration.type].title} needs the new one.
+          </Sure>
+        )}
         <Sure label="Delete" action={`/settings/integrations/${integration.id}/delete`} button="Delete for good">
           Its webhook stops at once and its secrets are gone.
         </Sure>
@@ -39,6 +47,7 @@ export const IntegrationPage = ({ integration, webhookUrl, deliveries, now, done
       <EditForm integration={integration} />
     </div>
     {deliveries && deliveries.latest.length > 0 && <Deliveries deliveries={deliveries} now={now} />}
+    {canBeTested(integration) && <ToldSection integration={integration} messages={messages} now={now} />}
   </>
 )
 
@@ -71,7 +80,7 @@ const SetupSteps = ({ integration, webhookUrl }: SetupProps) => {
 }
 
 const EditForm = ({ integration }: { readonly integration: Integration }) => {
-  const { id, type, direction, from, serviceMap } = integration
+  const { id, type, direction, from, serviceMap, settings } = integration
   const words = INTEGRATION_WORDS[type]
   return (
     <section aria-labelledby="edit">
@@ -94,16 +103,8 @@ const EditForm = ({ integration }: { readonly integration: Integration }) => {
             />
           </div>
         )}
-        <div class="field">
-          <label for="service_map">Services</label>
-          <textarea id="service_map" name="service_map" spellcheck={false} placeholder={words.mapExample} aria-describedby="map-hint">
-            {toMapLines(serviceMap)}
-          </textarea>
-          <p class="hint" id="map-hint">
-            {words.mapHint}
-          </p>
-        </div>
-        <input type="hidden" name="map_shown" value={toMapVersion(serviceMap)} />
+        {words.map !== undefined && <MapField serviceMap={serviceMap} {...words.map} />}
+        {toReceiverType(integration) !== undefined && <FilterFields settings={settings} type={type} />}
         <div>
           <button type="submit" class="first">
             Save
@@ -113,6 +114,21 @@ const EditForm = ({ integration }: { readonly integration: Integration }) => {
     </section>
   )
 }
+
+const MapField = ({ serviceMap, example, hint }: { readonly serviceMap: ServiceMap; readonly example: string; readonly hint: string }) => (
+  <>
+    <div class="field">
+      <label for="service_map">Services</label>
+      <textarea id="service_map" name="service_map" spellcheck={false} placeholder={example} aria-describedby="map-hint">
+        {toMapLines(serviceMap)}
+      </textarea>
+      <p class="hint" id="map-hint">
+        {hint}
+      </p>
+    </div>
+    <input type="hidden" name="map_shown" value={toMapVersion(serviceMap)} />
+  </>
+)
 
 const SecretInput = ({ field, isSet }: { readonly field: SecretField; readonly isSet: boolean }) => (
   <div class="field">

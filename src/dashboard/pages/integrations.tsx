@@ -14,7 +14,9 @@ import { AppError } from '../../domain/errors.ts'
 import type { IntegrationId } from '../../domain/ids.ts'
 import { INTEGRATION_TYPES, type IntegrationType, RECEIVER_TYPES, type SecretField } from '../../domain/integration-type.ts'
 import { deleteIntegration, listIntegrations } from '../../store/integrations.ts'
+import { listMessages } from '../../store/messages.ts'
 import { readDeliveries } from '../../usecases/read-deliveries.ts'
+import { tellTest } from '../../usecases/tell-answer.ts'
 import { createIntegration, rotateToken, updateIntegration } from '../../usecases/write-integration.ts'
 import { createPageRouter, type Form, getId, readForm, readPage, requireLiveKey, toPageTrail } from '../context.ts'
 import type { PageContext } from '../env.ts'
@@ -24,6 +26,7 @@ import { renderPage } from '../layout.tsx'
 import { Age, Notice, SettingsTabs } from '../parts.tsx'
 import { readServiceMap } from '../service-map-form.ts'
 import { DirectionField, IntegrationPage } from './integration.tsx'
+import { canBeTested, readFilter } from './receiver.tsx'
 
 /** Connections to pagers. */
 export const integrationPages = (deps: Deps) =>
@@ -52,8 +55,14 @@ export const integrationPages = (deps: Deps) =>
       const form = await readForm(c)
       const type = readType(form)
       const wanted = { type, direction: readDirection(form, type), patch: { secrets: {} } }
-      const { id } = await createIntegration(deps, tenantId, wanted, toPageTrail(c))
-      return c.redirect(`/settings/integrations/${id}?done=saved`, 303)
+      const { integration, secret } = await createIntegration(deps, tenantId, wanted, toPageTrail(c))
+      if (secret !== undefined)
+        return renderPage(
+          c,
+          { title: 'The new secret', now: deps.now(), tab: 'settings' },
+          <NewSecret id={integration.id} value={secret} />,
+        )
+      return c.redirect(`/settings/integrations/${integration.id}?done=saved`, 303)
     })
     .get('/settings/integrations/:id', async (c) => {
       const id = getId<IntegrationId>(c, 'integration')
@@ -66,8 +75,9 @@ export const integrationPages = (deps: Deps) =>
           integration={integration}
           webhookUrl={toWebhookUrl(deps, c, integration)}
           deliveries={deliveries.get(id)}
-          now={deps.now()}
           done={c.req.query('done')}
+          messages={canBeTested(integration) ? await listMessages(deps.db, integration.tenantId, id) : []}
+          now={deps.now()}
         />,
       )
     })
@@ -78,6 +88,13 @@ export const integrationPages = (deps: Deps) =>
       const changes = { direction: readDirection(form, integration.type), patch: readPatch(form, integration) }
       await updateIntegration(deps, integration.tenantId, id, changes, toPageTrail(c))
       return c.redirect(`/settings/integrations/${id}?done=saved`, 303)
+    })
+    .post('/settings/integrations/:id/test', async (c) => {
+      const id = getId<IntegrationId>(c, 'integration')
+      const integration = await readIntegration(c, deps, id)
+      const outcome = await tellTest(deps, integration.tenantId, integration, deps.newUuid(), deps.now())
+      if (outcome.kind !== 'accepted') throw new AppError('invalid_request', `The test message was not taken: ${outcome.reason}.`)
+      return c.redirect(`/settings/integrations/${id}?done=tested`, 303)
     })
     .post('/settings/integrations/:id/rotate', async (c) => {
       const id = getId<IntegrationId>(c, 'integration')
@@ -127,7 +144,12 @@ function readPatch(form: Form, { type, serviceMap }: Integration): ConfigPatch {
     if (form[`remove_${field}`] !== undefined) secrets[field] = null
     else if (secret !== '') secrets[field] = readSecret(field, secret)
   }
-  return { from: from === '' ? null : from, serviceMap: readServiceMap(form, serviceMap), secrets: secrets satisfies SecretPatch }
+  return {
+    from: from === '' ? null : from,
+    ...(INTEGRATION_WORDS[type].map !== undefined && { serviceMap: readServiceMap(form, serviceMap) }),
+    settings: readFilter(form, { type }),
+    secrets: secrets satisfies SecretPatch,
+  }
 }
 
 function readSecret(field: SecretField, secret: string): string {
@@ -135,6 +157,21 @@ function readSecret(field: SecretField, secret: string): string {
   if (pattern.test(secret)) return secret
   throw new AppError('invalid_request', `${SECRET_NAMES[field]}: ${minLength} to 512 printable ASCII characters without spaces, please.`)
 }
+
+const NewSecret = ({ id, value }: { readonly id: IntegrationId; readonly value: string }) => (
+  <div class="prose">
+    <h1>The webhook’s secret</h1>
+    <p>Copy it now: it is shown this once. By it your receiver knows that a message is from here.</p>
+    <div class="code secret" data-copy="the secret">
+      <code>{value}</code>
+    </div>
+    <p>
+      <a class="button" href={`/settings/integrations/${id}`}>
+        Go on
+      </a>
+    </p>
+  </div>
+)
 
 const NoIntegrations = () => (
   <div class="empty">
@@ -175,7 +212,11 @@ const CreateForm = ({ type }: { readonly type: IntegrationType }) => (
     <h2 id={`connect-${type}`}>Connect {INTEGRATION_WORDS[type].title}</h2>
     <form method="post" action="/settings/integrations" class="fields">
       <input type="hidden" name="type" value={type} />
-      <DirectionField type={type} direction="bidirectional" />
+      {INTEGRATIONS[type].directions.length === 1 ? (
+        <input type="hidden" name="direction" value={INTEGRATIONS[type].directions[0]} />
+      ) : (
+        <DirectionField type={type} direction="bidirectional" />
+      )}
       <button type="submit" class="first">
         Connect
       </button>

@@ -1,5 +1,5 @@
 import type { IntegrationId, TenantId } from '../ids.ts'
-import { DOOR_TYPES, type DoorType, type IntegrationType, SECRET_FIELDS, type SecretField } from '../integration-type.ts'
+import { DOOR_TYPES, type DoorType, type IntegrationType, SECRET_FIELDS, type SecretField, type Subscribable } from '../integration-type.ts'
 import { ALPHABET, drawBase58 } from './base58.ts'
 import { openSecret, type SealingKeys, sealSecret } from './sealed-secret.ts'
 import type { ServiceMap, ServiceMapPatch } from './service-map.ts'
@@ -22,6 +22,12 @@ const toDoorTraits = (type: DoorType): IntegrationTraits => ({
   toPath: (token) => `/in/${type}/${token}`,
 })
 
+const toReceiverTraits = (...secrets: readonly SecretField[]): IntegrationTraits => ({
+  secrets,
+  directions: ['outbound'],
+  toPath: () => '',
+})
+
 export const INTEGRATIONS: Readonly<Record<IntegrationType, IntegrationTraits>> = {
   // Each has a row: the list is what the type is made of.
   ...(Object.fromEntries(DOOR_TYPES.map((type) => [type, toDoorTraits(type)])) as Record<DoorType, IntegrationTraits>),
@@ -32,10 +38,16 @@ export const INTEGRATIONS: Readonly<Record<IntegrationType, IntegrationTraits>> 
     directions: DIRECTIONS,
     toPath: (token) => `/webhooks/pagerduty/${token}`,
   },
+  slack: toReceiverTraits('url', 'bot_token'),
+  teams: toReceiverTraits('url'),
+  discord: toReceiverTraits('url'),
+  'grafana-annotations': toReceiverTraits('url', 'grafana_token'),
+  // Its `signing_secret` is made here, and nobody sets it.
+  webhook: toReceiverTraits('url'),
 }
 
 /** Secrets travel in HTTP headers and HMACs: printable ASCII, no spaces. */
-export const SECRET_PATTERN = /^[\x21-\x7e]{1,512}$/
+export const SECRET_PATTERN = /^[\x21-\x7e]{1,2048}$/
 
 /** What signs deliveries must not be guessed: 16 characters at least. */
 export const WEBHOOK_SECRET_PATTERN = /^[\x21-\x7e]{16,512}$/
@@ -57,9 +69,20 @@ export type Integration = {
   /** Sealed, by field. */
   readonly secrets: Readonly<Partial<Record<SecretField, string>>>
   readonly createdAt: Date
+  /** `null`: nothing was told it yet. */
+  readonly telling: TellingState | null
 }
 
-/** How deliveries are read, as far as it is set: what a door makes of each is said there. */
+/** How telling went, the last time. */
+type TellingState = {
+  readonly at: Date
+  readonly outcome: string
+  readonly failingSince: Date | null
+  /** Why nothing is told any more, until its settings change. */
+  readonly switchedOff: string | null
+}
+
+/** How deliveries are read, and what a receiver is told, as far as it is set. */
 export type IntegrationSettings = {
   readonly service?: string
   readonly environments?: readonly string[]
@@ -67,9 +90,26 @@ export type IntegrationSettings = {
   readonly waitSeconds?: number
   readonly serviceLabel?: string
   readonly signatureTimestampHeader?: string
+  /** Where a receiver is told, where its address does not say so. */
+  readonly channel?: string
+  /** Which answers are told: of these services, at least so sure, about these. */
+  readonly services?: readonly string[]
+  readonly minConfidence?: number
+  readonly on?: readonly Subscribable[]
 }
 
-export const SETTINGS = ['service', 'environments', 'push', 'waitSeconds', 'serviceLabel', 'signatureTimestampHeader'] as const
+export const SETTINGS = [
+  'service',
+  'environments',
+  'push',
+  'waitSeconds',
+  'serviceLabel',
+  'signatureTimestampHeader',
+  'channel',
+  'services',
+  'minConfidence',
+  'on',
+] as const
 
 /** The longest that an alert may have to last before anybody is told. */
 export const MAX_WAIT_SECONDS = 3_600

@@ -1,9 +1,14 @@
 import { isNoteOf, writeNote } from '../telling/note.ts'
-import type { Receiver } from './receiver.ts'
+import { ANSWERS, type Receiver } from './receiver.ts'
 
 /** Notes on PagerDuty's incidents, posted in the name of one of the account's users. */
 export const pagerduty: Receiver = {
+  scope: 'own',
   secrets: ['pagerduty_token'],
+  tells: ANSWERS,
+  tellsByDefault: ANSWERS,
+  needsBlame: false,
+  repeats: 'asked',
   findMissing: ({ from, secrets }) =>
     from === null || secrets.pagerduty_token === undefined ? 'pagerduty_token and pagerduty_from are not both set' : undefined,
   write: writeNote,

@@ -1,22 +1,63 @@
 import type { IncidentId } from '../ids.ts'
-import type { SecretField } from '../integration-type.ts'
-import type { NoteSource } from '../telling/note.ts'
+import type { SecretField, Subscribable } from '../integration-type.ts'
+import type { Message } from '../telling/message.ts'
 
 /** What an integration is set up with, its secrets in the clear: as much of it as is set. */
 export type ReceiverSettings = {
   /** The account in whose name is written: an e-mail address. */
   readonly from: string | null
+  /** Where in the outside system is written, where its address does not say so. */
+  readonly channel: string | null
   readonly secrets: Readonly<Partial<Record<SecretField, string>>>
 }
 
+/**
+ * What keeps a message from being told twice when nobody knows whether it came through: the receiver is asked for it, it knows
+ * a message again by its id, or it can do neither, and what may be there is not sent again.
+ */
+type Repeats = 'asked' | 'known' | 'never'
+
 /** An outside system that answers are told to: what it needs, and in which words it is told. */
 export type Receiver = {
-  /** The secrets that telling takes. */
+  /** Whether it is told of the incidents that came from it, or of all that its integration lets pass. */
+  readonly scope: 'own' | 'all'
+  /** The secrets that telling takes, and those that the installation makes. */
   readonly secrets: readonly SecretField[]
+  /** What of all there is it can be told, and what it is told when nothing else is said. */
+  readonly tells: readonly Subscribable[]
+  readonly tellsByDefault: readonly Subscribable[]
+  /** Whether only an answer that blames a change is told. */
+  readonly needsBlame: boolean
+  readonly repeats: Repeats
   /** What is missing before anything can be told; `undefined`: nothing. */
   readonly findMissing: (settings: ReceiverSettings) => string | undefined
-  /** The text that tells an answer, with what comes from events defanged. */
-  readonly write: (source: NoteSource) => string
+  /** What is sent: a text, or JSON. */
+  readonly write: (message: Message, settings: ReceiverSettings) => string
   /** Whether a text that is found there tells that diagnosis. */
   readonly isAbout: (text: string, incidentId: IncidentId, diagnosisNumber: number) => boolean
+}
+
+/** What tells of answers. */
+export const ANSWERS = ['incident.diagnosed', 'incident.cause_changed'] as const satisfies readonly Subscribable[]
+
+/** Of a receiver that is set up with an address alone. */
+export const needsUrl = ({ secrets }: ReceiverSettings): string | undefined => (secrets.url === undefined ? 'url is not set' : undefined)
+
+/** Of a receiver that nobody asks. */
+export const isNeverAbout = (): boolean => false
+
+/** At most so many characters, the last of them a sign that there were more. */
+export function cut(text: string, maxLength: number): string {
+  const characters = Array.from(text)
+  return characters.length <= maxLength && text.length <= maxLength ? text : `${toLength(characters, maxLength - 1)}…`
+}
+
+/** As many whole characters as fit into so many UTF-16 units, which is how the receivers count. */
+function toLength(characters: readonly string[], maxLength: number): string {
+  let text = ''
+  for (const character of characters) {
+    if (text.length + character.length > maxLength) break
+    text += character
+  }
+  return text
 }

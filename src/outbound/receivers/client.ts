@@ -4,13 +4,14 @@ import type { ReceiverSettings } from '../../domain/receivers/receiver.ts'
 type Failure = { readonly reason: string; readonly afterMs: number | undefined }
 
 export type PostOutcome =
-  | { readonly kind: 'accepted' }
+  /** `ref`: what the receiver calls the message, if it says so. */
+  | { readonly kind: 'accepted'; readonly ref?: string }
   /** Certainly not posted; worth another try. */
   | ({ readonly kind: 'retry' } & Failure)
   /** Perhaps posted: look for the text before another try. */
   | ({ readonly kind: 'doubtful' } & Failure)
-  /** Another try would end the same way. */
-  | { readonly kind: 'refused'; readonly reason: string }
+  /** Another try would end the same way. `gone`: nothing is ever to be sent there again. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly isGone?: boolean }
 
 export type FindOutcome =
   | { readonly kind: 'found' }
@@ -18,10 +19,28 @@ export type FindOutcome =
   | ({ readonly kind: 'retry' } & Failure)
   | { readonly kind: 'refused'; readonly reason: string }
 
+/** What is sent. */
+export type Letter = {
+  /** The same for every attempt. */
+  readonly id: string
+  /** When this attempt is made. */
+  readonly at: Date
+  /** What the receiver calls the incident, where it has one; empty where it does not. */
+  readonly incidentRef: string
+  readonly body: string
+  /** What the receiver called the first message about the incident. */
+  readonly firstRef: string | null
+  /** Whether the first message is replaced, rather than followed. */
+  readonly replaces: boolean
+}
+
 /** How one kind of receiver is spoken to. Nothing of it throws, and no outcome holds a secret. */
 export type ReceiverClient = {
-  /** Tells a text about the incident of that reference, in one try. */
-  readonly post: (settings: ReceiverSettings, incidentRef: string, text: string) => Promise<PostOutcome>
+  /** Tells what a letter says, in one try. */
+  readonly post: (settings: ReceiverSettings, letter: Letter) => Promise<PostOutcome>
   /** Whether the incident has a text that `isOurs` knows: what to ask after a doubtful attempt, before another. */
-  readonly find: (settings: ReceiverSettings, incidentRef: string, isOurs: (text: string) => boolean) => Promise<FindOutcome>
+  readonly find: (settings: ReceiverSettings, letter: Letter, isOurs: (text: string) => boolean) => Promise<FindOutcome>
 }
+
+/** Of a receiver that nobody can ask. */
+export const findsNothing = async (): Promise<FindOutcome> => ({ kind: 'absent' })

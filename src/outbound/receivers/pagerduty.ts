@@ -1,5 +1,5 @@
 import { readBoundedText } from '../../bounded-body.ts'
-import { field } from '../../domain/json.ts'
+import { field, parseJson } from '../../domain/json.ts'
 import type { ReceiverSettings } from '../../domain/receivers/receiver.ts'
 import type { FindOutcome, PostOutcome, ReceiverClient } from './client.ts'
 
@@ -16,6 +16,8 @@ type Reply = { readonly status: number; readonly afterMs: number | undefined; re
 const ACCEPT = 'application/vnd.pagerduty+json;version=2'
 const INCIDENT_REF = /^[\w-]{1,64}$/
 const TOKEN = /^[\x21-\x7e]+$/
+/** An app's access token: https://developer.pagerduty.com/docs/app-oauth-token */
+const OAUTH_TOKEN = /^pd(?:us|eu)\+/
 const EMAIL = /^[\x21-\x3f\x41-\x7e]+@[\x21-\x3f\x41-\x7e]+$/
 const UNPRINTABLE = /[^\x20-\x7e]+/g
 const MAX_REASON_LENGTH = 200
@@ -26,8 +28,8 @@ const MAX_REPLY_BYTES = 1_048_576
 /** A client that writes notes on PagerDuty's incidents. */
 export function createPagerDuty(api: PagerDutyApi): ReceiverClient {
   return {
-    post: (settings, incidentRef, text) => postNote(api, toAccount(settings), incidentRef, text),
-    find: (settings, incidentRef, isOurs) => findNote(api, toAccount(settings), incidentRef, isOurs),
+    post: (settings, { incidentRef, body }) => postNote(api, toAccount(settings), incidentRef, body),
+    find: (settings, { incidentRef }, isOurs) => findNote(api, toAccount(settings), incidentRef, isOurs),
   }
 }
 
@@ -83,7 +85,7 @@ async function send(
     const response = await fetch(`${url}/incidents/${incidentRef}/notes`, {
       method,
       headers: {
-        Authorization: `Token token=${token}`,
+        Authorization: OAUTH_TOKEN.test(token) ? `Bearer ${token}` : `Token token=${token}`,
         Accept: ACCEPT,
         From: from,
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
@@ -130,12 +132,4 @@ function readContents(text: string): readonly string[] | undefined {
   const notes = field(parseJson(text), 'notes')
   if (!Array.isArray(notes)) return undefined
   return notes.map((note) => field(note, 'content')).filter((content) => typeof content === 'string')
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

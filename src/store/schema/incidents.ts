@@ -88,9 +88,12 @@ export const incidentWork = pgTable(
     incidentId: uuid('incident_id')
       .notNull()
       .references(() => incidents.id),
-    kind: text('kind', { enum: ['diagnosis', 'note'] }).notNull(),
-    /** Of the diagnosis that a note tells; 0 for the work of diagnosing, which is one row an incident. */
+    /** `note` tells an answer, `opened` that there is an incident. */
+    kind: text('kind', { enum: ['diagnosis', 'opened', 'note'] }).notNull(),
+    /** Of the diagnosis that a note tells; 0 for the work of diagnosing, which is one row an incident. Messages go out in this order. */
     number: integer('number').notNull(),
+    /** The integration that is told; zeros: wherever the incident came from. */
+    target: uuid('target').notNull().default('00000000-0000-0000-0000-000000000000'),
     tenantId: uuid('tenant_id').notNull(),
     /** `watching`: diagnosed, and to be looked at again when a late event arrives. */
     state: text('state', { enum: ['due', 'watching', 'done', 'given_up'] }).notNull(),
@@ -101,8 +104,10 @@ export const incidentWork = pgTable(
     lease: uuid('lease'),
     /** Why the last attempt failed. */
     reason: text('reason'),
-    /** The note as it was posted. */
+    /** What was posted or, while that is due, what may have been. */
     content: text('content'),
+    /** What the receiver calls the message. */
+    remoteRef: text('remote_ref'),
     doneAt: instant('done_at'),
     /** How often an incident was diagnosed. */
     looks: integer('looks').notNull().default(0),
@@ -110,7 +115,10 @@ export const incidentWork = pgTable(
     lookedAt: instant('looked_at'),
   },
   (table) => [
-    primaryKey({ columns: [table.incidentId, table.kind, table.number] }),
+    primaryKey({ columns: [table.incidentId, table.kind, table.number, table.target] }),
+    index('incident_work_of_target')
+      .on(table.tenantId, table.target, table.nextAt.desc())
+      .where(sql`target <> '00000000-0000-0000-0000-000000000000'`),
     index('incident_work_due').on(table.nextAt).where(sql`state IN ('due', 'watching')`),
     index('incident_work_given_up').on(table.nextAt).where(sql`state = 'given_up'`),
     index('incident_work_of_tenant').on(table.tenantId, table.nextAt, table.kind.desc().nullsFirst()).where(sql`state = 'due'`),

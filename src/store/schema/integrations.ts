@@ -20,6 +20,8 @@ export const integrations = pgTable(
     /** The settings that may not, sealed: see `domain/sealed-secret.ts`. */
     secrets: jsonb('secrets').$type<Readonly<Record<string, string>>>().notNull(),
     createdAt: instant('created_at').notNull().defaultNow(),
+    /** How telling it went, as far as it was tried. */
+    telling: jsonb('telling').$type<TellingRow>(),
   },
   (table) => [index('integrations_by_tenant').on(table.tenantId, table.createdAt)],
 )
@@ -28,6 +30,14 @@ export type IntegrationConfigRow = {
   readonly from?: string
   readonly serviceMap?: Readonly<Record<string, string>>
 } & IntegrationSettings
+
+export type TellingRow = {
+  /** Milliseconds. */
+  readonly at: number
+  readonly outcome: string
+  readonly failingSince: number | null
+  readonly switchedOff: string | null
+}
 
 /** Webhook requests that were taken, so that a redelivery is known and a resolve that came before its trigger is not lost. */
 export const deliveries = pgTable(

@@ -2,11 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { toId } from '../../../src/domain/ids.ts'
 import type { CitedEvent } from '../../../src/domain/telling/cited-event.ts'
-import { isNoteOf, isOwnNote, type NoteSource, writeNote } from '../../../src/domain/telling/note.ts'
+import { type AnswerSource, type Message, type MessageSource, writeMessage } from '../../../src/domain/telling/message.ts'
+import { isNoteOf, isOwnNote, writeNote } from '../../../src/domain/telling/note.ts'
 import { defang } from '../../../src/domain/text.ts'
 
-const incidentId = toId<NoteSource['incidentId']>('0d3c7c1e-7b5e-4a53-9a55-2f6a7f0f7b11')
-const otherId = toId<NoteSource['incidentId']>('1d3c7c1e-7b5e-4a53-9a55-2f6a7f0f7b11')
+const incidentId = toId<MessageSource['incidentId']>('0d3c7c1e-7b5e-4a53-9a55-2f6a7f0f7b11')
+const otherId = toId<MessageSource['incidentId']>('1d3c7c1e-7b5e-4a53-9a55-2f6a7f0f7b11')
 
 const event = (fields: Partial<CitedEvent> = {}): CitedEvent => ({
   serviceName: 'payments-api',
@@ -22,17 +23,29 @@ const event = (fields: Partial<CitedEvent> = {}): CitedEvent => ({
   ...fields,
 })
 
-const source = (fields: Partial<NoteSource> = {}): NoteSource => ({
-  incidentId,
-  diagnosisNumber: 1,
-  hypothesis: 'Deploy sha=a4f2c1 to payments-api rolled out 4 minutes before onset',
-  recommendedAction: 'Roll back to sha=f8b3e22',
-  confidence: 0.824,
-  cited: [event()],
-  earlier: null,
-  pageUrl: null,
-  ...fields,
-})
+type Fields = AnswerSource & Pick<MessageSource, 'pageUrl'>
+
+const source = ({ pageUrl = null, ...fields }: Partial<Fields> = {}): Message =>
+  writeMessage({
+    type: 'incident.diagnosed',
+    incidentId,
+    at: new Date('2026-02-03T14:21:00Z'),
+    alert: { service: 'orders', title: 'Error rate', triggeredAt: new Date('2026-02-03T14:21:00Z') },
+    answer: {
+      number: 1,
+      hypothesis: 'Deploy sha=a4f2c1 to payments-api rolled out 4 minutes before onset',
+      recommendedAction: 'Roll back to sha=f8b3e22',
+      confidence: 0.824,
+      diagnosedBy: 'rules',
+      cited: [event()],
+      ruledOut: [],
+      blamed: null,
+      earlier: null,
+      ...fields,
+    },
+    pageUrl,
+    verdictUrls: null,
+  })
 
 test('a note says what happened, how sure we are, what it rests on and what to do', () => {
   const cited = [
@@ -52,11 +65,13 @@ test('a note says what happened, how sure we are, what it rests on and what to d
     'Noctuary Context',
     'Hypothesis: Deploy sha=a4f2c1 to payments-api rolled out 4 minutes before onset',
     'Confidence: 82 %',
+    'What broke: orders, "Error rate", since 2026-02-03 14:20:09 UTC',
     'Timeline (UTC):',
     '- 2026-02-03 14:16:02 payments-api deploy "f8b3e22" → "succeeded" sha=a4f2c1 by ada via argocd',
     '- 2026-02-03 14:20:09 orders dependency_failure "connect ETIMEDOUT" (17 times) via pino',
     'Recommended action: Roll back to sha=f8b3e22',
     'Details: https://noctuary.acme.example/incidents/0d3c7c1e',
+    'Cost: by rules, 0 tokens',
     `Noctuary reference: ${incidentId} / 1`,
   ])
 })
@@ -73,7 +88,7 @@ test.each<[Partial<CitedEvent>, string]>([
   [{ entity: 'checkout', serviceName: 'argocd-application-controller' }, 'deploy of checkout "succeeded" sha=a4f2c1'],
   [{ serviceName: ' ', entity: ' ', vendor: '\u200B' }, '(blank) deploy "succeeded" sha=a4f2c1 via (blank)'],
 ])('the timeline of %j', (fields, expected) => {
-  expect(writeNote(source({ cited: [event(fields)] })).split('\n')[4]).toContain(expected)
+  expect(writeNote(source({ cited: [event(fields)] })).split('\n')[5]).toContain(expected)
 })
 
 test('a note without evidence says so', () => {
@@ -82,8 +97,10 @@ test('a note without evidence says so', () => {
     'Noctuary Context',
     'Hypothesis: No recorded change explains this',
     'Confidence: 10 %',
+    'What broke: orders, "Error rate", since 2026-02-03 14:21:00 UTC',
     'Evidence: none. No event on record is connected with this alert.',
     'Recommended action: none that the evidence supports',
+    'Cost: by rules, 0 tokens',
     `Noctuary reference: ${incidentId} / 1`,
   ])
 })
@@ -91,7 +108,7 @@ test('a note without evidence says so', () => {
 test('a follow-up says what was said before, and what is said now', () => {
   const earlier = { hypothesis: 'Flag @new-checkout on checkout was switched', confidence: 0.4 }
   expect(
-    writeNote(source({ earlier, diagnosisNumber: 2 }))
+    writeNote(source({ earlier, number: 2 }))
       .split('\n')
       .slice(0, 5),
   ).toEqual([
@@ -108,7 +125,7 @@ test('a long timeline is cut, the earliest events first', () => {
   const lines = writeNote(source({ cited })).split('\n')
   expect(lines.filter((line) => line.startsWith('- 2026'))).toHaveLength(10)
   expect(lines).toContain('- and 4 more')
-  expect(lines[4]).toContain('14:46:00')
+  expect(lines[5]).toContain('14:46:00')
 })
 
 test.each([
@@ -121,8 +138,8 @@ test.each([
 })
 
 test('our note is known again, and no other', () => {
-  const note = writeNote(source({ diagnosisNumber: 1 }))
-  const tenth = writeNote(source({ diagnosisNumber: 10 }))
+  const note = writeNote(source({ number: 1 }))
+  const tenth = writeNote(source({ number: 10 }))
   expect(isNoteOf(note, incidentId, 1)).toBe(true)
   expect(isNoteOf(note.replaceAll('\n', '\r\n'), incidentId, 1)).toBe(true)
   expect(isNoteOf(tenth, incidentId, 1)).toBe(false)
@@ -264,7 +281,7 @@ test('whatever the events hold, a note keeps its form', () => {
     fc.property(events, hostile, hostile, (fields, hypothesis, recommendedAction) => {
       const cited = fields.map((each) => event(each))
       const lines = writeNote(source({ cited, hypothesis, recommendedAction, earlier: { hypothesis, confidence: 0.5 } })).split('\n')
-      expect(lines).toHaveLength(8 + cited.length)
+      expect(lines).toHaveLength(10 + cited.length)
       expect(lines.at(-1)).toBe(`Noctuary reference: ${incidentId} / 1`)
       for (const line of lines) {
         expect(line).not.toMatch(LINKS)

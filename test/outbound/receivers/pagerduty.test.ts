@@ -8,11 +8,20 @@ import { listNotes, scriptPagerDuty } from '../../support/pagerduty.ts'
 const { pagerDutyUrl } = inject('stack')
 const pagerDuty = createPagerDuty({ url: pagerDutyUrl, timeoutMs: 500 })
 const account = { token: 'y_NbAkKc66ryYTWUXYEu', from: 'oncall@acme.example' }
-const settingsOf = ({ token, from }: typeof account) => ({ from, secrets: { pagerduty_token: token } })
+const settingsOf = ({ token, from }: typeof account) => ({ from, channel: null, secrets: { pagerduty_token: token } })
+const letterOf = (incidentRef: string, body: string) => ({
+  id: 'msg_1',
+  at: new Date(),
+  incidentRef,
+  body,
+  firstRef: null,
+  replaces: false,
+})
 const newRef = () => `P${randomUUID().replaceAll('-', '').slice(0, 12).toUpperCase()}`
 
-const post = (incidentRef: string, content = 'hello') => pagerDuty.post(settingsOf(account), incidentRef, content)
-const find = (incidentRef: string, text: string) => pagerDuty.find(settingsOf(account), incidentRef, (content) => content.includes(text))
+const post = (incidentRef: string, content = 'hello') => pagerDuty.post(settingsOf(account), letterOf(incidentRef, content))
+const find = (incidentRef: string, text: string) =>
+  pagerDuty.find(settingsOf(account), letterOf(incidentRef, ''), (content) => content.includes(text))
 
 test('a posted note is on its incident, and found there and nowhere else', async () => {
   const [one, other] = [newRef(), newRef()]
@@ -70,7 +79,7 @@ describe.each([
   ['an empty id', {}, '', 'the incident has no PagerDuty id'],
 ])('%s', (_name, fields, incidentRef, reason) => {
   test('is refused with a reason that holds no token', async () => {
-    expect(await pagerDuty.post(settingsOf({ ...account, ...fields }), incidentRef, 'hello')).toEqual({ kind: 'refused', reason })
+    expect(await pagerDuty.post(settingsOf({ ...account, ...fields }), letterOf(incidentRef, 'hello'))).toEqual({ kind: 'refused', reason })
   })
 })
 
@@ -85,7 +94,7 @@ test('a token that PagerDuty quotes is not in the reason, nor is what no termina
   const proxy = await startFaultProxy(pagerDutyUrl)
   const message = `bad \u001b[31m token ${account.token} ${'x'.repeat(500)}`
   proxy.fault = { status: 401, body: JSON.stringify({ error: { message } }) }
-  const outcome = await createPagerDuty({ url: proxy.url, timeoutMs: 500 }).post(settingsOf(account), newRef(), 'hello')
+  const outcome = await createPagerDuty({ url: proxy.url, timeoutMs: 500 }).post(settingsOf(account), letterOf(newRef(), 'hello'))
   expect(outcome).toMatchObject({ kind: 'refused', reason: expect.stringMatching(/^PagerDuty answered 401: bad {2}\[31m token \*{8} x+$/) })
   expect(JSON.stringify(outcome).length).toBeLessThan(300)
 })
@@ -93,7 +102,7 @@ test('a token that PagerDuty quotes is not in the reason, nor is what no termina
 test('an API that is not there is a doubt, not an exception', async () => {
   const proxy = await startFaultProxy(pagerDutyUrl)
   proxy.fault = 'refuse'
-  expect(await createPagerDuty({ url: proxy.url, timeoutMs: 500 }).post(settingsOf(account), newRef(), 'hello')).toMatchObject({
+  expect(await createPagerDuty({ url: proxy.url, timeoutMs: 500 }).post(settingsOf(account), letterOf(newRef(), 'hello'))).toMatchObject({
     kind: 'doubtful',
   })
 })

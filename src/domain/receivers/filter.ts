@@ -1,0 +1,33 @@
+import { toNameKey } from '../event/service-name.ts'
+import type { Subscribable } from '../integration-type.ts'
+import type { Receiver } from './receiver.ts'
+
+/** Which messages a receiver is told; what is not set lets everything pass. */
+export type Filter = {
+  readonly services?: readonly string[]
+  readonly minConfidence?: number
+  readonly on?: readonly Subscribable[]
+}
+
+/** What a message is about, as far as filters ask. */
+export type Told = {
+  readonly type: Subscribable
+  readonly service: string
+  /** In [0, 1]; `null` while there is no answer. */
+  readonly confidence: number | null
+  /** Whether the answer blames a change. */
+  readonly blames: boolean
+}
+
+/** Whether a receiver is told. Services are compared as everywhere. */
+export function lets(
+  { tells, tellsByDefault, needsBlame }: Receiver,
+  filter: Filter,
+  { type, service, confidence, blames }: Told,
+): boolean {
+  const { services, minConfidence = 0, on = tellsByDefault } = filter
+  if (!tells.includes(type) || !on.includes(type)) return false
+  if (needsBlame && !blames) return false
+  if (confidence !== null && confidence < minConfidence) return false
+  return services === undefined || services.some((one) => toNameKey(one) === toNameKey(service))
+}

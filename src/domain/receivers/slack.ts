@@ -1,0 +1,71 @@
+import { type AnswerParts, type Message, toOneLine, toRuledOutLines, toTimelineLines } from '../telling/message.ts'
+import { ANSWERS, cut, isNeverAbout, type Receiver, type ReceiverSettings } from './receiver.ts'
+
+// Limits: https://docs.slack.dev/reference/block-kit/blocks (header 150, section and context 3,000, fifty blocks a message).
+const MAX_HEADER = 150
+const MAX_SECTION = 3_000
+const MAX_TEXT = 3_000
+
+/**
+ * Slack, by an incoming webhook, or by a bot's token: then one message an incident is edited as its answer changes, and what
+ * else there is to say goes into its thread. Foreign text stands in `plain_text` without emoji, which Slack does not interpret.
+ */
+export const slack: Receiver = {
+  scope: 'all',
+  secrets: ['url', 'bot_token'],
+  tells: ANSWERS,
+  tellsByDefault: ANSWERS,
+  needsBlame: false,
+  repeats: 'never',
+  findMissing: ({ secrets, channel }) => {
+    if (secrets.bot_token !== undefined) return channel === null ? 'channel is not set' : undefined
+    return secrets.url === undefined ? 'neither url nor bot_token is set' : undefined
+  },
+  write: writeSlack,
+  isAbout: isNeverAbout,
+}
+
+type Block = Readonly<Record<string, unknown>>
+
+function writeSlack(message: Message, { channel, secrets }: ReceiverSettings): string {
+  const { answer } = message
+  return JSON.stringify({
+    ...(secrets.bot_token === undefined ? {} : { channel }),
+    text: toSlackText(cut(toOneLine(message), MAX_TEXT)),
+    blocks: answer ? toBlocks(message, answer) : [section(toOneLine(message))],
+    unfurl_links: false,
+    unfurl_media: false,
+  })
+}
+
+function toBlocks(message: Message, answer: AnswerParts): readonly Block[] {
+  const { headline, percent, was, action, cost } = answer
+  const ruledOut = toRuledOutLines(answer)
+  const links = toLinks(message)
+  return [
+    { type: 'header', text: plain(cut(`${percent}: ${headline}`, MAX_HEADER)) },
+    ...(was === null ? [] : [section(`Second look: later events changed the answer.\nWas: ${was}`)]),
+    section(`${headline}\nConfidence: ${percent}\nWhat broke: ${message.broke}`),
+    section(`Recommended action: ${action}`),
+    section(toTimelineLines(answer).join('\n')),
+    ...(ruledOut.length === 0 ? [] : [section(ruledOut.join('\n'))]),
+    ...(links === '' ? [] : [{ type: 'section', text: { type: 'mrkdwn', text: links, verbatim: true } }]),
+    { type: 'context', elements: [plain(cut(`Noctuary, ${cost}`, MAX_SECTION))] },
+  ]
+}
+
+/** Our own addresses, and no word from an event. */
+function toLinks({ pageUrl, verdictUrls }: Message): string {
+  const links = [
+    ...(pageUrl === null ? [] : [`<${toSlackText(pageUrl)}|Open the incident>`]),
+    ...(verdictUrls === null ? [] : [`<${toSlackText(verdictUrls.confirm)}|Confirm>`, `<${toSlackText(verdictUrls.reject)}|Reject>`]),
+  ]
+  return links.join(' · ')
+}
+
+const section = (text: string): Block => ({ type: 'section', text: plain(cut(text, MAX_SECTION)) })
+
+const plain = (text: string): Block => ({ type: 'plain_text', text, emoji: false })
+
+/** The three characters that Slack reads as control sequences. */
+const toSlackText = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')

@@ -1,0 +1,60 @@
+import { SUBSCRIBABLE } from '../integration-type.ts'
+import type { AnswerParts, Message } from '../telling/message.ts'
+import { isNeverAbout, type Receiver } from './receiver.ts'
+
+/**
+ * Whoever takes Standard Webhooks (https://www.standardwebhooks.com): `{type, timestamp, data}`, signed. The same message has
+ * the same id however often it is sent, by which its receiver knows it again.
+ */
+export const webhook: Receiver = {
+  scope: 'all',
+  secrets: ['url', 'signing_secret'],
+  tells: SUBSCRIBABLE,
+  tellsByDefault: SUBSCRIBABLE,
+  needsBlame: false,
+  repeats: 'known',
+  findMissing: ({ secrets }) => (secrets.url === undefined ? 'url is not set' : undefined),
+  write: writeWebhook,
+  isAbout: isNeverAbout,
+}
+
+function writeWebhook({ type, at, incidentId, service, title, broke, triggeredAt, answer, pageUrl }: Message): string {
+  return JSON.stringify({
+    type,
+    timestamp: at.toISOString(),
+    data: {
+      incident: { id: incidentId, service, title, what_broke: broke, triggered_at: triggeredAt.toISOString(), url: pageUrl },
+      answer: answer && toAnswerData(answer),
+    },
+  })
+}
+
+function toAnswerData({ number, headline, confidence, was, timeline, moreEvents, action, ruledOut, cost, blamed }: AnswerParts) {
+  return {
+    number,
+    hypothesis: headline,
+    confidence,
+    was,
+    evidence: timeline,
+    more_events: moreEvents,
+    recommended_action: action,
+    ruled_out: ruledOut,
+    blamed: blamed && { service: blamed.service, at: blamed.at.toISOString() },
+    cost,
+  }
+}
+
+/** What is signed, and how: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
+export async function signWebhook(secret: string, id: string, seconds: number, body: string): Promise<string> {
+  const raw = Uint8Array.from(atob(secret.replace(/^whsec_/, '')), (character) => character.charCodeAt(0))
+  const key = await crypto.subtle.importKey('raw', raw, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
+  const signed = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(`${id}.${seconds}.${body}`))
+  return `v1,${btoa(String.fromCharCode(...new Uint8Array(signed)))}`
+}
+
+const SECRET_BYTES = 32
+
+/** A new secret to sign with: `whsec_` and 32 random bytes in base64. */
+export function createSigningSecret(randomBytes: (length: number) => Uint8Array): string {
+  return `whsec_${btoa(String.fromCharCode(...randomBytes(SECRET_BYTES)))}`
+}

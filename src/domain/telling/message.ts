@@ -1,0 +1,221 @@
+import { isChangeType } from '../event/event.ts'
+import type { IncidentId } from '../ids.ts'
+import type { MessageType } from '../integration-type.ts'
+import { defang } from '../text.ts'
+import type { CitedEvent } from './cited-event.ts'
+
+/** What a message about an incident is made of: an answer, or that it was opened. */
+export type MessageSource = {
+  readonly type: MessageType
+  readonly incidentId: IncidentId
+  /** When what is told came to be. */
+  readonly at: Date
+  /** What the pager, or an engineer, said. */
+  readonly alert: { readonly service: string; readonly title: string | null; readonly triggeredAt: Date }
+  readonly answer: AnswerSource | null
+  /** The incident's page, when this installation has a public address. Not from events: written as it is. */
+  readonly pageUrl: string | null
+  /** Pages where the answer is confirmed or rejected. */
+  readonly verdictUrls: VerdictUrls | null
+}
+
+/** The first answer of its incident, or a later one that replaces what was said before. */
+export type AnswerSource = {
+  /** 1 for the first diagnosis of the incident. */
+  readonly number: number
+  readonly hypothesis: string
+  readonly recommendedAction: string | null
+  /** In [0, 1]. */
+  readonly confidence: number
+  /** `rules`, or the model that put it into words. */
+  readonly diagnosedBy: string
+  /** The events the hypothesis rests on. */
+  readonly cited: readonly CitedEvent[]
+  /** What is not to blame, and why. */
+  readonly ruledOut: readonly string[]
+  /** The change that is blamed, if one is. */
+  readonly blamed: CitedEvent | null
+  /** What an earlier message said. */
+  readonly earlier: { readonly hypothesis: string; readonly confidence: number } | null
+}
+
+export type VerdictUrls = { readonly confirm: string; readonly reject: string }
+
+/** A message in parts. Every text in it that comes from outside is defanged and on one line: receivers write it as it is. */
+export type Message = {
+  readonly type: MessageType
+  readonly incidentId: IncidentId
+  readonly at: Date
+  readonly service: string
+  /** In quotes; `null` when the alert had none. */
+  readonly title: string | null
+  /** What broke and since when. */
+  readonly broke: string
+  readonly triggeredAt: Date
+  readonly answer: AnswerParts | null
+  readonly pageUrl: string | null
+  readonly verdictUrls: VerdictUrls | null
+}
+
+export type AnswerParts = {
+  readonly number: number
+  readonly headline: string
+  /** In [0, 1], and as it is said. */
+  readonly confidence: number
+  readonly percent: string
+  /** What an earlier message said, with its confidence. */
+  readonly was: string | null
+  /** The cited events, the earliest first, ten at most. */
+  readonly timeline: readonly string[]
+  /** How many more there are. */
+  readonly moreEvents: number
+  readonly action: string
+  readonly ruledOut: readonly string[]
+  /** What the answer cost. */
+  readonly cost: string
+  readonly blamed: { readonly service: string; readonly at: Date } | null
+}
+
+const MAX_TIMELINE = 10
+const MAX_RULED_OUT = 3
+const MAX_SENTENCE_LENGTH = 600
+const MAX_RULED_OUT_LENGTH = 240
+const MAX_QUOTED_NAME = 80
+const MAX_VALUE_LENGTH = 120
+
+/** Puts a message into its parts: the one place where what comes from events is made fit to be told. */
+export function writeMessage({ type, incidentId, at, alert, answer, pageUrl, verdictUrls }: MessageSource): Message {
+  const title = alert.title === null ? '' : defang(alert.title, MAX_SENTENCE_LENGTH)
+  const service = name(alert.service)
+  return {
+    type,
+    incidentId,
+    at,
+    service,
+    title: title === '' ? null : `"${title}"`,
+    broke: toBroke(service, title, alert.triggeredAt, answer),
+    triggeredAt: alert.triggeredAt,
+    answer: answer && toParts(answer),
+    pageUrl,
+    verdictUrls,
+  }
+}
+
+function toParts({
+  number,
+  hypothesis,
+  recommendedAction,
+  confidence,
+  diagnosedBy,
+  cited,
+  ruledOut,
+  blamed,
+  earlier,
+}: AnswerSource): AnswerParts {
+  const sorted = cited.toSorted((a, b) => a.timestamp.getTime() - b.timestamp.getTime() || (a.serviceName < b.serviceName ? -1 : 1))
+  return {
+    number,
+    headline: sentence(hypothesis),
+    confidence,
+    percent: toPercent(confidence),
+    was: earlier && `${sentence(earlier.hypothesis)} (${toPercent(earlier.confidence)})`,
+    timeline: sorted.slice(0, MAX_TIMELINE).map(describeEvent),
+    moreEvents: Math.max(0, sorted.length - MAX_TIMELINE),
+    action: recommendedAction === null ? 'none that the evidence supports' : sentence(recommendedAction),
+    ruledOut: ruledOut.slice(0, MAX_RULED_OUT).map((text) => defang(text, MAX_RULED_OUT_LENGTH)),
+    cost: diagnosedBy === 'rules' ? 'by rules, 0 tokens' : `by rules, put into words by ${name(diagnosedBy)}`,
+    blamed: blamed && { service: name(blamed.serviceName), at: blamed.timestamp },
+  }
+}
+
+/** Since the first failure that the answer cites; while it cites none, since the alert. */
+function toBroke(service: string, title: string, triggeredAt: Date, answer: AnswerSource | null): string {
+  const failures = (answer?.cited ?? []).filter(({ eventType, timestamp }) => !isChangeType(eventType) && isInstant(timestamp))
+  const since = Math.min(triggeredAt.getTime(), ...failures.map(({ timestamp }) => timestamp.getTime()))
+  return `${service}${title === '' ? '' : `, "${title}"`}, since ${toUtc(new Date(since))} UTC`
+}
+
+function toPercent(confidence: number): string {
+  return `${Math.round(100 * Math.min(Math.max(confidence, 0), 1))} %`
+}
+
+function describeEvent({ serviceName, vendor, eventType, entity, oldValue, newValue, actor, sha, timestamp, count }: CitedEvent): string {
+  const parts = [
+    toUtc(timestamp),
+    name(serviceName),
+    eventType,
+    entity === serviceName ? '' : `of ${name(entity)}`,
+    isChangeType(eventType) ? toChange(oldValue, newValue) : toState(oldValue, newValue),
+    sha === null ? '' : `sha=${name(sha)}`,
+    actor === null ? '' : `by ${name(actor)}`,
+    count > 1 ? `(${count} times)` : '',
+    `via ${name(vendor)}`,
+  ]
+  return parts.filter((part) => part !== '').join(' ')
+}
+
+function toChange(oldValue: string | null, newValue: string | null): string {
+  const to = newValue === null ? '' : `"${value(newValue)}"`
+  return oldValue === null ? to : `"${value(oldValue)}" → ${to === '' ? 'nothing' : to}`
+}
+
+/** What is no change has no earlier value: there the old value says more about the new one, as kubernetes' does. */
+function toState(oldValue: string | null, newValue: string | null): string {
+  const qualifier = oldValue === null ? '' : `(${value(oldValue)})`
+  return newValue === null ? qualifier : `"${value(newValue)}" ${qualifier}`.trimEnd()
+}
+
+/** An instant as people read it, in UTC and to the second. */
+function toUtc(instant: Date): string {
+  return isInstant(instant)
+    ? instant
+        .toISOString()
+        .replace('T', ' ')
+        .replace(/\.\d+Z$/, '')
+    : 'at an unknown time'
+}
+
+const isInstant = (instant: Date): boolean => !Number.isNaN(instant.getTime())
+const sentence = (text: string): string => defang(text, MAX_SENTENCE_LENGTH)
+const name = (text: string): string => defang(text, MAX_QUOTED_NAME) || '(blank)'
+const value = (text: string): string => defang(text, MAX_VALUE_LENGTH)
+
+/** The lines of a message, without markup: what a receiver that knows none of it shows. */
+export function toLines({ answer, broke, pageUrl }: Message): readonly string[] {
+  if (!answer) return [`What broke: ${broke}`, ...(pageUrl === null ? [] : [`Details: ${pageUrl}`])]
+  const { headline, percent, was, action, cost } = answer
+  return [
+    ...(was === null ? [] : ['Second look: later events changed the answer.', `Was: ${was}`]),
+    `${was === null ? 'Hypothesis' : 'Now'}: ${headline}`,
+    `Confidence: ${percent}`,
+    `What broke: ${broke}`,
+    ...toTimelineLines(answer),
+    ...toRuledOutLines(answer),
+    `Recommended action: ${action}`,
+    ...(pageUrl === null ? [] : [`Details: ${pageUrl}`]),
+    `Cost: ${cost}`,
+  ]
+}
+
+/** The timeline under its heading, or that there is none. */
+export function toTimelineLines({ timeline, moreEvents }: AnswerParts): readonly string[] {
+  if (timeline.length === 0) return ['Evidence: none. No event on record is connected with this alert.']
+  return ['Timeline (UTC):', ...timeline.map((line) => `- ${line}`), ...(moreEvents > 0 ? [`- and ${moreEvents} more`] : [])]
+}
+
+/** What was ruled out under its heading; nothing when nothing was. */
+export function toRuledOutLines({ ruledOut }: AnswerParts): readonly string[] {
+  return ruledOut.length === 0 ? [] : ['Ruled out:', ...ruledOut.map((line) => `- ${line}`)]
+}
+
+/** What a message comes to in one line. */
+export function toOneLine({ type, service, answer, at }: Message): string {
+  const what = answer ? `: ${answer.headline}` : ''
+  const lines: Readonly<Record<MessageType, string>> = {
+    'incident.opened': `An incident of ${service} was opened at ${toUtc(at)} UTC`,
+    'incident.diagnosed': `${service}${what}`,
+    'incident.cause_changed': `${service}, second look${what}`,
+    test: 'A test message of Noctuary’s: answers will come here',
+  }
+  return lines[type]
+}

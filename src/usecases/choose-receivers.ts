@@ -1,0 +1,47 @@
+import { canPost, type Integration } from '../domain/access/integration.ts'
+import { RECEIVER_TYPES, type ReceiverType } from '../domain/integration-type.ts'
+import { lets, type Told } from '../domain/receivers/filter.ts'
+import { RECEIVERS } from '../domain/receivers/index.ts'
+import type { PlannedMessage } from '../store/incident-work.ts'
+import type { Target } from '../store/source.ts'
+
+/** An answer that is about to be stored, and what was told before it. */
+export type NewAnswer = {
+  readonly service: string
+  readonly confidence: number
+  readonly blames: boolean
+  readonly isFirst: boolean
+  /** Whether it blames something else than the answer before. */
+  readonly isOtherCause: boolean
+  /** How many answers of the incident each was told, or is to be. */
+  readonly told: ReadonlyMap<Target, number>
+}
+
+/** What the tenant's receivers are told with a new answer: once each, and once more when the cause changed. */
+export function planMessages(integrations: readonly Integration[], answer: NewAnswer): readonly PlannedMessage[] {
+  const { isFirst, isOtherCause, told, ...about } = answer
+  return integrations.flatMap((integration): PlannedMessage[] => {
+    const { id: target } = integration
+    const answers = told.get(target) ?? 0
+    const opened: Told = { ...about, type: 'incident.opened', confidence: null }
+    const noted: Told = { ...about, type: answers === 0 ? 'incident.diagnosed' : 'incident.cause_changed' }
+    return [
+      ...(isFirst && hears(integration, opened) ? [{ kind: 'opened' as const, target }] : []),
+      ...((answers === 0 || (answers === 1 && isOtherCause)) && hears(integration, noted) ? [{ kind: 'note' as const, target }] : []),
+    ]
+  })
+}
+
+/** Whether an integration is one that is told of all incidents, is not switched off, and lets this pass. */
+function hears(integration: Integration, told: Told): boolean {
+  const type = toReceiverType(integration)
+  if (type === undefined || RECEIVERS[type].scope === 'own' || !canPost(integration) || isSwitchedOff(integration)) return false
+  return lets(RECEIVERS[type], integration.settings, told)
+}
+
+/** The receiver that an integration is; `undefined`: it only sends. */
+export function toReceiverType({ type }: Pick<Integration, 'type'>): ReceiverType | undefined {
+  return RECEIVER_TYPES.find((one) => one === type)
+}
+
+export const isSwitchedOff = ({ telling }: Integration): boolean => telling !== null && telling.switchedOff !== null

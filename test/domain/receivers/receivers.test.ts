@@ -1,0 +1,195 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { toId } from '../../../src/domain/ids.ts'
+import { RECEIVER_TYPES, type ReceiverType } from '../../../src/domain/integration-type.ts'
+import { findFaultOfAddress } from '../../../src/domain/receivers/address.ts'
+import { lets, type Told } from '../../../src/domain/receivers/filter.ts'
+import { RECEIVERS } from '../../../src/domain/receivers/index.ts'
+import { type MessageSource, writeMessage } from '../../../src/domain/telling/message.ts'
+
+const settings = { from: 'oncall@acme.com', channel: 'C0123', secrets: { bot_token: 'xoxb-1' } }
+const AT = new Date('2026-02-03T14:21:00Z')
+
+function makeMessage(text: string) {
+  const event = {
+    serviceName: text,
+    vendor: text,
+    eventType: 'deploy' as const,
+    entity: text,
+    oldValue: text,
+    newValue: text,
+    actor: text,
+    sha: text,
+    timestamp: AT,
+    count: 2,
+  }
+  const source: MessageSource = {
+    type: 'incident.diagnosed',
+    incidentId: toId('0d3c7c1e-7b5e-4a53-9a55-2f6a7f0f7b11'),
+    at: AT,
+    alert: { service: text, title: text, triggeredAt: AT },
+    answer: {
+      number: 1,
+      hypothesis: text,
+      recommendedAction: text,
+      confidence: 0.8,
+      diagnosedBy: text,
+      cited: Array.from({ length: 12 }, () => event),
+      ruledOut: [text, text],
+      blamed: event,
+      earlier: { hypothesis: text, confidence: 0.4 },
+    },
+    pageUrl: null,
+    verdictUrls: null,
+  }
+  return writeMessage(source)
+}
+
+/** All texts of a message as its receiver shows them. */
+function textsOf(type: ReceiverType, body: string): string[] {
+  if (type === 'pagerduty') return [body]
+  const texts: string[] = []
+  JSON.parse(body, (_, value) => {
+    if (typeof value === 'string') texts.push(value)
+    return value
+  })
+  return texts
+}
+
+const INJECTIONS = [
+  '<!channel> <!here> <@U0123> <#C1|general> <https://evil.example|click>',
+  '@everyone @here <@&1234> <@1234> [click](https://evil.example)',
+  '**bold** _it_ ~~gone~~ `code` ```\nblock```> quote # head',
+  '<script>alert(1)</script><img src=x onerror=alert(1)>',
+  'javascript:alert(1) mailto:a@evil.example data:text/html,x',
+  'www.evil.example 10.0.0.1 http://[::1]/',
+  '\u202Etxt.exe\u2066 \u200B\u00AD\u2028next',
+  'x\nNoctuary reference: 0d3c7c1e-7b5e-4a53-9a55-2f6a7f0f7b11 / 9',
+  '{{template}} %s &amp; &lt;!channel&gt;',
+  'ＨＴＴＰＳ：／／evil．example',
+]
+const LINK = /\bhttps?:|[\p{L}\p{N}]\.\p{L}|(?<!hxxps?):\/\/|\d+\.\d+\.\d+\.\d+|\bmailto:|\bjavascript:|\bdata:/iu
+const UNSEEN = /[\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{DI}]/u
+const MARKUP = /[<>*`~|#\\&@\]]|\[(?!\.\])/u
+/** Addresses and types that the receivers' own formats spell. */
+const FIXED = new Set([
+  'http://adaptivecards.io/schemas/adaptive-card.json',
+  'application/vnd.microsoft.card.adaptive',
+  '1.4',
+  'incident.diagnosed',
+])
+
+describe.each(RECEIVER_TYPES)('%s', (type) => {
+  const write = (text: string) => RECEIVERS[type].write(makeMessage(text), settings)
+  const expectSafe = (text: string) => {
+    for (const shown of textsOf(type, write(text))) {
+      if (FIXED.has(shown) || shown === AT.toISOString()) continue
+      expect(shown).not.toMatch(LINK)
+      expect(shown).not.toMatch(UNSEEN)
+      // Our own sign of the tag of an answer, and nothing from an event.
+      expect(shown.replaceAll('[.]', '')).not.toMatch(MARKUP)
+    }
+  }
+
+  test.each(INJECTIONS)('shows %j as quoted data', expectSafe)
+
+  test('shows no text as anything else', () => {
+    fc.assert(fc.property(fc.string({ unit: 'grapheme' }), expectSafe), { numRuns: 200 })
+  })
+
+  test('keeps to what its receiver takes, however long the texts', () => {
+    const body = write('long words and 🌙 '.repeat(400))
+    expect(body.length).toBeLessThan(28_000)
+    if (type === 'webhook') expect(Buffer.byteLength(body)).toBeLessThanOrEqual(20_480)
+    if (type === 'discord') expect(JSON.parse(body).content.length).toBeLessThanOrEqual(2_000)
+  })
+
+  test('says what broke, since when, how sure and what it cost', () => {
+    const texts = textsOf(type, RECEIVERS[type].write(makeMessage('checkout'), settings)).join('\n')
+    for (const part of ['checkout, "checkout", since 2026-02-03 14:21:00 UTC', '0.8|80 %', 'put into words by checkout|by rules']) {
+      expect(texts + write('checkout')).toMatch(new RegExp(part.replaceAll('.', '\\.').replace('0\\.8', '0\\.8')))
+    }
+  })
+})
+
+describe('an address', () => {
+  const rules = { ownHosts: ['noctuary.acme.com'], allowsLoopback: false }
+  test.each([
+    'https://hooks.slack.com/services/T0/B0/x',
+    'https://hooks.acme.com:8443/in?x=1',
+    'https://münchen.de/',
+    'https://10.0.0.1.acme.com/',
+  ])('%s is sent to', (url) => expect(findFaultOfAddress(url, rules)).toBeUndefined())
+
+  test.each([
+    'http://hooks.acme.com/',
+    'ftp://hooks.acme.com/',
+    'javascript:alert(1)',
+    'hooks.acme.com',
+    '',
+    'https://',
+    'https://localhost/',
+    'https://LOCALHOST./',
+    'https://a.localhost/',
+    'https://printer/',
+    'https://db.internal/',
+    'https://metadata.google.internal/',
+    'https://nas.local/',
+    'https://router.home.arpa/',
+    'https://127.0.0.1/',
+    'https://2130706433/',
+    'https://0x7f000001/',
+    'https://0177.0.0.1/',
+    'https://127.1/',
+    'https://0/',
+    'https://10.1.2.3/',
+    'https://172.16.0.1/',
+    'https://192.168.1.1/',
+    'https://169.254.169.254/latest/meta-data',
+    'https://100.64.0.1/',
+    'https://8.8.8.8/',
+    'https://１２７.０.０.１/',
+    'https://127。0。0。1/',
+    'https://[::1]/',
+    'https://[::]/',
+    'https://[fd00::1]/',
+    'https://[fe80::1]/',
+    'https://[::ffff:10.0.0.1]/',
+    'https://[64:ff9b::10.0.0.1]/',
+    'https://[2606:4700::1111]/',
+    'https://user:secret@hooks.acme.com/',
+    'https://hooks.acme.com@127.0.0.1/',
+    'https://hooks.acme.com/#x',
+    'https://noctuary.acme.com/in/deploy',
+    'https://NOCTUARY.ACME.COM./',
+    `https://hooks.acme.com/${'x'.repeat(2_048)}`,
+  ])('%s is not', (url) => expect(findFaultOfAddress(url, rules)).toMatch(/^url must/))
+
+  test.each(['http://127.0.0.1:8787/x', 'http://localhost/', 'http://[::1]:1/'])('%s is, on a local stack alone', (url) => {
+    expect(findFaultOfAddress(url, { ...rules, allowsLoopback: true })).toBeUndefined()
+    expect(
+      findFaultOfAddress(url.replace('127.0.0.1', '10.0.0.1').replace('localhost', '10.0.0.1').replace('[::1]', '[fd00::1]'), {
+        ...rules,
+        allowsLoopback: true,
+      }),
+    ).toBeDefined()
+  })
+})
+
+const told: Told = { type: 'incident.diagnosed', service: 'Check-Out', confidence: 0.6, blames: true }
+test.each([
+  ['nothing', {}, told, true],
+  ['its service, in other words', { services: ['checkout'] }, told, true],
+  ['another service', { services: ['orders'] }, told, false],
+  ['the least confidence', { minConfidence: 0.6 }, told, true],
+  ['more confidence', { minConfidence: 0.61 }, told, false],
+  ['confidence, of what has none', { minConfidence: 0.61 }, { ...told, confidence: null }, true],
+  ['this kind', { on: ['incident.diagnosed'] as const }, told, true],
+  ['another kind', { on: ['incident.cause_changed'] as const }, told, false],
+])('a filter for %s', (_, filter, about, expected) => expect(lets(RECEIVERS.webhook, filter, about)).toBe(expected))
+
+test('Grafana is told of changes that are blamed, Slack of nothing that it did not ask for', () => {
+  expect(lets(RECEIVERS['grafana-annotations'], {}, { ...told, blames: false })).toBe(false)
+  expect(lets(RECEIVERS.slack, {}, { ...told, type: 'incident.opened' })).toBe(false)
+  expect(lets(RECEIVERS.slack, { on: ['incident.opened'] }, { ...told, type: 'incident.opened' })).toBe(false)
+})

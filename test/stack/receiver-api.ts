@@ -1,0 +1,137 @@
+import { type Address, type Endpoint, type JsonReply, type JsonRequest, serveJson } from './json-server.ts'
+
+/** What befalls the next message to a path, once: whether it arrives all the same, and what its sender gets. */
+export type ReceiverFault = {
+  readonly takes_effect: boolean
+  readonly answer: number | 'hang' | 'hang_up'
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export type TakenMessage = { readonly path: string; readonly headers: JsonRequest['headers']; readonly body: unknown }
+
+type Receiver = { readonly taken: TakenMessage[]; faults: ReceiverFault[] }
+
+const SCRIPT = /^\/stand-in(\/.*)$/
+
+/**
+ * Stand-ins for those who are told, by the first part of their paths: `/slack/…`, `/slack-api/…`, `/teams/…`, `/discord/…`,
+ * `/grafana/…`, `/webhook/…`. They refuse what the documentation of each says is refused and keep the rest.
+ *
+ * `PUT /stand-in/<path>` with a list of faults scripts what happens to the next messages, `GET` lists those that arrived.
+ */
+export function serveReceivers(address: Address): Promise<Endpoint> {
+  const receivers = new Map<string, Receiver>()
+  const receiverOf = (path: string): Receiver => {
+    const receiver = receivers.get(path) ?? { taken: [], faults: [] }
+    receivers.set(path, receiver)
+    return receiver
+  }
+  return serveJson({ ...address, methods: ['GET', 'POST', 'PUT'] }, async (request): Promise<JsonReply> => {
+    const [path = ''] = request.path.split('?')
+    const scripted = SCRIPT.exec(path)?.[1]
+    if (scripted !== undefined) return script(receiverOf(scripted), request)
+    const receiver = receiverOf(path)
+    if (request.method === 'GET') return list(receiver, request)
+    const refusal = refuse(request, receiver)
+    if (refusal) return refusal
+    const [fault] = receiver.faults.splice(0, 1)
+    if (!fault || fault.takes_effect) receiver.taken.push({ path: request.path, headers: request.headers, body: request.body })
+    if (!fault) return accept(path, receiver, request)
+    return typeof fault.answer === 'number'
+      ? { status: fault.answer, body: { error: 'scripted' }, headers: fault.headers ?? {} }
+      : fault.answer
+  })
+}
+
+function script(receiver: Receiver, { method, body }: JsonRequest): JsonReply {
+  // Only this project's own tests write faults.
+  if (method === 'PUT') receiver.faults = [...(body as ReceiverFault[])]
+  return { status: 200, body: receiver.taken }
+}
+
+const kindOf = (path: string): string => path.split('/')[1] ?? ''
+
+function accept(path: string, { taken }: Receiver, { body }: JsonRequest): JsonReply {
+  switch (kindOf(path)) {
+    case 'slack':
+      return { status: 200, body: 'ok' }
+    case 'slack-api':
+      return {
+        status: 200,
+        body: { ok: true, channel: at(body, 'channel'), ts: at(body, 'ts') ?? `1700000000.${String(taken.length).padStart(6, '0')}` },
+      }
+    case 'teams':
+      return { status: 202, body: '' }
+    case 'grafana':
+      return { status: 200, body: { message: 'Annotation added', id: taken.length } }
+    default:
+      return { status: 200, body: { id: String(taken.length) } }
+  }
+}
+
+/** Grafana's annotations with all of the wanted tags. */
+function list({ taken }: Receiver, { path }: JsonRequest): JsonReply {
+  const tags = new URL(path, 'http://localhost').searchParams.getAll('tags')
+  const found = taken.map(({ body }) => body).filter((body) => tags.every((tag) => (at(body, 'tags') as unknown[]).includes(tag)))
+  return { status: 200, body: found }
+}
+
+const at = (value: unknown, name: string): unknown => (value as Readonly<Record<string, unknown>> | null)?.[name]
+
+function refuse({ path, headers, body }: JsonRequest, { taken }: Receiver): JsonReply | undefined {
+  if (!headers['content-type']?.startsWith('application/json')) return { status: 400, body: 'invalid_payload' }
+  const kind = kindOf(path)
+  if (kind === 'slack') return refuseBlocks(body) ? { status: 400, body: 'invalid_blocks' } : undefined
+  if (kind === 'slack-api') return refuseSlackCall(path, headers.authorization, body, taken)
+  if (kind === 'discord') return refuseDiscord(body)
+  if (kind === 'teams') return refuseCard(body)
+  if (kind === 'grafana') return refuseAnnotation(headers.authorization, body)
+  return undefined
+}
+
+function refuseSlackCall(
+  path: string,
+  authorization: string | undefined,
+  body: unknown,
+  _: readonly TakenMessage[],
+): JsonReply | undefined {
+  const error = (word: string): JsonReply => ({ status: 200, body: { ok: false, error: word } })
+  if (!authorization?.startsWith('Bearer xoxb-')) return error('invalid_auth')
+  if (typeof at(body, 'channel') !== 'string') return error('channel_not_found')
+  if (path.includes('chat.update') && typeof at(body, 'ts') !== 'string') return error('message_not_found')
+  return refuseBlocks(body) ? error('invalid_blocks') : undefined
+}
+
+/** Block Kit's limits: https://docs.slack.dev/reference/block-kit/blocks */
+function refuseBlocks(body: unknown): boolean {
+  const blocks = at(body, 'blocks')
+  if (!Array.isArray(blocks) || blocks.length === 0 || blocks.length > 50) return true
+  return blocks.some((block: { type?: string; text?: { type?: string; text?: string }; elements?: { text?: string }[] }) => {
+    const length = block.text?.text?.length ?? 0
+    if (block.type === 'header') return block.text?.type !== 'plain_text' || length < 1 || length > 150
+    if (block.type === 'section') return length < 1 || length > 3_000
+    if (block.type === 'context') return !block.elements || block.elements.length > 10
+    return true
+  })
+}
+
+function refuseDiscord(body: unknown): JsonReply | undefined {
+  const content = at(body, 'content')
+  if (typeof content === 'string' && content !== '' && content.length <= 2_000) return undefined
+  return { status: 400, body: { code: 50035, message: 'Invalid Form Body' } }
+}
+
+function refuseCard(body: unknown): JsonReply | undefined {
+  const [attachment] = (at(body, 'attachments') as unknown[] | undefined) ?? []
+  const isCard =
+    at(attachment, 'contentType') === 'application/vnd.microsoft.card.adaptive' && at(at(attachment, 'content'), 'type') === 'AdaptiveCard'
+  const isSmall = JSON.stringify(body).length <= 28_000
+  return isCard && isSmall ? undefined : { status: 400, body: { error: { code: 'BadRequest', message: 'The card cannot be read' } } }
+}
+
+function refuseAnnotation(authorization: string | undefined, body: unknown): JsonReply | undefined {
+  if (!authorization?.startsWith('Bearer glsa_')) return { status: 401, body: { message: 'Invalid API key' } }
+  return typeof at(body, 'time') === 'number' && typeof at(body, 'text') === 'string'
+    ? undefined
+    : { status: 400, body: { message: 'bad request data' } }
+}
