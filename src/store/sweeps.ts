@@ -5,7 +5,8 @@ import { daysBefore, type SweepHints } from '../domain/window/sweep.ts'
 import { functionNamed } from './functions.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 import { keys, type Redis, type RedisCommand } from './redis.ts'
-import { type EndedLife, IN_USE_MS, type TextRow, toChangeText } from './state-windows.ts'
+import { type TextRow, toChangeText } from './state-windows.ts'
+import { type EndedLife, IN_USE_MS } from './window-copies.ts'
 
 export type SweptBatch = {
   readonly deleted: number

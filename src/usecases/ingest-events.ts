@@ -9,7 +9,7 @@ import { type EventId, type TenantId, toId } from '../domain/ids.ts'
 import { toShownValue } from '../domain/text.ts'
 import { type Principal, reportExposedKeys } from '../store/api-keys.ts'
 import { type CreatedEvent, type InsertRequest, type InsertResult, insertEvents, type NewEvent } from '../store/events.ts'
-import { type Merge, mergeIntoWindows } from '../store/state-windows.ts'
+import { type Merge, mergeIntoWindows } from '../store/window-copies.ts'
 import { markDuplicatesForRepair, markForRepair } from '../store/window-repairs.ts'
 
 export type IngestRequest = {

@@ -6,16 +6,8 @@ import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { type CopyRepair, countMembers, coversAll, isSettled, planRepair, type WindowCopy } from '../domain/window/copy.ts'
 import { boundWindow, buildWindow, type StateWindow, weighWindow } from '../domain/window/window.ts'
 import { type Principal, toPrincipal } from '../store/api-keys.ts'
-import {
-  countCopyMembers,
-  findNews,
-  findStoredWindow,
-  readWindowCopy,
-  readWrittenCopy,
-  repairWindowCopy,
-  type StoredWindow,
-  type WindowId,
-} from '../store/state-windows.ts'
+import { findNews, findStoredWindow, type StoredWindow, type WindowId } from '../store/state-windows.ts'
+import { countCopyMembers, readWindowCopy, readWrittenCopy, repairWindowCopy } from '../store/window-copies.ts'
 import { clearRepair } from '../store/window-repairs.ts'
 import { readUnlessSlow } from './slow-reads.ts'
 
