@@ -20,7 +20,7 @@ const MAX_LENGTH = 2_048
 export function findFaultOfAddress(text: string, { ownHosts, allowsLoopback }: AddressRules): string | undefined {
   if (text.length > MAX_LENGTH || !URL.canParse(text)) return 'url must be an https address'
   const { protocol, hostname, username, password, hash } = new URL(text)
-  const host = hostname.toLowerCase().replace(/\.+$/, '')
+  const host = hostname.toLowerCase().replace(/(?<!\.)\.+$/, '')
   if (username !== '' || password !== '') return 'url must not hold a name or password'
   if (hash !== '') return 'url must not have a fragment'
   if (LOOPBACK.test(host) && allowsLoopback && /^https?:$/.test(protocol)) return undefined

@@ -42,4 +42,4 @@ function toQuery(body: string): string {
   return new URLSearchParams((Array.isArray(tags) ? tags : []).map((tag) => ['tags', String(tag)])).toString()
 }
 
-const toAddress = (url: string): string => `${url.replace(/\/+$/, '')}/api/annotations`
+const toAddress = (url: string): string => `${url.replace(/(?<!\/)\/+$/, '')}/api/annotations`

@@ -91,7 +91,7 @@ function expectSoundEvent(event: SentEvent): void {
 function expectSoundAlert({ key, service, title, url, at }: DoorAlert): void {
   const texts = [key, title, ...(service === undefined ? [] : [service])]
   expect(texts.filter((text) => text.trim() === '' || !isStorable(text) || Array.from(text).length > 1_024)).toEqual([])
-  expect(key.length).toBeLessThanOrEqual(512)
+  expect(Array.from(key).length).toBeLessThanOrEqual(512)
   expect(url ?? 'https://').toMatch(/^https:\/\//)
   expect(Date.parse(at ?? '2026-01-01')).not.toBeNaN()
 }
