@@ -4,7 +4,6 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Deps } from '../../src/deps.ts'
 import { type ClaimedWork, claimWork, findNextWork } from '../../src/store/incident-work.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
-import { spawnStack } from '../stack/spawn-stack.ts'
 import { createTestTenant, listServicesOf, METRICS_TOKEN, makeEvent, startApp, type TestApp, type TestTenant } from '../support/app.ts'
 import { type Fuse, startFaultProxy } from '../support/fault-proxy.ts'
 import { startOwnStack } from '../support/own-stack.ts'
@@ -326,8 +325,8 @@ describe('a note meets', () => {
 })
 
 test('an idle database is left asleep until work is due, and a wiped or broken Redis loses none', async () => {
-  const { stop, redisUrl: ownRedis } = await spawnStack()
-  onTestFinished(stop)
+  // Whatever other files announce in a shared Redis would wake it.
+  const { redisUrl: ownRedis } = await startOwnStack(onTestFinished)
   const { tenant, pager } = await start()
   const redis = await startFaultProxy(ownRedis)
   redis.fault = 'refuse'
