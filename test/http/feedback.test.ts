@@ -10,7 +10,11 @@ const minutesAgo = (minutes: number) => new Date(Date.now() - 60_000 * minutes).
 
 async function ask(tenant: TestTenant, service: string) {
   const response = await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service, create: true } })
-  return await response.json()
+  const asked = await response.json()
+  if (asked.status !== 'diagnosing') return asked
+  // A loaded machine is answered before the diagnosis is there.
+  await app.settle()
+  return await (await app.request(`/v1/incidents/${asked.id}`, { key: tenant.readonlyKey })).json()
 }
 
 /** A deploy of `callee` and the failures of `caller` that follow, as a question about the caller is answered. */
