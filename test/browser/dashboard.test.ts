@@ -223,7 +223,7 @@ test('a pager is connected, its URL rotated, its secrets kept from view, and it 
   const { readonlyKey } = await createTestTenant(site.app)
   const page = await open()
   await signIn(page, readonlyKey, '/settings/integrations')
-  await page.getByRole('button', { name: 'Connect' }).click()
+  await page.locator('[aria-labelledby="connect-pagerduty"]').getByRole('button', { name: 'Connect' }).click()
   const webhook = async () => (await page.locator('[data-copy="the webhook URL"] code').textContent()) ?? ''
   const before = await webhook()
   expect(before).toMatch(new RegExp(`^${url}/webhooks/pagerduty/tok_`))
@@ -290,8 +290,7 @@ test('by keyboard alone: skip to the content, sign in, open an incident', async 
 test('the first event turns the first steps green, by itself', { timeout: 60_000 }, async () => {
   const { ingestKey, readonlyKey } = await createTestTenant(site.app)
   const page = await open()
-  await signIn(page, readonlyKey)
-  await page.getByRole('link', { name: 'Get started' }).click()
+  await signIn(page, readonlyKey, '/start')
   await page.getByRole('heading', { name: 'Getting started' }).waitFor()
   expect(await page.locator('[data-copy] code').allTextContents()).toEqual(
     expect.arrayContaining([expect.stringContaining(`${url}/v1/events`)]),
