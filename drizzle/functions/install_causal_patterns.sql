@@ -5,6 +5,8 @@
 CREATE FUNCTION install_causal_patterns() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
   IF to_regclass('causal_patterns') IS NOT NULL THEN
+    -- One that an earlier release has set up; its rows are of the first form.
+    ALTER TABLE causal_patterns ADD COLUMN IF NOT EXISTS v smallint NOT NULL DEFAULT 1;
     RETURN true;
   END IF;
   IF NOT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') THEN
@@ -14,6 +16,7 @@ BEGIN
   CREATE TABLE causal_patterns (
     tenant_id uuid NOT NULL,
     incident_id uuid NOT NULL,
+    v smallint NOT NULL DEFAULT 1,
     service text NOT NULL,
     vendor text NOT NULL,
     event_type text NOT NULL,

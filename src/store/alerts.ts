@@ -135,11 +135,10 @@ function isHeardOf(tenantId: TenantId, serviceName: string): SQL {
     OR EXISTS (SELECT 1 FROM service_edges e WHERE e.tenant_id = ${tenantId} AND ${key} IN (${keyOf(sql`e.caller`)}, ${keyOf(sql`e.callee`)})))`
 }
 
-/** What the function `receive_alert` says of a question it stores. */
+/** Stores a question with its work. */
 function received(tenantId: TenantId, question: Question, lease: string): SQL {
   const { incidentId, serviceName, title, triggeredAt, observedUntil, environment } = question
   const fields = {
-    kind: 'trigger',
     incident_id: incidentId,
     service_name: serviceName,
     name_key: toNameKey(serviceName),
@@ -148,5 +147,5 @@ function received(tenantId: TenantId, question: Question, lease: string): SQL {
     observed_until: observedUntil,
     environment,
   }
-  return sql`${functionNamed('receive_alert')}(${tenantId}, ${JSON.stringify(fields)}, ${FOLD_SECONDS}, ${lease}::uuid, ${LEASE_SECONDS})`
+  return sql`${functionNamed('receive_question')}(${tenantId}, ${JSON.stringify(fields)}, ${lease}::uuid, ${LEASE_SECONDS})`
 }

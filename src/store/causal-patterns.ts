@@ -1,23 +1,9 @@
 import { sql } from 'drizzle-orm'
-import type { PatternMatch } from '../domain/diagnosis/model.ts'
-import type { EventType } from '../domain/event/event.ts'
-import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
-import type { CausalPattern, Embedding } from '../domain/incident/memory.ts'
+import type { IncidentId, TenantId } from '../domain/ids.ts'
+import { type CausalPattern, type Embedding, readPattern, type SimilarPattern } from '../domain/incident/memory.ts'
+import { STORED_VERSION } from '../domain/json.ts'
 import { functionNamed } from './functions.ts'
 import { type Db, selectOne } from './postgres.ts'
-
-/** A past incident of the tenant that is like another, with what was decided about its diagnosis. */
-export type SimilarPattern = PatternMatch & { readonly incidentId: IncidentId }
-
-type PatternRow = readonly [
-  incidentId: string,
-  service: string,
-  vendor: string,
-  eventType: EventType,
-  valueClass: string,
-  verdict: 'confirmed' | 'rejected',
-  similarity: number,
-]
 
 const MAX_SIMILAR = 20
 /** A tenant with more patterns than this is searched by the index, which is all but exact. */
@@ -28,7 +14,7 @@ export async function saveCausalPattern(db: Db, tenantId: TenantId, pattern: Cau
   const { incidentId, service, vendor, eventType, valueClass, embedding, verdict } = pattern
   const { is_kept: isKept } = await selectOne<{ is_kept: boolean }>(
     db,
-    sql`SELECT ${functionNamed('save_causal_pattern')}(${tenantId}, ${incidentId}, ${service}, ${vendor}, ${eventType}, ${valueClass},
+    sql`SELECT ${functionNamed('save_causal_pattern')}(${tenantId}, ${incidentId}, ${STORED_VERSION}, ${service}, ${vendor}, ${eventType}, ${valueClass},
       ${toVector(embedding)}, ${verdict}) AS is_kept`,
   )
   return isKept
@@ -45,26 +31,18 @@ export async function deleteCausalPattern(db: Db, tenantId: TenantId, incidentId
 
 /**
  * The tenant's decided incidents most like this one, the likest first, and never itself. `undefined`: this database has
- * no vectors.
+ * no vectors. Throws `unavailable` for one that a later release has stored.
  */
 export async function findSimilarIncidents(
   db: Db,
   tenantId: TenantId,
   { embedding, except, limit, exactUpTo = EXACT_UP_TO }: SimilarQuery,
 ): Promise<readonly SimilarPattern[] | undefined> {
-  const { patterns } = await selectOne<{ patterns: readonly PatternRow[] | null }>(
+  const { patterns } = await selectOne<{ patterns: readonly unknown[] | null }>(
     db,
     sql`SELECT ${functionNamed('nearest_causal_patterns')}(${tenantId}, ${toVector(embedding)}, ${except}, ${Math.min(limit, MAX_SIMILAR)}, ${exactUpTo}) AS patterns`,
   )
-  return patterns?.map(([incidentId, service, vendor, eventType, valueClass, verdict, similarity]) => ({
-    incidentId: toId<IncidentId>(incidentId),
-    service,
-    vendor,
-    eventType,
-    valueClass,
-    verdict,
-    similarity: Math.min(Math.max(similarity, 0), 1),
-  }))
+  return patterns?.map(readPattern)
 }
 
 type SimilarQuery = {

@@ -12,12 +12,12 @@ export const FUNCTIONS = {
   ingest_event: 'ingest_event_v4',
   ingest_events: 'ingest_events_v3',
   life_key_of: 'life_key_of',
-  nearest_causal_patterns: 'nearest_causal_patterns_v1',
+  nearest_causal_patterns: 'nearest_causal_patterns_v2',
   read_window: 'read_window_v4',
-  receive_alert: 'receive_alert_v3',
   receive_alerts: 'receive_alerts_v1',
+  receive_question: 'receive_question_v1',
   resolve_caller: 'resolve_caller_v1',
-  save_causal_pattern: 'save_causal_pattern_v1',
+  save_causal_pattern: 'save_causal_pattern_v2',
 } as const
 
 export type FunctionName = keyof typeof FUNCTIONS

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
 import type { IncidentId, TenantId } from '../domain/ids.ts'
 import type { JudgedAnswer, JudgedConfidence, Verdict } from '../domain/incident/quality.ts'
+import { STORED_VERSION } from '../domain/json.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { functionNamed } from './functions.ts'
 import { isReadable } from './incidents.ts'
@@ -29,8 +30,8 @@ export async function judgeIncident(db: Db, tenantId: TenantId, id: IncidentId, 
     audit AS (${appendAudit(tenantId, trail, `incident.${verdict}`, sql`changed`)})
     SELECT EXISTS (SELECT 1 FROM subject) AS known, (SELECT is_readable FROM latest) AS readable, (
       SELECT count(CASE WHEN json_typeof(l.signature->'embedding') = 'array' AND json_typeof(l.signature->'cause') = 'object' THEN
-        ${functionNamed('save_causal_pattern')}(${tenantId}, l.incident_id, l.signature->'cause'->>'service', l.signature->'cause'->>'vendor',
-          l.signature->'cause'->>'eventType', l.signature->'cause'->>'valueClass', (l.signature->'embedding')::text, ${verdict})
+        ${functionNamed('save_causal_pattern')}(${tenantId}, l.incident_id, ${STORED_VERSION}, l.signature->'cause'->>'service',
+          l.signature->'cause'->>'vendor', l.signature->'cause'->>'eventType', l.signature->'cause'->>'valueClass', (l.signature->'embedding')::text, ${verdict})
         ELSE ${functionNamed('delete_causal_pattern')}(${tenantId}, l.incident_id) END)::int FROM latest l WHERE l.is_readable
     ) AS judged`,
   )

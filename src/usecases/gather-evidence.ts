@@ -1,14 +1,14 @@
 import type { Clock, Database, Logging } from '../deps.ts'
 import { MAX_HOPS } from '../domain/diagnosis/facts.ts'
 import type { Alert, ChangeFeed, DiagnosisInput } from '../domain/diagnosis/model.ts'
+import { AppError, nameOf } from '../domain/errors.ts'
 import { isCallFailure } from '../domain/event/event.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { toKnownServices } from '../domain/graph/callee.ts'
 import { namedHosts } from '../domain/graph/host.ts'
 import { type GraphEdge, learnEdges, type ServiceGraph, servicesToRead } from '../domain/graph/service-graph.ts'
 import type { IncidentId, ServiceId, TenantId } from '../domain/ids.ts'
-import type { Embedding } from '../domain/incident/memory.ts'
-import { embedEvidence, MIN_SIMILARITY } from '../domain/incident/memory.ts'
+import { type Embedding, embedEvidence, MIN_SIMILARITY, type SimilarPattern } from '../domain/incident/memory.ts'
 import { type StoredLife, toAppearedAt } from '../domain/window/copy.ts'
 import { buildWindow, keepLatest, type StateWindow, weighWindow } from '../domain/window/window.ts'
 import { findSimilarIncidents } from '../store/causal-patterns.ts'
@@ -71,9 +71,9 @@ export async function gatherEvidence(
       tenantId,
       windows.map(({ service }) => service.id),
     ),
-    embedding ? findSimilarIncidents(deps.db, tenantId, { embedding, except: incidentId, limit: MAX_PATTERNS }) : undefined,
+    embedding ? remember(deps, tenantId, { embedding, except: incidentId, limit: MAX_PATTERNS }) : [],
   ])
-  const patterns = (similar ?? []).filter(({ similarity }) => similarity >= MIN_SIMILARITY).map(({ incidentId: _, ...pattern }) => pattern)
+  const patterns = similar.filter(({ similarity }) => similarity >= MIN_SIMILARITY).map(({ incidentId: _, ...pattern }) => pattern)
   return { input: { ...seen, counts, patterns }, embedding, readAt }
 }
 
@@ -136,6 +136,20 @@ async function countUsual(
   } catch {
     log('history_left_out', { tenant_id: tenantId })
     return { hoursObserved: 0, kinds: [] }
+  }
+}
+
+/** What engineers decided of similar incidents; a memory that cannot be read, of a later release say, spoils no answer. */
+async function remember(
+  { db, log }: Database & Logging,
+  tenantId: TenantId,
+  query: Parameters<typeof findSimilarIncidents>[2],
+): Promise<readonly SimilarPattern[]> {
+  try {
+    return (await findSimilarIncidents(db, tenantId, query)) ?? []
+  } catch (error) {
+    log('memory_left_out', { tenant_id: tenantId, reason: error instanceof AppError ? error.message : nameOf(error) })
+    return []
   }
 }
 

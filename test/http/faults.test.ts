@@ -233,7 +233,7 @@ test.each([
   const tenant = await createTestTenant(healthy)
   let damaged = 0
   const fault: Fault = (asked) => {
-    if (damaged > 0 || !JSON.stringify(asked).includes('receive_alert')) return 'none'
+    if (damaged > 0 || !JSON.stringify(asked).includes('receive_question')) return 'none'
     damaged += 1
     return damage
   }

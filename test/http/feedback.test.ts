@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { sql } from 'drizzle-orm'
 import { expect, inject, test } from 'vitest'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 
@@ -89,6 +90,12 @@ test.runIf(inject('stack').postgres === 'embedded')('the next similar incident o
   expect((await read(tenant, second.id)).similar_incidents).toMatchObject([{ id: first.id, engineer_confirmed: false }])
   const third = await sufferOutage(tenant, 'storefront', 'catalogue')
   expect(third.context_snapshot.patterns).toMatchObject([{ verdict: 'rejected' }])
+
+  // As after a roll-back from a release that stored them otherwise.
+  await app.deps.db.execute(sql`UPDATE causal_patterns SET v = 2 WHERE tenant_id = ${tenant.tenantId}`)
+  const fourth = await sufferOutage(tenant, 'storefront', 'catalogue')
+  expect([fourth.status, fourth.context_snapshot.patterns]).toEqual(['diagnosed', []])
+  expect(app.logs).toContainEqual({ event: 'memory_left_out', tenant_id: tenant.tenantId, reason: expect.stringContaining('form 2') })
 
   const elsewhere = await sufferOutage(other, 'checkout', 'payments')
   expect(elsewhere.similar_incidents).toEqual([])

@@ -66,7 +66,7 @@ describe.each(POSTS)('POST $path', ({ path, keyOf, body, other, rows }) => {
   test.each(['keepResult', 'effect'])('whose answer is lost at the %s is made once', async (where) => {
     const tenant = await createTestTenant(app)
     const database = await startFaultProxy(stack.databaseEndpoint)
-    const isEffect = /INSERT INTO (api_keys|integrations|agents)|receive_alert/
+    const isEffect = /INSERT INTO (api_keys|integrations|agents)|receive_question/
     let left = where === 'effect' ? 2 : 1
     database.fault = (asked) => {
       const text = JSON.stringify(asked)

@@ -56,6 +56,17 @@ test('a kept pattern is found as it was kept, the likest first', async () => {
   ])
 })
 
+test('rows of the previous Worker are of the first form; one of a later release is refused', async () => {
+  const tenantId = newTenant()
+  const vector = `[${atAngle(5).join(',')}]`
+  await db.execute(
+    sql`SELECT save_causal_pattern_v1(${tenantId}, ${newIncident()}, 'orders', 'argocd', 'deploy', '', ${vector}, 'confirmed')`,
+  )
+  expect(await find(tenantId)).toMatchObject([{ service: 'orders', verdict: 'confirmed' }])
+  await db.execute(sql`UPDATE causal_patterns SET v = 2 WHERE tenant_id = ${tenantId}`)
+  await expect(find(tenantId)).rejects.toThrow('this causal pattern was stored in a form 2 that this release cannot read')
+})
+
 test('who changes their mind replaces the verdict', async () => {
   const tenantId = newTenant()
   const kept = pattern()
@@ -132,11 +143,11 @@ describe('a tenant of few among many', () => {
     const [, , { rows }, { rows: usage }] = await db.batch([
       db.execute(sql`SELECT set_config('enable_sort', 'off', true)`),
       db.execute(sql`SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true)`),
-      db.execute<{ patterns: [string, string][] }>(query),
+      db.execute<{ patterns: { service: string }[] }>(query),
       db.execute<{ scans: string }>(sql`SELECT pg_stat_get_xact_numscans('causal_patterns_by_embedding'::regclass) AS scans`),
     ])
     expect(Number(usage[0]?.scans)).toBeGreaterThan(0)
-    expect(rows[0]?.patterns.map(([, service]) => service)).toEqual(all)
+    expect(rows[0]?.patterns.map(({ service }) => service)).toEqual(all)
   })
 })
 

@@ -1,15 +1,15 @@
 import { compareText } from '../compare.ts'
 import { MAX_HOPS } from '../diagnosis/facts.ts'
-import type { Diagnosis, DiagnosisInput } from '../diagnosis/model.ts'
+import type { Diagnosis, DiagnosisInput, PatternMatch } from '../diagnosis/model.ts'
 import { EVENT_TYPES, type EventType } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
 import { toValueClass } from '../event/value-class.ts'
 import { toKnownServices } from '../graph/callee.ts'
 import { learnEdges, liveEdges, pathsFrom, toAdjacency } from '../graph/service-graph.ts'
-import type { IncidentId } from '../ids.ts'
+import { type IncidentId, isId } from '../ids.ts'
 import { isListOf, isNumber, isObjectOf, isOneOf, isText, orAbsent, orNull, readStored, writeStored } from '../json.ts'
 import type { ComparedAnswer, Finding } from './answer.ts'
-import type { Verdict } from './quality.ts'
+import { VERDICTS, type Verdict } from './quality.ts'
 import { type ContextSnapshot, citedEntries } from './snapshot.ts'
 
 /** Numbers an incident's embedding has: the dimension of the column that holds it. */
@@ -38,6 +38,28 @@ export type CausalPattern = {
   readonly valueClass: string
   readonly embedding: Embedding
   readonly verdict: Verdict
+}
+
+/** A past incident of the tenant that is like another, with what was decided about its diagnosis. */
+export type SimilarPattern = PatternMatch & { readonly incidentId: IncidentId }
+
+const isPattern = isObjectOf<SimilarPattern>({
+  incidentId: isId<IncidentId>,
+  service: isText,
+  vendor: isText,
+  eventType: isOneOf(EVENT_TYPES),
+  valueClass: isText,
+  verdict: isOneOf(VERDICTS),
+  similarity: isNumber,
+})
+
+/**
+ * A stored causal pattern with its likeness, which no rounding takes out of [0, 1]. Throws as `readStored`: an embedding of
+ * another form is like nothing of this one.
+ */
+export function readPattern(stored: unknown): SimilarPattern {
+  const pattern = readStored('causal pattern', stored, isPattern)
+  return { ...pattern, similarity: Math.min(Math.max(pattern.similarity, 0), 1) }
 }
 
 /** Incidents less alike than this are not alike. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { AppError } from '../../../src/domain/errors.ts'
 import { readAnswer, writeAnswer } from '../../../src/domain/incident/answer.ts'
-import { readSignature, writeSignature } from '../../../src/domain/incident/memory.ts'
+import { readPattern, readSignature, writeSignature } from '../../../src/domain/incident/memory.ts'
 import { readSnapshot, toDiagnosisInput, toSnapshot, writeSnapshot } from '../../../src/domain/incident/snapshot.ts'
 
 type Row = { readonly name: string; readonly answer: string; readonly context_snapshot: string; readonly signature: string }
@@ -61,6 +61,25 @@ describe.each(FORMS)('a stored $kind', ({ kind, column, read, write }) => {
     const fields = listPaths(document).filter((path) => !/^\d+$/.test(path.at(-1) ?? ''))
     expect(fields.length).toBeGreaterThan(5)
     for (const path of fields) expect(() => read(rename(document, path)), path.join('.')).toThrow('is not of its form')
+  })
+})
+
+/** Causal patterns as they were read before versions were. */
+const PATTERNS: readonly object[] = JSON.parse(readFileSync(new URL('../../fixtures/stored-patterns.json', import.meta.url), 'utf8'))
+
+describe.each(PATTERNS)('a stored causal pattern', (pattern) => {
+  test('is read with a version and without', () => {
+    expect(readPattern(pattern)).toEqual(pattern)
+    expect(readPattern({ v: 1, ...pattern })).toEqual(pattern)
+  })
+
+  test('of another version is refused as what a later release stored', () => {
+    expect(() => readPattern({ v: 2, ...pattern })).toThrow(AppError)
+    expect(() => readPattern({ v: 2, ...pattern })).toThrow('this causal pattern was stored in a form 2')
+  })
+
+  test('lacks none of its fields', () => {
+    for (const path of listPaths(pattern)) expect(() => readPattern(rename(pattern, path)), path.join('.')).toThrow('is not of its form')
   })
 })
 
