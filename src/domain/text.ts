@@ -23,6 +23,33 @@ export function toShownValue(value: string | null): string | null {
     .join('')
 }
 
+const MAX_QUOTED_LENGTH = 80
+const MAX_READ_LENGTH = 2_048
+const LINE_END = /[\n\r\u0085\u2028\u2029]/
+/** What may stand bare in a sentence: a name as programs have them, not words. */
+const IDENTIFIER = /^\/?[\p{L}\p{N}_](?:[\p{L}\p{N}_.+-]*[\p{L}\p{N}_])?(?:[/:][\p{L}\p{N}_](?:[\p{L}\p{N}_.+-]*[\p{L}\p{N}_])?)*$/u
+
+/** A name as sentences have it: bare when it is one, else quoted as data; its first line, and not too much of that. */
+export function quoteName(name: string): string {
+  const line = toFirstLine(name)
+  if (line === undefined) return '(blank)'
+  return isIdentifier(line) ? line : `"${line.replaceAll('"', "'")}"`
+}
+
+/** Whether a text of one line may stand bare in a sentence. */
+export function isIdentifier(text: string): boolean {
+  return text.length <= MAX_QUOTED_LENGTH && IDENTIFIER.test(text)
+}
+
+/** The first line that says anything, without what nobody sees: at most 80 characters and a mark that there were more. */
+export function toFirstLine(text: string): string | undefined {
+  const lines = text.slice(0, MAX_READ_LENGTH).split(LINE_END)
+  const line = lines.map((each) => toPrintable(each).trim()).find(Boolean)
+  if (line === undefined || line.length <= MAX_QUOTED_LENGTH) return line
+  const chars = Array.from(line)
+  return chars.length > MAX_QUOTED_LENGTH ? `${chars.slice(0, MAX_QUOTED_LENGTH).join('')}…` : line
+}
+
 /** Control, format (bidirectional, zero-width), private-use and unassigned characters, and all that looks like a blank. */
 const INVISIBLE = /[\p{C}\p{Z}\p{DI}\s\u2800]+/gu
 /** What some reader of notes takes for markup. An underscore inside a word is none. */

@@ -1,7 +1,8 @@
 import { type ChangeType, isChangeType } from '../event/event.ts'
 import { isSameRevision, toRevision } from '../event/revision.ts'
+import { quoteName } from '../text.ts'
 import type { Change, Observation } from './model.ts'
-import { describe, type NameOf, quote, toInner, toRevisionName, toTold } from './sentences.ts'
+import { describe, type NameOf, toInner, toRevisionName, toTold } from './sentences.ts'
 
 /** The revision a deploy replaced, and the event that tells. */
 export type Previous = { readonly text: string; readonly source: Observation } | undefined
@@ -32,7 +33,7 @@ export function findPrevious({ lead, atMs }: Change, ofService: readonly Change[
 export function recommendUndoing(change: Change, previous: Previous, nameOf: NameOf): string {
   const { entry, key } = change.lead
   if (!isChangeType(entry.eventType)) return recommendComparing([change], true, nameOf)
-  const told = { entity: quote(entry.entity), service: nameOf(key), former: toTold(entry.oldValue, entry.entity), previous }
+  const told = { entity: quoteName(entry.entity), service: nameOf(key), former: toTold(entry.oldValue, entry.entity), previous }
   if (!change.undoneBy) return UNDOING[entry.eventType](told)
   return entry.eventType === 'deploy'
     ? `Make sure that the rollback of ${told.service} has taken effect`

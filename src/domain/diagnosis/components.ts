@@ -2,9 +2,10 @@ import { compareText } from '../compare.ts'
 import { isCallFailure } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
 import { toValueClass } from '../event/value-class.ts'
+import { quoteName } from '../text.ts'
 import { compareTimes, isSelfReport, readInput } from './input.ts'
 import type { Diagnosis, DiagnosisInput, Hypothesis, Observation } from './model.ts'
-import { NO_CAUSE, quote, toSentence } from './sentences.ts'
+import { NO_CAUSE, toSentence } from './sentences.ts'
 
 const MAX_COMPONENTS = 50
 /** How often the first component is the right one where nothing rivals it. */
@@ -97,7 +98,7 @@ export function diagnoseComponents(input: DiagnosisInput): Diagnosis {
     calls.map(({ observation }) => observation),
     input.counts,
   ).slice(0, MAX_COMPONENTS)
-  const nameOf = (key: string) => quote(names.get(key) ?? key)
+  const nameOf = (key: string) => quoteName(names.get(key) ?? key)
   const hypotheses = ranked.map(({ key, lead, score }): Hypothesis => {
     const service = names.get(key) ?? key
     return {

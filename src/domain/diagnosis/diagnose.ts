@@ -2,6 +2,7 @@ import { compareText } from '../compare.ts'
 import { toNameKey } from '../event/service-name.ts'
 import { pathsFrom } from '../graph/service-graph.ts'
 import type { EventId } from '../ids.ts'
+import { quoteName } from '../text.ts'
 import { findPrevious, recommendComparing, recommendLooking, recommendOutside, recommendUndoing, recommendWatching } from './advice.ts'
 import { diagnoseComponents } from './components.ts'
 import type { Facts } from './facts.ts'
@@ -13,7 +14,6 @@ import {
   type NameOf,
   NO_CAUSE,
   type Onset,
-  quote,
   toClock,
   toInner,
   toLagText,
@@ -75,7 +75,7 @@ function toContext(input: DiagnosisInput, weighing: Weighing, isNamed: boolean):
   return {
     input,
     weighing,
-    nameOf: (key) => quote(facts.names.get(key) ?? key),
+    nameOf: (key) => quoteName(facts.names.get(key) ?? key),
     onset: told.length > 0 && onsetMs <= 0 ? { atMs: onsetMs, name: 'onset' } : { atMs: 0, name: 'the alert' },
     told,
     notable: listHeaviest(weighing.items, TOLD_SHARE),

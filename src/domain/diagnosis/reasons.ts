@@ -1,6 +1,7 @@
+import { quoteName } from '../text.ts'
 import type { Facts } from './facts.ts'
 import type { Candidate, Change, ChangeFeed, Gap, RuledOutReason, WeighedItem } from './model.ts'
-import { describe, describeItem, isEviction, type NameOf, type Onset, quote, toClock, toDuration, toLagText } from './sentences.ts'
+import { describe, describeItem, isEviction, type NameOf, type Onset, toClock, toDuration, toLagText } from './sentences.ts'
 
 /** A lag worth a word. */
 const LONG_MS = 30 * 60_000
@@ -35,7 +36,7 @@ export function toReasons(
     ...failures,
     facts.hops.has(change.key) ? toWay(path, facts, nameOf) : '',
     time.speaksFor ? time.text : '',
-    candidate.concerned === change.key ? '' : `failures of ${nameOf(candidate.concerned)} name ${quote(change.lead.entry.entity)}`,
+    candidate.concerned === change.key ? '' : `failures of ${nameOf(candidate.concerned)} name ${quoteName(change.lead.entry.entity)}`,
     features.pattern > 0 ? 'a similar diagnosis was confirmed' : '',
   ]
   const reasonsAgainst = [
@@ -99,7 +100,8 @@ const RULED_OUT: Readonly<Record<RuledOutReason, (change: Change, alerting: stri
   revert: () => 'undid an earlier change after the trouble had begun',
   not_rolled_out: () => 'failed, so its revision never went live',
   consequence: () => 'followed the trouble: an autoscaler reacts to load',
-  other_environment: ({ lead }) => `was made in ${quote(lead.entry.environment ?? 'production')}, and the alert is of another environment`,
+  other_environment: ({ lead }) =>
+    `was made in ${quoteName(lead.entry.environment ?? 'production')}, and the alert is of another environment`,
 }
 
 /** What the answer could not see: services on the way whose changes are not sent. */

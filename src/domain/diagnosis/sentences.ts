@@ -1,48 +1,23 @@
 import type { EventType } from '../event/event.ts'
 import { toRevision } from '../event/revision.ts'
-import { toPrintable } from '../text.ts'
+import { isIdentifier, quoteName, toFirstLine } from '../text.ts'
 import type { WindowEntry } from '../window/window.ts'
 import type { Change, Item, Observation } from './model.ts'
 
 /** In every answer that names no cause. */
 export const NO_CAUSE = 'no recorded change explains it'
 
-const MAX_QUOTED_LENGTH = 80
-const MAX_READ_LENGTH = 2_048
 const MAX_VALUE_LENGTH = 40
-const LINE_END = /[\n\r\u0085\u2028\u2029]/
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
-/** What may stand bare in a sentence: a name as programs have them, not words. */
-const IDENTIFIER = /^\/?[\p{L}\p{N}_](?:[\p{L}\p{N}_.+-]*[\p{L}\p{N}_])?(?:[/:][\p{L}\p{N}_](?:[\p{L}\p{N}_.+-]*[\p{L}\p{N}_])?)*$/u
 const SECRET = /secret|passw|token|credential|api_?key|private_?key/i
 
 export type NameOf = (key: string) => string
 
-/** A name as sentences have it: bare when it is one, else quoted as data; its first line, and not too much of that. */
-export function quote(text: string): string {
-  const line = toLine(text)
-  if (line === undefined) return '(blank)'
-  return isIdentifier(line) ? line : `"${line.replaceAll('"', "'")}"`
-}
-
-function isIdentifier(text: string): boolean {
-  return text.length <= MAX_QUOTED_LENGTH && IDENTIFIER.test(text)
-}
-
-/** The first line that says anything, without what nobody sees. */
-function toLine(text: string): string | undefined {
-  const lines = text.slice(0, MAX_READ_LENGTH).split(LINE_END)
-  const line = lines.map((each) => toPrintable(each).trim()).find(Boolean)
-  if (line === undefined || line.length <= MAX_QUOTED_LENGTH) return line
-  const chars = Array.from(line)
-  return chars.length > MAX_QUOTED_LENGTH ? `${chars.slice(0, MAX_QUOTED_LENGTH).join('')}…` : line
-}
-
 /** A value that may be told: short, of one word, and nobody's secret. */
 export function toTold(value: string | null, entity = ''): string | undefined {
   if (value === null || value.length > MAX_VALUE_LENGTH || SECRET.test(entity)) return undefined
-  const line = toLine(value)
+  const line = toFirstLine(value)
   return line !== undefined && isIdentifier(line) ? line : undefined
 }
 
@@ -55,7 +30,7 @@ const DESCRIPTIONS: Readonly<Record<EventType, (entry: WindowEntry, service: str
   deploy: (entry, service) => `Deploy${toRevisionText(entry)} to ${service}`,
   flag_change: ({ entity, newValue }, service) => {
     const value = toTold(newValue, entity)
-    return `Flag change of ${quote(entity)}${value === undefined ? '' : ` to ${value}`} at ${service}`
+    return `Flag change of ${quoteName(entity)}${value === undefined ? '' : ` to ${value}`} at ${service}`
   },
   config_change: (entry, service) => `Config change on ${toThing(entry)} at ${service}`,
   schema_change: (entry, service) => `Schema change on ${toThing(entry)} at ${service}`,
@@ -68,12 +43,12 @@ const DESCRIPTIONS: Readonly<Record<EventType, (entry: WindowEntry, service: str
 
 function toThing({ entity, newValue }: WindowEntry): string {
   const value = toTold(newValue, entity)
-  return value === undefined ? quote(entity) : `${quote(entity)} (${value})`
+  return value === undefined ? quoteName(entity) : `${quoteName(entity)} (${value})`
 }
 
 /** A revision as it is told; `undefined` for what is none. */
 export function toRevisionName(entry: WindowEntry): string | undefined {
-  const sha = entry.sha === null ? undefined : toLine(entry.sha)
+  const sha = entry.sha === null ? undefined : toFirstLine(entry.sha)
   if (sha !== undefined) return isIdentifier(sha) ? `sha=${sha}` : undefined
   const revision = toRevision(entry)
   return revision !== undefined && isIdentifier(revision) ? revision : undefined
