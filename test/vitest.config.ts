@@ -1,12 +1,19 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-// What needs a Chromium or senders' own programs, which CI installs: `npm run test:browser`, `npm run test:clients`.
-const APART = ['browser', 'clients']
-const apart = APART.find((name) => name === process.env['NOCTUARY_TESTS'])
+/**
+ * What has a command of its own, `npm run test:…`: what needs a Chromium or senders' own programs, and what takes minutes, such
+ * as processes that are started again and again. The latter has files of the everyday suite with it, which then leave nothing out.
+ */
+const APART: Readonly<Record<string, readonly string[]>> = {
+  browser: ['test/browser/*.test.ts'],
+  clients: ['test/clients/*.test.ts'],
+  long: ['test/long/*.test.ts', 'test/http/{fuzz,incident-work,receivers}.test.ts'],
+}
+const apart = APART[process.env['NOCTUARY_TESTS'] ?? '']
 
 /** What starts processes or waits takes longer than a file's size says, which is all that is known in a fresh checkout. */
-const LONG = ['commands/tenant', 'http/incident-work', 'store/sweep', 'worker/dev', 'worker/dev-start', 'http/known-windows']
+const LONG = ['worker/dev', 'http/incident-work', 'http/receivers', 'store/sweep', 'http/known-windows', 'http/fuzz', 'http/faults']
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -18,8 +25,8 @@ class LongFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: apart === undefined ? ['test/**/*.test.ts'] : [`test/${apart}/*.test.ts`],
-    exclude: apart === undefined ? APART.map((name) => `test/${name}/**`) : [],
+    include: [...(apart ?? ['test/**/*.test.ts'])],
+    exclude: apart === undefined ? Object.keys(APART).map((name) => `test/${name}/**`) : [],
     globalSetup: ['test/support/global-setup.ts'],
     // Many tests wait, for deadlines above all, rather than work.
     maxWorkers: 3,

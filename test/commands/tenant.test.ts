@@ -1,160 +1,31 @@
-import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { sql } from 'drizzle-orm'
-import { expect, inject, onTestFinished, test } from 'vitest'
-import { openSecretOf } from '../../src/domain/access/integration.ts'
-import { sha256, toHex } from '../../src/domain/hash.ts'
-import { toId } from '../../src/domain/ids.ts'
-import { findIntegrationByHash } from '../../src/store/integrations.ts'
-import { listTenantTables, readTenantRows, type TenantRow } from '../../src/store/tenant-data.ts'
-import { createTestTenant, makeEvent, startApp } from '../support/app.ts'
-import { startOwnStack } from '../support/own-stack.ts'
-import { connectPager, deliver, makeDelivery } from '../support/pagerduty.ts'
+import { expect, test } from 'vitest'
+import { makeEvent, startApp } from '../support/app.ts'
+import { runTenantCommand } from '../support/tenant-command.ts'
 
-const COMMAND = fileURLToPath(new URL('../../src/commands/tenant.ts', import.meta.url))
-const stack = inject('stack')
 const app = startApp()
-
-type Outcome = { readonly code: number; readonly stdout: string; readonly stderr: string }
-
-function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
-  const variables = { ...process.env, DATABASE_URL: stack.databaseUrl, DATABASE_ENDPOINT: stack.databaseEndpoint, ...env }
-  return new Promise((resolve) => {
-    execFile(process.execPath, [COMMAND, ...args], { env: variables, maxBuffer: 64 * 1_048_576 }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })
-    })
-  })
-}
 
 test('a tenant is made with keys that work, listed, and its keys hinted at', async () => {
   const name = `Acme ${randomUUID()}`
-  const created = JSON.parse((await run(['create', name, '--json'])).stdout)
+  const created = JSON.parse((await runTenantCommand(['create', name, '--json'])).stdout)
   expect(Object.keys(created)).toEqual(['tenant_id', 'name', 'ingest_key', 'readonly_key'])
 
   await app.request('/v1/agents/register', { key: created.ingest_key, body: { hostname: 'web-1' } })
   expect((await app.request('/v1/events', { key: created.ingest_key, body: makeEvent() })).status).toBe(201)
   expect((await app.request('/v1/services', { key: created.readonly_key })).status).toBe(200)
 
-  expect(JSON.parse((await run(['list', '--json'])).stdout)).toContainEqual(expect.objectContaining({ tenant_id: created.tenant_id, name }))
-  for (const nameOrId of [name, created.tenant_id]) {
-    const { stdout } = await run(['keys', nameOrId])
+  const [listed, again, ...keys] = await Promise.all(
+    [
+      ['list', '--json'],
+      ['create', name],
+      ['keys', name],
+      ['keys', created.tenant_id],
+    ].map((args) => runTenantCommand(args)),
+  )
+  expect(JSON.parse(listed?.stdout ?? '')).toContainEqual(expect.objectContaining({ tenant_id: created.tenant_id, name }))
+  expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('exists already') })
+  for (const { stdout } of keys) {
     expect(stdout).toContain(created.ingest_key.slice(-4))
     expect(stdout).not.toContain(created.ingest_key)
   }
-  expect(await run(['create', name])).toMatchObject({ code: 1, stderr: expect.stringContaining('exists already') })
-})
-
-/** How far the cron has read is of no tenant. */
-const TABLES_OF_NOBODY = ['tenants', 'service_graph_progress']
-
-test('a tenant is exported whole, without what could be used to act as it, and deleted without a trace', async () => {
-  const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
-  for (const { ingestKey, readonlyKey } of [tenant, other]) {
-    const events = Array.from({ length: 1_500 }, (_, index) => makeEvent({ new_value: `v${index}`, raw_line: 'canary' }))
-    for (const start of [0, 500, 1_000]) await app.request('/v1/events/batch', { key: ingestKey, body: events.slice(start, start + 500) })
-    await app.request('/v1/events', { key: ingestKey, body: makeEvent(), headers: { 'Idempotency-Key': 'k' } })
-    const config = { webhook_secret: 'whsec-canary-5f0c' }
-    await app.request('/v1/integrations', { key: readonlyKey, body: { type: 'pagerduty', direction: 'inbound', config } })
-  }
-  const { rows: tables } = await app.deps.db.execute<{ name: string }>(
-    sql`SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'`,
-  )
-  expect((await listTenantTables(app.deps.db)).map(({ name }) => name).toSorted()).toEqual(
-    tables.flatMap(({ name }) => (TABLES_OF_NOBODY.includes(name) || name.startsWith('bench_') ? [] : [name])).toSorted(),
-  )
-
-  const { stdout, code } = await run(['export', tenant.tenantId])
-  const rows = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { table: string; row: Record<string, unknown> })
-  expect(code).toBe(0)
-  const events = rows.flatMap(({ table, row }) => (table === 'context_events' ? [row['id']] : []))
-  expect([events.length, new Set(events).size]).toEqual([1_501, 1_501])
-  expect(Map.groupBy(rows, ({ table }) => table).get('api_keys')).toHaveLength(3)
-  expect(['canary', other.tenantId, '"hash"', '"token"'].filter((secret) => stdout.includes(secret))).toEqual([])
-  expect((await run(['export', tenant.tenantId, '--raw-lines'])).stdout.includes('canary')).toBe(true)
-
-  expect(await run(['delete', tenant.tenantId])).toMatchObject({ code: 1, stderr: expect.stringContaining('--yes') })
-  expect((await app.request('/v1/services', { key: tenant.readonlyKey })).status).toBe(200)
-  const erased = JSON.parse((await run(['delete', tenant.tenantId, '--yes', '--json'])).stdout)
-  expect(erased).toMatchObject({ tenant_id: tenant.tenantId, deleted_rows: rows.length + 1 })
-  expect((await app.request('/v1/services', { key: tenant.readonlyKey })).status).toBe(401)
-  expect(await run(['export', tenant.tenantId])).toMatchObject({ code: 1, stderr: expect.stringContaining('no tenant') })
-  expect((await run(['export', other.tenantId])).stdout.trim().split('\n')).toHaveLength(rows.length)
-})
-
-test('an export reads no more at once than fits, however large its rows', async () => {
-  const tenant = await createTestTenant(app)
-  const large = 'x'.repeat(1_000_000)
-  for (let event = 0; event < 12; event += 1)
-    expect((await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ raw_line: large }) })).status).toBe(201)
-  const table = { name: 'context_events', key: ['id'], references: [] }
-  const read = (after?: TenantRow) => readTenantRows(app.deps.db, toId(tenant.tenantId), table, { after, limit: 1_000, withRawLines: true })
-  const first = await read()
-  const second = await read(first.at(-1))
-  expect([first.length, second.length, await read(second.at(-1))]).toEqual([8, 4, []])
-  const { stdout } = await run(['export', tenant.tenantId, '--raw-lines'])
-  expect(stdout.split(large)).toHaveLength(13)
-})
-
-test('a tenant that is being deleted takes no more deliveries', async () => {
-  const tenant = await createTestTenant(app)
-  const pager = await connectPager(app, tenant)
-  const deletion = run(['delete', tenant.tenantId, '--yes'])
-  while ((await app.request('/v1/services', { key: tenant.readonlyKey })).status !== 401) await sleep(20)
-  expect((await deliver(app, pager, makeDelivery())).status).toBe(404)
-  expect(await deletion).toMatchObject({ code: 0 })
-})
-
-test('an export to a file does not overwrite one', async () => {
-  const tenant = await createTestTenant(app)
-  const folder = await mkdtemp(join(tmpdir(), 'noctuary-'))
-  const out = join(folder, 'tenant.ndjson')
-  expect(await run(['export', tenant.tenantId, '--out', out])).toMatchObject({ code: 0, stdout: '' })
-  expect((await readFile(out, 'utf8')).trim().split('\n')).toHaveLength(6)
-  expect(await run(['export', tenant.tenantId, '--out', out])).toMatchObject({ code: 1, stderr: expect.stringContaining('exists already') })
-  await rm(folder, { recursive: true })
-})
-
-test('secrets are sealed anew with the first key, after which the second is not needed', async () => {
-  // A stack of its own: the secrets of all tenants are resealed.
-  const own = await startOwnStack(onTestFinished)
-  const [older, newer] = ['older', 'newer'].map((id) => `${id}:${Buffer.alloc(32, id).toString('base64')}`)
-  const before = startApp({ stack: own, bindings: { INTEGRATION_KEYS: `${older}` } })
-  const tenant = await createTestTenant(before)
-  const config = { webhook_secret: 'whsec-1-of-the-tests', pagerduty_token: 'pd-1' }
-  const body = { type: 'pagerduty', direction: 'inbound', config }
-  const { token } = await (await before.request('/v1/integrations', { key: tenant.readonlyKey, body })).json()
-
-  const at = { DATABASE_URL: own.databaseUrl, DATABASE_ENDPOINT: own.databaseEndpoint }
-  expect(await run(['reseal'], { ...at, INTEGRATION_KEYS: `${newer}` })).toMatchObject({
-    code: 1,
-    stderr: expect.stringContaining('no longer holds'),
-  })
-  expect((await run(['reseal'], { ...at, INTEGRATION_KEYS: `${newer},${older}` })).stdout).toMatch(/resealed_integrations +1/)
-  const after = startApp({ stack: own, bindings: { INTEGRATION_KEYS: `${newer}` } })
-  const found = await findIntegrationByHash(after.deps.db, toHex(await sha256(token)))
-  expect(found && (await openSecretOf(found.integration, 'pagerduty_token', after.deps.sealingKeys))).toBe('pd-1')
-})
-
-test.concurrent.each([
-  ['no DATABASE_URL', ['list'], { DATABASE_URL: '' }, 'not set'],
-  ['a DATABASE_URL of another kind', ['list'], { DATABASE_URL: 'https://db' }, 'must look like postgres://'],
-  ['a server that is not there', ['list'], { DATABASE_URL: 'postgres://a:b@127.0.0.1:1/c', DATABASE_ENDPOINT: '' }, 'nothing listens'],
-  ['an endpoint that is not there', ['list'], { DATABASE_ENDPOINT: 'http://127.0.0.1:1/sql' }, 'cannot be reached'],
-  ['an unknown command', ['frobnicate'], {}, 'no command'],
-  ['no name', ['create'], {}, 'takes one name'],
-  ['an unknown tenant', ['keys', 'nobody'], {}, 'no tenant'],
-  ['no sealing key', ['reseal'], { INTEGRATION_KEYS: '' }, 'INTEGRATION_KEYS is not set'],
-] as const)('%s is one line and exit 1', async (_name, args, env, text) => {
-  const { code, stdout, stderr } = await run(args, env)
-  expect([code, stdout]).toEqual([1, ''])
-  expect(stderr).toContain(text)
-  expect(stderr.trim().split('\n')).toHaveLength(1)
 })

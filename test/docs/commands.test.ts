@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { tmpdir } from 'node:os'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { EVENT_TYPES } from '../../src/domain/event/event.ts'
@@ -26,6 +27,12 @@ test.each([...MANUAL].filter(([, text]) => codeBlocks(text, 'sh').length > 0))('
   const { stdout } = await promisify(execFile)('bash', ['-c', script], { env })
   expect(stdout).not.toContain('"status":"rejected"')
   await site.settle()
+})
+
+test('what the README says to paste tells in one line that npm run dev is not ready', async () => {
+  const line = /^eval .*$/m.exec(codeBlocks(readProjectFile('README.md'), 'sh').join('\n'))?.[0] ?? ''
+  const { stdout, stderr } = await promisify(execFile)('bash', ['-c', line], { cwd: tmpdir() })
+  expect([stdout, stderr.trim()]).toEqual(['', expect.stringMatching(/^.*npm run dev.*$/)])
 })
 
 test('events has an example of each type, and each is an event', () => {

@@ -4,15 +4,16 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { listOperations, type Operation, readApiDocument } from '../support/api-document.ts'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 import { type FuzzedRequest, fuzzOperation, listPathIds, toRequest } from '../support/fuzz.ts'
+import { IS_THOROUGH } from '../support/thoroughness.ts'
 
 /**
  * Every route, with input that its schemas describe and input that they do not. A failure prints the seed; `FUZZ_SEED`
- * replays it, and `FUZZ_SECONDS` makes a longer run, with a seed of its own.
+ * replays it, and `FUZZ_SECONDS` or `npm run test:long` makes a longer run, with a seed of its own.
  */
-const LONG_SECONDS = Number(process.env['FUZZ_SECONDS'] || 0)
+const LONG_SECONDS = Number(process.env['FUZZ_SECONDS'] || (IS_THOROUGH ? 120 : 0))
 const SEED = Number(process.env['FUZZ_SEED'] || (LONG_SECONDS > 0 ? randomInt(2 ** 31) : 7_201))
 const USUAL_RUNS = 60
-const USUAL_SECONDS = 20
+const USUAL_SECONDS = 8
 
 const app = startApp({ bindings: { CORS_ORIGINS: 'https://pages.example' } })
 const document = await readApiDocument()

@@ -10,6 +10,7 @@ import { startOwnStack } from '../support/own-stack.ts'
 import { connectPager, deliver, listNotes, makeDelivery, newRef, type Pager, scriptPagerDuty } from '../support/pagerduty.ts'
 import { toQuickReceivers } from '../support/receivers.ts'
 import { signIn, startSite } from '../support/site.ts'
+import { IS_THOROUGH } from '../support/thoroughness.ts'
 
 // A cron tick is of all tenants.
 const stack = await startOwnStack()
@@ -18,7 +19,9 @@ const app = startApp({ stack })
 type Body = Readonly<Record<string, unknown>>
 
 const inMinutes = (minutes: number) => new Date(Date.now() + 60_000 * minutes)
-const tick = (minutes: number) => runSweep(app.deps, inMinutes(minutes))
+/** What would be tried again within the tick is left to the next. */
+const ticking = { ...app.deps, rest: async () => {} }
+const tick = (minutes: number) => runSweep(ticking, inMinutes(minutes))
 const incidentsOf = async (tenant: TestTenant) => (await (await app.request('/v1/incidents', { key: tenant.readonlyKey })).json()) as Body[]
 const detailOf = async (tenant: TestTenant) => {
   const [incident] = await incidentsOf(tenant)
@@ -53,6 +56,9 @@ async function startMortal(fuse: Fuse) {
   return startApp({ stack, database: database.url, bindings: { PAGERDUTY_API_URL: pagerDuty.url } }, { rest: async () => {} })
 }
 
+/** Every request is one to die at; the everyday suite tries every third. */
+const STEP = IS_THOROUGH ? 1 : 3
+
 describe('an isolate that dies', () => {
   test.each([
     { servesLast: false, how: 'before' },
@@ -62,7 +68,7 @@ describe('an isolate that dies', () => {
     async ({ servesLast }) => {
       let survived = false
       let deaths = 0
-      for (let left = 0; !survived; left += 1) {
+      for (let left = 0; !survived; left += STEP) {
         const { tenant, pager } = await start()
         const fuse = { left, servesLast }
         const mortal = await startMortal(fuse)
@@ -82,7 +88,7 @@ describe('an isolate that dies', () => {
         expect(await notesOf(ref), `after ${left}`).toHaveLength(1)
       }
       // Two before the answer, six to diagnose, four to tell: fewer would mean that some step is not stored on its own.
-      expect(deaths).toBeGreaterThanOrEqual(10)
+      expect(deaths).toBeGreaterThanOrEqual(Math.floor(10 / STEP))
     },
     120_000,
   )
@@ -388,7 +394,7 @@ describe('a question whose diagnosis', () => {
 })
 
 describe('a question that', () => {
-  const isStoring = (text: string) => text.includes('receive_alert')
+  const isStoring = (text: string) => text.includes('receive_question')
 
   /** An app whose Postgres does that to the first request that stores a question, or to all that read it. */
   async function startBroken(fault: 'refuse' | 'lose_reply', isConcerned: (text: string) => boolean, times: number) {

@@ -6,22 +6,23 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { servePagerDuty } from '../stack/pagerduty-api.ts'
-import { type DevFile, type DevServer, findFreePort, startDevServer } from '../support/dev-server.ts'
-import { makeDelivery, sign } from '../support/pagerduty.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  alertAndFindNote,
+  type DevFile,
+  type DevServer,
+  findFreePort,
+  isServed,
+  listProcesses,
+  startDevServer,
+  waitFor,
+} from '../support/dev-server.ts'
 import { sendRaw } from '../support/raw-request.ts'
 import { getResponseCheck } from '../support/response-check.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'noctuary-'))
 const state = join(folder, '.wrangler')
 const devFile = join(state, 'dev.json')
-
-const answers = (url: string) =>
-  fetch(url).then(
-    () => true,
-    () => false,
-  )
 
 let running: DevServer
 let dev: DevFile
@@ -186,57 +187,11 @@ test('the manual is served as pages without script, as Markdown and for assistan
   for (const address of pages) expect([address, (await fetch(`${dev.url}${address}`)).status]).toEqual([address, 200])
 })
 
-/** Sends a signed alert, and waits until its note is at the pager. */
-async function alertAndFindNote({ url, readonly_key }: DevFile, pagerDutyUrl: string): Promise<void> {
-  const headers = { Authorization: `Bearer ${readonly_key}`, 'Content-Type': 'application/json' }
-  const config = { pagerduty_token: 'token', pagerduty_from: 'oncall@acme.example', webhook_secret: 'whsec-of-the-demo' }
-  const body = JSON.stringify({ type: 'pagerduty', direction: 'bidirectional', config })
-  const { token } = (await (await fetch(`${url}/v1/integrations`, { method: 'POST', headers, body })).json()) as { token: string }
-
-  const ref = 'QDEVTEST1'
-  const delivery = JSON.stringify(makeDelivery({ ref, service: 'checkout', at: new Date(Date.now() - 130_000) }))
-  const taken = await fetch(`${url}/webhooks/pagerduty/${token}`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json', 'X-PagerDuty-Signature': sign(delivery, 'whsec-of-the-demo') },
-    body: delivery,
-  })
-  expect(taken.status).toBe(202)
-  const find = async () => {
-    const incidents = (await (await fetch(`${url}/v1/incidents`, { headers })).json()) as {
-      external_ref: string
-      posted_back: boolean
-    }[]
-    return incidents.find(({ external_ref }) => external_ref === ref)
-  }
-  for (let waitedMs = 0; waitedMs < 10_000 && !(await find())?.posted_back; waitedMs += 100) await sleep(100)
-  expect(await find()).toMatchObject({ status: 'diagnosed', posted_back: true, service: 'checkout' })
-  const notes = await fetch(`${pagerDutyUrl}/incidents/${ref}/notes`, {
-    headers: { Authorization: 'Token token=token', Accept: 'application/vnd.pagerduty+json;version=2' },
-  })
-  expect(await notes.json()).toMatchObject({ notes: [{ content: expect.stringContaining('Noctuary Context') }] })
-}
-
 test('a signed alert is a diagnosed incident and a note at the stand-in, and nothing is left for the cron', async () => {
   await alertAndFindNote(dev, dev.pagerduty_url)
   await fetch(`${dev.url}/cdn-cgi/handler/scheduled?cron=${encodeURIComponent(dev.sweep_cron)}`)
   const health = (await (await fetch(`${dev.url}/health`, { headers: { Authorization: 'Bearer dev' } })).json()) as { backlog: unknown }
   expect(health.backlog).toMatchObject({ incident_work_due: 0, notes_given_up: 0 })
-})
-
-test('another one in the folder keeps its data in memory, posts to the PagerDuty that its environment names, and ends with its npm', async () => {
-  const own = await servePagerDuty({})
-  onTestFinished(own.stop)
-  const other = startDevServer(await findFreePort(), state, { PAGERDUTY_API_URL: own.url }, 'npm')
-  onTestFinished(() => void other.child.kill('SIGKILL'))
-  const file = await other.ready()
-  expect(file.pagerduty_url).toBe(own.url)
-  await alertAndFindNote(file, own.url)
-
-  other.child.kill('SIGTERM')
-  await once(other.child, 'exit')
-  const ended = [file.url, file.database_endpoint, file.redis_url]
-  await waitFor(async () => !(await Promise.all(ended.map(answers))).includes(true))
-  expect([await listProcesses(`--port ${new URL(file.url).port}`), await answers(dev.url)]).toEqual([[], true])
 })
 
 test.each(['/nothing', '/docs/nothing', '/_headers', '/v1/nothing'])('%s is no asset but a problem of the Worker', async (path) => {
@@ -301,7 +256,7 @@ test('a second one in the folder says who holds it in one line, and changes noth
   const [code] = await once(second.child, 'exit')
   expect([code, second.output()]).toEqual([1, expect.stringContaining(`is held by the one at ${dev.url} (process ${running.child.pid})`)])
   expect(second.output().trim().split('\n')).toHaveLength(1)
-  expect(await answers(dev.url)).toBe(true)
+  expect(await isServed(dev.url)).toBe(true)
 })
 
 test('a request is logged once', async () => {
@@ -316,20 +271,10 @@ test('SIGTERM ends everything it started', async () => {
   running.child.kill('SIGTERM')
   await once(running.child, 'exit')
   const ended = [dev.url, dev.database_endpoint, dev.redis_url, dev.pagerduty_url]
-  expect(await Promise.all(ended.map(answers))).toEqual([false, false, false, false])
+  expect(await Promise.all(ended.map(isServed))).toEqual([false, false, false, false])
   expect(await listProcesses(state)).toEqual([])
   expect(existsSync(devFile)).toBe(false)
 })
-
-async function waitFor(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 10_000 && !(await isTrue()); waitedMs += 50) await sleep(50)
-  expect(await isTrue()).toBe(true)
-}
-
-async function listProcesses(text: string): Promise<readonly string[]> {
-  const { stdout } = await promisify(execFile)('ps', ['-eo', 'args'])
-  return stdout.split('\n').filter((line) => line.includes(text))
-}
 
 async function command(redisUrl: string, args: readonly string[]): Promise<unknown> {
   const response = await fetch(redisUrl, { method: 'POST', headers: { Authorization: 'Bearer local' }, body: JSON.stringify(args) })

@@ -7,12 +7,12 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
-import { findFreePort, startDevServer } from '../support/dev-server.ts'
+import { servePagerDuty } from '../stack/pagerduty-api.ts'
+import { alertAndFindNote, findFreePort, isServed, listProcesses, startDevServer, waitFor } from '../support/dev-server.ts'
 
 const run = promisify(execFile)
 const GUARD = new URL('../stack/worker-guard.ts', import.meta.url).href
 const LOCK = new URL('../stack/folder-lock.ts', import.meta.url).href
-const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 
 function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'noctuary-'))
@@ -77,6 +77,26 @@ test('what answers in the Worker’s place is not taken for it', async () => {
   expect(dev.output()).not.toContain('Noctuary is ready')
 })
 
+test('another one in the folder keeps its data in memory, posts to the PagerDuty that its environment names, and ends with its npm', async () => {
+  const state = makeFolder()
+  const first = startDevServer(await findFreePort(), state, { NOCTUARY_DATA: '' })
+  onTestFinished(() => void first.child.kill('SIGKILL'))
+  const dev = await first.ready()
+  const own = await servePagerDuty({})
+  onTestFinished(own.stop)
+  const other = startDevServer(await findFreePort(), state, { PAGERDUTY_API_URL: own.url }, 'npm')
+  onTestFinished(() => void other.child.kill('SIGKILL'))
+  const file = await other.ready()
+  expect(file.pagerduty_url).toBe(own.url)
+  await alertAndFindNote(file, own.url)
+
+  other.child.kill('SIGTERM')
+  await once(other.child, 'exit')
+  const ended = [file.url, file.database_endpoint, file.redis_url]
+  await waitFor(async () => !(await Promise.all(ended.map(isServed))).includes(true))
+  expect([await listProcesses(`--port ${new URL(file.url).port}`), await isServed(dev.url)]).toEqual([[], true])
+})
+
 test.each([
   ['a port that is none', { PORT: '99999999' }, 'PORT must be a port number'],
   ['a Postgres that nobody serves', { DATABASE_URL: 'postgres://127.0.0.1:1/x' }, 'see that DATABASE_URL and REDIS_URL are right'],
@@ -89,10 +109,4 @@ test.each([
     .split('\n')
     .filter((line) => line !== '' && line !== 'Starting the stores …')
   expect([code, told]).toEqual([1, [expect.stringContaining(text)]])
-})
-
-test('what the README says to paste tells in one line that npm run dev is not ready', async () => {
-  const line = /```sh\n(eval .*)\n/.exec(README)?.[1] ?? ''
-  const { stdout, stderr } = await run('bash', ['-c', line], { cwd: makeFolder() })
-  expect([stdout, stderr.trim()]).toEqual(['', expect.stringMatching(/^.*npm run dev.*$/)])
 })
