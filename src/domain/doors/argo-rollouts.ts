@@ -1,5 +1,5 @@
 import type { Delivery, Door, Signals } from './door.ts'
-import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, toEvent, toService, toTitle, USUAL } from './mapping.ts'
+import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, toService, toTitle, USUAL } from './mapping.ts'
 import { at, nameAt, textAt, toInstant } from './reading.ts'
 
 const PHASES: ReadonlyMap<string | undefined, string> = new Map([
@@ -16,8 +16,7 @@ function read({ body, settings }: Delivery): Signals {
   const outcome = at(body, 'aborted') === true ? 'rolled_back' : PHASES.get(phase)
   if (outcome === undefined) return ignore(`phase ${phase ?? 'missing'}`)
   const environment = judgeEnvironment(settings, at(body, 'environment'))
-  if ('ignored' in environment) return ignore(environment.ignored)
-  const event = toEvent({
+  return oneEvent({
     service,
     vendor: 'argo-rollouts',
     entity: rollout,
@@ -26,11 +25,10 @@ function read({ body, settings }: Delivery): Signals {
     sha: at(body, 'revision'),
     confidence: CONFIDENCE.stated,
     at: toInstant(at(body, 'at')),
-    ...environment,
+    environment,
     url: at(body, 'url'),
     details: toTitle(textAt(body, 'message')),
   })
-  return oneEvent(event)
 }
 
 export const argoRollouts: Door = {

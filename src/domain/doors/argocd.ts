@@ -8,7 +8,6 @@ import {
   oneEvent,
   SYMPTOM_TTL_SECONDS,
   toDeployValues,
-  toEvent,
   toService,
   toTitle,
   USUAL,
@@ -22,18 +21,16 @@ function read({ body, settings }: Delivery): Signals {
   const values = readValues(body)
   if (!values) return ignore(`phase ${textAt(body, 'phase') ?? 'missing'}`)
   const environment = judgeEnvironment(settings, at(body, 'environment'))
-  if ('ignored' in environment) return ignore(environment.ignored)
-  const event = toEvent({
+  return oneEvent({
     service,
     vendor: 'argocd',
     entity: app,
     type: 'deploy',
     ...values,
     confidence: CONFIDENCE.stated,
-    ...environment,
+    environment,
     url: at(body, 'url'),
   })
-  return oneEvent(event)
 }
 
 type Values = {

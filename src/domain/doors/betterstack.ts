@@ -1,5 +1,5 @@
 import type { AlertAction, Delivery, Door, Signals } from './door.ts'
-import { ignore, oneAlert, present, toService, USUAL } from './mapping.ts'
+import { ignore, oneAlert, toService, USUAL } from './mapping.ts'
 import { at, nameAt, textAt, toInstant } from './reading.ts'
 
 function read({ body, settings }: Delivery): Signals {
@@ -9,8 +9,8 @@ function read({ body, settings }: Delivery): Signals {
   const attributes = at(incident, 'attributes')
   const [action, time] = readAction(attributes)
   const named = nameAt(attributes, 'name')
-  const details = { service: toService(settings, [named], named), at: toInstant(time) }
-  return oneAlert({ action, key, title: textAt(attributes, 'cause') ?? named ?? key, ...present(details) })
+  const service = toService(settings, [named], named)
+  return oneAlert({ action, key, title: textAt(attributes, 'cause') ?? named, service, at: toInstant(time) })
 }
 
 /** What an incident's status says; else the latest of its times. */

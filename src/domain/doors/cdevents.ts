@@ -1,6 +1,6 @@
 import type { CloudEvent } from './cloud-event.ts'
 import type { DoorSettings, Signals } from './door.ts'
-import { CONFIDENCE, ignore, judgeAlertEnvironment, judgeEnvironment, oneAlert, oneEvent, present, toEvent, toService } from './mapping.ts'
+import { CONFIDENCE, ignore, judgeAlertEnvironment, judgeEnvironment, oneAlert, oneEvent, toService } from './mapping.ts'
 import { at, nameAt, textAt, toInstant, toName } from './reading.ts'
 
 /** Versions differ in the number at the end only. */
@@ -44,10 +44,9 @@ function readDeploy(event: CloudEvent, settings: DoorSettings, deploys: Deploys)
   if (name === undefined || service === undefined) return ignore('no subject')
   const content = at(subject, 'content')
   const environment = judgeEnvironment(settings, at(content, 'environment', 'id'))
-  if ('ignored' in environment) return ignore(environment.ignored)
   const artifact = toVersion(nameAt(content, 'artifactId'))
   const isFailed = deploys === 'artifact' && /^(?:failure|error)$/i.test(textAt(content, 'outcome') ?? '')
-  const change = toEvent({
+  return oneEvent({
     service,
     vendor: 'cdevents',
     entity: name,
@@ -56,9 +55,8 @@ function readDeploy(event: CloudEvent, settings: DoorSettings, deploys: Deploys)
     sha: artifact,
     confidence: CONFIDENCE.stated,
     at: toTime(event),
-    ...environment,
+    environment,
   })
-  return oneEvent(change)
 }
 
 /** The version of a package URL, which is percent-encoded: `pkg:oci/checkout@sha256%3A9f2c…`. */
@@ -78,12 +76,11 @@ function readIncident(event: CloudEvent, settings: DoorSettings, action: 'trigge
   const id = nameAt(subject, 'id')
   if (id === undefined) return ignore('no subject')
   const environment = judgeAlertEnvironment(settings, at(content, 'environment', 'id'))
-  if ('ignored' in environment) return ignore(environment.ignored)
   const named = nameAt(content, 'service', 'id') ?? nameAt(content, 'environment', 'id')
   const source = nameAt(event.data, 'context', 'source')
   const key = toName(source === undefined ? id : `${source}/${id}`) ?? id
-  const details = { service: toService(settings, [named], named), at: toTime(event) }
-  return oneAlert({ action, key, title: textAt(content, 'description') ?? id, ...present(details), ...environment })
+  const service = toService(settings, [named], named)
+  return oneAlert({ action, key, title: textAt(content, 'description') ?? id, service, at: toTime(event), environment })
 }
 
 function readEnvironment(event: CloudEvent, settings: DoorSettings): Signals {
@@ -94,7 +91,7 @@ function readEnvironment(event: CloudEvent, settings: DoorSettings): Signals {
   if ('ignored' in environment) return ignore(environment.ignored)
   const service = toService(settings, [id, name], id)
   if (id === undefined || service === undefined) return ignore('no subject')
-  const change = toEvent({
+  return oneEvent({
     service,
     vendor: 'cdevents',
     entity: id,
@@ -102,8 +99,7 @@ function readEnvironment(event: CloudEvent, settings: DoorSettings): Signals {
     new: 'modified',
     confidence: CONFIDENCE.stated,
     at: toTime(event),
-    ...environment,
+    environment,
     url: at(subject, 'content', 'url'),
   })
-  return oneEvent(change)
 }

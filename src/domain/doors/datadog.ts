@@ -1,6 +1,6 @@
 import type { AlertAction, Delivery, Door, Signals } from './door.ts'
-import { ignore, judgeAlertEnvironment, oneAlert, present, toService, USUAL } from './mapping.ts'
-import { at, nameAt, textAt, toInstant, toName, toUrl } from './reading.ts'
+import { ignore, judgeAlertEnvironment, oneAlert, toService, USUAL } from './mapping.ts'
+import { at, nameAt, textAt, toInstant, toName } from './reading.ts'
 
 const TRANSITIONS: ReadonlyMap<string | undefined, AlertAction> = new Map<string, AlertAction>([
   ['triggered', 'trigger'],
@@ -20,15 +20,17 @@ function read({ body, settings }: Delivery): Signals {
   const tags = (textAt(body, 'tags') ?? '').split(',').map((tag) => tag.trim())
   const tag = (name: string) => toName(tags.find((one) => one.startsWith(`${name}:`))?.slice(name.length + 1))
   const environment = judgeAlertEnvironment(settings, tag('env'))
-  if ('ignored' in environment) return ignore(environment.ignored)
   const named = tag('service') ?? filled(nameAt(body, 'service'))
   const date = textAt(body, 'date') ?? ''
-  const details = {
+  return oneAlert({
+    action,
+    key,
+    title: filled(textAt(body, 'title')),
     service: toService(settings, [named], named),
-    url: toUrl(at(body, 'link')),
+    url: at(body, 'link'),
     at: toInstant(MILLISECONDS.test(date) ? Number(date) : date),
-  }
-  return oneAlert({ action, key, title: filled(textAt(body, 'title')) ?? key, ...present(details), ...environment })
+    environment,
+  })
 }
 
 /** A variable that Datadog did not know stays in the text as it is. */

@@ -1,5 +1,5 @@
 import type { Delivery, Door, Signals } from './door.ts'
-import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, toDeployValues, toEvent, toReason, toService, toTitle } from './mapping.ts'
+import { CONFIDENCE, judgeEnvironment, oneEvent, toDeployValues, toReason, toService, toTitle } from './mapping.ts'
 import { at, nameAt, textAt, toInstant, toText } from './reading.ts'
 
 const STATUSES: ReadonlyMap<string, string> = new Map([
@@ -27,21 +27,22 @@ function read({ body, header, settings }: Delivery): Signals {
   const outcome = STATUSES.get(toText(at(body, 'status'), 40)?.toLowerCase() ?? '')
   if (outcome === undefined) return invalid('status must be succeeded, failed, started or rolled_back')
   const environment = judgeEnvironment(settings, at(body, 'environment'))
-  if ('ignored' in environment) return ignore(environment.ignored)
-  const event = toEvent({
-    service,
-    vendor: 'deploy',
-    entity: told ?? service,
-    type: 'deploy',
-    ...toDeployValues(outcome, nameAt(body, 'previous_sha'), sha),
-    actor: at(body, 'by'),
-    confidence: CONFIDENCE.stated,
-    at: toInstant(at(body, 'timestamp') ?? at(body, 'at')),
-    ...environment,
-    url: at(body, 'url'),
-    details: toTitle(textAt(body, 'title')),
-  })
-  return oneEvent(event, toText(header('idempotency-key'), 255))
+  return oneEvent(
+    {
+      service,
+      vendor: 'deploy',
+      entity: told ?? service,
+      type: 'deploy',
+      ...toDeployValues(outcome, nameAt(body, 'previous_sha'), sha),
+      actor: at(body, 'by'),
+      confidence: CONFIDENCE.stated,
+      at: toInstant(at(body, 'timestamp') ?? at(body, 'at')),
+      environment,
+      url: at(body, 'url'),
+      details: toTitle(textAt(body, 'title')),
+    },
+    toText(header('idempotency-key'), 255),
+  )
 }
 
 const invalid = (why: string): Signals => ({ events: [], alerts: [], invalid: toReason(why) })

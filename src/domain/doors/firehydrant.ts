@@ -1,17 +1,6 @@
 import type { Delivery, Door, Signals } from './door.ts'
-import {
-  CONFIDENCE,
-  ignore,
-  judgeAlertEnvironment,
-  judgeEnvironment,
-  oneAlert,
-  oneEvent,
-  present,
-  toEvent,
-  toService,
-  USUAL,
-} from './mapping.ts'
-import { at, nameAt, textAt, toInstant, toUrl } from './reading.ts'
+import { CONFIDENCE, firstService, ignore, judgeAlertEnvironment, judgeEnvironment, oneAlert, oneEvent, USUAL } from './mapping.ts'
+import { at, nameAt, textAt, toInstant } from './reading.ts'
 
 /** Milestones after which nothing is wrong any more. */
 const OVER = new Set([
@@ -41,20 +30,15 @@ function readIncident({ body, settings }: Delivery): Signals {
   if (operation !== 'CREATED' && !isOver)
     return ignore(`incident ${operation?.toLowerCase() ?? 'unchanged'}: ${milestone ?? 'no milestone'}`)
   const environment = judgeAlertEnvironment(settings, at(incident, 'environments', 0, 'name'))
-  if ('ignored' in environment) return ignore(environment.ignored)
-  const named = nameAt(incident, 'services', 0, 'name')
   const times = isOver ? ['resolved_at', 'updated_at'] : ['started_at', 'created_at']
-  const details = {
-    service: toService(settings, [nameAt(incident, 'services', 0, 'id'), named], named),
-    url: toUrl(at(incident, 'incident_url')),
-    at: times.map((name) => toInstant(at(incident, name))).find((time) => time !== undefined),
-  }
   return oneAlert({
     action: isOver ? 'resolve' : 'trigger',
     key,
-    title: textAt(incident, 'name') ?? key,
-    ...present(details),
-    ...environment,
+    title: textAt(incident, 'name'),
+    service: firstService(settings, incident).service,
+    url: at(incident, 'incident_url'),
+    at: times.map((name) => toInstant(at(incident, name))).find((time) => time !== undefined),
+    environment,
   })
 }
 
@@ -64,11 +48,10 @@ function readChange({ body, settings }: Delivery): Signals {
   if (summary === undefined) return ignore('a change event without a summary')
   const environment = judgeEnvironment(settings, at(change, 'environments', 0, 'name'))
   if ('ignored' in environment) return ignore(environment.ignored)
-  const named = nameAt(change, 'services', 0, 'name')
-  const service = toService(settings, [nameAt(change, 'services', 0, 'id'), named], named)
+  const { named, service } = firstService(settings, change)
   if (service === undefined) return ignore('a change event without a service')
   const label = (name: string) => nameAt(change, 'labels', name)
-  const event = toEvent({
+  return oneEvent({
     service,
     vendor: 'firehydrant',
     entity: named ?? service,
@@ -78,10 +61,9 @@ function readChange({ body, settings }: Delivery): Signals {
     actor: at(change, 'authors', 0, 'name') ?? at(change, 'created_by', 'name'),
     confidence: CONFIDENCE.summary,
     at: toInstant(at(change, 'starts_at')) ?? toInstant(at(change, 'created_at')),
-    ...environment,
+    environment,
     url: at(change, 'attachments', 0, 'href_url') ?? at(change, 'links', 0, 'href_url'),
   })
-  return oneEvent(event)
 }
 
 export const firehydrant: Door = {

@@ -1,5 +1,5 @@
 import type { Delivery, Door, Signals } from './door.ts'
-import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, toEvent, toRevision, toService, toTitle, USUAL } from './mapping.ts'
+import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, toRevision, toService, toTitle, USUAL } from './mapping.ts'
 import { at, nameAt, textAt, toInstant, toName } from './reading.ts'
 
 const KINDS = new Set(['Kustomization', 'HelmRelease'])
@@ -21,8 +21,7 @@ function read({ body, settings }: Delivery): Signals {
   if (name === undefined || service === undefined) return ignore('an object without a name')
   const metadata = at(body, 'metadata')
   const environment = judgeEnvironment(settings, at(metadata, 'environment') ?? at(metadata, 'env'))
-  if ('ignored' in environment) return ignore(environment.ignored)
-  const event = toEvent({
+  return oneEvent({
     service,
     vendor: 'flux',
     entity: name,
@@ -31,10 +30,9 @@ function read({ body, settings }: Delivery): Signals {
     sha: toRevision(readRevision(metadata)),
     confidence: CONFIDENCE.stated,
     at: toInstant(at(body, 'timestamp')),
-    ...environment,
+    environment,
     details: toTitle(textAt(body, 'message')),
   })
-  return oneEvent(event)
 }
 
 function readOutcome(reason = ''): string | undefined {

@@ -1,6 +1,6 @@
 import type { EventDetails } from '../event/event.ts'
 import type { Delivery, Door, Signals } from './door.ts'
-import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, present, toDeployValues, toEvent, toService, toTitle } from './mapping.ts'
+import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, present, toDeployValues, toService, toTitle } from './mapping.ts'
 import { at, listAt, nameAt, textAt, toDetailItems, toInstant } from './reading.ts'
 
 const STATES: ReadonlyMap<string | undefined, string> = new Map([
@@ -50,8 +50,7 @@ function readDeploymentStatus({ body, settings }: Delivery, service: string, rep
   const isProduction = at(deployment, 'production_environment') === true ? true : undefined
   const name = at(deployment, 'environment') ?? at(status, 'environment')
   const environment = judgeEnvironment(settings, name, isProduction)
-  if ('ignored' in environment) return ignore(environment.ignored)
-  const event = toEvent({
+  return oneEvent({
     service,
     vendor: 'github',
     entity: repository,
@@ -60,11 +59,10 @@ function readDeploymentStatus({ body, settings }: Delivery, service: string, rep
     actor: at(deployment, 'creator', 'login'),
     confidence: CONFIDENCE.stated,
     at: toInstant(at(status, 'updated_at')) ?? toInstant(at(status, 'created_at')),
-    ...environment,
+    environment,
     url: at(status, 'log_url') || at(status, 'target_url') || at(body, 'repository', 'html_url'),
     details: toTitle(textAt(deployment, 'description')),
   })
-  return oneEvent(event)
 }
 
 function readWorkflowRun({ body }: Delivery, service: string, repository: string): Signals {
@@ -75,7 +73,7 @@ function readWorkflowRun({ body }: Delivery, service: string, repository: string
   const conclusion = textAt(run, 'conclusion')
   const outcome = CONCLUSIONS.get(conclusion)
   if (outcome === undefined) return ignore(`workflow ${conclusion ?? 'without a conclusion'}`)
-  const event = toEvent({
+  return oneEvent({
     service,
     vendor: 'github',
     entity: repository,
@@ -88,7 +86,6 @@ function readWorkflowRun({ body }: Delivery, service: string, repository: string
     url: at(run, 'html_url'),
     details: toTitle(textAt(run, 'display_title')),
   })
-  return oneEvent(event)
 }
 
 function readRelease({ body }: Delivery, service: string, repository: string): Signals {
@@ -97,7 +94,7 @@ function readRelease({ body }: Delivery, service: string, repository: string): S
   // GitHub sends created, published and released for one release.
   if (at(body, 'action') !== 'released') return ignore(`release ${textAt(body, 'action') ?? 'without an action'}`)
   if (tag === undefined) return ignore('release without a tag')
-  const event = toEvent({
+  return oneEvent({
     service,
     vendor: 'github',
     entity: repository,
@@ -109,7 +106,6 @@ function readRelease({ body }: Delivery, service: string, repository: string): S
     url: at(release, 'html_url'),
     details: toTitle(textAt(release, 'name')),
   })
-  return oneEvent(event)
 }
 
 function readPush({ body, settings }: Delivery, service: string, repository: string): Signals {
@@ -119,7 +115,7 @@ function readPush({ body, settings }: Delivery, service: string, repository: str
   if (branch === undefined || at(body, 'ref') !== `refs/heads/${branch}`) return ignore('push to another branch or a tag')
   if (at(body, 'deleted') === true || after === undefined || ZEROS.test(after)) return ignore('branch deleted')
   const pushedAt = at(body, 'repository', 'pushed_at')
-  const event = toEvent({
+  return oneEvent({
     service,
     vendor: 'github',
     entity: repository,
@@ -134,7 +130,6 @@ function readPush({ body, settings }: Delivery, service: string, repository: str
     url: at(body, 'compare'),
     details: toPushDetails(body),
   })
-  return oneEvent(event)
 }
 
 function toPushDetails(body: unknown): EventDetails | undefined {

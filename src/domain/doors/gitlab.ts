@@ -1,5 +1,5 @@
 import type { Delivery, Door, Signals } from './door.ts'
-import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, toDeployValues, toEvent, toService, toTitle, USUAL } from './mapping.ts'
+import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, toDeployValues, toService, toTitle, USUAL } from './mapping.ts'
 import { at, nameAt, textAt, toInstant } from './reading.ts'
 
 const STATUSES: ReadonlyMap<string | undefined, string> = new Map([
@@ -35,9 +35,8 @@ function readDeployment({ body, settings, service, project }: Facts): Signals {
   if (outcome === undefined) return ignore(`deployment ${status ?? 'without a status'}`)
   const tier = textAt(body, 'environment_tier')
   const environment = judgeEnvironment(settings, at(body, 'environment'), tier === undefined ? undefined : tier === 'production')
-  if ('ignored' in environment) return ignore(environment.ignored)
   const sha = COMMIT_URL.exec(textAt(body, 'commit_url') ?? '')?.[1] ?? nameAt(body, 'short_sha')
-  const event = toEvent({
+  return oneEvent({
     service,
     vendor: 'gitlab',
     entity: project,
@@ -46,17 +45,16 @@ function readDeployment({ body, settings, service, project }: Facts): Signals {
     actor: at(body, 'user', 'username') ?? at(body, 'user', 'email'),
     confidence: CONFIDENCE.stated,
     at: toInstant(at(body, 'status_changed_at')),
-    ...environment,
+    environment,
     url: at(body, 'deployable_url'),
     details: toTitle(textAt(body, 'commit_title')),
   })
-  return oneEvent(event)
 }
 
 function readFlag({ body, service, project, flag }: Facts): Signals {
   const active = at(body, 'object_attributes', 'active')
   if (flag === undefined || typeof active !== 'boolean') return ignore('feature flag without a name or state')
-  const event = toEvent({
+  return oneEvent({
     service,
     vendor: 'gitlab',
     entity: flag,
@@ -67,13 +65,12 @@ function readFlag({ body, service, project, flag }: Facts): Signals {
     url: at(body, 'project', 'web_url'),
     details: toTitle(textAt(body, 'object_attributes', 'description') ?? project),
   })
-  return oneEvent(event)
 }
 
 function readRelease({ body, service, project }: Facts): Signals {
   const [action, tag] = [textAt(body, 'action'), textAt(body, 'tag')]
   if (action !== 'create' || tag === undefined) return ignore(`release ${action ?? 'without an action'}`)
-  const event = toEvent({
+  return oneEvent({
     service,
     vendor: 'gitlab',
     entity: project,
@@ -85,7 +82,6 @@ function readRelease({ body, service, project }: Facts): Signals {
     url: at(body, 'url'),
     details: toTitle(textAt(body, 'name')),
   })
-  return oneEvent(event)
 }
 
 export const gitlab: Door = {

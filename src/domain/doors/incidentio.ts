@@ -1,6 +1,6 @@
 import type { Delivery, Door, Signals } from './door.ts'
-import { ignore, oneAlert, present, toService, USUAL } from './mapping.ts'
-import { at, listAt, nameAt, textAt, toInstant, toUrl } from './reading.ts'
+import { ignore, oneAlert, toService, USUAL } from './mapping.ts'
+import { at, listAt, nameAt, textAt, toInstant } from './reading.ts'
 
 const CREATED = 'public_incident.incident_created_v2'
 const UPDATED = 'public_incident.incident_status_updated_v2'
@@ -20,12 +20,14 @@ function read({ body, settings }: Delivery): Signals {
   const isOver = category !== undefined && OVER.has(category)
   if (isOver === (type === CREATED)) return ignore(isOver ? `created when it was ${category}` : `status ${category ?? 'missing'}`)
   const named = serviceOf(incident)
-  const details = {
+  return oneAlert({
+    action: isOver ? 'resolve' : 'trigger',
+    key,
+    title: textAt(incident, 'name'),
     service: toService(settings, [named], named),
-    url: toUrl(at(incident, 'permalink')),
+    url: at(incident, 'permalink'),
     at: toInstant(at(incident, isOver ? 'updated_at' : 'created_at')),
-  }
-  return oneAlert({ action: isOver ? 'resolve' : 'trigger', key, title: textAt(incident, 'name') ?? key, ...present(details) })
+  })
 }
 
 /** incident.io knows services only as a custom field. */

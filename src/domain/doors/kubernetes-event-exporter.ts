@@ -1,13 +1,13 @@
 import type { Delivery, Door, Signals } from './door.ts'
 import { labelledService, readKubernetesEvent, toKubernetesSignal } from './kubernetes-event.ts'
-import { ignore, oneEvent, USUAL } from './mapping.ts'
+import { ignore, USUAL } from './mapping.ts'
 import { at } from './reading.ts'
 
 function read({ body, settings }: Delivery): Signals {
   if (at(body, 'involvedObject', 'name') === undefined) return ignore('custom layout: no involvedObject')
   const told = { service: labelledService(at(body, 'involvedObject', 'labels')), environment: undefined }
   const signal = toKubernetesSignal(readKubernetesEvent(body), settings, told)
-  return 'ignored' in signal ? ignore(signal.ignored) : oneEvent(signal)
+  return 'ignored' in signal ? ignore(signal.ignored) : { events: [signal], alerts: [] }
 }
 
 export const kubernetesEventExporter: Door = {

@@ -2,7 +2,7 @@ import { workloadOfFallbackName } from '../event/service-name.ts'
 import { type CloudEvent, toStructured } from './cloud-event.ts'
 import type { Delivery, Door, DoorSettings, Signals } from './door.ts'
 import { labelledService } from './kubernetes-event.ts'
-import { CONFIDENCE, ignore, mappedService, oneEvent, toEvent, toImageVersion, toTitle, USUAL } from './mapping.ts'
+import { CONFIDENCE, ignore, mappedService, oneEvent, toImageVersion, toTitle, USUAL } from './mapping.ts'
 import { at, listAt, nameAt, textAt, toInstant, toName } from './reading.ts'
 
 /** Objects whose name is a service's, or leads to one. */
@@ -29,7 +29,7 @@ function read(delivery: Delivery): Signals {
   if (RESTLESS.has(kind.toLowerCase())) return ignore(`kind ${kind}`)
   const service = toOwner(settings, kind, nameAt(meta, 'namespace'), name)
   if (service === undefined) return ignore(`no service for ${kind} ${name}: set service_map`)
-  const change = toEvent({
+  return oneEvent({
     service,
     vendor: 'kubewatch',
     entity: name,
@@ -39,7 +39,6 @@ function read(delivery: Delivery): Signals {
     at: toInstant(at(body, 'time')),
     details: toTitle(`${kind} ${name}`),
   })
-  return oneEvent(change)
 }
 
 /** Whom an object concerns. A config map, or any other object, names no service: only the map does. */
@@ -65,7 +64,7 @@ export function readTopologyChange({ data, time }: CloudEvent, settings: DoorSet
   if (owner === undefined || RESTLESS.has(kind.toLowerCase())) return ignore(`kind ${kind}`)
   const [old, version] = [toImageVersion(before.get(container)), toImageVersion(image)]
   const isTold = old !== undefined && version !== undefined && old !== version
-  const change = toEvent({
+  return oneEvent({
     service: owner,
     vendor: 'kubewatch',
     entity: name,
@@ -76,7 +75,6 @@ export function readTopologyChange({ data, time }: CloudEvent, settings: DoorSet
     at: toInstant(time),
     details: toTitle(`${container}: ${image}`),
   })
-  return oneEvent(change)
 }
 
 function imagesOf(object: unknown): ReadonlyMap<string, string> {

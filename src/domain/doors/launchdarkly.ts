@@ -1,5 +1,5 @@
 import type { Delivery, Door, Signals } from './door.ts'
-import { CONFIDENCE, ignore, judgeEnvironment, mappedService, oneEvent, toEvent, toTitle, USUAL } from './mapping.ts'
+import { CONFIDENCE, ignore, judgeEnvironment, mappedService, oneEvent, toTitle, USUAL } from './mapping.ts'
 import { at, listAt, nameAt, textAt, toInstant, toName } from './reading.ts'
 
 /** `proj/<project>:env/<environment>:flag/<key>`, each with tags after a semicolon. */
@@ -20,9 +20,8 @@ function read({ body, settings }: Delivery): Signals {
   const flag = toName(key)
   if (flag === undefined || name === undefined) return ignore('no flag in the resource')
   const environment = judgeEnvironment(settings, name)
-  if ('ignored' in environment) return ignore(environment.ignored)
   const path = textAt(body, '_links', 'site', 'href')
-  const event = toEvent({
+  return oneEvent({
     service: mappedService(settings, [flag, project]) ?? toName(settings.service) ?? 'launchdarkly',
     vendor: 'launchdarkly',
     entity: flag,
@@ -31,11 +30,10 @@ function read({ body, settings }: Delivery): Signals {
     actor: at(body, 'member', 'email'),
     confidence: CONFIDENCE.stated,
     at: toInstant(at(body, 'date')),
-    ...environment,
+    environment,
     url: path?.startsWith('/') ? `${SITE}${path}` : path,
     details: toTitle(textAt(body, 'title')),
   })
-  return oneEvent(event)
 }
 
 /** On and off where both versions say; else what the title says was done. */

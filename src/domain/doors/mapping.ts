@@ -1,8 +1,8 @@
 import { MAX_ENVIRONMENT_LENGTH, toEnvironment } from '../event/environment.ts'
 import { type EventDetails, type EventType, MAX_DETAILS_BYTES } from '../event/event.ts'
 import { toPrintable } from '../text.ts'
-import type { DoorAlert, DoorSettings, SentEvent, Signals } from './door.ts'
-import { isSameWord, toName, toText, toUrl } from './reading.ts'
+import type { AlertAction, DoorSettings, SentEvent, Signals } from './door.ts'
+import { isSameWord, nameAt, toName, toText, toUrl } from './reading.ts'
 
 /** What most doors have: JSON of at most 1 MiB; a rate limit is a 503, which senders that give up on 429 send again. */
 export const USUAL = { mediaTypes: ['json'], maxBytes: 1_048_576, whenBusy: 503 } as const
@@ -29,14 +29,6 @@ export function toReason(reason: string): string {
   return toText(toPrintable(reason.slice(0, 4 * MAX_REASON_LENGTH)), MAX_REASON_LENGTH) ?? 'nothing to read'
 }
 
-export function oneEvent(event: SentEvent, idempotencyKey?: string): Signals {
-  return { events: [event], alerts: [], ...(idempotencyKey !== undefined && { idempotencyKey }) }
-}
-
-export function oneAlert(alert: DoorAlert): Signals {
-  return { events: [], alerts: [alert] }
-}
-
 /** The service that `service_map` names for one of the sender's own names, the first that it knows. */
 export function mappedService({ serviceMap }: DoorSettings, keys: readonly (string | undefined)[]): string | undefined {
   for (const key of keys) {
@@ -49,6 +41,15 @@ export function mappedService({ serviceMap }: DoorSettings, keys: readonly (stri
 /** `service_map` of one of the keys, else the integration's own service, else the last path part of the sender's name. */
 export function toService(settings: DoorSettings, keys: readonly (string | undefined)[], own: string | undefined): string | undefined {
   return mappedService(settings, keys) ?? toName(settings.service) ?? lastPart(own)
+}
+
+/** The first service that an incident or a change lists, by its id or its name. */
+export function firstService(
+  settings: DoorSettings,
+  listing: unknown,
+): { readonly named: string | undefined; readonly service: string | undefined } {
+  const named = nameAt(listing, 'services', 0, 'name')
+  return { named, service: toService(settings, [nameAt(listing, 'services', 0, 'id'), named], named) }
 }
 
 const lastPart = (name: string | undefined) => name?.split('/').findLast((part) => part.trim() !== '')
@@ -118,6 +119,33 @@ export function toEvent(facts: EventFacts): SentEvent {
     ttl_seconds: facts.ttlSeconds ?? CHANGE_TTL_SECONDS,
     ...present(optional),
   }
+}
+
+/** The one event that a delivery tells of; nothing where its environment is not let in. */
+export function oneEvent(
+  { environment = {}, ...facts }: Omit<EventFacts, 'environment'> & { readonly environment?: EnvironmentVerdict },
+  idempotencyKey?: string,
+): Signals {
+  if ('ignored' in environment) return ignore(environment.ignored)
+  return { events: [toEvent({ ...facts, ...environment })], alerts: [], ...present({ idempotencyKey }) }
+}
+
+export type AlertFacts = {
+  readonly action: AlertAction
+  readonly key: string
+  /** Without one, the key is what there is to tell. */
+  readonly title: string | undefined
+  readonly service?: string | undefined
+  readonly url?: unknown
+  /** What `toInstant` made of the sender's time. */
+  readonly at?: string | undefined
+  readonly environment?: EnvironmentVerdict
+}
+
+/** The one alert that a delivery tells of; nothing where its environment is not let in. */
+export function oneAlert({ action, key, title = key, service, url, at, environment = {} }: AlertFacts): Signals {
+  if ('ignored' in environment) return ignore(environment.ignored)
+  return { events: [], alerts: [{ action, key, title, ...present({ service, url: toUrl(url), at }), ...environment }] }
 }
 
 type Present<Fields> = { readonly [Name in keyof Fields]?: Exclude<Fields[Name], undefined> }

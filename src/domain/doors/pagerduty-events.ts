@@ -1,17 +1,6 @@
 import { EVENT_TYPES } from '../event/event.ts'
 import type { Delivery, Door, DoorAnswer, Signals } from './door.ts'
-import {
-  CONFIDENCE,
-  ignore,
-  judgeAlertEnvironment,
-  judgeEnvironment,
-  oneAlert,
-  oneEvent,
-  present,
-  toEvent,
-  toReason,
-  toService,
-} from './mapping.ts'
+import { CONFIDENCE, ignore, judgeAlertEnvironment, judgeEnvironment, oneAlert, oneEvent, toReason, toService } from './mapping.ts'
 import { at, nameAt, textAt, toInstant, toName, toText, toUrl } from './reading.ts'
 
 const ACTIONS = ['trigger', 'acknowledge', 'resolve'] as const
@@ -36,15 +25,17 @@ function readAlert({ body, settings, id }: Delivery): Signals {
   if (summary === undefined && action === 'trigger') return invalid("'payload.summary' is missing or blank")
   if (action === 'trigger' && at(payload, 'severity') === 'info') return ignore('severity info')
   const environment = judgeAlertEnvironment(settings, at(payload, 'custom_details', 'environment'))
-  if ('ignored' in environment) return ignore(environment.ignored)
   const named = nameAt(payload, 'component') ?? nameAt(payload, 'group')
   const own = nameAt(payload, 'component') ?? nameAt(payload, 'source')
-  const details = {
+  return oneAlert({
+    action,
+    key,
+    title: summary,
     service: toService(settings, [named], own),
     url: toUrl(at(body, 'links', 0, 'href')) ?? toUrl(at(body, 'client_url')),
     at: toInstant(at(payload, 'timestamp')),
-  }
-  return oneAlert({ action, key, title: summary ?? key, ...present(details), ...environment })
+    environment,
+  })
 }
 
 function readChange({ body, settings }: Delivery): Signals {
@@ -57,8 +48,7 @@ function readChange({ body, settings }: Delivery): Signals {
   const service = toService(settings, [named], own)
   if (service === undefined) return ignore('no service: set service, or send custom_details.service')
   const environment = judgeEnvironment(settings, at(details, 'environment'))
-  if ('ignored' in environment) return ignore(environment.ignored)
-  const event = toEvent({
+  return oneEvent({
     service,
     vendor: 'pagerduty',
     entity: named ?? toName(settings.service) ?? own,
@@ -68,10 +58,9 @@ function readChange({ body, settings }: Delivery): Signals {
     actor: at(details, 'user'),
     confidence: CONFIDENCE.summary,
     at: toInstant(at(payload, 'timestamp')),
-    ...environment,
+    environment,
     url: at(body, 'links', 0, 'href'),
   })
-  return oneEvent(event)
 }
 
 const invalid = (why: string): Signals => ({ events: [], alerts: [], invalid: toReason(why) })

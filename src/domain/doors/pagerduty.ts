@@ -79,15 +79,15 @@ function read({ body, header, settings }: Delivery): Signals {
   const { incident, kind, eventId } = delivery
   const own = incident.service.name ?? incident.service.ref ?? undefined
   const time = kind === 'trigger' && !isReopened ? (incident.createdAt ?? delivery.occurredAt) : delivery.occurredAt
-  const details = {
+  const alert = oneAlert({
+    action: isReopened ? 'reopen' : kind,
+    key: incident.ref,
+    title: incident.title ?? undefined,
     service: toMappedName(incident, settings) ?? toName(settings.service) ?? own,
-    url: incident.url ?? undefined,
+    url: incident.url,
     at: time?.toISOString(),
-    idempotencyKey: toText(header('x-webhook-id'), MAX_DELIVERY_ID_LENGTH) ?? eventId ?? undefined,
-  }
-  const { idempotencyKey, ...rest } = present(details)
-  const alert = { action: isReopened ? 'reopen' : kind, key: incident.ref, title: incident.title ?? incident.ref, ...rest } as const
-  return { ...oneAlert(alert), ...present({ idempotencyKey }) }
+  })
+  return { ...alert, ...present({ idempotencyKey: toText(header('x-webhook-id'), MAX_DELIVERY_ID_LENGTH) ?? eventId ?? undefined }) }
 }
 
 const toMappedName = ({ service }: PagerDutyIncident, settings: DoorSettings) => mappedService(settings, [service.ref ?? undefined])

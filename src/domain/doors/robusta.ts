@@ -1,6 +1,6 @@
 import type { EventType } from '../event/event.ts'
 import type { Delivery, Door, Signals } from './door.ts'
-import { CHANGE_TTL_SECONDS, CONFIDENCE, ignore, oneEvent, SYMPTOM_TTL_SECONDS, toEvent, toService, toTitle, USUAL } from './mapping.ts'
+import { CHANGE_TTL_SECONDS, CONFIDENCE, ignore, oneEvent, SYMPTOM_TTL_SECONDS, toService, toTitle, USUAL } from './mapping.ts'
 import { at, nameAt, textAt, toInstant, toUrl } from './reading.ts'
 
 type Meaning = readonly [type: EventType, value: string]
@@ -34,7 +34,7 @@ function read({ body, settings }: Delivery): Signals {
   const service = toService(settings, [nameAt(body, 'service_key'), named], named)
   if (service === undefined) return ignore('no service: set service_map')
   const [type, value] = found
-  const event = toEvent({
+  return oneEvent({
     service,
     vendor: 'robusta',
     entity: nameAt(body, 'subject', 'name') ?? named,
@@ -46,7 +46,6 @@ function read({ body, settings }: Delivery): Signals {
     url: toUrl(at(body, 'links', 0, 'url')),
     details: toTitle(textAt(body, 'title')),
   })
-  return oneEvent(event)
 }
 
 export const robusta: Door = {

@@ -1,6 +1,6 @@
 import type { AlertAction, Delivery, Door, Signals } from './door.ts'
-import { ignore, judgeAlertEnvironment, oneAlert, present, toService, USUAL } from './mapping.ts'
-import { at, nameAt, textAt, toInstant, toUrl } from './reading.ts'
+import { firstService, ignore, judgeAlertEnvironment, oneAlert, USUAL } from './mapping.ts'
+import { at, nameAt, textAt, toInstant } from './reading.ts'
 
 const ACTIONS: ReadonlyMap<string | undefined, AlertAction> = new Map<string, AlertAction>([
   ['incident.created', 'trigger'],
@@ -16,15 +16,16 @@ function read({ body, settings }: Delivery): Signals {
   const key = nameAt(data, 'id')
   if (key === undefined) return ignore('no incident')
   const environment = judgeAlertEnvironment(settings, at(data, 'environments', 0, 'name'))
-  if ('ignored' in environment) return ignore(environment.ignored)
-  const named = nameAt(data, 'services', 0, 'name')
   const times = action === 'trigger' ? ['started_at', 'created_at'] : ['resolved_at', 'cancelled_at', 'updated_at']
-  const details = {
-    service: toService(settings, [nameAt(data, 'services', 0, 'id'), named], named),
-    url: toUrl(at(data, 'url')),
+  return oneAlert({
+    action,
+    key,
+    title: textAt(data, 'title'),
+    service: firstService(settings, data).service,
+    url: at(data, 'url'),
     at: [...times.map((name) => toInstant(at(data, name))), toInstant(at(body, 'event', 'issued_at'))].find((time) => time !== undefined),
-  }
-  return oneAlert({ action, key, title: textAt(data, 'title') ?? key, ...present(details), ...environment })
+    environment,
+  })
 }
 
 export const rootly: Door = {

@@ -1,17 +1,6 @@
 import type { Delivery, Door, Signals } from './door.ts'
-import {
-  CONFIDENCE,
-  ignore,
-  judgeAlertEnvironment,
-  judgeEnvironment,
-  oneAlert,
-  oneEvent,
-  present,
-  toEvent,
-  toService,
-  USUAL,
-} from './mapping.ts'
-import { at, listAt, nameAt, textAt, toInstant, toName, toUrl } from './reading.ts'
+import { CONFIDENCE, ignore, judgeAlertEnvironment, judgeEnvironment, oneAlert, oneEvent, toService, USUAL } from './mapping.ts'
+import { at, listAt, nameAt, textAt, toInstant, toName } from './reading.ts'
 
 const PROJECT = /\/projects\/[^/]{1,100}\/([^/]{1,100})\//
 
@@ -41,14 +30,16 @@ function readEventAlert(data: unknown, { settings }: Delivery): Signals {
   if (key === undefined) return ignore('no issue_id')
   const tag = listAt(event, 'tags').find((pair) => at(pair, 0) === 'environment')
   const environment = judgeAlertEnvironment(settings, at(event, 'environment') ?? at(tag, 1))
-  if ('ignored' in environment) return ignore(environment.ignored)
   const project = toName(PROJECT.exec(textAt(event, 'url') ?? '')?.[1]) ?? nameAt(event, 'project_slug')
-  const details = {
+  return oneAlert({
+    action: 'trigger',
+    key,
+    title: textAt(event, 'title'),
     service: toService(settings, [project], project),
-    url: toUrl(at(event, 'web_url')),
+    url: at(event, 'web_url'),
     at: toInstant(at(event, 'datetime')),
-  }
-  return oneAlert({ action: 'trigger', key, title: textAt(event, 'title') ?? key, ...present(details), ...environment })
+    environment,
+  })
 }
 
 function readIssue(data: unknown, { body, settings }: Delivery): Signals {
@@ -56,12 +47,14 @@ function readIssue(data: unknown, { body, settings }: Delivery): Signals {
   const [action, key] = [textAt(body, 'action'), nameAt(issue, 'id')]
   if (action !== 'resolved' || key === undefined) return ignore(`issue ${action ?? 'without an action'}`)
   const project = nameAt(issue, 'project', 'slug')
-  const details = {
+  return oneAlert({
+    action: 'resolve',
+    key,
+    title: textAt(issue, 'title'),
     service: toService(settings, [project], project),
-    url: toUrl(at(issue, 'web_url') ?? at(issue, 'permalink')),
+    url: at(issue, 'web_url') ?? at(issue, 'permalink'),
     at: toInstant(at(issue, 'statusDetails', 'resolvedAt')),
-  }
-  return oneAlert({ action: 'resolve', key, title: textAt(issue, 'title') ?? key, ...present(details) })
+  })
 }
 
 function readMetricAlert(data: unknown, { body, settings }: Delivery): Signals {
@@ -70,16 +63,18 @@ function readMetricAlert(data: unknown, { body, settings }: Delivery): Signals {
   if (key === undefined) return ignore('no metric_alert')
   if (action !== 'critical' && action !== 'warning' && action !== 'resolved') return ignore(`metric alert ${action ?? 'without an action'}`)
   const environment = judgeAlertEnvironment(settings, at(alert, 'alert_rule', 'environment'))
-  if ('ignored' in environment) return ignore(environment.ignored)
   const isResolved = action === 'resolved'
   const project = nameAt(alert, 'projects', 0)
   const title = textAt(data, 'description_title') ?? textAt(alert, 'alert_rule', 'name') ?? textAt(alert, 'title') ?? key
-  const details = {
+  return oneAlert({
+    action: isResolved ? 'resolve' : 'trigger',
+    key,
+    title,
     service: toService(settings, [project], project),
-    url: toUrl(at(data, 'web_url')),
+    url: at(data, 'web_url'),
     at: toInstant(at(alert, isResolved ? 'date_closed' : 'date_started')),
-  }
-  return oneAlert({ action: isResolved ? 'resolve' : 'trigger', key, title, ...present(details), ...environment })
+    environment,
+  })
 }
 
 function readRelease(data: unknown, { settings }: Delivery): Signals {
@@ -89,8 +84,7 @@ function readRelease(data: unknown, { settings }: Delivery): Signals {
   const service = toService(settings, [project], project)
   if (version === undefined || service === undefined) return ignore('a release without version or project')
   const environment = judgeEnvironment(settings, at(release, 'environment'))
-  if ('ignored' in environment) return ignore(environment.ignored)
-  const event = toEvent({
+  return oneEvent({
     service,
     vendor: 'sentry',
     entity: project ?? service,
@@ -99,10 +93,9 @@ function readRelease(data: unknown, { settings }: Delivery): Signals {
     sha: at(release, 'ref'),
     confidence: CONFIDENCE.release,
     at: toInstant(at(release, 'dateReleased')) ?? toInstant(at(release, 'dateCreated')),
-    ...environment,
+    environment,
     url: at(release, 'url'),
   })
-  return oneEvent(event)
 }
 
 export const sentry: Door = {

@@ -1,5 +1,5 @@
 import type { Delivery, Door, Signals } from './door.ts'
-import { CONFIDENCE, ignore, judgeEnvironment, mappedService, oneEvent, toEvent, USUAL } from './mapping.ts'
+import { CONFIDENCE, ignore, judgeEnvironment, mappedService, oneEvent, USUAL } from './mapping.ts'
 import { at, nameAt, textAt, toInstant, toName } from './reading.ts'
 
 function read({ body, settings }: Delivery): Signals {
@@ -8,9 +8,8 @@ function read({ body, settings }: Delivery): Signals {
   if (!values) return ignore(`type ${type ?? 'missing'}`)
   if (flag === undefined) return ignore('no feature')
   const environment = judgeEnvironment(settings, at(body, 'environment'))
-  if ('ignored' in environment) return ignore(environment.ignored)
   const actor = nameAt(body, 'createdBy')
-  const event = toEvent({
+  return oneEvent({
     service: mappedService(settings, [flag, nameAt(body, 'project')]) ?? toName(settings.service) ?? 'unleash',
     vendor: 'unleash',
     entity: flag,
@@ -19,9 +18,8 @@ function read({ body, settings }: Delivery): Signals {
     actor: actor === 'unknown' ? undefined : actor,
     confidence: CONFIDENCE.stated,
     at: toInstant(at(body, 'createdAt')),
-    ...environment,
+    environment,
   })
-  return oneEvent(event)
 }
 
 function readValues(type: string | undefined, body: unknown): { readonly old?: string | undefined; readonly new: string } | undefined {
