@@ -1,6 +1,6 @@
 import type { Hono } from 'hono'
 import { contextStorage } from 'hono/context-storage'
-import type { PageEnv } from './dashboard/env.ts'
+import type { PageEnv } from './dashboard/page-env.ts'
 import type { Deps } from './deps.ts'
 import { AppError } from './domain/errors.ts'
 import { createRouter } from './http/context.ts'

@@ -1,7 +1,7 @@
 import type { Hono } from 'hono'
-import type { PageEnv } from './env.ts'
 import { fingerprint } from './fingerprint.ts'
 import { ICON } from './icon.ts'
+import type { PageEnv } from './page-env.ts'
 import { SCRIPT } from './script.ts'
 import { STYLE } from './style.ts'
 

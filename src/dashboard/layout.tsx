@@ -3,7 +3,7 @@ import type { Child } from 'hono/jsx'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { VERSION } from '../version.ts'
 import { ASSETS } from './assets.ts'
-import type { PageContext } from './env.ts'
+import type { PageContext } from './page-env.ts'
 
 type Tab = 'incidents' | 'services' | 'connect' | 'settings'
 

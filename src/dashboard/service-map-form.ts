@@ -2,8 +2,8 @@ import { findMapFaults, MAX_MAPPED_SERVICES, type MapFault, type ServiceMap, typ
 import { AppError } from '../domain/errors.ts'
 import { isNameLength, MAX_NAME_LENGTH } from '../domain/event/event.ts'
 import { toStorableText } from '../domain/text.ts'
-import type { Form } from './context.ts'
 import { fingerprint } from './fingerprint.ts'
+import type { Form } from './page-request.ts'
 
 const FAULTS: Readonly<Record<MapFault, (line: string) => string>> = {
   entries: () => `At most ${MAX_MAPPED_SERVICES} services can be mapped.`,

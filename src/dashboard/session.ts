@@ -1,7 +1,7 @@
 import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie'
 import { SESSION_DAYS } from '../config.ts'
 import { parseId, type SessionId, type TenantId } from '../domain/ids.ts'
-import type { PageContext, Session } from './env.ts'
+import type { PageContext, Session } from './page-env.ts'
 
 const COOKIE = 'noctuary_session'
 const MAX_AGE_SECONDS = SESSION_DAYS * 86_400

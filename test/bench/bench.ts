@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { type Cleanup, createCleanup, type Environment, openEnvironment } from './environment.ts'
+import { type Cleanup, createCleanup, type Environment, openEnvironment } from './bench-setup.ts'
 import { type IngestReport, measureIngest, NAMES } from './ingest.ts'
 import { measureSweep, type SweepReport } from './sweep.ts'
 import { formatIngest, formatSweep } from './table.ts'

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { MANUAL_STYLE, renderForAssistants, renderManual } from '../../src/commands/manual.ts'
 import { keys } from '../../src/store/redis.ts'
@@ -73,6 +74,14 @@ test('the README fits in 8 kB, and what it links to is there', () => {
   for (const link of links) expect(readProjectFile(link).length).toBeGreaterThan(0)
   const unlinked = [...MANUAL.keys()].filter((name) => name !== 'index' && !links.includes(`src/docs/${name}.md`))
   expect(unlinked).toEqual([])
+})
+
+test('the files that pages name are there', () => {
+  const texts = readProjectFiles('{README.md,.github/*.md,src/docs/*.md}')
+  const named = texts.flatMap(({ text }) => codeIn(text).filter((code) => /^(?:src|test|drizzle|\.github|\.ci)\/[\w./-]+$/.test(code)))
+  expect(named.length).toBeGreaterThan(20)
+  // `x` stands for a new one's name.
+  expect(named.filter((path) => !existsSync(path) && !/\/x\.\w+$/.test(path))).toEqual([])
 })
 
 test('every page is made, with its title, its place in the list and no script or style of its own', () => {

@@ -1,4 +1,4 @@
-import { decodeBody } from '../../src/domain/doors/body.ts'
+import { decodeDelivery } from '../../src/domain/doors/delivery-body.ts'
 import type { Door, DoorSettings, Signals } from '../../src/domain/doors/door.ts'
 
 export type DeliverOptions = {
@@ -23,7 +23,7 @@ export function deliver(door: Door, body: unknown, { headers, settings, path }: 
 
 /** The same for the bytes of a request; what cannot be decoded is thrown. */
 export function deliverBytes(door: Door, contentType: string, bytes: Uint8Array<ArrayBuffer>): Signals {
-  const decoded = decodeBody(door.mediaTypes, contentType, bytes)
+  const decoded = decodeDelivery(door.mediaTypes, contentType, bytes)
   if (decoded.kind !== 'decoded') throw new Error(decoded.kind)
   return deliver(door, decoded.body, { headers: { 'content-type': contentType } })
 }

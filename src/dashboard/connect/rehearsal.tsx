@@ -1,12 +1,12 @@
 import type { Integration } from '../../domain/access/integration.ts'
-import { decodeBody } from '../../domain/doors/body.ts'
+import { decodeDelivery } from '../../domain/doors/delivery-body.ts'
 import type { Door, Signals } from '../../domain/doors/door.ts'
 import { DOORS } from '../../domain/doors/index.ts'
 import { parseEvent } from '../../domain/event/parse.ts'
 import type { KeepingPolicy } from '../../domain/event/redact.ts'
 import type { DoorType } from '../../domain/integration-type.ts'
-import type { Form } from '../context.ts'
 import { count, TYPE_NAMES } from '../labels.ts'
+import type { Form } from '../page-request.ts'
 import { Outside } from '../parts.tsx'
 
 /** What a body that somebody pasted would become. */
@@ -30,7 +30,7 @@ export function rehearse(
   const sent = readHeaders(headers)
   const isForm = door.mediaTypes.includes('form') && !/^\s*[{[]/.test(body)
   const contentType = sent.get('content-type') ?? (isForm ? 'application/x-www-form-urlencoded' : 'application/json')
-  const decoded = decodeBody(door.mediaTypes, contentType, new TextEncoder().encode(body))
+  const decoded = decodeDelivery(door.mediaTypes, contentType, new TextEncoder().encode(body))
   const refuse = (reason: string): Tried => ({ body, headers, result: { kind: 'refused', reason } })
   if (decoded.kind === 'malformed') return refuse(decoded.message)
   if (decoded.kind === 'unsupported') return refuse(`Content-Type must be ${door.mediaTypes.join(' or ')}`)

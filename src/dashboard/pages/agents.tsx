@@ -7,9 +7,9 @@ import { readCursor, toCursor } from '../../http/cursor.ts'
 import { type AgentActivity, getAgent, listAgents } from '../../store/agents.ts'
 import { type LoggedEvent, listAgentEvents } from '../../store/events.ts'
 import { Glyph } from '../chart.tsx'
-import { createPageRouter, getId, readPage } from '../context.ts'
 import { count, TYPE_NAMES, toChange, toExact, toPercent } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
+import { createPageRouter, getId, readPage } from '../page-request.ts'
 import { Age, Badge, type BadgeKind, Exact, Live, Outside, Pages, Reporter, withQuery } from '../parts.tsx'
 
 const PAGE_SIZE = 50

@@ -1,8 +1,8 @@
 import type { Deps } from '../../deps.ts'
 import { type AuditEntryId, parseId } from '../../domain/ids.ts'
 import { type AuditEntry, listAudit } from '../../store/audit.ts'
-import { createPageRouter, readPage } from '../context.ts'
 import { renderPage } from '../layout.tsx'
+import { createPageRouter, readPage } from '../page-request.ts'
 import { Age, Pages, SettingsTabs } from '../parts.tsx'
 
 const PAGE_SIZE = 50

@@ -12,12 +12,12 @@ import { createIntegration, rotateToken, updateIntegration } from '../../usecase
 import { Deliveries } from '../connect/deliveries.tsx'
 import { rehearse, type Tried, TryForm } from '../connect/rehearsal.tsx'
 import { countDelivering, SenderList, type SenderListProps, type SenderState } from '../connect/senders.tsx'
-import { isSigned, readSettings, readWebhookSecret, SettingsForm } from '../connect/settings.tsx'
+import { isSigned, readSettings, readWebhookSecret, SettingsForm } from '../connect/settings-form.tsx'
 import { toSetupValues } from '../connect/setup.ts'
 import { Setup } from '../connect/snippet.tsx'
-import { createPageRouter, type Form, readForm, readPage, requireLiveKey, toPageTrail } from '../context.ts'
-import type { PageContext } from '../env.ts'
 import { renderPage } from '../layout.tsx'
+import type { PageContext } from '../page-env.ts'
+import { createPageRouter, type Form, readForm, readPage, requireLiveKey, toPageTrail } from '../page-request.ts'
 import { Age, Notice, Sure } from '../parts.tsx'
 
 const ONLINE_MS = 10 * 60_000

@@ -1,8 +1,8 @@
 import type { CitedEntry } from '../../domain/incident/snapshot.ts'
-import { type ShownAnswer, toValues } from '../answer.ts'
 import { Glyph } from '../chart.tsx'
 import { count, JOIN_NAMES, shorten, TYPE_NAMES, toChange, toPercent } from '../labels.ts'
 import { Outside, Reporter } from '../parts.tsx'
+import { type ShownAnswer, toValues } from '../shown-answer.ts'
 import { Clock } from './incident-parts.tsx'
 
 const EVENTS_PER_PAGE = 15

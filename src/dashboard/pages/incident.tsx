@@ -1,10 +1,10 @@
 import type { Diagnosis, Hypothesis } from '../../domain/diagnosis/model.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
-import { describeAnswer, drawAnswer, type ShownAnswer, toShownAnswer, toValues } from '../answer.ts'
 import { Chart } from '../chart.tsx'
 import { INTEGRATION_WORDS, toSourceName } from '../integrations/index.ts'
 import { count, TYPE_NAMES, toChange, toPercent } from '../labels.ts'
 import { Age, Badge, Confidence, Exact, Live, Notice, Outside } from '../parts.tsx'
+import { describeAnswer, drawAnswer, type ShownAnswer, toShownAnswer, toValues } from '../shown-answer.ts'
 import { Events } from './incident-events.tsx'
 import { Badges, Clock, ResolveForm, VerdictForm } from './incident-parts.tsx'
 

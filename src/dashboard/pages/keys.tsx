@@ -6,8 +6,8 @@ import type { ApiKeyId } from '../../domain/ids.ts'
 import { toStorableText } from '../../domain/text.ts'
 import { type ApiKey, listApiKeys, revokeApiKey } from '../../store/api-keys.ts'
 import { createApiKey } from '../../usecases/create-api-key.ts'
-import { createPageRouter, getId, readForm, readPage, requireLiveKey, toPageTrail } from '../context.ts'
 import { renderPage } from '../layout.tsx'
+import { createPageRouter, getId, readForm, readPage, requireLiveKey, toPageTrail } from '../page-request.ts'
 import { Age, Notice, Outside, Pages, SettingsTabs, Sure } from '../parts.tsx'
 
 const PAGE_SIZE = 50

@@ -1,9 +1,9 @@
 import type { Deps } from '../../deps.ts'
 import { type Quality, toQuality } from '../../domain/incident/quality.ts'
 import { readVerdicts } from '../../store/verdicts.ts'
-import { createPageRouter, readPage } from '../context.ts'
 import { count, toPercent } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
+import { createPageRouter, readPage } from '../page-request.ts'
 import { SettingsTabs } from '../parts.tsx'
 
 /** How often answers were right, and whether their confidence meant it. */

@@ -3,7 +3,7 @@ import { type IntegrationType, SUBSCRIBABLE, type Subscribable } from '../../dom
 import { RECEIVERS } from '../../domain/receivers/index.ts'
 import type { SentMessage } from '../../store/messages.ts'
 import { toReceiverType } from '../../usecases/choose-receivers.ts'
-import type { Form } from '../context.ts'
+import type { Form } from '../page-request.ts'
 import { Age, Badge } from '../parts.tsx'
 
 /** Whether an integration is one that a test message can be sent to. */

@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { createPageRouter } from '../context.ts'
+import { createPageRouter } from '../page-request.ts'
 import { auditPages } from './audit.tsx'
 import { integrationPages } from './integrations.tsx'
 import { keyPages } from './keys.tsx'

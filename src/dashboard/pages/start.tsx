@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { type FirstSteps, getFirstSteps } from '../../store/tenants.ts'
-import { createPageRouter, readPage } from '../context.ts'
 import { renderPage } from '../layout.tsx'
+import { createPageRouter, readPage } from '../page-request.ts'
 import { Code, Live } from '../parts.tsx'
 
 /** How to send the first event, with this installation's own address. */

@@ -56,7 +56,7 @@ export type DoorSettings = {
   readonly signatureTimestampHeader?: string
 }
 
-/** One delivery, its signature checked and its body decoded by `decodeBody`. */
+/** One delivery, its signature checked and its body decoded by `decodeDelivery`. */
 export type Delivery = {
   readonly body: unknown
   readonly header: (name: string) => string | undefined

@@ -3,7 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { isWellFormedKey, toKeyType } from '../../domain/access/api-key.ts'
 import { isToken } from '../../domain/access/integration.ts'
 import { setBounded } from '../../domain/bounded-map.ts'
-import { decodeBody } from '../../domain/doors/body.ts'
+import { decodeDelivery } from '../../domain/doors/delivery-body.ts'
 import type { Door, DoorAnswer } from '../../domain/doors/door.ts'
 import { DOORS } from '../../domain/doors/index.ts'
 import { AppError } from '../../domain/errors.ts'
@@ -91,7 +91,7 @@ async function readDelivery(c: AppContext, door: Door): Promise<Pick<DoorRequest
 function decode(door: Door, contentType: string | undefined, bytes: Uint8Array<ArrayBuffer>): Body {
   const isEmpty = bytes.byteLength === 0 && !contentType?.includes('protobuf')
   if (isEmpty) return { refusal: new AppError('invalid_request', 'request body must not be empty') }
-  const decoded = decodeBody(door.mediaTypes, contentType, bytes)
+  const decoded = decodeDelivery(door.mediaTypes, contentType, bytes)
   if (decoded.kind === 'decoded') return { value: decoded.body }
   if (decoded.kind === 'malformed') return { refusal: new AppError('invalid_request', decoded.message) }
   return { refusal: new AppError('unsupported_media_type', `Content-Type must be ${door.mediaTypes.join(' or ')}`) }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { decodeBody } from '../../../src/domain/doors/body.ts'
+import { decodeDelivery } from '../../../src/domain/doors/delivery-body.ts'
 import { DOORS } from '../../../src/domain/doors/index.ts'
 import { deliver, deliverBytes } from '../../support/deliver.ts'
 import type { Fields } from '../../support/door-cases.ts'
@@ -245,7 +245,7 @@ test('protobuf and JSON are the same request', () => {
           encoded.flatMap((one) => delimited(2, one)),
         ),
       )
-      const decoded = decodeBody(['protobuf'], 'application/x-protobuf', Uint8Array.from(bytes))
+      const decoded = decodeDelivery(['protobuf'], 'application/x-protobuf', Uint8Array.from(bytes))
       expect(decoded).toEqual({ kind: 'decoded', body: { resourceLogs: [{ scopeLogs: [{ logRecords }] }] } })
     }),
     { numRuns: 60 },
@@ -255,7 +255,7 @@ test('protobuf and JSON are the same request', () => {
 test('any bytes are decoded or malformed, never more than that', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-      const decoded = decodeBody(['protobuf'], 'application/x-protobuf', Uint8Array.from(bytes))
+      const decoded = decodeDelivery(['protobuf'], 'application/x-protobuf', Uint8Array.from(bytes))
       expect(['decoded', 'malformed']).toContain(decoded.kind)
       if (decoded.kind === 'decoded') expect(deliverBytes(otlp, 'application/x-protobuf', Uint8Array.from(bytes)).alerts).toEqual([])
     }),
@@ -263,5 +263,5 @@ test('any bytes are decoded or malformed, never more than that', () => {
   )
   const deep = Array.from({ length: 200 }).reduce<number[]>((inner) => delimited(5, delimited(1, inner)), [])
   const nested = delimited(1, delimited(2, delimited(2, delimited(5, deep))))
-  expect(decodeBody(['protobuf'], 'application/x-protobuf', Uint8Array.from(nested)).kind).toBe('malformed')
+  expect(decodeDelivery(['protobuf'], 'application/x-protobuf', Uint8Array.from(nested)).kind).toBe('malformed')
 })

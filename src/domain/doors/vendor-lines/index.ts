@@ -1,12 +1,12 @@
 import type { Attributes } from '../otlp-record.ts'
-import { readArgocdLine } from './argocd.ts'
-import { readFlagdLine } from './flagd.ts'
-import { readKafkaLine } from './kafka.ts'
-import { readKubernetesLine } from './kubernetes.ts'
+import { readArgocdLine } from './argocd-lines.ts'
+import { readFlagdLine } from './flagd-lines.ts'
+import { readKafkaLine } from './kafka-lines.ts'
+import { readKubernetesLine } from './kubernetes-lines.ts'
 import type { LineEvent, LineVerdict, LogLine } from './line.ts'
 import { readGenericLine, readGoLine, readLog4jLine, readPinoLine } from './loggers.ts'
-import { readPostgresLine } from './postgres.ts'
-import { readRedisLine } from './redis.ts'
+import { readPostgresLine } from './postgres-lines.ts'
+import { readRedisLine } from './redis-lines.ts'
 
 const MAX_LINE_LENGTH = 8_192
 const MAX_JSON_LENGTH = 131_072

@@ -2,7 +2,7 @@ import type { MediaType } from './door.ts'
 import { decodeLogs } from './otlp-protobuf.ts'
 
 /** A decoded body; `unsupported` for a media type the door does not read, `malformed` for what is not of its type. */
-export type DecodedBody =
+export type DecodedDelivery =
   | { readonly kind: 'decoded'; readonly body: unknown }
   | { readonly kind: 'unsupported' }
   | { readonly kind: 'malformed'; readonly message: string }
@@ -29,7 +29,11 @@ function toMediaType(contentType: string | undefined): MediaType | undefined {
  * Decodes an unzipped body. A form becomes an object of its fields, or what its field `payload` holds as JSON (GitHub);
  * protobuf is OTLP's and becomes OTLP/JSON.
  */
-export function decodeBody(mediaTypes: readonly MediaType[], contentType: string | undefined, bytes: Uint8Array<ArrayBuffer>): DecodedBody {
+export function decodeDelivery(
+  mediaTypes: readonly MediaType[],
+  contentType: string | undefined,
+  bytes: Uint8Array<ArrayBuffer>,
+): DecodedDelivery {
   const type = toMediaType(contentType)
   if (type === undefined || !mediaTypes.includes(type)) return { kind: 'unsupported' }
   if (type === 'protobuf') return fromProtobuf(bytes)
@@ -42,12 +46,12 @@ export function decodeBody(mediaTypes: readonly MediaType[], contentType: string
   return payload === null ? { kind: 'decoded', body: Object.fromEntries(fields) } : parseJson(payload)
 }
 
-function fromProtobuf(bytes: Uint8Array<ArrayBuffer>): DecodedBody {
+function fromProtobuf(bytes: Uint8Array<ArrayBuffer>): DecodedDelivery {
   const body = decodeLogs(bytes)
   return body === undefined ? { kind: 'malformed', message: 'request body must be an ExportLogsServiceRequest' } : { kind: 'decoded', body }
 }
 
-function parseJson(text: string): DecodedBody {
+function parseJson(text: string): DecodedDelivery {
   try {
     return { kind: 'decoded', body: JSON.parse(text) }
   } catch {

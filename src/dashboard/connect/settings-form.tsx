@@ -11,7 +11,7 @@ import { AppError } from '../../domain/errors.ts'
 import { isNameLength, MAX_NAME_LENGTH } from '../../domain/event/event.ts'
 import type { DoorType } from '../../domain/integration-type.ts'
 import { toStorableText } from '../../domain/text.ts'
-import type { Form } from '../context.ts'
+import type { Form } from '../page-request.ts'
 
 type Field = Exclude<Door['config'][number], 'webhook_secret' | 'service_map'>
 

@@ -8,7 +8,7 @@ import type { Principal } from '../store/api-keys.ts'
 import type { Trail } from '../store/audit.ts'
 import { type Db, inOneRequest } from '../store/postgres.ts'
 import { getSessionPrincipal } from '../store/sessions.ts'
-import type { PageContext, PageEnv } from './env.ts'
+import type { PageContext, PageEnv } from './page-env.ts'
 
 /** The same context as the API's code takes it. */
 export function toAppContext(c: PageContext): AppContext {

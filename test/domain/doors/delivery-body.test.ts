@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { decodeBody } from '../../../src/domain/doors/body.ts'
+import { decodeDelivery } from '../../../src/domain/doors/delivery-body.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const decoded = (body: unknown) => ({ kind: 'decoded', body })
@@ -20,14 +20,14 @@ test.each<[string, string | undefined, string, unknown]>([
   ['markup', 'text/xml', '<a/>', { kind: 'unsupported' }],
   ['a type the door does not read', 'application/x-protobuf', '', { kind: 'unsupported' }],
 ])('%s', (_name, type, text, expected) => {
-  expect(decodeBody(['json', 'form'], type, bytes(text))).toEqual(expected)
+  expect(decodeDelivery(['json', 'form'], type, bytes(text))).toEqual(expected)
 })
 
 test('protobuf becomes OTLP/JSON, or is malformed', () => {
   // One resource without attributes, one scope with one record whose severity is 17.
   const body = Uint8Array.from([0x0a, 0x08, 0x0a, 0x00, 0x12, 0x04, 0x12, 0x02, 0x10, 0x11])
   const expected = { resourceLogs: [{ resource: {}, scopeLogs: [{ logRecords: [{ severityNumber: '17' }] }] }] }
-  expect(decodeBody(['protobuf'], 'application/x-protobuf', body)).toEqual(decoded(expected))
-  expect(decodeBody(['protobuf'], 'application/x-protobuf', new Uint8Array())).toEqual(decoded({}))
-  expect(decodeBody(['protobuf'], 'application/x-protobuf', body.slice(0, -1))).toMatchObject({ kind: 'malformed' })
+  expect(decodeDelivery(['protobuf'], 'application/x-protobuf', body)).toEqual(decoded(expected))
+  expect(decodeDelivery(['protobuf'], 'application/x-protobuf', new Uint8Array())).toEqual(decoded({}))
+  expect(decodeDelivery(['protobuf'], 'application/x-protobuf', body.slice(0, -1))).toMatchObject({ kind: 'malformed' })
 })
