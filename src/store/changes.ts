@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { ChangeText, EventDetails, EventLinks, EventType } from '../domain/event/event.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { type EventId, type TenantId, toId } from '../domain/ids.ts'
-import { toShownValue } from '../domain/text.ts'
+import { type ChangeColumns, toShownChange } from './events.ts'
 import { type Db, epochMs } from './postgres.ts'
 
 /** A change where it began: what repeats of it are told once. */
@@ -31,17 +31,9 @@ export type ChangeQuery = {
   readonly serviceName?: string | undefined
 }
 
-type ChangeRow = {
+type ChangeRow = ChangeColumns & {
   id: string
   service_name: string
-  event_type: EventType
-  vendor: string
-  entity: string
-  old_value: string | null
-  new_value: string | null
-  actor: string | null
-  sha: string | null
-  environment: string | null
   url: string | null
   details: EventDetails | null
   ordered_ms: number
@@ -112,14 +104,7 @@ function toChange(row: ChangeRow): Change {
   return {
     id: toId(row.id),
     serviceName: row.service_name,
-    eventType: row.event_type,
-    vendor: row.vendor,
-    entity: row.entity,
-    oldValue: toShownValue(row.old_value),
-    newValue: toShownValue(row.new_value),
-    actor: row.actor,
-    sha: row.sha,
-    environment: row.environment,
+    ...toShownChange(row),
     url: row.url,
     details: row.details,
     timestamp: new Date(row.ordered_ms),

@@ -248,17 +248,35 @@ export type LogQuery = {
   readonly eventType: EventType | undefined
 }
 
-type LogRow = {
-  id: string
-  service_name: string
-  vendor: string
+/** The columns of an event that say what changed. */
+export type ChangeColumns = {
   event_type: EventType
+  vendor: string
   entity: string
   old_value: string | null
   new_value: string | null
   actor: string | null
   sha: string | null
   environment: string | null
+}
+
+/** What an event's columns say changed, its values cut to what is shown. */
+export function toShownChange(row: ChangeColumns): ChangeText {
+  return {
+    eventType: row.event_type,
+    vendor: row.vendor,
+    entity: row.entity,
+    oldValue: toShownValue(row.old_value),
+    newValue: toShownValue(row.new_value),
+    actor: row.actor,
+    sha: row.sha,
+    environment: row.environment,
+  }
+}
+
+type LogRow = ChangeColumns & {
+  id: string
+  service_name: string
   confidence: number
   ttl_seconds: number
   timestamp_ms: number
@@ -298,14 +316,7 @@ function toLoggedEvent(row: LogRow): LoggedEvent {
   return {
     id: toId(row.id),
     serviceName: row.service_name,
-    vendor: row.vendor,
-    eventType: row.event_type,
-    entity: row.entity,
-    oldValue: toShownValue(row.old_value),
-    newValue: toShownValue(row.new_value),
-    actor: row.actor,
-    sha: row.sha,
-    environment: row.environment,
+    ...toShownChange(row),
     confidence: row.confidence,
     ttlSeconds: row.ttl_seconds,
     timestamp: new Date(row.timestamp_ms),
