@@ -1,5 +1,5 @@
 import { type Message, toLines, toOneLine } from '../telling/message.ts'
-import { ANSWERS, cut, isNeverAbout, needsUrl, type Receiver } from './receiver.ts'
+import { BY_URL, cut, type Receiver } from './receiver.ts'
 
 // https://discord.com/developers/docs/resources/webhook#execute-webhook: content has at most 2,000 characters.
 const MAX_CONTENT = 2_000
@@ -8,15 +8,8 @@ const NO_EMBEDS = 4
 
 /** A channel of Discord's, by its webhook. No mention is resolved, whatever the text says. */
 export const discord: Receiver = {
-  scope: 'all',
-  secrets: ['url'],
-  tells: ANSWERS,
-  tellsByDefault: ANSWERS,
-  needsBlame: false,
-  repeats: 'never',
-  findMissing: needsUrl,
+  ...BY_URL,
   write: (message) => JSON.stringify({ content: toContent(message), allowed_mentions: { parse: [] }, flags: NO_EMBEDS }),
-  isAbout: isNeverAbout,
 }
 
 /** The links first, so that no long text cuts them off. */

@@ -40,11 +40,20 @@ export type Receiver = {
 /** What tells of answers. */
 export const ANSWERS = ['incident.diagnosed', 'incident.cause_changed'] as const satisfies readonly Subscribable[]
 
-/** Of a receiver that is set up with an address alone. */
-export const needsUrl = ({ secrets }: ReceiverSettings): string | undefined => (secrets.url === undefined ? 'url is not set' : undefined)
-
 /** Of a receiver that nobody asks. */
 export const isNeverAbout = (): boolean => false
+
+/** A channel that is set up with an address alone, and that nobody can ask what it was told. */
+export const BY_URL = {
+  scope: 'all',
+  secrets: ['url'],
+  tells: ANSWERS,
+  tellsByDefault: ANSWERS,
+  needsBlame: false,
+  repeats: 'never',
+  findMissing: ({ secrets }) => (secrets.url === undefined ? 'url is not set' : undefined),
+  isAbout: isNeverAbout,
+} as const satisfies Omit<Receiver, 'write'>
 
 /** At most so many characters, the last of them a sign that there were more. */
 export function cut(text: string, maxLength: number): string {

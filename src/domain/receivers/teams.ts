@@ -1,5 +1,5 @@
 import { type AnswerParts, type Message, toOneLine, toRuledOutLines, toTimelineLines } from '../telling/message.ts'
-import { ANSWERS, cut, isNeverAbout, needsUrl, type Receiver } from './receiver.ts'
+import { BY_URL, cut, type Receiver } from './receiver.ts'
 
 // A workflow's webhook takes cards up to version 1.4 and messages of 28 kB:
 // https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using
@@ -8,13 +8,7 @@ const MAX_RUN = 4_000
 
 /** A channel of Microsoft Teams', by a workflow's webhook. Foreign text stands in text runs, which know no markup. */
 export const teams: Receiver = {
-  scope: 'all',
-  secrets: ['url'],
-  tells: ANSWERS,
-  tellsByDefault: ANSWERS,
-  needsBlame: false,
-  repeats: 'never',
-  findMissing: needsUrl,
+  ...BY_URL,
   write: (message) =>
     JSON.stringify({
       type: 'message',
@@ -32,7 +26,6 @@ export const teams: Receiver = {
         },
       ],
     }),
-  isAbout: isNeverAbout,
 }
 
 type Element = Readonly<Record<string, unknown>>
