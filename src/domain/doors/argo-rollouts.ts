@@ -1,3 +1,4 @@
+import { postByArgo } from './argo-notifications.ts'
 import type { Delivery, Door, Signals } from './door.ts'
 import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, toService, toTitle, USUAL } from './mapping.ts'
 import { at, nameAt, textAt, toInstant } from './reading.ts'
@@ -52,16 +53,7 @@ export const argoRollouts: Door = {
   },
   setup: `In the config map \`argo-rollouts-notification-configmap\`:
 
-    service.webhook.noctuary: |
-      url: {{url}}
-      headers:
-        - {name: Authorization, value: Bearer {{token}}}
-        - {name: Content-Type, value: application/json}
-    template.noctuary: |
-      webhook:
-        noctuary:
-          method: POST
-          body: '{"rollout":{{toJson .rollout.metadata.name}},"namespace":{{toJson .rollout.metadata.namespace}},"phase":{{toJson .rollout.status.phase}},"message":{{toJson .rollout.status.message}},"revision":{{toJson (index .rollout.metadata.annotations "rollout.argoproj.io/revision")}},"aborted":{{toJson .rollout.status.abort}},"at":{{toJson now}}}'
+${postByArgo('{"rollout":{{toJson .rollout.metadata.name}},"namespace":{{toJson .rollout.metadata.namespace}},"phase":{{toJson .rollout.status.phase}},"message":{{toJson .rollout.status.message}},"revision":{{toJson (index .rollout.metadata.annotations "rollout.argoproj.io/revision")}},"aborted":{{toJson .rollout.status.abort}},"at":{{toJson now}}}')}
 
 and add \`noctuary\` to the \`send\` of \`on-rollout-completed\`, \`on-rollout-aborted\` and \`on-rollout-updated\`.`,
 }

@@ -1,4 +1,5 @@
 import type { EventDetails } from '../event/event.ts'
+import { postByArgo } from './argo-notifications.ts'
 import type { Delivery, Door, Signals } from './door.ts'
 import {
   CHANGE_TTL_SECONDS,
@@ -80,16 +81,7 @@ export const argocd: Door = {
   },
   setup: `In the config map \`argocd-notifications-cm\`, with the triggers of Argo CD's catalog:
 
-    service.webhook.noctuary: |
-      url: {{url}}
-      headers:
-        - {name: Authorization, value: Bearer {{token}}}
-        - {name: Content-Type, value: application/json}
-    template.noctuary: |
-      webhook:
-        noctuary:
-          method: POST
-          body: '{"app":{{toJson .app.metadata.name}},"namespace":{{toJson .app.spec.destination.namespace}},"phase":{{toJson .app.status.operationState.phase}},"health":{{toJson .app.status.health.status}},"healthAt":{{toJson .app.status.health.lastTransitionTime}},"revision":{{toJson .app.status.operationState.syncResult.revision}},"startedAt":{{toJson .app.status.operationState.startedAt}},"finishedAt":{{toJson .app.status.operationState.finishedAt}},"by":{{toJson .app.status.operationState.operation.initiatedBy.username}},"automated":{{toJson .app.status.operationState.operation.initiatedBy.automated}},"message":{{toJson .app.status.operationState.message}},"images":{{toJson .app.status.summary.images}}}'
+${postByArgo('{"app":{{toJson .app.metadata.name}},"namespace":{{toJson .app.spec.destination.namespace}},"phase":{{toJson .app.status.operationState.phase}},"health":{{toJson .app.status.health.status}},"healthAt":{{toJson .app.status.health.lastTransitionTime}},"revision":{{toJson .app.status.operationState.syncResult.revision}},"startedAt":{{toJson .app.status.operationState.startedAt}},"finishedAt":{{toJson .app.status.operationState.finishedAt}},"by":{{toJson .app.status.operationState.operation.initiatedBy.username}},"automated":{{toJson .app.status.operationState.operation.initiatedBy.automated}},"message":{{toJson .app.status.operationState.message}},"images":{{toJson .app.status.summary.images}}}')}
 
 and add \`noctuary\` to the \`send\` of \`on-deployed\`, \`on-sync-running\`, \`on-sync-failed\` and \`on-health-degraded\`, then subscribe: \`notifications.argoproj.io/subscribe.on-deployed.noctuary: ""\`, and so on.`,
 }
