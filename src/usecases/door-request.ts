@@ -1,7 +1,9 @@
 import type { BatchDatabase, Keeping, Memory } from '../deps.ts'
 import type { Integration } from '../domain/access/integration.ts'
-import type { Delivery, Signals } from '../domain/doors/door.ts'
-import type { AppError } from '../domain/errors.ts'
+import { decodeDelivery } from '../domain/doors/delivery-body.ts'
+import type { Delivery, Door, DoorSettings, Signals } from '../domain/doors/door.ts'
+import { DOORS } from '../domain/doors/index.ts'
+import { AppError } from '../domain/errors.ts'
 import type { ApiKeyId, TenantId } from '../domain/ids.ts'
 import type { DoorType } from '../domain/integration-type.ts'
 import type { WorkDeps } from './work-on-incident.ts'
@@ -39,3 +41,26 @@ export type DoorCaller = {
 
 /** A delivery as it was read, for the answer. */
 export type ReadDelivery = { readonly delivery: Delivery; readonly signals: Signals; readonly tenantId: TenantId }
+
+/** Decodes an unzipped body as a door takes it. */
+export function readDoorBody(door: Door, contentType: string | undefined, bytes: Uint8Array<ArrayBuffer>): DoorRequest['body'] {
+  const isEmpty = bytes.byteLength === 0 && !contentType?.includes('protobuf')
+  if (isEmpty) return { refusal: new AppError('invalid_request', 'request body must not be empty') }
+  const decoded = decodeDelivery(door.mediaTypes, contentType, bytes)
+  if (decoded.kind === 'decoded') return { value: decoded.body }
+  if (decoded.kind === 'malformed') return { refusal: new AppError('invalid_request', decoded.message) }
+  return { refusal: new AppError('unsupported_media_type', `Content-Type must be ${door.mediaTypes.join(' or ')}`) }
+}
+
+/** What a decoded body comes to at a door that is set like this integration, or not at all. `id`: a new UUID. */
+export function readWith(
+  { sender, header, path }: Pick<DoorRequest, 'sender' | 'header' | 'path'>,
+  body: unknown,
+  integration: Integration | undefined,
+  id: string,
+): Omit<ReadDelivery, 'tenantId'> {
+  const settings: DoorSettings = { ...integration?.settings, serviceMap: integration?.serviceMap ?? {} }
+  const delivery: Delivery = { body, header, settings, id, ...(path !== undefined && { path }) }
+  const door: Door = DOORS[sender]
+  return { delivery, signals: door.read(delivery) }
+}

@@ -1,7 +1,7 @@
 import { assertKeyType } from '../domain/access/api-key.ts'
 import { canReceive, type Integration, openSecretOf } from '../domain/access/integration.ts'
 import { setBounded } from '../domain/bounded-map.ts'
-import type { Delivery, Door, DoorSettings, Signals } from '../domain/doors/door.ts'
+import type { Door, Signals } from '../domain/doors/door.ts'
 import { DOORS } from '../domain/doors/index.ts'
 import { verifySignature } from '../domain/doors/signature.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
@@ -11,7 +11,7 @@ import { getPrincipal, type Principal } from '../store/api-keys.ts'
 import { type Deliverer, type DeliveryKind, recordDelivery } from '../store/door-deliveries.ts'
 import { type InsertRequest, type InsertResult, insertEvents, insertEventsAs } from '../store/events.ts'
 import { findIntegrationByHash, type KnownIntegration } from '../store/integrations.ts'
-import type { DoorCaller, DoorRequest, ReadDelivery, ReceiveDeps } from './door-request.ts'
+import { type DoorCaller, type DoorRequest, type ReadDelivery, type ReceiveDeps, readWith } from './door-request.ts'
 import { storeAlerts } from './store-alerts.ts'
 import { type StoredEvents, storeDoorEvents } from './store-door-events.ts'
 
@@ -45,7 +45,7 @@ export async function receiveDelivery(deps: ReceiveDeps, request: DoorRequest): 
 export async function rehearseDelivery(deps: ReceiveDeps, request: DoorRequest): Promise<ReadDelivery> {
   const caller = await findCaller(deps, request, undefined)
   const { value } = getBody(request)
-  return { ...readWith(deps, request, value, caller.integration), tenantId: caller.tenantId }
+  return { ...readWith(request, value, caller.integration, deps.newUuid()), tenantId: caller.tenantId }
 }
 
 type Fast =
@@ -69,7 +69,7 @@ async function storeAtOnce(deps: ReceiveDeps, request: DoorRequest, supposed: Kn
   if ('refusal' in request.body) return undefined
   const integration = supposed?.integration
   if (integration && (integration.type !== request.sender || !(await isGenuine(deps, request, integration)))) return undefined
-  const read = readWith(deps, request, request.body.value, integration)
+  const read = readWith(request, request.body.value, integration, deps.newUuid())
   const { events, alerts, invalid, isUnsupported } = read.signals
   if (events.length === 0 || alerts.length > 0 || invalid !== undefined || isUnsupported) return undefined
 
@@ -130,7 +130,7 @@ async function readAs(
   if (integration && !(await isGenuine(deps, request, integration))) {
     throw new AppError('unauthorized', 'the signature does not match: is the webhook secret right?')
   }
-  return readWith(deps, request, value, integration)
+  return readWith(request, value, integration, deps.newUuid())
 }
 
 function getBody({ body }: DoorRequest): { readonly value: unknown } {
@@ -147,13 +147,6 @@ async function isGenuine(deps: ReceiveDeps, { sender, header, bytes }: DoorReque
   const signed = { header, body: bytes, now: deps.now(), timestampHeader: integration.settings.signatureTimestampHeader }
   const checks = await Promise.all(signatures.map((scheme) => verifySignature(scheme, [secret], signed)))
   return checks.includes(true)
-}
-
-function readWith(deps: ReceiveDeps, { sender, header, path }: DoorRequest, body: unknown, integration: Integration | undefined) {
-  const settings: DoorSettings = { ...integration?.settings, serviceMap: integration?.serviceMap ?? {} }
-  const delivery: Delivery = { body, header, settings, id: deps.newUuid(), ...(path !== undefined && { path }) }
-  const door: Door = DOORS[sender]
-  return { delivery, signals: door.read(delivery) }
 }
 
 function assertReadable({ invalid, isUnsupported, ignored }: Signals): void {

@@ -1,10 +1,10 @@
 import type { Integration } from '../../domain/access/integration.ts'
-import { decodeDelivery } from '../../domain/doors/delivery-body.ts'
 import type { Door, Signals } from '../../domain/doors/door.ts'
 import { DOORS } from '../../domain/doors/index.ts'
 import { parseEvent } from '../../domain/event/parse.ts'
 import type { KeepingPolicy } from '../../domain/event/redact.ts'
 import type { DoorType } from '../../domain/integration-type.ts'
+import { readDoorBody, readWith } from '../../usecases/door-request.ts'
 import { count, TYPE_NAMES } from '../labels.ts'
 import type { Form } from '../page-request.ts'
 import { Outside } from '../parts.tsx'
@@ -30,12 +30,11 @@ export function rehearse(
   const sent = readHeaders(headers)
   const isForm = door.mediaTypes.includes('form') && !/^\s*[{[]/.test(body)
   const contentType = sent.get('content-type') ?? (isForm ? 'application/x-www-form-urlencoded' : 'application/json')
-  const decoded = decodeDelivery(door.mediaTypes, contentType, new TextEncoder().encode(body))
+  const decoded = readDoorBody(door, contentType, new TextEncoder().encode(body))
   const refuse = (reason: string): Tried => ({ body, headers, result: { kind: 'refused', reason } })
-  if (decoded.kind === 'malformed') return refuse(decoded.message)
-  if (decoded.kind === 'unsupported') return refuse(`Content-Type must be ${door.mediaTypes.join(' or ')}`)
-  const settings = { ...integration?.settings, serviceMap: integration?.serviceMap ?? {} }
-  const signals = door.read({ body: decoded.body, header: (name) => sent.get(name.toLowerCase()), settings, id })
+  if ('refusal' in decoded) return refuse(decoded.refusal.message)
+  const header = (name: string) => sent.get(name.toLowerCase())
+  const { signals } = readWith({ sender: type, header, path: undefined }, decoded.value, integration, id)
   if (signals.invalid !== undefined) return refuse(signals.invalid)
   const refusedEvents = signals.events.filter((event) => !parseEvent(event, keeping).ok).length
   return { body, headers, result: { kind: 'read', signals, refusedEvents } }

@@ -3,13 +3,12 @@ import type { Deps } from '../../deps.ts'
 import { isWellFormedKey, toKeyType } from '../../domain/access/api-key.ts'
 import { isToken } from '../../domain/access/integration.ts'
 import { setBounded } from '../../domain/bounded-map.ts'
-import { decodeDelivery } from '../../domain/doors/delivery-body.ts'
 import type { Door, DoorAnswer } from '../../domain/doors/door.ts'
 import { DOORS } from '../../domain/doors/index.ts'
 import { AppError } from '../../domain/errors.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
 import { DOOR_TYPES, type DoorType } from '../../domain/integration-type.ts'
-import type { DoorCredential, DoorRequest, ReadDelivery } from '../../usecases/door-request.ts'
+import { type DoorCredential, type DoorRequest, type ReadDelivery, readDoorBody } from '../../usecases/door-request.ts'
 import { receiveDelivery, rehearseDelivery } from '../../usecases/receive-delivery.ts'
 import { limitRate, readCredential } from '../auth.ts'
 import { readBytes } from '../body.ts'
@@ -81,20 +80,11 @@ const refuseBody = ({ refusal }: Extract<Body, { refusal: AppError }>): never =>
 async function readDelivery(c: AppContext, door: Door): Promise<Pick<DoorRequest, 'bytes' | 'body'>> {
   try {
     const bytes = await readBytes(c, door.maxBytes)
-    return { bytes, body: decode(door, c.req.header('Content-Type'), bytes) }
+    return { bytes, body: readDoorBody(door, c.req.header('Content-Type'), bytes) }
   } catch (error) {
     if (error instanceof AppError) return { bytes: new Uint8Array(), body: { refusal: error } }
     throw error
   }
-}
-
-function decode(door: Door, contentType: string | undefined, bytes: Uint8Array<ArrayBuffer>): Body {
-  const isEmpty = bytes.byteLength === 0 && !contentType?.includes('protobuf')
-  if (isEmpty) return { refusal: new AppError('invalid_request', 'request body must not be empty') }
-  const decoded = decodeDelivery(door.mediaTypes, contentType, bytes)
-  if (decoded.kind === 'decoded') return { value: decoded.body }
-  if (decoded.kind === 'malformed') return { refusal: new AppError('invalid_request', decoded.message) }
-  return { refusal: new AppError('unsupported_media_type', `Content-Type must be ${door.mediaTypes.join(' or ')}`) }
 }
 
 async function readDoorCredential(deps: Deps, c: AppContext, text: string | undefined): Promise<DoorCredential> {
