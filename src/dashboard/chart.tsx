@@ -143,3 +143,11 @@ function toAnchor(x: number): 'start' | 'middle' | 'end' {
   if (x < 8) return 'start'
   return x > 92 ? 'end' : 'middle'
 }
+
+/** A type of events by its mark and its name. */
+export const TypeLabel = ({ type }: { readonly type: EventType }) => (
+  <>
+    <Glyph type={type} />
+    {`\u00a0${TYPE_NAMES[type]}`}
+  </>
+)

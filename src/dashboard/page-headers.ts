@@ -1,4 +1,5 @@
 import { NONCE, secureHeaders } from 'hono/secure-headers'
+import { FOR_BROWSERS } from '../http/headers.ts'
 
 const SELF = "'self'"
 const NOBODY = "'none'"
@@ -17,10 +18,5 @@ export const PAGE_HEADERS = secureHeaders({
   },
   permissionsPolicy: { camera: [], geolocation: [], microphone: [] },
   referrerPolicy: 'same-origin',
-  strictTransportSecurity: 'max-age=31536000; includeSubDomains',
-  xFrameOptions: 'DENY',
-  xDownloadOptions: false,
-  xPermittedCrossDomainPolicies: false,
-  xXssProtection: false,
-  xDnsPrefetchControl: false,
+  ...FOR_BROWSERS,
 })

@@ -3,15 +3,20 @@ import { createMiddleware } from 'hono/factory'
 import { secureHeaders } from 'hono/secure-headers'
 import type { AppContext, AppEnv } from './env.ts'
 
-/** What every answer tells a browser that comes across it, unless its handler knows better: it is data, not a page. */
-export const SECURITY_HEADERS = secureHeaders({
-  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+/** What data and pages alike tell a browser. */
+export const FOR_BROWSERS = {
   strictTransportSecurity: 'max-age=31536000; includeSubDomains',
   xFrameOptions: 'DENY',
   xDownloadOptions: false,
   xPermittedCrossDomainPolicies: false,
   xXssProtection: false,
   xDnsPrefetchControl: false,
+} as const
+
+/** What every answer tells a browser that comes across it, unless its handler knows better: it is data, not a page. */
+export const SECURITY_HEADERS = secureHeaders({
+  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  ...FOR_BROWSERS,
   originAgentCluster: false,
   crossOriginOpenerPolicy: false,
   overwrite: false,

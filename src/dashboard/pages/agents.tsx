@@ -6,7 +6,7 @@ import { toStorableText } from '../../domain/text.ts'
 import { readCursor, toCursor } from '../../http/cursor.ts'
 import { type AgentActivity, getAgent, listAgents } from '../../store/agents.ts'
 import { type LoggedEvent, listAgentEvents } from '../../store/events.ts'
-import { Glyph } from '../chart.tsx'
+import { TypeLabel } from '../chart.tsx'
 import { count, TYPE_NAMES, toChange, toExact, toPercent } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readPage } from '../page-request.ts'
@@ -274,8 +274,7 @@ const LogTable = ({ events }: { readonly events: readonly LoggedEvent[] }) => (
               </time>
             </td>
             <td>
-              <Glyph type={event.eventType} />
-              {`\u00a0${TYPE_NAMES[event.eventType]}`}
+              <TypeLabel type={event.eventType} />
             </td>
             <td>
               <Outside>{event.serviceName}</Outside>

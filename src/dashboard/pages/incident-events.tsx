@@ -1,6 +1,6 @@
 import type { CitedEntry } from '../../domain/incident/snapshot.ts'
-import { Glyph } from '../chart.tsx'
-import { count, JOIN_NAMES, shorten, TYPE_NAMES, toChange, toPercent } from '../labels.ts'
+import { TypeLabel } from '../chart.tsx'
+import { count, JOIN_NAMES, shorten, toChange, toPercent } from '../labels.ts'
 import { Outside, Reporter } from '../parts.tsx'
 import { type ShownAnswer, toValues } from '../shown-answer.ts'
 import { Clock } from './incident-parts.tsx'
@@ -85,8 +85,7 @@ const EventRow = ({ entry, cite }: { readonly entry: CitedEntry; readonly cite: 
       )}
     </td>
     <td>
-      <Glyph type={entry.event_type} />
-      {`\u00a0${TYPE_NAMES[entry.event_type]}`}
+      <TypeLabel type={entry.event_type} />
       {cite !== undefined && <span class="badge plain">cited {cite}</span>}
     </td>
     <td>

@@ -1,6 +1,6 @@
 import { EVENT_TYPES } from '../../domain/event/event.ts'
 import type { StateWindow, WindowEntry } from '../../domain/window/window.ts'
-import { Chart, Glyph } from '../chart.tsx'
+import { Chart, TypeLabel } from '../chart.tsx'
 import { count, JOIN_NAMES, TYPE_NAMES, toChange, toClock, toExact, toPercent } from '../labels.ts'
 import { Code, Live, Outside, Reporter, withQuery } from '../parts.tsx'
 import { layOut, type Mark } from '../timeline.ts'
@@ -124,8 +124,7 @@ const Entries = ({ path, entries, page }: { readonly path: string; readonly entr
                   )}
                 </td>
                 <td>
-                  <Glyph type={entry.eventType} />
-                  {`\u00a0${TYPE_NAMES[entry.eventType]}`}
+                  <TypeLabel type={entry.eventType} />
                 </td>
                 <td>
                   <Outside>{entry.entity}</Outside> <span class="quiet small">({JOIN_NAMES[entry.joinedBy]})</span>
