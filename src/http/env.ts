@@ -11,6 +11,8 @@ export type AppEnv = {
     keyHash: string
     /** Whom the request acts as, once a store has vouched for the key. */
     principal: Principal
+    /** Whether a stranger's refusal is counted by who answered it. */
+    isCounted?: boolean
     /** Where ids and secrets come from in a request that may be repeated. */
     chance?: Chance
     /** Requests made to the stores on this request's account so far. */

@@ -32,12 +32,29 @@ export const busy = () => new AppError('unavailable', 'too many requests are und
 export const limitStrangers = (deps: Memory & Clock & RateLimits & Logging) =>
   createMiddleware<AppEnv>(async (c, next) => {
     await next()
-    const network = readNetwork(c)
     const isRefused = (c.res.status === 401 || c.res.status === 404) && c.get('principal') === undefined
-    if (network === undefined || !isRefused) return
-    if (isOverLimit(deps, network)) c.res = answerError(tooManyRefused(deps, c), c, deps.log)
-    else deps.refusals.add(network, 1, deps.now().getTime())
+    if (!isRefused || c.get('isCounted')) return
+    const tooMany = countRefusal(deps, c)
+    if (tooMany) c.res = answerError(tooMany, c, deps.log)
   })
+
+/**
+ * The same for answers in words of a sender's own: counts the refusal of a stranger, and answers what is said instead past the
+ * limit. What a live credential sends is no stranger's, whatever its signature.
+ */
+export function judgeRefusal(deps: Memory & Clock & RateLimits, c: AppContext, error: unknown, isStranger: boolean): unknown {
+  c.set('isCounted', true)
+  const isRefusal = error instanceof AppError && (error.code === 'unauthorized' || error.code === 'not_found')
+  return (isStranger && isRefusal ? countRefusal(deps, c) : undefined) ?? error
+}
+
+function countRefusal(deps: Memory & Clock & RateLimits, c: AppContext): AppError | undefined {
+  const network = readNetwork(c)
+  if (network === undefined) return undefined
+  if (isOverLimit(deps, network)) return tooManyRefused(deps, c)
+  deps.refusals.add(network, 1, deps.now().getTime())
+  return undefined
+}
 
 /** Refuses whom nobody knows from an address that was refused too often, before a store is asked. */
 export function refuseStranger(deps: Memory & Clock & RateLimits, c: AppContext): void {

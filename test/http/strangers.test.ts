@@ -70,6 +70,54 @@ test('an address that is refused too often is told so without a store, and whoev
   expect((await app.request('/v1/services', { key: unknown(), headers: elsewhere })).status).toBe(401)
 })
 
+const TOKEN_OF_NOBODY = `tok_${'b'.repeat(40)}`
+
+test.each([
+  { at: `/in/alertmanager/${TOKEN_OF_NOBODY}`, refused: 404, past: 503 },
+  { at: '/in/grafana', refused: 401, past: 503 },
+  { at: '/webhooks/pagerduty/tok_1', refused: 404, past: 503 },
+  { at: `/in/github/${TOKEN_OF_NOBODY}`, refused: 404, past: 429 },
+  { at: '/v2/enqueue', refused: 400, past: 429 },
+])('past the limit the door at $at says $past, without a store', async ({ at, refused, past }) => {
+  const app = start({ REFUSED_PER_MINUTE: '2' })
+  const headers = { 'CF-Connecting-IP': '192.0.2.8' }
+  const answers = []
+  for (let tries = 0; tries < 4; tries += 1) {
+    const key = `${'c'.repeat(31)}${tries + 1}`
+    const response = await app.request(at, { body: { routing_key: key, event_action: 'trigger' }, headers })
+    answers.push([response.status, response.headers.has('Retry-After')])
+  }
+  expect(answers).toEqual([
+    [refused, false],
+    [refused, false],
+    [then, true],
+    [then, true],
+  ])
+  const before = seen()
+  await app.request(at, { body: { routing_key: 'd'.repeat(32), event_action: 'trigger' }, headers })
+  expect(seen() - before).toBe(0)
+})
+
+test('a wrong signature is no stranger’s, and a sender that is known goes on where strangers are refused', async () => {
+  const app = start({ REFUSED_PER_MINUTE: '2' })
+  const tenant = await createTestTenant(app)
+  const headers = { 'CF-Connecting-IP': '192.0.2.9' }
+  const make = async (type: string, config: object) => {
+    const made = await app.request('/v1/integrations', { key: tenant.readonlyKey, body: { type, direction: 'inbound', config } })
+    const { token }: { token: string } = await made.json()
+    return `/in/${type}/${token}`
+  }
+  const [signed, plain] = [await make('pagerduty', { webhook_secret: 'sixteen-or-more-letters' }), await make('alertmanager', {})]
+  const send = async (at: string, body: unknown) => (await app.request(at, { body, headers })).status
+  const alerts = { alerts: [{ status: 'firing', labels: { alertname: 'Slow', service: 'checkout' }, fingerprint: 'a1' }] }
+  expect(await send(plain, alerts)).toBe(202)
+  for (let tries = 0; tries < 4; tries += 1) expect(await send(signed, { event: {} })).toBe(401)
+  expect([await send('/in/pagerduty/tok_1', {}), await send('/in/pagerduty/tok_1', {}), await send('/in/pagerduty/tok_1', {})]).toEqual([
+    404, 404, 503,
+  ])
+  expect([await send(plain, alerts), await send(signed, { event: {} })]).toEqual([202, 401])
+})
+
 test('a key that is limited costs one request in some seconds', async () => {
   const none: RateLimiter = { limit: async () => ({ success: false }) }
   const app = start({ READONLY_RATE_LIMITER: none })

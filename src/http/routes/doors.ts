@@ -1,5 +1,5 @@
 import type { z } from '@hono/zod-openapi'
-import type { Deps } from '../../deps.ts'
+import type { Clock, Deps, Memory } from '../../deps.ts'
 import { isWellFormedKey, toKeyType } from '../../domain/access/api-key.ts'
 import { isToken } from '../../domain/access/integration.ts'
 import { setBounded } from '../../domain/bounded-map.ts'
@@ -14,7 +14,7 @@ import { limitRate, readCredential } from '../auth.ts'
 import { readBytes } from '../body.ts'
 import { createRouter, deferTo } from '../context.ts'
 import type { AppContext } from '../env.ts'
-import { refuseStranger } from '../limits.ts'
+import { judgeRefusal, refuseStranger } from '../limits.ts'
 import { logBug, PROBLEMS, toAppError } from '../problem.ts'
 import { type DoorPath, describeDoor, type Rehearsal } from './door-descriptions.ts'
 
@@ -50,13 +50,15 @@ async function handle(deps: Deps, c: AppContext, sender: DoorType, place: DoorPa
     c.header('Allow', methods.join(', '))
     throw new AppError('method_not_allowed', `this is a door: send ${methods.join(' or ')}`)
   }
+  let shown: DoorCredential | undefined
   try {
     const request = await readRequest(deps, c, sender, place)
+    shown = request.credential
     if (c.req.query('dry') === '1' && !place.isFixed) return c.json(toRehearsal(await rehearseDelivery(deps, request)), 200)
     const read = await receiveDelivery(deps, request)
     return toResponse(c, door.answer?.(read.signals, read.delivery) ?? { status: 202, body: '' }, {})
   } catch (error) {
-    return refuse(deps, c, door, error)
+    return refuse(deps, c, door, judgeRefusal(deps, c, error, !shown || !isLive(deps, shown.hash)))
   }
 }
 
@@ -94,17 +96,26 @@ async function readDoorCredential(deps: Deps, c: AppContext, text: string | unde
   const isInPath = c.req.param('token') !== undefined
   const whenDead = () =>
     isInPath ? new AppError('not_found', 'no such webhook') : new AppError('unauthorized', 'API key or token is unknown or revoked')
-  refuseStranger(deps, c)
   const isKey = !isInPath && isWellFormedKey(text)
-  if (!isKey && !isToken(text)) throw whenDead()
+  if (!isKey && !isToken(text)) {
+    refuseStranger(deps, c)
+    throw whenDead()
+  }
   let hash = deps.hashOfKey.get(text)
   if (hash === undefined) {
     hash = toHex(await sha256(text))
     setBounded(deps.hashOfKey, text, hash)
   }
+  if (!isLive(deps, hash)) refuseStranger(deps, c)
   if (deps.keyVerdicts.get(hash, deps.now().getTime()) === 'unknown') throw whenDead()
   await limitRate(deps, c, isKey ? toKeyType(text) : 'ingest', hash)
   return { kind: isKey ? 'key' : 'token', hash, whenDead }
+}
+
+/** Whether this isolate saw lately that a credential lives. */
+function isLive({ keyVerdicts, knownIntegrations, now }: Memory & Clock, hash: string): boolean {
+  const verdict = keyVerdicts.get(hash, now().getTime())
+  return verdict === undefined ? knownIntegrations.has(hash) : verdict !== 'unknown'
 }
 
 /** In the sender's own words where it has some, and as what it sends again where that is what should happen. */
