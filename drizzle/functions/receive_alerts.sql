@@ -6,17 +6,23 @@
 -- is told once more, is that same one. A resolution that comes before its alert is kept for it; one that is older than what it
 -- would resolve changes nothing, nor does a reopening that is older than the resolution.
 --
+-- What is not signed changes nothing that a signed integration opened, nor anything that one will open: it does not resolve it, not
+-- even in advance, nor open it again, nor lead its storm. What is signed takes over what another integration opened unsigned.
+--
 -- `delivery`: source, integration_id, sender_id (whose delivery_id it is, if there is one), is_unordered (what is acknowledged may
--- be news). `alerts`: kind (trigger, acknowledge, resolve or reopen), key, incident_id and lease for a new one, service_name,
--- name_key, title, url, environment, triggered_at, is_told (by the sender), occurred_at, wait_seconds.
+-- be news), is_signed (and found genuine). `alerts`: kind (trigger, acknowledge, resolve or reopen), key, incident_id and lease for
+-- a new one, service_name, name_key, title, url, environment, triggered_at, is_told (by the sender), occurred_at, wait_seconds.
 -- Answers, for each: outcome and incident_id.
 -- Called by: deliveries. A function because each step depends on the one before, under one lock.
-CREATE FUNCTION receive_alerts_v1(tenant uuid, delivery jsonb, alerts jsonb, fold_seconds int, lease_seconds int) RETURNS json
+CREATE FUNCTION receive_alerts_v2(tenant uuid, delivery jsonb, alerts jsonb, fold_seconds int, lease_seconds int) RETURNS json
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   source text := delivery->>'source';
   sender uuid := (delivery->>'sender_id')::uuid;
+  own uuid := (delivery->>'integration_id')::uuid;
+  is_signed boolean := coalesce((delivery->>'is_signed')::boolean, false);
+  signed_ids uuid[];
   alert record;
   latest record;
   found_service record;
@@ -36,15 +42,20 @@ BEGIN
     END IF;
   END IF;
 
+  SELECT coalesce(array_agg(o.id), '{}') INTO signed_ids FROM integrations o WHERE o.tenant_id = tenant AND o.secrets->>'webhook_secret' IS NOT NULL;
+
   FOR alert IN
     SELECT a.* FROM jsonb_to_recordset(alerts) AS a(kind text, key text, incident_id uuid, lease uuid, service_name text, name_key text, title text,
       url text, environment text, triggered_at timestamptz, is_told boolean, occurred_at timestamptz, wait_seconds int)
   LOOP
-    SELECT i.id, i.resolved_at, coalesce(i.reopened_at, i.triggered_at) AS began_at INTO latest FROM incidents i
+    SELECT i.id, i.resolved_at, coalesce(i.reopened_at, i.triggered_at) AS began_at, i.integration_id,
+      NOT is_signed AND i.integration_id IS DISTINCT FROM own AND coalesce(i.integration_id = ANY (signed_ids), false) AS is_foreign
+    INTO latest FROM incidents i
     WHERE i.tenant_id = tenant AND i.external_source = source AND coalesce(i.dedupe_key, i.external_ref) = alert.key
     ORDER BY i.resolved_at IS NULL DESC, i.triggered_at DESC, i.id LIMIT 1;
 
     outcome := CASE
+      WHEN latest.is_foreign AND (latest.resolved_at IS NULL OR alert.kind <> 'trigger' OR alert.triggered_at <= latest.resolved_at) THEN 'foreign'
       WHEN alert.kind = 'resolve' THEN CASE
         WHEN latest.id IS NULL THEN 'early'
         WHEN latest.resolved_at IS NULL AND alert.occurred_at >= latest.began_at THEN 'resolved'
@@ -60,6 +71,8 @@ BEGIN
       VALUES (sender, 'resolve ' || md5(source || ' ' || alert.key), tenant, 'resolve', source, alert.key, alert.occurred_at)
       ON CONFLICT (integration_id, delivery_id) DO UPDATE SET occurred_at = greatest(d.occurred_at, excluded.occurred_at), received_at = now();
       outcome := 'dropped';
+    ELSIF outcome = 'known' AND is_signed AND latest.resolved_at IS NULL AND NOT coalesce(latest.integration_id = ANY (signed_ids), false) THEN
+      UPDATE incidents SET integration_id = own WHERE id = latest.id;
     ELSIF outcome = 'resolved' THEN
       UPDATE incidents SET resolved_at = alert.occurred_at WHERE id = latest.id;
       -- What ended before it had lasted long enough is told to nobody.
@@ -69,7 +82,8 @@ BEGIN
       UPDATE incidents SET resolved_at = NULL, reopened_at = alert.occurred_at WHERE id = latest.id;
     ELSIF outcome = 'opened' THEN
       SELECT max(d.occurred_at) INTO resolved FROM deliveries d
-      WHERE d.tenant_id = tenant AND d.external_source = source AND d.external_ref = alert.key AND d.kind = 'resolve' AND d.occurred_at >= alert.triggered_at;
+      WHERE d.tenant_id = tenant AND d.external_source = source AND d.external_ref = alert.key AND d.kind = 'resolve' AND d.occurred_at >= alert.triggered_at
+        AND (NOT is_signed OR d.integration_id = sender OR d.integration_id = ANY (signed_ids));
 
       SELECT s.id, s.name INTO found_service FROM services s WHERE s.tenant_id = tenant AND s.name_key = alert.name_key
       ORDER BY s.name = alert.service_name DESC, s.last_event_at DESC, s.id LIMIT 1;
@@ -85,6 +99,7 @@ BEGIN
       SELECT i.id INTO leader_id FROM incidents i
       WHERE i.tenant_id = tenant AND i.service_id = found_service.id AND i.external_ref IS NOT NULL AND i.diagnosis_of IS NULL
         AND i.resolved_at IS NULL AND i.environment IS NOT DISTINCT FROM alert.environment
+        AND (NOT is_signed OR i.integration_id = ANY (signed_ids))
         AND i.triggered_at BETWEEN alert.triggered_at - make_interval(secs => fold_seconds) AND alert.triggered_at + make_interval(secs => fold_seconds)
       ORDER BY i.triggered_at, i.id LIMIT 1;
 

@@ -7,11 +7,11 @@ import { text } from '@clack/prompts'
 import { DrizzleQueryError, type SQL } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
-import { resealSecrets } from '../domain/access/integration.ts'
+import { reseal } from '../domain/access/integration.ts'
 import { parseSealingKeys } from '../domain/access/sealed-secret.ts'
 import { AppError } from '../domain/errors.ts'
 import { listApiKeys } from '../store/api-keys.ts'
-import { listSealedIntegrations, replaceSecrets } from '../store/integrations.ts'
+import { listAllIntegrations, replaceSealed } from '../store/integrations.ts'
 import { createDb, type Db } from '../store/postgres.ts'
 import {
   closeTenant,
@@ -33,7 +33,7 @@ const HELP = `npm run tenant -- COMMAND [--json]: the tenants of the database th
   export NAME      all that is stored of a tenant, a JSON object {table, row} a line, to standard output or --out FILE;
                    without keys and secrets, and without raw lines unless --raw-lines
   delete NAME      revokes a tenant's keys and deletes all that is stored of it; asks first, unless --yes
-  reseal           seals the secrets of all integrations with the first key of INTEGRATION_KEYS, so that the second
+  reseal           seals tokens and secrets of all integrations with the first key of INTEGRATION_KEYS, so that the second
                    can be taken out
 
 NAME may be an id. DATABASE_ENDPOINT, where set, says where Neon's HTTP protocol is spoken: .wrangler/dev.json has both for a running
@@ -170,9 +170,9 @@ async function confirmName(name: string): Promise<void> {
 async function resealAll(db: Db) {
   const sealingKeys = parseSealingKeys(process.env['INTEGRATION_KEYS'])
   let resealed = 0
-  for (const integration of await listSealedIntegrations(db)) {
-    const secrets = await resealSecrets(sealingKeys, integration, (length) => new Uint8Array(randomBytes(length)))
-    if (await replaceSecrets(db, integration.tenantId, integration, secrets)) resealed += 1
+  for (const integration of await listAllIntegrations(db)) {
+    const sealed = await reseal(sealingKeys, integration, (length) => new Uint8Array(randomBytes(length)))
+    if (await replaceSealed(db, integration, sealed)) resealed += 1
   }
   return { resealed_integrations: resealed }
 }

@@ -50,15 +50,17 @@ export type AlertDelivery = {
   readonly deliveryId: string | undefined
   /** Deliveries may come in any order: what is acknowledged may be news. */
   readonly isUnordered: boolean
+  /** It is signed by a secret that only the sender has, and was found genuine. */
+  readonly isSigned: boolean
 }
 
 export type Reception = {
   /**
    * `opened`: a new incident, whose diagnosis the lease's holder makes. `held`: one that has to last first. `folded`: one with
-   * another's answer. `known`, `resolved`, `reopened`: one that was there. `dropped`: of one that never was. `replayed`: the
-   * delivery had been taken before.
+   * another's answer. `known`, `resolved`, `reopened`: one that was there. `foreign`: one that a signed integration opened, which
+   * what is not signed leaves alone. `dropped`: of one that never was. `replayed`: the delivery had been taken before.
    */
-  readonly outcome: 'opened' | 'held' | 'folded' | 'known' | 'resolved' | 'reopened' | 'dropped' | 'replayed'
+  readonly outcome: 'opened' | 'held' | 'folded' | 'known' | 'resolved' | 'reopened' | 'foreign' | 'dropped' | 'replayed'
 }
 
 /** Takes the alerts of a delivery in, with the work that follows, in one request. Answers each one's fate, in order. */
@@ -74,6 +76,7 @@ export async function receiveAlerts(
     sender_id: delivery.senderId,
     delivery_id: delivery.deliveryId ?? null,
     is_unordered: delivery.isUnordered,
+    is_signed: delivery.isSigned,
   }
   return await callFunction<Reception[]>(db, 'receive_alerts', [
     tenantId,

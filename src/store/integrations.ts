@@ -13,7 +13,7 @@ type IntegrationRow = Omit<typeof integrations.$inferSelect, 'createdAt'> & { re
 export type NewIntegration = Omit<Integration, 'tenantId' | 'createdAt' | 'telling'>
 
 /** The rows by which an integration's token is a credential, and its events are an agent's. */
-export type Credential = { readonly apiKeyId: ApiKeyId; readonly agentId: AgentId }
+export type Credential = { readonly apiKeyId: ApiKeyId; readonly agentId: AgentId; readonly token: string }
 
 const MAX_LISTED_INTEGRATIONS = 100
 
@@ -26,10 +26,10 @@ export async function insertIntegration(
   db: Db,
   tenantId: TenantId,
   integration: NewIntegration,
-  { apiKeyId, agentId }: Credential,
+  { apiKeyId, agentId, token }: Credential,
   trail: Trail,
 ): Promise<Integration> {
-  const { id, type, direction, token, from, serviceMap, settings, secrets } = integration
+  const { id, type, direction, storedToken, from, serviceMap, settings, secrets } = integration
   const config: IntegrationConfigRow = { ...(from === null ? {} : { from }), serviceMap, ...settings }
   const agentName = `${type} integration`
   const { prefix, last4 } = toTokenHint(token)
@@ -37,7 +37,7 @@ export async function insertIntegration(
     db,
     sql`WITH changed AS (
       INSERT INTO integrations (id, tenant_id, type, direction, token, config, secrets)
-      SELECT ${id}::uuid, ${tenantId}::uuid, ${type}, ${direction}, ${token}, ${JSON.stringify(config)}::jsonb, ${JSON.stringify(secrets)}::jsonb
+      SELECT ${id}::uuid, ${tenantId}::uuid, ${type}, ${direction}, ${storedToken}, ${JSON.stringify(config)}::jsonb, ${JSON.stringify(secrets)}::jsonb
       WHERE (SELECT count(*) FROM integrations WHERE tenant_id = ${tenantId}) < ${MAX_LISTED_INTEGRATIONS}
       ON CONFLICT DO NOTHING RETURNING *
     ),
@@ -54,9 +54,7 @@ export async function insertIntegration(
     SELECT ${COLUMNS} FROM changed`,
   )
   // A statement of its own: what was stored while the first one waited is not in that one's snapshot.
-  const stored =
-    created ??
-    (await change(db, sql`SELECT ${COLUMNS} FROM integrations WHERE id = ${id} AND tenant_id = ${tenantId} AND token = ${token}`))
+  const stored = created ?? (await change(db, sql`SELECT ${COLUMNS} FROM integrations WHERE id = ${id} AND tenant_id = ${tenantId}`))
   if (!stored) throw new AppError('conflict', TOO_MANY_INTEGRATIONS)
   return stored
 }
@@ -128,11 +126,17 @@ export async function getIntegration(db: Db, tenantId: TenantId, id: Integration
 }
 
 /** Gives an integration another token; the old one is dead when this returns. Throws `not_found`. */
-export async function replaceToken(db: Db, tenantId: TenantId, id: IntegrationId, token: string, trail: Trail): Promise<Integration> {
+export async function replaceToken(
+  db: Db,
+  tenantId: TenantId,
+  id: IntegrationId,
+  { token, storedToken }: { readonly token: string; readonly storedToken: string },
+  trail: Trail,
+): Promise<Integration> {
   const changed = await change(
     db,
     sql`WITH changed AS (
-      UPDATE integrations SET token = ${token} WHERE id = ${id} AND tenant_id = ${tenantId} RETURNING *
+      UPDATE integrations SET token = ${storedToken} WHERE id = ${id} AND tenant_id = ${tenantId} RETURNING *
     ),
     credential AS (
       UPDATE api_keys k SET hash = ${await hashOf(token)}, last4 = ${toTokenHint(token).last4}
@@ -160,22 +164,21 @@ export async function deleteIntegration(db: Db, tenantId: TenantId, id: Integrat
   orNotFound(deleted)
 }
 
-/** The integrations of all tenants that hold secrets: for operators, never for a request. */
-export async function listSealedIntegrations(db: Db): Promise<Integration[]> {
-  const { rows } = await db.execute<IntegrationRow>(sql`SELECT ${COLUMNS} FROM integrations i WHERE i.secrets <> '{}' ORDER BY i.id`)
+/** The integrations of all tenants: for operators, never for a request. */
+export async function listAllIntegrations(db: Db): Promise<Integration[]> {
+  const { rows } = await db.execute<IntegrationRow>(sql`SELECT ${COLUMNS} FROM integrations i ORDER BY i.id`)
   return rows.map(toIntegration)
 }
 
-/** Puts sealed secrets in the place of those that were read; `false` when others were set meanwhile. */
-export async function replaceSecrets(
+/** Puts what was sealed in the place of what was read; `false` when something else was set meanwhile. */
+export async function replaceSealed(
   db: Db,
-  tenantId: TenantId,
-  { id, secrets: read }: Pick<Integration, 'id' | 'secrets'>,
-  secrets: Integration['secrets'],
+  { id, tenantId, secrets: read, storedToken: readToken }: Pick<Integration, 'id' | 'tenantId' | 'secrets' | 'storedToken'>,
+  { secrets, storedToken }: Pick<Integration, 'secrets' | 'storedToken'>,
 ): Promise<boolean> {
   const { rows } = await db.execute(
-    sql`UPDATE integrations SET secrets = ${JSON.stringify(secrets)}::jsonb
-      WHERE tenant_id = ${tenantId} AND id = ${id} AND secrets = ${JSON.stringify(read)}::jsonb RETURNING id`,
+    sql`UPDATE integrations SET secrets = ${JSON.stringify(secrets)}::jsonb, token = ${storedToken}
+      WHERE tenant_id = ${tenantId} AND id = ${id} AND secrets = ${JSON.stringify(read)}::jsonb AND token = ${readToken} RETURNING id`,
   )
   return rows.length === 1
 }
@@ -243,9 +246,10 @@ export const GUARD = {
 
 export type IntegrationJson = IntegrationRow
 
-export function toIntegration({ config, telling, ...row }: IntegrationRow): Integration {
+export function toIntegration({ config, telling, token, ...row }: IntegrationRow): Integration {
   return {
     ...row,
+    storedToken: token,
     id: toId(row.id),
     tenantId: toId(row.tenantId),
     createdAt: new Date(row.createdAt),

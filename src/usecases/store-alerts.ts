@@ -23,14 +23,22 @@ export async function storeAlerts(
   const door: Door = DOORS[sender]
   const isUnordered = door.isUnordered === true
   const now = deps.now()
+  const isSigned = (door.signatures ?? []).length > 0 && integration?.secrets.webhook_secret !== undefined
   // Signed once, it may be sent again by whoever caught it.
-  const isDated = isUnordered && integration?.secrets.webhook_secret !== undefined
+  const isDated = isUnordered && isSigned
   const alerts = signals.alerts.filter((alert) => !isDated || isOfToday(alert, now)).map((alert) => toKeyed(deps, alert, delivery, now))
   const senderId = integration?.id ?? apiKeyId
   if (alerts.length === 0 || senderId === undefined) return signals.alerts.length === 0 ? [] : ['an alert of more than a day ago']
   // Before anything is stored, so that the cron looks even if this isolate gets no further.
   const isMarked = await announceWork(deps)
-  const about = { source: sender, integrationId: integration?.id ?? null, senderId, deliveryId: signals.idempotencyKey, isUnordered }
+  const about = {
+    source: sender,
+    integrationId: integration?.id ?? null,
+    senderId,
+    deliveryId: signals.idempotencyKey,
+    isUnordered,
+    isSigned,
+  }
   const receptions = await receiveAlerts(deps.db, tenantId, about, alerts)
   const isPointedAt = isMarked || (await announceWork(deps))
   const opened = alerts.filter((_, place) => receptions[place]?.outcome === 'opened')
@@ -79,6 +87,7 @@ const WORDS: Readonly<Record<Reception['outcome'], string>> = {
   known: 'known',
   resolved: 'resolved',
   reopened: 'opened again',
+  foreign: 'of a signed integration: left alone',
   dropped: 'that ended what never began',
   replayed: 'delivered before',
 }

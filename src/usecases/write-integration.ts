@@ -6,6 +6,7 @@ import {
   type Integration,
   type SecretPatch,
   sealPatch,
+  sealToken,
 } from '../domain/access/integration.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
@@ -17,8 +18,11 @@ import { getIntegration, insertIntegration, mergeIntegration, replaceToken } fro
 
 export type WantedIntegration = { readonly type: IntegrationType; readonly direction: Direction; readonly patch: ConfigPatch }
 
+/** An integration with its token in the clear. */
+export type OpenIntegration = { readonly integration: Integration; readonly token: string }
+
 /** `secret`: what signs the messages to it, which is never told again. */
-export type CreatedIntegration = { readonly integration: Integration; readonly secret: string | undefined }
+export type CreatedIntegration = OpenIntegration & { readonly secret: string | undefined }
 
 /**
  * Makes an integration with a webhook token of its own. Throws `unavailable` when a secret cannot be sealed, `invalid_request` for
@@ -36,24 +40,32 @@ export async function createIntegration(
   const secret = type === 'webhook' ? createSigningSecret(deps.randomBytes) : undefined
   const plain = { ...patch.secrets, ...(secret !== undefined && { signing_secret: secret }) }
   const secrets = await sealPatch(deps.sealingKeys, { id, tenantId }, plain, deps.randomBytes)
+  const token = createToken(type, deps.randomBytes)
   const integration = {
     id,
     type,
     direction,
-    token: createToken(type, deps.randomBytes),
+    storedToken: await sealToken(deps.sealingKeys, { id, tenantId }, token, deps.randomBytes),
     from: patch.from ?? null,
     serviceMap: withoutNulls(patch.serviceMap ?? {}),
     settings: Object.fromEntries(Object.entries(patch.settings ?? {}).filter(([, value]) => value !== null)),
     secrets: withoutNulls(secrets),
   }
-  const credential = { apiKeyId: toId<ApiKeyId>(deps.newUuid()), agentId: toId<AgentId>(deps.newUuid()) }
-  return { integration: await insertIntegration(deps.db, tenantId, integration, credential, trail), secret }
+  const credential = { apiKeyId: toId<ApiKeyId>(deps.newUuid()), agentId: toId<AgentId>(deps.newUuid()), token }
+  return { integration: await insertIntegration(deps.db, tenantId, integration, credential, trail), token, secret }
 }
 
 /** Gives an integration another token; the old one is dead when this returns. Throws `not_found`. */
-export async function rotateToken(deps: Database & Chance, tenantId: TenantId, id: IntegrationId, trail: Trail): Promise<Integration> {
+export async function rotateToken(
+  deps: Database & Chance & Sealing,
+  tenantId: TenantId,
+  id: IntegrationId,
+  trail: Trail,
+): Promise<OpenIntegration> {
   const { type } = await getIntegration(deps.db, tenantId, id)
-  return await replaceToken(deps.db, tenantId, id, createToken(type, deps.randomBytes), trail)
+  const token = createToken(type, deps.randomBytes)
+  const storedToken = await sealToken(deps.sealingKeys, { id, tenantId }, token, deps.randomBytes)
+  return { integration: await replaceToken(deps.db, tenantId, id, { token, storedToken }, trail), token }
 }
 
 /** Merges settings into an integration. Throws `not_found`, `conflict` for too many services, `unavailable` when a secret cannot be sealed. */

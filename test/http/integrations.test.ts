@@ -200,6 +200,32 @@ test('a ciphertext moved to another integration does not open', async () => {
   await expect(secretsOf(to.token)).rejects.toMatchObject({ code: 'unavailable' })
 })
 
+test('a token is stored sealed, shown to who manages, and to no viewer, log line or row', async () => {
+  const tenant = await createTestTenant(app)
+  const { integration } = await create(tenant)
+  const { token } = integration
+  const rotated = await (
+    await app.request(`/v1/integrations/${integration.id}/rotate-token`, { key: tenant.readonlyKey, method: 'POST' })
+  ).json()
+  expect(await list(tenant)).toEqual([rotated])
+  await app.request(`/webhooks/pagerduty/${token}`, { body: {} })
+  await app.request(`/webhooks/pagerduty/${rotated.token}`, { body: {} })
+  const made = await app.request('/v1/api-keys', { key: tenant.readonlyKey, body: { key_type: 'viewer' } })
+  const { key } = await made.json()
+  const [seen] = await (await app.request('/v1/integrations', { key })).json()
+  expect([seen.token, seen.webhook_url]).toEqual([MASK, expect.stringMatching(/\/webhooks\/pagerduty\/\*{8}$/)])
+  const { rows } = await app.deps.db.execute(
+    sql`SELECT to_jsonb(i)::text AS line FROM integrations i WHERE tenant_id = ${tenant.tenantId}
+      UNION ALL SELECT to_jsonb(k)::text FROM api_keys k WHERE tenant_id = ${tenant.tenantId}
+      UNION ALL SELECT to_jsonb(a)::text FROM audit_entries a WHERE tenant_id = ${tenant.tenantId}`,
+  )
+  expect(rows.length).toBeGreaterThan(5)
+  for (const secret of [token, rotated.token]) {
+    expect(JSON.stringify(rows)).not.toContain(secret)
+    expect(JSON.stringify(app.logs)).not.toContain(secret)
+  }
+})
+
 describe('without INTEGRATION_KEYS', () => {
   test('a secret is refused clearly, and everything else works', async () => {
     const bare = startApp({ bindings: { INTEGRATION_KEYS: '' } })
@@ -209,8 +235,14 @@ describe('without INTEGRATION_KEYS', () => {
     const refused = await send({ config: SECRETS })
     expect([refused.status, refused.headers.get('Retry-After')]).toEqual([503, '5'])
     expect((await refused.json()).detail).toContain('wrangler secret put INTEGRATION_KEYS')
-    expect((await send({ config: { pagerduty_from: 'a@example.com' } })).status).toBe(201)
-    expect(await (await bare.request('/v1/integrations', { key: tenant.readonlyKey })).json()).toHaveLength(1)
+    const made = await send({ config: { pagerduty_from: 'a@example.com' } })
+    expect(made.status).toBe(201)
+    const { token, id } = await made.json()
+    // Nothing could seal it: it is shown this once.
+    expect(await (await bare.request('/v1/integrations', { key: tenant.readonlyKey })).json()).toMatchObject([{ token: MASK }])
+    expect((await bare.request(`/webhooks/pagerduty/${token}`, { body: { event: {} } })).status).toBe(202)
+    const rotated = await bare.request(`/v1/integrations/${id}/rotate-token`, { key: tenant.readonlyKey, method: 'POST' })
+    expect((await bare.request(`/webhooks/pagerduty/${(await rotated.json()).token}`, { body: { event: {} } })).status).toBe(202)
   })
 
   test('a key that takes over reads what the one before it sealed', async () => {

@@ -90,8 +90,8 @@ test.each([
   expect(answers).toEqual([
     [refused, false],
     [refused, false],
-    [then, true],
-    [then, true],
+    [past, true],
+    [past, true],
   ])
   const before = seen()
   await app.request(at, { body: { routing_key: 'd'.repeat(32), event_action: 'trigger' }, headers })

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { sql } from 'drizzle-orm'
 import { expect, inject, test } from 'vitest'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
@@ -97,6 +98,62 @@ test('without a secret no signature is needed', async () => {
   const { tenant, pager } = await start({ webhook_secret: null })
   expect((await deliver(app, pager, makeDelivery())).status).toBe(202)
   expect(await incidentsOf(tenant)).toHaveLength(1)
+  await app.settle()
+})
+
+test('what is not signed leaves alone what a signed integration opened', async () => {
+  const { tenant, pager } = await start()
+  const unsigned = await connectPager(app, tenant, { webhook_secret: null })
+  const ref = newRef()
+  const at = (minutes: number) => minutesAgo(-minutes)
+  const tell = async (by: Pager, type: string, when: Date, service = 'checkout') =>
+    (await deliver(app, by, makeDelivery({ type, ref, at: when, service, data: { created_at: when.toISOString() } }))).status
+  const all = async () => (await incidentsOf(tenant)).map((one) => [one['resolved_at'] !== null, one['external_ref'] === ref])
+  const triggeredAt = minutesAgo(30)
+
+  // Not even in advance.
+  expect(await tell(unsigned, 'resolved', minutesAgo(1))).toBe(202)
+  expect(await tell(pager, 'triggered', triggeredAt)).toBe(202)
+  expect(await all()).toEqual([[false, true]])
+  for (const type of ['resolved', 'acknowledged', 'triggered', 'reopened']) expect(await tell(unsigned, type, at(0))).toBe(202)
+  expect(await app.request(`/in/pagerduty`, { key: tenant.ingestKey, body: makeDelivery({ type: 'resolved', ref }) })).toMatchObject({
+    status: 202,
+  })
+  expect(await all()).toEqual([[false, true]])
+  expect(await tell(pager, 'resolved', at(0))).toBe(202)
+  expect(await tell(unsigned, 'reopened', at(0))).toBe(202)
+  expect(await all()).toEqual([[true, true]])
+  await app.settle()
+})
+
+test('what is signed takes over what was opened unsigned, and joins no storm of it', async () => {
+  const { tenant, pager } = await start()
+  const unsigned = await connectPager(app, tenant, { webhook_secret: null })
+  const [ref, other] = [newRef(), newRef()]
+  await deliver(app, unsigned, makeDelivery({ ref, at: minutesAgo(2) }))
+  await deliver(app, pager, makeDelivery({ ref: other, at: minutesAgo(2) }))
+  const byRef = async (wanted: string) => (await incidentsOf(tenant)).find((one) => one['external_ref'] === wanted)
+  expect((await byRef(other))?.['diagnosis_of']).toBeNull()
+  await deliver(app, pager, makeDelivery({ ref, at: minutesAgo(2) }))
+  await deliver(app, unsigned, makeDelivery({ type: 'resolved', ref }))
+  expect((await byRef(ref))?.['resolved_at']).toBeNull()
+  await deliver(app, pager, makeDelivery({ type: 'resolved', ref }))
+  expect((await byRef(ref))?.['resolved_at']).not.toBeNull()
+  await app.settle()
+})
+
+test('an integration of the Worker before, which knows of no credentials, is served, and dead once that rotates it', async () => {
+  const tenant = await createTestTenant(app)
+  const id = randomUUID()
+  const [first, second] = ['1', '2'].map((digit) => `tok_${digit.repeat(8)}${randomUUID().replaceAll(/[-0]/g, '3')}`.slice(0, 44))
+  await app.deps.db.execute(sql`INSERT INTO integrations (id, tenant_id, type, direction, token, config, secrets)
+    VALUES (${id}, ${tenant.tenantId}, 'pagerduty', 'bidirectional', ${first}, '{}', '{}')`)
+  const send = async (token = '') => (await deliver(app, { id, token, secret: null }, makeDelivery())).status
+  expect(await send(first)).toBe(202)
+  await app.deps.db.execute(sql`UPDATE integrations SET token = ${second} WHERE id = ${id} AND tenant_id = ${tenant.tenantId}`)
+  expect([await send(first), await send(second)]).toEqual([404, 202])
+  const [shown] = await (await app.request('/v1/integrations', { key: tenant.readonlyKey })).json()
+  expect(shown).toMatchObject({ id, token: second, webhook_url: `https://noctuary.example.com/webhooks/pagerduty/${second}` })
   await app.settle()
 })
 

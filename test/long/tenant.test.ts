@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'drizzle-orm'
 import { expect, onTestFinished, test } from 'vitest'
 import { openSecretOf } from '../../src/domain/access/integration.ts'
 import { sha256, toHex } from '../../src/domain/hash.ts'
@@ -71,6 +72,9 @@ test('an export to a file does not overwrite one', async () => {
   await rm(folder, { recursive: true })
 })
 
+/** As a Worker of before stored it. */
+const CLEAR_TOKEN = `tok_${'c'.repeat(40)}`
+
 test('secrets are sealed anew with the first key, after which the second is not needed', async () => {
   // A stack of its own: the secrets of all tenants are resealed.
   const own = await startOwnStack(onTestFinished)
@@ -81,15 +85,22 @@ test('secrets are sealed anew with the first key, after which the second is not 
   const body = { type: 'pagerduty', direction: 'inbound', config }
   const { token } = await (await before.request('/v1/integrations', { key: tenant.readonlyKey, body })).json()
 
+  await before.deps.db.execute(sql`INSERT INTO integrations (id, tenant_id, type, direction, token, config, secrets)
+    VALUES (gen_random_uuid(), ${tenant.tenantId}, 'pagerduty', 'inbound', ${CLEAR_TOKEN}, '{}', '{}')`)
+
   const at = { DATABASE_URL: own.databaseUrl, DATABASE_ENDPOINT: own.databaseEndpoint }
   expect(await run(['reseal'], { ...at, INTEGRATION_KEYS: `${newer}` })).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('no longer holds'),
   })
-  expect((await run(['reseal'], { ...at, INTEGRATION_KEYS: `${newer},${older}` })).stdout).toMatch(/resealed_integrations +1/)
+  expect((await run(['reseal'], { ...at, INTEGRATION_KEYS: `${newer},${older}` })).stdout).toMatch(/resealed_integrations +2/)
   const after = startApp({ stack: own, bindings: { INTEGRATION_KEYS: `${newer}` } })
   const found = await findIntegrationByHash(after.deps.db, toHex(await sha256(token)))
   expect(found && (await openSecretOf(found.integration, 'pagerduty_token', after.deps.sealingKeys))).toBe('pd-1')
+  const shown: { token: string }[] = await (await after.request('/v1/integrations', { key: tenant.readonlyKey })).json()
+  expect(shown.map((one) => one.token)).toEqual([token, CLEAR_TOKEN])
+  const { rows } = await after.deps.db.execute(sql`SELECT token FROM integrations WHERE token NOT LIKE 'v1.newer.%'`)
+  expect(rows).toEqual([])
 })
 
 test.concurrent.each([

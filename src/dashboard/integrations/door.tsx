@@ -15,7 +15,7 @@ export function toDoorWords(type: DoorType): IntegrationWords {
       example: 'acme/checkout = checkout',
       hint: 'A name of the sender’s and the name of the service here, one pair a line. Without one, the sender’s own name is taken.',
     },
-    Setup: ({ integration: { token }, webhookUrl }) => (
+    Setup: ({ webhookUrl, token }) => (
       <li>
         <h3>Paste this</h3>
         <div class="prose">

@@ -1,7 +1,7 @@
 import type { FC } from 'hono/jsx'
 import type { Direction, Integration } from '../../domain/access/integration.ts'
 
-export type SetupProps = { readonly integration: Integration; readonly webhookUrl: string }
+export type SetupProps = { readonly integration: Integration; readonly webhookUrl: string; readonly token: string }
 
 /** What a page says of one type of integration. */
 export type IntegrationWords = {

@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { type ConfigPatch, canReceive, INTEGRATIONS, type Integration } from '../../domain/access/integration.ts'
+import { type ConfigPatch, canReceive, INTEGRATIONS, type Integration, showToken } from '../../domain/access/integration.ts'
 import type { Door } from '../../domain/doors/door.ts'
 import { DOORS } from '../../domain/doors/index.ts'
 import { AppError } from '../../domain/errors.ts'
@@ -94,6 +94,7 @@ async function renderSender(
   const deliveries = await readDeliveries(deps, c.var.session.tenantId, shown, others)
   const states = toStates(integrations, deliveries)
   const origin = deps.publicUrl ?? new URL(c.req.url).origin
+  const token = integration && (await showToken(deps.sealingKeys, integration, c.var.principal.keyType))
   return await renderPage(
     c,
     { title: `Connect ${DOORS[type].title}`, now, tab: 'connect' },
@@ -113,6 +114,7 @@ async function renderSender(
         <Sender
           type={type}
           integration={integration}
+          token={token ?? PLACEHOLDER}
           own={own}
           origin={origin}
           deliveries={mergeDeliveries(shown.flatMap((one) => deliveries.get(one) ?? []))}
@@ -151,6 +153,7 @@ function mergeDeliveries(all: readonly DoorDeliveries[]): DoorDeliveries {
 type SenderProps = {
   readonly type: DoorType
   readonly integration: Integration | undefined
+  readonly token: string
   readonly own: readonly Integration[]
   readonly origin: string
   readonly deliveries: DoorDeliveries
@@ -158,7 +161,7 @@ type SenderProps = {
   readonly now: Date
 }
 
-const Sender = ({ type, integration, own, origin, deliveries, tried, now }: SenderProps) => {
+const Sender = ({ type, integration, token, own, origin, deliveries, tried, now }: SenderProps) => {
   const { title, setup }: Door = DOORS[type]
   return (
     <div class="opened">
@@ -168,7 +171,7 @@ const Sender = ({ type, integration, own, origin, deliveries, tried, now }: Send
           <li class="done">
             <h3>Paste this</h3>
             <div class="stack-small">
-              <Setup setup={setup} values={toSetupValues(type, origin, integration.token)} />
+              <Setup setup={setup} values={toSetupValues(type, origin, token)} />
               <TokenNote type={type} integration={integration} own={own} now={now} />
             </div>
           </li>
@@ -184,7 +187,7 @@ const Sender = ({ type, integration, own, origin, deliveries, tried, now }: Send
           </form>
           <details class="more">
             <summary>What there is to paste</summary>
-            <Setup setup={setup} values={toSetupValues(type, origin, PLACEHOLDER)} />
+            <Setup setup={setup} values={toSetupValues(type, origin, token)} />
           </details>
         </div>
       )}

@@ -13,6 +13,7 @@ import { canBeTested, FilterFields, ToldSection } from './receiver.tsx'
 type PageProps = {
   readonly integration: Integration
   readonly webhookUrl: string
+  readonly token: string
   readonly deliveries: DoorDeliveries | undefined
   readonly done: string | undefined
   /** The latest, newest first. */
@@ -21,7 +22,7 @@ type PageProps = {
 }
 
 /** One integration: how to set it up, and its settings. */
-export const IntegrationPage = ({ integration, webhookUrl, deliveries, done, messages, now }: PageProps) => (
+export const IntegrationPage = ({ integration, webhookUrl, token, deliveries, done, messages, now }: PageProps) => (
   <>
     <div class="head">
       <div>
@@ -43,7 +44,7 @@ export const IntegrationPage = ({ integration, webhookUrl, deliveries, done, mes
     </div>
     <Notice done={done} />
     <div class="columns">
-      <SetupSteps integration={integration} webhookUrl={webhookUrl} />
+      <SetupSteps integration={integration} webhookUrl={webhookUrl} token={token} />
       <EditForm integration={integration} />
     </div>
     {deliveries && deliveries.latest.length > 0 && <Deliveries deliveries={deliveries} now={now} />}
@@ -67,13 +68,13 @@ const Deliveries = ({ deliveries: { latest, today }, now }: { readonly deliverie
   </section>
 )
 
-const SetupSteps = ({ integration, webhookUrl }: SetupProps) => {
+const SetupSteps = ({ integration, webhookUrl, token }: SetupProps) => {
   const { Setup } = INTEGRATION_WORDS[integration.type]
   return (
     <section aria-labelledby="setup">
       <h2 id="setup">How to set it up</h2>
       <ol class="steps">
-        <Setup integration={integration} webhookUrl={webhookUrl} />
+        <Setup integration={integration} webhookUrl={webhookUrl} token={token} />
       </ol>
     </section>
   )

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { BatchDatabase, Deps, Site } from '../../deps.ts'
+import type { BatchDatabase, Deps } from '../../deps.ts'
 import {
   type ConfigPatch,
   type Direction,
@@ -7,6 +7,7 @@ import {
   type Integration,
   SECRET_PATTERN,
   type SecretPatch,
+  showToken,
   toWebhookPath,
   WEBHOOK_SECRET_PATTERN,
 } from '../../domain/access/integration.ts'
@@ -68,12 +69,14 @@ export const integrationPages = (deps: Deps) =>
       const id = getId<IntegrationId>(c, 'integration')
       const integration = await readIntegration(c, deps, id)
       const deliveries = await readDeliveries(deps, integration.tenantId, [id])
+      const token = await showToken(deps.sealingKeys, integration, c.var.principal.keyType)
       return renderPage(
         c,
         { title: INTEGRATION_WORDS[integration.type].title, now: deps.now(), tab: 'settings' },
         <IntegrationPage
           integration={integration}
-          webhookUrl={toWebhookUrl(deps, c, integration)}
+          webhookUrl={`${deps.publicUrl ?? new URL(c.req.url).origin}${toWebhookPath(integration, token)}`}
+          token={token}
           deliveries={deliveries.get(id)}
           done={c.req.query('done')}
           messages={canBeTested(integration) ? await listMessages(deps.db, integration.tenantId, id) : []}
@@ -114,10 +117,6 @@ async function readIntegration(c: PageContext, deps: BatchDatabase, id: Integrat
   const integration = integrations.find((one) => one.id === id)
   if (!integration) throw new AppError('not_found', 'There is no such integration.')
   return integration
-}
-
-function toWebhookUrl({ publicUrl }: Site, c: PageContext, integration: Integration): string {
-  return `${publicUrl ?? new URL(c.req.url).origin}${toWebhookPath(integration)}`
 }
 
 function readType({ type: wanted }: Form): IntegrationType {

@@ -1,5 +1,8 @@
+import { AppError } from '../errors.ts'
+import { sha256, toHex } from '../hash.ts'
 import type { IntegrationId, TenantId } from '../ids.ts'
 import { DOOR_TYPES, type DoorType, type IntegrationType, SECRET_FIELDS, type SecretField, type Subscribable } from '../integration-type.ts'
+import type { KeyType } from './api-key.ts'
 import { ALPHABET, drawBase58 } from './base58.ts'
 import { openSecret, type SealingKeys, sealSecret } from './sealed-secret.ts'
 import type { ServiceMap, ServiceMapPatch } from './service-map.ts'
@@ -60,8 +63,8 @@ export type Integration = {
   readonly tenantId: TenantId
   readonly type: IntegrationType
   readonly direction: Direction
-  /** What its deliveries show, in the address or as a credential. */
-  readonly token: string
+  /** What its deliveries show, in the address or as a credential: sealed, or as an earlier release stored it. */
+  readonly storedToken: string
   /** The account in whose name notes are posted: an e-mail address. */
   readonly from: string | null
   readonly serviceMap: ServiceMap
@@ -144,8 +147,56 @@ export function isToken(text: string): boolean {
 }
 
 /** Where an integration's deliveries go on this host. */
-export function toWebhookPath({ type, token }: Pick<Integration, 'type' | 'token'>): string {
+export function toWebhookPath({ type }: Pick<Integration, 'type'>, token: string): string {
   return INTEGRATIONS[type].toPath(token)
+}
+
+type Sealed = Pick<Integration, 'id' | 'tenantId'>
+
+const placeOfToken = ({ id: integrationId, tenantId }: Sealed) => ({ tenantId, integrationId, field: 'token' })
+
+/** Begins what is stored of a token where no key could seal it: its hash, by which it is known, and which shows it to nobody. */
+const NOT_KEPT = 'hash.'
+
+/** A token as it is stored: sealed for its integration or, without a key to seal it, not at all. */
+export async function sealToken(
+  sealingKeys: () => SealingKeys,
+  integration: Sealed,
+  token: string,
+  randomBytes: RandomBytes,
+): Promise<string> {
+  const keys = orUndefined(sealingKeys)
+  if (!keys) return `${NOT_KEPT}${toHex(await sha256(token))}`
+  return await sealSecret(keys, placeOfToken(integration), token, randomBytes)
+}
+
+function orUndefined(sealingKeys: () => SealingKeys): SealingKeys | undefined {
+  try {
+    return sealingKeys()
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'unavailable') return undefined
+    throw error
+  }
+}
+
+/** An integration's token in the clear. Throws `unavailable` when it cannot be opened. */
+async function openToken(sealingKeys: () => SealingKeys, integration: Sealed & Pick<Integration, 'storedToken'>): Promise<string> {
+  const { storedToken } = integration
+  return isToken(storedToken) ? storedToken : await openSecret(sealingKeys(), placeOfToken(integration), storedToken)
+}
+
+/**
+ * The token as a page or an answer shows it to a key of that kind: a mask to a viewer, who may change nothing and so send nothing,
+ * and where it cannot be opened, which leaves only another one to be made.
+ */
+export async function showToken(sealingKeys: () => SealingKeys, integration: Integration, keyType: KeyType): Promise<string> {
+  if (keyType === 'viewer') return MASK
+  try {
+    return await openToken(sealingKeys, integration)
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'unavailable') return MASK
+    throw error
+  }
 }
 
 /** What may be shown of a token where its credential is stored. */
@@ -202,16 +253,20 @@ export async function openSecretsOf(
   return Object.fromEntries((await Promise.all(opened)).flat())
 }
 
-/** All secrets of an integration, sealed anew with the first key. Throws `unavailable` when one cannot be opened. */
-export async function resealSecrets(
+/** The token and all secrets of an integration, sealed anew with the first key. Throws `unavailable` when one cannot be opened. */
+export async function reseal(
   keys: SealingKeys,
   integration: Integration,
   randomBytes: RandomBytes,
-): Promise<Integration['secrets']> {
+): Promise<Pick<Integration, 'secrets' | 'storedToken'>> {
   const resealed = SECRET_FIELDS.map(async (field) => {
     const secret = await openSecretOf(integration, field, () => keys)
     const place = { tenantId: integration.tenantId, integrationId: integration.id, field }
     return secret === undefined ? [] : [[field, await sealSecret(keys, place, secret, randomBytes)] as const]
   })
-  return Object.fromEntries((await Promise.all(resealed)).flat())
+  const isKept = !integration.storedToken.startsWith(NOT_KEPT)
+  const storedToken = isKept
+    ? await sealToken(() => keys, integration, await openToken(() => keys, integration), randomBytes)
+    : integration.storedToken
+  return { secrets: Object.fromEntries((await Promise.all(resealed)).flat()), storedToken }
 }

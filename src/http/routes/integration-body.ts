@@ -36,7 +36,7 @@ const INTEGRATION_FIELDS = {
   tenant_id: Uuid,
   type: IntegrationTypeName,
   direction: DirectionName,
-  token: z.string().openapi({ example: 'tok_…' }),
+  token: z.string().openapi({ description: `\`${MASK}\` to a viewer’s key, here and in \`webhook_url\``, example: 'tok_…' }),
   config: z.strictObject({
     ...MASKED_SECRETS,
     pagerduty_from: z.string().nullable(),
@@ -99,9 +99,9 @@ export const EXAMPLE_INTEGRATION = {
   telling: null,
 }
 
-/** An integration as it is answered, its secrets masked. `base`: where the caller reached us. */
-export function toIntegrationBody(integration: Integration, base: string): z.infer<typeof IntegrationBody> {
-  const { id, tenantId, type, direction, token, from, serviceMap, settings, secrets, createdAt, telling } = integration
+/** An integration as it is answered, its secrets masked. `base`: where the caller reached us; `token`: as the caller may see it. */
+export function toIntegrationBody(integration: Integration, base: string, token: string): z.infer<typeof IntegrationBody> {
+  const { id, tenantId, type, direction, from, serviceMap, settings, secrets, createdAt, telling } = integration
   const mask = (sealed: string | undefined) => (sealed === undefined ? null : MASK)
   return {
     id,
@@ -127,7 +127,7 @@ export function toIntegrationBody(integration: Integration, base: string): z.inf
       ...toReceiverConfig(settings),
     },
     created_at: createdAt.toISOString(),
-    webhook_url: `${base}${toWebhookPath(integration)}`,
+    webhook_url: `${base}${toWebhookPath(integration, token)}`,
     telling: telling && {
       at: telling.at.toISOString(),
       outcome: telling.outcome,

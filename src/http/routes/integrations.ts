@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Deps, Site } from '../../deps.ts'
-import { type Direction, INTEGRATIONS } from '../../domain/access/integration.ts'
+import type { Deps, Sealing, Site } from '../../deps.ts'
+import { type Direction, INTEGRATIONS, type Integration, showToken } from '../../domain/access/integration.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { IntegrationId } from '../../domain/ids.ts'
 import { INTEGRATION_TYPES, type IntegrationType } from '../../domain/integration-type.ts'
@@ -41,7 +41,7 @@ const list = createRoute({
   method: 'get',
   path: '/v1/integrations',
   summary: 'List integrations',
-  description: 'Secrets of `config` come back as a mask.',
+  description: 'Secrets of `config` come back as a mask, and to a viewer’s key `token`, too.',
   responses: {
     200: json(z.array(IntegrationBody), 'The tenant’s integrations, oldest first', [EXAMPLE_INTEGRATION]),
     ...problems('unauthorized', 'forbidden', 'unavailable'),
@@ -137,21 +137,18 @@ export const integrationRoutes = (deps: Deps) => {
   return router
     .openapi(list, async (c) => {
       const integrations = await listIntegrations(deps.db, c.var.principal.tenantId)
-      return c.json(
-        integrations.map((integration) => toIntegrationBody(integration, baseUrl(deps, c))),
-        200,
-      )
+      return c.json(await Promise.all(integrations.map((integration) => toBody(deps, c, integration))), 200)
     })
     .openapi(create, async (c) => {
       const { type, direction, config } = c.req.valid('json')
       const wanted = { type, direction: toDirection(type, direction), patch: config ? toPatch(config) : { secrets: {} } }
-      const { integration, secret } = await createIntegration(
+      const { integration, token, secret } = await createIntegration(
         { ...deps, ...chanceOf(c, deps) },
         c.var.principal.tenantId,
         wanted,
         toTrail(c),
       )
-      return c.json({ ...toIntegrationBody(integration, baseUrl(deps, c)), ...(secret !== undefined && { secret }) }, 201)
+      return c.json({ ...toIntegrationBody(integration, baseUrl(deps, c), token), ...(secret !== undefined && { secret }) }, 201)
     })
     .openapi(update, async (c) => {
       const id = getPathId<IntegrationId>(c.req.valid('param').id, 'integration')
@@ -159,7 +156,7 @@ export const integrationRoutes = (deps: Deps) => {
       if (direction !== undefined) toDirection((await getIntegration(deps.db, c.var.principal.tenantId, id)).type, direction)
       const changes = { direction, patch: toPatch(config) }
       const integration = await updateIntegration(deps, c.var.principal.tenantId, id, changes, toTrail(c))
-      return c.json(toIntegrationBody(integration, baseUrl(deps, c)), 200)
+      return c.json(await toBody(deps, c, integration), 200)
     })
     .openapi(remove, async (c) => {
       const id = getPathId<IntegrationId>(c.req.valid('param').id, 'integration')
@@ -168,14 +165,18 @@ export const integrationRoutes = (deps: Deps) => {
     })
     .openapi(rotate, async (c) => {
       const id = getPathId<IntegrationId>(c.req.valid('param').id, 'integration')
-      const integration = await rotateToken({ ...deps, ...chanceOf(c, deps) }, c.var.principal.tenantId, id, toTrail(c))
-      return c.json(toIntegrationBody(integration, baseUrl(deps, c)), 200)
+      const { integration, token } = await rotateToken({ ...deps, ...chanceOf(c, deps) }, c.var.principal.tenantId, id, toTrail(c))
+      return c.json(toIntegrationBody(integration, baseUrl(deps, c), token), 200)
     })
 }
 
 /** Where the caller reached us: behind a custom domain, that is its name. */
 function baseUrl({ publicUrl }: Site, c: AppContext): string {
   return publicUrl ?? new URL(c.req.url).origin
+}
+
+async function toBody(deps: Site & Sealing, c: AppContext, integration: Integration) {
+  return toIntegrationBody(integration, baseUrl(deps, c), await showToken(deps.sealingKeys, integration, c.var.principal.keyType))
 }
 
 /** A door's is always inbound, a receiver's outbound. */

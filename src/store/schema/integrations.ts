@@ -13,7 +13,7 @@ export const integrations = pgTable(
       .references(() => tenants.id),
     type: text('type').$type<IntegrationType>().notNull(),
     direction: text('direction', { enum: ['inbound', 'outbound', 'bidirectional'] }).notNull(),
-    /** What makes the webhook's URL secret. */
+    /** What its deliveries show, sealed; in the clear where a Worker of before 2026-11-28 stored it, until `reseal` is run. */
     token: text('token').notNull().unique(),
     /** The settings that may be shown. */
     config: jsonb('config').$type<IntegrationConfigRow>().notNull(),
