@@ -102,6 +102,9 @@ export type Keeping = { readonly keeping: KeepingPolicy }
 /** What signs the dashboard's sessions; throws `unavailable` when the operator has set none. */
 export type Signing = { readonly sessionSecret: () => string }
 
+/** What signs the links in messages; `undefined`: there are none. */
+export type Linking = { readonly linkSecret: string | undefined }
+
 export type Site = {
   /** Where callers reach us, without a slash at the end; `undefined`: wherever a request was sent to. */
   readonly publicUrl: string | undefined
@@ -142,6 +145,7 @@ export type Deps = BatchDatabase &
   Memory &
   Sealing &
   Signing &
+  Linking &
   Site &
   Metrics &
   RateLimits &
@@ -180,6 +184,7 @@ export function createDeps(config: Config): Deps {
     corsOrigins: config.corsOrigins,
     rateLimits: config.rateLimits,
     sessionSecret: () => getSessionSecret(config.sessionSecret),
+    linkSecret: isSecret(config.sessionSecret) ? config.sessionSecret : undefined,
     metricsToken: config.metricsToken,
     signInLimit: config.signInLimit,
     retention: config.retention,
@@ -201,6 +206,8 @@ function openModel(choice: ModelChoice, timeoutMs: number): LanguageModel | unde
 
 const MIN_SESSION_SECRET_LENGTH = 32
 
+const isSecret = (secret: string | undefined): boolean => secret !== undefined && secret.length >= MIN_SESSION_SECRET_LENGTH
+
 function getSessionSecret(secret: string | undefined): string {
   if (secret === undefined) {
     throw new AppError(
@@ -208,7 +215,7 @@ function getSessionSecret(secret: string | undefined): string {
       'The dashboard needs a secret to sign its sessions: add one with "wrangler secret put SESSION_SECRET"',
     )
   }
-  if (secret.length < MIN_SESSION_SECRET_LENGTH) {
+  if (!isSecret(secret)) {
     throw new AppError('unavailable', `SESSION_SECRET is too short to be a secret: it needs ${MIN_SESSION_SECRET_LENGTH} characters`)
   }
   return secret

@@ -16,6 +16,7 @@ import { servicePages } from './pages/services.tsx'
 import { settingsPages } from './pages/settings.tsx'
 import { signInPages } from './pages/sign-in.tsx'
 import { startPages } from './pages/start.tsx'
+import { verdictPages } from './pages/verdict.tsx'
 import { withQuery } from './parts.tsx'
 import { findSession } from './session.ts'
 
@@ -32,7 +33,7 @@ export function createDashboard(deps: Deps) {
   const router = createPageRouter()
   router.onError((error, c) => answerPageError(error, c, deps))
   serveAssets(router)
-  for (const path of [...PRIVATE_PATHS, '/signin', '/signout']) {
+  for (const path of [...PRIVATE_PATHS, '/signin', '/signout', '/verdicts/*']) {
     router.use(path, PAGE_HEADERS, csrf(), limitForm)
   }
   for (const path of PRIVATE_PATHS) router.use(path, requireSession(deps))
@@ -45,6 +46,7 @@ export function createDashboard(deps: Deps) {
   router.route('/', agentPages(deps))
   router.route('/', settingsPages(deps))
   router.route('/', startPages(deps))
+  router.route('/', verdictPages(deps))
   for (const path of PRIVATE_PATHS) router.all(path, () => notFound())
   router.get(
     '*',

@@ -38,12 +38,13 @@ export const mcpRoutes = (deps: Deps) => {
 }
 
 /**
- * Whether a page is one of this installation's. Without a public address that is where the request went, which a name that was
- * rebound to this machine could make any: by that only certificates, and names of this machine itself, vouch.
+ * Whether a page is one of this installation's. Without a public address, and on this machine, that is where the request went,
+ * which a name that was rebound to this machine could make any: by that only certificates, and names of this machine itself, vouch.
  */
 function isOurs({ publicUrl, corsOrigins }: Deps, c: AppContext, origin: string): boolean {
   if (corsOrigins.includes(origin)) return true
-  const own = new URL(publicUrl ?? c.req.url)
+  const asked = new URL(c.req.url)
+  const own = publicUrl === undefined || LOOPBACK.test(asked.hostname) ? asked : new URL(publicUrl)
   const isVouchedFor = publicUrl !== undefined || own.protocol === 'https:' || LOOPBACK.test(own.hostname)
   return isVouchedFor && own.origin === origin
 }

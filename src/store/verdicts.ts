@@ -1,8 +1,9 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
 import type { IncidentId, TenantId } from '../domain/ids.ts'
 import type { JudgedAnswer, JudgedConfidence, Verdict } from '../domain/incident/quality.ts'
 import { STORED_VERSION } from '../domain/json.ts'
+import type { VerdictLink } from '../domain/telling/verdict-link.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { functionNamed } from './functions.ts'
 import { isReadable } from './incidents.ts'
@@ -10,21 +11,35 @@ import { type Db, selectOne } from './postgres.ts'
 
 /**
  * Keeps an engineer's verdict about an incident's latest answer, in place of an earlier one, and what it teaches: a causal
- * pattern, where the database has vectors. Throws `not_found`, `conflict` while there is no answer, and `unavailable` for one
- * that a later release has stored.
+ * pattern, where the database has vectors. By a `link`, only once, and only while the latest answer blames what the link's did.
+ * Throws `not_found`, `conflict` while there is no answer, or for a link that is used up, and `unavailable` for an answer that a
+ * later release has stored.
  */
-export async function judgeIncident(db: Db, tenantId: TenantId, id: IncidentId, verdict: Verdict, trail: Trail): Promise<void> {
+export async function judgeIncident(
+  db: Db,
+  tenantId: TenantId,
+  id: IncidentId,
+  verdict: Verdict,
+  trail: Trail,
+  link?: VerdictLink,
+): Promise<void> {
+  const allowed = link
+    ? sql`UPDATE incident_work w SET used_links = w.used_links || ${verdict}::text
+        WHERE ${isMessageOf(link)} AND ${verdict} <> ALL(w.used_links)
+          AND EXISTS (SELECT 1 FROM latest l WHERE l.is_readable AND ${isStillSaid(link, sql`l`)}) RETURNING 1`
+    : sql`SELECT 1`
   const { known, readable, judged } = await selectOne<{ known: boolean; readable: boolean | null; judged: number }>(
     db,
     sql`WITH subject AS (
       SELECT coalesce(diagnosis_of, id) AS id FROM incidents WHERE tenant_id = ${tenantId} AND id = ${id}
     ),
     latest AS (
-      SELECT a.incident_id, a.number, a.signature, ${isReadable(sql`a`)} AS is_readable FROM diagnoses a JOIN subject s ON a.incident_id = s.id
+      SELECT a.incident_id, a.number, a.tenant_id, a.signature, ${isReadable(sql`a`)} AS is_readable FROM diagnoses a JOIN subject s ON a.incident_id = s.id
       WHERE a.tenant_id = ${tenantId} ORDER BY a.number DESC LIMIT 1
     ),
+    allowed AS (${allowed}),
     changed AS (
-      UPDATE diagnoses a SET verdict = ${verdict}, verdict_at = now() FROM latest l
+      UPDATE diagnoses a SET verdict = ${verdict}, verdict_at = now() FROM latest l, allowed
       WHERE a.incident_id = l.incident_id AND a.number = l.number AND l.is_readable AND a.verdict IS DISTINCT FROM ${verdict} RETURNING ${id}::uuid AS id
     ),
     audit AS (${appendAudit(tenantId, trail, `incident.${verdict}`, sql`changed`)})
@@ -32,12 +47,50 @@ export async function judgeIncident(db: Db, tenantId: TenantId, id: IncidentId, 
       SELECT count(CASE WHEN json_typeof(l.signature->'embedding') = 'array' AND json_typeof(l.signature->'cause') = 'object' THEN
         ${functionNamed('save_causal_pattern')}(${tenantId}, l.incident_id, ${STORED_VERSION}, l.signature->'cause'->>'service',
           l.signature->'cause'->>'vendor', l.signature->'cause'->>'eventType', l.signature->'cause'->>'valueClass', (l.signature->'embedding')::text, ${verdict})
-        ELSE ${functionNamed('delete_causal_pattern')}(${tenantId}, l.incident_id) END)::int FROM latest l WHERE l.is_readable
+        ELSE ${functionNamed('delete_causal_pattern')}(${tenantId}, l.incident_id) END)::int FROM latest l, allowed WHERE l.is_readable
     ) AS judged`,
   )
   if (!known) throw new AppError('not_found', 'no such incident')
   if (readable === false) throw new AppError('unavailable', 'the answer was stored by a later release: upgrade this one')
-  if (judged === 0) throw new AppError('conflict', 'the incident is not diagnosed yet')
+  if (judged === 0)
+    throw new AppError('conflict', link ? 'this link was used, or the answer has changed since' : 'the incident is not diagnosed yet')
+}
+
+const isMessageOf = ({ tenantId, incidentId, number, target }: VerdictLink): SQL =>
+  sql`w.tenant_id = ${tenantId} AND w.incident_id = ${incidentId} AND w.kind = 'note' AND w.number = ${number} AND w.target = ${target}`
+
+/** Whether the latest answer `row` is the link's, or blames the same. */
+const isStillSaid = ({ number }: VerdictLink, row: SQL): SQL =>
+  sql`(${row}.number = ${number} OR ${row}.signature->'compared'->>'told' IS NOT DISTINCT FROM (
+    SELECT o.signature->'compared'->>'told' FROM diagnoses o
+    WHERE o.tenant_id = ${row}.tenant_id AND o.incident_id = ${row}.incident_id AND o.number = ${number}))`
+
+/** The answer that a link is about, as its page shows it. */
+export type LinkedAnswer = {
+  readonly service: string
+  readonly title: string | null
+  readonly hypothesis: string
+  readonly recommendedAction: string | null
+  /** What was said of the latest answer, by whatever way. */
+  readonly verdict: Verdict | null
+  readonly isUsed: boolean
+  /** Whether no later answer blames something else. */
+  readonly isStillSaid: boolean
+}
+
+/** `undefined` when the incident is gone. */
+export async function findLinkedAnswer(db: Db, link: VerdictLink): Promise<LinkedAnswer | undefined> {
+  const { rows } = await db.execute<LinkedAnswer>(
+    sql`SELECT i.service_name AS service, i.title, a.hypothesis, a.recommended_action AS "recommendedAction", l.verdict,
+        ${link.verdict} = ANY(w.used_links) AS "isUsed", ${isStillSaid(link, sql`l`)} AS "isStillSaid"
+      FROM incident_work w JOIN incidents i ON i.id = w.incident_id AND i.tenant_id = w.tenant_id
+        JOIN diagnoses a ON a.incident_id = w.incident_id AND a.tenant_id = w.tenant_id AND a.number = w.number
+        JOIN LATERAL (
+          SELECT v.* FROM diagnoses v WHERE v.incident_id = w.incident_id AND v.tenant_id = w.tenant_id ORDER BY v.number DESC LIMIT 1
+        ) l ON true
+      WHERE ${isMessageOf(link)}`,
+  )
+  return rows[0]
 }
 
 /** The tenant's latest judged answers, and how many of its latest answers blame nothing. */

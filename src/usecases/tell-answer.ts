@@ -1,4 +1,4 @@
-import type { Database, Logging, Receivers, Sealing, Site } from '../deps.ts'
+import type { Database, Linking, Logging, Receivers, Sealing, Site } from '../deps.ts'
 import { canPost, type Integration, openSecretsOf } from '../domain/access/integration.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { LEASE_SECONDS, planNoteRetry } from '../domain/incident/schedule.ts'
@@ -28,7 +28,7 @@ type Addressee = {
   readonly ref: string
 }
 
-type TellDeps = Database & Sealing & Receivers & Site & Logging
+type TellDeps = Database & Sealing & Receivers & Site & Linking & Logging
 
 /**
  * Tells one receiver one message, once. Any attempt but the first asks for what was told before it sends, for the one before
@@ -40,7 +40,7 @@ export async function tellAnswer(deps: TellDeps, work: ClaimedWork, clock: () =>
   const { tenantId, incidentId, attempts } = work
   const [telling, integrations] = await Promise.all([findTelling(deps.db, tenantId, incidentId, work), listIntegrations(deps.db, tenantId)])
   const addressee = telling ? await findAddressee(deps, work, telling, integrations) : NOTHING_TO_TELL
-  const message = telling && typeof addressee !== 'string' ? writeTelling(deps, work, telling, null) : undefined
+  const message = telling && typeof addressee !== 'string' ? await writeTelling(deps, work, telling) : undefined
   if (!telling || typeof addressee === 'string' || !message) {
     await putOffWork(deps.db, work, undefined, typeof addressee === 'string' ? addressee : NOTHING_TO_TELL)
     return undefined

@@ -1,4 +1,4 @@
-import type { Chance, Clock, Copies, Logging, Model, Receivers, Sealing, Site, Stores } from '../deps.ts'
+import type { Chance, Clock, Copies, Linking, Logging, Model, Receivers, Sealing, Site, Stores } from '../deps.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
 import { planDiagnosisRetry, planNoteRetry } from '../domain/incident/schedule.ts'
 import { type ClaimedWork, claimAgain, claimMessages, putOffWork } from '../store/incident-work.ts'
@@ -7,7 +7,7 @@ import { diagnoseIncident, type ToTell } from './diagnose-incident.ts'
 import { tellAnswer } from './tell-answer.ts'
 
 /** What a diagnosis and its note may take. */
-export type WorkDeps = Stores & Clock & Chance & Logging & Model & Sealing & Receivers & Site
+export type WorkDeps = Stores & Clock & Chance & Logging & Model & Sealing & Receivers & Site & Linking
 
 /** Makes the cron look, should this isolate get no further; best before there is anything to find. `false`: Redis did not hear. */
 export async function announceWork({ redis, log, now }: Copies & Clock & Logging): Promise<boolean> {

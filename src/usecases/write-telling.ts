@@ -1,19 +1,22 @@
-import type { Site } from '../deps.ts'
+import type { Linking, Site } from '../deps.ts'
 import { isChangeType } from '../domain/event/event.ts'
+import type { Verdict } from '../domain/incident/quality.ts'
 import { citedEntries } from '../domain/incident/snapshot.ts'
 import type { MessageType } from '../domain/integration-type.ts'
 import { toCitedEvent } from '../domain/telling/cited-event.ts'
 import { type AnswerSource, type Message, type VerdictUrls, writeMessage } from '../domain/telling/message.ts'
+import { signVerdictLink } from '../domain/telling/verdict-link.ts'
 import type { ClaimedWork } from '../store/incident-work.ts'
 import type { Telling } from '../store/told-answers.ts'
 
 /** What a piece of work tells, in parts; `undefined`: there is nothing to tell. */
-export function writeTelling(
-  { publicUrl }: Site,
-  { incidentId, kind }: Pick<ClaimedWork, 'incidentId' | 'kind'>,
+export async function writeTelling(
+  deps: Site & Linking,
+  work: Pick<ClaimedWork, 'tenantId' | 'incidentId' | 'kind' | 'number' | 'target'>,
   { incident, answer, earlier }: Telling,
-  verdictUrls: VerdictUrls | null,
-): Message | undefined {
+): Promise<Message | undefined> {
+  const { publicUrl } = deps
+  const { incidentId, kind } = work
   const told = toTold(kind, incident, answer, earlier)
   if (!told) return undefined
   return writeMessage({
@@ -22,8 +25,24 @@ export function writeTelling(
     alert: incident,
     answer: answer && kind !== 'opened' ? toAnswerSource(answer, kind === 'note' ? earlier : null) : null,
     pageUrl: publicUrl === undefined ? null : `${publicUrl}/incidents/${incidentId}`,
-    verdictUrls: kind === 'note' && answer?.verdict === null ? verdictUrls : null,
+    verdictUrls: kind === 'note' && answer?.verdict === null ? await linkVerdicts(deps, work, answer.madeAt) : null,
   })
+}
+
+const LINK_MS = 7 * 86_400_000
+
+/** Pages where the answer of a message is confirmed and rejected, for a week; `null` where nobody could reach or trust them. */
+async function linkVerdicts(
+  { publicUrl, linkSecret }: Site & Linking,
+  { tenantId, incidentId, number, target }: Pick<ClaimedWork, 'tenantId' | 'incidentId' | 'number' | 'target'>,
+  madeAt: Date,
+): Promise<VerdictUrls | null> {
+  if (publicUrl === undefined || linkSecret === undefined) return null
+  // From when the answer was made: the same links each time that a message is sent.
+  const expiresAt = new Date(madeAt.getTime() + LINK_MS)
+  const sign = async (verdict: Verdict) =>
+    `${publicUrl}/verdicts/${await signVerdictLink(linkSecret, { tenantId, incidentId, number, target, verdict, expiresAt })}`
+  return { confirm: await sign('confirmed'), reject: await sign('rejected') }
 }
 
 /** What a message is of, and when that came to be. */

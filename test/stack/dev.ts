@@ -56,7 +56,13 @@ async function main(options: readonly string[]): Promise<void> {
   const tenant = await findOrCreateDemoTenant(stack, isThrowaway)
 
   console.log('Starting the Worker …')
-  const vars = { ...toBindings(stack), PAGERDUTY_API_URL: pagerDutyUrlOf(stack), ...modelVars(), ...findOrCreateSecrets(isThrowaway) }
+  const vars = {
+    ...toBindings(stack),
+    PAGERDUTY_API_URL: pagerDutyUrlOf(stack),
+    PUBLIC_URL: url,
+    ...modelVars(),
+    ...findOrCreateSecrets(isThrowaway),
+  }
   const worker = startWorker({ port, url, vars, folder: STATE, isThrowaway, onExit: () => void shutDown(1) })
   stops.unshift(worker.stop)
   await worker.ready()

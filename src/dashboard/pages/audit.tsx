@@ -82,5 +82,5 @@ const Target = ({ action, targetType, targetId }: AuditEntry) => {
 }
 
 function toActor(actor: string): string {
-  return actor.replace(/^api_key:([0-9a-f]{8}).*$/, 'key $1')
+  return actor.replace(/^api_key:([0-9a-f]{8}).*$/, 'key $1').replace(/^message_link(?::([0-9a-f]{8}).*)?$/, 'link in a message $1')
 }

@@ -18,13 +18,14 @@ export const webhook: Receiver = {
   isAbout: isNeverAbout,
 }
 
-function writeWebhook({ type, at, incidentId, service, title, broke, triggeredAt, answer, pageUrl }: Message): string {
+function writeWebhook({ type, at, incidentId, service, title, broke, triggeredAt, answer, pageUrl, verdictUrls }: Message): string {
   return JSON.stringify({
     type,
     timestamp: at.toISOString(),
     data: {
       incident: { id: incidentId, service, title, what_broke: broke, triggered_at: triggeredAt.toISOString(), url: pageUrl },
       answer: answer && toAnswerData(answer),
+      ...(verdictUrls && { confirm_url: verdictUrls.confirm, reject_url: verdictUrls.reject }),
     },
   })
 }

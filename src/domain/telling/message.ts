@@ -197,6 +197,11 @@ export function toLines({ answer, broke, pageUrl }: Message): readonly string[] 
   ]
 }
 
+/** Where the answer is confirmed and rejected. */
+export function toVerdictLines({ verdictUrls }: Message): readonly string[] {
+  return verdictUrls === null ? [] : [`Confirm: ${verdictUrls.confirm}`, `Reject: ${verdictUrls.reject}`]
+}
+
 /** The timeline under its heading, or that there is none. */
 export function toTimelineLines({ timeline, moreEvents }: AnswerParts): readonly string[] {
   if (timeline.length === 0) return ['Evidence: none. No event on record is connected with this alert.']

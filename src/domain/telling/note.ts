@@ -1,11 +1,11 @@
 import type { IncidentId } from '../ids.ts'
-import { type Message, toLines } from './message.ts'
+import { type Message, toLines, toVerdictLines } from './message.ts'
 
 const TITLE = 'Noctuary Context'
 
 /** The text of a note: a title, the message's lines and a mark by which it is known again. */
 export function writeNote(message: Message): string {
-  return [TITLE, ...toLines(message), toMarker(message.incidentId, message.answer?.number ?? 0)].join('\n')
+  return [TITLE, ...toLines(message), ...toVerdictLines(message), toMarker(message.incidentId, message.answer?.number ?? 0)].join('\n')
 }
 
 /** Whether a note is the one about that diagnosis: what tells, after a doubtful attempt, that it was posted. */

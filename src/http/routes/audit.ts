@@ -15,7 +15,7 @@ const AuditEntryBody = z
     at: Instant,
     actor: z.string().openapi({
       description:
-        '`api_key:<id>`, `operator` for a command of whoever runs the installation, or the part of the system that acted on its own',
+        '`api_key:<id>`, `message_link:<id of the integration that was told>` for a verdict by a link in a message, `operator` for a command of whoever runs the installation, or the part of the system that acted on its own',
     }),
     action: z.string().openapi({ description: 'What was done, in the past tense' }),
     target_type: z.string(),

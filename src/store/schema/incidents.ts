@@ -108,6 +108,8 @@ export const incidentWork = pgTable(
     content: text('content'),
     /** What the receiver calls the message. */
     remoteRef: text('remote_ref'),
+    /** Verdicts that were given by the links in the message: each link works once. */
+    usedLinks: text('used_links').array().notNull().default(sql`'{}'`),
     doneAt: instant('done_at'),
     /** How often an incident was diagnosed. */
     looks: integer('looks').notNull().default(0),
