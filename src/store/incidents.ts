@@ -160,14 +160,14 @@ type SimilarRow = Omit<SimilarIncident, 'triggeredAt'> & { readonly triggeredMs:
 
 const MAX_SIMILAR = 5
 
-/** Whether the signature of a row of `diagnoses` is of the form that statements here read. */
-export function isReadable(row: SQL): SQL {
-  return sql`coalesce(${row}.signature->>'v', ${STORED_VERSION}::text) = ${STORED_VERSION}::text`
+/** Whether stored JSON is of the form that statements here read. */
+export function isReadable(document: SQL): SQL {
+  return sql`coalesce(${document}->>'v', ${STORED_VERSION}::text) = ${STORED_VERSION}::text`
 }
 
 /** Past incidents like incident `i`, whose latest diagnosis is `d`: none in a database without vectors. */
 const SIMILAR_JSON = sql`json_build_object('id', p.id, 'serviceName', p.service_name, 'title', p.title,
-  'triggeredMs', ${epochMs(sql`p.triggered_at`)}, 'hypothesis', a.hypothesis, 'verdict', c.item->>5, 'similarity', least(greatest((c.item->>6)::float8, 0), 1))`
+  'triggeredMs', ${epochMs(sql`p.triggered_at`)}, 'hypothesis', a.hypothesis, 'verdict', c.item->>'verdict', 'similarity', least(greatest((c.item->>'similarity')::float8, 0), 1))`
 
 type DiagnosisRow = Omit<StoredDiagnosis, 'madeAt' | 'answer' | 'contextSnapshot'> & {
   readonly madeMs: number
@@ -198,14 +198,14 @@ export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): P
           WHERE a.incident_id = coalesce(i.diagnosis_of, i.id)) AS diagnoses,
         (SELECT json_agg(${NOTE_JSON} ORDER BY n.number, n.target) FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note') AS notes,
         (SELECT json_agg(${SIMILAR_JSON} ORDER BY c.place)
-          FROM json_array_elements(CASE WHEN ${isReadable(sql`d`)} AND json_typeof(d.signature->'embedding') = 'array' THEN
+          FROM json_array_elements(CASE WHEN ${isReadable(sql`d.signature`)} AND json_typeof(d.signature->'embedding') = 'array' THEN
             ${functionNamed('nearest_causal_patterns')}(i.tenant_id, (d.signature->'embedding')::text, d.incident_id, ${MAX_SIMILAR}, ${EXACT_UP_TO}) END)
             WITH ORDINALITY AS c(item, place)
-          JOIN incidents p ON p.id = (c.item->>0)::uuid AND p.tenant_id = i.tenant_id
+          JOIN incidents p ON p.id = (c.item->>'incidentId')::uuid AND p.tenant_id = i.tenant_id
           JOIN LATERAL (
             SELECT v.hypothesis FROM diagnoses v WHERE v.incident_id = p.id AND v.verdict IS NOT NULL ORDER BY v.number DESC LIMIT 1
           ) a ON true
-          WHERE (c.item->>6)::float8 >= ${MIN_SIMILARITY}) AS similar
+          WHERE (c.item->>'similarity')::float8 >= ${MIN_SIMILARITY} AND ${isReadable(sql`c.item`)}) AS similar
       FROM incidents i ${ANSWERS} WHERE i.tenant_id = ${tenantId} AND i.id = ${id}`,
   )
   const [row] = rows

@@ -34,7 +34,7 @@ export async function judgeIncident(
       SELECT coalesce(diagnosis_of, id) AS id FROM incidents WHERE tenant_id = ${tenantId} AND id = ${id}
     ),
     latest AS (
-      SELECT a.incident_id, a.number, a.tenant_id, a.signature, ${isReadable(sql`a`)} AS is_readable FROM diagnoses a JOIN subject s ON a.incident_id = s.id
+      SELECT a.incident_id, a.number, a.tenant_id, a.signature, ${isReadable(sql`a.signature`)} AS is_readable FROM diagnoses a JOIN subject s ON a.incident_id = s.id
       WHERE a.tenant_id = ${tenantId} ORDER BY a.number DESC LIMIT 1
     ),
     allowed AS (${allowed}),
@@ -102,7 +102,7 @@ export async function readVerdicts(
     db,
     sql`WITH latest AS (
       SELECT DISTINCT ON (a.incident_id) a.confidence, a.abstained, a.verdict, a.verdict_at,
-        CASE WHEN ${isReadable(sql`a`)} THEN (a.signature->'compared'->'own'->>'unrecorded')::float8 END AS unrecorded FROM diagnoses a
+        CASE WHEN ${isReadable(sql`a.signature`)} THEN (a.signature->'compared'->'own'->>'unrecorded')::float8 END AS unrecorded FROM diagnoses a
       WHERE a.tenant_id = ${tenantId} ORDER BY a.incident_id, a.number DESC
     )
     SELECT (SELECT count(*)::int FROM latest) AS answers, (SELECT count(*)::int FROM latest WHERE abstained) AS abstained,
@@ -122,7 +122,7 @@ const MAX_VERDICTS = 10_000
 export async function readCalibration(db: Db, tenantId: TenantId): Promise<readonly JudgedConfidence[]> {
   const { rows } = await db.execute<JudgedConfidence & Record<string, unknown>>(
     sql`SELECT (a.signature->'compared'->'own'->>'confidence')::float8 AS confidence, a.verdict = 'confirmed' AS confirmed
-      FROM diagnoses a WHERE a.tenant_id = ${tenantId} AND a.verdict IS NOT NULL AND NOT a.abstained AND ${isReadable(sql`a`)}
+      FROM diagnoses a WHERE a.tenant_id = ${tenantId} AND a.verdict IS NOT NULL AND NOT a.abstained AND ${isReadable(sql`a.signature`)}
         AND a.signature->'compared'->>'told' IS NOT DISTINCT FROM a.signature->'compared'->'own'->>'cause'
       ORDER BY a.verdict_at DESC, a.incident_id, a.number LIMIT ${MAX_CALIBRATION}`,
   )

@@ -18,6 +18,8 @@ async function eraseTenant(client: Client, tenantId: string): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT table_name AS name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'tenant_id'`,
   )
+  // The audit of a tenant goes once its keys are dead.
+  await client.query('UPDATE api_keys SET revoked_at = now() WHERE tenant_id = $1', [tenantId])
   let tables = [...rows.map(({ name }) => name), 'tenants']
   // A table whose rows others still refer to is tried again once those are gone.
   for (let before = Number.POSITIVE_INFINITY; tables.length > 0 && tables.length < before; ) {

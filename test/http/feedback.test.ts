@@ -94,7 +94,7 @@ test.runIf(inject('stack').postgres === 'embedded')('the next similar incident o
   // As after a roll-back from a release that stored them otherwise.
   await app.deps.db.execute(sql`UPDATE causal_patterns SET v = 2 WHERE tenant_id = ${tenant.tenantId}`)
   const fourth = await sufferOutage(tenant, 'storefront', 'catalogue')
-  expect([fourth.status, fourth.context_snapshot.patterns]).toEqual(['diagnosed', []])
+  expect([fourth.status, fourth.context_snapshot.patterns, fourth.similar_incidents]).toEqual(['diagnosed', [], []])
   expect(app.logs).toContainEqual({ event: 'memory_left_out', tenant_id: tenant.tenantId, reason: expect.stringContaining('form 2') })
 
   const elsewhere = await sufferOutage(other, 'checkout', 'payments')
