@@ -202,7 +202,7 @@ pre.code { white-space: pre-wrap; }
 .wait .turn { transform-origin: 50% 50%; animation: turn 1.6s linear infinite; }
 @keyframes turn { to { transform: rotate(1turn); } }
 @media (max-width: 60rem) { .connect { grid-template-columns: minmax(0, 1fr); } .wide-list { display: none; } .narrow-list { display: block; } }
-@media (max-width: 46rem) { .senders a, .connect button, .connect .button, .copy > button, .narrow-list > summary { min-height: 2.75rem; } .wait { grid-template-columns: 1.5rem minmax(0, 1fr); } .wait .button { grid-column: 2; justify-self: start; } }
+@media (max-width: 46rem) { .senders a, .connect button, .connect .button, .copy > button, .narrow-list > summary { min-height: 2.75rem; } .wait { grid-template-columns: 1.5rem minmax(0, 1fr); } .wait .button, .wait form { grid-column: 2; justify-self: start; } }
 
 .chart { display: block; width: 100%; overflow: visible; font-size: .75rem; color: var(--ink); }
 .chart text { fill: var(--soft); font-size: .75rem; }

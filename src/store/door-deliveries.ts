@@ -1,4 +1,5 @@
-import type { IntegrationId, TenantId } from '../domain/ids.ts'
+import { SAMPLE_SECONDS } from '../domain/doors/sample.ts'
+import type { IncidentId, IntegrationId, TenantId } from '../domain/ids.ts'
 import type { DoorType } from '../domain/integration-type.ts'
 import { isNews, keys, type Redis, type RedisCommand, remember } from './redis.ts'
 
@@ -10,6 +11,8 @@ export type DeliveryOutcome = {
   readonly kind: DeliveryKind
   /** `2 events`, `ignored: environment staging`, `wrong signature`: for people, without anything of the body but names. */
   readonly text: string
+  /** The first that it opened. */
+  readonly incidentId: IncidentId | undefined
 }
 
 /** Whose deliveries they are: an integration's or, with a key that people made, a sender's. */
@@ -20,6 +23,8 @@ export type DoorDeliveries = {
   /** Newest first. */
   readonly latest: readonly DeliveryOutcome[]
   readonly today: Readonly<Record<DeliveryKind, number>>
+  /** What became of the sample that the page sent last, for as long as anything of it is there. */
+  readonly sample: DeliveryOutcome | undefined
 }
 
 const KEPT = 10
@@ -31,11 +36,11 @@ const toDay = (at: Date) => at.toISOString().slice(0, 10)
 
 /** Notes what became of a delivery, in two commands; once a minute an isolate also forgets what is older than the last ten. */
 export async function recordDelivery(redis: Redis, tenantId: TenantId, deliverer: Deliverer, outcome: DeliveryOutcome, id: string) {
-  const { at, kind, text } = outcome
+  const { at, kind } = outcome
   const latest = keys.latestDeliveries(tenantId, deliverer)
   const day = keys.deliveriesOfDay(tenantId, deliverer, toDay(at))
   const commands: RedisCommand[] = [
-    ['ZADD', latest, at.getTime(), JSON.stringify([kind, text, id])],
+    ['ZADD', latest, at.getTime(), toMember(outcome, id)],
     ['HINCRBY', day, kind, 1],
   ]
   const isToTrim = isNews(redis, day, TRIM_EVERY_MS, at)
@@ -44,6 +49,14 @@ export async function recordDelivery(redis: Redis, tenantId: TenantId, deliverer
   }
   await redis.client.transact(commands)
   if (isToTrim) remember(redis, [day], at)
+}
+
+const toMember = ({ kind, text, incidentId }: DeliveryOutcome, id: string) => JSON.stringify([kind, text, id, incidentId])
+
+/** Keeps what became of an integration's sample for as long as anything of it is there. */
+export async function recordSample(redis: Redis, tenantId: TenantId, integrationId: IntegrationId, outcome: DeliveryOutcome) {
+  const value = JSON.stringify([toMember(outcome, ''), outcome.at.getTime()])
+  await redis.client.ask(['SET', keys.sample(tenantId, integrationId), value, 'EX', SAMPLE_SECONDS])
 }
 
 /** The latest deliveries of each of `whole`, and the very latest of each of `others`, in one request. */
@@ -60,24 +73,29 @@ export async function readDoorDeliveries(
     ...whole.map((deliverer) => readLatest(deliverer, KEPT)),
     ...others.map((deliverer) => readLatest(deliverer, 1)),
     ...whole.map((deliverer): RedisCommand => ['HGETALL', keys.deliveriesOfDay(tenantId, deliverer, toDay(now))]),
+    ...whole.map((deliverer): RedisCommand => ['GET', keys.sample(tenantId, deliverer)]),
   ]
   if (commands.length === 0) return new Map()
   const answers = await redis.client.transact(commands)
   const deliverers = [...whole, ...others]
-  return new Map(deliverers.map((one, place) => [one, toDeliveries(answers[place], answers[deliverers.length + place])]))
+  const rest = answers.slice(deliverers.length)
+  return new Map(deliverers.map((one, place) => [one, toDeliveries(answers[place], rest[place], rest[whole.length + place])]))
 }
 
-function toDeliveries(latest: unknown, day: unknown): DoorDeliveries {
+function toDeliveries(latest: unknown, day: unknown, sample: unknown): DoorDeliveries {
   const counts = new Map(toPairs(day))
   const count = (kind: DeliveryKind) => Number(counts.get(kind) ?? 0)
   return {
-    latest: toPairs(latest).map(([member, score]) => {
-      // As `recordDelivery` writes it.
-      const [kind, text] = JSON.parse(member) as [DeliveryKind, string, string]
-      return { at: new Date(Number(score)), kind, text }
-    }),
+    latest: toPairs(latest).map(([member, score]) => toOutcome(member, Number(score))),
     today: { taken: count('taken'), ignored: count('ignored'), refused: count('refused') },
+    sample: typeof sample === 'string' ? toOutcome(...(JSON.parse(sample) as [string, number])) : undefined,
   }
+}
+
+function toOutcome(member: string, atMs: number): DeliveryOutcome {
+  // As `recordDelivery` writes it; of an earlier version without an incident.
+  const [kind, text, , incidentId] = JSON.parse(member) as [DeliveryKind, string, string, (IncidentId | null)?]
+  return { at: new Date(atMs), kind, text, incidentId: incidentId ?? undefined }
 }
 
 function toPairs(answer: unknown): [string, string][] {

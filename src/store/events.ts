@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { SAMPLE_ENVIRONMENT } from '../domain/event/environment.ts'
 import { CHANGE_KEPT_SECONDS, type ChangeText, type ContextEvent, type EventType, isChangeType } from '../domain/event/event.ts'
 import { type JoinRule, matchServices, openedService, toNameKey } from '../domain/event/service-name.ts'
 import { toValueClass } from '../domain/event/value-class.ts'
@@ -197,9 +198,9 @@ function toServiceNames(events: readonly NewEvent[]): readonly NamedService[] {
   return [...names.values()]
 }
 
-/** How long an event is kept for diagnoses, whatever its time to live; `null` for what is no change. */
-function toKeptSeconds({ eventType }: ContextEvent): number | null {
-  return isChangeType(eventType) ? CHANGE_KEPT_SECONDS : null
+/** How long an event is kept for diagnoses, whatever its time to live; `null` for what is no change, or a sample's. */
+function toKeptSeconds({ eventType, environment }: ContextEvent): number | null {
+  return isChangeType(eventType) && environment !== SAMPLE_ENVIRONMENT ? CHANGE_KEPT_SECONDS : null
 }
 
 function toRecord({ id, event }: NewEvent, place: number) {

@@ -18,6 +18,7 @@ export const FUNCTIONS = {
   receive_question: 'receive_question_v1',
   resolve_caller: 'resolve_caller_v1',
   save_causal_pattern: 'save_causal_pattern_v2',
+  service_id_of: 'service_id_of',
 } as const
 
 export type FunctionName = keyof typeof FUNCTIONS

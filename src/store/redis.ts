@@ -75,6 +75,7 @@ export const keys = {
   modelTokens: (tenantId: TenantId, day: string) => `t:${tenantId}:model_tokens:${day}`,
   latestDeliveries: (tenantId: TenantId, deliverer: string) => `t:${tenantId}:deliveries:${deliverer}`,
   deliveriesOfDay: (tenantId: TenantId, deliverer: string, day: string) => `t:${tenantId}:deliveries:${deliverer}:${day}`,
+  sample: (tenantId: TenantId, deliverer: string) => `t:${tenantId}:sample:${deliverer}`,
   /** Present while the database is in use, and so awake. */
   databaseInUse: 'sweep:database_in_use',
   /** Milliseconds since 1970 at which the next sweep of an idle database is worth waking it. */

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
+import { SAMPLE_ENVIRONMENT } from '../domain/event/environment.ts'
 import type { CallSource } from '../domain/graph/callee.ts'
 import type { GraphEdge, LearnedEdge, ServiceGraph } from '../domain/graph/service-graph.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
@@ -130,7 +131,7 @@ export async function findNewFailures(db: Db): Promise<NewFailures> {
       SELECT e.tenant_id, e.service_name, e.vendor, e.event_type, e.entity, min(left(e.new_value, ${MAX_SHOWN_LENGTH})) AS new_value,
         count(*)::int AS count, max(e.received_at) AS last_received_at
       FROM span, context_events e
-      WHERE e.event_type IN ('dependency_failure', 'circuit_open')
+      WHERE e.event_type IN ('dependency_failure', 'circuit_open') AND e.environment IS DISTINCT FROM ${SAMPLE_ENVIRONMENT}
         AND e.received_at > coalesce(span.learned_until, '-infinity') AND e.received_at <= span.until
       GROUP BY e.tenant_id, e.service_name, e.vendor, e.event_type, e.entity, e.value_class
       ) k ORDER BY turn, last_received_at DESC LIMIT ${MAX_FAILURE_KINDS}

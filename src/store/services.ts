@@ -66,7 +66,7 @@ async function findServiceOf(db: Db, tenant: SQL, choice: ServiceChoice): Promis
 }
 
 /** A service that was removed, as its row was. */
-type RemovedService = {
+export type RemovedService = {
   readonly id: string
   readonly tenant_id: string
   readonly agent_id: string | null

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { SAMPLE_ENVIRONMENT } from '../domain/event/environment.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { MAX_SHOWN_LENGTH } from '../domain/text.ts'
 import { daysBefore, type SweepHints } from '../domain/window/sweep.ts'
@@ -37,7 +38,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
       SELECT tenant_id, service_id, date_trunc('hour', received_at),
         md5(md5(vendor) || md5(event_type) || md5(entity) || md5(value_class))::uuid AS kind_key,
         vendor, event_type, entity, value_class, count(*)
-      FROM deleted GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 2, 3, 4
+      FROM deleted WHERE environment IS DISTINCT FROM ${SAMPLE_ENVIRONMENT} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 2, 3, 4
       ON CONFLICT (service_id, hour, kind_key) DO UPDATE SET count = c.count + excluded.count
     ),
     counted_agents AS (

@@ -2,6 +2,7 @@ import type { Chance, Clock, Copies, Logging, Model, Stores } from '../deps.ts'
 import { canPost } from '../domain/access/integration.ts'
 import { diagnose } from '../domain/diagnosis/diagnose.ts'
 import type { Alert, Diagnosis } from '../domain/diagnosis/model.ts'
+import { SAMPLE_ENVIRONMENT } from '../domain/event/environment.ts'
 import { type EventId, toId } from '../domain/ids.ts'
 import { describeChange, isNews, isOtherCause, toCause, writeAnswer } from '../domain/incident/answer.ts'
 import { toCauseKind } from '../domain/incident/memory.ts'
@@ -27,7 +28,7 @@ import { wordDiagnosis } from './word-diagnosis.ts'
 /**
  * Diagnoses an incident, for the first time or again, and stores what came out with the work that follows: the note where the
  * incident came from is the caller's to post, the messages to others are whoever's takes them up. An answer that an engineer
- * confirmed is the last.
+ * confirmed is the last. Of a sample nobody is told.
  */
 export async function diagnoseIncident(
   deps: Stores & Clock & Chance & Logging & Model,
@@ -51,10 +52,14 @@ export async function diagnoseIncident(
   const answer = await findAnswer(deps, work, subject, alert, { ...evidence, calibration: fitRecalibration(verdicts) }, clock)
 
   const now = clock()
+  const isSample = environment === SAMPLE_ENVIRONMENT
   const isNoted =
-    answer !== undefined && integrations.some((one) => canPost(one) && one.type === incident.externalSource) && isNoteDue(subject, answer)
+    answer !== undefined &&
+    !isSample &&
+    integrations.some((one) => canPost(one) && one.type === incident.externalSource) &&
+    isNoteDue(subject, answer)
   const noteLease = isNoted ? deps.newUuid() : undefined
-  const messages = !answer ? [] : planMessages(integrations, toNewAnswer(subject, answer))
+  const messages = !answer || isSample ? [] : planMessages(integrations, toNewAnswer(subject, answer))
   const number = answer?.diagnosis.number ?? latest?.number ?? 0
   const next = planNextLook({ ...incident, diagnoses: number }, now)
   const ended = { diagnosis: answer?.diagnosis, noteLease, messages, next, lookedAt: evidence.readAt }

@@ -5,7 +5,7 @@ import type { Door, Signals } from '../domain/doors/door.ts'
 import { DOORS } from '../domain/doors/index.ts'
 import { verifySignature } from '../domain/doors/signature.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
-import { type AgentId, toId } from '../domain/ids.ts'
+import { type AgentId, type IncidentId, toId } from '../domain/ids.ts'
 import { upsertAgent } from '../store/agents.ts'
 import { getPrincipal, type Principal } from '../store/api-keys.ts'
 import { type Deliverer, type DeliveryKind, recordDelivery } from '../store/door-deliveries.ts'
@@ -33,7 +33,7 @@ export async function receiveDelivery(deps: ReceiveDeps, request: DoorRequest): 
     assertReadable(read.signals)
     const events = await storeDoorEvents(deps, request, read.signals, (wanted) => insertFor(deps, request, wanted))
     const alerts = await storeAlerts(deps, request, caller, read)
-    note(deps, request, caller, 'taken', [...events.texts, ...alerts], read.signals.ignored)
+    note(deps, request, caller, 'taken', [...events.texts, ...alerts.texts], read.signals.ignored, alerts.opened)
     return { ...withRejected(read, events), tenantId: caller.tenantId }
   } catch (error) {
     if (error instanceof AppError && error.code !== 'unavailable') note(deps, request, caller, 'refused', [error.message], undefined)
@@ -177,10 +177,11 @@ function note(
   taken: Exclude<DeliveryKind, 'ignored'>,
   texts: readonly string[],
   ignored: string | undefined,
+  incidentId?: IncidentId,
 ): void {
   const kind = texts.length === 0 ? 'ignored' : taken
   const text = [...texts, ...(ignored === undefined ? [] : [`ignored: ${ignored}`])].join(', ')
   deps.log('delivery', { tenant_id: tenantId, sender, kind, deliverer })
-  const recorded = recordDelivery(deps.redis, tenantId, deliverer, { at: deps.now(), kind, text }, deps.newUuid())
+  const recorded = recordDelivery(deps.redis, tenantId, deliverer, { at: deps.now(), kind, text, incidentId }, deps.newUuid())
   defer(recorded.catch((error: unknown) => deps.log('delivery_not_noted', { tenant_id: tenantId, reason: nameOf(error) })))
 }

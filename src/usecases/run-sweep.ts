@@ -2,7 +2,8 @@ import type { Clock, Copies, Database, Logging, Stores, Upkeep } from '../deps.t
 import { nameOf } from '../domain/errors.ts'
 import { daysBefore, isSweepDue, nextSweepAt, type SweepHints } from '../domain/window/sweep.ts'
 import { findNextWork } from '../store/incident-work.ts'
-import { removeSilentServices, reopenServices } from '../store/services.ts'
+import { forgetSamples } from '../store/samples.ts'
+import { type RemovedService, removeSilentServices, reopenServices } from '../store/services.ts'
 import { leaveWasHere, readSweepHints, sweepBatch, sweepRemains, writeSweepDue } from '../store/sweeps.ts'
 import { removeEndedLives } from '../store/window-copies.ts'
 import { findNextRepair, takeForRepair } from '../store/window-repairs.ts'
@@ -86,9 +87,10 @@ async function sweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
     isMore = batch.deleted === BATCH_ROWS
   }
   await attempt(deps, 'incidents_not_forgotten', () => forgetIncidents(deps, now))
-  await removeSilent(deps, now)
+  const samples = await forgetSamples(deps.db, now)
+  await removeServices(deps, now, samples.removed)
   const { lastExpiryAt } = await sweepRemains(deps.db, now, deps.retention, REMAINS_ROWS)
-  const due = [lastExpiryAt, await findNextWork(deps.db), repairs.areMore ? now : await findNextRepair(deps.db)]
+  const due = [lastExpiryAt, samples.nextAt, await findNextWork(deps.db), repairs.areMore ? now : await findNextRepair(deps.db)]
   if (isWorkDone) await attempt(deps, 'sweep_hint_failed', () => writeSweepDue(deps.redis, nextSweepAt(due, now)))
   return { skipped: false, incidentWork, deleted, batches, ended, repairedWindows: repairs.done }
 }
@@ -113,10 +115,14 @@ async function repairMarked(deps: Stores & Logging & Upkeep) {
   return { tried: taken.length, done, areMore: taken.length === limit }
 }
 
-/** An event or an alert that was on its way while its service was removed finds it again. */
-async function removeSilent({ db, rest, retention }: Database & Clock & Upkeep, now: Date): Promise<void> {
+/** Beside those that are `gone` already. An event or an alert that was on its way while its service was removed finds it again. */
+async function removeServices(
+  { db, rest, retention }: Database & Clock & Upkeep,
+  now: Date,
+  gone: readonly RemovedService[],
+): Promise<void> {
   const heardOfSince = daysBefore(now, 2 * retention.silentServiceDays)
-  const removed = await removeSilentServices(db, heardOfSince, MAX_REMOVED_SERVICES)
+  const removed = [...gone, ...(await removeSilentServices(db, heardOfSince, MAX_REMOVED_SERVICES))]
   if (removed.length === 0) return
   await rest(INGEST_DEADLINE_MS)
   await reopenServices(db, heardOfSince, removed)

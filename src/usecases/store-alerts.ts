@@ -12,14 +12,14 @@ const DAY_MS = 86_400_000
 
 /**
  * Stores the alerts of a delivery, and leaves the diagnoses of the incidents that they open for after the answer; should this
- * isolate die, the cron makes them. Answers what became of them, in words.
+ * isolate die, the cron makes them. Answers what became of them, in words, and the first incident that is new.
  */
 export async function storeAlerts(
   deps: ReceiveDeps,
-  { sender, defer }: DoorRequest,
+  { sender, defer }: Pick<DoorRequest, 'sender' | 'defer'>,
   { tenantId, integration, apiKeyId }: DoorCaller,
   { signals, delivery }: Pick<ReadDelivery, 'signals' | 'delivery'>,
-): Promise<readonly string[]> {
+): Promise<StoredAlerts> {
   const door: Door = DOORS[sender]
   const isUnordered = door.isUnordered === true
   const now = deps.now()
@@ -28,7 +28,8 @@ export async function storeAlerts(
   const isDated = isUnordered && isSigned
   const alerts = signals.alerts.filter((alert) => !isDated || isOfToday(alert, now)).map((alert) => toKeyed(deps, alert, delivery, now))
   const senderId = integration?.id ?? apiKeyId
-  if (alerts.length === 0 || senderId === undefined) return signals.alerts.length === 0 ? [] : ['an alert of more than a day ago']
+  if (alerts.length === 0 || senderId === undefined)
+    return { texts: signals.alerts.length === 0 ? [] : ['an alert of more than a day ago'], opened: undefined }
   // Before anything is stored, so that the cron looks even if this isolate gets no further.
   const isMarked = await announceWork(deps)
   const about = {
@@ -45,8 +46,12 @@ export async function storeAlerts(
   const work = opened.map(({ incidentId, lease }) => workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now))
   if (isPointedAt) for (const one of work) defer(one)
   else await assertLookedAt(deps, receptions, work)
-  return describe(receptions)
+  return { texts: describe(receptions), opened: alerts.find((_, place) => IS_NEW.has(receptions[place]?.outcome))?.incidentId }
 }
+
+export type StoredAlerts = { readonly texts: readonly string[]; readonly opened: IncidentId | undefined }
+
+const IS_NEW: ReadonlySet<Reception['outcome'] | undefined> = new Set(['opened', 'held', 'folded'])
 
 /** What the cron cannot be pointed at is done before it is acknowledged, or is not acknowledged. */
 async function assertLookedAt(deps: ReceiveDeps, receptions: readonly Reception[], work: readonly Promise<boolean>[]): Promise<void> {

@@ -100,6 +100,31 @@ test('the page shows what arrived, what was ignored and why, and what was refuse
   expect(refused).toContain('wait bad')
 })
 
+test('a sample is sent from the page, which says what became of it, and still waits for the sender', async () => {
+  const { tenant, visitor, connect, read } = await open()
+  for (const [type, became] of [
+    ['alertmanager', /The sample went through\s*1 alert opened, sample-checkout/],
+    ['github', /The sample went through\s*1 event, sample-checkout/],
+  ] as const) {
+    const { id } = await connect(type)
+    expect(toText(await read(`/connect/${type}`))).toContain('Send a sample')
+    const sent = await visitor.post(`/connect/${type}/sample`, { integration: id })
+    expect([sent.status, sent.headers.get('Location')]).toEqual([303, `/connect/${type}?integration=${id}#sample`])
+    await site.app.settle()
+    const html = await read(`/connect/${type}`)
+    expect(toText(html)).toMatch(became)
+    expect(toText(html)).toContain('Waiting for the first delivery')
+    expect(toText(html)).toContain('0 of 23 senders deliver')
+    const path = /href="(\/incidents\/[\w-]+)"/.exec(html)?.[1]
+    if (type === 'alertmanager') expect(toText(await read(`${path}`))).toContain('Test: Checkout answers slowly')
+  }
+  const incidents = await (await site.app.request('/v1/incidents', { key: tenant.readonlyKey })).json()
+  expect(incidents).toMatchObject([{ service: 'sample-checkout', environment: 'noctuary-sample', status: 'diagnosed' }])
+  const stranger = await open()
+  const [own] = await (await site.app.request('/v1/integrations', { key: tenant.readonlyKey })).json()
+  expect((await stranger.visitor.post('/connect/alertmanager/sample', { integration: own.id })).status).toBe(404)
+})
+
 test('deliveries by a key that people made show at their sender', async () => {
   const { tenant, read } = await open()
   await site.app.request('/in/deploy', { key: tenant.ingestKey, body: { service: 'checkout', sha: 'a4f2c1d' } })

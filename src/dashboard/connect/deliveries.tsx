@@ -1,5 +1,8 @@
+import type { Child } from 'hono/jsx'
+import type { Integration } from '../../domain/access/integration.ts'
 import type { Door } from '../../domain/doors/door.ts'
 import { DOORS } from '../../domain/doors/index.ts'
+import type { IntegrationId } from '../../domain/ids.ts'
 import type { DoorType } from '../../domain/integration-type.ts'
 import type { DeliveryKind, DeliveryOutcome, DoorDeliveries } from '../../store/door-deliveries.ts'
 import { Age, Live, Outside } from '../parts.tsx'
@@ -9,18 +12,25 @@ const MAX_OUTCOME = 240
 
 export type DeliveriesProps = {
   readonly type: DoorType
-  readonly isConnected: boolean
+  /** `undefined`: there is none yet. */
+  readonly integration: Integration | undefined
   readonly deliveries: DoorDeliveries
   readonly now: Date
 }
 
 /** Whether anything has arrived, what became of it, and the latest ten. The page looks by itself every two seconds while it waits. */
-export const Deliveries = ({ type, isConnected, deliveries, now }: DeliveriesProps) => {
-  const { latest, today } = deliveries
+export const Deliveries = ({ type, integration, deliveries, now }: DeliveriesProps) => {
+  const { latest, today, sample } = deliveries
   const [newest] = latest
+  const id = integration?.id
   return (
-    <Live id="deliveries" of={[deliveries, isConnected]} news={toNews(newest)} soon={isConnected && newest?.kind !== 'taken'}>
-      {newest ? <Arrived type={type} outcome={newest} now={now} /> : isConnected && <Waiting />}
+    <Live id="deliveries" of={[deliveries, id]} news={toNews(newest)} soon={integration !== undefined && newest?.kind !== 'taken'}>
+      {newest ? (
+        <Arrived type={type} outcome={newest} now={now} />
+      ) : (
+        id && <Waiting>{!sample && <SampleForm type={type} id={id} />}</Waiting>
+      )}
+      {sample && <Sampled type={type} outcome={sample} now={now} />}
       <section aria-labelledby="latest">
         <h2 id="latest">Last deliveries</h2>
         {newest ? (
@@ -33,6 +43,12 @@ export const Deliveries = ({ type, isConnected, deliveries, now }: DeliveriesPro
         ) : (
           <p class="quiet">None yet.</p>
         )}
+        {id && (
+          <div class="row small">
+            {(newest || sample) && <SampleForm type={type} id={id} />}
+            <p class="quiet">A sample goes the whole way, marked as a test: nobody is told, and it is gone after ten minutes.</p>
+          </div>
+        )}
       </section>
     </Live>
   )
@@ -42,7 +58,7 @@ function toNews(newest: DeliveryOutcome | undefined): string {
   return newest ? `A delivery has arrived: ${newest.text.slice(0, MAX_OUTCOME)}` : 'Waiting for the first delivery.'
 }
 
-const Waiting = () => (
+const Waiting = ({ children }: { readonly children: Child }) => (
   <div class="wait">
     <svg viewBox="0 0 24 24" aria-hidden="true">
       <g class="turn">
@@ -53,7 +69,17 @@ const Waiting = () => (
       <h3>Waiting for the first delivery</h3>
       <p class="small quiet">This page sees it within 2 s. Without a script: reload.</p>
     </div>
+    {children}
   </div>
+)
+
+const SampleForm = ({ type, id }: { readonly type: DoorType; readonly id: IntegrationId }) => (
+  <form method="post" action={`/connect/${type}/sample`}>
+    <input type="hidden" name="integration" value={id} />
+    <button type="submit" class="minor">
+      Send a sample
+    </button>
+  </form>
 )
 
 const MARKS: Readonly<Record<DeliveryKind, { readonly tone: string; readonly path: string }>> = {
@@ -69,24 +95,31 @@ const NEXT: Readonly<Record<Door['brings'], { readonly path: string; readonly te
   logs: { path: '/services', text: 'See the services' },
 }
 
-const Arrived = ({
-  type,
-  outcome: { kind, text, at },
-  now,
-}: {
-  readonly type: DoorType
-  readonly outcome: DeliveryOutcome
-  readonly now: Date
-}) => {
+type OutcomeProps = { readonly type: DoorType; readonly outcome: DeliveryOutcome; readonly now: Date }
+
+const Arrived = ({ type, outcome, now }: OutcomeProps) => {
+  const { kind, text } = outcome
+  const title = kind === 'refused' ? `Refused: ${toShortReason(text)}` : kind === 'ignored' ? 'Arrived, and was ignored' : 'It delivers'
+  return <Became type={type} outcome={outcome} now={now} title={title} />
+}
+
+const Sampled = ({ outcome, ...props }: OutcomeProps) => (
+  <div id="sample" role="status">
+    <Became {...props} outcome={outcome} title={outcome.kind === 'taken' ? 'The sample went through' : 'The sample was ignored'} />
+  </div>
+)
+
+/** What became of a delivery, and where to see it. */
+const Became = ({ type, outcome: { kind, text, at, incidentId }, now, title }: OutcomeProps & { readonly title: string }) => {
   const { tone, path } = MARKS[kind]
-  const next = NEXT[DOORS[type].brings]
+  const next = incidentId === undefined ? NEXT[DOORS[type].brings] : { path: `/incidents/${incidentId}`, text: 'Open the incident' }
   return (
     <div class={`wait ${tone}`}>
       <svg viewBox="0 0 24 24" aria-hidden="true">
         <path d={path} />
       </svg>
       <div>
-        <h3>{kind === 'refused' ? `Refused: ${toShortReason(text)}` : kind === 'ignored' ? 'Arrived, and was ignored' : 'It delivers'}</h3>
+        <h3>{title}</h3>
         <p class="small">
           <Outside max={MAX_OUTCOME}>{text}</Outside>, <Age at={at} now={now} />
         </p>

@@ -4,10 +4,12 @@ import type { Door } from '../../domain/doors/door.ts'
 import { DOORS } from '../../domain/doors/index.ts'
 import { AppError } from '../../domain/errors.ts'
 import { DOOR_TYPES, type DoorType } from '../../domain/integration-type.ts'
+import { deferTo } from '../../http/context.ts'
 import { countAgents } from '../../store/agents.ts'
 import type { DeliveryKind, DoorDeliveries } from '../../store/door-deliveries.ts'
 import { listIntegrations } from '../../store/integrations.ts'
 import { readDeliveries } from '../../usecases/read-deliveries.ts'
+import { sendSample } from '../../usecases/send-sample.ts'
 import { createIntegration, rotateToken, updateIntegration } from '../../usecases/write-integration.ts'
 import { Deliveries } from '../connect/deliveries.tsx'
 import { rehearse, type Tried, TryForm } from '../connect/rehearsal.tsx'
@@ -17,7 +19,7 @@ import { toSetupValues } from '../connect/setup.ts'
 import { Setup } from '../connect/snippet.tsx'
 import { renderPage } from '../layout.tsx'
 import type { PageContext } from '../page-env.ts'
-import { createPageRouter, type Form, readForm, readPage, requireLiveKey, toPageTrail } from '../page-request.ts'
+import { createPageRouter, type Form, readForm, readPage, requireLiveKey, toAppContext, toPageTrail } from '../page-request.ts'
 import { Age, Notice, Sure } from '../parts.tsx'
 
 const ONLINE_MS = 10 * 60_000
@@ -44,6 +46,12 @@ export const connectPages = (deps: Deps) =>
       const { type, integration } = await readOwn(deps, c, await readForm(c))
       await rotateToken(deps, integration.tenantId, integration.id, toPageTrail(c))
       return c.redirect(`/connect/${type}?integration=${integration.id}&done=replaced`, 303)
+    })
+    .post('/connect/:sender/sample', async (c) => {
+      const { type, integration } = await readOwn(deps, c, await readForm(c))
+      if (!canReceive(integration)) throw new AppError('not_found', 'There is no such integration.')
+      await sendSample(deps, type, integration, deferTo(toAppContext(c)))
+      return c.redirect(`/connect/${type}?integration=${integration.id}#sample`, 303)
     })
     .post('/connect/:sender/try', async (c) => {
       const form = await readForm(c)
@@ -147,6 +155,7 @@ function mergeDeliveries(all: readonly DoorDeliveries[]): DoorDeliveries {
       .toSorted((a, b) => b.at.getTime() - a.at.getTime())
       .slice(0, KEPT),
     today: { taken: sum('taken'), ignored: sum('ignored'), refused: sum('refused') },
+    sample: all.find(({ sample }) => sample !== undefined)?.sample,
   }
 }
 
@@ -191,7 +200,7 @@ const Sender = ({ type, integration, token, own, origin, deliveries, tried, now 
           </details>
         </div>
       )}
-      <Deliveries type={type} isConnected={integration !== undefined} deliveries={deliveries} now={now} />
+      <Deliveries type={type} integration={integration} deliveries={deliveries} now={now} />
       <TryForm type={type} tried={tried} integration={integration} />
       {integration && <SettingsForm type={type} integration={integration} />}
     </div>

@@ -1,5 +1,8 @@
 export const MAX_ENVIRONMENT_LENGTH = 64
 
+/** Where the page's samples happen: nothing of it counts anywhere else, and ten minutes later it is gone. */
+export const SAMPLE_ENVIRONMENT = 'noctuary-sample'
+
 const PRODUCTION: ReadonlySet<string> = new Set(['production', 'prod', 'prd', 'live'])
 
 /**

@@ -25,6 +25,18 @@ export const services = pgTable(
   (table) => [index('services_by_name_key').on(table.tenantId, table.nameKey)],
 )
 
+/** Services that samples are about: what they left is forgotten then and, if nothing else is known of it, the service with it. */
+export const samples = pgTable(
+  'samples',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: uuid('tenant_id').notNull(),
+    serviceName: text('service_name').notNull(),
+    endsAt: instant('ends_at').notNull(),
+  },
+  (table) => [index('samples_by_end').on(table.endsAt)],
+)
+
 /** Who calls whom: learned from failures, or declared by an operator. */
 export const serviceEdges = pgTable(
   'service_edges',
