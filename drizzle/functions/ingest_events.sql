@@ -9,7 +9,7 @@
 --
 -- Rows go in sorted, so that concurrent batches do not deadlock; ids are hashes, so that a row that exists already is the
 -- same row; touches pass over rows that someone else is touching.
-CREATE FUNCTION ingest_events_v3(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb, joins jsonb) RETURNS json
+CREATE FUNCTION ingest_events_v4(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb, joins jsonb) RETURNS json
 LANGUAGE plpgsql SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
@@ -25,11 +25,11 @@ BEGIN
 
   IF caller.agent_id IS NOT NULL AND caller.key_type = 'ingest' AND idempotency_key IS NOT NULL THEN
     INSERT INTO idempotency_keys (api_key_id, key, body_hash)
-    VALUES (caller.api_key_id, ingest_events_v3.idempotency_key, ingest_events_v3.body_hash) ON CONFLICT DO NOTHING;
+    VALUES (caller.api_key_id, ingest_events_v4.idempotency_key, ingest_events_v4.body_hash) ON CONFLICT DO NOTHING;
     claim := 'fresh';
     IF NOT FOUND THEN
-      SELECT CASE WHEN k.body_hash = ingest_events_v3.body_hash THEN 'replayed' ELSE 'conflict' END INTO claim
-      FROM idempotency_keys k WHERE k.api_key_id = caller.api_key_id AND k.key = ingest_events_v3.idempotency_key;
+      SELECT CASE WHEN k.body_hash = ingest_events_v4.body_hash THEN 'replayed' ELSE 'conflict' END INTO claim
+      FROM idempotency_keys k WHERE k.api_key_id = caller.api_key_id AND k.key = ingest_events_v4.idempotency_key;
       claim := coalesce(claim, 'fresh');
     END IF;
   END IF;
@@ -118,12 +118,13 @@ BEGIN
       ORDER BY o.service_id, o.change_key, j.name_key, coalesce(o.kept_until, o.expires_at) DESC
       ON CONFLICT (service_id, change_key, name_key) DO UPDATE SET expires_at = greatest(c.expires_at, excluded.expires_at);
 
-      PERFORM touch_changed_services_v1(caller.tenant_id, caller.agent_id, ARRAY(
-        SELECT DISTINCT j.name_key FROM jsonb_to_recordset(joins) AS j(id uuid, name_key text)
-          JOIN jsonb_to_recordset(events) AS e(id uuid, kept_seconds int) ON e.id = j.id WHERE e.kept_seconds IS NOT NULL));
+      PERFORM touch_changed_services_v2(caller.tenant_id, caller.agent_id, ARRAY(
+        SELECT DISTINCT j.name_key FROM jsonb_to_recordset(joins) AS j(name_key text, is_changed boolean) WHERE j.is_changed));
 
-      SELECT jsonb_agg(jsonb_build_array(s.name_key, s.id)) INTO joined_services FROM services s
-      WHERE s.tenant_id = caller.tenant_id AND s.name_key = ANY(ARRAY(SELECT j.name_key FROM jsonb_to_recordset(joins) AS j(name_key text)));
+      -- A look-up for each name, however many services a tenant has.
+      SELECT jsonb_agg(jsonb_build_array(j.name_key, s.id)) INTO joined_services
+      FROM (SELECT DISTINCT j.name_key FROM jsonb_to_recordset(joins) AS j(name_key text)) j
+        CROSS JOIN LATERAL (SELECT s.id FROM services s WHERE s.tenant_id = caller.tenant_id AND s.name_key = j.name_key OFFSET 0) s;
     END IF;
   END IF;
 

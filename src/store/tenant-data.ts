@@ -16,8 +16,15 @@ export type TenantRow = Readonly<Record<string, unknown>>
 
 /** What an export leaves out: what could be used, or guessed from, to act as the tenant. */
 const SECRET_COLUMNS: readonly string[] = ['hash', 'secrets', 'token', 'result']
-/** Tables whose rows belong to an API key, and by it to a tenant. */
-const TABLES_OF_KEYS: readonly string[] = ['idempotency_keys']
+/**
+ * Tables whose rows are found by something else of the tenant's, for they have no tenant, or no index of them: a tenant's part of
+ * millions of events is read without the rest.
+ */
+const OWNERS: Readonly<Record<string, { readonly table: string; readonly column: string }>> = {
+  context_events: { table: 'agents', column: 'agent_id' },
+  event_counts: { table: 'services', column: 'service_id' },
+  idempotency_keys: { table: 'api_keys', column: 'api_key_id' },
+}
 
 /** Notes in a tenant's audit that it is exported: before the first row is read. */
 export async function noteExport(db: Db, tenantId: TenantId): Promise<void> {
@@ -34,10 +41,11 @@ export async function listTenantTables(db: Db): Promise<TenantTable[]> {
       (SELECT coalesce(json_agg(r.relname), '[]') FROM pg_constraint f JOIN pg_class r ON r.oid = f.confrelid
         WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.confrelid <> c.oid) AS references
     FROM pg_class c
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND (c.relname = ANY(${asArray(TABLES_OF_KEYS)})
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND (c.relname = ANY(${asArray(Object.keys(OWNERS))})
       OR EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped))
     ORDER BY c.relname`)
-  return referringFirst(rows)
+  const ownerOf = ({ name }: TenantTable) => OWNERS[name]?.table ?? []
+  return referringFirst(rows.map((table) => ({ ...table, references: [table.references, ownerOf(table)].flat() })))
 }
 
 function referringFirst(tables: readonly TenantTable[]): TenantTable[] {
@@ -107,8 +115,9 @@ export async function deleteTenant(db: Db, tenantId: TenantId): Promise<void> {
 }
 
 function isOf(tenantId: TenantId, table: string): SQL {
-  if (TABLES_OF_KEYS.includes(table)) return sql`t.api_key_id IN (SELECT k.id FROM api_keys k WHERE k.tenant_id = ${tenantId})`
-  return sql`t.tenant_id = ${tenantId}`
+  const owner = OWNERS[table]
+  if (!owner) return sql`t.tenant_id = ${tenantId}`
+  return sql`t.${sql.identifier(owner.column)} = ANY(ARRAY(SELECT o.id FROM ${sql.identifier(owner.table)} o WHERE o.tenant_id = ${tenantId}))`
 }
 
 function asArray(texts: readonly string[]): SQL {

@@ -6,7 +6,7 @@ export const JOIN_RULES = ['service_name', 'entity', 'namespaced_name', 'pod', '
 export type JoinRule = (typeof JOIN_RULES)[number]
 
 /** The name of a service that an event may concern, and the rule that found it. */
-export type ServiceMatch = { readonly name: string; readonly rule: JoinRule }
+type ServiceMatch = { readonly name: string; readonly rule: JoinRule }
 
 type Names = { readonly serviceName: string; readonly vendor: string; readonly entity: string }
 
@@ -72,15 +72,14 @@ export function toNameKey(name: string): string {
  * Every service, besides the one it names, whose window an event belongs to once such a service exists: the one its
  * entity names (argocd's app), and the workload behind a pod, replica set, autoscaler or `<namespace>/<object>` name.
  */
-export function matchServices({ serviceName, vendor, entity }: Names): ServiceMatch[] {
-  const matches = [...toWorkloads(serviceName, vendor), { name: entity, rule: 'entity' as const }, ...toWorkloads(entity, vendor)]
-  const seen = new Set<string>()
-  return matches.filter(({ name }) => {
-    const key = toNameKey(name)
-    if (name === serviceName || seen.has(key)) return false
-    seen.add(key)
-    return true
-  })
+export function matchServices({ serviceName, vendor, entity }: Names): (ServiceMatch & { readonly nameKey: string })[] {
+  const matches = new Map<string, ServiceMatch & { readonly nameKey: string }>()
+  for (const match of [...toWorkloads(serviceName, vendor), { name: entity, rule: 'entity' as const }, ...toWorkloads(entity, vendor)]) {
+    if (match.name === serviceName) continue
+    const nameKey = toNameKey(match.name)
+    if (!matches.has(nameKey)) matches.set(nameKey, { ...match, nameKey })
+  }
+  return [...matches.values()]
 }
 
 /** They report deploys under their own names, and tell in the entity of which application. */

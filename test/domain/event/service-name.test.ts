@@ -130,7 +130,7 @@ test.each([
   'deploy-20240115-1',
   'kiali-traffic-g3n3r4t0r',
 ])('%s is not cut', (entity) => {
-  expect(matchServices(of('kubernetes', 'cluster', entity))).toEqual([{ name: entity, rule: 'entity' }])
+  expect(matchServices(of('kubernetes', 'cluster', entity))).toMatchObject([{ name: entity, rule: 'entity' }])
   expect(workloadOfFallbackName(of('kubernetes', `prod/${entity}`, entity))).toBe(entity)
 })
 
