@@ -5,11 +5,15 @@ import type { Change, Observation, Step } from './model.ts'
 
 /** A rollout takes at most so long: Kubernetes gives up on one then (`progressDeadlineSeconds`). */
 const ROLLOUT_MS = 10 * 60_000
+/** Who reports a rollout may do so when it is under way or done, and clocks differ: a step may come so long before the report. */
+const REPORTED_LATE_MS = 2 * 60_000
 /** Repeats further apart are told of another change, and a report of success or failure is of none. */
 const REPEAT_MS = 30 * 60_000
 const FINISHED = /^(?:succeeded|success|synced|completed?|finished|done)$/i
 const FAILED = /^(?:failed|failure|aborted|cancell?ed|error)$/i
 const TERMINATED = /^terminated$/i
+/** The first replicas of a revision, which only a rollout brings. */
+const FROM_NONE = /\b0$/
 
 type Occurrence = { readonly atMs: number; readonly observation: Observation }
 
@@ -38,7 +42,7 @@ export function findChanges(reported: readonly Observation[], symptoms: readonly
   const changes = [...Map.groupBy(reported, ({ key }) => key)].flatMap(([key, own]) => {
     const drafts = toDrafts(own)
     for (const restart of restarts.get(key) ?? []) {
-      const rollout = drafts.findLast((draft) => isWithinRollout(draft, restart.firstMs))
+      const rollout = findRollout(drafts, restart.firstMs) ?? findReportedLate(drafts, restart.firstMs)
       if (!rollout) continue
       rollout.steps.push({ atMs: restart.firstMs, observation: restart })
       steps.add(restart)
@@ -125,7 +129,8 @@ function addScalings(drafts: readonly Draft[], occurrences: readonly Occurrence[
   const alone: Draft[] = []
   for (const occurrence of occurrences.filter(({ observation }) => isScaling(observation))) {
     const { observation, atMs } = occurrence
-    const rollout = drafts.findLast((draft) => isWithinRollout(draft, atMs))
+    const isOfRollout = FROM_NONE.test(observation.entry.oldValue ?? '')
+    const rollout = findRollout(drafts, atMs) ?? (isOfRollout ? findReportedLate(drafts, atMs) : undefined)
     if (rollout) rollout.steps.push({ atMs, observation })
     else {
       const earlier = alone.findLast(({ lead }) => toThing(lead) === toThing(observation))
@@ -140,8 +145,14 @@ function compareDrafts(a: Draft, b: Draft): number {
   return a.atMs - b.atMs || compareTimes(a.lead, b.lead)
 }
 
-function isWithinRollout({ atMs }: Draft, stepMs: number): boolean {
-  return stepMs >= atMs && stepMs <= atMs + ROLLOUT_MS
+/** The latest change within whose time a step lies. */
+function findRollout(drafts: readonly Draft[], stepMs: number): Draft | undefined {
+  return drafts.findLast(({ atMs }) => atMs <= stepMs && stepMs <= atMs + ROLLOUT_MS)
+}
+
+/** A deploy that was reported soon after a step of it, though no later than the alert: what comes then is an answer to it. */
+function findReportedLate(drafts: readonly Draft[], stepMs: number): Draft | undefined {
+  return drafts.find(({ lead, atMs }) => isDeploy(lead) && stepMs < atMs && atMs <= Math.min(0, stepMs + REPORTED_LATE_MS))
 }
 
 /** What changes that replace one another have in common. */
@@ -193,7 +204,7 @@ function linkUndone(key: string, drafts: readonly Draft[]): readonly Change[] {
     changes.set(draft, {
       key,
       lead: draft.lead,
-      atMs: draft.atMs,
+      atMs: Math.min(draft.atMs, ...draft.steps.map(({ atMs }) => atMs)),
       steps: draft.steps.toSorted((a, b) => a.atMs - b.atMs || compareTimes(a.observation, b.observation)),
       isFailed: draft.isFailed,
       undoes: undone.get(draft)?.lead,

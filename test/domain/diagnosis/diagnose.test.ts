@@ -177,6 +177,21 @@ test('keeps a rollout together, and quotes its first step', () => {
   expect(diagnosis.evidence).toEqual([deploy.id, scaled.id, scale.id, pod.id, report.id])
 })
 
+test('a step that came shortly before the report of its deploy belongs to it, unless the report came after the alert', () => {
+  const pod = (service: string) => makeEntry(-110, 'restart', { vendor: 'kubernetes', entity: `pod/${service}-1`, newValue: 'terminated' })
+  const first = makeEntry(-112, 'scale_event', { vendor: 'kubernetes', oldValue: '0', newValue: '1' })
+  const more = makeEntry(-900, 'scale_event', { vendor: 'kubernetes', oldValue: '3', newValue: '5' })
+  const report = makeEntry(-60, 'deploy', { sha: 'a4f2c1' })
+  const windows = [makeWindow('search', pod('search'), first, more, report), makeWindow('frontend', failure(-80, 'search'))]
+  const rollout = look(windows, { observedUntil: later(120) })
+  const answering = look([makeWindow('search', pod('search'), makeEntry(5, 'deploy')), makeWindow('frontend', failure(-80, 'search'))])
+
+  expect(rollout.hypothesis).toBe('Deploy sha=a4f2c1 to search rolled out 32 seconds before onset')
+  expect(rollout.hypotheses[0]?.eventIds.slice(0, 3)).toEqual([report.id, first.id, windows[0]?.window.entries.restart[0]?.id])
+  expect(rollout.hypotheses[1]?.eventIds[0]).toBe(more.id)
+  expect(answering.onset).toEqual(later(-110))
+})
+
 test('confirmed patterns raise a hypothesis, rejected ones lower it', () => {
   const windows = [makeWindow('checkout-api', makeEntry(-100, 'deploy')), makeWindow('search', makeEntry(-100, 'deploy'))]
   const pattern = { service: 'search', vendor: 'argocd', eventType: 'deploy' as const, valueClass: '', similarity: 0.9 }
