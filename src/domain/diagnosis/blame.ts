@@ -28,7 +28,7 @@ type Reached = { readonly item: WeighedItem; readonly chance: number }
 export function weighItems(items: readonly Item[], weights: Weights): readonly WeighedItem[] {
   const freshestMs = Math.min(...items.map(({ ageMs }) => ageMs))
   const raw = items.map((item) => {
-    const fade = (1 + (item.ageMs - freshestMs) / weights.fadeMs) ** -2 / (1 + freshestMs / weights.scaleMs)
+    const fade = (1 + (item.ageMs - freshestMs) / weights.fadeMs) ** -2 / (1 + (freshestMs / weights.staleMs) ** 2)
     return { item, weight: (0.5 + 0.5 * item.severity) * fade * item.trust }
   })
   const scaleOf = (isCall: boolean) => {

@@ -3,9 +3,11 @@
  * halving or doubling it does, is in the manual's page `diagnosis`.
  */
 export type Weights = {
-  /** Lags count from it on; reports further apart are no burst; what is older than it before the freshest report fades. */
+  /** Lags count from it on. */
   readonly scaleMs: number
+  /** A report that is so much older than the freshest weighs a quarter, and all half when the freshest is so old: what fails is reported on. */
   readonly fadeMs: number
+  readonly staleMs: number
   readonly lagExponent: number
   /** Clocks differ by as much: within it the order of a change and a failure is uncertain. */
   readonly slackMs: number
@@ -47,6 +49,7 @@ export type Weights = {
 export const WEIGHTS: Weights = {
   scaleMs: 600_000,
   fadeMs: 120_000,
+  staleMs: 300_000,
   lagExponent: 0.8,
   slackMs: 30_000,
   own: 0.75,

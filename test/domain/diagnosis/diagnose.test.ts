@@ -192,6 +192,16 @@ test('a step that came shortly before the report of its deploy belongs to it, un
   expect(answering.onset).toEqual(later(-110))
 })
 
+test('what was last reported long before the alert hardly counts', () => {
+  const windows = [
+    makeWindow('payments-api', makeEntry(-2_900, 'deploy')),
+    makeWindow('checkout-api', makeEntry(-586, 'dependency_failure', { vendor: 'istio', entity: 'payments-api', newValue: 'success=0%' })),
+    makeWindow('search', makeEntry(-60, 'config_change')),
+  ]
+
+  expect(look(windows, { observedUntil: later(120) }).hypotheses[0]?.service).toBe('search')
+})
+
 test('confirmed patterns raise a hypothesis, rejected ones lower it', () => {
   const windows = [makeWindow('checkout-api', makeEntry(-100, 'deploy')), makeWindow('search', makeEntry(-100, 'deploy'))]
   const pattern = { service: 'search', vendor: 'argocd', eventType: 'deploy' as const, valueClass: '', similarity: 0.9 }
