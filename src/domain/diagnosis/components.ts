@@ -1,5 +1,5 @@
 import { compareText } from '../compare.ts'
-import { isCallFailure } from '../event/event.ts'
+import { type EventType, isCallFailure } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
 import { toValueClass } from '../event/value-class.ts'
 import { quoteName } from '../text.ts'
@@ -16,6 +16,11 @@ const STUCK =
   /^(?:BackOff|CrashLoopBackOff|Failed|FailedScheduling|FailedMount|FailedCreatePodSandBox|FailedPostStartHook|ErrImagePull|ImagePullBackOff|OOMKilled|OOMKilling|Evicted)$/
 /** What that is worth where no count tells what is usual, in nats. */
 const STUCK_WEIGHT = 4
+
+/** Pods that have just been started are unready until three probes, by default ten seconds apart, have gone by. */
+const UNREADY = /^(?:Unhealthy|probe_failure)$/
+const STARTING_MS = 30_000
+const STARTS: ReadonlySet<EventType> = new Set<EventType>(['deploy', 'scale_event'])
 
 /** A service with the most unusual thing it shows of late. */
 type Component = { readonly key: string; readonly lead: Observation; readonly score: number }
@@ -89,10 +94,18 @@ function createTally(observed: readonly Observation[], { hoursObserved, kinds }:
   }
 }
 
+function isStarting({ entry, lastMs }: Observation, starts: readonly Observation[]): boolean {
+  if (!UNREADY.test(entry.newValue ?? '')) return false
+  return starts.some((start) => STARTS.has(start.entry.eventType) && start.lastMs <= lastMs && lastMs <= start.lastMs + STARTING_MS)
+}
+
 /** An answer where no service alerts: the component that shows what is least usual. */
 export function diagnoseComponents(input: DiagnosisInput): Diagnosis {
   const { names, changes, calls, symptoms, untilMs } = readInput(input)
-  const shown = [...changes, ...symptoms.filter(({ entry }) => !isCallFailure(entry.eventType) || isSelfReport(entry, ''))]
+  const starts = Map.groupBy(changes, ({ key }) => key)
+  const isShown = (symptom: Observation) =>
+    (!isCallFailure(symptom.entry.eventType) || isSelfReport(symptom.entry, '')) && !isStarting(symptom, starts.get(symptom.key) ?? [])
+  const shown = [...changes, ...symptoms.filter(isShown)]
   const ranked = rankComponents(
     shown,
     calls.map(({ observation }) => observation),

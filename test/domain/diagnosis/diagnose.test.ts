@@ -202,6 +202,19 @@ test('what was last reported long before the alert hardly counts', () => {
   expect(look(windows, { observedUntil: later(120) }).hypotheses[0]?.service).toBe('search')
 })
 
+test('pods that have just been started are unready, and no more than that', () => {
+  const rollout = (service: string, seconds: number) =>
+    makeEntry(seconds, 'scale_event', { vendor: 'kubernetes', entity: `deployments/${service}`, newValue: 'ScalingReplicaSet' })
+  const unready = (seconds: number) =>
+    makeEntry(seconds, 'dependency_failure', { vendor: 'kubernetes', entity: 'pods/ads-1', newValue: 'Unhealthy' })
+  const leadAfter = (seconds: number) =>
+    look([makeWindow('ads', rollout('ads', -90), unready(-90 + seconds)), makeWindow('cart', rollout('cart', -88))], {
+      alert: { ...SHOP.alert, service: null },
+    }).hypotheses[0]?.service
+
+  expect([12, 40].map(leadAfter)).toEqual(['cart', 'ads'])
+})
+
 test('confirmed patterns raise a hypothesis, rejected ones lower it', () => {
   const windows = [makeWindow('checkout-api', makeEntry(-100, 'deploy')), makeWindow('search', makeEntry(-100, 'deploy'))]
   const pattern = { service: 'search', vendor: 'argocd', eventType: 'deploy' as const, valueClass: '', similarity: 0.9 }
