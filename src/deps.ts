@@ -17,7 +17,6 @@ import type { TenantId } from './domain/ids.ts'
 import type { AddressRules } from './domain/receivers/address.ts'
 import type { StateWindow } from './domain/window/window.ts'
 import { type Log, logToConsole } from './log.ts'
-import { type AccessTeam, createAccessKeys, type ReadAccessKeys } from './outbound/access-keys.ts'
 import { createEndpointModel, createWorkersAiModel, type LanguageModel } from './outbound/language-model.ts'
 import { createReceivers, type ReceiverClients } from './outbound/receivers/index.ts'
 import type { Principal } from './store/api-keys.ts'
@@ -97,6 +96,9 @@ export type Load = { readonly requestsAtOnce: Gate; readonly requestsAtOnceByTen
 /** The keys that seal integrations' secrets; throws `unavailable` when the operator has set none. */
 export type Sealing = { readonly sealingKeys: () => SealingKeys }
 
+/** How many services a tenant may have. */
+export type Room = { readonly maxServices: number }
+
 /** What is kept of events and titles. */
 export type Keeping = { readonly keeping: KeepingPolicy }
 
@@ -111,9 +113,6 @@ export type Site = {
   readonly publicUrl: string | undefined
   readonly corsOrigins: readonly string[]
 }
-
-/** Whom Cloudflare Access vouches for; `undefined`: the pages are not behind it. */
-export type People = { readonly access: (AccessTeam & { readonly readKeys: ReadAccessKeys }) | undefined }
 
 /** What an operator's monitoring shows. */
 export type Metrics = { readonly metricsToken: string | undefined }
@@ -150,12 +149,12 @@ export type Deps = BatchDatabase &
   Sealing &
   Signing &
   Linking &
-  People &
   Site &
   Metrics &
   RateLimits &
   Load &
   Upkeep &
+  Room &
   Keeping &
   Model &
   Receivers
@@ -190,11 +189,11 @@ export function createDeps(config: Config): Deps {
     rateLimits: config.rateLimits,
     sessionSecret: () => getSessionSecret(config.sessionSecret),
     linkSecret: isSecret(config.sessionSecret) ? config.sessionSecret : undefined,
-    access: config.access && { ...config.access, readKeys: createAccessKeys(config.access, () => new Date()) },
     metricsToken: config.metricsToken,
     signInLimit: config.signInLimit,
     retention: config.retention,
     sweepRequests: config.sweepRequests,
+    maxServices: config.maxServices,
     keeping: config.keeping,
     receivers: createReceivers(config),
     addressRules: config.network,

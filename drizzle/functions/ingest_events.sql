@@ -1,7 +1,7 @@
 -- Stores events: resolves the key, checks its agent, claims the idempotency key, opens missing services, touches what is
 -- stale, and stores what was not stored before. Answers the caller, the idempotency key's fate and what it stored, as
--- [id, life key, service id], and the services that joins name by now, as [name key, id]. Nothing is stored for a caller that may not.
--- Called by: batches of events, and ingest_event. A function because it is hot: planned once a connection, not once a request.
+-- [id, life key, service id], what it refused, and the services that joins name by now, as [name key, id]. Nothing is stored for a caller that may not.
+-- Called by: batches of events, the queue's consumer, and ingest_event. A function because it is hot: planned once a connection, not once a request.
 --
 -- A plan that was made while the tables were small has to serve until they are analyzed again: nothing but look-ups, then.
 -- Bitmap scans are off, for what looks up the last of many repeats must not gather them all first; so is JIT, for what a
@@ -9,7 +9,14 @@
 --
 -- Rows go in sorted, so that concurrent batches do not deadlock; ids are hashes, so that a row that exists already is the
 -- same row; touches pass over rows that someone else is touching.
-CREATE FUNCTION ingest_events_v4(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb, joins jsonb) RETURNS json
+--
+-- A tenant has at most `max_services`: an event that would open one more is not stored but `refused`, by its id. One that was
+-- swept within the day is known, as one that is stored is; it is looked for after it was stored anew, for a sweep may be under way.
+--
+-- `queued_for`: the agent of a key that was good when these were `received`, whatever became of it since; without them the
+-- key is looked up, and they are received now.
+CREATE FUNCTION ingest_events_v5(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb, joins jsonb,
+  max_services int, queued_for uuid DEFAULT NULL, received timestamptz DEFAULT NULL) RETURNS json
 LANGUAGE plpgsql SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
@@ -20,16 +27,26 @@ DECLARE
   joined_services jsonb;
   service_ids uuid[];
   changed_ids uuid[];
+  missing_ids uuid[];
+  refused_ids uuid[] := '{}';
+  refused jsonb;
+  known_ids uuid[];
+  instant timestamptz := coalesce(received, now());
 BEGIN
-  caller := resolve_caller_v1(key_hash);
+  IF queued_for IS NULL THEN
+    caller := resolve_caller_v1(key_hash);
+  ELSE
+    SELECT a.tenant_id, a.api_key_id, 'ingest' AS key_type, a.id AS agent_id, a.last_seen_at AS agent_seen_at INTO caller
+    FROM agents a WHERE a.id = queued_for;
+  END IF;
 
   IF caller.agent_id IS NOT NULL AND caller.key_type = 'ingest' AND idempotency_key IS NOT NULL THEN
     INSERT INTO idempotency_keys (api_key_id, key, body_hash)
-    VALUES (caller.api_key_id, ingest_events_v4.idempotency_key, ingest_events_v4.body_hash) ON CONFLICT DO NOTHING;
+    VALUES (caller.api_key_id, ingest_events_v5.idempotency_key, ingest_events_v5.body_hash) ON CONFLICT DO NOTHING;
     claim := 'fresh';
     IF NOT FOUND THEN
-      SELECT CASE WHEN k.body_hash = ingest_events_v4.body_hash THEN 'replayed' ELSE 'conflict' END INTO claim
-      FROM idempotency_keys k WHERE k.api_key_id = caller.api_key_id AND k.key = ingest_events_v4.idempotency_key;
+      SELECT CASE WHEN k.body_hash = ingest_events_v5.body_hash THEN 'replayed' ELSE 'conflict' END INTO claim
+      FROM idempotency_keys k WHERE k.api_key_id = caller.api_key_id AND k.key = ingest_events_v5.idempotency_key;
       claim := coalesce(claim, 'fresh');
     END IF;
   END IF;
@@ -48,16 +65,21 @@ BEGIN
       SELECT service_id_of(caller.tenant_id, n.name) FROM jsonb_to_recordset(service_names) AS n(name text, is_changed boolean) WHERE n.is_changed);
     IF (SELECT count(*) FROM services s WHERE s.id = ANY(service_ids) AND s.last_event_at >= now() - touch_interval_v1()
         AND NOT (s.id = ANY(changed_ids) AND coalesce(s.last_change_at, '-infinity') < now() - touch_interval_v1())) < cardinality(service_ids) THEN
-      INSERT INTO services (id, tenant_id, agent_id, name, name_key, last_change_at, last_change_agent_id)
-      SELECT n.id, caller.tenant_id, caller.agent_id, n.name, n.name_key, CASE WHEN n.is_changed THEN now() END,
-        CASE WHEN n.is_changed THEN caller.agent_id END
-      FROM (
-        SELECT service_id_of(caller.tenant_id, s.name) AS id, s.name, s.name_key, s.is_changed
-        FROM jsonb_to_recordset(service_names) AS s(name text, name_key text, is_changed boolean)
-      ) n
-      WHERE n.id = ANY(service_ids) AND NOT EXISTS (SELECT 1 FROM services e WHERE e.id = n.id)
-      ORDER BY n.id
-      ON CONFLICT (id) DO NOTHING;
+      missing_ids := ARRAY(SELECT m.id FROM unnest(service_ids) AS m(id) WHERE NOT EXISTS (SELECT 1 FROM services e WHERE e.id = m.id));
+      IF cardinality(missing_ids) > 0 THEN
+        INSERT INTO services (id, tenant_id, agent_id, name, name_key, last_change_at, last_change_agent_id)
+        SELECT n.id, caller.tenant_id, caller.agent_id, n.name, n.name_key, CASE WHEN n.is_changed THEN now() END,
+          CASE WHEN n.is_changed THEN caller.agent_id END
+        FROM (
+          SELECT service_id_of(caller.tenant_id, s.name) AS id, s.name, s.name_key, s.is_changed
+          FROM jsonb_to_recordset(service_names) AS s(name text, name_key text, is_changed boolean)
+        ) n
+        WHERE n.id = ANY(missing_ids)
+        ORDER BY n.id
+        LIMIT max_services - (SELECT count(*) FROM (SELECT 1 FROM services s WHERE s.tenant_id = caller.tenant_id LIMIT max_services) c)
+        ON CONFLICT (id) DO NOTHING;
+        refused_ids := ARRAY(SELECT m.id FROM unnest(missing_ids) AS m(id) WHERE NOT EXISTS (SELECT 1 FROM services e WHERE e.id = m.id));
+      END IF;
 
       UPDATE services SET last_event_at = now(), agent_id = caller.agent_id,
         last_change_at = CASE WHEN id = ANY(changed_ids) THEN now() ELSE last_change_at END,
@@ -88,24 +110,39 @@ BEGIN
         new_value, actor, sha, environment, url, details, confidence, ttl_seconds, "timestamp", received_at, expires_at, kept_until,
         raw_line, value_class, change_key, appeared_at)
       SELECT e.id, caller.tenant_id, caller.agent_id, e.service_id, e.service_name, e.vendor, e.event_type, e.entity, e.old_value,
-        e.new_value, e.actor, e.sha, e.environment, e.url, e.details, e.confidence, e.ttl_seconds, coalesce(e."timestamp", now()), now(),
-        now() + make_interval(secs => e.ttl_seconds),
+        e.new_value, e.actor, e.sha, e.environment, e.url, e.details, e.confidence, e.ttl_seconds, coalesce(e."timestamp", instant), instant,
+        instant + make_interval(secs => e.ttl_seconds),
         -- Null while the last occurrence is of the same minute.
-        CASE WHEN date_trunc('minute', last.received_at) = date_trunc('minute', now()) THEN NULL
-          ELSE now() + make_interval(secs => greatest(e.kept_seconds, CASE WHEN e.kept_seconds IS NOT NULL THEN e.ttl_seconds END)) END,
+        CASE WHEN date_trunc('minute', last.received_at) = date_trunc('minute', instant) THEN NULL
+          ELSE instant + make_interval(secs => greatest(e.kept_seconds, CASE WHEN e.kept_seconds IS NOT NULL THEN e.ttl_seconds END)) END,
         e.raw_line, e.value_class, e.change_key,
         -- Whole seconds, so that clients whose first occurrences cross agree; no TTL is shorter, so that lives stay apart.
-        coalesce(last.appeared_at, date_trunc('second', now()))
+        coalesce(last.appeared_at, date_trunc('second', instant))
       FROM sent e LEFT JOIN LATERAL (
         SELECT o.appeared_at, o.received_at FROM context_events o
-        WHERE o.service_id = e.service_id AND o.change_key = e.change_key AND o.expires_at > now()
+        WHERE o.service_id = e.service_id AND o.change_key = e.change_key AND o.expires_at > instant
         ORDER BY o.expires_at DESC LIMIT 1
       ) last ON true
+      WHERE e.service_id <> ALL(refused_ids)
       ORDER BY e.id
       ON CONFLICT (id) DO NOTHING
       RETURNING id, service_id, change_key, appeared_at
     )
     SELECT jsonb_agg(jsonb_build_array(id, life_key_of(change_key, appeared_at), service_id)) INTO created FROM stored;
+
+    known_ids := ARRAY(
+      SELECT w.id FROM jsonb_array_elements(created) AS c JOIN swept_events w ON w.tenant_id = caller.tenant_id AND w.id = (c->>0)::uuid);
+    IF cardinality(known_ids) > 0 THEN
+      DELETE FROM context_events e WHERE e.id = ANY(known_ids);
+      SELECT jsonb_agg(c) INTO created FROM jsonb_array_elements(created) AS c WHERE (c->>0)::uuid <> ALL(known_ids);
+    END IF;
+
+    IF cardinality(refused_ids) > 0 THEN
+      SELECT jsonb_agg(e.id) INTO refused FROM jsonb_to_recordset(events) AS e(id uuid, service_name text)
+      WHERE service_id_of(caller.tenant_id, e.service_name) = ANY(refused_ids);
+      -- Sent again, these may find room; the others are known by their ids.
+      DELETE FROM idempotency_keys k WHERE claim = 'fresh' AND k.api_key_id = caller.api_key_id AND k.key = ingest_events_v5.idempotency_key;
+    END IF;
 
     IF created IS NOT NULL AND jsonb_array_length(joins) > 0 THEN
       INSERT INTO change_joins AS c (tenant_id, name_key, service_id, change_key, rule, expires_at)
@@ -129,6 +166,7 @@ BEGIN
   END IF;
 
   RETURN json_build_object('tenant_id', caller.tenant_id, 'api_key_id', caller.api_key_id, 'key_type', caller.key_type,
-    'agent_id', caller.agent_id, 'idempotency', claim, 'now_ms', epoch_ms(now()), 'created', created, 'joined_services', joined_services);
+    'agent_id', caller.agent_id, 'idempotency', claim, 'now_ms', epoch_ms(instant), 'created', created, 'refused', refused,
+    'joined_services', joined_services);
 END
 $$;

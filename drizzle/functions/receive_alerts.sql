@@ -12,9 +12,11 @@
 -- `delivery`: source, integration_id, sender_id (whose delivery_id it is, if there is one), is_unordered (what is acknowledged may
 -- be news), is_signed (and found genuine). `alerts`: kind (trigger, acknowledge, resolve or reopen), key, incident_id and lease for
 -- a new one, service_name, name_key, title, url, environment, triggered_at, is_told (by the sender), occurred_at, wait_seconds.
+-- Where a tenant has `max_services`, an alert opens its incident all the same, but no service.
 -- Answers, for each: outcome and incident_id.
 -- Called by: deliveries. A function because each step depends on the one before, under one lock.
-CREATE FUNCTION receive_alerts_v2(tenant uuid, delivery jsonb, alerts jsonb, fold_seconds int, lease_seconds int) RETURNS json
+CREATE FUNCTION receive_alerts_v3(tenant uuid, delivery jsonb, alerts jsonb, fold_seconds int, lease_seconds int,
+  max_services int) RETURNS json
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -89,9 +91,10 @@ BEGIN
       ORDER BY s.name = alert.service_name DESC, s.last_event_at DESC, s.id LIMIT 1;
       IF NOT FOUND THEN
         INSERT INTO services (id, tenant_id, name, name_key, last_event_at)
-        VALUES (service_id_of(tenant, alert.service_name), tenant, alert.service_name, alert.name_key,
+        SELECT service_id_of(tenant, alert.service_name), tenant, alert.service_name, alert.name_key,
           -- Long enough ago for the first event to touch it.
-          now() - touch_interval_v1() - interval '1 second')
+          now() - touch_interval_v1() - interval '1 second'
+        WHERE (SELECT count(*) FROM (SELECT 1 FROM services s WHERE s.tenant_id = tenant LIMIT max_services) c) < max_services
         ON CONFLICT (id) DO NOTHING;
         SELECT service_id_of(tenant, alert.service_name) AS id, alert.service_name AS name INTO found_service;
       END IF;

@@ -6,7 +6,7 @@ import { AppError } from '../domain/errors.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import { getPrincipal } from '../store/api-keys.ts'
 import type { AppContext, AppEnv } from './env.ts'
-import { busy, refuseRate, refuseStranger } from './limits.ts'
+import { enterAsTenant, refuseRate, refuseStranger } from './limits.ts'
 
 const BEARER = /^Bearer +([^\s]+) *$/i
 
@@ -44,8 +44,7 @@ export const requireKey = (deps: Database & Memory & RateLimits & Logging & Cloc
     const verdict = deps.keyVerdicts.get(hash, deps.now().getTime())
     if (verdict === 'unknown') throw new AppError('unauthorized', 'API key is unknown or revoked')
     if (!verdict) refuseStranger(deps, c)
-    const leave = deps.requestsAtOnceByTenant.enter(verdict?.tenantId ?? hash)
-    if (!leave) throw busy()
+    const leave = enterAsTenant(deps, hash)
     try {
       await limitRate(deps, c, toKeyType(key), hash)
       await next()
@@ -65,10 +64,13 @@ async function toHash({ hashOfKey }: Memory, key: string): Promise<string> {
 }
 
 /** Notes what a store said of a key, to refuse it for some seconds without asking again. */
-function rememberVerdict({ keyVerdicts, now }: Memory & Clock, c: AppContext, hash: string): void {
+function rememberVerdict({ keyVerdicts, tenantOfKey, now }: Memory & Clock, c: AppContext, hash: string): void {
   const principal = c.get('principal')
   if (c.res.status === 401) keyVerdicts.set(hash, 'unknown', now().getTime())
-  else if (principal) keyVerdicts.set(hash, principal, now().getTime())
+  else if (principal) {
+    keyVerdicts.set(hash, principal, now().getTime())
+    if (!tenantOfKey.has(hash)) setBounded(tenantOfKey, hash, principal.tenantId)
+  }
 }
 
 /** The request's API key as it was sent, if one was. */

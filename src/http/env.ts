@@ -15,6 +15,8 @@ export type AppEnv = {
     isCounted?: boolean
     /** Where ids and secrets come from in a request that may be repeated. */
     chance?: Chance
+    /** When it came, in milliseconds. */
+    startedAt: number
     /** Requests made to the stores on this request's account so far. */
     storeCalls: StoreCalls
   }

@@ -1,11 +1,13 @@
 import { createMiddleware } from 'hono/factory'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import type { Chance, Database, Logging } from '../deps.ts'
+import type { Chance, Clock, Database, Logging } from '../deps.ts'
 import { deriveRepeat } from '../domain/access/repeat.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
 import { sha256, toHex } from '../domain/hash.ts'
+import { withDeadline } from '../store/deadline.ts'
 import { claimRequest, keepResult, releaseClaim } from '../store/idempotency.ts'
 import { readBearer } from './auth.ts'
+import { deferTo, timeLeft } from './context.ts'
 import type { AppContext, AppEnv } from './env.ts'
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/
@@ -46,7 +48,7 @@ export function readIdempotencyKey(c: AppContext): string | undefined {
  *
  * After `requirePrincipal` and `decodeBody`.
  */
-export const repeatable = (deps: Database & Chance & Logging) =>
+export const repeatable = (deps: Database & Chance & Logging & Clock) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const idempotencyKey = readIdempotencyKey(c)
     if (idempotencyKey === undefined) return await next()
@@ -63,15 +65,16 @@ export const repeatable = (deps: Database & Chance & Logging) =>
 
     c.set('chance', repeat.chance)
     await next()
-    try {
-      if (!c.res.ok) return await releaseClaim(deps.db, tenantId, claim)
-      // What these routes answer has a body.
-      const result: KeptAnswer = { status: c.res.status as ContentfulStatusCode, body: await c.res.clone().text() }
-      await keepResult(deps.db, tenantId, claim, await repeat.seal(JSON.stringify(result), deps.randomBytes))
-    } catch (error) {
-      // The answer stands: a repeat makes it again.
-      deps.log('result_not_kept', { tenant_id: tenantId, reason: nameOf(error) })
-    }
+    // What these routes answer has a body.
+    const result: KeptAnswer = { status: c.res.status as ContentfulStatusCode, body: await c.res.clone().text() }
+    const keep = async () =>
+      c.res.ok
+        ? await keepResult(deps.db, tenantId, claim, await repeat.seal(JSON.stringify(result), deps.randomBytes))
+        : await releaseClaim(deps.db, tenantId, claim)
+    // The answer stands, whatever becomes of it: a repeat makes it again.
+    const keeping = keep().catch((error: unknown) => deps.log('result_not_kept', { tenant_id: tenantId, reason: nameOf(error) }))
+    deferTo(c)(keeping)
+    await withDeadline(timeLeft(c, deps), keeping).catch(() => {})
   })
 
 type KeptAnswer = { readonly status: ContentfulStatusCode; readonly body: string }

@@ -3,6 +3,7 @@ import type { Clock, Database, Load, Logging, Memory, RateLimits } from '../deps
 import { AppError } from '../domain/errors.ts'
 import { getPrincipal, type Principal } from '../store/api-keys.ts'
 import type { AppContext, AppEnv } from './env.ts'
+import { observe } from './observe.ts'
 import { answerError } from './problem.ts'
 
 const EVERYBODY = ''
@@ -14,10 +15,15 @@ export function readNetwork(c: Pick<AppContext, 'req'>): string | undefined {
 }
 
 /** Lets no more requests in than an isolate can serve: who comes too many is told so before a store is asked. */
-export const shedLoad = ({ requestsAtOnce }: Load) =>
-  createMiddleware<AppEnv>(async (_c, next) => {
-    const leave = requestsAtOnce.enter(EVERYBODY)
-    if (!leave) throw busy()
+export const shedLoad = (deps: Load & Clock & Logging) =>
+  createMiddleware<AppEnv>(async (c, next) => {
+    const leave = deps.requestsAtOnce.enter(EVERYBODY)
+    if (!leave) {
+      await observe(deps)(c, async () => {
+        c.res = answerError(busy(), c, deps.log)
+      })
+      return
+    }
     try {
       await next()
     } finally {
@@ -25,8 +31,30 @@ export const shedLoad = ({ requestsAtOnce }: Load) =>
     }
   })
 
-/** The refusal of what would be too much at once. */
-export const busy = () => new AppError('unavailable', 'too many requests are under way; try again')
+const busy = () => new AppError('unavailable', 'too many requests are under way; try again')
+
+/**
+ * Takes a place for a request of whoever holds the key or token with this hash, and returns what to call at its end. Of one
+ * tenant there are so many places in an isolate: throws `unavailable` when they are taken, before a store is asked.
+ */
+export function enterAsTenant({ requestsAtOnceByTenant, tenantOfKey }: Load & Memory, hash: string): () => void {
+  const leave = requestsAtOnceByTenant.enter(tenantOfKey.get(hash) ?? hash)
+  if (!leave) throw busy()
+  return leave
+}
+
+/** Counts events of a key or token, which Cloudflare's limiter cannot weigh, and refuses what is too many in a minute. */
+export async function limitEvents(deps: Database & Memory & Clock & RateLimits, c: AppContext, hash: string, count: number): Promise<void> {
+  const { events, eventsPerMinute } = deps
+  const nowMs = deps.now().getTime()
+  events.add(hash, count, nowMs)
+  if (events.read(hash, nowMs) <= eventsPerMinute) return
+  await refuseRate(deps, c, {
+    hash,
+    policy: `"events";q=${eventsPerMinute};w=60`,
+    detail: `a key has ${eventsPerMinute} events a minute; wait`,
+  })
+}
 
 /** Counts by address what is refused to strangers, 401 and 404, and from a limit on answers 429 instead. */
 export const limitStrangers = (deps: Memory & Clock & RateLimits & Logging) =>

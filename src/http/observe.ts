@@ -24,6 +24,7 @@ export const observe = ({ now, log }: Clock & Logging) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const startedAt = now().getTime()
     const storeCalls = { postgres: 0, redis: 0 }
+    c.set('startedAt', startedAt)
     c.set('storeCalls', storeCalls)
     // Set on an answer that is there already, it would have it made anew.
     c.header('Cache-Control', 'no-store')

@@ -63,12 +63,16 @@ export type Reception = {
   readonly outcome: 'opened' | 'held' | 'folded' | 'known' | 'resolved' | 'reopened' | 'foreign' | 'dropped' | 'replayed'
 }
 
-/** Takes the alerts of a delivery in, with the work that follows, in one request. Answers each one's fate, in order. */
+/**
+ * Takes the alerts of a delivery in, with the work that follows, in one request. Answers each one's fate, in order. An alert of a
+ * service that would be one more than the tenant may have opens its incident all the same.
+ */
 export async function receiveAlerts(
   db: Db,
   tenantId: TenantId,
   delivery: AlertDelivery,
   alerts: readonly KeyedAlert[],
+  maxServices: number,
 ): Promise<readonly Reception[]> {
   const about = {
     source: delivery.source,
@@ -84,6 +88,7 @@ export async function receiveAlerts(
     JSON.stringify(alerts.map(toRecord)),
     FOLD_SECONDS,
     LEASE_SECONDS,
+    maxServices,
   ])
 }
 
@@ -102,12 +107,13 @@ function toRecord({ incidentId, serviceName, triggeredAt, isTold, occurredAt, wa
 
 /**
  * Takes a question in, and answers the incident it is. Asked again with the same id, it is the same one. Throws `not_found` for
- * a service of which nobody told, as a reporter or as somebody's dependency, unless the question `opens` it.
+ * a service of which nobody told, as a reporter or as somebody's dependency, unless the question `opens` it; and for any that
+ * is not there when the tenant has `maxServices`.
  */
 export async function receiveQuestion(
   db: BatchDb,
   tenantId: TenantId,
-  { opens, ...question }: Question & { readonly opens: boolean },
+  { opens, maxServices, ...question }: Question & { readonly opens: boolean; readonly maxServices: number },
   lease: string,
   trail: Trail,
 ): Promise<IncidentDetail> {
@@ -119,7 +125,7 @@ export async function receiveQuestion(
     together.execute(
       sql`WITH asked AS (
           SELECT ${incidentId}::uuid AS id, ${received(tenantId, question, lease)} AS reception WHERE NOT EXISTS (
-            SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.id = ${incidentId}::uuid) AND (${opens} OR ${isHeardOf(tenantId, question.serviceName)})
+            SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.id = ${incidentId}::uuid) AND ${mayBeAsked(tenantId, question.serviceName, opens, maxServices)}
         ),
         audit AS (${appendAudit(tenantId, trail, 'incident.asked', sql`asked`)})
         SELECT reception FROM asked`,
@@ -129,13 +135,14 @@ export async function receiveQuestion(
   return incident
 }
 
-/** Whether a service is known by that name, or named as a dependency. */
-function isHeardOf(tenantId: TenantId, serviceName: string): SQL {
+/** Whether a service is known by that name, or may be opened: somebody's dependency, or any that the question opens. */
+function mayBeAsked(tenantId: TenantId, serviceName: string, opens: boolean, maxServices: number): SQL {
   const key = toNameKey(serviceName)
   // Only asked where no service has the name; written like `toNameKey`.
   const keyOf = (column: SQL) => sql`lower(regexp_replace(${column}, '[[:space:]_./:-]+', '', 'g'))`
   return sql`(EXISTS (SELECT 1 FROM services s WHERE s.tenant_id = ${tenantId} AND s.name_key = ${key})
-    OR EXISTS (SELECT 1 FROM service_edges e WHERE e.tenant_id = ${tenantId} AND ${key} IN (${keyOf(sql`e.caller`)}, ${keyOf(sql`e.callee`)})))`
+    OR (${opens} OR EXISTS (SELECT 1 FROM service_edges e WHERE e.tenant_id = ${tenantId} AND ${key} IN (${keyOf(sql`e.caller`)}, ${keyOf(sql`e.callee`)})))
+      AND (SELECT count(*) FROM (SELECT 1 FROM services s WHERE s.tenant_id = ${tenantId} LIMIT ${maxServices}) c) < ${maxServices})`
 }
 
 /** Stores a question with its work. */

@@ -15,6 +15,8 @@ export type InsertRequest = {
   readonly keyHash: string
   readonly events: readonly NewEvent[]
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | undefined
+  /** That the tenant may have. */
+  readonly maxServices: number
 }
 
 /** An event that this statement stored, and the windows it is in. */
@@ -32,12 +34,15 @@ export type InsertResult = {
   readonly receivedAt: Date
   /** What was stored now; the rest of the request's events had been stored before. */
   readonly created: readonly CreatedEvent[]
+  /** What was not stored, for it would have opened a service more than the tenant may have. */
+  readonly refused: readonly EventId[]
 }
 
 type InsertRow = CallerRow & {
   readonly now_ms: number
   readonly idempotency: InsertResult['idempotency']
   readonly created: readonly (readonly [id: string, lifeKey: string, serviceId: string])[] | null
+  readonly refused?: readonly string[] | null
   readonly joined_services: readonly (readonly [nameKey: string, serviceId: string])[] | null
 }
 
@@ -101,20 +106,21 @@ function toInsertResult(row: InsertRow, joins: Joins): InsertResult {
       const eventId = toId<EventId>(id)
       return { id: eventId, lifeKey, serviceIds: toServiceIds(eventId, serviceId) }
     }),
+    refused: (row.refused ?? []).map((id) => toId<EventId>(id)),
   }
 }
 
 type Join = { readonly name_key: string; readonly rule: JoinRule; readonly is_changed: boolean }
 
-type Call = readonly [name: 'ingest_event' | 'ingest_events', args: readonly (string | null)[]]
+type Call = readonly [name: 'ingest_event' | 'ingest_events', args: readonly (string | number | null)[]]
 
-function toCall({ keyHash, events, idempotency }: InsertRequest, joins: Joins): Call {
+function toCall({ keyHash, events, idempotency, maxServices }: InsertRequest, joins: Joins): Call {
   const names = toServiceNames(events)
   const [one] = events
   if (one && events.length === 1 && names.length === 1 && !idempotency) {
     const rows = joins.get(one.id) ?? []
     const [keys, rules] = [rows.map(({ name_key }) => name_key), rows.map(({ rule }) => rule)]
-    return ['ingest_event', [keyHash, toSentEvent(one), toArray(keys), toArray(rules)]]
+    return ['ingest_event', [keyHash, toSentEvent(one), toArray(keys), toArray(rules), maxServices]]
   }
   return [
     'ingest_events',
@@ -125,6 +131,7 @@ function toCall({ keyHash, events, idempotency }: InsertRequest, joins: Joins): 
       JSON.stringify(names),
       JSON.stringify(events.map(toRecord)),
       JSON.stringify([...joins].flatMap(([id, rows]) => rows.map((row) => ({ id, ...row })))),
+      maxServices,
     ],
   ]
 }

@@ -1,4 +1,5 @@
 import { Redis as UpstashRedis } from '@upstash/redis/cloudflare'
+import { readBoundedText } from '../bounded-body.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { withDeadline } from './deadline.ts'
@@ -14,16 +15,18 @@ type RedisOptions = {
   readonly onRequest?: (() => void) | undefined
 }
 
-/** Upstash's client, with requests that cost no more than they must: its own builders make 200 closures for each. */
+/** Upstash's own limit for answers is 10 MB. */
+const MAX_ANSWER_BYTES = 10_485_760
+
+/** Upstash's client, with requests that cost no more than they must, and answers that are read as far as they may reach. */
 class RedisClient extends UpstashRedis {
-  constructor({ timeoutMs, onRequest, ...config }: ConstructorParameters<typeof UpstashRedis>[0] & Omit<RedisOptions, 'url' | 'token'>) {
+  constructor({ timeoutMs, onRequest, ...config }: ConstructorParameters<typeof UpstashRedis>[0] & RedisOptions) {
     super(config)
-    const { client } = this
     this.client = {
-      ...client,
-      request: (request) => {
+      ...this.client,
+      request: ({ path = [], body }) => {
         onRequest?.()
-        return withDeadline(timeoutMs, client.request(request))
+        return withDeadline(timeoutMs, post([config.url, ...path].join('/'), config.token, body))
       },
     }
   }
@@ -42,6 +45,19 @@ class RedisClient extends UpstashRedis {
     if (!isDone) throw new Error('Redis did not run the transaction')
     return answer.map(({ result }: { readonly result: unknown }) => result)
   }
+}
+
+/** What the server answers to commands: `{ result }` or `{ error }`, or a list of them. Throws for anything but a 200 of JSON. */
+async function post<Answer>(url: string, token: string, commands: unknown): Promise<Answer> {
+  const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(commands) })
+  const text = await readBoundedText(response, MAX_ANSWER_BYTES)
+  if (!response.ok || text === undefined)
+    throw new Error(`Redis answered HTTP ${response.status}${text === undefined ? ', and too long' : ''}`)
+  const answer: unknown = JSON.parse(text)
+  if (typeof answer !== 'object' || answer === null) throw new Error('Redis answered nothing')
+  // What a command answers is Redis's contract.
+  return answer as Answer
 }
 
 /** A client of Upstash's REST protocol, and what this isolate remembers having told the server lately. */

@@ -11,27 +11,62 @@ import { type EndedLife, IN_USE_MS } from './window-copies.ts'
 
 export type SweptBatch = {
   readonly deleted: number
+  /** Ids that need no longer be remembered. */
+  readonly forgotten: number
   /** Lives that ended with these events, in every window they were in. */
   readonly ended: readonly EndedLife[]
 }
 
 type EndedRow = readonly [tenantId: TenantId, serviceId: ServiceId, lifeKey: string, ...text: TextRow]
 
+/** Ids that are hashes of an event's content are UUIDs of this version; nobody sends the others again. */
+const CONTENT_ID_VERSION = '8'
+
 /**
- * Deletes up to `limit` events that have expired and are kept no longer, those that ended first, and adds what they were to
- * the hourly counts and to the agents' last hour: one statement, so a kill loses nothing. Rows another sweep is deleting are
- * passed over.
+ * Deletes up to `limit` events that have expired and are kept no longer, half of them those that ended first and half of them each
+ * tenant's own in equal shares, so that nobody waits for another's backlog. Adds what they were to the hourly counts and to the
+ * agents' last hour, and remembers the ids of those received within the day: one statement, so a kill loses nothing. Rows another
+ * sweep is deleting are passed over. Where there is more to delete, it deletes half of `limit` at least.
  */
 export async function sweepBatch(db: Db, now: Date, limit: number): Promise<SweptBatch> {
-  const row = await selectOne<{ deleted: number; ended: EndedRow[] | null }>(
+  const instant = sql`${now.toISOString()}::timestamptz`
+  const half = Math.ceil(limit / 2)
+  const row = await selectOne<{ deleted: number; forgotten: number; ended: EndedRow[] | null }>(
     db,
-    sql`WITH deleted AS (
+    sql`WITH RECURSIVE tenants AS (
+      (SELECT e.tenant_id FROM context_events e ORDER BY e.tenant_id LIMIT 1)
+      UNION ALL
+      SELECT (SELECT e.tenant_id FROM context_events e WHERE e.tenant_id > t.tenant_id ORDER BY e.tenant_id LIMIT 1)
+      FROM tenants t WHERE t.tenant_id IS NOT NULL
+    ),
+    waiting AS MATERIALIZED (
+      SELECT t.tenant_id FROM tenants t WHERE EXISTS (
+        SELECT 1 FROM context_events e WHERE e.tenant_id = t.tenant_id AND coalesce(e.kept_until, e.expires_at) <= ${instant})
+      LIMIT ${half}
+    ),
+    deleted AS (
       DELETE FROM context_events WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM context_events WHERE coalesce(kept_until, expires_at) <= ${now.toISOString()}::timestamptz
-        ORDER BY coalesce(kept_until, expires_at) LIMIT ${limit} FOR UPDATE SKIP LOCKED
+        SELECT own.ctid FROM waiting w CROSS JOIN LATERAL (
+          SELECT e.ctid FROM context_events e WHERE e.tenant_id = w.tenant_id AND coalesce(e.kept_until, e.expires_at) <= ${instant}
+          ORDER BY coalesce(e.kept_until, e.expires_at) LIMIT ${half} / (SELECT count(*) FROM waiting) FOR UPDATE SKIP LOCKED
+        ) own
+      ) || ARRAY(
+        SELECT ctid FROM context_events WHERE coalesce(kept_until, expires_at) <= ${instant}
+        ORDER BY coalesce(kept_until, expires_at) LIMIT ${half} FOR UPDATE SKIP LOCKED
       ))
-      RETURNING tenant_id, service_id, agent_id, vendor, event_type, entity, old_value, new_value, actor, sha, environment, value_class,
+      RETURNING id, tenant_id, service_id, agent_id, vendor, event_type, entity, old_value, new_value, actor, sha, environment, value_class,
         received_at, change_key, appeared_at
+    ),
+    remembered AS (
+      INSERT INTO swept_events (tenant_id, id, forget_at)
+      SELECT tenant_id, id, received_at + interval '1 day' FROM deleted
+      WHERE received_at > ${instant} - interval '1 day' AND substr(id::text, 15, 1) = ${CONTENT_ID_VERSION}
+      ORDER BY tenant_id, id ON CONFLICT DO NOTHING
+    ),
+    forgotten AS (
+      DELETE FROM swept_events WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM swept_events WHERE forget_at <= ${instant} ORDER BY forget_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      )) RETURNING 1
     ),
     counted AS (
       INSERT INTO event_counts AS c (tenant_id, service_id, hour, kind_key, vendor, event_type, entity, value_class, count)
@@ -51,7 +86,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
       SELECT DISTINCT ON (service_id, change_key, appeared_at) * FROM deleted d
       WHERE NOT EXISTS (
         SELECT 1 FROM context_events e WHERE e.service_id = d.service_id AND e.change_key = d.change_key
-          AND e.expires_at > ${now.toISOString()}::timestamptz AND e.appeared_at = d.appeared_at)
+          AND e.expires_at > ${instant} AND e.appeared_at = d.appeared_at)
     ),
     windows AS (
       SELECT service_id AS window_id, e.* FROM ended e
@@ -59,7 +94,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
       SELECT s.id, e.* FROM ended e JOIN change_joins j ON j.service_id = e.service_id AND j.change_key = e.change_key
         JOIN services s ON s.tenant_id = j.tenant_id AND s.name_key = j.name_key AND s.id <> e.service_id
     )
-    SELECT (SELECT count(*) FROM deleted)::int AS deleted,
+    SELECT (SELECT count(*) FROM deleted)::int AS deleted, (SELECT count(*) FROM forgotten)::int AS forgotten,
       (SELECT jsonb_agg(jsonb_build_array(tenant_id, window_id, ${functionNamed('life_key_of')}(change_key, appeared_at), event_type, vendor, entity,
         left(old_value, ${MAX_SHOWN_LENGTH}), left(new_value, ${MAX_SHOWN_LENGTH}), actor, sha, environment)) FROM windows) AS ended`,
   )
@@ -69,7 +104,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
     lifeKey,
     text: toChangeText(text),
   }))
-  return { deleted: row.deleted, ended }
+  return { deleted: row.deleted, forgotten: row.forgotten, ended }
 }
 
 /** How long an edge that failures showed is believed in without another. */

@@ -1,7 +1,8 @@
-import type { BatchDatabase, Keeping } from '../deps.ts'
+import type { BatchDatabase, Keeping, Room } from '../deps.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
 import { nearestNames } from '../domain/event/nearest-name.ts'
 import { toKeptTitle } from '../domain/event/redact.ts'
+import { tooManyServices } from '../domain/event/service-name.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { receiveQuestion } from '../store/alerts.ts'
 import type { Trail } from '../store/audit.ts'
@@ -22,36 +23,39 @@ export type Question = {
   readonly opens: boolean
 }
 
+type AskDeps = WorkDeps & BatchDatabase & Keeping & Room
+
 const MAX_NEAREST = 5
 
 /**
  * Diagnoses a service because someone asks, without a pager, and returns the incident as it was asked. Throws `not_found` for a
- * service that nobody heard of. Once the question is stored nothing is thrown, so that nobody asks twice: what fails half-way
+ * service that nobody heard of, and `conflict` where there is no room to open it. Once the question is stored nothing is thrown, so that nobody asks twice: what fails half-way
  * is finished by the cron.
  */
-export async function diagnoseNow(
-  deps: WorkDeps & BatchDatabase & Keeping,
-  tenantId: TenantId,
-  question: Question,
-  trail: Trail,
-): Promise<IncidentDetail> {
+export async function diagnoseNow(deps: AskDeps, tenantId: TenantId, question: Question, trail: Trail): Promise<IncidentDetail> {
   const { asked, work } = await open(deps, tenantId, question, trail)
   await work
   return asked
 }
 
-async function open(deps: WorkDeps & BatchDatabase & Keeping, tenantId: TenantId, question: Question, trail: Trail) {
+async function open(deps: AskDeps, tenantId: TenantId, question: Question, trail: Trail) {
   const incidentId = toId<IncidentId>(deps.newUuid())
   const lease = deps.newUuid()
-  const store = () =>
-    receiveQuestion(deps.db, tenantId, { ...question, title: toKeptTitle(question.title, deps.keeping), incidentId }, lease, trail)
+  const title = toKeptTitle(question.title, deps.keeping)
+  const store = () => receiveQuestion(deps.db, tenantId, { ...question, title, incidentId, maxServices: deps.maxServices }, lease, trail)
   const [asked] = await Promise.all([storeOrRepeat(store).catch((error) => refuse(deps, tenantId, question, error)), announceWork(deps)])
   return { asked, work: workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now) }
 }
 
 /** Says of a service that nobody heard of which ones have almost its name. */
-async function refuse({ db }: BatchDatabase, tenantId: TenantId, { serviceName }: Question, error: unknown): Promise<never> {
+async function refuse(
+  { db, maxServices }: BatchDatabase & Room,
+  tenantId: TenantId,
+  { serviceName, opens }: Question,
+  error: unknown,
+): Promise<never> {
   if (!(error instanceof AppError) || error.code !== 'not_found') throw error
+  if (opens) throw new AppError('conflict', tooManyServices(maxServices))
   const services = await listServices(db, tenantId, new Date(0))
   const nearest = nearestNames(
     serviceName,
@@ -73,18 +77,22 @@ async function storeOrRepeat(store: () => Promise<IncidentDetail>): Promise<Inci
   }
 }
 
-/** Whoever asks waits five seconds at most, of which the request has spent some to know them. */
+/** How long whoever asks waits for the answer: five seconds at most, of which the request has spent some to know them. */
 const PATIENCE_MS = 3_400
 
-/** `diagnoseNow`, returning the incident with its answer; as it was asked when that takes too long or cannot be read. */
+/**
+ * `diagnoseNow`, returning the incident with its answer; as it was asked when that takes longer than `patienceMs`, or cannot be
+ * read.
+ */
 export async function askNow(
-  deps: WorkDeps & BatchDatabase & Keeping,
+  deps: AskDeps,
   tenantId: TenantId,
   question: Question,
   trail: Trail,
   defer: (work: Promise<unknown>) => void,
+  patienceMs = PATIENCE_MS,
 ): Promise<IncidentDetail> {
-  const late = new Promise<void>((resolve) => setTimeout(resolve, PATIENCE_MS))
+  const late = new Promise<void>((resolve) => setTimeout(resolve, patienceMs))
   const { asked, work } = await open(deps, tenantId, question, trail)
   const answered = work.then(() => readAnswer(deps, tenantId, asked))
   defer(answered)

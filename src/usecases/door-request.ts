@@ -1,4 +1,4 @@
-import type { BatchDatabase, Keeping, Memory } from '../deps.ts'
+import type { BatchDatabase, Keeping, Memory, Room } from '../deps.ts'
 import type { Integration } from '../domain/access/integration.ts'
 import { decodeDelivery } from '../domain/doors/delivery-body.ts'
 import type { Delivery, Door, DoorSettings, Signals } from '../domain/doors/door.ts'
@@ -26,11 +26,13 @@ export type DoorRequest = {
   readonly bytes: Uint8Array<ArrayBuffer>
   /** What they hold, or why that cannot be read. */
   readonly body: { readonly value: unknown } | { readonly refusal: AppError }
+  /** Throws when so many events are more than the credential may send. */
+  readonly admit: (events: number) => Promise<void>
   /** Keeps work alive after the answer. */
   readonly defer: (work: Promise<unknown>) => void
 }
 
-export type ReceiveDeps = WorkDeps & BatchDatabase & Memory & Keeping
+export type ReceiveDeps = WorkDeps & BatchDatabase & Memory & Keeping & Room
 
 /** Whose delivery it is. */
 export type DoorCaller = {

@@ -1,9 +1,10 @@
-import type { Chance, Database, Keeping, Logging, Stores } from '../deps.ts'
+import type { Chance, Database, Keeping, Logging, Room, Stores } from '../deps.ts'
 import { assertKeyType, isWellFormedKey } from '../domain/access/api-key.ts'
 import { AppError, type FieldError, nameOf } from '../domain/errors.ts'
 import type { ContextEvent } from '../domain/event/event.ts'
 import { type ParsedEvent, parseEvent } from '../domain/event/parse.ts'
 import { isRedactedEvent } from '../domain/event/redact.ts'
+import { tooManyServices } from '../domain/event/service-name.ts'
 import { sha256, toHex, uuidFromHash } from '../domain/hash.ts'
 import { type EventId, type TenantId, toId } from '../domain/ids.ts'
 import { toShownValue } from '../domain/text.ts'
@@ -25,7 +26,8 @@ export type IngestRequest = {
 
 export type IngestedItem =
   | { readonly status: 'created' | 'duplicate'; readonly id: EventId; readonly warning: string | undefined }
-  | { readonly status: 'rejected'; readonly fields: readonly [FieldError, ...FieldError[]] }
+  /** `conflict`: nothing is wrong with the event, but there is no room for it. */
+  | { readonly status: 'rejected'; readonly code: 'invalid_request' | 'conflict'; readonly fields: readonly [FieldError, ...FieldError[]] }
 
 export type IngestResult = { readonly principal: Principal; readonly items: readonly IngestedItem[] }
 
@@ -42,7 +44,7 @@ export type Insert = (request: InsertRequest) => Promise<InsertResult>
  * key of the wrong kind, no agent) and `conflict` (an `Idempotency-Key` seen with another body).
  */
 export async function ingestEvents(
-  deps: Stores & Chance & Keeping & Logging,
+  deps: Stores & Chance & Keeping & Logging & Room,
   request: IngestRequest,
   insert: Insert = (wanted) => insertEvents(deps.db, wanted),
 ): Promise<IngestResult> {
@@ -51,13 +53,22 @@ export async function ingestEvents(
 
   // A request of which nothing is stored claims no key: it may be mended and sent again.
   const idempotency = events.length > 0 ? request.idempotency : undefined
-  const result = await insert({ keyHash: request.keyHash, events, idempotency })
+  const result = await insert({ keyHash: request.keyHash, events, idempotency, maxServices: deps.maxServices })
   assertMayIngest(result)
   await mergeCreated(deps, request, events, result)
   noteSecrets(deps, request, items, result)
 
   const created = new Set(result.created.map(({ id }) => id))
-  return { principal: result.principal, items: items.map((item) => toIngestedItem(item, created)) }
+  const refused = new Set(result.refused)
+  const noRoom = refuseService(deps)
+  return {
+    principal: result.principal,
+    items: items.map((item) => ('id' in item && refused.has(item.id) ? noRoom : toIngestedItem(item, created))),
+  }
+}
+
+function refuseService({ maxServices }: Room): IngestedItem {
+  return { status: 'rejected', code: 'conflict', fields: [{ pointer: '/service_name', detail: tooManyServices(maxServices) }] }
 }
 
 async function identify(deps: Chance, request: IngestRequest, parsed: ParsedEvent, index: number): Promise<IdentifiedItem> {
@@ -178,7 +189,7 @@ function fold(occurrences: readonly Merge[]): Merge[] {
 }
 
 function toIngestedItem(item: IdentifiedItem, created: Set<EventId>): IngestedItem {
-  if (!('id' in item)) return { status: 'rejected', fields: item.fields }
+  if (!('id' in item)) return { status: 'rejected', code: 'invalid_request', fields: item.fields }
   // Of several equal events in one batch the first is the one that was stored.
   const isCreated = created.delete(item.id)
   return { status: isCreated ? 'created' : 'duplicate', id: item.id, warning: item.parsed.warning }

@@ -33,7 +33,8 @@ export async function receiveDelivery(deps: ReceiveDeps, request: DoorRequest): 
     assertReadable(read.signals)
     const events = await storeDoorEvents(deps, request, read.signals, (wanted) => insertFor(deps, request, wanted))
     const alerts = await storeAlerts(deps, request, caller, read)
-    note(deps, request, caller, 'taken', [...events.texts, ...alerts.texts], read.signals.ignored, alerts.opened)
+    const kind = events.isRefused && alerts.texts.length === 0 ? 'refused' : 'taken'
+    note(deps, request, caller, kind, [...events.texts, ...alerts.texts], read.signals.ignored, alerts.opened)
     return { ...withRejected(read, events), tenantId: caller.tenantId }
   } catch (error) {
     if (error instanceof AppError && error.code !== 'unavailable') note(deps, request, caller, 'refused', [error.message], undefined)
@@ -90,7 +91,7 @@ async function storeAtOnce(deps: ReceiveDeps, request: DoorRequest, supposed: Kn
   }
   try {
     const stored = await storeDoorEvents(deps, request, read.signals, insert)
-    if (caller) note(deps, request, caller, 'taken', stored.texts, read.signals.ignored)
+    if (caller) note(deps, request, caller, stored.isRefused ? 'refused' : 'taken', stored.texts, read.signals.ignored)
     return caller && { kind: 'done', read: { ...withRejected(read, stored), tenantId: caller.tenantId } }
   } catch (error) {
     if (error instanceof OtherSettings) return { kind: 'known', known: error.known }
@@ -165,8 +166,10 @@ function assertReadable({ invalid, isUnsupported, ignored }: Signals): void {
   if (invalid !== undefined) throw new AppError('invalid_request', invalid)
 }
 
-function withRejected<Read extends Omit<ReadDelivery, 'tenantId'>>(read: Read, { rejected }: StoredEvents): Read {
-  return rejected === 0 ? read : { ...read, signals: { ...read.signals, rejected: (read.signals.rejected ?? 0) + rejected } }
+function withRejected<Read extends Omit<ReadDelivery, 'tenantId'>>(read: Read, { rejected, reason }: StoredEvents): Read {
+  if (rejected === 0) return read
+  const { signals } = read
+  return { ...read, signals: { ...signals, ignored: signals.ignored ?? reason ?? '', rejected: (signals.rejected ?? 0) + rejected } }
 }
 
 /** Notes what became of a delivery once it is answered. Never fails. */

@@ -13,10 +13,13 @@ import { learnServiceGraph } from './learn-service-graph.ts'
 import { repairWindow } from './read-window.ts'
 import type { WorkDeps } from './work-on-incident.ts'
 
-/** Small batches with a rest after each, so that ingest hardly notices the sweep: what larger ones cost it is in the README. */
+/** Small batches with a rest after each, so that ingest hardly notices the sweep; while a backlog stands they grow. */
 const BATCH_ROWS = 250
+const MAX_BATCH_ROWS = 5_000
 const REST_MS = 40
 const REMAINS_ROWS = 10_000
+/** Of a request to Redis, which takes 1 MB on the free plan. */
+const MAX_REMOVED_LIVES = 500
 /** Requests that the repair of a window takes at most. */
 const REPAIR_REQUESTS = 4
 /** What the sweep leaves to repairs of its requests, and the windows it repairs in any case. */
@@ -76,15 +79,19 @@ async function sweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
   await attempt(deps, 'service_graph_not_learned', async () => void (await learnServiceGraph(deps)))
   const repairs = await repairMarked(deps)
   let [deleted, batches, ended, requests] = [0, 0, 0, incidentWork * REQUESTS_EACH + repairs.tried * REPAIR_REQUESTS]
+  let rows = BATCH_ROWS
   for (let isMore = true; isMore && requests < deps.sweepRequests; batches += 1) {
     if (batches > 0) await deps.rest(REST_MS)
-    const batch = await sweepBatch(deps.db, now, BATCH_ROWS)
-    if (batch.ended.length > 0 && (await attempt(deps, 'ended_lives_not_removed', () => removeEndedLives(deps.redis, batch.ended)))) {
-      ended += batch.ended.length
+    const batch = await sweepBatch(deps.db, now, rows)
+    for (let start = 0; start < batch.ended.length; start += MAX_REMOVED_LIVES) {
+      const lives = batch.ended.slice(start, start + MAX_REMOVED_LIVES)
+      if (await attempt(deps, 'ended_lives_not_removed', () => removeEndedLives(deps.redis, lives))) ended += lives.length
+      requests += 1
     }
     deleted += batch.deleted
-    requests += batch.ended.length > 0 ? 2 : 1
-    isMore = batch.deleted === BATCH_ROWS
+    requests += 1
+    isMore = batch.deleted >= rows / 2 || batch.forgotten === rows
+    rows = Math.min(2 * rows, MAX_BATCH_ROWS)
   }
   await attempt(deps, 'incidents_not_forgotten', () => forgetIncidents(deps, now))
   const samples = await forgetSamples(deps.db, now)

@@ -40,7 +40,7 @@ export async function storeAlerts(
     isUnordered,
     isSigned,
   }
-  const receptions = await receiveAlerts(deps.db, tenantId, about, alerts)
+  const receptions = await receiveAlerts(deps.db, tenantId, about, alerts, deps.maxServices)
   const isPointedAt = isMarked || (await announceWork(deps))
   const opened = alerts.filter((_, place) => receptions[place]?.outcome === 'opened')
   const work = opened.map(({ incidentId, lease }) => workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now))

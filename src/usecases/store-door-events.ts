@@ -1,4 +1,4 @@
-import type { Chance, Clock, Keeping, Logging, Stores } from '../deps.ts'
+import type { Chance, Clock, Keeping, Logging, Room, Stores } from '../deps.ts'
 import type { SentEvent, Signals } from '../domain/doors/door.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import { type Insert, ingestEvents } from './ingest-events.ts'
@@ -9,40 +9,49 @@ const MAX_EVENTS = 500
 const SAME_MS = 60_000
 
 export type StoredEvents = {
-  /** `2 events`, `1 event known`. */
+  /** `2 events`, `1 event known`, `1 event refused: entity is required`. */
   readonly texts: readonly string[]
   readonly rejected: number
+  /** Whether there were some, and all were rejected. */
+  readonly isRefused: boolean
+  /** Why the first of those was. */
+  readonly reason: string | undefined
 }
 
 type From = {
   readonly credential: { readonly hash: string }
   readonly bytes: Uint8Array<ArrayBuffer>
+  readonly admit: (events: number) => Promise<void>
   readonly defer: (work: Promise<unknown>) => void
 }
 
 /**
  * Stores the events of a delivery: in one statement or, where there are more than it takes even without the repeats of one
- * change, as many as it takes.
+ * change, as many as it takes. Throws what `admit` does.
  */
 export async function storeDoorEvents(
-  deps: Stores & Chance & Clock & Keeping & Logging,
-  { credential, bytes, defer }: From,
+  deps: Stores & Chance & Clock & Keeping & Logging & Room,
+  { credential, bytes, admit, defer }: From,
   { events, idempotencyKey }: Signals,
   insert: Insert,
 ): Promise<StoredEvents> {
   const sent = events.length > MAX_EVENTS ? withoutRepeats(events) : events
+  await admit(events.length)
   const isNamed = idempotencyKey !== undefined || events.every(({ timestamp }) => timestamp !== undefined)
   const name = isNamed ? idempotencyKey : `${toHex(await sha256(bytes))} ${Math.floor(deps.now().getTime() / SAME_MS)}`
   const counts = { created: 0, duplicate: 0, rejected: 0 }
+  let reason: string | undefined
   for (let from = 0; from < sent.length; from += MAX_EVENTS) {
     const items = sent.slice(from, from + MAX_EVENTS)
     const deliveryId = name === undefined ? undefined : `${name} ${from}`
     const request = { keyHash: credential.hash, items, idempotency: undefined, defer, ...(deliveryId !== undefined && { deliveryId }) }
     const result = await ingestEvents(deps, request, insert)
     for (const { status } of result.items) counts[status] += 1
+    reason ??= result.items.flatMap((item) => (item.status === 'rejected' ? [item.fields[0].detail] : []))[0]
   }
   const { created, duplicate, rejected } = counts
-  return { texts: [...describe(created, ''), ...describe(duplicate, ' known'), ...describe(rejected, ' refused')], rejected }
+  const texts = [...describe(created, ''), ...describe(duplicate, ' known'), ...describe(rejected, ` refused: ${reason}`)]
+  return { texts, rejected, isRefused: rejected > 0 && created + duplicate === 0, reason }
 }
 
 function describe(count: number, what: string): string[] {

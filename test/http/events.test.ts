@@ -1,7 +1,10 @@
 import { gzipSync } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
+import { DOORS } from '../../src/domain/doors/index.ts'
+import { toId } from '../../src/domain/ids.ts'
 import { createTenant } from '../../src/usecases/create-tenant.ts'
+import { readDeliveries } from '../../src/usecases/read-deliveries.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 
 const app = startApp()
@@ -270,5 +273,68 @@ describe('who may send', () => {
     expect((await app.request('/v1/events', { key: stranger, body: '{' })).status).toBe(401)
     const tenant = await createTestTenant(app)
     expect((await app.request('/v1/events', { key: tenant.readonlyKey, body: '{' })).status).toBe(403)
+  })
+})
+
+describe('a tenant with as many services as it may have', () => {
+  const small = startApp({ bindings: { MAX_SERVICES: '3' } })
+  const post = (tenant: TestTenant, path: string, body: unknown, headers: Record<string, string> = {}) =>
+    small.request(path, { key: tenant.ingestKey, body, headers })
+  const named = (name: string, fields: Record<string, unknown> = {}) => makeEvent({ service_name: name, entity: name, ...fields })
+  const fill = async () => {
+    const tenant = await createTestTenant(small)
+    expect((await post(tenant, '/v1/events/batch', [named('a'), named('b'), named('c')])).status).toBe(200)
+    return tenant
+  }
+  const servicesOf = async (tenant: TestTenant) => [...(await listServicesOf(small, tenant)).keys()].toSorted()
+
+  test('opens no other, and is told the way out', async () => {
+    const tenant = await fill()
+    const refused = await post(tenant, '/v1/events', named('d'))
+    expect([refused.status, await refused.json()]).toMatchObject([
+      409,
+      { detail: expect.stringContaining('MAX_SERVICES'), errors: [{ pointer: '/service_name' }] },
+    ])
+    expect((await post(tenant, '/v1/events', named('a'))).status).toBe(201)
+    expect(await servicesOf(tenant)).toEqual(['a', 'b', 'c'])
+    expect(await countStored(tenant)).toBe(4)
+  })
+
+  test('refuses of a batch what would open one, and what was refused may be sent again', async () => {
+    const tenant = await createTestTenant(small)
+    const body = ['a', 'b', 'c', 'd', 'e'].map((name) => named(name))
+    const sendAll = async (app = small) =>
+      (await app.request('/v1/events/batch', { key: tenant.ingestKey, body, headers: { 'Idempotency-Key': 'all' } })).json()
+    const first = await sendAll()
+    expect([first.accepted, first.rejected]).toEqual([3, 2])
+    const refused = first.results.filter(({ status }: { status: number }) => status === 400)
+    expect(refused).toMatchObject([{ error: expect.stringContaining('3 services') }, { error: expect.stringContaining('3 services') }])
+    expect(await servicesOf(tenant)).toHaveLength(3)
+    const again = await sendAll(app)
+    expect([again.accepted, again.duplicates, again.rejected]).toEqual([2, 3, 0])
+  })
+
+  test('is told by a door why it took nothing, and an alert opens its incident all the same', async () => {
+    const tenant = await fill()
+    const pushed = await small.request('/in/deploy', {
+      key: tenant.ingestKey,
+      body: { service: 'd', sha: 'a4f2c1', status: 'succeeded' },
+    })
+    expect(pushed.status).toBe(202)
+    const { token } = await (
+      await small.request('/v1/integrations', { key: tenant.readonlyKey, body: { type: 'alertmanager', direction: 'inbound' } })
+    ).json()
+    const body = JSON.stringify(DOORS.alertmanager.example.body)
+      .replaceAll('checkout', 'e')
+      .replace(/2026-03-02T[^"]+/, new Date().toISOString())
+    expect((await small.request(`/in/alertmanager/${token}`, { body })).status).toBe(202)
+    await small.settle()
+    const incidents = await (await small.request('/v1/incidents', { key: tenant.readonlyKey })).json()
+    expect(incidents).toMatchObject([{ service: 'e', status: 'diagnosed' }])
+    expect(await servicesOf(tenant)).toEqual(['a', 'b', 'c'])
+    const asked = await small.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'f', create: true } })
+    expect([asked.status, (await asked.json()).detail]).toEqual([409, expect.stringContaining('MAX_SERVICES')])
+    const told = (await readDeliveries(small.deps, toId(tenant.tenantId), ['deploy'])).get('deploy')
+    expect(told?.latest).toMatchObject([{ kind: 'refused', text: expect.stringContaining('1 event refused: the tenant has 3 services') }])
   })
 })

@@ -245,6 +245,26 @@ test.each([
   expect(await (await healthy.request('/v1/incidents', { key: tenant.readonlyKey })).json()).toHaveLength(1)
 })
 
+test('a question is answered within five seconds though each request to the database takes a second and a half', async () => {
+  const tenant = await createTestTenant(healthy)
+  const slow: Fault = async () => {
+    await sleep(1_500)
+    return 'none' as const
+  }
+  const asked = await withFault(database, slow, () =>
+    timed(() =>
+      broken.request('/v1/incidents', {
+        key: tenant.readonlyKey,
+        body: { service: 'checkout', create: true },
+        headers: { 'Idempotency-Key': 'slow' },
+      }),
+    ),
+  )
+  expect([asked.result.status, await asked.result.json()]).toMatchObject([201, { status: 'diagnosing' }])
+  expect(asked.ms).toBeLessThan(5_000)
+  await broken.settle()
+})
+
 test('health tells that migrations are missing', async () => {
   const fault = { status: 400, body: '{"message":"relation \\"x\\" does not exist","code":"42P01"}' }
   const response = await withFault(database, fault, () => broken.request('/health'))

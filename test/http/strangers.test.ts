@@ -142,6 +142,34 @@ test('events are counted by key', async () => {
   expect((await send(other.ingestKey, 5)).status).toBe(200)
 })
 
+test('events through a door are counted with those sent without one', async () => {
+  const app = start({ INGEST_EVENTS_PER_MINUTE: '5' })
+  const tenant = await createTestTenant(app)
+  const send = (sha: string) => app.request('/in/deploy', { key: tenant.ingestKey, body: { service: 'checkout', sha } })
+  expect((await app.request('/v1/events/batch', { key: tenant.ingestKey, body: [1, 2, 3, 4].map(() => makeEvent()) })).status).toBe(200)
+  expect((await send('a4f2c1')).status).toBe(202)
+  const before = seen()
+  const refused = await send('a4f2c2')
+  expect([refused.status, refused.headers.get('RateLimit-Policy')]).toEqual([429, '"events";q=5;w=60'])
+  expect(seen() - before).toBeLessThanOrEqual(1)
+})
+
+test('deliveries under way leave room for other tenants, and what is shed is in the log', async () => {
+  const app = start({ REQUESTS_AT_ONCE: '4' })
+  const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
+  const deliver = () => app.request('/in/deploy', { key: tenant.ingestKey, body: { service: 'checkout', sha: 'a4f2c1' } })
+  await deliver()
+  app.logs.length = 0
+  const flood = Promise.all(Array.from({ length: 3 }, deliver))
+  const beside = await app.request('/v1/events', { key: other.ingestKey, body: makeEvent() })
+  expect(beside.status).toBe(201)
+  expect((await flood).map(({ status }) => status).toSorted()).toEqual([202, 202, 503])
+  const all = await Promise.all(Array.from({ length: 6 }, () => app.request('/health')))
+  expect(all.map(({ status }) => status).filter((status) => status === 503)).toHaveLength(2)
+  const lines = app.logs.filter(({ event, status }) => event === 'request' && status === 503)
+  expect(lines.map(({ route }) => route).toSorted()).toEqual(['/health', '/health', '/in/deploy'])
+})
+
 test('what is too much at once is 503 before a store is asked, and one tenant leaves room for another', async () => {
   const app = start({ REQUESTS_AT_ONCE: '8' })
   const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]

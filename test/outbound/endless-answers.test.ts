@@ -5,6 +5,7 @@ import { afterAll, expect, test } from 'vitest'
 import { toPrompt } from '../../src/domain/telling/model-prompt.ts'
 import { askModel, createEndpointModel } from '../../src/outbound/language-model.ts'
 import { createPagerDuty } from '../../src/outbound/receivers/pagerduty.ts'
+import { createRedis } from '../../src/store/redis.ts'
 import { makeWordingSource } from '../support/wording.ts'
 
 let sent = 0
@@ -47,4 +48,11 @@ test.each<[string, () => Promise<unknown>, unknown]>([
   expect(await work()).toMatchObject(outcome as object)
   // What is on its way, besides.
   expect(sent).toBeLessThan(12_000_000)
+})
+
+test('nor of one from Redis, whose answers may be 10 MB', async () => {
+  sent = 0
+  const { client } = createRedis({ url, token: 'token', timeoutMs: 10_000 })
+  await expect(client.ask(['GET', 'key'])).rejects.toThrow('too long')
+  expect(sent).toBeLessThan(24_000_000)
 })

@@ -189,6 +189,7 @@ test('a question that is stored again while it still is being stored is one inci
       observedUntil: null,
       environment: null,
       opens: true,
+      maxServices: 10,
     }
     const lease = randomUUID()
     const told = await Promise.all(range(4).map(() => receiveQuestion(app.deps.db, tenantId, question, lease, OPERATOR)))

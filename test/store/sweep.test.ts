@@ -74,6 +74,70 @@ test('expired events become hourly counts by value class, live ones stay, and a 
   expect(await countOf(tenant)).toMatchObject({ live: 1, minutes: 5 })
 })
 
+test('an event is known for a day after its receipt, though it was swept', async () => {
+  const tenant = await createTestTenant(app)
+  const brief = (fields: Record<string, unknown> = {}) =>
+    makeEvent({ event_type: 'saturation', new_value: '91%', ttl_seconds: 1, timestamp: '2026-01-15T10:00:00Z', ...fields })
+  const post = (body: unknown) => app.request('/v1/events', { key: tenant.ingestKey, body })
+  await post(brief())
+  await send(tenant, brief({ entity: 'other' }), brief({ entity: 'anonymous', timestamp: undefined }))
+  await sleep(1_100)
+  expect(await runSweep(app.deps, new Date())).toMatchObject({ deleted: 3 })
+  const again = await post(brief())
+  expect([again.status, again.headers.get('Idempotent-Replayed')]).toEqual([201, 'true'])
+  const batch = await app.request('/v1/events/batch', {
+    key: tenant.ingestKey,
+    body: [brief({ entity: 'other' }), brief({ entity: 'new' })],
+  })
+  expect(await batch.json()).toMatchObject({ accepted: 1, duplicates: 1 })
+  expect(await countOf(tenant)).toMatchObject({ live: 1, counted: 3 })
+  expect(entriesOf(await readWindowOf(app, tenant, 'checkout'))).toMatchObject([{ entity: 'new', count: 1 }])
+  expect((await db.execute(sql`SELECT 1 FROM swept_events WHERE tenant_id = ${tenant.tenantId}`)).rows).toHaveLength(2)
+
+  await runSweep(app.deps, inADay())
+  expect((await db.execute(sql`SELECT 1 FROM swept_events WHERE tenant_id = ${tenant.tenantId}`)).rows).toEqual([])
+  expect((await post(brief())).headers.get('Idempotent-Replayed')).toBeNull()
+})
+
+test('an event that is sent again while it is swept is one', async () => {
+  const tenant = await createTestTenant(app)
+  for (let round = 0; round < 8; round += 1) {
+    const events = Array.from({ length: 100 }, (_, index) =>
+      makeEvent({ event_type: 'restart', ttl_seconds: 1, timestamp: '2026-01-15T10:00:00Z', sha: `${round} ${index}` }),
+    )
+    await send(tenant, ...events)
+    await db.execute(
+      sql`UPDATE context_events SET expires_at = now(), received_at = now() - interval '1 minute' WHERE tenant_id = ${tenant.tenantId}`,
+    )
+    const [batch] = await Promise.all([
+      app.request('/v1/events/batch', { key: tenant.ingestKey, body: events }),
+      sweepBatch(db, new Date(), 1_000),
+      sweepBatch(db, new Date(), 1_000),
+    ])
+    expect(await batch?.json()).toMatchObject({ accepted: 0, duplicates: 100 })
+  }
+})
+
+test('no tenant waits for the backlog of another', async () => {
+  const [crowd, quiet] = [await createTestTenant(app), await createTestTenant(app)]
+  const restarts = (count: number) =>
+    Array.from({ length: count }, (_, index) => makeEvent({ event_type: 'restart', ttl_seconds: 60, sha: `sha-${index}` }))
+  await send(crowd, ...restarts(1_500))
+  await send(quiet, ...restarts(10))
+  await db.execute(sql`UPDATE context_events SET expires_at = now() - interval '1 day' WHERE tenant_id = ${crowd.tenantId}`)
+  await db.execute(sql`UPDATE context_events SET expires_at = now() - interval '1 minute' WHERE tenant_id = ${quiet.tenantId}`)
+  expect((await sweepBatch(db, new Date(), 100)).deleted).toBeGreaterThanOrEqual(50)
+  expect(await countOf(quiet)).toMatchObject({ live: 0, counted: 10 })
+  let deleted = 0
+  for (let left = true; left; ) {
+    const batch = await sweepBatch(db, new Date(), 100)
+    deleted += batch.deleted
+    left = batch.deleted >= 50
+  }
+  expect(await countOf(crowd)).toMatchObject({ live: 0, counted: 1_500 })
+  expect(deleted).toBeGreaterThan(1_300)
+})
+
 test('counts add up over runs', async () => {
   const tenant = await createTestTenant(app)
   for (let round = 0; round < 3; round += 1) {

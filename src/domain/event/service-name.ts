@@ -155,3 +155,8 @@ function setOf(name: string): string | undefined {
     ordinal !== undefined && (YEAR.test(ordinal) || DATED.test(set) || (Number(ordinal) >= FIRST_VERSION && VERSIONED.test(set)))
   return isPart ? undefined : set
 }
+
+/** Why what would open one more service is refused, and the way out. */
+export function tooManyServices(maxServices: number): string {
+  return `the tenant has ${maxServices} services, and may have no more: name one that is there, wait until silent ones are removed, or have MAX_SERVICES raised`
+}

@@ -14,7 +14,7 @@ import { limitRate, readCredential } from '../auth.ts'
 import { readBytes } from '../body.ts'
 import { createRouter, deferTo } from '../context.ts'
 import type { AppContext } from '../env.ts'
-import { judgeRefusal, refuseStranger } from '../limits.ts'
+import { enterAsTenant, judgeRefusal, limitEvents, refuseStranger } from '../limits.ts'
 import { logBug, PROBLEMS, toAppError } from '../problem.ts'
 import { type DoorPath, describeDoor, type Rehearsal } from './door-descriptions.ts'
 
@@ -51,14 +51,19 @@ async function handle(deps: Deps, c: AppContext, sender: DoorType, place: DoorPa
     throw new AppError('method_not_allowed', `this is a door: send ${methods.join(' or ')}`)
   }
   let shown: DoorCredential | undefined
+  let leave = () => {}
   try {
     const request = await readRequest(deps, c, sender, place)
     shown = request.credential
+    leave = enterAsTenant(deps, shown.hash)
     if (c.req.query('dry') === '1' && !place.isFixed) return c.json(toRehearsal(await rehearseDelivery(deps, request)), 200)
     const read = await receiveDelivery(deps, request)
+    if (!deps.tenantOfKey.has(shown.hash)) setBounded(deps.tenantOfKey, shown.hash, read.tenantId)
     return toResponse(c, door.answer?.(read.signals, read.delivery) ?? { status: 202, body: '' }, {})
   } catch (error) {
     return refuse(deps, c, door, judgeRefusal(deps, c, error, !shown || !isLive(deps, shown.hash)))
+  } finally {
+    leave()
   }
 }
 
@@ -70,7 +75,16 @@ async function readRequest(deps: Deps, c: AppContext, sender: DoorType, { path, 
   const early = shown === undefined && door.credential ? undefined : await readDoorCredential(deps, c, shown)
   const { bytes, body } = await readDelivery(c, door)
   const credential = early ?? (await readDoorCredential(deps, c, 'value' in body ? door.credential?.(body.value) : refuseBody(body)))
-  return { sender, path: isFixed ? path : undefined, header: (name) => c.req.header(name), credential, bytes, body, defer: deferTo(c) }
+  return {
+    sender,
+    path: isFixed ? path : undefined,
+    header: (name) => c.req.header(name),
+    credential,
+    bytes,
+    body,
+    admit: (events) => limitEvents(deps, c, credential.hash, events),
+    defer: deferTo(c),
+  }
 }
 
 type Body = DoorRequest['body']

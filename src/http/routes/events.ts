@@ -10,6 +10,7 @@ import {
   MAX_TTL_SECONDS,
   MAX_URL_LENGTH,
 } from '../../domain/event/event.ts'
+import { tooManyServices } from '../../domain/event/service-name.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
 import { type IngestedItem, type IngestRequest, ingestEvents } from '../../usecases/ingest-events.ts'
 import { requireKey, SECURITY } from '../auth.ts'
@@ -17,7 +18,7 @@ import { type DecodedBody, parseJson, readBody } from '../body.ts'
 import { createRouter, deferTo } from '../context.ts'
 import type { AppContext } from '../env.ts'
 import { INVALID_IDEMPOTENCY_KEY, idempotencyHeader, readIdempotencyKey } from '../idempotency.ts'
-import { refuseRate } from '../limits.ts'
+import { limitEvents } from '../limits.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EXAMPLE_IDS, json, Uuid } from '../schemas.ts'
 
@@ -160,6 +161,11 @@ const sendEvent = createRoute({
     },
     ...FAILURES,
     ...problemOf('invalid_request', ...EVENT_ERRORS),
+    ...problemOf(
+      'conflict',
+      { pointer: '', detail: 'Idempotency-Key was used with a different body' },
+      { pointer: '/service_name', detail: tooManyServices(10_000) },
+    ),
   },
 })
 
@@ -224,7 +230,7 @@ export const eventRoutes = (deps: Deps) => {
       const body = await readBody(c, { allowNdjson: false })
       const { items } = await ingest(deps, c, body, parseJsonLater(body.text))
       const [item] = items
-      if (item === undefined || item.status === 'rejected') throw toInvalidRequest(item)
+      if (item === undefined || item.status === 'rejected') throw toRefusal(item)
       c.header('Noctuary-Event-Id', item.id)
       if (item.status === 'duplicate') c.header('Idempotent-Replayed', 'true')
       if (item.warning !== undefined) c.header('Noctuary-Warning', toHeaderText(item.warning))
@@ -244,7 +250,7 @@ export const eventRoutes = (deps: Deps) => {
 type Items = { readonly items: readonly unknown[]; readonly error?: AppError }
 
 async function ingest(deps: Deps, c: AppContext, { text }: DecodedBody, { items, error }: Items) {
-  await limitEvents(deps, c, items.length)
+  await limitEvents(deps, c, c.var.keyHash, items.length)
   const key = readIdempotencyKey(c)
   const idempotency = key === undefined || error ? undefined : { key, bodyHash: toHex(await sha256(text)) }
   const request: IngestRequest = { keyHash: c.var.keyHash, items, idempotency, defer: deferTo(c) }
@@ -252,20 +258,6 @@ async function ingest(deps: Deps, c: AppContext, { text }: DecodedBody, { items,
   c.set('principal', result.principal)
   if (error) throw error
   return result
-}
-
-/** Counts a key's events, which Cloudflare's limiter cannot weigh. */
-async function limitEvents(deps: Deps, c: AppContext, count: number): Promise<void> {
-  const { events, eventsPerMinute } = deps
-  const hash = c.var.keyHash
-  const nowMs = deps.now().getTime()
-  events.add(hash, count, nowMs)
-  if (events.read(hash, nowMs) <= eventsPerMinute) return
-  await refuseRate(deps, c, {
-    hash,
-    policy: `"events";q=${eventsPerMinute};w=60`,
-    detail: `a key has ${eventsPerMinute} events a minute; wait`,
-  })
 }
 
 function parseJsonLater(text: string): Items {
@@ -310,9 +302,9 @@ function catchInvalid(parse: () => unknown[]): Items {
   }
 }
 
-function toInvalidRequest(item: (IngestedItem & { status: 'rejected' }) | undefined): AppError {
+function toRefusal(item: (IngestedItem & { status: 'rejected' }) | undefined): AppError {
   const fields = item?.fields ?? []
-  return new AppError('invalid_request', fields[0]?.detail ?? 'request body must be valid JSON', {
+  return new AppError(item?.code ?? 'invalid_request', fields[0]?.detail ?? 'request body must be valid JSON', {
     fields: fields.filter(({ pointer }) => pointer !== ''),
   })
 }

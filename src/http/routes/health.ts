@@ -6,7 +6,7 @@ import { VERSION } from '../../version.ts'
 import { readBearer } from '../auth.ts'
 import { createRouter } from '../context.ts'
 import type { AppContext } from '../env.ts'
-import { problems, RETRY_AFTER } from '../problem.ts'
+import { problemOf, problems, RETRY_AFTER } from '../problem.ts'
 import { json } from '../schemas.ts'
 
 const BacklogBody = z
@@ -54,12 +54,11 @@ const health = createRoute({
     }),
     ...problems('invalid_request'),
     503: {
-      ...json(HealthBody, 'Postgres cannot be reached, or lacks migrations', {
-        status: 'down',
-        version: VERSION,
-        checks: { postgres: 'down', redis: 'up' },
-        backlog: null,
-      }),
+      description: 'Postgres cannot be reached, or lacks migrations; as a problem: too much is under way to find out',
+      content: {
+        ...json(HealthBody, '', { status: 'down', version: VERSION, checks: { postgres: 'down', redis: 'up' }, backlog: null }).content,
+        ...problemOf('unavailable', { pointer: '', detail: 'too many requests are under way; try again' })[503]?.content,
+      },
       headers: { 'Retry-After': RETRY_AFTER },
     },
   },

@@ -10,7 +10,7 @@ import { judgeIncident } from '../../store/verdicts.ts'
 import { askNow } from '../../usecases/diagnose-now.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
-import { createRouter, deferTo, toTrail } from '../context.ts'
+import { createRouter, deferTo, timeLeft, toTrail } from '../context.ts'
 import { chanceOf, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
 import { problemOf, problems } from '../problem.ts'
 import { getPathId, IdParams, json, jsonBody, pageStart, readInstant, readPageStart } from '../schemas.ts'
@@ -140,6 +140,9 @@ const resolve = createRoute({
   responses: { 204: { description: 'Resolved, now or before' }, ...problems('not_found', ...FAILURES), ...NOT_FOUND },
 })
 
+/** What is left for an answer to be kept, should its question come again. */
+const KEPT_WITHIN_MS = 300
+
 export const incidentRoutes = (deps: Deps) => {
   const router = createRouter()
   router.use('/v1/incidents/*', requireKey(deps), requirePrincipal(deps, 'readonly'))
@@ -178,6 +181,7 @@ export const incidentRoutes = (deps: Deps) => {
         },
         toTrail(c),
         deferTo(c),
+        timeLeft(c, deps) - KEPT_WITHIN_MS,
       )
       return c.json(toDetailBody(incident), 201)
     })

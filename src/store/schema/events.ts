@@ -47,9 +47,9 @@ export const contextEvents = pgTable(
     writtenBy: transactionId('written_by').notNull().default(sql`pg_current_xact_id()`),
   },
   (table) => [
-    // For the sweep of Workers that know of no `kept_until`: to be dropped with the functions of their time.
-    index('context_events_by_expiry').on(table.expiresAt),
     index('context_events_by_end').on(sql`coalesce(kept_until, expires_at)`),
+    /** For each tenant's share of a sweep. */
+    index('context_events_by_tenant_end').on(table.tenantId, sql`coalesce(kept_until, expires_at)`),
     index('context_events_by_change').on(table.serviceId, table.changeKey, table.expiresAt),
     /** What began when, by type: its order is that of `listChanges`, and repeats are not in it. */
     index('context_events_by_beginning')
@@ -61,6 +61,17 @@ export const contextEvents = pgTable(
     /** What the service graph is learned from. */
     index('context_events_of_failures').on(table.receivedAt).where(sql`event_type IN ('dependency_failure', 'circuit_open')`),
   ],
+)
+
+/** Events that were swept within a day of their receipt, so that they are known when they are sent again; of those with an id of their content. */
+export const sweptEvents = pgTable(
+  'swept_events',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    id: uuid('id').notNull(),
+    forgetAt: instant('forget_at').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.id] }), index('swept_events_by_end').on(table.forgetAt)],
 )
 
 /** The windows a service's change joins besides its own, by name key: the service may not exist yet. */
