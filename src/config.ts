@@ -1,5 +1,6 @@
 import type { KeyType } from './domain/access/api-key.ts'
 import type { KeepingPolicy } from './domain/event/redact.ts'
+import type { AccessTeam } from './outbound/access-keys.ts'
 import type { ModelEndpoint, WorkersAi } from './outbound/language-model.ts'
 import type { PagerDutyApi } from './outbound/receivers/pagerduty.ts'
 import type { Network } from './outbound/receivers/request.ts'
@@ -25,6 +26,8 @@ export type Bindings = {
   readonly INGEST_EVENTS_PER_MINUTE?: string
   readonly REQUESTS_AT_ONCE?: string
   readonly SESSION_SECRET?: string
+  readonly ACCESS_TEAM?: string
+  readonly ACCESS_AUD?: string
   readonly METRICS_TOKEN?: string
   readonly SIGN_IN_PER_MINUTE?: string
   readonly SIGN_IN_RATE_LIMITER?: RateLimiter
@@ -86,6 +89,8 @@ export type Config = {
   readonly requestsAtOnce: number
   /** What signs the dashboard's sessions; read at the first use: without it everything but the dashboard works. */
   readonly sessionSecret: string | undefined
+  /** Who vouches for people; `undefined`: nobody, and keys alone sign in. */
+  readonly access: AccessTeam | undefined
   /** Who shows it is told by `/health` what waits for the cron; without one, nobody is. */
   readonly metricsToken: string | undefined
   /** How often one address may try to sign in. */
@@ -247,6 +252,7 @@ function read(bindings: Bindings): Config {
     eventsPerMinute: count(bindings, 'INGEST_EVENTS_PER_MINUTE', 600_000),
     requestsAtOnce: count(bindings, 'REQUESTS_AT_ONCE', 400),
     sessionSecret: bindings.SESSION_SECRET || undefined,
+    access: readAccess(bindings),
     metricsToken: bindings.METRICS_TOKEN || undefined,
     signInLimit: { limiter: bindings.SIGN_IN_RATE_LIMITER, perMinute: count(bindings, 'SIGN_IN_PER_MINUTE', 10) },
     retention: {
@@ -271,6 +277,19 @@ function read(bindings: Bindings): Config {
     modelTokensPerDay: count(bindings, 'LLM_TOKENS_PER_DAY', 200_000),
     modelTimeoutMs: MODEL_TIMEOUT_MS,
   }
+}
+
+const TEAM_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/
+const TEAM_ORIGIN = /^https:\/\/[^/]+$|^http:\/\/(?:127\.0\.0\.1|localhost)(?::\d+)?$/
+
+/** A team by its name or, where it has a domain of its own, by its origin. */
+function readAccess({ ACCESS_TEAM: team, ACCESS_AUD: audience }: Bindings): AccessTeam | undefined {
+  if (!team && !audience) return undefined
+  if (!team || !audience) throw new ConfigError(['ACCESS_TEAM and ACCESS_AUD go together: set both, or neither.'])
+  if (TEAM_NAME.test(team)) return { origin: `https://${team}.cloudflareaccess.com`, audience }
+  const origin = withoutSlashes(team)
+  if (TEAM_ORIGIN.test(origin) && URL.canParse(origin)) return { origin, audience }
+  throw new ConfigError([`ACCESS_TEAM must be a team's name, or its address such as https://acme.cloudflareaccess.com, not "${team}".`])
 }
 
 function chooseModel(bindings: Bindings): ModelChoice {

@@ -17,6 +17,7 @@ import type { TenantId } from './domain/ids.ts'
 import type { AddressRules } from './domain/receivers/address.ts'
 import type { StateWindow } from './domain/window/window.ts'
 import { type Log, logToConsole } from './log.ts'
+import { type AccessTeam, createAccessKeys, type ReadAccessKeys } from './outbound/access-keys.ts'
 import { createEndpointModel, createWorkersAiModel, type LanguageModel } from './outbound/language-model.ts'
 import { createReceivers, type ReceiverClients } from './outbound/receivers/index.ts'
 import type { Principal } from './store/api-keys.ts'
@@ -114,6 +115,9 @@ export type Site = {
   readonly corsOrigins: readonly string[]
 }
 
+/** Whom Cloudflare Access vouches for; `undefined`: the pages are not behind it. */
+export type People = { readonly access: (AccessTeam & { readonly readKeys: ReadAccessKeys }) | undefined }
+
 /** What an operator's monitoring shows. */
 export type Metrics = { readonly metricsToken: string | undefined }
 
@@ -149,6 +153,7 @@ export type Deps = BatchDatabase &
   Sealing &
   Signing &
   Linking &
+  People &
   Site &
   Metrics &
   RateLimits &
@@ -189,6 +194,7 @@ export function createDeps(config: Config): Deps {
     rateLimits: config.rateLimits,
     sessionSecret: () => getSessionSecret(config.sessionSecret),
     linkSecret: isSecret(config.sessionSecret) ? config.sessionSecret : undefined,
+    access: config.access && { ...config.access, readKeys: createAccessKeys(config.access, () => new Date()) },
     metricsToken: config.metricsToken,
     signInLimit: config.signInLimit,
     retention: config.retention,

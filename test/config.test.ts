@@ -32,6 +32,14 @@ test('the deadlines keep what is promised: an answer without Redis within a seco
   expect(database.timeoutMs).toBeLessThanOrEqual(2_400)
 })
 
+test.each([
+  ['acme', 'https://acme.cloudflareaccess.com'],
+  ['https://login.acme.example/', 'https://login.acme.example'],
+  ['http://127.0.0.1:9000', 'http://127.0.0.1:9000'],
+])('Access by %s is %s', (team, origin) => {
+  expect(readConfig({ ...bindings, ACCESS_TEAM: team, ACCESS_AUD: 'aud' }).access).toEqual({ origin, audience: 'aud' })
+})
+
 test.each(Object.keys(bindings))('a missing %s is named', (name) => {
   expect(() => readConfig({ ...bindings, [name]: '' })).toThrow(name)
 })
@@ -46,6 +54,8 @@ test.each([
   ['the other protocol', { UPSTASH_REDIS_REST_URL: 'rediss://default:secret@c:6379' }, [/UPSTASH_REDIS_REST_URL is the address/]],
   ['a host alone', { UPSTASH_REDIS_REST_URL: 'eu1.upstash.io' }, [/UPSTASH_REDIS_REST_URL is no URL/]],
   ['a quoted token', { UPSTASH_REDIS_REST_TOKEN: '"secret"' }, [/UPSTASH_REDIS_REST_TOKEN has quotes/]],
+  ['half of Access', { ACCESS_TEAM: 'acme' }, [/ACCESS_TEAM and ACCESS_AUD go together/]],
+  ['a team in the clear', { ACCESS_TEAM: 'http://acme.example', ACCESS_AUD: 'a' }, [/ACCESS_TEAM must be a team's name/]],
   ['a path in an origin', { CORS_ORIGINS: 'https://ops.example.com/x' }, [/CORS_ORIGINS holds/]],
   [
     'several at once',

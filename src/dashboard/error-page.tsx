@@ -35,9 +35,7 @@ export function answerPageError(error: unknown, c: PageContext, { log, now }: Cl
     <div class="empty stack">
       <h1>{code === undefined ? 'Something went wrong on our side' : TITLES[code]}</h1>
       <p>{known?.message ?? 'It is logged. The number below helps to find it.'}</p>
-      <p>
-        <a href="/incidents">Back to the incidents</a>
-      </p>
+      <p>{c.get('session') ? <a href="/incidents">Back to the incidents</a> : <a href="/signin">Sign in with a key</a>}</p>
       <p class="quiet small">
         Request <code>{c.get('requestId')}</code>
       </p>
@@ -61,7 +59,7 @@ function answerSignedOut(c: PageContext, now: Date): Response | Promise<Response
     { title: TITLES.unauthorized, now, status: 401 },
     <SignInForm
       next={c.req.method === 'GET' ? pathname + search : '/incidents'}
-      problem="Your session has ended: its key was revoked. Sign in with another."
+      problem="Your session has ended: its key was revoked, or you are not listed any more."
     />,
   )
 }

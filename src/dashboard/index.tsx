@@ -1,12 +1,12 @@
 import { bodyLimit } from 'hono/body-limit'
 import { csrf } from 'hono/csrf'
 import { createMiddleware } from 'hono/factory'
-import type { Clock, Database, Deps, Logging, Memory, RateLimits, Signing } from '../deps.ts'
+import type { Chance, Clock, Database, Deps, Logging, Memory, People, RateLimits, Signing } from '../deps.ts'
 import { AppError } from '../domain/errors.ts'
 import { limitRate } from '../http/auth.ts'
 import { serveAssets } from './assets.ts'
 import { answerPageError } from './error-page.tsx'
-import type { PageContext, PageEnv } from './page-env.ts'
+import type { PageContext, PageEnv, Session } from './page-env.ts'
 import { PAGE_HEADERS } from './page-headers.ts'
 import { createPageRouter, toAppContext } from './page-request.ts'
 import { agentPages } from './pages/agents.tsx'
@@ -18,6 +18,7 @@ import { signInPages } from './pages/sign-in.tsx'
 import { startPages } from './pages/start.tsx'
 import { verdictPages } from './pages/verdict.tsx'
 import { withQuery } from './parts.tsx'
+import { enterTenant, identifyPerson, limitPerson, listEntrances } from './person.ts'
 import { findSession } from './session.ts'
 
 const MAX_FORM_BYTES = 65_536
@@ -33,7 +34,7 @@ export function createDashboard(deps: Deps) {
   const router = createPageRouter()
   router.onError((error, c) => answerPageError(error, c, deps))
   serveAssets(router)
-  for (const path of [...PRIVATE_PATHS, '/signin', '/signout', '/verdicts/*']) {
+  for (const path of [...PRIVATE_PATHS, '/signin/*', '/signout', '/verdicts/*']) {
     router.use(path, PAGE_HEADERS, csrf(), limitForm)
   }
   for (const path of PRIVATE_PATHS) router.use(path, requireSession(deps))
@@ -65,20 +66,36 @@ function notFound(): never {
   throw new AppError('not_found', 'There is no such page.')
 }
 
-/** Lets in whoever brings a session of ours; whether its key lives is asked with what the page reads. */
-const requireSession = (deps: Database & Clock & Signing & RateLimits & Logging & Memory) =>
+type SessionDeps = Database & Chance & Clock & Signing & People & RateLimits & Logging & Memory
+
+/**
+ * Lets in whoever brings a session of ours, or is the only tenant's person whom Cloudflare Access vouches for; whether the session
+ * lives is asked with what the page reads.
+ */
+const requireSession = (deps: SessionDeps) =>
   createMiddleware<PageEnv>(async (c, next) => {
-    const session = await findSession(c, deps.sessionSecret(), deps.now())
+    const found = await findSession(c, deps.sessionSecret(), deps.now())
+    const session = found && 'keyHash' in found ? found : await findPersonsSession(deps, c, found)
     if (!session) {
       const { pathname, search } = new URL(c.req.url)
       const wanted = c.req.method === 'GET' && pathname !== '/' ? pathname + search : undefined
       return c.redirect(withQuery('/signin', { next: wanted }), 303)
     }
     c.set('session', session)
-    c.set('keyHash', session.keyHash)
-    await limitRate(deps, toAppContext(c), 'readonly', session.keyHash)
+    if ('keyHash' in session) await limitRate(deps, toAppContext(c), 'readonly', session.keyHash)
     return await next()
   })
+
+/** A person's session holds only beside an assertion about that person, and is opened by one where there is no doubt about the tenant. */
+async function findPersonsSession(deps: SessionDeps, c: PageContext, found: Session | undefined): Promise<Session | undefined> {
+  const email = await identifyPerson(deps, c)
+  if (email === undefined) return undefined
+  await limitPerson(deps, c, email)
+  if (found && 'email' in found && found.email === email) return found
+  if (c.req.method !== 'GET') return undefined
+  const [{ tenantId }, ...others] = await listEntrances(deps, email)
+  return others.length === 0 ? await enterTenant(deps, c, email, tenantId) : undefined
+}
 
 const limitForm = createMiddleware<PageEnv>((c, next) =>
   (/^\/settings\/integrations\/[^/]+$|^\/connect\/[^/]+\/try$/.test(c.req.path) ? LIMIT_MAP_FORM : LIMIT_FORM)(c, next),

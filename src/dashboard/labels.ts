@@ -71,3 +71,11 @@ export function toChange({ oldValue, newValue, sha }: Change): string {
   const values = oldValue === null ? (newValue ?? '') : `${oldValue} → ${newValue ?? '(none)'}`
   return [values, sha === null ? '' : `sha ${sha}`].filter((part) => part !== '').join(' · ')
 }
+
+/** Who did something, of how the audit names them. */
+export function toActorName(actor: string): string {
+  return actor
+    .replace(/^api_key:([0-9a-f]{8}).*$/, 'key $1')
+    .replace(/^message_link(?::([0-9a-f]{8}).*)?$/, 'link in a message $1')
+    .replace(/^person:/, '')
+}

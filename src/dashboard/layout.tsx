@@ -4,6 +4,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { VERSION } from '../version.ts'
 import { ASSETS } from './assets.ts'
 import type { PageContext } from './page-env.ts'
+import { Managing } from './parts.tsx'
 
 type Tab = 'incidents' | 'services' | 'connect' | 'settings'
 
@@ -25,6 +26,7 @@ const TABS: readonly { readonly tab: Tab; readonly path: string; readonly name: 
 /** Answers a whole page around its content. */
 export function renderPage(c: PageContext, { title, now, tab, status = 200 }: PageOptions, content: Child): Response | Promise<Response> {
   const nonce = c.get('secureHeadersNonce')
+  const signedIn = c.get('principal')
   const page = (
     <html lang="en" data-now={now.toISOString()}>
       <head>
@@ -41,9 +43,9 @@ export function renderPage(c: PageContext, { title, now, tab, status = 200 }: Pa
         <a class="skip" href="#main">
           Skip to content
         </a>
-        <Bar tab={tab} />
+        <Bar tab={tab} who={signedIn?.email} />
         <main id="main" tabindex={-1}>
-          {content}
+          <Managing.Provider value={signedIn?.keyType !== 'viewer'}>{content}</Managing.Provider>
         </main>
         <footer class="foot">
           <span>Noctuary {VERSION}</span>
@@ -58,7 +60,7 @@ export function renderPage(c: PageContext, { title, now, tab, status = 200 }: Pa
   return c.html(html`<!doctype html>${page}`, status)
 }
 
-const Bar = ({ tab }: { readonly tab: Tab | undefined }) => (
+const Bar = ({ tab, who }: { readonly tab: Tab | undefined; readonly who: string | undefined }) => (
   <header class="bar">
     <div>
       <a class="brand" href="/">
@@ -77,7 +79,7 @@ const Bar = ({ tab }: { readonly tab: Tab | undefined }) => (
             ))}
           </nav>
           <form method="post" action="/signout">
-            <button type="submit" class="bare">
+            <button type="submit" class="bare" title={who}>
               Sign out
             </button>
           </form>

@@ -2,12 +2,11 @@ import { Hono } from 'hono'
 import type { BatchDatabase, Database } from '../deps.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AnyId, parseId, type TenantId } from '../domain/ids.ts'
-import { toTrail } from '../http/context.ts'
 import type { AppContext } from '../http/env.ts'
-import type { Principal } from '../store/api-keys.ts'
 import type { Trail } from '../store/audit.ts'
 import { type Db, inOneRequest } from '../store/postgres.ts'
-import { getSessionPrincipal } from '../store/sessions.ts'
+import { getSignedIn, type SignedIn, toSessionActor } from '../store/sessions.ts'
+import type { WindowReader } from '../store/state-windows.ts'
 import type { PageContext, PageEnv } from './page-env.ts'
 
 /** The same context as the API's code takes it. */
@@ -18,7 +17,13 @@ export function toAppContext(c: PageContext): AppContext {
 
 /** On whose behalf a page changes something, for the audit. */
 export function toPageTrail(c: PageContext): Trail {
-  return toTrail(toAppContext(c))
+  return { actor: toSessionActor(c.var.principal), requestId: c.get('requestId') }
+}
+
+/** On whose behalf a page reads a window. */
+export function toReader(c: PageContext): WindowReader {
+  const { session } = c.var
+  return 'email' in session ? { tenantId: session.tenantId } : { keyHash: session.keyHash }
 }
 
 /** A router of pages. */
@@ -27,32 +32,31 @@ export function createPageRouter(): Hono<PageEnv> {
 }
 
 /**
- * Reads what a page shows, at the same time as whether its session and its key still live: what `read` asks of Postgres travels
- * with that question. Throws `unauthorized` when one is dead, whatever was read.
+ * Reads what a page shows, at the same time as whether its session still lives: what `read` asks of Postgres travels with that
+ * question. Throws `unauthorized` when it is over, whatever was read, and `forbidden` for a viewer’s form.
  */
 export async function readPage<T>(c: PageContext, { db }: BatchDatabase, read: (db: Db, tenantId: TenantId) => Promise<T>): Promise<T> {
   const { session } = c.var
   const together = inOneRequest(db)
-  const [caller, page] = await Promise.allSettled([
-    getSessionPrincipal(together, session.tenantId, session),
-    read(together, session.tenantId),
-  ])
+  const [caller, page] = await Promise.allSettled([getSignedIn(together, session.tenantId, session), read(together, session.tenantId)])
   if (caller.status === 'rejected') throw caller.reason
   admit(c, caller.value)
   if (page.status === 'rejected') throw page.reason
   return page.value
 }
 
-/** Makes sure, before anything is changed, that the session and its key still live. */
-export async function requireLiveKey(c: PageContext, { db }: Database): Promise<Principal> {
+/** Makes sure, before anything is changed, that the session still lives and may change things. */
+export async function requireManager(c: PageContext, { db }: Database): Promise<SignedIn> {
   const { session } = c.var
-  return admit(c, await getSessionPrincipal(db, session.tenantId, session))
+  return admit(c, await getSignedIn(db, session.tenantId, session))
 }
 
-/** Notes whom the request acts as. */
-function admit(c: PageContext, principal: Principal): Principal {
-  if (principal.keyType !== 'readonly') throw new AppError('unauthorized', 'this session is not valid')
+/** Notes whom the request acts as. A viewer sends no forms. */
+function admit(c: PageContext, principal: SignedIn): SignedIn {
   c.set('principal', principal)
+  if (principal.keyType === 'viewer' && c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+    throw new AppError('forbidden', 'You are signed in as a viewer, who looks at everything and changes nothing.')
+  }
   return principal
 }
 

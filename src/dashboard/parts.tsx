@@ -1,4 +1,4 @@
-import type { Child } from 'hono/jsx'
+import { type Child, createContext, useContext } from 'hono/jsx'
 import { fingerprint } from './fingerprint.ts'
 import { shorten, toAge, toExact, toPercent } from './labels.ts'
 
@@ -11,6 +11,14 @@ export const Age = ({ at, now }: { readonly at: Date; readonly now: Date }) => (
 
 /** An instant, to the second. */
 export const Exact = ({ at }: { readonly at: Date }) => <time datetime={at.toISOString()}>{toExact(at)}</time>
+
+/** Whether whoever looks at a page may change things. */
+export const Managing = createContext(true)
+
+/** What viewers, who would be refused, are not offered. */
+export const ForManagers = ({ children, otherwise = null }: { readonly children: Child; readonly otherwise?: Child }) => (
+  <>{useContext(Managing) ? children : otherwise}</>
+)
 
 const MAX_NAME = 120
 
@@ -83,6 +91,8 @@ const NOTICES: Readonly<Record<string, string>> = {
   confirmed: 'Marked as confirmed. Later diagnoses learn from it.',
   rejected: 'Marked as wrong. Later diagnoses learn from it.',
   resolved: 'The incident is resolved.',
+  listed: 'They are listed.',
+  unlisted: 'They are listed no more.',
   revoked: 'The key is revoked: no request with it succeeds any more.',
   declared: 'The declared dependencies are saved.',
   saved: 'The integration is saved.',
@@ -117,18 +127,20 @@ export const Sure = ({
   readonly fields?: Readonly<Record<string, string>>
   readonly children: Child
 }) => (
-  <details class="sure">
-    <summary>{label}</summary>
-    <form method="post" action={action}>
-      {Object.entries(fields).map(([name, value]) => (
-        <input type="hidden" name={name} value={value} />
-      ))}
-      <p class="small">{children}</p>
-      <button type="submit" class="bad minor">
-        {button}
-      </button>
-    </form>
-  </details>
+  <ForManagers>
+    <details class="sure">
+      <summary>{label}</summary>
+      <form method="post" action={action}>
+        {Object.entries(fields).map(([name, value]) => (
+          <input type="hidden" name={name} value={value} />
+        ))}
+        <p class="small">{children}</p>
+        <button type="submit" class="bad minor">
+          {button}
+        </button>
+      </form>
+    </details>
+  </ForManagers>
 )
 
 /** A command or a secret to copy. */
@@ -140,6 +152,7 @@ export const Code = ({ what, children }: { readonly what: string; readonly child
 
 const SETTINGS = [
   ['/settings/keys', 'API keys'],
+  ['/settings/people', 'People'],
   ['/settings/integrations', 'Integrations'],
   ['/settings/quality', 'Quality'],
   ['/settings/audit', 'Audit'],

@@ -60,7 +60,7 @@ export async function getContextTool(call: Call, args: Arguments) {
 
 /** A service's state window: what changed, and what goes wrong, each newest first. */
 export async function tellContext(call: Call, serviceId: ServiceId, asOf: string | undefined, isFull: boolean) {
-  const { serviceName, window } = await readWindow(call.deps, { keyHash: call.keyHash, serviceId, asOf, defer: call.defer })
+  const { serviceName, window } = await readWindow(call.deps, { reader: { keyHash: call.keyHash }, serviceId, asOf, defer: call.defer })
   const of = (isWanted: (type: EventType) => boolean) =>
     EVENT_TYPES.filter(isWanted)
       .flatMap((type) => window.entries[type])

@@ -17,6 +17,7 @@ export type AuditAction =
   | 'incident.rejected'
   | 'incident.resolved'
   | 'note.posted'
+  | 'people.changed'
   | 'session.opened'
   | 'session.refused'
   | 'session.ended'
@@ -26,7 +27,10 @@ export type AuditAction =
 
 /** On whose behalf something is changed. */
 export type Trail = {
-  /** `api_key:<id>`, `message_link:<integration id>`, `operator` for a command, or the part of the system that acted on its own. */
+  /**
+   * `api_key:<id>`, `person:<e-mail address>`, `message_link:<integration id>`, `operator` for a command, or the part of the system
+   * that acted on its own.
+   */
   readonly actor: string
   /** The one we gave the request; `null` for what is done outside of one, or on a delivery's account. */
   readonly requestId: string | null

@@ -35,6 +35,8 @@ export type Incident = {
   readonly recommendedAction: string | null
   readonly confidence: number | null
   readonly verdict: Verdict | null
+  /** Who gave it, as the audit names them; `null` for earlier ones, too. */
+  readonly verdictBy: string | null
   readonly isPosted: boolean
 }
 
@@ -58,13 +60,14 @@ type IncidentRow = {
   readonly recommended_action: string | null
   readonly confidence: number | null
   readonly verdict: Verdict | null
+  readonly verdict_by: string | null
   readonly is_posted: boolean
 }
 
 /** An incident `i` with its latest diagnosis, or that of the incident it was folded into. */
 const INCIDENT_COLUMNS = sql`i.id, i.tenant_id, i.service_id, i.service_name, w.state AS work_state, i.title, i.url, i.environment,
   ${epochMs(sql`i.triggered_at`)} AS triggered_ms, ${epochMs(sql`i.created_at`)} AS created_ms, ${epochMs(sql`i.resolved_at`)} AS resolved_ms,
-  i.external_source, i.external_ref, i.integration_id, i.diagnosis_of, d.hypothesis, d.recommended_action, d.confidence, d.verdict,
+  i.external_source, i.external_ref, i.integration_id, i.diagnosis_of, d.hypothesis, d.recommended_action, d.confidence, d.verdict, d.verdict_by,
   EXISTS (SELECT 1 FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note' AND n.target = ${SOURCE} AND n.state = 'done') AS is_posted`
 
 const ANSWERS = sql`LEFT JOIN incident_work w ON w.incident_id = coalesce(i.diagnosis_of, i.id) AND w.kind = 'diagnosis'
@@ -253,6 +256,7 @@ function toIncident(row: IncidentRow): Incident {
     recommendedAction: row.recommended_action,
     confidence: row.confidence,
     verdict: row.verdict,
+    verdictBy: row.verdict_by,
     isPosted: row.is_posted,
   }
 }

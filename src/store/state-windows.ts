@@ -8,15 +8,15 @@ import type { CallerRow } from './api-keys.ts'
 import { functionNamed } from './functions.ts'
 import { callFunction, type Db, epochMs, selectOne } from './postgres.ts'
 
-/** Who asks for a window: a request's key, or the cron on a tenant's behalf. */
-type WindowReader = { readonly keyHash: string } | { readonly tenantId: TenantId }
+/** Who asks for a window: a request's key or, on a tenant's behalf, the cron and people who are signed in without one. */
+export type WindowReader = { readonly keyHash: string } | { readonly tenantId: TenantId }
 
 /** Which window: a service's, of a tenant. */
 export type WindowId = { readonly tenantId: TenantId; readonly serviceId: ServiceId }
 
 export type StoredWindow = {
   readonly caller: CallerRow
-  readonly service: { readonly id: ServiceId; readonly name: string } | undefined
+  readonly service: { readonly id: ServiceId; readonly tenantId: TenantId; readonly name: string } | undefined
   /** The instant the window is of: the database's clock, unless another was asked for. */
   readonly now: Date
   readonly lives: readonly StoredLife[]
@@ -110,7 +110,10 @@ function toStoredWindow(row: WindowRow): StoredWindow {
   const { service_id, service_name, horizon, valid_until_ms } = row
   return {
     caller: row,
-    service: service_id === null || service_name === null ? undefined : { id: toId(service_id), name: service_name },
+    service:
+      service_id === null || service_name === null || row.tenant_id === null
+        ? undefined
+        : { id: toId(service_id), tenantId: toId(row.tenant_id), name: service_name },
     now: new Date(row.now_ms),
     lives: (row.changes ?? []).map(toStoredLife),
     seen: { horizon, until: valid_until_ms === null ? undefined : new Date(valid_until_ms) },

@@ -39,7 +39,7 @@ export async function judgeIncident(
     ),
     allowed AS (${allowed}),
     changed AS (
-      UPDATE diagnoses a SET verdict = ${verdict}, verdict_at = now() FROM latest l, allowed
+      UPDATE diagnoses a SET verdict = ${verdict}, verdict_at = now(), verdict_by = ${trail.actor} FROM latest l, allowed
       WHERE a.incident_id = l.incident_id AND a.number = l.number AND l.is_readable AND a.verdict IS DISTINCT FROM ${verdict} RETURNING ${id}::uuid AS id
     ),
     audit AS (${appendAudit(tenantId, trail, `incident.${verdict}`, sql`changed`)})

@@ -6,7 +6,7 @@ import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { type CopyRepair, countMembers, coversAll, isSettled, planRepair, type WindowCopy } from '../domain/window/copy.ts'
 import { boundWindow, buildWindow, type StateWindow, weighWindow } from '../domain/window/window.ts'
 import { type Principal, toPrincipal } from '../store/api-keys.ts'
-import { findNews, findStoredWindow, type StoredWindow, type WindowId } from '../store/state-windows.ts'
+import { findNews, findStoredWindow, type StoredWindow, type WindowId, type WindowReader } from '../store/state-windows.ts'
 import { countCopyMembers, readWindowCopy, readWrittenCopy, repairWindowCopy } from '../store/window-copies.ts'
 import { clearRepair } from '../store/window-repairs.ts'
 import { readUnlessSlow } from './slow-reads.ts'
@@ -14,7 +14,7 @@ import { readUnlessSlow } from './slow-reads.ts'
 type ReadDeps = Stores & Clock & Memory & Logging
 
 export type WindowRequest = {
-  readonly keyHash: string
+  readonly reader: WindowReader
   readonly serviceId: ServiceId
   /** ISO 8601 in UTC, microseconds; `undefined` is now. */
   readonly asOf: string | undefined
@@ -22,7 +22,8 @@ export type WindowRequest = {
   readonly defer: (work: Promise<unknown>) => void
 }
 
-export type WindowResult = { readonly principal: Principal; readonly serviceName: string; readonly window: StateWindow }
+/** `principal`: whose key it was. */
+export type WindowResult = { readonly principal: Principal | undefined; readonly serviceName: string; readonly window: StateWindow }
 
 const NOTHING: WindowCopy = new Map()
 
@@ -36,11 +37,13 @@ const KNOWN_FOR_MS = 60_000
  * `unauthorized`, `forbidden` for a key that may not read, and `not_found`.
  */
 export async function readWindow(deps: ReadDeps, request: WindowRequest): Promise<WindowResult> {
-  const known = recall(deps, request)
-  if (!known) return readUnlessSlow(deps, request.keyHash, () => readAnew(deps, request, findDigest(deps, request)))
+  const { reader } = request
+  if ('tenantId' in reader) return readUnlessSlow(deps, reader.tenantId, () => readAnew(deps, request, findDigest(deps, request)))
+  const known = recall(deps, reader.keyHash, request)
+  if (!known) return readUnlessSlow(deps, reader.keyHash, () => readAnew(deps, request, findDigest(deps, request)))
 
-  const found = await findNews(deps.db, request.keyHash, request.serviceId, known.seen)
-  if (!('isUnchanged' in found)) return readUnlessSlow(deps, request.keyHash, () => readAnew(deps, request, Promise.resolve(found)))
+  const found = await findNews(deps.db, reader.keyHash, request.serviceId, known.seen)
+  if (!('isUnchanged' in found)) return readUnlessSlow(deps, reader.keyHash, () => readAnew(deps, request, Promise.resolve(found)))
   const principal = toPrincipal(found.caller)
   checkCopyLater(deps, request, { tenantId: principal.tenantId, serviceId: request.serviceId }, known)
   return { principal, serviceName: known.serviceName, window: known.window }
@@ -60,7 +63,11 @@ async function carryOut({ db, redis }: Stores, window: WindowId, plan: CopyRepai
   if (!plan || plan.write.every(({ totals }) => totals)) await clearRepair(db, window.tenantId, window.serviceId, now)
 }
 
-function recall({ tenantOfKey, knownWindows, now }: Memory & Clock, { keyHash, serviceId, asOf }: WindowRequest): KnownWindow | undefined {
+function recall(
+  { tenantOfKey, knownWindows, now }: Memory & Clock,
+  keyHash: string,
+  { serviceId, asOf }: WindowRequest,
+): KnownWindow | undefined {
   const tenantId = tenantOfKey.get(keyHash)
   const known = tenantId === undefined || asOf !== undefined ? undefined : knownWindows.get(toMemoryKey({ tenantId, serviceId }))
   return known && now().getTime() - known.verifiedAt.getTime() < KNOWN_FOR_MS ? known : undefined
@@ -70,21 +77,22 @@ function toMemoryKey({ tenantId, serviceId }: WindowId): string {
   return `${tenantId} ${serviceId}`
 }
 
-function findDigest({ db }: Database, { keyHash, serviceId, asOf }: WindowRequest): Promise<StoredWindow> {
-  return findStoredWindow(db, { keyHash }, serviceId, { asOf, withText: asOf !== undefined })
+function findDigest({ db }: Database, { reader, serviceId, asOf }: WindowRequest): Promise<StoredWindow> {
+  return findStoredWindow(db, reader, serviceId, { asOf, withText: asOf !== undefined })
 }
 
 async function readAnew(deps: ReadDeps, request: WindowRequest, digest: Promise<StoredWindow>): Promise<WindowResult> {
   const verifiedAt = deps.now()
   const { stored, copy } = await readBoth(deps, request, digest)
-  const principal = toPrincipal(stored.caller)
-  assertMayRead(principal.keyType)
+  const { reader } = request
+  const principal = 'tenantId' in reader ? undefined : toPrincipal(stored.caller)
+  if (principal) assertMayRead(principal.keyType)
   if (!stored.service) throw new AppError('not_found', 'no such service')
 
   const serviceName = stored.service.name
   const window = boundWindow(buildWindow(stored.lives, copy ?? NOTHING, stored.now))
   if (copy && request.asOf === undefined) {
-    const id = { tenantId: principal.tenantId, serviceId: request.serviceId }
+    const id = { tenantId: stored.service.tenantId, serviceId: request.serviceId }
     const plan = planRepair(stored.lives, copy, stored.now)
     if (plan) request.defer(repairAsPlanned(deps, id, plan, stored.now))
     else if (isSettled(stored.lives, stored.now)) {
@@ -95,22 +103,22 @@ async function readAnew(deps: ReadDeps, request: WindowRequest, digest: Promise<
   return { principal, serviceName, window }
 }
 
-async function readBoth(deps: ReadDeps, { keyHash, serviceId, asOf }: WindowRequest, digest: Promise<StoredWindow>) {
+async function readBoth(deps: ReadDeps, { reader, serviceId, asOf }: WindowRequest, digest: Promise<StoredWindow>) {
   if (asOf !== undefined) return { stored: await digest, copy: undefined }
 
-  const [stored, copy] = await Promise.all([digest, readCopyOf(deps, keyHash, serviceId, digest)])
+  const [stored, copy] = await Promise.all([digest, readCopyOf(deps, reader, serviceId, digest)])
   if (stored.lives.length === 0 || (copy && coversAll(stored.lives, copy))) return { stored, copy }
-  return { stored: await findStoredWindow(deps.db, { keyHash }, serviceId, { asOf, withText: true }), copy }
+  return { stored: await findStoredWindow(deps.db, reader, serviceId, { asOf, withText: true }), copy }
 }
 
-/** The copy, read beside the digest once the isolate has seen the key; `undefined` when Redis does not answer. */
+/** The copy, read beside the digest once the isolate knows whose it is; `undefined` when Redis does not answer. */
 async function readCopyOf(
   deps: Copies & Memory & Logging,
-  keyHash: string,
+  reader: WindowReader,
   serviceId: ServiceId,
   digest: Promise<StoredWindow>,
 ): Promise<WindowCopy | undefined> {
-  const tenantId = deps.tenantOfKey.get(keyHash) ?? (await learnTenant(deps, keyHash, digest))
+  const tenantId = 'tenantId' in reader ? reader.tenantId : await learnTenant(deps, reader.keyHash, digest)
   if (tenantId === undefined) return undefined
   try {
     return await readWindowCopy(deps.redis, { tenantId, serviceId })
@@ -121,6 +129,8 @@ async function readCopyOf(
 }
 
 async function learnTenant({ tenantOfKey }: Memory, keyHash: string, digest: Promise<StoredWindow>): Promise<TenantId | undefined> {
+  const known = tenantOfKey.get(keyHash)
+  if (known !== undefined) return known
   const { caller } = await digest
   if (caller.tenant_id === null) return undefined
   const { tenantId } = toPrincipal(caller)

@@ -86,6 +86,7 @@ async function listPages(page: Page): Promise<Readonly<Record<string, string>>> 
     agents: '/agents',
     agent: `/agents/${shop.agentId}`,
     keys: '/settings/keys',
+    people: '/settings/people',
     integrations: '/settings/integrations',
     integration: `${integration}`,
     quality: '/settings/quality',

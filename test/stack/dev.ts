@@ -31,6 +31,8 @@ const HELP = `npm run dev: the whole system on this machine, offline, without an
                   where notes are posted, instead of the local stand-in
   LLM_BASE_URL, LLM_API_KEY, LLM_MODEL
                   a language model that words diagnoses, behind an endpoint that speaks OpenAI's protocol
+  ACCESS_TEAM, ACCESS_AUD
+                  who vouches for people at the pages: Cloudflare Access, or what speaks like it
   NOCTUARY_DATA   "memory" forgets everything at the end; otherwise data stays under .wrangler/
   NOCTUARY_STATE  another folder than .wrangler/, to run two side by side
 
@@ -60,7 +62,7 @@ async function main(options: readonly string[]): Promise<void> {
     ...toBindings(stack),
     PAGERDUTY_API_URL: pagerDutyUrlOf(stack),
     PUBLIC_URL: url,
-    ...modelVars(),
+    ...optionalVars(),
     ...findOrCreateSecrets(isThrowaway),
   }
   const worker = startWorker({ port, url, vars, folder: STATE, isThrowaway, onExit: () => void shutDown(1) })
@@ -169,9 +171,9 @@ async function keyWorks(db: Db, key: string): Promise<boolean> {
   }
 }
 
-/** The language model that the environment names, if it does. */
-function modelVars(): Readonly<Record<string, string>> {
-  const names = ['LLM_BASE_URL', 'LLM_API_KEY', 'LLM_MODEL', 'LLM_TOKENS_PER_DAY']
+/** What the environment names of a language model, and of who vouches for people, if it does. */
+function optionalVars(): Readonly<Record<string, string>> {
+  const names = ['LLM_BASE_URL', 'LLM_API_KEY', 'LLM_MODEL', 'LLM_TOKENS_PER_DAY', 'ACCESS_TEAM', 'ACCESS_AUD']
   return Object.fromEntries(names.map((name) => [name, process.env[name] ?? '']).filter(([, value]) => value !== ''))
 }
 

@@ -5,7 +5,7 @@ import { DOORS } from '../../domain/doors/index.ts'
 import type { IntegrationId } from '../../domain/ids.ts'
 import type { DoorType } from '../../domain/integration-type.ts'
 import type { DeliveryKind, DeliveryOutcome, DoorDeliveries } from '../../store/door-deliveries.ts'
-import { Age, Live, Outside } from '../parts.tsx'
+import { Age, ForManagers, Live, Outside } from '../parts.tsx'
 import { toShortReason } from './senders.tsx'
 
 const MAX_OUTCOME = 240
@@ -74,12 +74,14 @@ const Waiting = ({ children }: { readonly children: Child }) => (
 )
 
 const SampleForm = ({ type, id }: { readonly type: DoorType; readonly id: IntegrationId }) => (
-  <form method="post" action={`/connect/${type}/sample`}>
-    <input type="hidden" name="integration" value={id} />
-    <button type="submit" class="minor">
-      Send a sample
-    </button>
-  </form>
+  <ForManagers>
+    <form method="post" action={`/connect/${type}/sample`}>
+      <input type="hidden" name="integration" value={id} />
+      <button type="submit" class="minor">
+        Send a sample
+      </button>
+    </form>
+  </ForManagers>
 )
 
 const MARKS: Readonly<Record<DeliveryKind, { readonly tone: string; readonly path: string }>> = {

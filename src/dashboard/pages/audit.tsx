@@ -1,6 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { type AuditEntryId, parseId } from '../../domain/ids.ts'
 import { type AuditEntry, listAudit } from '../../store/audit.ts'
+import { toActorName } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, readPage } from '../page-request.ts'
 import { Age, Pages, SettingsTabs } from '../parts.tsx'
@@ -63,7 +64,7 @@ const AuditTable = ({ entries, now }: { readonly entries: readonly AuditEntry[];
               <Target {...entry} />
             </td>
             <td data-label="Who">
-              <code>{toActor(entry.actor)}</code>
+              <code>{toActorName(entry.actor)}</code>
             </td>
             <td data-label="Request">
               <code class="quiet">{entry.requestId?.slice(0, 8) ?? ''}</code>
@@ -79,8 +80,4 @@ const Target = ({ action, targetType, targetId }: AuditEntry) => {
   const path = TARGET_PATHS[targetType]
   const id = <code>{targetId.slice(0, 8)}</code>
   return path === undefined || action === 'integration.deleted' ? id : <a href={`${path}${targetId}`}>{id}</a>
-}
-
-function toActor(actor: string): string {
-  return actor.replace(/^api_key:([0-9a-f]{8}).*$/, 'key $1').replace(/^message_link(?::([0-9a-f]{8}).*)?$/, 'link in a message $1')
 }

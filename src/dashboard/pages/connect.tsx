@@ -19,8 +19,8 @@ import { toSetupValues } from '../connect/setup.ts'
 import { Setup } from '../connect/snippet.tsx'
 import { renderPage } from '../layout.tsx'
 import type { PageContext } from '../page-env.ts'
-import { createPageRouter, type Form, readForm, readPage, requireLiveKey, toAppContext, toPageTrail } from '../page-request.ts'
-import { Age, Notice, Sure } from '../parts.tsx'
+import { createPageRouter, type Form, readForm, readPage, requireManager, toAppContext, toPageTrail } from '../page-request.ts'
+import { Age, ForManagers, Notice, Sure } from '../parts.tsx'
 
 const ONLINE_MS = 10 * 60_000
 const PLACEHOLDER = '<token>'
@@ -32,7 +32,7 @@ export const connectPages = (deps: Deps) =>
     .get('/connect/:sender', (c) => renderSender(deps, c, readSender(c), c.req.query('integration'), undefined))
     .post('/connect/:sender', async (c) => {
       const type = readSender(c)
-      const { tenantId } = await requireLiveKey(c, deps)
+      const { tenantId } = await requireManager(c, deps)
       const [direction] = INTEGRATIONS[type].directions.toReversed()
       if (direction === undefined) throw new AppError('not_found', 'There is no such sender.')
       const {
@@ -189,11 +189,13 @@ const Sender = ({ type, integration, token, own, origin, deliveries, tried, now 
       ) : (
         <div class="card">
           <p>One press makes an address and a token of your own, filled in where they belong.</p>
-          <form method="post" action={`/connect/${type}`}>
-            <button type="submit" class="first">
-              Connect {title}
-            </button>
-          </form>
+          <ForManagers>
+            <form method="post" action={`/connect/${type}`}>
+              <button type="submit" class="first">
+                Connect {title}
+              </button>
+            </form>
+          </ForManagers>
           <details class="more">
             <summary>What there is to paste</summary>
             <Setup setup={setup} values={toSetupValues(type, origin, token)} />
@@ -201,8 +203,10 @@ const Sender = ({ type, integration, token, own, origin, deliveries, tried, now 
         </div>
       )}
       <Deliveries type={type} integration={integration} deliveries={deliveries} now={now} />
-      <TryForm type={type} tried={tried} integration={integration} />
-      {integration && <SettingsForm type={type} integration={integration} />}
+      <ForManagers>
+        <TryForm type={type} tried={tried} integration={integration} />
+        {integration && <SettingsForm type={type} integration={integration} />}
+      </ForManagers>
     </div>
   )
 }
@@ -214,11 +218,13 @@ const TokenNote = ({ type, integration, own, now }: Pick<SenderProps, 'type' | '
       <Sure label="Replace the token" action={`/connect/${type}/rotate`} button="Replace it now" fields={{ integration: integration.id }}>
         The present one is dead at once.
       </Sure>
-      <form method="post" action={`/connect/${type}`}>
-        <button type="submit" class="bare minor">
-          Connect another
-        </button>
-      </form>
+      <ForManagers>
+        <form method="post" action={`/connect/${type}`}>
+          <button type="submit" class="bare minor">
+            Connect another
+          </button>
+        </form>
+      </ForManagers>
       {own
         .filter(({ id }) => id !== integration.id)
         .slice(0, KEPT)
@@ -236,22 +242,24 @@ const SecretStep = ({ type, integration }: { readonly type: DoorType; readonly i
   return (
     <li class={isSet ? 'done' : ''}>
       <h3>Keep its secret here</h3>
-      <form method="post" action={`/connect/${type}/secret`} class="fields">
-        <input type="hidden" name="integration" value={integration.id} />
-        <div class="field">
-          <label for="webhook_secret">Webhook secret</label>
-          <input
-            id="webhook_secret"
-            name="webhook_secret"
-            type="password"
-            required
-            autocomplete="off"
-            spellcheck={false}
-            placeholder={isSet ? 'set' : 'not set: whoever has the address can send'}
-          />
-        </div>
-        <button type="submit">Save</button>
-      </form>
+      <ForManagers otherwise={<p class="quiet">{isSet ? 'It is set.' : 'It is not set.'}</p>}>
+        <form method="post" action={`/connect/${type}/secret`} class="fields">
+          <input type="hidden" name="integration" value={integration.id} />
+          <div class="field">
+            <label for="webhook_secret">Webhook secret</label>
+            <input
+              id="webhook_secret"
+              name="webhook_secret"
+              type="password"
+              required
+              autocomplete="off"
+              spellcheck={false}
+              placeholder={isSet ? 'set' : 'not set: whoever has the address can send'}
+            />
+          </div>
+          <button type="submit">Save</button>
+        </form>
+      </ForManagers>
     </li>
   )
 }

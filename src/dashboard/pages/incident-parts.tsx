@@ -1,9 +1,13 @@
 import type { Incident } from '../../store/incidents.ts'
-import { toClock } from '../labels.ts'
-import { Badge, Sure } from '../parts.tsx'
+import { toActorName, toClock } from '../labels.ts'
+import { Badge, ForManagers, Sure } from '../parts.tsx'
 
 /** What state an incident is in, and what its answer was found to be. */
-export const Badges = ({ incident: { status, resolvedAt, verdict, diagnosisOf, isPosted } }: { readonly incident: Incident }) => (
+export const Badges = ({
+  incident: { status, resolvedAt, verdict, verdictBy, diagnosisOf, isPosted },
+}: {
+  readonly incident: Incident
+}) => (
   <>
     {resolvedAt === null ? <Badge kind="bad">Active</Badge> : <Badge kind="neutral">Resolved</Badge>}
     {status === 'diagnosing' && (
@@ -14,6 +18,7 @@ export const Badges = ({ incident: { status, resolvedAt, verdict, diagnosisOf, i
     {status === 'failed' && <Badge kind="warn">Not diagnosed</Badge>}
     {verdict === 'confirmed' && <Badge kind="good">Confirmed</Badge>}
     {verdict === 'rejected' && <Badge kind="warn">Marked wrong</Badge>}
+    {verdictBy !== null && <span class="small quiet">by {toActorName(verdictBy)}</span>}
     {diagnosisOf !== null && (
       <a href={`/incidents/${diagnosisOf}`}>
         <Badge hollow>Part of a storm</Badge>
@@ -25,15 +30,17 @@ export const Badges = ({ incident: { status, resolvedAt, verdict, diagnosisOf, i
 
 /** Asks whether the answer was right. */
 export const VerdictForm = ({ incident: { id, verdict }, here }: { readonly incident: Incident; readonly here: string }) => (
-  <form method="post" action={`/incidents/${id}/verdict`} class="row">
-    <input type="hidden" name="back" value={here} />
-    <button type="submit" name="verdict" value="confirmed" class="minor" aria-pressed={verdict === 'confirmed' ? 'true' : 'false'}>
-      Confirm
-    </button>
-    <button type="submit" name="verdict" value="rejected" class="minor" aria-pressed={verdict === 'rejected' ? 'true' : 'false'}>
-      Wrong
-    </button>
-  </form>
+  <ForManagers>
+    <form method="post" action={`/incidents/${id}/verdict`} class="row">
+      <input type="hidden" name="back" value={here} />
+      <button type="submit" name="verdict" value="confirmed" class="minor" aria-pressed={verdict === 'confirmed' ? 'true' : 'false'}>
+        Confirm
+      </button>
+      <button type="submit" name="verdict" value="rejected" class="minor" aria-pressed={verdict === 'rejected' ? 'true' : 'false'}>
+        Wrong
+      </button>
+    </form>
+  </ForManagers>
 )
 
 /** Closes an incident whose pager did not. */

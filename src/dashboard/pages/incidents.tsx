@@ -9,7 +9,7 @@ import { type FirstSteps, getFirstSteps } from '../../store/tenants.ts'
 import { judgeIncident } from '../../store/verdicts.ts'
 import { count } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
-import { createPageRouter, getId, readForm, readPage, requireLiveKey, toOwnPath, toPageTrail } from '../page-request.ts'
+import { createPageRouter, getId, readForm, readPage, requireManager, toOwnPath, toPageTrail } from '../page-request.ts'
 import { Age, Confidence, Live, Notice, Outside, Pages, withQuery } from '../parts.tsx'
 import { IncidentPage } from './incident.tsx'
 import { Badges, VerdictForm } from './incident-parts.tsx'
@@ -86,7 +86,7 @@ export const incidentPages = (deps: Deps) =>
     })
     .post('/incidents/:id/verdict', async (c) => {
       const id = getId<IncidentId>(c, 'incident')
-      const { tenantId } = await requireLiveKey(c, deps)
+      const { tenantId } = await requireManager(c, deps)
       const { verdict: wanted, back } = await readForm(c)
       const verdict = VERDICTS.find((one) => one === wanted)
       if (verdict === undefined) throw new AppError('invalid_request', 'Say whether the answer was right.')
@@ -95,7 +95,7 @@ export const incidentPages = (deps: Deps) =>
     })
     .post('/incidents/:id/resolve', async (c) => {
       const id = getId<IncidentId>(c, 'incident')
-      const { tenantId } = await requireLiveKey(c, deps)
+      const { tenantId } = await requireManager(c, deps)
       const { back } = await readForm(c)
       await resolveIncident(deps.db, tenantId, id, toPageTrail(c))
       return c.redirect(addDone(toOwnPath(back, `/incidents/${id}`), 'resolved'), 303)

@@ -6,7 +6,7 @@ import type { SentMessage } from '../../store/messages.ts'
 import { toReceiverType } from '../../usecases/choose-receivers.ts'
 import { INTEGRATION_WORDS, SECRET_NAMES } from '../integrations/index.ts'
 import type { SetupProps } from '../integrations/words.ts'
-import { Age, Notice, Sure } from '../parts.tsx'
+import { Age, ForManagers, Notice, Sure } from '../parts.tsx'
 import { toMapLines, toMapVersion } from '../service-map-form.ts'
 import { canBeTested, FilterFields, ToldSection } from './receiver.tsx'
 
@@ -84,35 +84,37 @@ const EditForm = ({ integration }: { readonly integration: Integration }) => {
   const { id, type, direction, from, serviceMap, settings } = integration
   const words = INTEGRATION_WORDS[type]
   return (
-    <section aria-labelledby="edit">
-      <h2 id="edit">Settings</h2>
-      <form method="post" action={`/settings/integrations/${id}`} class="fields tall">
-        <DirectionField type={type} direction={direction} />
-        {INTEGRATIONS[type].secrets.map((field) => (
-          <SecretInput field={field} isSet={integration.secrets[field] !== undefined} />
-        ))}
-        {words.from !== undefined && (
-          <div class="field">
-            <label for="pagerduty_from">{words.from}</label>
-            <input
-              id="pagerduty_from"
-              name="pagerduty_from"
-              type="email"
-              value={from ?? ''}
-              placeholder="oncall@example.com"
-              autocomplete="off"
-            />
+    <ForManagers>
+      <section aria-labelledby="edit">
+        <h2 id="edit">Settings</h2>
+        <form method="post" action={`/settings/integrations/${id}`} class="fields tall">
+          <DirectionField type={type} direction={direction} />
+          {INTEGRATIONS[type].secrets.map((field) => (
+            <SecretInput field={field} isSet={integration.secrets[field] !== undefined} />
+          ))}
+          {words.from !== undefined && (
+            <div class="field">
+              <label for="pagerduty_from">{words.from}</label>
+              <input
+                id="pagerduty_from"
+                name="pagerduty_from"
+                type="email"
+                value={from ?? ''}
+                placeholder="oncall@example.com"
+                autocomplete="off"
+              />
+            </div>
+          )}
+          {words.map !== undefined && <MapField serviceMap={serviceMap} {...words.map} />}
+          {toReceiverType(integration) !== undefined && <FilterFields settings={settings} type={type} />}
+          <div>
+            <button type="submit" class="first">
+              Save
+            </button>
           </div>
-        )}
-        {words.map !== undefined && <MapField serviceMap={serviceMap} {...words.map} />}
-        {toReceiverType(integration) !== undefined && <FilterFields settings={settings} type={type} />}
-        <div>
-          <button type="submit" class="first">
-            Save
-          </button>
-        </div>
-      </form>
-    </section>
+        </form>
+      </section>
+    </ForManagers>
   )
 }
 

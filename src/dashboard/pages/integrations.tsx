@@ -23,8 +23,8 @@ import { INTEGRATION_WORDS, SECRET_NAMES } from '../integrations/index.ts'
 import { count } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import type { PageContext } from '../page-env.ts'
-import { createPageRouter, type Form, getId, readForm, readPage, requireLiveKey, toPageTrail } from '../page-request.ts'
-import { Age, Notice, SettingsTabs } from '../parts.tsx'
+import { createPageRouter, type Form, getId, readForm, readPage, requireManager, toPageTrail } from '../page-request.ts'
+import { Age, ForManagers, Notice, SettingsTabs } from '../parts.tsx'
 import { readServiceMap } from '../service-map-form.ts'
 import { DirectionField, IntegrationPage } from './integration.tsx'
 import { canBeTested, readFilter } from './receiver.tsx'
@@ -52,7 +52,7 @@ export const integrationPages = (deps: Deps) =>
       )
     })
     .post('/settings/integrations', async (c) => {
-      const { tenantId } = await requireLiveKey(c, deps)
+      const { tenantId } = await requireManager(c, deps)
       const form = await readForm(c)
       const type = readType(form)
       const wanted = { type, direction: readDirection(form, type), patch: { secrets: {} } }
@@ -101,13 +101,13 @@ export const integrationPages = (deps: Deps) =>
     })
     .post('/settings/integrations/:id/rotate', async (c) => {
       const id = getId<IntegrationId>(c, 'integration')
-      const { tenantId } = await requireLiveKey(c, deps)
+      const { tenantId } = await requireManager(c, deps)
       await rotateToken(deps, tenantId, id, toPageTrail(c))
       return c.redirect(`/settings/integrations/${id}?done=rotated`, 303)
     })
     .post('/settings/integrations/:id/delete', async (c) => {
       const id = getId<IntegrationId>(c, 'integration')
-      const { tenantId } = await requireLiveKey(c, deps)
+      const { tenantId } = await requireManager(c, deps)
       await deleteIntegration(deps.db, tenantId, id, toPageTrail(c))
       return c.redirect('/settings/integrations?done=deleted', 303)
     })
@@ -207,18 +207,20 @@ const IntegrationList = ({ integrations, now }: { readonly integrations: readonl
 )
 
 const CreateForm = ({ type }: { readonly type: IntegrationType }) => (
-  <section aria-labelledby={`connect-${type}`}>
-    <h2 id={`connect-${type}`}>Connect {INTEGRATION_WORDS[type].title}</h2>
-    <form method="post" action="/settings/integrations" class="fields">
-      <input type="hidden" name="type" value={type} />
-      {INTEGRATIONS[type].directions.length === 1 ? (
-        <input type="hidden" name="direction" value={INTEGRATIONS[type].directions[0]} />
-      ) : (
-        <DirectionField type={type} direction="bidirectional" />
-      )}
-      <button type="submit" class="first">
-        Connect
-      </button>
-    </form>
-  </section>
+  <ForManagers>
+    <section aria-labelledby={`connect-${type}`}>
+      <h2 id={`connect-${type}`}>Connect {INTEGRATION_WORDS[type].title}</h2>
+      <form method="post" action="/settings/integrations" class="fields">
+        <input type="hidden" name="type" value={type} />
+        {INTEGRATIONS[type].directions.length === 1 ? (
+          <input type="hidden" name="direction" value={INTEGRATIONS[type].directions[0]} />
+        ) : (
+          <DirectionField type={type} direction="bidirectional" />
+        )}
+        <button type="submit" class="first">
+          Connect
+        </button>
+      </form>
+    </section>
+  </ForManagers>
 )

@@ -7,8 +7,8 @@ import { toStorableText } from '../../domain/text.ts'
 import { type ApiKey, listApiKeys, revokeApiKey } from '../../store/api-keys.ts'
 import { createApiKey } from '../../usecases/create-api-key.ts'
 import { renderPage } from '../layout.tsx'
-import { createPageRouter, getId, readForm, readPage, requireLiveKey, toPageTrail } from '../page-request.ts'
-import { Age, Notice, Outside, Pages, SettingsTabs, Sure } from '../parts.tsx'
+import { createPageRouter, getId, readForm, readPage, requireManager, toPageTrail } from '../page-request.ts'
+import { Age, ForManagers, Notice, Outside, Pages, SettingsTabs, Sure } from '../parts.tsx'
 
 const PAGE_SIZE = 50
 
@@ -16,7 +16,7 @@ const TYPE_NAMES: Readonly<Record<KeyType, string>> = { ingest: 'Ingest', readon
 const TYPE_HINTS: Readonly<Record<KeyType, string>> = {
   ingest: 'registers one agent and sends its events, nothing else',
   readonly: 'reads everything, manages, and signs in here',
-  viewer: 'reads everything through the API, changes nothing',
+  viewer: 'reads everything, here and through the API, and changes nothing',
 }
 
 /** The tenant's API keys. */
@@ -44,7 +44,7 @@ export const keyPages = (deps: Deps) =>
       )
     })
     .post('/settings/keys', async (c) => {
-      const { tenantId } = await requireLiveKey(c, deps)
+      const { tenantId } = await requireManager(c, deps)
       const { key_type: wanted, name = '' } = await readForm(c)
       const keyType = KEY_TYPES.find((type) => type === wanted)
       if (keyType === undefined) throw new AppError('invalid_request', 'Choose what the key is for.')
@@ -54,7 +54,7 @@ export const keyPages = (deps: Deps) =>
     })
     .post('/settings/keys/:id/revoke', async (c) => {
       const id = getId<ApiKeyId>(c, 'API key')
-      const { tenantId } = await requireLiveKey(c, deps)
+      const { tenantId } = await requireManager(c, deps)
       await revokeApiKey(deps.db, tenantId, id, toPageTrail(c))
       deps.keyVerdicts.clear()
       return c.redirect('/settings/keys?done=revoked', 303)
@@ -77,7 +77,7 @@ const NewKey = ({ value, apiKey }: { readonly value: string; readonly apiKey: Ap
   </div>
 )
 
-const KeyTable = ({ keys, own, now }: { readonly keys: readonly ApiKey[]; readonly own: ApiKeyId; readonly now: Date }) => (
+const KeyTable = ({ keys, own, now }: { readonly keys: readonly ApiKey[]; readonly own: ApiKeyId | undefined; readonly now: Date }) => (
   <div class="scroll">
     <table class="fold">
       <thead>
@@ -121,29 +121,31 @@ const KeyTable = ({ keys, own, now }: { readonly keys: readonly ApiKey[]; readon
 )
 
 const CreateForm = () => (
-  <section aria-labelledby="new-key">
-    <h2 id="new-key">Make a key</h2>
-    <form method="post" action="/settings/keys" class="fields tall">
-      <fieldset>
-        <legend>Kind</legend>
-        {KEY_TYPES.map((type) => (
-          <div>
-            <input type="radio" id={`type-${type}`} name="key_type" value={type} checked={type === 'ingest'} />{' '}
-            <label for={`type-${type}`}>
-              {TYPE_NAMES[type]} <span class="hint">{TYPE_HINTS[type]}</span>
-            </label>
-          </div>
-        ))}
-      </fieldset>
-      <div class="field">
-        <label for="key-name">Name (optional)</label>
-        <input id="key-name" name="name" maxlength={MAX_NAME_LENGTH} placeholder="web-1" autocomplete="off" />
-      </div>
-      <div>
-        <button type="submit" class="first">
-          Make the key
-        </button>
-      </div>
-    </form>
-  </section>
+  <ForManagers>
+    <section aria-labelledby="new-key">
+      <h2 id="new-key">Make a key</h2>
+      <form method="post" action="/settings/keys" class="fields tall">
+        <fieldset>
+          <legend>Kind</legend>
+          {KEY_TYPES.map((type) => (
+            <div>
+              <input type="radio" id={`type-${type}`} name="key_type" value={type} checked={type === 'ingest'} />{' '}
+              <label for={`type-${type}`}>
+                {TYPE_NAMES[type]} <span class="hint">{TYPE_HINTS[type]}</span>
+              </label>
+            </div>
+          ))}
+        </fieldset>
+        <div class="field">
+          <label for="key-name">Name (optional)</label>
+          <input id="key-name" name="name" maxlength={MAX_NAME_LENGTH} placeholder="web-1" autocomplete="off" />
+        </div>
+        <div>
+          <button type="submit" class="first">
+            Make the key
+          </button>
+        </div>
+      </form>
+    </section>
+  </ForManagers>
 )

@@ -4,7 +4,7 @@ import { RECEIVERS } from '../../domain/receivers/index.ts'
 import type { SentMessage } from '../../store/messages.ts'
 import { toReceiverType } from '../../usecases/choose-receivers.ts'
 import type { Form } from '../page-request.ts'
-import { Age, Badge } from '../parts.tsx'
+import { Age, Badge, ForManagers } from '../parts.tsx'
 
 /** Whether an integration is one that a test message can be sent to. */
 export function canBeTested(integration: Pick<Integration, 'type'>): boolean {
@@ -80,9 +80,11 @@ export const ToldSection = ({
         {telling.switchedOff !== null && '. Saving the settings switches it on again.'}
       </p>
     )}
-    <form method="post" action={`/settings/integrations/${id}/test`}>
-      <button type="submit">Send a test message</button>
-    </form>
+    <ForManagers>
+      <form method="post" action={`/settings/integrations/${id}/test`}>
+        <button type="submit">Send a test message</button>
+      </form>
+    </ForManagers>
     {messages.map((message) => (
       <details>
         <summary>

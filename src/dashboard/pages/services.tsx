@@ -15,9 +15,10 @@ import { readWindow, type WindowResult } from '../../usecases/read-window.ts'
 import { Glyph } from '../chart.tsx'
 import { count, TYPE_NAMES, toPercent } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
-import { createPageRouter, getId, readForm, readPage, requireLiveKey, toAppContext, toPageTrail } from '../page-request.ts'
-import { Age, Badge, Live, Notice, Outside, Pages, withQuery } from '../parts.tsx'
+import { createPageRouter, getId, readForm, readPage, requireManager, toAppContext, toPageTrail, toReader } from '../page-request.ts'
+import { Age, Badge, ForManagers, Live, Notice, Outside, Pages, withQuery } from '../parts.tsx'
 import { Badges } from './incident-parts.tsx'
+import { DependencyList } from './service-dependencies.tsx'
 import { WindowView } from './window.tsx'
 
 const PAGE_SIZE = 25
@@ -76,7 +77,7 @@ export const servicePages = (deps: Deps) =>
       const since = daysBefore(now, INCIDENT_DAYS).toISOString()
       const [read, dependencies, incidents] = await readPage(c, deps, (db, tenantId) =>
         Promise.all([
-          readWindow({ ...deps, db }, { keyHash: c.var.keyHash, serviceId, asOf: undefined, defer: deferTo(toAppContext(c)) }),
+          readWindow({ ...deps, db }, { reader: toReader(c), serviceId, asOf: undefined, defer: deferTo(toAppContext(c)) }),
           getDependencies(db, tenantId, serviceId),
           listIncidents(db, tenantId, { since, serviceId, limit: SHOWN_INCIDENTS }),
         ]),
@@ -98,13 +99,13 @@ export const servicePages = (deps: Deps) =>
     })
     .post('/services/:id/dependencies', async (c) => {
       const serviceId = getId<ServiceId>(c, 'service')
-      const { tenantId } = await requireLiveKey(c, deps)
+      const { tenantId } = await requireManager(c, deps)
       await declareDependencies(deps.db, tenantId, serviceId, readNames((await readForm(c))['declared'] ?? ''), toPageTrail(c))
       return c.redirect(`/services/${serviceId}?done=declared#dependencies`, 303)
     })
     .post('/services/:id/diagnose', async (c) => {
       getId<ServiceId>(c, 'service')
-      const { tenantId } = await requireLiveKey(c, deps)
+      const { tenantId } = await requireManager(c, deps)
       const { service = '', title = '' } = await readForm(c)
       const [serviceName] = readNames(service)
       if (serviceName === undefined) throw new AppError('invalid_request', 'The form names no service.')
@@ -257,16 +258,18 @@ const ServicePage = ({ id, read: { serviceName, window }, dependencies, incident
           )}
         </p>
       </div>
-      <form method="post" action={`/services/${id}/diagnose`} class="fields">
-        <input type="hidden" name="service" value={serviceName} />
-        <div class="field">
-          <label for="title">What is wrong (optional)</label>
-          <input id="title" name="title" maxlength={1024} placeholder="error rate above 5 %" autocomplete="off" />
-        </div>
-        <button type="submit" class="first">
-          Diagnose now
-        </button>
-      </form>
+      <ForManagers>
+        <form method="post" action={`/services/${id}/diagnose`} class="fields">
+          <input type="hidden" name="service" value={serviceName} />
+          <div class="field">
+            <label for="title">What is wrong (optional)</label>
+            <input id="title" name="title" maxlength={1024} placeholder="error rate above 5 %" autocomplete="off" />
+          </div>
+          <button type="submit" class="first">
+            Diagnose now
+          </button>
+        </form>
+      </ForManagers>
     </div>
     <Notice done={done} />
     <WindowView
@@ -307,40 +310,4 @@ const ServicePage = ({ id, read: { serviceName, window }, dependencies, incident
       </section>
     </div>
   </>
-)
-
-type DependencyProps = { readonly id: ServiceId; readonly dependencies: Dependencies; readonly now: Date }
-
-const DependencyList = ({ id, dependencies: { learned, declared }, now }: DependencyProps) => (
-  <section aria-labelledby="dependencies">
-    <h2 id="dependencies">Depends on</h2>
-    {learned.length === 0 ? (
-      <p class="quiet">Nothing learned yet: its failures will show what it calls.</p>
-    ) : (
-      <ul>
-        {learned.map(({ service, seen, lastSeenAt }) => (
-          <li>
-            <Outside>{service}</Outside>{' '}
-            <span class="small quiet">
-              learned from {count(seen, 'failure')}, the last <Age at={lastSeenAt} now={now} />
-            </span>
-          </li>
-        ))}
-      </ul>
-    )}
-    <form method="post" action={`/services/${id}/dependencies`} class="fields tall">
-      <div class="field">
-        <label for="declared">Declared, one a line</label>
-        <textarea id="declared" name="declared" spellcheck={false} aria-describedby="declared-hint">
-          {declared.join('\n')}
-        </textarea>
-        <p class="hint" id="declared-hint">
-          What you know that no failure has shown yet. Diagnoses follow both.
-        </p>
-      </div>
-      <div>
-        <button type="submit">Save</button>
-      </div>
-    </form>
-  </section>
 )

@@ -3,13 +3,15 @@ import { createPageRouter } from '../page-request.ts'
 import { auditPages } from './audit.tsx'
 import { integrationPages } from './integrations.tsx'
 import { keyPages } from './keys.tsx'
+import { peoplePages } from './people.tsx'
 import { qualityPages } from './quality.tsx'
 
-/** Keys, integrations, quality and audit. */
+/** Keys, people, integrations, quality and audit. */
 export const settingsPages = (deps: Deps) =>
   createPageRouter()
     .get('/settings', (c) => c.redirect('/settings/keys', 303))
     .route('/', keyPages(deps))
+    .route('/', peoplePages(deps))
     .route('/', integrationPages(deps))
     .route('/', qualityPages(deps))
     .route('/', auditPages(deps))

@@ -1,25 +1,36 @@
-import type { Clock, Database, Deps, Logging, RateLimits } from '../../deps.ts'
+import type { Clock, Database, Deps, Logging, People, RateLimits } from '../../deps.ts'
 import { isWellFormedKey } from '../../domain/access/api-key.ts'
 import { AppError } from '../../domain/errors.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
-import { type SessionId, type TenantId, toId } from '../../domain/ids.ts'
+import { parseId, type SessionId, type TenantId, toId } from '../../domain/ids.ts'
 import { readNetwork } from '../../http/limits.ts'
 import type { Principal } from '../../store/api-keys.ts'
-import { endSession, openSession, type SessionRef } from '../../store/sessions.ts'
+import { findMemberships, type Membership } from '../../store/people.ts'
+import { endSession, openSession } from '../../store/sessions.ts'
 import { getFirstSteps } from '../../store/tenants.ts'
 import { renderPage } from '../layout.tsx'
 import type { PageContext } from '../page-env.ts'
 import { createPageRouter, readForm, toOwnPath } from '../page-request.ts'
-import { Notice } from '../parts.tsx'
+import { Notice, Outside } from '../parts.tsx'
+import { enterTenant, identifyPerson } from '../person.ts'
 import { findSession, forgetSession, startSession } from '../session.ts'
 
-/** Signing in with a read-only key, and out again. */
+/** Signing in with a key that reads, or as a person whom Cloudflare Access vouches for; and out again. */
 export const signInPages = (deps: Deps) =>
   createPageRouter()
-    .get('/signin', (c) => {
+    .get('/signin', async (c) => {
       deps.sessionSecret()
       const { next, done } = c.req.query()
-      return renderSignIn(c, deps, { next: toOwnPath(next, '/incidents'), done })
+      return renderSignIn(c, deps, { next: toOwnPath(next, '/incidents'), done, person: await findPerson(deps, c) })
+    })
+    .post('/signin/person', async (c) => {
+      await limitAttempts(deps, c)
+      const { tenant, next } = await readForm(c)
+      const email = await identifyPerson(deps, c)
+      const tenantId = parseId<TenantId>(tenant ?? '')
+      if (email === undefined || tenantId === undefined) throw new AppError('forbidden', 'Nobody vouches for you here. Sign in with a key.')
+      await enterTenant(deps, c, email, tenantId)
+      return c.redirect(toOwnPath(next, '/incidents'), 303)
     })
     .post('/signin', async (c) => {
       const secret = deps.sessionSecret()
@@ -29,21 +40,21 @@ export const signInPages = (deps: Deps) =>
       if (!isWellFormedKey(key)) {
         return renderSignIn(c, deps, {
           next: path,
-          problem: 'That is not a key of ours. Is it whole? Keys begin with noc_ro_.',
+          problem: 'That is not a key of ours. Is it whole? Keys begin with noc_ro_ or noc_view_.',
           status: 400,
         })
       }
       const session = { keyHash: toHex(await sha256(key)), id: toId<SessionId>(deps.newUuid()) }
       const principal = await findOpener(deps, session, c.get('requestId'))
       if (!principal) return renderSignIn(c, deps, { next: path, problem: 'This key is unknown or revoked.', status: 401 })
-      if (principal.keyType !== 'readonly') {
+      if (principal.keyType === 'ingest') {
         return renderSignIn(c, deps, {
           next: path,
-          problem: 'That is an ingest key, which only sends events. Use a read-only key.',
+          problem: 'That is an ingest key, which only sends events. Use a read-only key, or a viewer’s.',
           status: 403,
         })
       }
-      c.set('principal', principal)
+      c.set('principal', { ...principal, keyType: principal.keyType, email: undefined })
       await startSession(c, secret, { ...session, tenantId: principal.tenantId }, deps.now())
       return c.redirect(path === '/incidents' && (await isNew(deps, principal.tenantId)) ? '/connect' : path, 303)
     })
@@ -58,20 +69,53 @@ type SignInOptions = {
   readonly next: string
   readonly done?: string | undefined
   readonly problem?: string
+  readonly person?: Person | undefined
   readonly status?: 200 | 400 | 401 | 403
 }
 
-function renderSignIn(c: PageContext, { now }: Clock, { next, done, problem, status = 200 }: SignInOptions) {
+function renderSignIn(c: PageContext, { now }: Clock, { next, done, problem, person, status = 200 }: SignInOptions) {
   const title = 'Sign in'
   return renderPage(
     c,
     { title, now: now(), status },
     <>
       <Notice done={done} />
+      {person && <Entrances person={person} next={next} />}
       <SignInForm next={next} problem={problem} />
     </>,
   )
 }
+
+/** Whom Cloudflare Access vouches for, and who lists them. */
+type Person = { readonly email: string; readonly memberships: readonly Membership[] }
+
+/** What is not known of a person now, or is no good, leaves the key. */
+async function findPerson(deps: Database & People, c: PageContext): Promise<Person | undefined> {
+  try {
+    const email = await identifyPerson(deps, c)
+    return email === undefined ? undefined : { email, memberships: await findMemberships(deps.db, email) }
+  } catch {
+    return undefined
+  }
+}
+
+const Entrances = ({ person: { email, memberships }, next }: { readonly person: Person; readonly next: string }) => (
+  <div class="prose">
+    <h2>{email}</h2>
+    {memberships.length === 0 && (
+      <p class="quiet">Nobody lists you here yet. Whoever manages your tenant does that under Settings, People.</p>
+    )}
+    {memberships.map(({ tenantId, name }) => (
+      <form method="post" action="/signin/person">
+        <input type="hidden" name="tenant" value={tenantId} />
+        <input type="hidden" name="next" value={next} />
+        <button type="submit" class="first">
+          Enter <Outside>{name}</Outside>
+        </button>
+      </form>
+    ))}
+  </div>
+)
 
 /** Asks for a key. */
 export const SignInForm = ({ next, problem }: { readonly next: string; readonly problem?: string | undefined }) => (
@@ -86,7 +130,7 @@ export const SignInForm = ({ next, problem }: { readonly next: string; readonly 
     <form method="post" action="/signin" class="fields tall">
       <input type="hidden" name="next" value={next} />
       <div class="field">
-        <label for="key">Read-only API key</label>
+        <label for="key">Read-only or viewer API key</label>
         <input
           id="key"
           name="key"
@@ -96,7 +140,7 @@ export const SignInForm = ({ next, problem }: { readonly next: string; readonly 
           autocomplete="current-password"
           spellcheck={false}
           maxlength={128}
-          placeholder="noc_ro_…"
+          placeholder="noc_ro_… or noc_view_…"
           aria-describedby={problem === undefined ? 'key-hint' : 'problem key-hint'}
           aria-invalid={problem === undefined ? undefined : 'true'}
         />
@@ -126,7 +170,9 @@ async function isNew({ db }: Database, tenantId: TenantId): Promise<boolean> {
   }
 }
 
-async function findOpener({ db }: Database, session: SessionRef, requestId: string): Promise<Principal | undefined> {
+type KeySession = Parameters<typeof openSession>[1]
+
+async function findOpener({ db }: Database, session: KeySession, requestId: string): Promise<Principal | undefined> {
   try {
     return await openSession(db, session, requestId)
   } catch (error) {

@@ -15,7 +15,7 @@ const AuditEntryBody = z
     at: Instant,
     actor: z.string().openapi({
       description:
-        '`api_key:<id>`, `message_link:<id of the integration that was told>` for a verdict by a link in a message, `operator` for a command of whoever runs the installation, or the part of the system that acted on its own',
+        '`api_key:<id>`, `person:<e-mail address>`, `message_link:<id of the integration that was told>` for a verdict by a link in a message, `operator` for a command of whoever runs the installation, or the part of the system that acted on its own',
     }),
     action: z.string().openapi({ description: 'What was done, in the past tense' }),
     target_type: z.string(),
@@ -32,7 +32,7 @@ const list = createRoute({
   path: '/v1/audit',
   summary: 'List who changed what',
   description:
-    'Creation and revocation of keys, registrations of agents, sign-ins to the pages and their ends, changes of integrations and declared dependencies, asked diagnoses, verdicts about incidents and their resolution by hand, notes that were posted, operators’ commands. Entries are never changed. To page on, send the last `id` as `before`.',
+    'Creation and revocation of keys, registrations of agents, sign-ins to the pages and their ends, people who are listed, changes of integrations and declared dependencies, asked diagnoses, verdicts about incidents and their resolution by hand, notes that were posted, operators’ commands. Entries are never changed. To page on, send the last `id` as `before`.',
   security: [...SECURITY.viewer],
   request: {
     query: z.object({

@@ -231,8 +231,13 @@ export const serviceRoutes = (deps: Deps) => {
     .openapi(context, async (c) => {
       const serviceId = await toServiceId(c.req.valid('param').id, (choice) => findServiceOfKey(deps.db, c.var.keyHash, choice))
       const asOf = readInstant('at', c.req.valid('query').at, 'last')
-      const { principal, serviceName, window } = await readWindow(deps, { keyHash: c.var.keyHash, serviceId, asOf, defer: deferTo(c) })
-      c.set('principal', principal)
+      const { principal, serviceName, window } = await readWindow(deps, {
+        reader: { keyHash: c.var.keyHash },
+        serviceId,
+        asOf,
+        defer: deferTo(c),
+      })
+      if (principal) c.set('principal', principal)
       const body = c.body(toText(serviceName, window), 200, { 'Content-Type': 'application/json' })
       // `toText` made it of a WindowBody.
       return body as unknown as TypedResponse<z.infer<typeof WindowBody>, 200, 'json'>

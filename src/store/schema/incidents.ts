@@ -72,6 +72,8 @@ export const diagnoses = pgTable(
     signature: json('signature').notNull(),
     verdict: text('verdict', { enum: ['confirmed', 'rejected'] }),
     verdictAt: instant('verdict_at'),
+    /** Who gave it, as the audit names them. */
+    verdictBy: text('verdict_by'),
   },
   (table) => [
     primaryKey({ columns: [table.incidentId, table.number] }),

@@ -33,6 +33,21 @@ export const apiKeys = pgTable(
   ],
 )
 
+/** Whom a tenant lets in to its pages once Cloudflare Access vouches for them. */
+export const listedPeople = pgTable(
+  'listed_people',
+  {
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    /** In lower case: an address, or `@` and a domain. */
+    people: text('people').notNull(),
+    role: text('role', { enum: ['viewer', 'readonly'] }).notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.people] }), index('listed_people_by_name').on(table.people)],
+)
+
 export const agents = pgTable(
   'agents',
   {
