@@ -4,7 +4,6 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { VERSION } from '../version.ts'
 import { ASSETS } from './assets.ts'
 import type { PageContext } from './page-env.ts'
-import { Managing } from './parts.tsx'
 
 type Tab = 'incidents' | 'services' | 'connect' | 'settings'
 
@@ -26,7 +25,6 @@ const TABS: readonly { readonly tab: Tab; readonly path: string; readonly name: 
 /** Answers a whole page around its content. */
 export function renderPage(c: PageContext, { title, now, tab, status = 200 }: PageOptions, content: Child): Response | Promise<Response> {
   const nonce = c.get('secureHeadersNonce')
-  const signedIn = c.get('principal')
   const page = (
     <html lang="en" data-now={now.toISOString()}>
       <head>
@@ -43,9 +41,9 @@ export function renderPage(c: PageContext, { title, now, tab, status = 200 }: Pa
         <a class="skip" href="#main">
           Skip to content
         </a>
-        <Bar tab={tab} who={signedIn?.email} />
+        <Bar tab={tab} who={c.get('principal')?.email} />
         <main id="main" tabindex={-1}>
-          <Managing.Provider value={signedIn?.keyType !== 'viewer'}>{content}</Managing.Provider>
+          {content}
         </main>
         <footer class="foot">
           <span>Noctuary {VERSION}</span>

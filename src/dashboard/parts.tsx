@@ -1,6 +1,8 @@
-import { type Child, createContext, useContext } from 'hono/jsx'
+import { getContext } from 'hono/context-storage'
+import type { Child } from 'hono/jsx'
 import { fingerprint } from './fingerprint.ts'
 import { shorten, toAge, toExact, toPercent } from './labels.ts'
+import type { PageEnv } from './page-env.ts'
 
 /** How long ago something was; the exact instant on hover. */
 export const Age = ({ at, now }: { readonly at: Date; readonly now: Date }) => (
@@ -12,12 +14,9 @@ export const Age = ({ at, now }: { readonly at: Date; readonly now: Date }) => (
 /** An instant, to the second. */
 export const Exact = ({ at }: { readonly at: Date }) => <time datetime={at.toISOString()}>{toExact(at)}</time>
 
-/** Whether whoever looks at a page may change things. */
-export const Managing = createContext(true)
-
 /** What viewers, who would be refused, are not offered. */
 export const ForManagers = ({ children, otherwise = null }: { readonly children: Child; readonly otherwise?: Child }) => (
-  <>{useContext(Managing) ? children : otherwise}</>
+  <>{getContext<PageEnv>().get('principal').keyType === 'viewer' ? otherwise : children}</>
 )
 
 const MAX_NAME = 120

@@ -1,4 +1,4 @@
-import { decode, verifyWithJwks } from 'hono/jwt'
+import { decode, verifyWithJwks } from 'hono/utils/jwt/jwt'
 import type { Chance, Clock, Database, Logging, People, RateLimits, Signing } from '../deps.ts'
 import { toEmail } from '../domain/access/person.ts'
 import { AppError } from '../domain/errors.ts'
