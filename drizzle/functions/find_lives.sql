@@ -6,11 +6,11 @@
 -- first time, last receipt, expiry, first expiry, count, whether all were counted; address and details of the latest
 -- occurrence; whether it has expired; text.
 --
--- `valid_until`: when the first occurrence that is live expires.
+-- `valid_until`: when the first occurrence that is live expires, or a flag's evaluation is too long ago for its changes to join.
 -- Called by: find_window and find_evidence, for both to take the same steps. A function because those need settings of their
 -- own: look-ups only, whatever a plan from when the tables were small would have; no bitmap scans, for what looks up the last
 -- of many repeats must not gather them all first; no JIT, for what a function of JSON returns is estimated far too large.
-CREATE FUNCTION find_lives_v2(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
+CREATE FUNCTION find_lives_v3(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
   with_kept boolean, with_text boolean, sample_size int, per_type int, OUT changes json, OUT valid_until timestamptz)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -22,11 +22,21 @@ BEGIN
     SELECT (SELECT e.change_key FROM context_events e WHERE e.service_id = service AND e.change_key > own.change_key ORDER BY e.change_key LIMIT 1)
     FROM own WHERE own.change_key IS NOT NULL
   ),
+  -- Those that the service evaluates, in words that no index on expiries answers: one would go through everybody's.
+  flags AS (
+    SELECT array_agg(f.flag_key) AS keys, min(f.expires_at) AS known_until FROM flag_evaluators f
+    WHERE f.tenant_id = tenant AND f.service_id = service AND f.expires_at - instant > interval '0'
+  ),
   sources AS (
     SELECT service AS service_id, change_key, 'service_name' AS rule FROM own WHERE change_key IS NOT NULL
     UNION ALL
     SELECT j.service_id, j.change_key, j.rule FROM change_joins j
     WHERE j.tenant_id = tenant AND j.name_key = service_name_key AND j.service_id <> service
+    UNION ALL
+    SELECT j.service_id, j.change_key, j.rule FROM change_joins j
+    WHERE j.tenant_id = tenant AND j.service_id <> service AND j.name_key = ANY((SELECT keys FROM flags)::text[])
+      AND NOT EXISTS (
+        SELECT 1 FROM change_joins o WHERE o.service_id = j.service_id AND o.change_key = j.change_key AND o.name_key = service_name_key)
   ),
   lives AS (
     SELECT s.*, life.* FROM sources s CROSS JOIN LATERAL (
@@ -80,7 +90,7 @@ BEGIN
     epoch_ms(ordered_at), epoch_ms(first_timestamp), epoch_ms(last_received_at), epoch_ms(expires_at), epoch_ms(first_expires_at),
     occurrences, sample_size IS NULL OR occurrences < sample_size, url, details, is_over,
     CASE WHEN with_text THEN json_build_array(event_type, vendor, entity, left(old_value, 1024), left(new_value, 1024), actor, sha, environment) END)),
-    min(next_expires_at)
-  INTO find_lives_v2.changes, find_lives_v2.valid_until FROM ranked WHERE place <= per_type;
+    least(min(next_expires_at), (SELECT known_until FROM flags))
+  INTO find_lives_v3.changes, find_lives_v3.valid_until FROM ranked WHERE place <= per_type;
 END
 $$;

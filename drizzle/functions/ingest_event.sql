@@ -2,7 +2,7 @@
 -- there and were touched just now. Anything else it leaves to that function.
 -- Called by: requests of one event. A function because it is the hottest statement: no call within the call, the service found
 -- by its name instead of by a hash, and the answer written as text, for what builds JSON looks up how at every call.
-CREATE FUNCTION ingest_event_v6(key_hash text, event sent_event_v2, join_keys text[], join_rules text[], max_services int) RETURNS json
+CREATE FUNCTION ingest_event_v7(key_hash text, event sent_event_v2, join_keys text[], join_rules text[], max_services int) RETURNS json
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -28,11 +28,11 @@ BEGIN
   WHERE k.hash = key_hash AND k.revoked_at IS NULL;
 
   IF is_fresh IS NOT TRUE THEN
-    RETURN ingest_events_v5(key_hash, NULL, NULL, jsonb_build_array(jsonb_build_object('name', event.service_name,
+    RETURN ingest_events_v6(key_hash, NULL, NULL, jsonb_build_array(jsonb_build_object('name', event.service_name,
         'name_key', event.name_key, 'is_opened', false, 'is_changed', is_change)),
       jsonb_build_array(to_jsonb(event) || '{"place": 0}'),
       (SELECT coalesce(jsonb_agg(jsonb_build_object('id', event.id, 'name_key', j.name_key, 'rule', j.rule, 'is_changed', is_change)), '[]')
-        FROM unnest(join_keys, join_rules) AS j(name_key, rule)), max_services);
+        FROM unnest(join_keys, join_rules) AS j(name_key, rule)), '[]', max_services);
   END IF;
 
   INSERT INTO context_events AS e (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, old_value,
@@ -60,7 +60,10 @@ BEGIN
   IF appeared IS NOT NULL AND join_keys <> '{}' THEN
     SELECT array_to_string(ARRAY(
         SELECT '[' || to_json(j.name_key) || ',"' || s.id || '"]' FROM unnest(join_keys) AS j(name_key)
-          CROSS JOIN LATERAL (SELECT c.id FROM services c WHERE c.tenant_id = tenant AND c.name_key = j.name_key OFFSET 0) s), ','),
+          CROSS JOIN LATERAL (SELECT c.id FROM services c WHERE c.tenant_id = tenant AND c.name_key = j.name_key OFFSET 0) s
+        UNION ALL
+        SELECT '[' || to_json(f.flag_key) || ',"' || f.service_id || '"]' FROM flag_evaluators f
+        WHERE event.event_type = 'flag_change' AND f.tenant_id = tenant AND f.flag_key = ANY(join_keys) AND f.expires_at - now() > interval '0'), ','),
       cardinality(ARRAY(
         SELECT 1 FROM change_joins j WHERE j.service_id = service AND j.change_key = change AND j.name_key = ANY(join_keys) AND j.expires_at >= ending))
     INTO joined, known_joins;

@@ -1,6 +1,7 @@
 -- Stores events: resolves the key, checks its agent, claims the idempotency key, opens missing services, touches what is
--- stale, and stores what was not stored before. Answers the caller, the idempotency key's fate and what it stored, as
--- [id, life key, service id], what it refused, and the services that joins name by now, as [name key, id]. Nothing is stored for a caller that may not.
+-- stale, and stores what was not stored before; and who evaluated which flags. Answers the caller, the idempotency key's fate and
+-- what it stored, as [id, life key, service id], what it refused, and the services that joins name by now, as [name key, id]: of
+-- a flag those that evaluate it. Nothing is stored for a caller that may not.
 -- Called by: batches of events, the queue's consumer, and ingest_event. A function because it is hot: planned once a connection, not once a request.
 --
 -- A plan that was made while the tables were small has to serve until they are analyzed again: nothing but look-ups, then.
@@ -15,7 +16,7 @@
 --
 -- `queued_for`: the agent of a key that was good when these were `received`, whatever became of it since; without them the
 -- key is looked up, and they are received now.
-CREATE FUNCTION ingest_events_v5(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb, joins jsonb,
+CREATE FUNCTION ingest_events_v6(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb, joins jsonb, evaluations jsonb,
   max_services int, queued_for uuid DEFAULT NULL, received timestamptz DEFAULT NULL) RETURNS json
 LANGUAGE plpgsql SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -42,13 +43,17 @@ BEGIN
 
   IF caller.agent_id IS NOT NULL AND caller.key_type = 'ingest' AND idempotency_key IS NOT NULL THEN
     INSERT INTO idempotency_keys (api_key_id, key, body_hash)
-    VALUES (caller.api_key_id, ingest_events_v5.idempotency_key, ingest_events_v5.body_hash) ON CONFLICT DO NOTHING;
+    VALUES (caller.api_key_id, ingest_events_v6.idempotency_key, ingest_events_v6.body_hash) ON CONFLICT DO NOTHING;
     claim := 'fresh';
     IF NOT FOUND THEN
-      SELECT CASE WHEN k.body_hash = ingest_events_v5.body_hash THEN 'replayed' ELSE 'conflict' END INTO claim
-      FROM idempotency_keys k WHERE k.api_key_id = caller.api_key_id AND k.key = ingest_events_v5.idempotency_key;
+      SELECT CASE WHEN k.body_hash = ingest_events_v6.body_hash THEN 'replayed' ELSE 'conflict' END INTO claim
+      FROM idempotency_keys k WHERE k.api_key_id = caller.api_key_id AND k.key = ingest_events_v6.idempotency_key;
       claim := coalesce(claim, 'fresh');
     END IF;
+  END IF;
+
+  IF caller.agent_id IS NOT NULL AND caller.key_type = 'ingest' AND claim IN ('none', 'fresh') AND jsonb_array_length(evaluations) > 0 THEN
+    PERFORM note_evaluators_v1(caller.tenant_id, evaluations);
   END IF;
 
   IF caller.agent_id IS NOT NULL AND caller.key_type = 'ingest' AND claim IN ('none', 'fresh') AND jsonb_array_length(events) > 0 THEN
@@ -141,7 +146,7 @@ BEGIN
       SELECT jsonb_agg(e.id) INTO refused FROM jsonb_to_recordset(events) AS e(id uuid, service_name text)
       WHERE service_id_of(caller.tenant_id, e.service_name) = ANY(refused_ids);
       -- Sent again, these may find room; the others are known by their ids.
-      DELETE FROM idempotency_keys k WHERE claim = 'fresh' AND k.api_key_id = caller.api_key_id AND k.key = ingest_events_v5.idempotency_key;
+      DELETE FROM idempotency_keys k WHERE claim = 'fresh' AND k.api_key_id = caller.api_key_id AND k.key = ingest_events_v6.idempotency_key;
     END IF;
 
     IF created IS NOT NULL AND jsonb_array_length(joins) > 0 THEN
@@ -162,6 +167,13 @@ BEGIN
       SELECT jsonb_agg(jsonb_build_array(j.name_key, s.id)) INTO joined_services
       FROM (SELECT DISTINCT j.name_key FROM jsonb_to_recordset(joins) AS j(name_key text)) j
         CROSS JOIN LATERAL (SELECT s.id FROM services s WHERE s.tenant_id = caller.tenant_id AND s.name_key = j.name_key OFFSET 0) s;
+
+      IF joins @> '[{"rule": "evaluates"}]' THEN
+        SELECT coalesce(joined_services, '[]') || coalesce(jsonb_agg(jsonb_build_array(f.flag_key, f.service_id)), '[]') INTO joined_services
+        FROM flag_evaluators f
+        WHERE f.tenant_id = caller.tenant_id AND f.expires_at - now() > interval '0' AND f.flag_key = ANY(ARRAY(
+          SELECT j.name_key FROM jsonb_to_recordset(joins) AS j(name_key text, rule text) WHERE j.rule = 'evaluates'));
+      END IF;
     END IF;
   END IF;
 

@@ -57,6 +57,7 @@ export const JOIN_NAMES: Readonly<Record<JoinRule, string>> = {
   pod: 'workload of the pod',
   replica_set: 'workload of the replica set',
   autoscaler: 'workload of the autoscaler',
+  evaluates: 'evaluates the flag',
 }
 
 /** A text cut to a length, so that a long one cannot make a page long. */

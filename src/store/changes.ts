@@ -4,6 +4,7 @@ import { toNameKey } from '../domain/event/service-name.ts'
 import { type EventId, type TenantId, toId } from '../domain/ids.ts'
 import { type ChangeColumns, toShownChange } from './events.ts'
 import { type Db, epochMs } from './postgres.ts'
+import { joinNamesOf } from './window-joins.ts'
 
 /** A change where it began: what repeats of it are told once. */
 export type Change = ChangeText &
@@ -92,7 +93,7 @@ function isAfter(tenantId: TenantId, id: EventId): SQL {
 
 function isInWindow(tenantId: TenantId, nameKey: string): SQL {
   return sql`(e.service_id = ANY(ARRAY(SELECT s.id FROM services s WHERE s.tenant_id = ${tenantId} AND s.name_key = ${nameKey}))
-    OR EXISTS (SELECT 1 FROM change_joins j WHERE j.tenant_id = ${tenantId} AND j.name_key = ${nameKey}
+    OR EXISTS (SELECT 1 FROM change_joins j WHERE j.tenant_id = ${tenantId} AND j.name_key = ANY(${joinNamesOf(sql`${tenantId}::uuid`, sql`${nameKey}::text`)})
       AND j.service_id = e.service_id AND j.change_key = e.change_key))`
 }
 

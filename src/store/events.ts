@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { SAMPLE_ENVIRONMENT } from '../domain/event/environment.ts'
 import { CHANGE_KEPT_SECONDS, type ChangeText, type ContextEvent, type EventType, isChangeType } from '../domain/event/event.ts'
+import { type Evaluation, toFlagKey } from '../domain/event/flag.ts'
 import { type JoinRule, matchServices, openedService, toNameKey } from '../domain/event/service-name.ts'
 import { toValueClass } from '../domain/event/value-class.ts'
 import { type AgentId, type EventId, type IntegrationId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
@@ -9,11 +10,14 @@ import { type CallerRow, type Principal, toPrincipal } from './api-keys.ts'
 import { GUARD, type IntegrationJson, type KnownIntegration, toIntegration } from './integrations.ts'
 import { type BatchDb, callFunction, callFunctionIf, type Db, epochMs, type FunctionGuard } from './postgres.ts'
 
-export type NewEvent = { readonly id: EventId; readonly event: ContextEvent }
+/** `isEvaluation`: it tells that its service evaluated a flag, not that somebody changed that. */
+export type NewEvent = { readonly id: EventId; readonly event: ContextEvent; readonly isEvaluation: boolean }
 
 export type InsertRequest = {
   readonly keyHash: string
   readonly events: readonly NewEvent[]
+  /** Who evaluated which flags, by those events and besides. */
+  readonly evaluations: readonly Evaluation[]
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | undefined
   /** That the tenant may have. */
   readonly maxServices: number
@@ -56,7 +60,7 @@ export async function insertEvents(db: Db, request: InsertRequest): Promise<Inse
   return toInsertResult(await callFunction<InsertRow>(db, name, args), joins)
 }
 
-const toJoinsOf = ({ events }: InsertRequest): Joins => new Map(events.map(({ id, event }) => [id, toJoins(event)]))
+const toJoinsOf = ({ events }: InsertRequest): Joins => new Map(events.map((sent) => [sent.id, toJoins(sent)]))
 
 /** What an insert for an integration came to: it is not set as was supposed, and nothing was stored; or what was. */
 export type InsertAs =
@@ -114,10 +118,10 @@ type Join = { readonly name_key: string; readonly rule: JoinRule; readonly is_ch
 
 type Call = readonly [name: 'ingest_event' | 'ingest_events', args: readonly (string | number | null)[]]
 
-function toCall({ keyHash, events, idempotency, maxServices }: InsertRequest, joins: Joins): Call {
+function toCall({ keyHash, events, evaluations, idempotency, maxServices }: InsertRequest, joins: Joins): Call {
   const names = toServiceNames(events)
   const [one] = events
-  if (one && events.length === 1 && names.length === 1 && !idempotency) {
+  if (one && events.length === 1 && names.length === 1 && evaluations.length === 0 && !idempotency) {
     const rows = joins.get(one.id) ?? []
     const [keys, rules] = [rows.map(({ name_key }) => name_key), rows.map(({ rule }) => rule)]
     return ['ingest_event', [keyHash, toSentEvent(one), toArray(keys), toArray(rules), maxServices]]
@@ -131,6 +135,7 @@ function toCall({ keyHash, events, idempotency, maxServices }: InsertRequest, jo
       JSON.stringify(names),
       JSON.stringify(events.map(toRecord)),
       JSON.stringify([...joins].flatMap(([id, rows]) => rows.map((row) => ({ id, ...row })))),
+      JSON.stringify(evaluations.map(({ service, flag }) => ({ service_name: service, flag_key: toFlagKey(flag) }))),
       maxServices,
     ],
   ]
@@ -172,9 +177,12 @@ function toQuoted(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`
 }
 
-function toJoins(event: ContextEvent): Join[] {
+/** A flag's change joins the windows of whoever evaluates it; an evaluation is its own service's alone. */
+function toJoins({ event, isEvaluation }: NewEvent): Join[] {
   const is_changed = isChangeType(event.eventType)
-  return matchServices(event).map(({ nameKey, rule }) => ({ name_key: nameKey, rule, is_changed }))
+  const named = matchServices(event).map(({ nameKey, rule }) => ({ name_key: nameKey, rule, is_changed }))
+  const isOfFlag = event.eventType === 'flag_change' && !isEvaluation
+  return isOfFlag ? [...named, { name_key: toFlagKey(event.entity), rule: 'evaluates', is_changed: false }] : named
 }
 
 type NamedService = {

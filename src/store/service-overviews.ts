@@ -3,6 +3,7 @@ import type { EventType } from '../domain/event/event.ts'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type Db, epochMs } from './postgres.ts'
 import { hasIncidentSince } from './services.ts'
+import { joinNamesOf } from './window-joins.ts'
 
 export type ServiceOverview = {
   readonly id: ServiceId
@@ -60,7 +61,10 @@ export async function listServiceOverviews(db: Db, tenantId: TenantId, query: Ov
               (SELECT ${events} WHERE e.service_id = p.id LIMIT ${MAX_EVENTS})
               UNION ALL (
                 SELECT ${events} JOIN change_joins j ON j.service_id = e.service_id AND j.change_key = e.change_key
-                WHERE j.tenant_id = p.tenant_id AND j.name_key = p.name_key AND j.service_id <> p.id LIMIT ${MAX_EVENTS}
+                WHERE j.tenant_id = p.tenant_id AND j.name_key = ANY(${joinNamesOf(sql`p.tenant_id`, sql`p.name_key`)}) AND j.service_id <> p.id
+                  AND (j.rule <> 'evaluates' OR NOT EXISTS (SELECT 1 FROM change_joins o
+                    WHERE o.service_id = j.service_id AND o.change_key = j.change_key AND o.name_key = p.name_key))
+                LIMIT ${MAX_EVENTS}
               )
             ) o
             UNION ALL

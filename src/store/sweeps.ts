@@ -8,6 +8,7 @@ import { type Db, epochMs, selectOne } from './postgres.ts'
 import { keys, type Redis, type RedisCommand } from './redis.ts'
 import { type TextRow, toChangeText } from './state-windows.ts'
 import { type EndedLife, IN_USE_MS } from './window-copies.ts'
+import { windowsOf } from './window-joins.ts'
 
 export type SweptBatch = {
   readonly deleted: number
@@ -92,7 +93,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
       SELECT service_id AS window_id, e.* FROM ended e
       UNION ALL
       SELECT s.id, e.* FROM ended e JOIN change_joins j ON j.service_id = e.service_id AND j.change_key = e.change_key
-        JOIN services s ON s.tenant_id = j.tenant_id AND s.name_key = j.name_key AND s.id <> e.service_id
+        CROSS JOIN LATERAL ${windowsOf(sql`j`)} s WHERE s.id <> e.service_id
     )
     SELECT (SELECT count(*) FROM deleted)::int AS deleted, (SELECT count(*) FROM forgotten)::int AS forgotten,
       (SELECT jsonb_agg(jsonb_build_array(tenant_id, window_id, ${functionNamed('life_key_of')}(change_key, appeared_at), event_type, vendor, entity,
@@ -111,7 +112,8 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
 const LEARNED_EDGE_DAYS = 90
 
 /**
- * Deletes what has outlived its use: agents' minutes, idempotency keys after a day, joins after their last event, edges of the
+ * Deletes what has outlived its use: agents' minutes, idempotency keys after a day, joins after their last event, evaluations of
+ * flags after a day, edges of the
  * service graph that were learned and not seen for long, and hourly counts and audit entries after their days.
  */
 export async function sweepRemains(
@@ -136,6 +138,11 @@ export async function sweepRemains(
     joins AS (
       DELETE FROM change_joins WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM change_joins WHERE expires_at < now() LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ))
+    ),
+    evaluators AS (
+      DELETE FROM flag_evaluators WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM flag_evaluators WHERE expires_at < now() LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ))
     ),
     edges AS (

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { type EventId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 import { SAMPLE_SIZE, type WindowId } from './state-windows.ts'
+import { windowsOf } from './window-joins.ts'
 
 /** Notes that these windows missed a merge, for the cron to repair. */
 export async function markForRepair(db: Db, tenantId: TenantId, serviceIds: readonly ServiceId[]): Promise<void> {
@@ -29,7 +30,7 @@ export async function markDuplicatesForRepair(db: Db, tenantId: TenantId, eventI
         SELECT service_id AS id FROM flooding
         UNION
         SELECT s.id FROM flooding f JOIN change_joins j ON j.service_id = f.service_id AND j.change_key = f.change_key
-          JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = j.name_key
+          CROSS JOIN LATERAL ${windowsOf(sql`j`)} s
       ) w ORDER BY w.id
       ON CONFLICT (service_id) DO UPDATE SET failed_at = now()`,
   )

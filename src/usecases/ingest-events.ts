@@ -2,8 +2,9 @@ import type { Chance, Database, Keeping, Logging, Room, Stores } from '../deps.t
 import { assertKeyType, isWellFormedKey } from '../domain/access/api-key.ts'
 import { AppError, type FieldError, nameOf } from '../domain/errors.ts'
 import type { ContextEvent } from '../domain/event/event.ts'
+import { type Evaluation, evaluationOf } from '../domain/event/flag.ts'
 import { type ParsedEvent, parseEvent } from '../domain/event/parse.ts'
-import { isRedactedEvent } from '../domain/event/redact.ts'
+import { isRedactedEvent, redactEvent } from '../domain/event/redact.ts'
 import { tooManyServices } from '../domain/event/service-name.ts'
 import { sha256, toHex, uuidFromHash } from '../domain/hash.ts'
 import { type EventId, type TenantId, toId } from '../domain/ids.ts'
@@ -17,6 +18,8 @@ export type IngestRequest = {
   readonly keyHash: string
   /** Decoded JSON of each event. */
   readonly items: readonly unknown[]
+  /** Evaluations of flags that are told besides what the events report by themselves. */
+  readonly evaluations?: readonly Evaluation[]
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | undefined
   /** The sender's name of what these are from: by it, the item without a time of its own is known when it is sent again. */
   readonly deliveryId?: string
@@ -49,11 +52,12 @@ export async function ingestEvents(
   insert: Insert = (wanted) => insertEvents(deps.db, wanted),
 ): Promise<IngestResult> {
   const items = await Promise.all(request.items.map((item, index) => identify(deps, request, parseEvent(item, deps.keeping), index)))
-  const events = items.flatMap((item): NewEvent[] => ('id' in item ? [{ id: item.id, event: item.parsed.event }] : []))
+  const told = (request.evaluations ?? []).map((each) => (deps.keeping.redacts ? redactEvaluation(each) : each))
+  const { events, evaluations } = readEvaluations(items, told)
 
   // A request of which nothing is stored claims no key: it may be mended and sent again.
   const idempotency = events.length > 0 ? request.idempotency : undefined
-  const result = await insert({ keyHash: request.keyHash, events, idempotency, maxServices: deps.maxServices })
+  const result = await insert({ keyHash: request.keyHash, events, evaluations, idempotency, maxServices: deps.maxServices })
   assertMayIngest(result)
   await mergeCreated(deps, request, events, result)
   noteSecrets(deps, request, items, result)
@@ -69,6 +73,37 @@ export async function ingestEvents(
 
 function refuseService({ maxServices }: Room): IngestedItem {
   return { status: 'rejected', code: 'conflict', fields: [{ pointer: '/service_name', detail: tooManyServices(maxServices) }] }
+}
+
+/** The good events, and each evaluation once: those that were told, which events may be of, and those that events report by themselves. */
+function readEvaluations(items: readonly IdentifiedItem[], told: readonly Evaluation[]) {
+  const toKey = ({ service, flag }: Evaluation) => `${service}\0${flag}`
+  const evaluations = new Map(told.map((each) => [toKey(each), each]))
+  const isTold = new Set(evaluations.keys())
+  const events = items.flatMap((item): NewEvent[] => {
+    if (!('id' in item)) return []
+    const { event } = item.parsed
+    const own = evaluationOf(event)
+    if (own) evaluations.set(toKey(own), own)
+    const isOfTold = event.eventType === 'flag_change' && isTold.has(toKey({ service: event.serviceName, flag: event.entity }))
+    return [{ id: item.id, event, isEvaluation: own !== undefined || isOfTold }]
+  })
+  return { events, evaluations: [...evaluations.values()] }
+}
+
+/** An evaluation by the names under which events are kept. */
+function redactEvaluation({ service, flag }: Evaluation): Evaluation {
+  const { serviceName, entity } = redactEvent({
+    eventType: 'flag_change',
+    serviceName: service,
+    vendor: '',
+    entity: flag,
+    oldValue: null,
+    newValue: null,
+    actor: null,
+    sha: null,
+  })
+  return { service: serviceName, flag: entity }
 }
 
 async function identify(deps: Chance, request: IngestRequest, parsed: ParsedEvent, index: number): Promise<IdentifiedItem> {

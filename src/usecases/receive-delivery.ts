@@ -71,8 +71,8 @@ async function storeAtOnce(deps: ReceiveDeps, request: DoorRequest, supposed: Kn
   const integration = supposed?.integration
   if (integration && (integration.type !== request.sender || !(await isGenuine(deps, request, integration)))) return undefined
   const read = readWith(request, request.body.value, integration, deps.newUuid())
-  const { events, alerts, invalid, isUnsupported } = read.signals
-  if (events.length === 0 || alerts.length > 0 || invalid !== undefined || isUnsupported) return undefined
+  const { events, evaluations = [], alerts, invalid, isUnsupported } = read.signals
+  if (events.length + evaluations.length === 0 || alerts.length > 0 || invalid !== undefined || isUnsupported) return undefined
 
   let caller: (DoorCaller & { readonly deliverer: Deliverer }) | undefined
   const insert = async (wanted: InsertRequest): Promise<InsertResult> => {

@@ -27,24 +27,37 @@ type From = {
 
 /**
  * Stores the events of a delivery: in one statement or, where there are more than it takes even without the repeats of one
- * change, as many as it takes. Throws what `admit` does.
+ * change, as many as it takes. Evaluations of flags go with them, those of the events themselves with these. Throws what
+ * `admit` does.
  */
 export async function storeDoorEvents(
   deps: Stores & Chance & Clock & Keeping & Logging & Room,
   { credential, bytes, admit, defer }: From,
-  { events, idempotencyKey }: Signals,
+  { events, evaluations = [], idempotencyKey }: Signals,
   insert: Insert,
 ): Promise<StoredEvents> {
   const sent = events.length > MAX_EVENTS ? withoutRepeats(events) : events
-  await admit(events.length)
+  await admit(Math.max(events.length, evaluations.length))
   const isNamed = idempotencyKey !== undefined || events.every(({ timestamp }) => timestamp !== undefined)
   const name = isNamed ? idempotencyKey : `${toHex(await sha256(bytes))} ${Math.floor(deps.now().getTime() / SAME_MS)}`
   const counts = { created: 0, duplicate: 0, rejected: 0 }
   let reason: string | undefined
-  for (let from = 0; from < sent.length; from += MAX_EVENTS) {
+  const last = Math.max(sent.length, evaluations.length)
+  for (let from = 0; from < last; from += MAX_EVENTS) {
     const items = sent.slice(from, from + MAX_EVENTS)
+    const own = new Set(items.map(({ service_name, entity }) => toPair(service_name, entity)))
+    const asked = evaluations.filter(
+      ({ service, flag }, place) => (place >= from && place < from + MAX_EVENTS) || own.has(toPair(service, flag)),
+    )
     const deliveryId = name === undefined ? undefined : `${name} ${from}`
-    const request = { keyHash: credential.hash, items, idempotency: undefined, defer, ...(deliveryId !== undefined && { deliveryId }) }
+    const request = {
+      keyHash: credential.hash,
+      items,
+      evaluations: asked,
+      idempotency: undefined,
+      defer,
+      ...(deliveryId !== undefined && { deliveryId }),
+    }
     const result = await ingestEvents(deps, request, insert)
     for (const { status } of result.items) counts[status] += 1
     reason ??= result.items.flatMap((item) => (item.status === 'rejected' ? [item.fields[0].detail] : []))[0]
@@ -53,6 +66,8 @@ export async function storeDoorEvents(
   const texts = [...describe(created, ''), ...describe(duplicate, ' known'), ...describe(rejected, ` refused: ${reason}`)]
   return { texts, rejected, isRefused: rejected > 0 && created + duplicate === 0, reason }
 }
+
+const toPair = (service: string, flag: string) => `${service}\0${flag}`
 
 function describe(count: number, what: string): string[] {
   return count === 0 ? [] : [`${count} event${count === 1 ? '' : 's'}${what}`]

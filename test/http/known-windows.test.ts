@@ -59,10 +59,14 @@ async function know(tenant: TestTenant): Promise<TestTenant> {
 }
 
 // One for each test, so that all settle at the same time.
-const [same, another, repeated, joined, revoked, wiped, refusing, hanging, damaged] = await Promise.all([
+const FLAG = { sha: 'new', service_name: 'unleash', vendor: 'unleash', event_type: 'flag_change', entity: 'new-cart' }
+const ASKED = { sha: null, service_name: 'checkout', vendor: 'flagd', event_type: 'flag_change', entity: 'new-cart' }
+const [same, another, repeated, flagged, asking, joined, revoked, wiped, refusing, hanging, damaged] = await Promise.all([
   open({ sha: 'one' }, { sha: 'one' }, { sha: 'two' }),
   open({ sha: 'known' }),
   open({ sha: 'known' }),
+  open({ sha: 'known' }, ASKED),
+  open({ sha: 'known' }, FLAG),
   open({ sha: 'known' }),
   open(),
   open({ sha: 'one' }, { sha: 'two' }),
@@ -117,6 +121,8 @@ describe('a window that an isolate knows', () => {
   test.each([
     ['another change', another, { sha: 'new' }, ['known 1', 'new 1']],
     ['a repeat', repeated, { sha: 'known' }, ['known 2']],
+    ['a change of a flag that it evaluates', flagged, FLAG, ['known 1', 'null 1', 'new 1']],
+    ['an earlier change of a flag, once it evaluates that', asking, ASKED, ['known 1', 'new 1', 'null 1']],
     ['a change that joins from another service', joined, { sha: 'new', service_name: 'argocd', entity: 'checkout' }, ['known 1', 'new 1']],
   ])('shows %s as soon as it is acknowledged, whoever took it', async (_name, opened, fields, expected) => {
     const tenant = await know(opened)
@@ -184,7 +190,7 @@ describe('whatever has happened since', () => {
     sha: fc.constantFrom('a', 'b', 'c'),
     event_type: fc.constantFrom('deploy', 'restart'),
     ttl_seconds: fc.constantFrom(4, 900),
-    isOwn: fc.boolean(),
+    how: fc.constantFrom('own', 'joined', 'evaluated', 'flag'),
     isFromOther: fc.boolean(),
   })
   const scripts = fc.sample(
@@ -198,8 +204,14 @@ describe('whatever has happened since', () => {
   test('an isolate that knows a window says what one that does not says', async () => {
     const [one, two] = [patient(), patient()]
     const tenant = await createTestTenant(one)
-    const play = (name: string, { isOwn, isFromOther, ...fields }: (typeof scripts)[number]['before'][number]) =>
-      send(isFromOther ? two : one, tenant, { ...fields, service_name: isOwn ? name : 'argocd', entity: name })
+    const toFields = (name: string): Record<(typeof scripts)[number]['before'][number]['how'], object> => ({
+      own: { service_name: name, entity: name },
+      joined: { service_name: 'argocd', entity: name },
+      evaluated: { service_name: name, vendor: 'flagd', event_type: 'flag_change', entity: `flag of ${name}` },
+      flag: { service_name: 'unleash', vendor: 'unleash', event_type: 'flag_change', entity: `flag of ${name}` },
+    })
+    const play = (name: string, { how, isFromOther, ...fields }: (typeof scripts)[number]['before'][number]) =>
+      send(isFromOther ? two : one, tenant, { ...fields, ...toFields(name)[how] })
     const readAll = async (from: TestApp) => {
       for (const index of scripts.keys()) await readWindowOf(from, tenant, nameOf(index))
       await from.settle()

@@ -27,7 +27,8 @@ async function readStored({ tenantId }: TestTenant) {
     (SELECT jsonb_agg(to_jsonb(e) - ARRAY['id', 'tenant_id', 'agent_id', 'service_id', 'timestamp', 'received_at', 'expires_at', 'kept_until', 'appeared_at', 'written_by']
       ORDER BY e.service_name, e.change_key, e.raw_line) FROM context_events e WHERE e.tenant_id = ${tenantId}) AS events,
     (SELECT jsonb_agg(jsonb_build_array(j.name_key, j.change_key, j.rule) ORDER BY j.name_key, j.change_key, j.rule)
-      FROM change_joins j WHERE j.tenant_id = ${tenantId}) AS joins`)
+      FROM change_joins j WHERE j.tenant_id = ${tenantId}) AS joins,
+    (SELECT jsonb_agg(DISTINCT f.flag_key) FROM flag_evaluators f WHERE f.tenant_id = ${tenantId}) AS flags`)
   return rows[0]
 }
 
@@ -42,13 +43,13 @@ const awkward = fc.oneof(
 const text = awkward.filter((value) => value.trim() !== '')
 const event = fc.record({
   service_name: fc.constantFrom('checkout', 'che"ck\\out', 'prod/checkout-7d9f8b6c5-abcde'),
-  vendor: fc.constantFrom('kubernetes', 'argocd'),
+  vendor: fc.constantFrom('kubernetes', 'argocd', 'flagd'),
   entity: text,
   old_value: fc.option(text),
   new_value: text,
   actor: fc.option(text),
   sha: fc.option(text),
-  event_type: fc.constantFrom('deploy', 'restart'),
+  event_type: fc.constantFrom('deploy', 'restart', 'flag_change'),
 })
 
 test('events sent one by one are stored, joined and shown as in a batch', async () => {
@@ -78,7 +79,12 @@ test('an event sent again is one, whichever way it is sent', async () => {
 test('the statements of previous Workers go on answering, and as those of this one do', async () => {
   const tenant = await createTestTenant(app)
   const at = fc.integer({ min: 0, max: 300 }).map((seconds) => new Date(Date.now() - 1_000 * seconds).toISOString())
-  const timed = fc.tuple(event, at, fc.integer({ min: 300, max: 900 }), fc.integer({ min: 1, max: 3 }))
+  // Those did not know who evaluates a flag.
+  const known = event.map((fields) => ({
+    ...fields,
+    event_type: fields.event_type === 'flag_change' ? 'config_change' : fields.event_type,
+  }))
+  const timed = fc.tuple(known, at, fc.integer({ min: 300, max: 900 }), fc.integer({ min: 1, max: 3 }))
   const sent = fc
     .sample(timed, 60)
     .flatMap(([fields, timestamp, ttl_seconds, times]) =>

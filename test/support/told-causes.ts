@@ -1,6 +1,8 @@
 import { makeEntry, makeWindow } from './diagnosis.ts'
 import { deploy, errors, failure, later, type ToldRow } from './told.ts'
 
+const FLAG = makeEntry(-80, 'flag_change', { vendor: 'launchdarkly', entity: 'new-pay', oldValue: 'off', newValue: 'on' })
+
 /** Answers that name a change, word by word. */
 export const TOLD_CAUSES: readonly ToldRow[] = [
   {
@@ -76,6 +78,24 @@ export const TOLD_CAUSES: readonly ToldRow[] = [
       'cause: Flag change of newPricingEngine at flag-service took effect 30 seconds before onset',
       '→ Set flag newPricingEngine back to its former value',
       'What broke: frontend has reported errors since 11:59 UTC. For it: frontend has reported errors since 11:59 UTC, which it can explain; it came 30 seconds before onset; failures of frontend name newPricingEngine. Against it: no way is known from frontend to flag-service.',
+    ],
+  },
+  {
+    name: 'a flag, changed at its own service, of those who evaluate it',
+    windows: [
+      makeWindow('launchdarkly', FLAG),
+      makeWindow('unrelated', { ...FLAG, joinedBy: 'evaluates' }),
+      makeWindow(
+        'checkout-api',
+        { ...FLAG, joinedBy: 'evaluates' },
+        makeEntry(-70, 'flag_change', { vendor: 'openfeature', entity: 'new-pay', newValue: 'treatment', confidence: 0.6 }),
+      ),
+      makeWindow('frontend', makeEntry(-50, 'circuit_open', { vendor: 'istio', entity: 'checkout-api' })),
+    ],
+    says: [
+      'cause: Flag change of new-pay to on at checkout-api took effect 30 seconds before onset',
+      '→ Set flag new-pay back to off',
+      'What broke: calls from frontend to checkout-api have failed since 11:59 UTC. For it: calls from frontend to checkout-api have failed since 11:59 UTC, which it can explain; frontend calls checkout-api; it came 30 seconds before onset; checkout-api evaluates new-pay.',
     ],
   },
   {

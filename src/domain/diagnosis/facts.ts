@@ -1,4 +1,5 @@
 import { compareText } from '../compare.ts'
+import { isEvaluationVendor } from '../event/flag.ts'
 import { toNameKey } from '../event/service-name.ts'
 import type { KnownServices } from '../graph/callee.ts'
 import { type Adjacency, toAdjacency } from '../graph/service-graph.ts'
@@ -53,7 +54,6 @@ const STORES: ReadonlySet<string> = new Set(['postgres', 'redis', 'kafka', 'mysq
 export function gatherFacts(input: DiagnosisInput): Facts {
   const { names, edges, changes: reported, calls, symptoms, untilMs } = readInput(input)
   const habits = toHabits(input.counts)
-  const found = findChanges(reported, symptoms)
   const hosts = new Map(
     calls.flatMap(({ callees }) =>
       callees.flatMap((callee) => (callee.kind === 'external' ? [[toHostKey(callee.host), callee.host]] : [])),
@@ -66,14 +66,15 @@ export function gatherFacts(input: DiagnosisInput): Facts {
       observation,
     })),
   )
-  const own = symptoms
-    .filter((symptom) => !found.steps.has(symptom) && isSymptom(symptom) && !habits.isHabit(symptom))
-    .map((observation) => ({ caller: observation.key, callee: observation.key, observation }))
-  own.push(...listSharedSymptoms(symptoms, found.changes))
   pairs.push(...listEvictions(symptoms))
   const alertKey = input.alert.service === null ? null : toNameKey(input.alert.service)
   const adjacency = toAdjacency([...edges, ...pairs])
   const hops = alertKey === null ? new Map<string, number>() : hopsFrom(alertKey, adjacency)
+  const found = findChanges(placeFlags(reported, hops), symptoms)
+  const own = symptoms
+    .filter((symptom) => !found.steps.has(symptom) && isSymptom(symptom) && !habits.isHabit(symptom))
+    .map((observation) => ({ caller: observation.key, callee: observation.key, observation }))
+  own.push(...listSharedSymptoms(symptoms, found.changes))
   const callers = new Set(alertKey === null ? [] : adjacency.callers.get(alertKey))
   const isTopologyKnown = alertKey !== null && hops.size > 1
   const items = [...toItems(pairs, true), ...toItems(own, false)]
@@ -92,6 +93,23 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     mentions: toMentions([...calls.map(({ observation }) => observation), ...symptoms]),
     untilMs,
   }
+}
+
+/** Changes of flags at the nearest of those that evaluate them; an evaluation that follows one tells nothing more. */
+function placeFlags(reported: readonly Observation[], hops: ReadonlyMap<string, number>): readonly Observation[] {
+  const told = reported.filter(({ evaluators }) => evaluators)
+  if (told.length === 0) return reported
+  const distanceOf = (key: string) => hops.get(key) ?? Number.MAX_SAFE_INTEGER
+  const isTold = ({ key, entry, firstMs }: Observation) =>
+    entry.eventType === 'flag_change' &&
+    entry.actor === null &&
+    (entry.oldValue === null || isEvaluationVendor(entry.vendor)) &&
+    told.some((flag) => flag.entry.entity === entry.entity && flag.evaluators?.includes(key) && firstMs >= flag.firstMs)
+  return reported.flatMap((change) => {
+    if (!change.evaluators) return isTold(change) ? [] : change
+    const [key = change.key] = change.evaluators.toSorted((a, b) => distanceOf(a) - distanceOf(b) || compareText(a, b))
+    return { ...change, key }
+  })
 }
 
 /** What a store reports of a database or table that a service's change was made to: it concerns that service, too. */

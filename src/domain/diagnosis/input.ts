@@ -69,7 +69,7 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
     const callees = toCallees(reporter, names)
     const place = callees ? reporter : (findDeployed(places) ?? findConcerned(places))
     const key = callees ? place.key : adopt(place, owners)
-    const observation = toObservation({ ...place, key }, reporter.key, alertMs, untilMs)
+    const observation = { ...toObservation({ ...place, key }, reporter.key, alertMs, untilMs), ...findEvaluators(places, reporter) }
     if (callees) calls.push({ observation, callees })
     else if (isChange(place.entry)) changes.push(observation)
     else symptoms.push(observation)
@@ -121,6 +121,14 @@ function findConcerned(places: Places): Place {
   const { eventType, vendor } = reporter.entry
   const isOfObject = OF_OBJECTS.has(eventType) || vendor === 'kubernetes' || vendor === 'argocd' || vendor === 'kafka'
   return (isOfObject ? places.find(({ entry }) => entry.joinedBy !== 'service_name') : undefined) ?? reporter
+}
+
+/** Whom a flag's change concerns where somebody is known to evaluate the flag. */
+function findEvaluators(places: Places, reporter: Place): Pick<Observation, 'evaluators'> {
+  const evaluators = places.flatMap(({ key, entry }) => (entry.joinedBy === 'evaluates' ? key : []))
+  if (evaluators.length === 0) return {}
+  const isFlagService = evaluators.includes(reporter.key) || reporter.key.includes(toNameKey(reporter.entry.vendor))
+  return { evaluators: isFlagService ? evaluators : [...evaluators, reporter.key] }
 }
 
 /** Whom a failure of calls names; `undefined` for what is no call or names nobody. */

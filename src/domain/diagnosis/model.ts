@@ -128,6 +128,8 @@ export type Observation = {
   /** Of the service it concerns, and of the one that reported it. */
   readonly key: string
   readonly reporter: string
+  /** Of a flag's change: the services that evaluate the flag, and the one it was reported of if that is not the flag service. */
+  readonly evaluators?: readonly string[]
   readonly entry: WindowEntry
   readonly firstMs: number
   readonly lastMs: number

@@ -36,7 +36,7 @@ export function toReasons(
     ...failures,
     facts.hops.has(change.key) ? toWay(path, facts, nameOf) : '',
     time.speaksFor ? time.text : '',
-    candidate.concerned === change.key ? '' : `failures of ${nameOf(candidate.concerned)} name ${quoteName(change.lead.entry.entity)}`,
+    toConcern(candidate, nameOf),
     features.pattern > 0 ? 'a similar diagnosis was confirmed' : '',
   ]
   const reasonsAgainst = [
@@ -49,6 +49,13 @@ export function toReasons(
     features.pattern < 0 ? 'a similar diagnosis was rejected' : '',
   ]
   return { reasonsFor: reasonsFor.filter(Boolean), reasonsAgainst: reasonsAgainst.filter(Boolean) }
+}
+
+/** Why a change concerns the service that it is held against. */
+function toConcern({ change: { key, lead }, concerned }: Candidate, nameOf: NameOf): string {
+  const flag = quoteName(lead.entry.entity)
+  if (lead.evaluators?.includes(concerned)) return `${nameOf(concerned)} evaluates ${flag}`
+  return concerned === key ? '' : `failures of ${nameOf(concerned)} name ${flag}`
 }
 
 /** When a change came: what came late, or long before, its time speaks against. */

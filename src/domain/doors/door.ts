@@ -1,4 +1,5 @@
 import type { EventDetails, EventType } from '../event/event.ts'
+import type { Evaluation } from '../event/flag.ts'
 import type { SignatureScheme } from './signature.ts'
 
 /** An event as `POST /v1/events` takes it. */
@@ -71,6 +72,8 @@ export type Delivery = {
 export type Signals = {
   readonly events: readonly SentEvent[]
   readonly alerts: readonly DoorAlert[]
+  /** Who evaluated which flags, whether or not that is an event. */
+  readonly evaluations?: readonly Evaluation[]
   /** Why the delivery, or the part of it that is in neither list, was left out: at most 80 characters. */
   readonly ignored?: string
   /** What is wrong with the request where the sender is to be told: answered 400. At most 80 characters. */

@@ -1,3 +1,4 @@
+import type { Evaluation } from '../event/flag.ts'
 import type { Delivery, Door, DoorAnswer, DoorSettings, SentEvent, Signals } from './door.ts'
 import { labelledService, readKubernetesEvent, toKubernetesSignal } from './kubernetes-event.ts'
 import { CONFIDENCE, judgeEnvironment, mappedService, present, SYMPTOM_TTL_SECONDS, toEvent, toReason } from './mapping.ts'
@@ -31,7 +32,8 @@ function read({ body, settings }: Delivery): Signals {
     if (!events.has(key)) events.set(key, reading)
   }
   const ignored = records.length === 0 ? 'no log records' : toTally(reasons)
-  return { events: [...events.values()], alerts: [], ...present({ ignored, rejected: rejected || undefined }) }
+  const evaluations = listEvaluations(records, settings)
+  return { events: [...events.values()], alerts: [], ...present({ evaluations, ignored, rejected: rejected || undefined }) }
 }
 
 /** Repeats of one change within a request are one event: the first. */
@@ -45,12 +47,34 @@ function toTally(reasons: ReadonlyMap<string, number>): string | undefined {
   return all.length === 0 ? undefined : toReason(all.map(([reason, count]) => (count === 1 ? reason : `${count} × ${reason}`)).join(', '))
 }
 
-function readRecord(record: LogRecord, settings: DoorSettings): Reading {
-  const { resource, attributes } = record
+function judge({ attributes, resource }: LogRecord, settings: DoorSettings) {
   const attribute = (name: string) => attributes.get(name) ?? resource.get(name)
-  const environment = judgeEnvironment(settings, attribute('deployment.environment.name') ?? attribute('deployment.environment'))
+  return judgeEnvironment(settings, attribute('deployment.environment.name') ?? attribute('deployment.environment'))
+}
+
+function toOwnService({ resource }: LogRecord, settings: DoorSettings): string | undefined {
   const told = toName(resource.get('service.name'))
-  const service = mappedService(settings, [told]) ?? told
+  return mappedService(settings, [told]) ?? told
+}
+
+const isEvaluation = ({ eventName }: LogRecord) => eventName === 'feature_flag.evaluation' || eventName === 'feature_flag'
+
+/** Each once; `undefined` without any. */
+function listEvaluations(records: readonly LogRecord[], settings: DoorSettings): readonly Evaluation[] | undefined {
+  const told = records.flatMap((record) => readEvaluator(record, settings) ?? [])
+  return told.length === 0 ? undefined : [...new Map(told.map((each) => [JSON.stringify(each), each])).values()]
+}
+
+/** Who evaluated which flag: whoever gets the default asks for it, too, though nothing is to be told of that. */
+function readEvaluator(record: LogRecord, settings: DoorSettings): Evaluation | undefined {
+  if (!isEvaluation(record) || 'ignored' in judge(record, settings)) return undefined
+  const [service, flag] = [toOwnService(record, settings), toName(record.attributes.get('feature_flag.key'))]
+  return service === undefined || flag === undefined ? undefined : { service, flag }
+}
+
+function readRecord(record: LogRecord, settings: DoorSettings): Reading {
+  const environment = judge(record, settings)
+  const service = toOwnService(record, settings)
   const context = { settings, service, environment: 'ignored' in environment ? undefined : environment.environment }
   const reading = readRule(record, context)
   // Most lines tell nothing anywhere: only what would have been an event is left out for its environment.
@@ -59,8 +83,8 @@ function readRecord(record: LogRecord, settings: DoorSettings): Reading {
 
 /** The first rule that a record matches. */
 function readRule(record: LogRecord, context: Context): Reading {
-  const { attributes, eventName, body } = record
-  if (eventName === 'feature_flag.evaluation' || eventName === 'feature_flag') return readEvaluation(record, context)
+  const { attributes, body } = record
+  if (isEvaluation(record)) return readEvaluation(record, context)
   if (attributes.has('deployment.name') || attributes.has('deployment.id')) return readDeployment(record, context)
   if (attributes.get('k8s.resource.name') === 'events') return readObjectEvent(record, context)
   if (attributes.has('k8s.event.reason')) return readReceiverEvent(record, context)
@@ -135,9 +159,14 @@ function readReceiverEvent({ attributes, resource, body, time }: LogRecord, { se
 function readLogLine(text: string, { attributes, severity, time }: LogRecord, { settings, service, environment }: Context): Reading {
   const line = readLine(text, { attributes, severity })
   if (!line) return { ignored: 'no rule' }
-  const concerned = service ?? toName(settings.service) ?? line.service
+  const concerned = line.client ?? service ?? toName(settings.service) ?? line.service
   if (concerned === undefined) return { ignored: 'a line without service.name', isRejected: true }
-  return toEvent({ ...line, service: concerned, at: toLineTime(line.timestamp) ?? time, environment })
+  return toEvent({
+    ...line,
+    service: mappedService(settings, [line.client]) ?? concerned,
+    at: toLineTime(line.timestamp) ?? time,
+    environment,
+  })
 }
 
 /** A line's own time as it spells it, if it is one. */

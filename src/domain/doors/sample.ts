@@ -10,7 +10,7 @@ const MARK = 'sample-'
  * What a door read of its own example, marked as a test: of now, in an environment of its own, about services and entities that
  * nothing real is called. `id` makes one sample another than the one before.
  */
-export function toSample({ events, alerts, ...rest }: Signals, id: string): Signals {
+export function toSample({ events, alerts, evaluations: _, ...rest }: Signals, id: string): Signals {
   return {
     ...rest,
     events: events.map(({ timestamp: _, ...event }) => ({

@@ -1,7 +1,7 @@
 import type { EventType } from './event.ts'
 
-/** Why an event is in a window: it names the service itself, or the rule that mapped its entity there. */
-export const JOIN_RULES = ['service_name', 'entity', 'namespaced_name', 'pod', 'replica_set', 'autoscaler'] as const
+/** Why an event is in a window: it names the service itself, the rule that mapped its entity there, or the service evaluates its flag. */
+export const JOIN_RULES = ['service_name', 'entity', 'namespaced_name', 'pod', 'replica_set', 'autoscaler', 'evaluates'] as const
 
 export type JoinRule = (typeof JOIN_RULES)[number]
 

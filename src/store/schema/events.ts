@@ -93,6 +93,26 @@ export const changeJoins = pgTable(
   ],
 )
 
+/** The services that evaluated a flag in the last day, whose windows the flag's changes join. */
+export const flagEvaluators = pgTable(
+  'flag_evaluators',
+  {
+    tenantId: uuid('tenant_id').notNull(),
+    /** As `change_joins` names the flag; no name key is like it. */
+    flagKey: text('flag_key').notNull(),
+    /** Without a foreign key: the service may not exist yet. */
+    serviceId: uuid('service_id').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    /** The transaction that noted it last: by it a reader tells whether it has seen it. */
+    writtenBy: transactionId('written_by').notNull().default(sql`pg_current_xact_id()`),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.serviceId, table.flagKey] }),
+    index('flag_evaluators_by_flag').on(table.tenantId, table.flagKey),
+    index('flag_evaluators_by_expiry').on(table.expiresAt),
+  ],
+)
+
 /** What the sweep keeps of the events it deletes: how often each kind of change occurred in each hour. */
 export const eventCounts = pgTable(
   'event_counts',

@@ -10,8 +10,8 @@ export function readFlagdLine({ text, json, attributes }: LogLine): LineVerdict 
   return {
     type: 'flag_change',
     vendor: 'flagd',
-    // Whoever asked is whom the flag concerns.
-    service: nameAt(fields, 'client') ?? nameAt(fields, 'clientName') ?? 'flagd',
+    client: nameAt(fields, 'client') ?? nameAt(fields, 'clientName'),
+    service: 'flagd',
     entity: flag,
     old: standard,
     new: variant,

@@ -16,6 +16,8 @@ export type LogLine = {
 export type LineEvent = {
   readonly type: EventType
   readonly vendor: string
+  /** Whose request the line tells of, whoever wrote it. */
+  readonly client?: string | undefined
   readonly service?: string | undefined
   readonly entity?: string | undefined
   readonly old?: string | undefined

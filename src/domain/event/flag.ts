@@ -1,0 +1,23 @@
+import { SAMPLE_ENVIRONMENT } from './environment.ts'
+import type { ContextEvent } from './event.ts'
+import { toNameKey } from './service-name.ts'
+
+/** That a service asked for a flag: whom the flag's changes concern. */
+export type Evaluation = { readonly service: string; readonly flag: string }
+
+/** They report evaluations, never changes; under a name of their own they do not tell whose. */
+const EVALUATORS: readonly string[] = ['flagd', 'openfeature']
+
+/** Whether a vendor's flag changes are evaluations of what somebody changed elsewhere. */
+export const isEvaluationVendor = (vendor: string): boolean => EVALUATORS.includes(toNameKey(vendor))
+
+/** The name under which a flag's changes join the windows of those that evaluate it; no service's name key has a colon beside letters. */
+export function toFlagKey(flag: string): string {
+  return `flag:${flag.normalize('NFC')}`
+}
+
+/** The evaluation that an event reports by itself: flagd's and OpenFeature's, where they name the client as the service. A sample's is none. */
+export function evaluationOf({ eventType, vendor, serviceName, entity, environment }: ContextEvent): Evaluation | undefined {
+  if (eventType !== 'flag_change' || !isEvaluationVendor(vendor) || environment === SAMPLE_ENVIRONMENT) return undefined
+  return EVALUATORS.some((name) => toNameKey(serviceName).includes(name)) ? undefined : { service: serviceName, flag: entity }
+}
