@@ -38,7 +38,7 @@ export async function findHealth(db: Db, redis: Redis, { mayWake, withBacklog }:
     const hints = await readSweepHints(redis).catch(() => undefined)
     if (hints && !hints.isDatabaseInUse) return { postgres: 'idle', reason: undefined, redis: 'up', backlog: undefined }
   }
-  const [postgres, copy] = await Promise.allSettled([withBacklog ? findBacklog(db) : findTables(db), redis.client.ping()])
+  const [postgres, copy] = await Promise.allSettled([withBacklog ? findBacklog(db) : findTables(db), redis.client.ask(['PING'])])
   return {
     ...(postgres.status === 'fulfilled' ? { postgres: 'up', reason: undefined } : toTrouble(postgres.reason)),
     redis: copy.status === 'fulfilled' ? 'up' : 'down',

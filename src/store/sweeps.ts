@@ -170,7 +170,7 @@ export async function sweepRemains(
 /** Reads, in one command, whether Postgres is in use, when it is next worth waking, and when a tick was here last. */
 export async function readSweepHints(redis: Redis): Promise<NonNullable<SweepHints>> {
   const { databaseInUse, sweepDue, sweepWasHere } = keys
-  const [inUse, due, wasHere] = await redis.client.mget<(string | null)[]>(databaseInUse, sweepDue, sweepWasHere)
+  const [inUse, due, wasHere] = await redis.client.ask<(string | null)[]>(['MGET', databaseInUse, sweepDue, sweepWasHere])
   return {
     isDatabaseInUse: inUse !== null && inUse !== undefined,
     dueAtMs: due ? Number(due) : undefined,

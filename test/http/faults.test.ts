@@ -37,13 +37,13 @@ function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
 const send = (app: TestApp, { ingestKey }: TestTenant, body: unknown) => app.request('/v1/events', { key: ingestKey, body })
 
 async function windowKeys(tenant: TestTenant): Promise<string[]> {
-  return healthy.deps.redis.client.keys(`t:${tenant.tenantId}:window:*`)
+  return healthy.redis.keys(`t:${tenant.tenantId}:window:*`)
 }
 
 /** What Redis itself holds of the tenant's windows, by member. */
 async function readCopies(tenant: TestTenant): Promise<Record<string, string>> {
   const [key = ''] = await windowKeys(tenant)
-  const flat = await healthy.deps.redis.client.zrange<string[]>(key, 0, -1, { withScores: true })
+  const flat = await healthy.redis.zrange<string[]>(key, 0, -1, { withScores: true })
   return Object.fromEntries(flat.flatMap((member, place) => (place % 2 === 0 ? [[member.charAt(0), String(flat[place + 1])]] : [])))
 }
 
@@ -81,10 +81,10 @@ describe.concurrent.each(REDIS_FAULTS)('when Redis %s', (_name, fault) => {
       await readWindowOf(broken, tenant, 'checkout')
       await broken.settle()
       const [key = ''] = await windowKeys(tenant)
-      const flat = await healthy.deps.redis.client.zrange<string[]>(key, 0, -1, { withScores: true })
+      const flat = await healthy.redis.zrange<string[]>(key, 0, -1, { withScores: true })
       const counts = flat.flatMap((member, place) => (place % 2 === 0 && member.startsWith('n') ? [Number(flat[place + 1])] : []))
       expect(counts.toSorted()).toEqual([1, 1, 2])
-      expect(await healthy.deps.redis.client.pttl(key)).toBeGreaterThan(0)
+      expect(await healthy.redis.pttl(key)).toBeGreaterThan(0)
     })
   })
 })
@@ -94,26 +94,20 @@ test('a wiped Redis changes nothing that is seen, and is filled again', async ()
   await send(healthy, tenant, makeEvent())
   await send(healthy, tenant, makeEvent())
   const [key = ''] = await windowKeys(tenant)
-  await healthy.deps.redis.client.del(key)
+  await healthy.redis.del(key)
   await send(healthy, tenant, makeEvent({ sha: 'after' }))
   expect(entriesOf(await readWindowOf(healthy, tenant, 'checkout'))).toMatchObject([{ count: 2 }, { count: 1 }])
   await healthy.settle()
   expect(entriesOf(await readWindowOf(healthy, tenant, 'checkout'))).toMatchObject([{ count: 2 }, { count: 1 }])
-  expect(await healthy.deps.redis.client.zcard(key)).toBe(6)
+  expect(await healthy.redis.zcard(key)).toBe(6)
 })
 
 test.concurrent.each([
-  ['a lower count', (key: string, { n }: Record<string, string>) => healthy.deps.redis.client.zadd(key, { score: 1, member: n ?? '' })],
-  ['a higher count', (key: string, { n }: Record<string, string>) => healthy.deps.redis.client.zadd(key, { score: 99, member: n ?? '' })],
-  ['no text', (key: string, { e }: Record<string, string>) => healthy.deps.redis.client.zrem(key, e ?? '')],
-  [
-    'too early an expiry',
-    (key: string, { e }: Record<string, string>) => healthy.deps.redis.client.zadd(key, { score: 5, member: e ?? '' }),
-  ],
-  [
-    'too late a first time',
-    (key: string, { f }: Record<string, string>) => healthy.deps.redis.client.zadd(key, { score: -9e15, member: f ?? '' }),
-  ],
+  ['a lower count', (key: string, { n }: Record<string, string>) => healthy.redis.zadd(key, { score: 1, member: n ?? '' })],
+  ['a higher count', (key: string, { n }: Record<string, string>) => healthy.redis.zadd(key, { score: 99, member: n ?? '' })],
+  ['no text', (key: string, { e }: Record<string, string>) => healthy.redis.zrem(key, e ?? '')],
+  ['too early an expiry', (key: string, { e }: Record<string, string>) => healthy.redis.zadd(key, { score: 5, member: e ?? '' })],
+  ['too late a first time', (key: string, { f }: Record<string, string>) => healthy.redis.zadd(key, { score: -9e15, member: f ?? '' })],
 ])('a copy with %s heals', async (_name, damage) => {
   const app = startApp()
   const tenant = await createTestTenant(app)
@@ -121,7 +115,7 @@ test.concurrent.each([
   await sleep(2_100)
   const [key = ''] = await windowKeys(tenant)
   const before = await readCopies(tenant)
-  const members = await healthy.deps.redis.client.zrange<string[]>(key, 0, -1)
+  const members = await healthy.redis.zrange<string[]>(key, 0, -1)
   await damage(key, Object.fromEntries(members.map((member) => [member.charAt(0), member])))
   expect(await readCopies(tenant)).not.toEqual(before)
 

@@ -150,12 +150,12 @@ describe('a window that an isolate knows', () => {
 
   test('fills a wiped Redis again', async () => {
     const tenant = await know(wiped)
-    const [key = ''] = await app.deps.redis.client.keys(`t:${tenant.tenantId}:window:*`)
-    await app.deps.redis.client.del(key)
+    const [key = ''] = await app.redis.keys(`t:${tenant.tenantId}:window:*`)
+    await app.redis.del(key)
     expect(await shas(app, tenant)).toEqual(['one 1', 'two 1'])
     await app.settle()
-    expect(await app.deps.redis.client.zcard(key)).toBe(10)
-    expect(await app.deps.redis.client.pttl(key)).toBeGreaterThan(0)
+    expect(await app.redis.zcard(key)).toBe(10)
+    expect(await app.redis.pttl(key)).toBeGreaterThan(0)
   })
 
   test.each([
@@ -171,15 +171,15 @@ describe('a window that an isolate knows', () => {
 
   test('is compared again after a minute, which heals a copy that was damaged unseen', async () => {
     const tenant = await know(damaged)
-    const [key = ''] = await app.deps.redis.client.keys(`t:${tenant.tenantId}:window:*`)
-    const members = await app.deps.redis.client.zrange<string[]>(key, 0, -1)
+    const [key = ''] = await app.redis.keys(`t:${tenant.tenantId}:window:*`)
+    const members = await app.redis.zrange<string[]>(key, 0, -1)
     const count = members.find((member) => member.startsWith('n')) ?? ''
-    await app.deps.redis.client.zadd(key, { score: 99, member: count })
+    await app.redis.zadd(key, { score: 99, member: count })
     expect(await commandsOf(() => readWindowOf(app, tenant, 'checkout'))).toEqual(['ZCARD'])
     ahead += 61_000
     // What takes a count back reads it once more, from where it was written.
     expect(await commandsOf(() => readWindowOf(app, tenant, 'checkout'))).toEqual(['ZRANGE', 'MULTI', 'MULTI'])
-    expect(Number(await app.deps.redis.client.zscore(key, count))).toBe(1)
+    expect(Number(await app.redis.zscore(key, count))).toBe(1)
   })
 })
 

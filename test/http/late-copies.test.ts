@@ -68,7 +68,7 @@ describe.concurrent('a count', () => {
     await send(tenant, 3)
     await sleep(2_100)
     const { client } = app.deps.redis
-    const [key = ''] = await client.keys(`t:${tenant.tenantId}:window:*`)
+    const [key = ''] = await app.redis.keys(`t:${tenant.tenantId}:window:*`)
     const members = await client.ask<string[]>(['ZRANGE', key, 0, -1])
     await client.ask(['ZADD', key, 9, members.find((member) => member.startsWith('n')) ?? ''])
     expect(await countIn(tenant)).toEqual([3])

@@ -117,7 +117,7 @@ describe('repeats of one change', () => {
     const window = await readWindowOf(app, tenant, 'checkout')
     expect(window['deploy_events']).toMatchObject([{ sha: 'the-deploy', count: 1 }])
     expect(window['flag_change_events']).toMatchObject([{ entity: 'kafkaQueueProblems', count: 10_000 }])
-    const { client } = app.deps.redis
+    const { redis: client } = app
     const [key = ''] = await client.keys(`t:${tenant.tenantId}:window:*`)
     expect(await client.zcard(key)).toBe(10)
     expect(await client.pttl(key)).toBeGreaterThan(0)
@@ -191,7 +191,7 @@ test('a raw line is in no answer, log line or Redis value', async () => {
   const bodies = await Promise.all(answers.map((answer) => answer.text()))
   const windows = [await readWindowOf(app, tenant, 'checkout'), await readWindowOf(app, tenant, 'checkout', '?at=2030-01-01T00:00:00Z')]
   await app.settle()
-  const { client } = app.deps.redis
+  const { redis: client } = app
   const redisKeys = await client.keys(`t:${tenant.tenantId}:*`)
   const values = await Promise.all(redisKeys.map((key) => client.zrange(key, 0, -1)))
   expect(redisKeys).not.toEqual([])

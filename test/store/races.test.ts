@@ -109,7 +109,7 @@ test('windows merged by all at once, read and repaired meanwhile, come out right
 })
 
 async function wipe({ tenantId }: TestTenant): Promise<void> {
-  const { client } = app.deps.redis
+  const { redis: client } = app
   const keys = await client.keys(`t:${tenantId}:window:*`)
   if (keys.length > 0) await client.del(...keys)
 }

@@ -195,7 +195,7 @@ test('lives that ended are taken out of every window they were in', async () => 
   const tenant = await createTestTenant(app)
   await send(tenant, makeEvent({ event_type: 'restart', ttl_seconds: 1, sha: 'short' }), makeEvent({ sha: 'long' }))
   await send(tenant, makeEvent({ event_type: 'restart', ttl_seconds: 1, service_name: 'argocd', sha: 'elsewhere' }))
-  const { client } = app.deps.redis
+  const { redis: client } = app
   const sizes = async () => {
     const keys = await client.keys(`t:${tenant.tenantId}:window:*`)
     return Promise.all(keys.toSorted().map((key) => client.zcard(key)))
@@ -242,7 +242,7 @@ test('more lives than fit one request are all taken out', async () => {
     ...Array.from({ length: 2_500 }, (_, index) => makeEvent({ sha: `sha-${index}`, service_name: `service-${index % 150}` })),
   )
   while ((await runSweep(app.deps, inADay())).deleted > 0);
-  expect(await app.deps.redis.client.keys(`t:${tenant.tenantId}:window:*`)).toEqual([])
+  expect(await app.redis.keys(`t:${tenant.tenantId}:window:*`)).toEqual([])
 })
 
 test('a window that cannot be repaired holds up no other', async () => {
@@ -259,10 +259,10 @@ test('a window that cannot be repaired holds up no other', async () => {
   )
   expect(rows).toHaveLength(4)
   const keys = rows.map(({ service_id }) => `t:${tenant.tenantId}:window:${service_id}`)
-  for (const key of keys.slice(0, 3)) await app.deps.redis.client.set(key, 'in the way')
+  for (const key of keys.slice(0, 3)) await app.redis.set(key, 'in the way')
   await sleep(2_100)
   for (let tick = 0; tick < 4; tick += 1) await runSweep(app.deps, new Date())
-  expect(await app.deps.redis.client.zcard(keys[3] ?? '')).toBe(5)
+  expect(await app.redis.zcard(keys[3] ?? '')).toBe(5)
 })
 
 test('what has outlived its use goes: minutes, idempotency keys, joins', async () => {
@@ -287,7 +287,7 @@ test('one log line says what a sweep did, and an idle database is not asked', as
   const database = await startFaultProxy(stack.databaseEndpoint)
   const redis = await startFaultProxy(stack.redisUrl)
   const idle = startApp({ stack, database: database.url, redis: redis.url })
-  const { client } = idle.deps.redis
+  const { redis: client } = idle
   const at = new Date('2026-01-15T10:07:00Z')
 
   // Nobody's events but the hints of this test: the stores are shared by all test files.
@@ -447,7 +447,7 @@ test('health says what waits for the cron, and leaves a sleeping Postgres asleep
   })
 
   expect(await health('?wake=false')).toMatchObject({ checks: { postgres: 'up' } })
-  await app.deps.redis.client.del('sweep:database_in_use')
+  await app.redis.del('sweep:database_in_use')
   app.deps.redis.told.clear()
   expect(await health('?wake=false')).toMatchObject({ status: 'ok', checks: { postgres: 'idle', redis: 'up' }, backlog: null })
   const [line] = app.logs.filter(({ event }) => event === 'request').slice(-1)

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { Redis } from '@upstash/redis/cloudflare'
 import createClient, { type Client } from 'openapi-fetch'
 import { inject } from 'vitest'
 import type { components, paths } from '../../dist/api.d.ts'
@@ -38,6 +39,8 @@ export type TestApp = {
   readonly send: (request: Request) => Promise<Response>
   /** A client typed by the API's description, which acts with this key. */
   readonly as: (key: string) => Client<paths>
+  /** Upstash's own client of the same Redis. */
+  readonly redis: Redis
   /** Waits for the work that handlers left for after their answers. */
   readonly settle: () => Promise<void>
 }
@@ -97,6 +100,14 @@ export function startApp(endpoints: Endpoints = {}, overrides: Partial<Deps> = {
       return send(request)
     },
     send,
+    redis: new Redis({
+      url: config.redis.url,
+      token: config.redis.token,
+      automaticDeserialization: false,
+      enableAutoPipelining: false,
+      enableTelemetry: false,
+      readYourWrites: false,
+    }),
     as: (key) => createClient<paths>({ baseUrl: 'http://localhost', fetch: send, headers: { Authorization: `Bearer ${key}` } }),
     settle: async () => {
       while (deferred.length > 0) await Promise.allSettled(deferred.splice(0))

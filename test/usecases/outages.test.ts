@@ -17,7 +17,7 @@ let minute = Math.ceil(Date.now() / 60_000) + 1
 
 /** The next tick, after any time in which the hint that Postgres is in use may have run out. */
 async function tick(): Promise<{ readonly skipped: boolean } | undefined> {
-  await app.deps.redis.client.del('sweep:database_in_use')
+  await app.redis.del('sweep:database_in_use')
   minute += 1
   return await runSweep(cron.deps, new Date(60_000 * minute)).catch(() => undefined)
 }
@@ -102,7 +102,7 @@ test('windows that missed merges are repaired by a share of the ticks’ request
   const { deps } = startApp({ stack, bindings: { SWEEP_REQUESTS: '64' } })
   minute += 1
   expect(await runSweep(deps, new Date(60_000 * minute))).toMatchObject({ repairedWindows: 4 })
-  expect((await app.deps.redis.client.keys(`t:${other.tenantId}:window:*`)).length).toBe(2)
+  expect((await app.redis.keys(`t:${other.tenantId}:window:*`)).length).toBe(2)
   for (let ticks = 0; ticks < 2; ticks += 1) await tick()
   expect(await marked()).toBe(0)
 })

@@ -89,7 +89,7 @@ test('without a model nothing is asked, counted or logged', async () => {
   const worded = await wordDiagnosis(app.deps, tenantId, makeWordingSource(), NOW)
   expect(worded).toEqual({ diagnosis: own, diagnosedBy: 'rules' })
   expect(app.logs).toEqual([])
-  expect(await app.deps.redis.client.keys(`t:${tenantId}:*`)).toEqual([])
+  expect(await app.redis.keys(`t:${tenantId}:*`)).toEqual([])
 })
 
 test('a diagnosis without a cause is not worded', async () => {
@@ -114,7 +114,7 @@ describe('the budget', () => {
   }
 
   test('is of a tenant and a day, and what was not used is given back', async () => {
-    const { deps } = open('well', { LLM_TOKENS_PER_DAY: '4000' })
+    const { deps, redis } = open('well', { LLM_TOKENS_PER_DAY: '4000' })
     const [tenantId, other] = [newTenant(), newTenant()]
     const ask = (id: TenantId, now = NOW) => askedBy(() => wordDiagnosis(deps, id, makeWordingSource(), now))
     const asked: number[] = []
@@ -122,22 +122,22 @@ describe('the budget', () => {
     // 760 tokens each; the last must leave room for the estimate of a whole question.
     expect(asked.indexOf(0)).toBeGreaterThanOrEqual(3)
     expect(asked.at(-1)).toBe(0)
-    const booked = await deps.redis.client.get<string>(`t:${tenantId}:model_tokens:2026-02-03`)
+    const booked = await redis.get<string>(`t:${tenantId}:model_tokens:2026-02-03`)
     expect(Number(booked)).toBe(760 * asked.filter((each) => each === 1).length)
-    expect(await deps.redis.client.ttl(`t:${tenantId}:model_tokens:2026-02-03`)).toBeGreaterThan(86_400)
+    expect(await redis.ttl(`t:${tenantId}:model_tokens:2026-02-03`)).toBeGreaterThan(86_400)
     expect(await ask(other)).toBe(1)
     expect(await ask(tenantId, new Date('2026-02-04T00:00:00Z'))).toBe(1)
   })
 
   test('is not overdrawn by many at once', async () => {
-    const { deps } = open('well', { LLM_TOKENS_PER_DAY: '7000' })
+    const { deps, redis } = open('well', { LLM_TOKENS_PER_DAY: '7000' })
     const tenantId = newTenant()
     const asked = await askedBy(() =>
       Promise.all(Array.from({ length: 10 }, () => wordDiagnosis(deps, tenantId, makeWordingSource(), NOW))),
     )
     expect(asked).toBeGreaterThan(0)
     expect(asked).toBeLessThanOrEqual(9)
-    expect(Number(await deps.redis.client.get(`t:${tenantId}:model_tokens:2026-02-03`))).toBeLessThanOrEqual(7_000)
+    expect(Number(await redis.get(`t:${tenantId}:model_tokens:2026-02-03`))).toBeLessThanOrEqual(7_000)
   })
 
   test('cannot be counted without Redis: then no model is asked', async () => {
