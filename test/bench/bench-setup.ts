@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
 // What wrangler's build step makes, which the bundles below are built without.
+import '../../src/commands/trim-neon.ts'
 import '../../src/commands/trim-zod.ts'
 import { readConfig } from '../../src/config.ts'
 import { createDeps, type Deps } from '../../src/deps.ts'
