@@ -15,12 +15,12 @@ export type Sent =
 
 type Request = {
   readonly method: 'GET' | 'POST'
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly body?: string | undefined
 }
 
-/** The longest reply that is read: a list of annotations. */
-const MAX_REPLY_BYTES = 262_144
+/** The longest reply that is read: the list of an incident's notes. */
+const MAX_REPLY_BYTES = 1_048_576
 const MAX_AFTER_MS = 3_600_000
 const MAX_REASON_LENGTH = 200
 const UNPRINTABLE = /[^\x20-\x7e]+/g
@@ -29,20 +29,26 @@ const UNPRINTABLE = /[^\x20-\x7e]+/g
 export async function sendJson(network: Network, url: string, { method, headers, body }: Request): Promise<Sent> {
   const fault = findFaultOfAddress(url, network)
   if (fault !== undefined) return { kind: 'refused', reason: fault }
+  const reply = await exchange(url, { method, headers, body }, network.timeoutMs)
+  return reply ? { kind: 'replied', reply } : { kind: 'silence' }
+}
+
+/** Sends one request of JSON to an address of the operator's. `undefined`: there was no answer, and it may have been taken. */
+export async function exchange(url: string, { method, headers, body }: Request, timeoutMs: number): Promise<Reply | undefined> {
   try {
     const response = await fetch(url, {
       method,
       headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), 'User-Agent': 'Noctuary', ...headers },
       ...(body === undefined ? {} : { body }),
-      // A redirect would take what is told to who knows where.
+      // A redirect would take what is told, and whoever's token, to who knows where.
       redirect: 'manual',
-      signal: AbortSignal.timeout(network.timeoutMs),
+      signal: AbortSignal.timeout(timeoutMs),
     })
     // What a reply says matters less than that it came: a body that breaks off, or has no end, is an empty one.
     const text = await readBoundedText(response, MAX_REPLY_BYTES).catch(() => undefined)
-    return { kind: 'replied', reply: { status: response.status, headers: response.headers, text: text ?? '' } }
+    return { status: response.status, headers: response.headers, text: text ?? '' }
   } catch {
-    return { kind: 'silence' }
+    return undefined
   }
 }
 
@@ -64,14 +70,15 @@ export function toOutcome(sent: Sent, party: Party): PostOutcome {
   return { kind: 'refused', reason, isGone: reply.status === 410 }
 }
 
-/** When to ask again, in milliseconds, of `Retry-After` in seconds. */
-export function readAfterMs({ headers }: Reply): number | undefined {
-  const seconds = Number(headers.get('Retry-After') ?? Number.NaN)
+/** When to ask again, in milliseconds, of `Retry-After` or, without it, another header in seconds. */
+export function readAfterMs({ headers }: Reply, otherHeader?: string): number | undefined {
+  const other = otherHeader === undefined ? null : headers.get(otherHeader)
+  const seconds = Number(headers.get('Retry-After') ?? other ?? Number.NaN)
   return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds * 1_000, MAX_AFTER_MS) : undefined
 }
 
 /** A reply in its own words, shortened, printable and without secrets, should any be quoted there. */
-function describeReply({ status, text }: Reply, { name, secrets }: Party): string {
+export function describeReply({ status, text }: Reply, { name, secrets }: Party): string {
   const safe = secrets
     .reduce<string>((words, secret) => (secret === undefined || secret === '' ? words : words.replaceAll(secret, '********')), text)
     .replace(UNPRINTABLE, ' ')
