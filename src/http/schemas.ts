@@ -114,3 +114,23 @@ export const pageStart = (entries: string) =>
 export function invalidParameter(parameter: string, detail: string): AppError {
   return new AppError('invalid_request', detail, { fields: [{ pointer: parameter, detail }] })
 }
+
+/** How many entries a page has when nobody says, and at most. */
+type PageLimits = { readonly usual: number; readonly most: number }
+
+/** The parameter for that. */
+export const pageLimit = (what: string, { usual, most }: PageLimits) =>
+  z
+    .string()
+    .optional()
+    .openapi({ type: 'integer', minimum: 1, maximum: most, default: usual, description: `${what} a page` })
+
+export const limitRefusal = ({ most }: PageLimits): string => `limit must be a whole number from 1 to ${most}`
+
+/** Reads it; throws `invalid_request`. */
+export function readLimit(text: string | undefined, limits: PageLimits): number {
+  if (text === undefined || text.trim() === '') return limits.usual
+  const limit = Number(text)
+  if (Number.isInteger(limit) && limit >= 1 && limit <= limits.most) return limit
+  throw invalidParameter('limit', limitRefusal(limits))
+}

@@ -4,10 +4,9 @@ import { type AuditEntry, listAudit } from '../../store/audit.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { createRouter } from '../context.ts'
 import { problemOf, problems } from '../problem.ts'
-import { EXAMPLE_IDS, Instant, invalidParameter, json, pageStart, readPageStart, Uuid } from '../schemas.ts'
+import { EXAMPLE_IDS, Instant, json, limitRefusal, pageLimit, pageStart, readLimit, readPageStart, Uuid } from '../schemas.ts'
 
-const DEFAULT_LIMIT = 50
-const MAX_LIMIT = 100
+const LIMITS = { usual: 50, most: 100 }
 
 const AuditEntryBody = z
   .strictObject({
@@ -36,10 +35,7 @@ const list = createRoute({
   security: [...SECURITY.viewer],
   request: {
     query: z.object({
-      limit: z
-        .string()
-        .optional()
-        .openapi({ type: 'integer', minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT, description: 'Entries a page' }),
+      limit: pageLimit('Entries', LIMITS),
       before: pageStart('Entries'),
     }),
   },
@@ -59,7 +55,7 @@ const list = createRoute({
     ...problems('invalid_request', 'unauthorized', 'forbidden', 'unavailable'),
     ...problemOf(
       'invalid_request',
-      { pointer: 'limit', detail: `limit must be a whole number from 1 to ${MAX_LIMIT}` },
+      { pointer: 'limit', detail: limitRefusal(LIMITS) },
       { pointer: 'before', detail: 'before must be ISO 8601' },
     ),
   },
@@ -71,16 +67,9 @@ export const auditRoutes = (deps: Deps) => {
 
   return router.openapi(list, async (c) => {
     const { limit, before } = c.req.valid('query')
-    const entries = await listAudit(deps.db, c.var.principal.tenantId, readPageStart(before), readLimit(limit))
+    const entries = await listAudit(deps.db, c.var.principal.tenantId, readPageStart(before), readLimit(limit, LIMITS))
     return c.json(entries.map(toAuditEntryBody), 200)
   })
-}
-
-function readLimit(text: string | undefined): number {
-  if (text === undefined || text.trim() === '') return DEFAULT_LIMIT
-  const limit = Number(text)
-  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT) return limit
-  throw invalidParameter('limit', `limit must be a whole number from 1 to ${MAX_LIMIT}`)
 }
 
 function toAuditEntryBody({ id, at, actor, action, targetType, targetId, fields, requestId }: AuditEntry) {

@@ -8,12 +8,23 @@ import { type Change, listChanges } from '../../store/changes.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { createRouter } from '../context.ts'
 import { problemOf, problems } from '../problem.ts'
-import { EventTypeName, EXAMPLE_IDS, Instant, invalidParameter, json, pageStart, readInstant, readPageStart, Uuid } from '../schemas.ts'
+import {
+  EventTypeName,
+  EXAMPLE_IDS,
+  Instant,
+  invalidParameter,
+  json,
+  limitRefusal,
+  pageLimit,
+  pageStart,
+  readInstant,
+  readLimit,
+  readPageStart,
+  Uuid,
+} from '../schemas.ts'
 import { entryFields } from './services.ts'
 
-const DEFAULT_LIMIT = 50
-const MAX_LIMIT = 100
-const LIMIT_REFUSAL = `limit must be a whole number from 1 to ${MAX_LIMIT}`
+const LIMITS = { usual: 50, most: 100 }
 const TYPES_REFUSAL = `types must be of ${EVENT_TYPES.join(', ')}`
 
 const ChangeBody = z
@@ -57,10 +68,7 @@ const list = createRoute({
       since: instantParameter('ISO 8601: changes that began then or later'),
       until: instantParameter('ISO 8601: changes that began then or earlier'),
       types: z.string().optional().openapi({ description: 'Event types, with commas between them', example: 'deploy,flag_change' }),
-      limit: z
-        .string()
-        .optional()
-        .openapi({ type: 'integer', minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT, description: 'Changes a page' }),
+      limit: pageLimit('Changes', LIMITS),
       before: pageStart('Changes'),
     }),
   },
@@ -89,7 +97,7 @@ const list = createRoute({
       { pointer: 'since', detail: 'since must be ISO 8601' },
       { pointer: 'until', detail: 'until must be ISO 8601' },
       { pointer: 'types', detail: TYPES_REFUSAL },
-      { pointer: 'limit', detail: LIMIT_REFUSAL },
+      { pointer: 'limit', detail: limitRefusal(LIMITS) },
       { pointer: 'before', detail: 'before must be ISO 8601' },
     ),
   },
@@ -104,7 +112,7 @@ export const changeRoutes = (deps: Deps) => {
     const start = readPageStart<EventId>(before)
     const changes = await listChanges(deps.db, c.var.principal.tenantId, {
       types: readTypes(types),
-      limit: readLimit(limit),
+      limit: readLimit(limit, LIMITS),
       since: readInstant('since', since, 'first'),
       until: readInstant('until', until, 'last'),
       serviceName: service === undefined || service.trim() === '' ? undefined : service,
@@ -122,13 +130,6 @@ function readTypes(text: string | undefined): readonly EventType[] {
   if (names.length === 0) return EVENT_TYPES.filter(isChangeType)
   if (names.some((name) => !EVENT_TYPES.some((type) => type === name))) throw invalidParameter('types', TYPES_REFUSAL)
   return EVENT_TYPES.filter((type) => names.includes(type))
-}
-
-function readLimit(text: string | undefined): number {
-  if (text === undefined || text.trim() === '') return DEFAULT_LIMIT
-  const limit = Number(text)
-  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT) return limit
-  throw invalidParameter('limit', LIMIT_REFUSAL)
 }
 
 function toChangeBody(change: Change): z.infer<typeof ChangeBody> {
