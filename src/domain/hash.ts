@@ -8,6 +8,11 @@ export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
+/** The bytes that hexadecimal digits, an even number of them, stand for. */
+export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length: hex.length / 2 }, (_, index) => Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16))
+}
+
 /** The UUID of version 8 (RFC 9562) made of the first 16 bytes of a hash: equal input, equal id. */
 export function uuidFromHash(hash: Uint8Array): string {
   const bytes = hash.slice(0, 16)

@@ -21,15 +21,19 @@ function read({ body, header, settings }: Delivery): Signals {
   return isTimed || deliveryId === undefined ? signals : { ...signals, idempotencyKey: deliveryId }
 }
 
-type Facts = Pick<Delivery, 'body' | 'settings'> & { readonly service: string; readonly project: string; readonly flag: string | undefined }
+type HookFacts = Pick<Delivery, 'body' | 'settings'> & {
+  readonly service: string
+  readonly project: string
+  readonly flag: string | undefined
+}
 
-function readKind(kind: string | undefined, facts: Facts): Signals {
+function readKind(kind: string | undefined, facts: HookFacts): Signals {
   if (kind === 'deployment') return readDeployment(facts)
   if (kind === 'feature_flag') return readFlag(facts)
   return kind === 'release' ? readRelease(facts) : ignore(`object_kind ${kind ?? 'missing'}`)
 }
 
-function readDeployment({ body, settings, service, project }: Facts): Signals {
+function readDeployment({ body, settings, service, project }: HookFacts): Signals {
   const status = textAt(body, 'status')
   const outcome = STATUSES.get(status)
   if (outcome === undefined) return ignore(`deployment ${status ?? 'without a status'}`)
@@ -51,7 +55,7 @@ function readDeployment({ body, settings, service, project }: Facts): Signals {
   })
 }
 
-function readFlag({ body, service, project, flag }: Facts): Signals {
+function readFlag({ body, service, project, flag }: HookFacts): Signals {
   const active = at(body, 'object_attributes', 'active')
   if (flag === undefined || typeof active !== 'boolean') return ignore('feature flag without a name or state')
   return oneEvent({
@@ -67,7 +71,7 @@ function readFlag({ body, service, project, flag }: Facts): Signals {
   })
 }
 
-function readRelease({ body, service, project }: Facts): Signals {
+function readRelease({ body, service, project }: HookFacts): Signals {
   const [action, tag] = [textAt(body, 'action'), textAt(body, 'tag')]
   if (action !== 'create' || tag === undefined) return ignore(`release ${action ?? 'without an action'}`)
   return oneEvent({

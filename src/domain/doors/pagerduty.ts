@@ -8,7 +8,7 @@ import { ignore, mappedService, oneAlert, present, USUAL } from './mapping.ts'
 import { at, textAt, toName, toText } from './reading.ts'
 
 /** An incident as a delivery tells it. Only the reference is sure to be there. */
-export type PagerDutyIncident = {
+type PagerDutyIncident = {
   /** PagerDuty's id of the incident. */
   readonly ref: string
   readonly number: number | null
@@ -58,15 +58,6 @@ export function readDelivery(body: unknown): PagerDutyDelivery {
   const incident = kind && readIncident(data)
   if (!incident) return { kind: 'ignored' }
   return { kind, incident, occurredAt: readInstant(field(event, 'occurred_at')), eventId: readText(field(event, 'id'), MAX_NAME_LENGTH) }
-}
-
-/**
- * The name of the service that an incident is about: what the integration's map says of PagerDuty's service, else the
- * service's own name. `null` when there is neither.
- */
-export function toServiceName({ service }: PagerDutyIncident, serviceMap: unknown): string | null {
-  const mapped = service.ref === null ? undefined : readText(field(serviceMap, service.ref), MAX_NAME_LENGTH)
-  return mapped ?? service.name
 }
 
 /** Reads a delivery as any door's: `incident.reopened` undoes a resolution. */
@@ -129,31 +120,6 @@ function readUrl(value: unknown): string | null {
 function readInstant(value: unknown): Date | null {
   const timestamp = parseTimestamp(value)
   return timestamp.kind === 'instant' && !isZeroTime(timestamp.instant) ? new Date(timestamp.instant) : null
-}
-
-const SIGNATURE = /^v1=([0-9a-f]{64})$/i
-const MAX_SIGNATURES = 16
-
-/**
- * Whether an `X-PagerDuty-Signature` header signs these very bytes with one of the secrets. While a secret is rotated
- * the header carries several signatures; one is enough. WebCrypto compares in constant time.
- */
-export async function isSigned(header: string | undefined, body: Uint8Array<ArrayBuffer>, secrets: readonly string[]): Promise<boolean> {
-  const signatures = (header ?? '')
-    .split(',', MAX_SIGNATURES)
-    .flatMap((part) => SIGNATURE.exec(part.trim())?.[1] ?? [])
-    .map(fromHex)
-  const keys = await Promise.all(secrets.filter((secret) => secret !== '').map(importSecret))
-  const checks = keys.flatMap((key) => signatures.map((signature) => crypto.subtle.verify('HMAC', key, signature, body)))
-  return (await Promise.all(checks)).includes(true)
-}
-
-function importSecret(secret: string): Promise<CryptoKey> {
-  return crypto.subtle.importKey('raw', new TextEncoder().encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['verify'])
-}
-
-function fromHex(hex: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length: hex.length / 2 }, (_, index) => Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16))
 }
 
 export const pagerduty: Door = {

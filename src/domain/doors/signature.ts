@@ -1,3 +1,5 @@
+import { fromHex } from '../hash.ts'
+
 /** How a sender proves that a delivery is its own. */
 export type SignatureScheme =
   /** `<header>: sha256=<hex>` over the body; `sha384=` and `sha512=`, too. */
@@ -72,21 +74,21 @@ function readClaim(scheme: Exclude<SignatureScheme, { kind: 'token' }>, delivery
     case 'prefixed': {
       const [, name = '', hex = ''] = PREFIXED.exec(header(scheme.header)?.trim() ?? '') ?? []
       const hash = HASHES.get(name.toLowerCase())
-      return hash && { message: body, signatures: fromHex(hex), hash }
+      return hash && { message: body, signatures: readHex(hex), hash }
     }
     case 'hex': {
       const message = delivery.timestampHeader === undefined ? body : join(`${header(delivery.timestampHeader) ?? ''}:`, body)
-      return { message, signatures: fromHex(header(scheme.header)?.trim() ?? ''), hash: 'SHA-256' }
+      return { message, signatures: readHex(header(scheme.header)?.trim() ?? ''), hash: 'SHA-256' }
     }
     case 'standard':
       return readStandardClaim(delivery)
     case 'rootly': {
       const [, timestamp, hex = ''] = ROOTLY.exec(header('X-Rootly-Signature')?.trim() ?? '') ?? []
-      return timestamp === undefined ? undefined : { message: join(timestamp, body), signatures: fromHex(hex), hash: 'SHA-256' }
+      return timestamp === undefined ? undefined : { message: join(timestamp, body), signatures: readHex(hex), hash: 'SHA-256' }
     }
     case 'pagerduty': {
       const parts = (header('X-PagerDuty-Signature') ?? '').split(',', MAX_SIGNATURES)
-      const signatures = parts.map((part) => part.trim()).flatMap((part) => (part.startsWith('v1=') ? fromHex(part.slice(3)) : []))
+      const signatures = parts.map((part) => part.trim()).flatMap((part) => (part.startsWith('v1=') ? readHex(part.slice(3)) : []))
       return { message: body, signatures, hash: 'SHA-256' }
     }
   }
@@ -116,11 +118,8 @@ function join(prefix: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
   return joined
 }
 
-/** The bytes, or none for what is not hexadecimal. */
-function fromHex(hex: string): Uint8Array<ArrayBuffer>[] {
-  if (!HEX.test(hex)) return []
-  return [Uint8Array.from({ length: hex.length / 2 }, (_, index) => Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16))]
-}
+/** The signature, or none for what is not hexadecimal, or not of a hash. */
+const readHex = (hex: string): Uint8Array<ArrayBuffer>[] => (HEX.test(hex) ? [fromHex(hex)] : [])
 
 /** The bytes, or none for what is not base64. */
 function fromBase64(text: string): Uint8Array<ArrayBuffer>[] {

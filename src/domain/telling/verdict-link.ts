@@ -1,6 +1,6 @@
-import { toHex } from '../hash.ts'
+import { fromHex, toHex } from '../hash.ts'
 import { type AnyId, type IncidentId, type IntegrationId, type TenantId, toId } from '../ids.ts'
-import type { Verdict } from '../incident/quality.ts'
+import { VERDICTS, type Verdict } from '../incident/quality.ts'
 
 /** What whoever has a link out of a message may do, once: give this verdict on the answer that the message tells. */
 export type VerdictLink = {
@@ -14,7 +14,6 @@ export type VerdictLink = {
   readonly expiresAt: Date
 }
 
-const VERDICTS: readonly Verdict[] = ['confirmed', 'rejected']
 /** What the secret signs elsewhere begins otherwise. */
 const PURPOSE = 'noctuary verdict link v1\n'
 const ALGORITHM = { name: 'HMAC', hash: 'SHA-256' }
@@ -55,8 +54,6 @@ const importSecret = (secret: string) =>
 const toMessage = (signed: Uint8Array) => new Uint8Array([...new TextEncoder().encode(PURPOSE), ...signed])
 
 const toDigits = (value: number, bytes: number): string => value.toString(16).padStart(2 * bytes, '0')
-
-const fromHex = (hex: string) => Uint8Array.from(hex.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16))
 
 function toUuid<Id extends AnyId>(hex: string, from: number): Id {
   return toId<Id>(hex.slice(from, from + 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'))

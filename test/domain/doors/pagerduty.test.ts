@@ -2,7 +2,8 @@ import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isSigned, readDelivery, toServiceName } from '../../../src/domain/doors/pagerduty.ts'
+import { pagerduty, readDelivery } from '../../../src/domain/doors/pagerduty.ts'
+import { verifySignature } from '../../../src/domain/doors/signature.ts'
 
 const text = readFileSync(new URL('../../fixtures/pagerduty-webhooks.json', import.meta.url), 'utf8')
 const { triggered, resolved, annotated, ping } = JSON.parse(text)
@@ -103,24 +104,31 @@ test('no body makes it throw', () => {
   fc.assert(fc.property(fc.oneof(value, fc.record({ event }), data.map(withData)), (body) => void readDelivery(body)))
 })
 
-test.each([
+const serviceOf = (body: unknown, serviceMap: Readonly<Record<string, string>>) =>
+  pagerduty.read({ body, header: () => undefined, settings: { serviceMap }, id: '' }).alerts[0]?.service
+
+test.each<[string, Readonly<Record<string, string>>, string]>([
   ['the map knows better', { PPAY001: 'payments-service' }, 'payments-service'],
   ['the map knows another', { POTHER: 'payments-service' }, 'Payments API'],
-  ['there is no map', undefined, 'Payments API'],
-  ['the map is text', 'PPAY001', 'Payments API'],
-  ['the map holds no text', { PPAY001: { name: 'x' } }, 'Payments API'],
+  ['there is no map', {}, 'Payments API'],
   ['the map holds a blank', { PPAY001: ' ' }, 'Payments API'],
 ])('the service when %s', (_name, serviceMap, expected) => {
-  expect(toServiceName({ ...incident, urgency: 'high' }, serviceMap)).toBe(expected)
+  expect(serviceOf(triggered, serviceMap)).toBe(expected)
 })
 
 test('a service that is called like a property of every object is not found in a map', () => {
-  expect(toServiceName({ ...incident, urgency: 'high', service: { ref: '__proto__', name: 'x' } }, {})).toBe('x')
+  expect(serviceOf(withFields({ service: { id: '__proto__', summary: 'x' } }), {})).toBe('x')
 })
 
 describe('a signature', () => {
   const body = new TextEncoder().encode(JSON.stringify({ a: 'naïve 🌙' }))
   const sign = (secret: string, bytes: Uint8Array = body) => `v1=${createHmac('sha256', secret).update(bytes).digest('hex')}`
+  const isSigned = (header: string | undefined, bytes: Uint8Array<ArrayBuffer>, secrets: readonly string[]) =>
+    verifySignature({ kind: 'pagerduty' }, secrets, {
+      header: (name) => (name === 'X-PagerDuty-Signature' ? header : undefined),
+      body: bytes,
+      now: new Date(0),
+    })
   const good = sign('s3cret')
   const other = sign('another')
 
