@@ -10,14 +10,14 @@ import { type BatchDb, callFunction, type Db, inOneRequest } from './postgres.ts
 
 /** What an engineer asks about. */
 export type Question = {
-  /** Of the incident, should it be a new one. */
-  readonly incidentId: IncidentId
   readonly serviceName: string
   readonly title: string | null
   readonly triggeredAt: Date
   readonly observedUntil: Date | null
   /** As `toEnvironment` spells it; `null`: production. */
   readonly environment: string | null
+  /** Whether to open the service if nobody heard of it. */
+  readonly opens: boolean
 }
 
 /** An alert of a delivery. */
@@ -113,19 +113,19 @@ function toRecord({ incidentId, serviceName, triggeredAt, isTold, occurredAt, wa
 export async function receiveQuestion(
   db: BatchDb,
   tenantId: TenantId,
-  { opens, maxServices, ...question }: Question & { readonly opens: boolean; readonly maxServices: number },
+  incidentId: IncidentId,
+  { maxServices, ...question }: Question & { readonly maxServices: number },
   lease: string,
   trail: Trail,
 ): Promise<IncidentDetail> {
-  const { incidentId } = question
   const together = inOneRequest(db)
   const [, , incident] = await Promise.all([
     // What was given up waiting for may still be under way.
     together.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${incidentId}, 0))`),
     together.execute(
       sql`WITH asked AS (
-          SELECT ${incidentId}::uuid AS id, ${received(tenantId, question, lease)} AS reception WHERE NOT EXISTS (
-            SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.id = ${incidentId}::uuid) AND ${mayBeAsked(tenantId, question.serviceName, opens, maxServices)}
+          SELECT ${incidentId}::uuid AS id, ${received(tenantId, incidentId, question, lease)} AS reception WHERE NOT EXISTS (
+            SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.id = ${incidentId}::uuid) AND ${mayBeAsked(tenantId, question.serviceName, question.opens, maxServices)}
         ),
         audit AS (${appendAudit(tenantId, trail, 'incident.asked', sql`asked`)})
         SELECT reception FROM asked`,
@@ -146,8 +146,8 @@ function mayBeAsked(tenantId: TenantId, serviceName: string, opens: boolean, max
 }
 
 /** Stores a question with its work. */
-function received(tenantId: TenantId, question: Question, lease: string): SQL {
-  const { incidentId, serviceName, title, triggeredAt, observedUntil, environment } = question
+function received(tenantId: TenantId, incidentId: IncidentId, question: Question, lease: string): SQL {
+  const { serviceName, title, triggeredAt, observedUntil, environment } = question
   const fields = {
     incident_id: incidentId,
     service_name: serviceName,

@@ -4,24 +4,13 @@ import { nearestNames } from '../domain/event/nearest-name.ts'
 import { toKeptTitle } from '../domain/event/redact.ts'
 import { tooManyServices } from '../domain/event/service-name.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
-import { receiveQuestion } from '../store/alerts.ts'
+import { type Question, receiveQuestion } from '../store/alerts.ts'
 import type { Trail } from '../store/audit.ts'
 import { isDatabaseUnavailable } from '../store/database-error.ts'
 import { toDiagnosis } from '../store/incident-work.ts'
 import { getIncident, type IncidentDetail } from '../store/incidents.ts'
 import { listServices } from '../store/services.ts'
 import { announceWork, type WorkDeps, workOn } from './work-on-incident.ts'
-
-export type Question = {
-  readonly serviceName: string
-  readonly title: string | null
-  readonly triggeredAt: Date
-  readonly observedUntil: Date | null
-  /** `null`: production. */
-  readonly environment: string | null
-  /** Whether to open the service if nobody heard of it. */
-  readonly opens: boolean
-}
 
 type AskDeps = WorkDeps & BatchDatabase & Keeping & Room
 
@@ -42,7 +31,7 @@ async function open(deps: AskDeps, tenantId: TenantId, question: Question, trail
   const incidentId = toId<IncidentId>(deps.newUuid())
   const lease = deps.newUuid()
   const title = toKeptTitle(question.title, deps.keeping)
-  const store = () => receiveQuestion(deps.db, tenantId, { ...question, title, incidentId, maxServices: deps.maxServices }, lease, trail)
+  const store = () => receiveQuestion(deps.db, tenantId, incidentId, { ...question, title, maxServices: deps.maxServices }, lease, trail)
   const [asked] = await Promise.all([storeOrRepeat(store).catch((error) => refuse(deps, tenantId, question, error)), announceWork(deps)])
   return { asked, work: workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now) }
 }

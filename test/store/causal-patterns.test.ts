@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type IncidentId, type TenantId, toId } from '../../src/domain/ids.ts'
-import { type CausalPattern, EMBEDDING_SIZE, type Embedding } from '../../src/domain/incident/memory.ts'
-import { deleteCausalPattern, findSimilarIncidents, saveCausalPattern } from '../../src/store/causal-patterns.ts'
+import { type Cause, EMBEDDING_SIZE, type Embedding } from '../../src/domain/incident/memory.ts'
+import type { Verdict } from '../../src/domain/incident/quality.ts'
+import { STORED_VERSION } from '../../src/domain/json.ts'
+import { findSimilarIncidents } from '../../src/store/causal-patterns.ts'
 import { functionNamed } from '../../src/store/functions.ts'
-import { type BatchDb, createDb } from '../../src/store/postgres.ts'
+import { type BatchDb, createDb, selectOne } from '../../src/store/postgres.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
 import type { Stack } from '../stack/stack.ts'
 
@@ -30,6 +32,8 @@ const atAngle = (degrees: number): Embedding =>
     return place === 0 ? Math.cos((degrees * Math.PI) / 180) : Math.sin((degrees * Math.PI) / 180)
   })
 
+type CausalPattern = Cause & { readonly incidentId: IncidentId; readonly embedding: Embedding; readonly verdict: Verdict }
+
 const pattern = (fields: Partial<CausalPattern> = {}): CausalPattern => ({
   incidentId: newIncident(),
   service: 'payments-api',
@@ -40,6 +44,26 @@ const pattern = (fields: Partial<CausalPattern> = {}): CausalPattern => ({
   verdict: 'confirmed',
   ...fields,
 })
+
+/** What a verdict's statement does. False: this database has no vectors, and nothing is kept. */
+async function saveCausalPattern(of: BatchDb, tenantId: TenantId, kept: CausalPattern): Promise<boolean> {
+  const { incidentId, service, vendor, eventType, valueClass, embedding, verdict } = kept
+  const { is_kept: isKept } = await selectOne<{ is_kept: boolean }>(
+    of,
+    sql`SELECT ${functionNamed('save_causal_pattern')}(${tenantId}, ${incidentId}, ${STORED_VERSION}, ${service}, ${vendor}, ${eventType}, ${valueClass},
+      ${`[${embedding.join(',')}]`}, ${verdict}) AS is_kept`,
+  )
+  return isKept
+}
+
+/** What the verdict on an answer that blames nothing does. */
+async function deleteCausalPattern(of: BatchDb, tenantId: TenantId, incidentId: IncidentId): Promise<boolean> {
+  const { is_done: isDone } = await selectOne<{ is_done: boolean }>(
+    of,
+    sql`SELECT ${functionNamed('delete_causal_pattern')}(${tenantId}, ${incidentId}) AS is_done`,
+  )
+  return isDone
+}
 
 const find = (tenantId: TenantId, fields: { except?: IncidentId; limit?: number; exactUpTo?: number; embedding?: Embedding } = {}) =>
   findSimilarIncidents(db, tenantId, { embedding: atAngle(0), except: null, limit: 10, ...fields })

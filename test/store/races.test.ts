@@ -181,8 +181,8 @@ test('a question that is stored again while it still is being stored is one inci
   const { tenantId } = await createTestTenant(app)
   const now = new Date()
   for (const _ of range(10)) {
+    const incidentId = toId<IncidentId>(randomUUID())
     const question = {
-      incidentId: toId<IncidentId>(randomUUID()),
       serviceName: 'checkout',
       title: null,
       triggeredAt: now,
@@ -192,8 +192,8 @@ test('a question that is stored again while it still is being stored is one inci
       maxServices: 10,
     }
     const lease = randomUUID()
-    const told = await Promise.all(range(4).map(() => receiveQuestion(app.deps.db, tenantId, question, lease, OPERATOR)))
-    expect(told.map(({ id, status }) => [id, status])).toEqual(Array(4).fill([question.incidentId, 'diagnosing']))
+    const told = await Promise.all(range(4).map(() => receiveQuestion(app.deps.db, tenantId, incidentId, question, lease, OPERATOR)))
+    expect(told.map(({ id, status }) => [id, status])).toEqual(Array(4).fill([incidentId, 'diagnosing']))
   }
   expect(await listIncidents(app.deps.db, tenantId, { since: '2026-01-01T00:00:00Z' })).toHaveLength(10)
 })

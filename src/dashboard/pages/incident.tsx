@@ -1,4 +1,4 @@
-import type { Diagnosis, Hypothesis } from '../../domain/diagnosis/model.ts'
+import type { Hypothesis, RuledOut } from '../../domain/diagnosis/model.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
 import { Chart } from '../chart.tsx'
 import { INTEGRATION_WORDS, toSourceName } from '../integrations/index.ts'
@@ -193,8 +193,6 @@ const Hypotheses = ({ hypotheses, isAbstained }: { readonly hypotheses: readonly
     )}
   </section>
 )
-
-type RuledOut = Diagnosis['ruledOut'][number]
 
 const RULED_OUT_NAMES: Readonly<Record<RuledOut['reason'], string>> = {
   after_onset: 'came after the onset',

@@ -1,12 +1,10 @@
-import { ASSESSMENTS, type Diagnosis, GAP_STATES, type Gap, type Hypothesis, RULED_OUT_REASONS } from '../diagnosis/model.ts'
+import { ASSESSMENTS, type Diagnosis, GAP_STATES, type Gap, type Hypothesis, RULED_OUT_REASONS, type RuledOut } from '../diagnosis/model.ts'
 import { type EventId, isId } from '../ids.ts'
 import { isListOf, isNumber, isObjectOf, isOneOf, isText, orAbsent, orNull, readStored, writeStored } from '../json.ts'
 import { type ContextSnapshot, citedEntries } from './snapshot.ts'
 
 /** What a look at an incident said, besides what has columns of its own. Earlier releases did not say what it comes to and lacks. */
 export type Answer = Pick<Diagnosis, 'hypotheses' | 'evidence' | 'ruledOut' | 'reasoning'> & Partial<Pick<Diagnosis, 'assessment' | 'gaps'>>
-
-type RuledOut = Answer['ruledOut'][number]
 
 const isAnswer = isObjectOf<Answer>({
   hypotheses: isListOf(

@@ -9,7 +9,7 @@ import { learnEdges, liveEdges, pathsFrom, toAdjacency } from '../graph/service-
 import { type IncidentId, isId } from '../ids.ts'
 import { isListOf, isNumber, isObjectOf, isOneOf, isText, orAbsent, orNull, readStored, writeStored } from '../json.ts'
 import type { ComparedAnswer, Finding } from './answer.ts'
-import { VERDICTS, type Verdict } from './quality.ts'
+import { VERDICTS } from './quality.ts'
 import { type ContextSnapshot, citedEntries } from './snapshot.ts'
 
 /** Numbers an incident's embedding has: the dimension of the column that holds it. */
@@ -28,17 +28,6 @@ export type IncidentEvent = {
 
 /** An incident's structure as a unit vector: what is alike lies in the same direction. */
 export type Embedding = readonly number[]
-
-/** The cause that an engineer confirmed or rejected, and the incident it was named for. */
-export type CausalPattern = {
-  readonly incidentId: IncidentId
-  readonly service: string
-  readonly vendor: string
-  readonly eventType: EventType
-  readonly valueClass: string
-  readonly embedding: Embedding
-  readonly verdict: Verdict
-}
 
 /** A past incident of the tenant that is like another, with what was decided about its diagnosis. */
 export type SimilarPattern = PatternMatch & { readonly incidentId: IncidentId }
@@ -66,7 +55,12 @@ export function readPattern(stored: unknown): SimilarPattern {
 export const MIN_SIMILARITY = 0.5
 
 /** What was blamed, without the names and numbers that make it this one incident. */
-type Cause = Pick<CausalPattern, 'service' | 'vendor' | 'eventType' | 'valueClass'>
+export type Cause = {
+  readonly service: string
+  readonly vendor: string
+  readonly eventType: EventType
+  readonly valueClass: string
+}
 
 /** What an incident is like and what was blamed for it: all that a verdict turns into a causal pattern. */
 export type IncidentSignature = {
