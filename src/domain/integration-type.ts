@@ -38,8 +38,14 @@ export const SECRET_FIELDS = ['pagerduty_token', 'webhook_secret', 'url', 'bot_t
 export type SecretField = (typeof SECRET_FIELDS)[number]
 
 /** What a receiver may be told of. */
-export const SUBSCRIBABLE = ['incident.opened', 'incident.diagnosed', 'incident.cause_changed'] as const
+export const SUBSCRIBABLE = [
+  'incident.opened',
+  'incident.diagnosed',
+  'incident.cause_changed',
+  'incident.resolved',
+  'incident.verdict',
+] as const
 export type Subscribable = (typeof SUBSCRIBABLE)[number]
 
-/** What a message is about. */
-export type MessageType = Subscribable | 'test'
+/** What a message is about: besides, the rest of an answer for its thread, and that what was blamed was undone. */
+export type MessageType = Subscribable | 'incident.details' | 'incident.undone' | 'test'

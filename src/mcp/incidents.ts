@@ -3,7 +3,7 @@ import { citedEntries } from '../domain/incident/snapshot.ts'
 import { toCitedEvent } from '../domain/telling/cited-event.ts'
 import { toShownValue } from '../domain/text.ts'
 import { getIncident, type Incident, type IncidentDetail, listIncidents, type StoredDiagnosis } from '../store/incidents.ts'
-import { judgeIncident } from '../store/verdicts.ts'
+import { judge } from '../usecases/decide-incident.ts'
 import { askNow } from '../usecases/diagnose-now.ts'
 import { type Arguments, getFlag, getId, getText, readChoice, readCount, readText, readTime } from './arguments.ts'
 import type { Call } from './call.ts'
@@ -76,7 +76,7 @@ export async function diagnoseTool(call: Call, args: Arguments) {
 export async function giveFeedbackTool(call: Call, args: Arguments) {
   const id = getId<IncidentId>(args, 'id')
   const confirmed = getFlag(args, 'confirmed')
-  await judgeIncident(call.deps.db, call.tenantId, id, confirmed ? 'confirmed' : 'rejected', call.trail)
+  await judge(call.deps, call.tenantId, id, { verdict: confirmed ? 'confirmed' : 'rejected' }, call.trail, call.defer)
   return { id, engineer_confirmed: confirmed }
 }
 

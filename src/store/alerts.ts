@@ -61,6 +61,7 @@ export type Reception = {
    * what is not signed leaves alone. `dropped`: of one that never was. `replayed`: the delivery had been taken before.
    */
   readonly outcome: 'opened' | 'held' | 'folded' | 'known' | 'resolved' | 'reopened' | 'foreign' | 'dropped' | 'replayed'
+  readonly incident_id: IncidentId | null
 }
 
 /**

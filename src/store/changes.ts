@@ -44,9 +44,9 @@ type ChangeRow = ChangeColumns & {
 const MAX_COUNT = 1_000
 
 /** When an event counts as having happened; what `context_events_by_beginning` is ordered by. */
-const HAPPENED = sql`least(e."timestamp", e.received_at)`
+export const HAPPENED = sql`least(e."timestamp", e.received_at)`
 /** Whether an event began its change: one received later in the same second may have, too. */
-const BEGINS = sql`e.received_at - e.appeared_at < interval '1 second'`
+export const BEGINS = sql`e.received_at - e.appeared_at < interval '1 second'`
 
 /**
  * What began to be so across the tenant's services, newest first, of what is still stored: each change once, where it began,

@@ -60,7 +60,7 @@ async function findBacklog(db: Db): Promise<Backlog> {
     db,
     sql`SELECT greatest(0, extract(epoch FROM now() - (SELECT min(coalesce(kept_until, expires_at)) FROM context_events)))::int AS lag_seconds,
       (SELECT count(*) FROM window_repairs)::int AS repairs,
-      (SELECT count(*) FROM incident_work WHERE state = 'due' AND next_at <= now())::int AS work,
+      (SELECT count(*) FROM incident_work WHERE state IN ('due', 'queued') AND next_at <= now())::int AS work,
       (SELECT count(*) FROM incident_work
         WHERE state = 'given_up' AND kind = 'note' AND next_at > now() - interval '7 days')::int AS given_up`,
   )

@@ -3,6 +3,7 @@ import { AppError } from '../domain/errors.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import type { ComparedAnswer } from '../domain/incident/answer.ts'
 import { type IncidentSignature, readSignature, writeSignature } from '../domain/incident/memory.ts'
+import type { Verdict } from '../domain/incident/quality.ts'
 import { LEASE_SECONDS } from '../domain/incident/schedule.ts'
 import { daysBefore } from '../domain/window/sweep.ts'
 import type { Incident, StoredDiagnosis } from './incidents.ts'
@@ -78,7 +79,7 @@ export type NewDiagnosis = Omit<StoredDiagnosis, 'verdict' | 'answer' | 'context
   readonly keepsVerdict: boolean
 }
 
-export type PlannedMessage = { readonly kind: 'opened' | 'note'; readonly target: Target }
+export type PlannedMessage = { readonly kind: 'opened' | 'note' | 'thread'; readonly target: Target }
 
 export type EndedDiagnosis = {
   /** `undefined`: nothing worth keeping beside the answer before. */
@@ -87,6 +88,8 @@ export type EndedDiagnosis = {
   readonly noteLease: string | undefined
   /** Who else is told, for whoever takes it up. */
   readonly messages: readonly PlannedMessage[]
+  /** Until when somebody wants to know that what the answer blames was undone; `undefined`: nobody does. */
+  readonly awaitUndoingUntil: Date | undefined
   readonly next: { readonly state: 'due' | 'watching' | 'done'; readonly at: Date }
   /** Events received since then were not seen. */
   readonly lookedAt: Date
@@ -102,7 +105,7 @@ export async function storeDiagnosis(
   tenantId: TenantId,
   incidentId: IncidentId,
   lease: string,
-  { diagnosis, noteLease, messages, next, lookedAt }: EndedDiagnosis,
+  { diagnosis, noteLease, messages, awaitUndoingUntil, next, lookedAt }: EndedDiagnosis,
   now: Date,
 ): Promise<{ readonly isLost: boolean; readonly isTold: boolean; readonly messages: number }> {
   const stored = diagnosis
@@ -138,9 +141,15 @@ export async function storeDiagnosis(
     ),
     planned AS (
       INSERT INTO incident_work (incident_id, kind, number, target, tenant_id, state, next_at, attempts)
-      SELECT s.incident_id, m.kind, CASE m.kind WHEN 'opened' THEN 0 ELSE s.number END, m.target, ${tenantId}::uuid, 'due', ${iso(now)}::timestamptz, 0
+      SELECT s.incident_id, m.kind, CASE m.kind WHEN 'opened' THEN 0 ELSE s.number END, m.target, ${tenantId}::uuid, 'queued', ${iso(now)}::timestamptz, 0
       FROM stored s, json_to_recordset(${JSON.stringify(messages)}::json) AS m(kind text, target uuid)
       ON CONFLICT DO NOTHING RETURNING 1
+    ),
+    awaited AS (
+      INSERT INTO incident_work (incident_id, kind, number, tenant_id, state, next_at, attempts, looked_at)
+      SELECT s.incident_id, 'undone', 100, ${tenantId}::uuid, 'awaiting', ${awaitUndoingUntil ? iso(awaitUndoingUntil) : null}::timestamptz, 0,
+        ${iso(lookedAt)}::timestamptz
+      FROM stored s WHERE ${awaitUndoingUntil !== undefined}::boolean ON CONFLICT DO NOTHING
     )
     SELECT (SELECT count(*)::int FROM ended) AS ended, (SELECT count(lease)::int FROM noted) AS told, (SELECT count(*)::int FROM planned) AS planned`,
   )
@@ -175,7 +184,10 @@ export function toDiagnosis(tenantId: TenantId, incidentId: IncidentId, lease: s
   return { tenantId, incidentId, kind: 'diagnosis', number: 0, target: SOURCE, lease, attempts: 1, wasBegun: false }
 }
 
-type WorkKind = 'diagnosis' | 'opened' | 'note'
+/** What followed an answer. */
+export type FollowUpKind = 'resolved' | 'undone' | Verdict
+
+type WorkKind = 'diagnosis' | 'opened' | 'note' | 'thread' | FollowUpKind
 
 type WorkRow = {
   readonly tenant_id: string
@@ -208,10 +220,10 @@ export async function claimWork(
       f.next_at
     FROM (
       WITH RECURSIVE waiting AS (
-        (SELECT w.tenant_id FROM incident_work w WHERE w.state = 'due' ORDER BY w.tenant_id LIMIT 1)
+        (SELECT w.tenant_id FROM incident_work w WHERE ${isOpen(sql`w`)} ORDER BY w.tenant_id LIMIT 1)
         UNION ALL
         SELECT n.tenant_id FROM waiting t CROSS JOIN LATERAL (
-          SELECT w.tenant_id FROM incident_work w WHERE w.state = 'due' AND w.tenant_id > t.tenant_id ORDER BY w.tenant_id LIMIT 1) n
+          SELECT w.tenant_id FROM incident_work w WHERE ${isOpen(sql`w`)} AND w.tenant_id > t.tenant_id ORDER BY w.tenant_id LIMIT 1) n
       )
       SELECT tenant_id FROM waiting
     ) t
@@ -244,24 +256,30 @@ export async function claimMessages(db: Db, tenantId: TenantId, incidentId: Inci
   return await claim(db, candidates, now, limit)
 }
 
+/** Whether a row says that something followed an answer, for its messages to be planned. */
+const isEvent = (row: SQL): SQL => sql`(${row}.target = ${SOURCE} AND ${row}.kind <> 'diagnosis' AND ${row}.kind <> 'note')`
+
+/** Whether a piece is to be done. */
+export const isOpen = (row: SQL): SQL => sql`${row}.state IN ('due', 'queued')`
+
 /** Whether a piece `c` may be taken up: of what a receiver is told of an incident, the first that it was not told. */
 function isDue(now: Date): SQL {
-  return sql`c.state = 'due' AND c.attempts < ${MAX_BEGUN} AND c.next_at <= ${iso(now)}::timestamptz AND (c.kind = 'diagnosis' OR NOT EXISTS (
-    SELECT 1 FROM incident_work e WHERE e.incident_id = c.incident_id AND e.target = c.target AND e.kind <> 'diagnosis' AND e.state = 'due'
-      AND e.number < c.number))`
+  return sql`${isOpen(sql`c`)} AND c.attempts < ${MAX_BEGUN} AND c.next_at <= ${iso(now)}::timestamptz AND (c.kind = 'diagnosis' OR ${isEvent(sql`c`)} OR NOT EXISTS (
+    SELECT 1 FROM incident_work e WHERE e.incident_id = c.incident_id AND e.target = c.target AND e.kind <> 'diagnosis' AND ${isOpen(sql`e`)}
+      AND (e.number, e.kind) < (c.number, c.kind)))`
 }
 
 async function claim(db: Db, candidates: SQL, now: Date, limit: number): Promise<ClaimedWork[]> {
   const { rows } = await db.execute<WorkRow>(
     sql`WITH hopeless AS (
         UPDATE incident_work h SET state = 'given_up', lease = NULL, reason = coalesce(h.reason, 'it was begun again and again, and never ended')
-        WHERE h.state = 'due' AND h.next_at <= ${iso(now)}::timestamptz AND h.attempts >= ${MAX_BEGUN}
+        WHERE ${isOpen(sql`h`)} AND h.next_at <= ${iso(now)}::timestamptz AND h.attempts >= ${MAX_BEGUN}
       ),
       candidates AS MATERIALIZED (${candidates})
       UPDATE incident_work w SET attempts = w.attempts + 1, lease = gen_random_uuid(), next_at = ${leaseEnd(now)}
       WHERE w.ctid = ANY(ARRAY(
         SELECT c.ctid FROM incident_work c JOIN candidates k ON c.ctid = k.place
-        WHERE c.state = 'due' AND c.next_at <= ${iso(now)}::timestamptz
+        WHERE ${isOpen(sql`c`)} AND c.next_at <= ${iso(now)}::timestamptz
         ORDER BY k.turn, k.next_at LIMIT ${limit} FOR UPDATE OF c SKIP LOCKED
       ))
       RETURNING w.tenant_id, w.incident_id, w.kind, w.number, w.target, w.lease, w.attempts, w.content IS NOT NULL AS was_begun`,
@@ -287,7 +305,7 @@ export async function putOffWork(
   { keepsContent }: { readonly keepsContent: boolean } = { keepsContent: false },
 ): Promise<void> {
   await db.execute(
-    sql`UPDATE incident_work SET state = ${retryAt ? 'due' : 'given_up'}, next_at = coalesce(${retryAt ? iso(retryAt) : null}::timestamptz, next_at),
+    sql`UPDATE incident_work SET state = ${retryAt ? sql`state` : 'given_up'}, next_at = coalesce(${retryAt ? iso(retryAt) : null}::timestamptz, next_at),
         lease = NULL, reason = ${reason}, content = CASE WHEN ${keepsContent}::boolean THEN content END
       WHERE tenant_id = ${tenantId} AND incident_id = ${incidentId} AND lease = ${lease}::uuid`,
   )
@@ -309,7 +327,7 @@ export async function forgetDeliveries(db: Db, now: Date): Promise<void> {
 export async function findNextWork(db: Db): Promise<Date | undefined> {
   const { next_ms } = await selectOne<{ next_ms: number | null }>(
     db,
-    sql`SELECT ${epochMs(sql`min(next_at)`)} AS next_ms FROM incident_work WHERE state = 'due'`,
+    sql`SELECT ${epochMs(sql`min(next_at)`)} AS next_ms FROM incident_work w WHERE ${isOpen(sql`w`)}`,
   )
   return next_ms === null ? undefined : new Date(next_ms)
 }

@@ -128,7 +128,7 @@ export type StoredDiagnosis = {
 
 export type StoredNote = {
   readonly number: number
-  readonly state: 'due' | 'done' | 'given_up'
+  readonly state: 'due' | 'queued' | 'done' | 'given_up'
   readonly attempts: number
   readonly reason: string | null
   readonly content: string | null

@@ -33,7 +33,7 @@ export async function recordMessage(
 export type SentMessage = {
   readonly incidentId: IncidentId
   readonly kind: ClaimedWork['kind']
-  readonly state: 'due' | 'done' | 'given_up'
+  readonly state: 'due' | 'queued' | 'done' | 'given_up'
   readonly attempts: number
   readonly reason: string | null
   readonly content: string | null

@@ -21,7 +21,7 @@ import { type ClaimedWork, endDiagnosing, getSubject, type NewDiagnosis, type Su
 import { listIntegrations } from '../store/integrations.ts'
 import { SOURCE } from '../store/source.ts'
 import { readCalibration } from '../store/verdicts.ts'
-import { type NewAnswer, planMessages } from './choose-receivers.ts'
+import { type NewAnswer, planMessages, wantsUndoing } from './choose-receivers.ts'
 import { type Evidence, gatherEvidence } from './gather-evidence.ts'
 import { wordDiagnosis } from './word-diagnosis.ts'
 
@@ -62,13 +62,18 @@ export async function diagnoseIncident(
   const messages = !answer || isSample ? [] : planMessages(integrations, toNewAnswer(subject, answer))
   const number = answer?.diagnosis.number ?? latest?.number ?? 0
   const next = planNextLook({ ...incident, diagnoses: number }, now)
-  const ended = { diagnosis: answer?.diagnosis, noteLease, messages, next, lookedAt: evidence.readAt }
+  const isAwaited = answer?.diagnosis.abstained === false && wantsUndoing(integrations, messages)
+  const awaitUndoingUntil = isAwaited ? new Date(now.getTime() + AWAIT_UNDOING_MS) : undefined
+  const ended = { diagnosis: answer?.diagnosis, noteLease, messages, awaitUndoingUntil, next, lookedAt: evidence.readAt }
   const outcome = await storeDiagnosis(deps.db, tenantId, incidentId, work.lease, ended, now)
   return {
     note: outcome.isTold && noteLease !== undefined ? { ...work, kind: 'note', number, lease: noteLease, attempts: 1 } : undefined,
     messages: outcome.messages,
   }
 }
+
+/** After that long, what was blamed is no longer expected to be undone for the incident's sake. */
+const AWAIT_UNDOING_MS = 6 * 3_600_000
 
 /** What follows from a diagnosis: its note, and how many messages to others. */
 export type ToTell = { readonly note: ClaimedWork | undefined; readonly messages: number }

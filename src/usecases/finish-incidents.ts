@@ -1,8 +1,9 @@
-import type { Database, Logging, Upkeep } from '../deps.ts'
+import type { Upkeep } from '../deps.ts'
 import { nameOf } from '../domain/errors.ts'
 import type { TenantId } from '../domain/ids.ts'
 import { claimWork, forgetDeliveries } from '../store/incident-work.ts'
 import { noticeLateEvents } from '../store/late-events.ts'
+import { noticeUndoing } from './follow-up.ts'
 import { type WorkDeps, workOn } from './work-on-incident.ts'
 
 const MAX_AT_ONCE = 5
@@ -32,17 +33,27 @@ export async function finishIncidents(deps: WorkDeps & Upkeep, now: Date): Promi
     }
   }
   await work()
-  if ((await noticeOrLog(deps, now)) > 0) await work()
+  const noticed = [
+    await notice(
+      () => noticeLateEvents(deps.db, now),
+      (reason) => deps.log('late_events_not_noticed', { reason }),
+    ),
+    await notice(
+      () => noticeUndoing(deps, now),
+      (reason) => deps.log('undoing_not_noticed', { reason }),
+    ),
+  ]
+  if (noticed.some((due) => due > 0)) await work()
   await forgetDeliveries(deps.db, now)
   return pieces
 }
 
 /** What is due already must not wait for what late events may still make due. */
-async function noticeOrLog({ db, log }: Database & Logging, now: Date): Promise<number> {
+async function notice(look: () => Promise<number>, log: (reason: string) => void): Promise<number> {
   try {
-    return await noticeLateEvents(db, now)
+    return await look()
   } catch (error) {
-    log('late_events_not_noticed', { reason: nameOf(error) })
+    log(nameOf(error))
     return 0
   }
 }

@@ -6,7 +6,7 @@ import { type IncidentId, toId } from '../domain/ids.ts'
 import { type KeyedAlert, type Reception, receiveAlerts } from '../store/alerts.ts'
 import { toDiagnosis } from '../store/incident-work.ts'
 import type { DoorCaller, DoorRequest, ReadDelivery, ReceiveDeps } from './door-request.ts'
-import { announceWork, workOn } from './work-on-incident.ts'
+import { announceWork, tellFollowUps, workOn } from './work-on-incident.ts'
 
 const DAY_MS = 86_400_000
 
@@ -46,6 +46,8 @@ export async function storeAlerts(
   const work = opened.map(({ incidentId, lease }) => workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now))
   if (isPointedAt) for (const one of work) defer(one)
   else await assertLookedAt(deps, receptions, work)
+  const resolved = receptions.flatMap(({ outcome, incident_id: id }) => (outcome === 'resolved' && id !== null ? [id] : []))
+  for (const id of resolved) defer(tellFollowUps(deps, tenantId, id))
   return { texts: describe(receptions), opened: alerts.find((_, place) => IS_NEW.has(receptions[place]?.outcome))?.incidentId }
 }
 

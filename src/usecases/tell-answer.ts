@@ -4,7 +4,7 @@ import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { LEASE_SECONDS, planNoteRetry } from '../domain/incident/schedule.ts'
 import type { ReceiverType } from '../domain/integration-type.ts'
 import { RECEIVERS } from '../domain/receivers/index.ts'
-import type { ReceiverSettings } from '../domain/receivers/receiver.ts'
+import type { Receiver, ReceiverSettings } from '../domain/receivers/receiver.ts'
 import { type Message, writeMessage } from '../domain/telling/message.ts'
 import type { Letter, PostOutcome } from '../outbound/receivers/client.ts'
 import { type ClaimedWork, putOffWork } from '../store/incident-work.ts'
@@ -53,8 +53,12 @@ export async function tellAnswer(deps: TellDeps, work: ClaimedWork, clock: () =>
     at: clock(),
     incidentRef: addressee.ref,
     body: RECEIVERS[addressee.type].write(message, addressee.settings),
-    firstRef: telling.firstRef,
-    replaces: work.kind === 'note',
+    answerRef: telling.answerRef,
+    isFollowUp: work.kind !== 'note' && work.kind !== 'opened',
+  }
+  if (isWithoutAnswer(addressee, letter)) {
+    await putOffWork(deps.db, work, undefined, 'the message that it follows was not told')
+    return undefined
   }
   const outcome = await send(deps, work, addressee, letter)
   if (outcome.kind === 'lost') return undefined
@@ -63,11 +67,24 @@ export async function tellAnswer(deps: TellDeps, work: ClaimedWork, clock: () =>
     await noteHealth(deps, addressee, outcome, clock())
     return undefined
   }
-  const retry = outcome.kind === 'refused' ? undefined : planRetry(addressee.type, outcome, attempts, clock())
+  const retry = outcome.kind === 'refused' ? undefined : planRetry(repeatsOf(addressee, letter), outcome, attempts, clock())
   await putOffWork(deps.db, work, retry?.at, outcome.reason)
   await noteHealth(deps, addressee, outcome, clock())
   deps.log('note_not_posted', { tenant_id: tenantId, incident_id: incidentId, attempts, outcome: outcome.kind, given_up: !retry })
   return retry?.at
+}
+
+/** Whether a letter is for a thread, or for an edit, of a message that there is not. */
+function isWithoutAnswer({ type, settings }: Addressee, { answerRef, isFollowUp }: Letter): boolean {
+  const follows = RECEIVERS[type].follows(settings.secrets)
+  return isFollowUp && answerRef === null && (follows === 'thread' || follows === 'edit')
+}
+
+/** What keeps a letter from being told twice. One that only changes a message that is there comes to the same however often. */
+function repeatsOf({ type, settings }: Addressee, { answerRef, isFollowUp }: Letter): Receiver['repeats'] {
+  const { follows, repeats } = RECEIVERS[type]
+  const editing = isFollowUp ? 'edit' : 'thread'
+  return answerRef !== null && follows(settings.secrets) === editing ? 'known' : repeats
 }
 
 const NOTHING_TO_TELL = 'there is nothing to tell'
@@ -77,8 +94,10 @@ function toLetterId({ incidentId, kind, number, target }: ClaimedWork): string {
   return `msg_${incidentId}_${kind}_${number}_${target.slice(0, 8)}`
 }
 
-async function send(deps: TellDeps, work: ClaimedWork, { type, settings }: Addressee, letter: Letter): Promise<Outcome> {
-  const { repeats, isAbout } = RECEIVERS[type]
+async function send(deps: TellDeps, work: ClaimedWork, addressee: Addressee, letter: Letter): Promise<Outcome> {
+  const { type, settings } = addressee
+  const { isAbout } = RECEIVERS[type]
+  const repeats = repeatsOf(addressee, letter)
   const client = deps.receivers[type]
   if (repeats === 'never') {
     if (work.wasBegun) return { kind: 'refused', reason: PERHAPS_TOLD }
@@ -96,10 +115,15 @@ async function send(deps: TellDeps, work: ClaimedWork, { type, settings }: Addre
 const PERHAPS_TOLD = 'an attempt was cut off: the message may be there, and nobody can be asked'
 
 /** What may be there already is sent again only to those who would know it, or can be asked. */
-function planRetry(type: ReceiverType, outcome: Extract<PostOutcome, { readonly afterMs: unknown }>, attempts: number, now: Date) {
+function planRetry(
+  repeats: Receiver['repeats'],
+  outcome: Extract<PostOutcome, { readonly afterMs: unknown }>,
+  attempts: number,
+  now: Date,
+) {
   const isDoubtful = outcome.kind === 'doubtful'
-  if (isDoubtful && RECEIVERS[type].repeats === 'never') return undefined
-  return planNoteRetry({ attempts, askedMs: outcome.afterMs ?? 0, isDoubtful: isDoubtful && RECEIVERS[type].repeats === 'asked' }, now)
+  if (isDoubtful && repeats === 'never') return undefined
+  return planNoteRetry({ attempts, askedMs: outcome.afterMs ?? 0, isDoubtful: isDoubtful && repeats === 'asked' }, now)
 }
 
 /** What is seen of a receiver where it is set up. That of a note at the source is seen at its incident. */
@@ -173,8 +197,8 @@ export async function tellTest(
     at: now,
     incidentRef: '',
     body,
-    firstRef: null,
-    replaces: false,
+    answerRef: null,
+    isFollowUp: false,
   })
   await noteHealth(deps, { integration: { ...integration, tenantId }, type, settings, ref: '' }, outcome, now)
   return outcome
@@ -188,6 +212,9 @@ function testMessage(testId: string, now: Date): Message {
     at: now,
     alert,
     answer: null,
+    resolvedAt: null,
+    undoneBy: null,
+    verdict: null,
     pageUrl: null,
     verdictUrls: null,
   })

@@ -1,9 +1,11 @@
 import type { Chance, Clock, Copies, Linking, Logging, Model, Receivers, Sealing, Site, Stores } from '../deps.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
+import type { IncidentId, TenantId } from '../domain/ids.ts'
 import { planDiagnosisRetry, planNoteRetry } from '../domain/incident/schedule.ts'
 import { type ClaimedWork, claimAgain, claimMessages, putOffWork } from '../store/incident-work.ts'
 import { pointToWork } from '../store/sweeps.ts'
 import { diagnoseIncident, type ToTell } from './diagnose-incident.ts'
+import { type FollowUp, followUp, isFollowUp } from './follow-up.ts'
 import { tellAnswer } from './tell-answer.ts'
 
 /** What a diagnosis and its note may take. */
@@ -38,6 +40,10 @@ export async function workOn(
 ): Promise<boolean> {
   const startedMs = clock().getTime()
   try {
+    if (isFollowUp(work)) {
+      await followUp(deps, work, clock)
+      return await tellOthers(deps, work, clock, startedMs, maxMessages)
+    }
     if (work.kind !== 'diagnosis') return await tell(deps, work, clock, startedMs)
     const following = await diagnoseOrPutOff(deps, work, clock)
     if (following === 'left') return false
@@ -66,10 +72,26 @@ async function tellOthers(
     const claimed = await claimMessages(deps.db, tenantId, incidentId, clock(), left)
     if (claimed.length === 0) return true
     left -= claimed.length
-    const told = await Promise.all(claimed.map((piece) => tell(deps, piece, clock, startedMs)))
+    const told = await Promise.all(
+      claimed.map((piece) => (isFollowUp(piece) ? plan(deps, piece, clock) : tell(deps, piece, clock, startedMs))),
+    )
     if (!told.every(Boolean)) return false
   }
   return false
+}
+
+/** Begins to tell what followed an incident's answer, as far as it goes in this isolate; the cron tells the rest. Never throws. */
+export async function tellFollowUps(deps: WorkDeps, tenantId: TenantId, incidentId: IncidentId): Promise<void> {
+  try {
+    await tellOthers(deps, { tenantId, incidentId }, deps.now, deps.now().getTime(), MAX_MESSAGES)
+  } catch (error) {
+    deps.log('incident_work_left_over', { tenant_id: tenantId, incident_id: incidentId, reason: nameOf(error) })
+  }
+}
+
+async function plan(deps: WorkDeps, work: FollowUp, clock: () => Date): Promise<boolean> {
+  await followUp(deps, work, clock)
+  return true
 }
 
 /** Sends a message, and sends it again as long as that is soon enough; `false`: it is left to others. Never throws. */

@@ -26,7 +26,7 @@ export function serveReceivers(address: Address): Promise<Endpoint> {
     receivers.set(path, receiver)
     return receiver
   }
-  return serveJson({ ...address, methods: ['GET', 'POST', 'PUT'] }, async (request): Promise<JsonReply> => {
+  return serveJson({ ...address, methods: ['GET', 'POST', 'PUT', 'PATCH'] }, async (request): Promise<JsonReply> => {
     const [path = ''] = request.path.split('?')
     const scripted = SCRIPT.exec(path)?.[1]
     if (scripted !== undefined) return script(receiverOf(scripted), request)

@@ -9,7 +9,7 @@ const FOLDER = new URL('../../drizzle/functions/', import.meta.url)
 const SOURCES = new URL('../../src/', import.meta.url)
 
 /** What operators call by hand, or triggers do. */
-const BY_HAND = ['install_causal_patterns', 'keep_audit', 'keep_credential']
+const BY_HAND = ['install_causal_patterns', 'keep_audit', 'keep_credential', 'plan_follow_up']
 
 const app = startApp()
 

@@ -245,6 +245,7 @@ const Similar = ({ incidents, now }: { readonly incidents: readonly SimilarIncid
 
 const NOTE_STATES: Readonly<Record<StoredNote['state'], string>> = {
   due: 'waiting to be posted',
+  queued: 'waiting to be posted',
   done: 'posted',
   given_up: 'given up',
 }

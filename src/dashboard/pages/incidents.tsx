@@ -4,12 +4,13 @@ import { type IncidentId, parseId } from '../../domain/ids.ts'
 import { VERDICTS, type Verdict } from '../../domain/incident/quality.ts'
 import { toStorableText } from '../../domain/text.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
-import { getIncident, type Incident, type IncidentQuery, listIncidents, resolveIncident } from '../../store/incidents.ts'
+import { deferTo } from '../../http/context.ts'
+import { getIncident, type Incident, type IncidentQuery, listIncidents } from '../../store/incidents.ts'
 import { type FirstSteps, getFirstSteps } from '../../store/tenants.ts'
-import { judgeIncident } from '../../store/verdicts.ts'
+import { judge, resolve } from '../../usecases/decide-incident.ts'
 import { count } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
-import { createPageRouter, getId, readForm, readPage, requireManager, toOwnPath, toPageTrail } from '../page-request.ts'
+import { createPageRouter, getId, readForm, readPage, requireManager, toAppContext, toOwnPath, toPageTrail } from '../page-request.ts'
 import { Age, Confidence, Live, Notice, Outside, Pages, withQuery } from '../parts.tsx'
 import { IncidentPage } from './incident.tsx'
 import { Badges, VerdictForm } from './incident-parts.tsx'
@@ -90,14 +91,14 @@ export const incidentPages = (deps: Deps) =>
       const { verdict: wanted, back } = await readForm(c)
       const verdict = VERDICTS.find((one) => one === wanted)
       if (verdict === undefined) throw new AppError('invalid_request', 'Say whether the answer was right.')
-      await judgeIncident(deps.db, tenantId, id, verdict, toPageTrail(c))
+      await judge(deps, tenantId, id, { verdict }, toPageTrail(c), deferTo(toAppContext(c)))
       return c.redirect(addDone(toOwnPath(back, `/incidents/${id}`), verdict), 303)
     })
     .post('/incidents/:id/resolve', async (c) => {
       const id = getId<IncidentId>(c, 'incident')
       const { tenantId } = await requireManager(c, deps)
       const { back } = await readForm(c)
-      await resolveIncident(deps.db, tenantId, id, toPageTrail(c))
+      await resolve(deps, tenantId, id, toPageTrail(c), deferTo(toAppContext(c)))
       return c.redirect(addDone(toOwnPath(back, `/incidents/${id}`), 'resolved'), 303)
     })
 

@@ -16,6 +16,8 @@ const SUBSCRIPTION_NAMES: Readonly<Record<Subscribable, string>> = {
   'incident.opened': 'an incident was opened',
   'incident.diagnosed': 'there is an answer',
   'incident.cause_changed': 'the answer changed',
+  'incident.resolved': 'the incident is resolved, or what was blamed is undone',
+  'incident.verdict': 'an engineer judged the answer',
 }
 
 /** Which answers are told there. */
@@ -106,9 +108,19 @@ const MESSAGE_NAMES: Readonly<Record<SentMessage['kind'], string>> = {
   diagnosis: 'Diagnosis',
   opened: 'Opened',
   note: 'Answer',
+  thread: 'The rest of an answer',
+  resolved: 'Resolved',
+  undone: 'Undone',
+  confirmed: 'Confirmed',
+  rejected: 'Rejected',
 }
 
-const STATE_NAMES: Readonly<Record<SentMessage['state'], string>> = { due: 'on its way', done: 'told', given_up: 'given up' }
+const STATE_NAMES: Readonly<Record<SentMessage['state'], string>> = {
+  due: 'on its way',
+  queued: 'on its way',
+  done: 'told',
+  given_up: 'given up',
+}
 
 const toNames = (text: string | undefined): readonly string[] | null => {
   const names = (text ?? '')

@@ -3,11 +3,13 @@ import type { Deps, Linking } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Verdict } from '../../domain/incident/quality.ts'
 import { readVerdictLink, type VerdictLink } from '../../domain/telling/verdict-link.ts'
+import { deferTo } from '../../http/context.ts'
 import { SOURCE } from '../../store/source.ts'
-import { findLinkedAnswer, judgeIncident, type LinkedAnswer } from '../../store/verdicts.ts'
+import { findLinkedAnswer, type LinkedAnswer } from '../../store/verdicts.ts'
+import { judge } from '../../usecases/decide-incident.ts'
 import { renderPage } from '../layout.tsx'
 import type { PageContext } from '../page-env.ts'
-import { createPageRouter } from '../page-request.ts'
+import { createPageRouter, toAppContext } from '../page-request.ts'
 import { Outside } from '../parts.tsx'
 
 const MAX_SENTENCE = 600
@@ -25,7 +27,7 @@ export const verdictPages = (deps: Deps) =>
       const link = await readLink(deps, c, deps.now())
       if (typeof link === 'string') return renderRefusal(c, deps.now(), link)
       try {
-        await judgeIncident(deps.db, link.tenantId, link.incidentId, link.verdict, toLinkTrail(c, link), link)
+        await judge(deps, link.tenantId, link.incidentId, { verdict: link.verdict, link }, toLinkTrail(c, link), deferTo(toAppContext(c)))
       } catch (error) {
         if (!(error instanceof AppError) || (error.code !== 'conflict' && error.code !== 'not_found')) throw error
         return renderAnswer(c, deps.now(), link, await findLinkedAnswer(deps.db, link), 409)

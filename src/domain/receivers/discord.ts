@@ -1,14 +1,20 @@
-import { type Message, toLines, toOneLine } from '../telling/message.ts'
-import { BY_URL, cut, type Receiver } from './receiver.ts'
+import { type Message, toFollowUpLines, toLines, toOneLine } from '../telling/message.ts'
+import { BY_URL, cut, FOLLOWED_ANSWERS, type Receiver } from './receiver.ts'
 
 // https://discord.com/developers/docs/resources/webhook#execute-webhook: content has at most 2,000 characters.
 const MAX_CONTENT = 2_000
 /** SUPPRESS_EMBEDS: nothing is fetched and shown for a link. */
 const NO_EMBEDS = 4
 
-/** A channel of Discord's, by its webhook. No mention is resolved, whatever the text says. */
+/**
+ * A channel of Discord's, by its webhook, which edits what it posted when there is more to say. No mention is resolved, whatever
+ * the text says.
+ */
 export const discord: Receiver = {
   ...BY_URL,
+  tells: FOLLOWED_ANSWERS,
+  tellsByDefault: FOLLOWED_ANSWERS,
+  follows: () => 'edit',
   write: (message) => JSON.stringify({ content: toContent(message), allowed_mentions: { parse: [] }, flags: NO_EMBEDS }),
 }
 
@@ -17,5 +23,5 @@ function toContent(message: Message): string {
   if (!message.answer) return cut(toOneLine(message), MAX_CONTENT)
   const { verdictUrls } = message
   const links = verdictUrls === null ? '' : `\nConfirm: <${verdictUrls.confirm}>\nReject: <${verdictUrls.reject}>`
-  return `${cut(toLines(message).join('\n'), MAX_CONTENT - links.length)}${links}`
+  return `${cut([...toFollowUpLines(message), ...toLines(message)].join('\n'), MAX_CONTENT - links.length)}${links}`
 }

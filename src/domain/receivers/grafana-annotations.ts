@@ -1,6 +1,6 @@
 import { field, parseJson } from '../json.ts'
 import { type Message, toLines } from '../telling/message.ts'
-import { ANSWERS, cut, type Receiver } from './receiver.ts'
+import { ANSWERS, cut, followsNever, type Receiver } from './receiver.ts'
 
 const MAX_TEXT = 4_000
 
@@ -12,6 +12,7 @@ export const grafanaAnnotations: Receiver = {
   tellsByDefault: ANSWERS,
   needsBlame: true,
   repeats: 'asked',
+  follows: followsNever,
   findMissing: ({ secrets }) =>
     secrets.url === undefined || secrets.grafana_token === undefined ? 'url and grafana_token are not both set' : undefined,
   write: writeAnnotation,

@@ -1,5 +1,5 @@
 import { isNoteOf, writeNote } from '../telling/note.ts'
-import { ANSWERS, type Receiver } from './receiver.ts'
+import { ANSWERS, followsNever, type Receiver } from './receiver.ts'
 
 /** Notes on PagerDuty's incidents, posted in the name of one of the account's users. */
 export const pagerduty: Receiver = {
@@ -9,6 +9,7 @@ export const pagerduty: Receiver = {
   tellsByDefault: ANSWERS,
   needsBlame: false,
   repeats: 'asked',
+  follows: followsNever,
   findMissing: ({ from, secrets }) =>
     from === null || secrets.pagerduty_token === undefined ? 'pagerduty_token and pagerduty_from are not both set' : undefined,
   write: writeNote,

@@ -17,6 +17,12 @@ export type ReceiverSettings = {
  */
 type Repeats = 'asked' | 'known' | 'never'
 
+/**
+ * How a receiver hears what follows an answer, in one line: in the thread of its message, by that message's being edited, in a
+ * message of its own, or not at all.
+ */
+export type Follows = 'thread' | 'edit' | 'message' | 'never'
+
 /** An outside system that answers are told to: what it needs, and in which words it is told. */
 export type Receiver = {
   /** Whether it is told of the incidents that came from it, or of all that its integration lets pass. */
@@ -29,6 +35,8 @@ export type Receiver = {
   /** Whether only an answer that blames a change is told. */
   readonly needsBlame: boolean
   readonly repeats: Repeats
+  /** By which of its secrets are set. */
+  readonly follows: (secrets: Readonly<Partial<Record<SecretField, string>>>) => Follows
   /** What is missing before anything can be told; `undefined`: nothing. */
   readonly findMissing: (settings: ReceiverSettings) => string | undefined
   /** What is sent: a text, or JSON. */
@@ -39,6 +47,12 @@ export type Receiver = {
 
 /** What tells of answers. */
 export const ANSWERS = ['incident.diagnosed', 'incident.cause_changed'] as const satisfies readonly Subscribable[]
+
+/** What a receiver is told that can be followed up. */
+export const FOLLOWED_ANSWERS = [...ANSWERS, 'incident.resolved'] as const satisfies readonly Subscribable[]
+
+/** Of a receiver that hears nothing after an answer. */
+export const followsNever = (): Follows => 'never'
 
 /** Of a receiver that nobody asks. */
 export const isNeverAbout = (): boolean => false
@@ -51,14 +65,18 @@ export const BY_URL = {
   tellsByDefault: ANSWERS,
   needsBlame: false,
   repeats: 'never',
+  follows: followsNever,
   findMissing: ({ secrets }) => (secrets.url === undefined ? 'url is not set' : undefined),
   isAbout: isNeverAbout,
 } as const satisfies Omit<Receiver, 'write'>
 
+/** The beginning of a defanged dot. */
+const HALF_DOT = /\[\.?$/
+
 /** At most so many characters, the last of them a sign that there were more. */
 export function cut(text: string, maxLength: number): string {
   const characters = Array.from(text)
-  return characters.length <= maxLength && text.length <= maxLength ? text : `${toLength(characters, maxLength - 1)}…`
+  return characters.length <= maxLength && text.length <= maxLength ? text : `${toLength(characters, maxLength - 1).replace(HALF_DOT, '')}…`
 }
 
 /** As many whole characters as fit into so many UTF-16 units, which is how the receivers count. */

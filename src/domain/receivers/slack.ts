@@ -1,5 +1,5 @@
 import { type AnswerParts, type Message, toOneLine, toRuledOutLines, toTimelineLines } from '../telling/message.ts'
-import { ANSWERS, cut, isNeverAbout, type Receiver, type ReceiverSettings } from './receiver.ts'
+import { cut, FOLLOWED_ANSWERS, isNeverAbout, type Receiver, type ReceiverSettings } from './receiver.ts'
 
 // Limits: https://docs.slack.dev/reference/block-kit/blocks (header 150, section and context 3,000, fifty blocks a message).
 const MAX_HEADER = 150
@@ -13,10 +13,11 @@ const MAX_TEXT = 3_000
 export const slack: Receiver = {
   scope: 'all',
   secrets: ['url', 'bot_token'],
-  tells: ANSWERS,
-  tellsByDefault: ANSWERS,
+  tells: FOLLOWED_ANSWERS,
+  tellsByDefault: FOLLOWED_ANSWERS,
   needsBlame: false,
   repeats: 'never',
+  follows: (secrets) => (secrets.bot_token === undefined ? 'never' : 'thread'),
   findMissing: ({ secrets, channel }) => {
     if (secrets.bot_token !== undefined) return channel === null ? 'channel is not set' : undefined
     return secrets.url === undefined ? 'neither url nor bot_token is set' : undefined
@@ -32,26 +33,38 @@ function writeSlack(message: Message, { channel, secrets }: ReceiverSettings): s
   return JSON.stringify({
     ...(secrets.bot_token === undefined ? {} : { channel }),
     text: toSlackText(cut(toOneLine(message), MAX_TEXT)),
-    blocks: answer ? toBlocks(message, answer) : [section(toOneLine(message))],
+    blocks: answer ? toBlocks(message, answer, secrets.bot_token !== undefined) : [section(toOneLine(message))],
     unfurl_links: false,
     unfurl_media: false,
   })
 }
 
-function toBlocks(message: Message, answer: AnswerParts): readonly Block[] {
+function toBlocks(message: Message, answer: AnswerParts, hasThread: boolean): readonly Block[] {
   const { headline, percent, was, action, cost } = answer
-  const ruledOut = toRuledOutLines(answer)
+  if (message.type === 'incident.details') return toDetails(answer)
+  if (message.type === 'incident.resolved' || message.type === 'incident.undone') return [section(toOneLine(message))]
   const links = toLinks(message)
   return [
     { type: 'header', text: plain(cut(`${percent}: ${headline}`, MAX_HEADER)) },
-    ...(was === null ? [] : [section(`Second look: later events changed the answer.\nWas: ${was}`)]),
+    ...(was === null || hasThread ? [] : [toSecondLook(was)]),
     section(`${headline}\nConfidence: ${percent}\nWhat broke: ${message.broke}`),
     section(`Recommended action: ${action}`),
-    section(toTimelineLines(answer).join('\n')),
-    ...(ruledOut.length === 0 ? [] : [section(ruledOut.join('\n'))]),
+    ...(hasThread ? [] : toEvidence(answer)),
     ...(links === '' ? [] : [{ type: 'section', text: { type: 'mrkdwn', text: links, verbatim: true } }]),
     { type: 'context', elements: [plain(cut(`Noctuary, ${cost}`, MAX_SECTION))] },
   ]
+}
+
+/** What a thread begins with, or goes on with after a second look. */
+function toDetails(answer: AnswerParts): readonly Block[] {
+  const { was, headline } = answer
+  return [...(was === null ? [] : [toSecondLook(was), section(`Now: ${headline}`)]), ...toEvidence(answer)]
+}
+
+const toSecondLook = (was: string): Block => section(`Second look: later events changed the answer.\nWas: ${was}`)
+
+function toEvidence(answer: AnswerParts): readonly Block[] {
+  return [toTimelineLines(answer), toRuledOutLines(answer)].filter((lines) => lines.length > 0).map((lines) => section(lines.join('\n')))
 }
 
 /** Our own addresses, and no word from an event. */

@@ -13,18 +13,29 @@ export const webhook: Receiver = {
   tellsByDefault: SUBSCRIBABLE,
   needsBlame: false,
   repeats: 'known',
+  follows: () => 'message',
   findMissing: ({ secrets }) => (secrets.url === undefined ? 'url is not set' : undefined),
   write: writeWebhook,
   isAbout: isNeverAbout,
 }
 
-function writeWebhook({ type, at, incidentId, service, title, broke, triggeredAt, answer, pageUrl, verdictUrls }: Message): string {
+function writeWebhook(message: Message): string {
+  const { type, at, incidentId, service, title, broke, triggeredAt, resolvedAt, answer, verdict, pageUrl, verdictUrls } = message
   return JSON.stringify({
     type,
     timestamp: at.toISOString(),
     data: {
-      incident: { id: incidentId, service, title, what_broke: broke, triggered_at: triggeredAt.toISOString(), url: pageUrl },
+      incident: {
+        id: incidentId,
+        service,
+        title,
+        what_broke: broke,
+        triggered_at: triggeredAt.toISOString(),
+        resolved_at: resolvedAt?.toISOString() ?? null,
+        url: pageUrl,
+      },
       answer: answer && toAnswerData(answer),
+      ...(type === 'incident.verdict' && { verdict }),
       ...(verdictUrls && { confirm_url: verdictUrls.confirm, reject_url: verdictUrls.reject }),
     },
   })

@@ -1,5 +1,6 @@
 import { isChangeType } from '../event/event.ts'
 import type { IncidentId } from '../ids.ts'
+import type { Verdict } from '../incident/quality.ts'
 import type { MessageType } from '../integration-type.ts'
 import { defang } from '../text.ts'
 import type { CitedEvent } from './cited-event.ts'
@@ -13,6 +14,10 @@ export type MessageSource = {
   /** What the pager, or an engineer, said. */
   readonly alert: { readonly service: string; readonly title: string | null; readonly triggeredAt: Date }
   readonly answer: AnswerSource | null
+  /** What came after the answer: when the incident was resolved, what undid the blamed change, what an engineer said. */
+  readonly resolvedAt: Date | null
+  readonly undoneBy: CitedEvent | null
+  readonly verdict: Verdict | null
   /** The incident's page, when this installation has a public address. Not from events: written as it is. */
   readonly pageUrl: string | null
   /** Pages where the answer is confirmed or rejected. */
@@ -53,6 +58,10 @@ export type Message = {
   readonly broke: string
   readonly triggeredAt: Date
   readonly answer: AnswerParts | null
+  readonly resolvedAt: Date | null
+  /** The change that undid the one that is blamed. */
+  readonly undoneBy: string | null
+  readonly verdict: Verdict | null
   readonly pageUrl: string | null
   readonly verdictUrls: VerdictUrls | null
 }
@@ -84,20 +93,17 @@ const MAX_QUOTED_NAME = 80
 const MAX_VALUE_LENGTH = 120
 
 /** Puts a message into its parts: the one place where what comes from events is made fit to be told. */
-export function writeMessage({ type, incidentId, at, alert, answer, pageUrl, verdictUrls }: MessageSource): Message {
+export function writeMessage({ alert, answer, undoneBy, ...source }: MessageSource): Message {
   const title = alert.title === null ? '' : defang(alert.title, MAX_SENTENCE_LENGTH)
   const service = name(alert.service)
   return {
-    type,
-    incidentId,
-    at,
+    ...source,
     service,
     title: title === '' ? null : `"${title}"`,
     broke: toBroke(service, title, alert.triggeredAt, answer),
     triggeredAt: alert.triggeredAt,
     answer: answer && toParts(answer),
-    pageUrl,
-    verdictUrls,
+    undoneBy: undoneBy && describeEvent(undoneBy),
   }
 }
 
@@ -213,13 +219,26 @@ export function toRuledOutLines({ ruledOut }: AnswerParts): readonly string[] {
   return ruledOut.length === 0 ? [] : ['Ruled out:', ...ruledOut.map((line) => `- ${line}`)]
 }
 
+/** What came after the answer, a line each. */
+export function toFollowUpLines({ undoneBy, resolvedAt }: Message): readonly string[] {
+  return [
+    ...(undoneBy === null ? [] : [`The change that was blamed was undone: ${undoneBy}`]),
+    ...(resolvedAt === null ? [] : [`Resolved at ${toUtc(resolvedAt)} UTC.`]),
+  ]
+}
+
 /** What a message comes to in one line. */
-export function toOneLine({ type, service, answer, at }: Message): string {
+export function toOneLine(message: Message): string {
+  const { type, service, answer, at, verdict, undoneBy } = message
   const what = answer ? `: ${answer.headline}` : ''
   const lines: Readonly<Record<MessageType, string>> = {
     'incident.opened': `An incident of ${service} was opened at ${toUtc(at)} UTC`,
     'incident.diagnosed': `${service}${what}`,
     'incident.cause_changed': `${service}, second look${what}`,
+    'incident.details': `${service}${what}`,
+    'incident.undone': undoneBy === null ? 'The change that was blamed was undone.' : `The change that was blamed was undone: ${undoneBy}`,
+    'incident.resolved': `Resolved at ${toUtc(at)} UTC: ${service}`,
+    'incident.verdict': `An engineer ${verdict ?? 'judged'} the answer for ${service}`,
     test: 'A test message of Noctuary’s: answers will come here',
   }
   return lines[type]

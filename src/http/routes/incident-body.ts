@@ -293,7 +293,10 @@ function toSimilarBody({ id, serviceName, title, triggeredAt, hypothesis, verdic
   }
 }
 
-const NOTE_STATUS = { due: 'pending', done: 'posted', given_up: 'given_up' } as const satisfies Record<StoredNote['state'], string>
+const NOTE_STATUS = { due: 'pending', queued: 'pending', done: 'posted', given_up: 'given_up' } as const satisfies Record<
+  StoredNote['state'],
+  string
+>
 
 function toNoteBody({ state, attempts, reason, content, doneAt }: StoredNote): z.infer<typeof NoteBody> {
   return { status: NOTE_STATUS[state], attempts, reason, content, posted_at: doneAt?.toISOString() ?? null }

@@ -5,8 +5,8 @@ import { toEnvironment } from '../../domain/event/environment.ts'
 import type { IncidentId } from '../../domain/ids.ts'
 import { toShownValue, toStorableText } from '../../domain/text.ts'
 import { isZeroTime, parseTimestamp } from '../../domain/timestamp.ts'
-import { getIncident, listIncidents, resolveIncident } from '../../store/incidents.ts'
-import { judgeIncident } from '../../store/verdicts.ts'
+import { getIncident, listIncidents } from '../../store/incidents.ts'
+import { judge, resolve } from '../../usecases/decide-incident.ts'
 import { askNow } from '../../usecases/diagnose-now.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
@@ -112,7 +112,7 @@ const create = createRoute({
   },
 })
 
-const judge = createRoute({
+const judgeRoute = createRoute({
   ...common,
   operationId: 'judgeIncident',
   method: 'put',
@@ -129,7 +129,7 @@ const judge = createRoute({
   },
 })
 
-const resolve = createRoute({
+const resolveRoute = createRoute({
   ...common,
   operationId: 'resolveIncident',
   method: 'put',
@@ -185,15 +185,15 @@ export const incidentRoutes = (deps: Deps) => {
       )
       return c.json(toDetailBody(incident), 201)
     })
-    .openapi(judge, async (c) => {
+    .openapi(judgeRoute, async (c) => {
       const id = getPathId<IncidentId>(c.req.valid('param').id, 'incident')
       const verdict = c.req.valid('json').confirmed ? 'confirmed' : 'rejected'
-      await judgeIncident(deps.db, c.var.principal.tenantId, id, verdict, toTrail(c))
+      await judge(deps, c.var.principal.tenantId, id, { verdict }, toTrail(c), deferTo(c))
       return c.body(null, 204)
     })
-    .openapi(resolve, async (c) => {
+    .openapi(resolveRoute, async (c) => {
       const id = getPathId<IncidentId>(c.req.valid('param').id, 'incident')
-      await resolveIncident(deps.db, c.var.principal.tenantId, id, toTrail(c))
+      await resolve(deps, c.var.principal.tenantId, id, toTrail(c), deferTo(c))
       return c.body(null, 204)
     })
 }

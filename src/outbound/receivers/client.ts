@@ -28,10 +28,10 @@ export type Letter = {
   /** What the receiver calls the incident, where it has one; empty where it does not. */
   readonly incidentRef: string
   readonly body: string
-  /** What the receiver called the first message about the incident. */
-  readonly firstRef: string | null
-  /** Whether the first message is replaced, rather than followed. */
-  readonly replaces: boolean
+  /** What the receiver called the latest answer about the incident; `null`: it has none yet. */
+  readonly answerRef: string | null
+  /** Whether it follows that answer, rather than being one. */
+  readonly isFollowUp: boolean
 }
 
 /** How one kind of receiver is spoken to. Nothing of it throws, and no outcome holds a secret. */

@@ -14,7 +14,7 @@ export type Sent =
   | { readonly kind: 'silence' }
 
 type Request = {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PATCH'
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly body?: string | undefined
 }

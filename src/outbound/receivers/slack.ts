@@ -22,17 +22,17 @@ export function createSlack(network: Network, api: SlackApi): ReceiverClient {
 }
 
 async function postAsBot(network: Network, { url }: SlackApi, token: string, channel: string, letter: Letter): Promise<PostOutcome> {
-  const { firstRef, replaces, body } = letter
+  const { answerRef, isFollowUp, body } = letter
   const headers = { Authorization: `Bearer ${token}` }
   const call = async (method: string, more: Readonly<Record<string, string>>): Promise<PostOutcome> => {
     const json = JSON.stringify({ ...(JSON.parse(body) as object), ...more })
     return toBotOutcome(await sendJson(network, `${url}/${method}`, { method: 'POST', headers, body: json }), token)
   }
-  const [refChannel = channel, ts] = (firstRef ?? '').split('/')
+  const [refChannel = channel, ts] = (answerRef ?? '').split('/')
   if (ts === undefined) return await call('chat.postMessage', {})
-  return replaces
-    ? await call('chat.update', { channel: refChannel, ts })
-    : await call('chat.postMessage', { channel: refChannel, thread_ts: ts })
+  return isFollowUp
+    ? await call('chat.postMessage', { channel: refChannel, thread_ts: ts })
+    : await call('chat.update', { channel: refChannel, ts })
 }
 
 /** The Web API answers 200 to what it refuses, too. */

@@ -90,15 +90,24 @@ export const incidentWork = pgTable(
     incidentId: uuid('incident_id')
       .notNull()
       .references(() => incidents.id),
-    /** `note` tells an answer, `opened` that there is an incident. */
-    kind: text('kind', { enum: ['diagnosis', 'opened', 'note'] }).notNull(),
-    /** Of the diagnosis that a note tells; 0 for the work of diagnosing, which is one row an incident. Messages go out in this order. */
+    /**
+     * `note` tells an answer, `thread` the rest of it, `opened` that there is an incident; the others, what followed. Of those a row
+     * without a receiver says that it happened, and is to be told; of `undone`, that it is waited for.
+     */
+    kind: text('kind', { enum: ['diagnosis', 'opened', 'note', 'thread', 'resolved', 'undone', 'confirmed', 'rejected'] }).notNull(),
+    /**
+     * Of the diagnosis that a note tells; 0 for the work of diagnosing, which is one row an incident; from 100 on for what followed.
+     * Messages go out in this order.
+     */
     number: integer('number').notNull(),
     /** The integration that is told; zeros: wherever the incident came from. */
     target: uuid('target').notNull().default('00000000-0000-0000-0000-000000000000'),
     tenantId: uuid('tenant_id').notNull(),
-    /** `watching`: diagnosed, and to be looked at again when a late event arrives. */
-    state: text('state', { enum: ['due', 'watching', 'done', 'given_up'] }).notNull(),
+    /**
+     * `queued`: due, of a kind or to a receiver that Workers of before receivers know nothing of, and so must not take up.
+     * `watching`: diagnosed, and to be looked at again when a late event arrives. `awaiting`: `undone` has not happened yet.
+     */
+    state: text('state', { enum: ['due', 'queued', 'watching', 'awaiting', 'done', 'given_up'] }).notNull(),
     /** Not before then; while someone is at it, when others may take over. */
     nextAt: instant('next_at').notNull(),
     attempts: integer('attempts').notNull(),
@@ -113,6 +122,8 @@ export const incidentWork = pgTable(
     /** Verdicts that were given by the links in the message: each link works once. */
     usedLinks: text('used_links').array().notNull().default(sql`'{}'`),
     doneAt: instant('done_at'),
+    /** The change that undid the blamed one. */
+    eventId: uuid('event_id'),
     /** How often an incident was diagnosed. */
     looks: integer('looks').notNull().default(0),
     /** Events received since then have not been looked at. */
@@ -123,10 +134,12 @@ export const incidentWork = pgTable(
     index('incident_work_of_target')
       .on(table.tenantId, table.target, table.nextAt.desc())
       .where(sql`target <> '00000000-0000-0000-0000-000000000000'`),
-    index('incident_work_due').on(table.nextAt).where(sql`state IN ('due', 'watching')`),
+    index('incident_work_pending').on(table.nextAt).where(sql`state IN ('due', 'queued', 'watching', 'awaiting')`),
     index('incident_work_given_up').on(table.nextAt).where(sql`state = 'given_up'`),
-    index('incident_work_of_tenant').on(table.tenantId, table.nextAt, table.kind.desc().nullsFirst()).where(sql`state = 'due'`),
+    index('incident_work_due_of_tenant')
+      .on(table.tenantId, table.nextAt, table.kind.desc().nullsFirst())
+      .where(sql`state IN ('due', 'queued')`),
     // What `claimWork` gives up.
-    index('incident_work_hopeless').on(table.nextAt).where(sql`state = 'due' AND attempts >= 20`),
+    index('incident_work_begun_often').on(table.nextAt).where(sql`state IN ('due', 'queued') AND attempts >= 20`),
   ],
 )

@@ -39,6 +39,9 @@ function makeMessage(text: string) {
       blamed: event,
       earlier: { hypothesis: text, confidence: 0.4 },
     },
+    resolvedAt: AT,
+    undoneBy: event,
+    verdict: null,
     pageUrl: null,
     verdictUrls: null,
   }

@@ -43,6 +43,9 @@ const source = ({ pageUrl = null, ...fields }: Partial<Fields> = {}): Message =>
       earlier: null,
       ...fields,
     },
+    resolvedAt: null,
+    undoneBy: null,
+    verdict: null,
     pageUrl,
     verdictUrls: null,
   })

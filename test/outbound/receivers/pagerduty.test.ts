@@ -14,8 +14,8 @@ const letterOf = (incidentRef: string, body: string) => ({
   at: new Date(),
   incidentRef,
   body,
-  firstRef: null,
-  replaces: false,
+  answerRef: null,
+  isFollowUp: false,
 })
 const newRef = () => `P${randomUUID().replaceAll('-', '').slice(0, 12).toUpperCase()}`
 

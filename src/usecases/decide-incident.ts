@@ -1,0 +1,29 @@
+import type { IncidentId, TenantId } from '../domain/ids.ts'
+import type { Verdict } from '../domain/incident/quality.ts'
+import type { VerdictLink } from '../domain/telling/verdict-link.ts'
+import type { Trail } from '../store/audit.ts'
+import { resolveIncident } from '../store/incidents.ts'
+import { judgeIncident } from '../store/verdicts.ts'
+import { announceWork, tellFollowUps, type WorkDeps } from './work-on-incident.ts'
+
+/** Keeps work alive after the answer. */
+type Defer = (work: Promise<unknown>) => void
+
+/** Keeps an engineer's verdict, and tells those who want to know after the answer. Throws as `judgeIncident`. */
+export async function judge(
+  deps: WorkDeps,
+  tenantId: TenantId,
+  id: IncidentId,
+  { verdict, link }: { readonly verdict: Verdict; readonly link?: VerdictLink },
+  trail: Trail,
+  defer: Defer,
+): Promise<void> {
+  await Promise.all([judgeIncident(deps.db, tenantId, id, verdict, trail, link), announceWork(deps)])
+  defer(tellFollowUps(deps, tenantId, id))
+}
+
+/** Marks an incident resolved, and tells those who want to know after the answer. Throws as `resolveIncident`. */
+export async function resolve(deps: WorkDeps, tenantId: TenantId, id: IncidentId, trail: Trail, defer: Defer): Promise<void> {
+  await Promise.all([resolveIncident(deps.db, tenantId, id, trail), announceWork(deps)])
+  defer(tellFollowUps(deps, tenantId, id))
+}
