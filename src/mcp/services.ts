@@ -25,7 +25,7 @@ export async function getService({ deps, tenantId }: Call, text: string): Promis
   const id = parseId<ServiceId>(text)
   const service = await findService(deps.db, tenantId, id === undefined ? { name: text } : { id })
   if (service) return service
-  const names = (await listServices(deps.db, tenantId, new Date(0))).map(({ name }) => name)
+  const names = (await listServices(deps.db, tenantId, { heardOfSince: new Date(0) })).map(({ name }) => name)
   const nearest = nearestNames(text, names, MAX_NEAREST).map(toName)
   const hint = nearest.length === 0 ? 'list_services has the names' : `the nearest: ${nearest.join(', ')}`
   throw new AppError('not_found', `no such service; ${hint}`)
@@ -87,7 +87,7 @@ export async function tellContext(call: Call, serviceId: ServiceId, asOf: string
 export async function listServicesTool(call: Call, args: Arguments) {
   const query = toNameKey(readText(args, 'query') ?? '')
   const heardOfSince = daysBefore(call.deps.now(), call.deps.retention.silentServiceDays)
-  const services = (await listServices(call.deps.db, call.tenantId, heardOfSince)).filter(({ name }) => toNameKey(name).includes(query))
+  const services = (await listServices(call.deps.db, call.tenantId, { heardOfSince })).filter(({ name }) => toNameKey(name).includes(query))
   return within(MAX_BYTES.usual, (room) => {
     const shown = room.first(services, MAX_LISTED)
     return {

@@ -35,10 +35,20 @@ type AgentRow = {
 const AGENT_COLUMNS = sql`a.id, a.tenant_id, a.api_key_id, a.hostname, a.name, a.agent_version,
   ${epochMs(sql`a.registered_at`)} AS registered_ms, ${epochMs(sql`a.last_seen_at`)} AS last_seen_ms`
 
-/** Events of agent `a` received in the last 60 minutes, swept ones included. */
+/** What is known of the last hour of agent `a`, beside it. */
+const RATE = sql`LEFT JOIN agent_rates r ON r.agent_id = a.id`
+
+/**
+ * Events of agent `a` received in the last 60 minutes, swept ones included: what was counted of whole minutes, and of those since
+ * what is stored and what was swept.
+ */
 const EVENTS_LAST_HOUR = sql`(
-    (SELECT count(*) FROM context_events e WHERE e.agent_id = a.id AND e.received_at > now() - interval '60 minutes') +
-    (SELECT coalesce(sum(m.count), 0) FROM agent_minutes m WHERE m.agent_id = a.id AND m.minute > now() - interval '60 minutes')
+    (SELECT coalesce(sum(c.count), 0) FROM unnest(r.minutes) WITH ORDINALITY AS c(count, ago)
+      WHERE r.counted_until - c.ago * interval '1 minute' > now() - interval '60 minutes') +
+    (SELECT count(*) FROM context_events e
+      WHERE e.agent_id = a.id AND e.received_at > now() - interval '60 minutes' AND e.received_at >= coalesce(r.counted_until, '-infinity')) +
+    (SELECT coalesce(sum(m.count), 0) FROM agent_minutes m
+      WHERE m.agent_id = a.id AND m.minute > now() - interval '60 minutes' AND m.minute >= coalesce(r.counted_until, '-infinity'))
   )::int AS events_last_hour`
 
 /** Registers the key's agent, or updates it: one agent a key, whose id and first registration stay. */
@@ -96,7 +106,7 @@ export async function listAgents(db: Db, tenantId: TenantId): Promise<AgentActiv
     sql`SELECT ${AGENT_COLUMNS}, ${EVENTS_LAST_HOUR} FROM (
         SELECT l.* FROM agents l JOIN api_keys k ON k.id = l.api_key_id WHERE l.tenant_id = ${tenantId}
         ORDER BY k.revoked_at IS NOT NULL, l.registered_at DESC, l.id LIMIT ${MAX_LISTED_AGENTS}
-      ) a ORDER BY a.registered_at, a.id`,
+      ) a ${RATE} ORDER BY a.registered_at, a.id`,
   )
   return rows.map(toAgentActivity)
 }
@@ -114,11 +124,43 @@ export async function countAgents(db: Db, tenantId: TenantId, since: Date): Prom
 /** One agent of the tenant; throws `not_found`. */
 export async function getAgent(db: Db, tenantId: TenantId, id: AgentId): Promise<AgentActivity> {
   const { rows } = await db.execute<AgentRow & { events_last_hour: number }>(
-    sql`SELECT ${AGENT_COLUMNS}, ${EVENTS_LAST_HOUR} FROM agents a WHERE a.tenant_id = ${tenantId} AND a.id = ${id}`,
+    sql`SELECT ${AGENT_COLUMNS}, ${EVENTS_LAST_HOUR} FROM agents a ${RATE} WHERE a.tenant_id = ${tenantId} AND a.id = ${id}`,
   )
   const [row] = rows
   if (!row) throw new AppError('not_found', 'no such agent')
   return toAgentActivity(row)
+}
+
+/** By then, an event that was received in a minute is stored: longer than any statement runs. */
+const SETTLED_AFTER = sql`interval '10 seconds'`
+const MAX_COUNTED_AGENTS = 1_000
+/** Of what was not counted for long, no more than this is counted at once. */
+const MAX_COUNTED_MINUTES = 5
+
+/**
+ * Counts what agents of any tenant sent in the minutes since they were counted last, for a thousand agents at most, those first that
+ * wait for long. Safe to run twice at once. For the cron.
+ */
+export async function countReceived(db: Db): Promise<void> {
+  await db.execute(sql`INSERT INTO agent_rates AS r (agent_id, tenant_id, counted_until, minutes)
+    SELECT d.id, d.tenant_id, d.until, (c.minutes || CASE WHEN d.counted_until = d.since THEN d.minutes END)[1:60] FROM (
+      SELECT a.id, a.tenant_id, k.counted_until, k.minutes, s.since,
+        least(s.since + make_interval(mins => ${MAX_COUNTED_MINUTES}), date_trunc('minute', now() - ${SETTLED_AFTER})) AS until
+      FROM agents a LEFT JOIN agent_rates k ON k.agent_id = a.id
+        CROSS JOIN LATERAL (SELECT greatest(k.counted_until, date_trunc('minute', now()) - interval '60 minutes') AS since) s
+      WHERE a.last_seen_at > now() - interval '61 minutes' AND s.since < date_trunc('minute', now() - ${SETTLED_AFTER})
+      ORDER BY k.counted_until NULLS FIRST, a.id LIMIT ${MAX_COUNTED_AGENTS}
+    ) d CROSS JOIN LATERAL (
+      SELECT array_agg((
+          (SELECT count(*) FROM context_events e WHERE e.agent_id = d.id AND e.received_at >= m.minute AND e.received_at < m.minute + interval '1 minute') +
+          coalesce((SELECT w.count FROM agent_minutes w WHERE w.agent_id = d.id AND w.minute = m.minute), 0)
+        )::int ORDER BY m.minute DESC) AS minutes
+      FROM (SELECT d.since + make_interval(mins => g.place) AS minute FROM generate_series(0, ${sql.raw(String(MAX_COUNTED_MINUTES - 1))}) AS g(place)) m
+      WHERE m.minute < d.until
+    ) c
+    ORDER BY d.id
+    ON CONFLICT (agent_id) DO UPDATE SET counted_until = excluded.counted_until, minutes = excluded.minutes
+      WHERE r.counted_until < excluded.counted_until`)
 }
 
 function toAgentActivity(row: AgentRow & { events_last_hour: number }): AgentActivity {

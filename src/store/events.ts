@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { SAMPLE_ENVIRONMENT } from '../domain/event/environment.ts'
 import { CHANGE_KEPT_SECONDS, type ChangeText, type ContextEvent, type EventType, isChangeType } from '../domain/event/event.ts'
 import { type Evaluation, toFlagKey } from '../domain/event/flag.ts'
@@ -7,6 +7,7 @@ import { toValueClass } from '../domain/event/value-class.ts'
 import { type AgentId, type EventId, type IntegrationId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { toShownValue } from '../domain/text.ts'
 import { type CallerRow, type Principal, toPrincipal } from './api-keys.ts'
+import { functionNamed } from './functions.ts'
 import { GUARD, type IntegrationJson, type KnownIntegration, toIntegration } from './integrations.ts'
 import { type BatchDb, callFunction, callFunctionIf, type Db, epochMs, type FunctionGuard } from './postgres.ts'
 
@@ -303,31 +304,49 @@ type LogRow = ChangeColumns & {
   expires_ms: number
 }
 
+const LOG_ENTRY = sql`e.id, e.service_name, e.vendor, e.event_type, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.environment, e.confidence,
+  e.ttl_seconds, ${epochMs(sql`e.timestamp`)} AS timestamp_ms, ${epochMs(sql`e.received_at`)} AS received_ms,
+  (extract(epoch FROM e.received_at) * 1000000)::bigint::text AS received_us, ${epochMs(sql`e.expires_at`)} AS expires_ms`
+
 /** A page of the live events an agent sent, newest receipt first, and where the next page begins. */
 export async function listAgentEvents(db: Db, tenantId: TenantId, agentId: AgentId, query: LogQuery) {
-  const { limit, after, serviceName, vendor, eventType } = query
-  const filters = [
-    sql`e.tenant_id = ${tenantId} AND e.agent_id = ${agentId} AND e.expires_at > now()`,
-    ...(serviceName === undefined ? [] : [sql`e.service_name = ${serviceName}`]),
-    ...(vendor === undefined ? [] : [sql`e.vendor = ${vendor}`]),
-    ...(eventType === undefined ? [] : [sql`e.event_type = ${eventType}`]),
-    ...(after
-      ? [
-          sql`(e.received_at, e.id) < (to_timestamp(0) + make_interval(secs => ${after.receivedAtUs}::numeric / 1000000), ${after.id}::uuid)`,
-        ]
-      : []),
-  ]
+  const { limit, after } = query
+  const isWanted = sql`e.tenant_id = ${tenantId} AND e.agent_id = ${agentId} AND e.expires_at > now() AND ${
+    after
+      ? sql`(e.received_at, e.id) < (to_timestamp(0) + make_interval(secs => ${after.receivedAtUs}::numeric / 1000000), ${after.id}::uuid)`
+      : sql`true`
+  }`
   const { rows } = await db.execute<LogRow>(
-    sql`SELECT e.id, e.service_name, e.vendor, e.event_type, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.environment, e.confidence,
-        e.ttl_seconds, ${epochMs(sql`e.timestamp`)} AS timestamp_ms, ${epochMs(sql`e.received_at`)} AS received_ms,
-        (extract(epoch FROM e.received_at) * 1000000)::bigint::text AS received_us, ${epochMs(sql`e.expires_at`)} AS expires_ms
-      FROM context_events e WHERE ${sql.join(filters, sql` AND `)}
-      ORDER BY e.received_at DESC, e.id DESC LIMIT ${limit + 1}`,
+    isFiltering(query)
+      ? selectOfKinds(tenantId, agentId, query, isWanted)
+      : sql`SELECT ${LOG_ENTRY} FROM context_events e WHERE ${isWanted} ORDER BY e.received_at DESC, e.id DESC LIMIT ${limit + 1}`,
   )
   const page = rows.slice(0, limit)
   const last = page.at(-1)
   const next: LogPosition | undefined = rows.length > limit && last ? { receivedAtUs: last.received_us, id: toId(last.id) } : undefined
   return { events: page.map(toLoggedEvent), next }
+}
+
+const isFiltering = ({ serviceName, vendor, eventType }: LogQuery) => [serviceName, vendor, eventType].some((part) => part !== undefined)
+
+/** The kinds of events that are meant, each found from the one before, and of each kind the latest: however rare they are. */
+function selectOfKinds(tenantId: TenantId, agentId: AgentId, { limit, serviceName, vendor, eventType }: LogQuery, isWanted: SQL): SQL {
+  const isOfService =
+    serviceName === undefined ? sql`true` : sql`e.service_id = ${functionNamed('service_id_of')}(${tenantId}::uuid, ${serviceName})`
+  const isOfVendor = vendor === undefined ? sql`true` : sql`e.vendor = ${vendor}`
+  const kinds = sql`SELECT e.vendor, e.event_type FROM context_events e WHERE e.agent_id = ${agentId} AND ${isOfService} AND ${isOfVendor}`
+  return sql`WITH RECURSIVE kinds AS (
+      (${kinds} ORDER BY e.vendor, e.event_type LIMIT 1)
+      UNION ALL
+      SELECT n.* FROM kinds k CROSS JOIN LATERAL (
+        ${kinds} AND (e.vendor, e.event_type) > (k.vendor, k.event_type) ORDER BY e.vendor, e.event_type LIMIT 1) n
+    )
+    SELECT ${LOG_ENTRY} FROM kinds k CROSS JOIN LATERAL (
+      SELECT e.* FROM context_events e
+      WHERE ${isWanted} AND ${isOfService} AND e.vendor = k.vendor AND e.event_type = k.event_type
+      ORDER BY e.received_at DESC NULLS LAST, e.id DESC NULLS LAST LIMIT ${limit + 1}
+    ) e WHERE ${eventType === undefined ? sql`true` : sql`k.event_type = ${eventType}`}
+    ORDER BY e.received_at DESC, e.id DESC LIMIT ${limit + 1}`
 }
 
 function toLoggedEvent(row: LogRow): LoggedEvent {

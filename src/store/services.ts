@@ -14,6 +14,13 @@ export type Service = {
 
 const MAX_LISTED_SERVICES = 10_000
 
+export type ServicesQuery = {
+  readonly heardOfSince: Date
+  /** The name of the last one of the page before. */
+  readonly after?: string | undefined
+  readonly limit?: number | undefined
+}
+
 /** Whether a service was alerted about, or asked about, since an instant: then it is not silent, though no event may ever name it. */
 export function hasIncidentSince(tenantId: SQL, serviceId: SQL, instant: Date): SQL {
   return sql`EXISTS (SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.service_id = ${serviceId}
@@ -21,12 +28,16 @@ export function hasIncidentSince(tenantId: SQL, serviceId: SQL, instant: Date): 
 }
 
 /** The tenant's services with an event or an incident since an instant, by name, ten thousand at most. */
-export async function listServices(db: Db, tenantId: TenantId, heardOfSince: Date): Promise<Service[]> {
+export async function listServices(
+  db: Db,
+  tenantId: TenantId,
+  { heardOfSince, after, limit = MAX_LISTED_SERVICES }: ServicesQuery,
+): Promise<Service[]> {
   const { rows } = await db.execute<ServiceRow>(
     sql`SELECT s.id, s.name, s.agent_id, ${epochMs(sql`s.last_event_at`)} AS last_ms FROM services s
-      WHERE s.tenant_id = ${tenantId} AND (s.last_event_at > ${heardOfSince.toISOString()}::timestamptz
-        OR ${hasIncidentSince(sql`${tenantId}`, sql`s.id`, heardOfSince)})
-      ORDER BY s.name, s.id LIMIT ${MAX_LISTED_SERVICES}`,
+      WHERE s.tenant_id = ${tenantId} AND ${after === undefined ? sql`true` : sql`s.name > ${after}`}
+        AND (s.last_event_at > ${heardOfSince.toISOString()}::timestamptz OR ${hasIncidentSince(sql`${tenantId}`, sql`s.id`, heardOfSince)})
+      ORDER BY s.name LIMIT ${limit}`,
   )
   return rows.map(({ id, name, agent_id, last_ms }) => ({
     id: toId(id),

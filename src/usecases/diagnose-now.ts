@@ -45,7 +45,7 @@ async function refuse(
 ): Promise<never> {
   if (!(error instanceof AppError) || error.code !== 'not_found') throw error
   if (opens) throw new AppError('conflict', tooManyServices(maxServices))
-  const services = await listServices(db, tenantId, new Date(0))
+  const services = await listServices(db, tenantId, { heardOfSince: new Date(0) })
   const nearest = nearestNames(
     serviceName,
     services.map(({ name }) => name),

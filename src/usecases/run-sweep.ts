@@ -1,6 +1,7 @@
 import type { Clock, Copies, Database, Logging, Stores, Upkeep } from '../deps.ts'
 import { nameOf } from '../domain/errors.ts'
 import { daysBefore, isSweepDue, nextSweepAt, type SweepHints } from '../domain/window/sweep.ts'
+import { countReceived } from '../store/agents.ts'
 import { findNextWork } from '../store/incident-work.ts'
 import { forgetSamples } from '../store/samples.ts'
 import { type RemovedService, removeSilentServices, reopenServices } from '../store/services.ts'
@@ -77,6 +78,7 @@ async function sweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
     incidentWork = await finishIncidents(deps, now)
   })
   await attempt(deps, 'service_graph_not_learned', async () => void (await learnServiceGraph(deps)))
+  await attempt(deps, 'received_not_counted', () => countReceived(deps.db))
   const repairs = await repairMarked(deps)
   let [deleted, batches, ended, requests] = [0, 0, 0, incidentWork * REQUESTS_EACH + repairs.tried * REPAIR_REQUESTS]
   let rows = BATCH_ROWS

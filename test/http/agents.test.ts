@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import type { components } from '../../dist/api.d.ts'
+import { countReceived } from '../../src/store/agents.ts'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 
 const app = startApp()
@@ -95,6 +96,32 @@ test('events move last_seen_at, last_used_at and last_event_at once these are st
   expect(await read()).toEqual({ seen: 3_600, used: 3_600, event: 3_600 })
   await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })
   for (const seconds of Object.values((await read()) ?? { none: 1e9 })) expect(seconds).toBeLessThan(10)
+})
+
+test('the events of the last hour are counted once, minute by minute, swept or not', async () => {
+  const tenant = await createTestTenant(app)
+  await app.request('/v1/events/batch', {
+    key: tenant.ingestKey,
+    body: Array.from({ length: 9 }, (_, place) => makeEvent({ sha: `${place}` })),
+  })
+  const run = (statement: string) => app.deps.db.execute(sql.raw(`${statement} tenant_id = '${tenant.tenantId}'`))
+  const count = async () => (await readLog(tenant))['events_last_hour']
+  // Nothing else makes minutes pass.
+  await run(`UPDATE context_events SET received_at = now() - interval '20 minutes' WHERE sha >= '3' AND`)
+  await run(`UPDATE context_events SET received_at = now() - interval '70 minutes' WHERE sha >= '7' AND`)
+  expect(await count()).toBe(7)
+  await Promise.all(Array.from({ length: 3 }, () => countReceived(app.deps.db)))
+  expect(await count()).toBe(7)
+  while ((await run(`SELECT 1 FROM agent_rates WHERE counted_until < now() - interval '2 minutes' AND`)).rows.length > 0) {
+    await countReceived(app.deps.db)
+    expect(await count()).toBe(7)
+  }
+  await run(`DELETE FROM context_events WHERE sha = '5' AND`)
+  expect(await count()).toBe(7)
+  await run(`UPDATE agent_rates SET counted_until = counted_until - interval '50 minutes' WHERE`)
+  expect(await count()).toBe(6)
+  await countReceived(app.deps.db)
+  expect(await count()).toBe(6)
 })
 
 describe('heartbeat', () => {

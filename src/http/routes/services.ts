@@ -15,7 +15,20 @@ import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, deferTo, toTrail } from '../context.ts'
 import { problemOf, problems } from '../problem.ts'
-import { EventTypeName, EXAMPLE_IDS, Instant, json, jsonBody, name, readInstant, ServiceParams, Uuid } from '../schemas.ts'
+import {
+  EventTypeName,
+  EXAMPLE_IDS,
+  Instant,
+  json,
+  jsonBody,
+  limitRefusal,
+  name,
+  pageLimit,
+  readInstant,
+  readLimit,
+  ServiceParams,
+  Uuid,
+} from '../schemas.ts'
 
 const ServiceBody = z
   .strictObject({ id: Uuid, tenant_id: Uuid, agent_id: Uuid.nullable(), name: z.string(), last_event_at: Instant.nullable() })
@@ -105,6 +118,8 @@ export const EXAMPLE_WINDOW = {
   updated_at: '2026-01-15T10:23:42.117Z',
 }
 
+const PAGE = { usual: 1_000, most: 1_000 }
+
 const AT = 'ISO 8601: the window as it stood then, from what has not been swept'
 
 const list = createRoute({
@@ -113,8 +128,19 @@ const list = createRoute({
   method: 'get',
   path: '/v1/services',
   summary: 'List services',
-  description: 'A service exists from its first event, or from the alert that named it before. `last_event_at` is right within 10 seconds.',
+  description:
+    'A service exists from its first event, or from the alert that named it before. `last_event_at` is right within 10 seconds. To page on, send the last `name` as `after`.',
   security: [...SECURITY.viewer],
+  request: {
+    query: z.object({
+      limit: pageLimit('Services', PAGE),
+      after: z
+        .string()
+        .transform(toStorableText)
+        .optional()
+        .openapi({ description: 'Services whose names come after this one', example: 'checkout' }),
+    }),
+  },
   responses: {
     200: json(z.array(ServiceBody), 'The tenant’s services, by name', [
       {
@@ -125,7 +151,8 @@ const list = createRoute({
         last_event_at: '2026-01-15T10:23:42.117Z',
       },
     ]),
-    ...problems('unauthorized', 'forbidden', 'unavailable'),
+    ...problems('invalid_request', 'unauthorized', 'forbidden', 'unavailable'),
+    ...problemOf('invalid_request', { pointer: 'limit', detail: limitRefusal(PAGE) }),
   },
 })
 
@@ -225,7 +252,9 @@ export const serviceRoutes = (deps: Deps) => {
 
   return router
     .openapi(list, async (c) => {
-      const services = await listServices(deps.db, c.var.principal.tenantId, daysBefore(deps.now(), deps.retention.silentServiceDays))
+      const { limit, after } = c.req.valid('query')
+      const heardOfSince = daysBefore(deps.now(), deps.retention.silentServiceDays)
+      const services = await listServices(deps.db, c.var.principal.tenantId, { heardOfSince, after, limit: readLimit(limit, PAGE) })
       return c.json(services.map(toServiceBody), 200)
     })
     .openapi(context, async (c) => {

@@ -58,6 +58,22 @@ export const contextEvents = pgTable(
     // By a hash, so that Postgres never takes it for a way to find a service's events by anything else.
     index('context_events_by_writer').on(sql`uuid_hash_extended(${table.serviceId}, 0)`, table.writtenBy),
     index('context_events_by_agent').on(table.agentId, table.receivedAt, table.id),
+    // Their order is not the one above, so that Postgres never takes that for a way to find a rare vendor's events.
+    index('context_events_by_kind').on(
+      table.agentId,
+      table.vendor,
+      table.eventType,
+      table.receivedAt.desc().nullsLast(),
+      table.id.desc().nullsLast(),
+    ),
+    index('context_events_by_service_kind').on(
+      table.agentId,
+      table.serviceId,
+      table.vendor,
+      table.eventType,
+      table.receivedAt.desc().nullsLast(),
+      table.id.desc().nullsLast(),
+    ),
     /** What the service graph is learned from. */
     index('context_events_of_failures').on(table.receivedAt).where(sql`event_type IN ('dependency_failure', 'circuit_open')`),
   ],
@@ -131,6 +147,16 @@ export const eventCounts = pgTable(
   },
   (table) => [primaryKey({ columns: [table.serviceId, table.hour, table.kindKey] }), index('event_counts_by_hour').on(table.hour)],
 )
+
+/** What an agent sent in whole minutes, counted by the cron once all that was received then is stored: swept or not, it never changes. */
+export const agentRates = pgTable('agent_rates', {
+  agentId: uuid('agent_id').primaryKey(),
+  tenantId: uuid('tenant_id').notNull(),
+  /** The end of the latest minute that was counted. */
+  countedUntil: instant('counted_until').notNull(),
+  /** Events of the last minutes, the latest first, sixty at most. */
+  minutes: integer('minutes').array().notNull(),
+})
 
 /** Swept events per agent and minute of receipt, kept for the last hour. */
 export const agentMinutes = pgTable(

@@ -22,7 +22,7 @@ export const services = pgTable(
     lastChangeAt: instant('last_change_at'),
     lastChangeAgentId: uuid('last_change_agent_id'),
   },
-  (table) => [index('services_by_name_key').on(table.tenantId, table.nameKey)],
+  (table) => [index('services_by_name_key').on(table.tenantId, table.nameKey), index('services_by_name').on(table.tenantId, table.name)],
 )
 
 /** Services that samples are about: what they left is forgotten then and, if nothing else is known of it, the service with it. */
