@@ -29,7 +29,7 @@ export async function signVerdictLink(secret: string, { tenantId, incidentId, nu
   return btoa(String.fromCharCode(...signed, ...signature))
     .replaceAll('+', '-')
     .replaceAll('/', '_')
-    .replace(/=+$/, '')
+    .replaceAll('=', '')
 }
 
 /** What a token allows; `foreign`: it was not signed here, or was tampered with. WebCrypto compares in constant time. */
