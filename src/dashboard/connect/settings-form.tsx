@@ -1,6 +1,8 @@
 import {
   type ConfigPatch,
+  HEADER_NAME_PATTERN,
   type Integration,
+  MAX_ENVIRONMENTS,
   MAX_WAIT_SECONDS,
   type SettingsPatch,
   WEBHOOK_SECRET_PATTERN,
@@ -8,6 +10,7 @@ import {
 import type { Door } from '../../domain/doors/door.ts'
 import { DOORS } from '../../domain/doors/index.ts'
 import { AppError } from '../../domain/errors.ts'
+import { MAX_ENVIRONMENT_LENGTH } from '../../domain/event/environment.ts'
 import { isNameLength, MAX_NAME_LENGTH } from '../../domain/event/event.ts'
 import type { DoorType } from '../../domain/integration-type.ts'
 import { toStorableText } from '../../domain/text.ts'
@@ -26,9 +29,6 @@ const LABELS: Readonly<Record<Field, { readonly label: string; readonly hint: st
   service_label: { label: 'Label that names the service', hint: 'Instead of service, app, deployment and the like.' },
   signature_timestamp_header: { label: 'Header with the time of the signature', hint: 'As it is called in the contact point.' },
 }
-
-const MAX_ENVIRONMENTS = 20
-const MAX_ENVIRONMENT_LENGTH = 64
 
 const fieldsOf = (type: DoorType): readonly Field[] =>
   DOORS[type].config.filter((field): field is Field => field !== 'webhook_secret' && field !== 'service_map')
@@ -144,6 +144,6 @@ function readWait(form: Form): number | null {
 function readHeaderName(form: Form): string | null {
   const text = form['signature_timestamp_header'] ?? ''
   if (text === '') return null
-  if (/^[\w-]{1,128}$/.test(text)) return text
+  if (HEADER_NAME_PATTERN.test(text)) return text
   throw new AppError('invalid_request', 'That is no name of a header.')
 }

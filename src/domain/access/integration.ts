@@ -117,6 +117,12 @@ export const SETTINGS = [
 /** The longest that an alert may have to last before anybody is told. */
 export const MAX_WAIT_SECONDS = 3_600
 
+/** The name of a header. */
+export const HEADER_NAME_PATTERN = /^[\w-]{1,128}$/
+
+/** How many environments a door lets in at most, each of at most `MAX_ENVIRONMENT_LENGTH` characters. */
+export const MAX_ENVIRONMENTS = 20
+
 export type SettingsPatch = { readonly [Name in keyof IntegrationSettings]: IntegrationSettings[Name] | null }
 
 /** A JSON merge patch (RFC 7396) of an integration's settings: what is absent stays, `null` removes. */

@@ -1,7 +1,7 @@
 import { MAX_NAME_LENGTH } from '../event/event.ts'
 import { field } from '../json.ts'
 import { isOwnNote } from '../telling/note.ts'
-import { toShownValue, toStorableText } from '../text.ts'
+import { toPrintable, toShownValue, toStorableText } from '../text.ts'
 import { isZeroTime, parseTimestamp } from '../timestamp.ts'
 import type { Delivery, Door, DoorSettings, Signals } from './door.ts'
 import { ignore, mappedService, oneAlert, present, USUAL } from './mapping.ts'
@@ -39,7 +39,6 @@ const INCIDENT_CHANGES: ReadonlyMap<unknown, 'trigger' | 'acknowledge' | 'resolv
 ])
 
 const REF = /^[\w-]{1,64}$/
-const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]+/gu
 const MAX_DELIVERY_ID_LENGTH = 255
 const MAX_URL_LENGTH = 2_048
 /** Where PagerDuty's pages are, in both regions. */
@@ -106,7 +105,7 @@ function readIncident(data: unknown): PagerDutyIncident | undefined {
 
 function readText(value: unknown, maxLength?: number): string | null {
   if (typeof value !== 'string') return null
-  const text = toStorableText(value).replace(UNPRINTABLE, ' ').trim()
+  const text = toPrintable(toStorableText(value)).trim()
   if (text === '') return null
   return maxLength === undefined || text.length <= maxLength ? text : Array.from(text).slice(0, maxLength).join('').trim()
 }

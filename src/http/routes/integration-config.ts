@@ -2,7 +2,9 @@ import { z } from '@hono/zod-openapi'
 import {
   type ConfigPatch,
   DIRECTIONS,
+  HEADER_NAME_PATTERN,
   MASK,
+  MAX_ENVIRONMENTS,
   MAX_WAIT_SECONDS,
   SECRET_PATTERN,
   type SecretPatch,
@@ -10,6 +12,7 @@ import {
   WEBHOOK_SECRET_PATTERN,
 } from '../../domain/access/integration.ts'
 import { EXTERNAL_ID_PATTERN, findMapFaults, MAX_MAP_BYTES, MAX_MAPPED_SERVICES, type MapFault } from '../../domain/access/service-map.ts'
+import { MAX_ENVIRONMENT_LENGTH } from '../../domain/event/environment.ts'
 import { SECRET_FIELDS, type SecretField } from '../../domain/integration-type.ts'
 import { name } from '../schemas.ts'
 import { RECEIVER_CONFIG, RECEIVER_CONFIG_ERRORS, toReceiverSettings } from './receiver-config.ts'
@@ -56,9 +59,6 @@ const ServiceMapBody = z
     maxProperties: MAX_MAPPED_SERVICES,
   })
 
-const MAX_ENVIRONMENTS = 20
-const MAX_ENVIRONMENT_LENGTH = 64
-
 const ENVIRONMENTS_ERROR = `environments must be 1 to ${MAX_ENVIRONMENTS} names of at most ${MAX_ENVIRONMENT_LENGTH} characters`
 const WAIT_ERROR = `wait_seconds must be a whole number from 0 to ${MAX_WAIT_SECONDS}`
 const HEADER_ERROR = 'signature_timestamp_header must be the name of a header'
@@ -83,10 +83,7 @@ const SETTINGS_BODIES = {
     .nullish()
     .openapi({ description: 'How long an alert has to last before it is diagnosed and anybody is told' }),
   service_label: name('service_label').nullish().openapi({ description: 'The label of an alert that names its service' }),
-  signature_timestamp_header: z
-    .string({ error: HEADER_ERROR })
-    .regex(/^[\w-]{1,128}$/, { error: HEADER_ERROR })
-    .nullish(),
+  signature_timestamp_header: z.string({ error: HEADER_ERROR }).regex(HEADER_NAME_PATTERN, { error: HEADER_ERROR }).nullish(),
 }
 
 export const ConfigBody = z
