@@ -40,6 +40,8 @@ type Context = {
   readonly input: DiagnosisInput
   readonly weighing: Weighing
   readonly nameOf: NameOf
+  /** What fails, and since when. */
+  readonly tell: (item: WeighedItem) => string
   readonly onset: Onset
   /** What the answer tells of, the weightiest first. */
   readonly told: readonly WeighedItem[]
@@ -72,15 +74,27 @@ function toContext(input: DiagnosisInput, weighing: Weighing, isNamed: boolean):
   const { facts, ranked, unrecorded } = weighing
   const told = listTold(weighing, isNamed ? ranked[0] : undefined, unrecorded)
   const onsetMs = Math.min(...told.map((item) => item.onsetMs))
+  const nameOf = remember((key: string) => quoteName(facts.names.get(key) ?? key))
   return {
     input,
     weighing,
-    nameOf: (key) => quoteName(facts.names.get(key) ?? key),
+    nameOf,
+    tell: remember((item) => `${describeItem(item, facts.hosts, nameOf)} since ${toClock(item.onsetMs, input.alert.triggeredAt)}`),
     onset: told.length > 0 && onsetMs <= 0 ? { atMs: onsetMs, name: 'onset' } : { atMs: 0, name: 'the alert' },
     told,
     notable: listHeaviest(weighing.items, TOLD_SHARE),
     paths: facts.alertKey === null ? new Map() : pathsFrom(facts.alertKey, facts.adjacency.callees, facts.hops.size),
     changesOf: Map.groupBy(facts.changes, ({ key }) => key),
+  }
+}
+
+/** Many hypotheses tell of the same. */
+function remember<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
+  const made = new Map<Key, Value>()
+  return (key) => {
+    const value = made.get(key) ?? make(key)
+    made.set(key, value)
+    return value
   }
 }
 
@@ -110,7 +124,7 @@ function isAbout({ caller, callee }: WeighedItem, unrecorded: Hazard | undefined
 }
 
 function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
-  const { weighing, nameOf, onset, notable, paths, changesOf, input } = context
+  const { weighing, nameOf, tell, onset, notable, paths, changesOf } = context
   const { facts, ranked, certainty } = weighing
   const { change } = candidate
   const path = paths.get(change.key) ?? [change.key]
@@ -129,7 +143,7 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
     service: facts.names.get(change.key) ?? change.key,
     score: candidate.score,
     path: path.toReversed().map((key) => facts.names.get(key) ?? key),
-    ...toReasons(candidate, notable, { facts, nameOf, path, onset, alertAt: input.alert.triggeredAt }),
+    ...toReasons(candidate, notable, { facts, nameOf, tell, path, onset }),
     sentence: toSentence(change, onset, nameOf),
     recommendedAction:
       isToBlame && isExplaining ? recommendUndoing(change, previous, nameOf) : recommendComparing([change], isExplaining, nameOf),
@@ -139,11 +153,10 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
 type Answer = Pick<Diagnosis, 'hypothesis' | 'recommendedAction' | 'evidence' | 'reasoning'>
 
 function nameCause(hypotheses: readonly Hypothesis[], context: Context): Answer {
-  const { weighing, nameOf, told, input } = context
+  const { weighing, nameOf, tell, told } = context
   const [leader] = weighing.ranked
   const [first] = hypotheses
   if (!leader || !first) throw new Error('a cause without a candidate')
-  const alertAt = input.alert.triggeredAt
   const besides = findSecondCause(weighing)
   const { rival } = weighing.certainty
   const other = besides ?? rival
@@ -152,10 +165,7 @@ function nameCause(hypotheses: readonly Hypothesis[], context: Context): Answer 
     hypothesis: toHypothesisText(first.sentence, besides, second, context),
     recommendedAction: other && rival ? recommendComparing([leader.change, other.change], true, nameOf) : toAction(first, second),
     evidence: [...new Set([...first.eventIds, ...(second?.eventIds ?? [])])],
-    reasoning: [
-      toWhatBroke([...new Set([...told, ...(besides?.explained ?? [])])], weighing.facts, nameOf, alertAt),
-      toForAndAgainst(first),
-    ]
+    reasoning: [toWhatBroke([...new Set([...told, ...(besides?.explained ?? [])])], tell), toForAndAgainst(first)]
       .filter(Boolean)
       .join(' '),
   }
@@ -191,33 +201,31 @@ function toForAndAgainst({ reasonsFor, reasonsAgainst }: Hypothesis): string {
   return reasonsFor.length === 0 ? against.trim() : `For it: ${reasonsFor.join('; ')}.${against}`
 }
 
-function toWhatBroke(told: readonly WeighedItem[], { hosts }: Facts, nameOf: NameOf, alertAt: Date): string {
+function toWhatBroke(told: readonly WeighedItem[], tell: Context['tell']): string {
   const inOrder = tellOnce(told)
     .slice(0, MAX_ITEMS_CITED)
     .toSorted((a, b) => a.onsetMs - b.onsetMs)
-  const said = inOrder.map((item) => `${describeItem(item, hosts, nameOf)} since ${toClock(item.onsetMs, alertAt)}`)
+  const said = inOrder.map(tell)
   return said.length === 0 ? '' : `What broke: ${[...new Set(said)].join('; ')}.`
 }
 
 /** What is said where no change is named: what broke and since when, and where to look. */
 function nameNone(context: Context): Answer {
-  const { weighing, nameOf, told, input } = context
+  const { weighing, nameOf, tell, told } = context
   const { facts, unrecorded, ranked } = weighing
-  const alertAt = input.alert.triggeredAt
   const main = findMain(told, unrecorded)
   if (!main) return nameNothing(context)
   const cited = told.slice(0, MAX_ITEMS_CITED).flatMap(({ reports }) => reports.slice(0, MAX_REPORTS_CITED))
   const evidence = [...new Set(cited.map(({ entry }) => entry.id))]
-  const since = toClock(main.onsetMs, alertAt)
   const [lead] = ranked
   const likeliest = lead ? 'No recorded change is likely enough to be named.' : ''
   return {
-    hypothesis: `${capitalise(describeItem(main, facts.hosts, nameOf))} since ${since}; ${NO_CAUSE}`,
+    hypothesis: `${capitalise(tell(main))}; ${NO_CAUSE}`,
     recommendedAction: facts.hosts.has(main.callee)
       ? recommendOutside(nameOf(main.callee), nameOf(main.caller))
       : recommendLooking(nameOf(main.callee)),
     evidence,
-    reasoning: [toWhatBroke(told, facts, nameOf, alertAt), likeliest].filter(Boolean).join(' '),
+    reasoning: [toWhatBroke(told, tell), likeliest].filter(Boolean).join(' '),
   }
 }
 

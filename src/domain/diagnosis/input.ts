@@ -60,7 +60,11 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
   const untilMs = observedUntil.getTime()
   const found = findPlaces(windows, untilMs)
   const names: KnownServices = new Map([...toKnownServices(found.flatMap(([place]) => toDeployed(place) ?? [])), ...spoken])
-  const owners = new Set([...graphNames.keys(), ...found.flat().flatMap((place) => (showsService(place) ? place.key : []))])
+  let owners: ReadonlySet<string> | undefined
+  const isOwner = (key: string) => {
+    owners ??= new Set([...graphNames.keys(), ...found.flat().flatMap((place) => (showsService(place) ? place.key : []))])
+    return owners.has(key)
+  }
   const changes: Observation[] = []
   const calls: Reading['calls'][number][] = []
   const symptoms: Observation[] = []
@@ -68,7 +72,7 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
     const reporter = findReporter(places)
     const callees = toCallees(reporter, names)
     const place = callees ? reporter : (findDeployed(places) ?? findConcerned(places))
-    const key = callees ? place.key : adopt(place, owners)
+    const key = callees ? place.key : adopt(place, isOwner)
     const observation = { ...toObservation({ ...place, key }, reporter.key, alertMs, untilMs), ...findEvaluators(places, reporter) }
     if (callees) calls.push({ observation, callees })
     else if (isChange(place.entry)) changes.push(observation)
@@ -144,12 +148,12 @@ export function isSelfReport({ vendor }: WindowEntry, reporter: string): boolean
 }
 
 /** A volume claim and the like has no service of its own, unless that shows something else: it belongs to the one it is named after. */
-function adopt({ key, service, entry }: Place, owners: ReadonlySet<string>): string {
-  if (entry.vendor !== 'kubernetes' || owners.has(key) || !SATELLITE.test(entry.entity)) return key
+function adopt({ key, service, entry }: Place, isOwner: (key: string) => boolean): string {
+  if (entry.vendor !== 'kubernetes' || !SATELLITE.test(entry.entity) || isOwner(key)) return key
   const parts = service.split('-')
   for (let length = parts.length - 1; length > 0; length -= 1) {
     const shorter = toNameKey(parts.slice(0, length).join('-'))
-    if (owners.has(shorter)) return shorter
+    if (isOwner(shorter)) return shorter
   }
   return key
 }

@@ -1,7 +1,7 @@
 import { quoteName } from '../text.ts'
 import type { Facts } from './facts.ts'
 import type { Candidate, Change, ChangeFeed, Gap, RuledOutReason, WeighedItem } from './model.ts'
-import { describe, describeItem, isEviction, type NameOf, type Onset, toClock, toDuration, toLagText } from './sentences.ts'
+import { describe, isEviction, type NameOf, type Onset, toDuration, toLagText } from './sentences.ts'
 
 /** A lag worth a word. */
 const LONG_MS = 30 * 60_000
@@ -15,21 +15,17 @@ export type Reasons = { readonly reasonsFor: readonly string[]; readonly reasons
 export type Telling = {
   readonly facts: Facts
   readonly nameOf: NameOf
+  readonly tell: (item: WeighedItem) => string
   readonly path: readonly string[]
   readonly onset: Onset
-  readonly alertAt: Date
 }
 
 /** What speaks for a candidate and against it, in words. */
-export function toReasons(
-  candidate: Candidate,
-  notable: readonly WeighedItem[],
-  { facts, nameOf, path, onset, alertAt }: Telling,
-): Reasons {
+export function toReasons(candidate: Candidate, notable: readonly WeighedItem[], { facts, nameOf, tell, path, onset }: Telling): Reasons {
   const { change, features, explained } = candidate
   const failures = tellOnce(explained)
     .slice(0, MAX_ITEMS_TOLD)
-    .map((item) => `${describeItem(item, facts.hosts, nameOf)} since ${toClock(item.onsetMs, alertAt)}, which it can explain`)
+    .map((item) => `${tell(item)}, which it can explain`)
   const time = toTimeReason(candidate, onset)
   const missed = notable.filter((item) => !explained.includes(item))
   const reasonsFor = [

@@ -59,11 +59,14 @@ const KIND_PATH =
 const NAMESPACE_AND_POD = /^[^:\s/]+:([^:\s/]*[a-z][^:\s/]*)$/
 const NAMESPACED = /^([^/\s]+)\/([^/\s]+)$/
 
+const PLAIN_KEY = /^[a-z\d]+$/
+
 /**
  * The key under which a service name is compared: case and separators do not count. Names without a letter or digit
  * keep their own spelling.
  */
 export function toNameKey(name: string): string {
+  if (PLAIN_KEY.test(name)) return name
   const normal = name.normalize('NFC')
   return normal.toLowerCase().replace(/[\s\-_./:]+/g, '') || normal
 }

@@ -63,9 +63,12 @@ export function findCalleesInText(source: CallSource, known: KnownServices): rea
 function calleesOf(source: CallSource, known: KnownServices): readonly Callee[] {
   if (NAMING_FAILURE.test(source.newValue ?? '')) return [findResolver(known)]
   const { entity, vendor } = source
-  const names = [entity.replace(KIND_PREFIX, ''), ...workloadsOf(entity, vendor)]
+  const name = entity.replace(KIND_PREFIX, '')
   const own = keysOf(source)
-  const service = firstKnown(names, known)
+  const named = firstKnown([name], known)
+  if (named && !own.has(named.key)) return [named]
+  const names = [name, ...workloadsOf(entity, vendor)]
+  const service = named ?? firstKnown(names, known)
   if (service && !own.has(service.key)) return [service]
   if (names.some((name) => own.has(toNameKey(name)))) return findCalleesInText(source, known)
   const host = toNamedHost(entity)
