@@ -63,6 +63,6 @@ export function readWith(
 ): Omit<ReadDelivery, 'tenantId'> {
   const settings: DoorSettings = { ...integration?.settings, serviceMap: integration?.serviceMap ?? {} }
   const delivery: Delivery = { body, header, settings, id, ...(path !== undefined && { path }) }
-  const door: Door = DOORS[sender]
+  const door = DOORS[sender]
   return { delivery, signals: door.read(delivery) }
 }

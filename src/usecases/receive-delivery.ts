@@ -1,7 +1,7 @@
 import { assertKeyType } from '../domain/access/api-key.ts'
 import { canReceive, type Integration, openSecretOf } from '../domain/access/integration.ts'
 import { setBounded } from '../domain/bounded-map.ts'
-import type { Door, Signals } from '../domain/doors/door.ts'
+import type { Signals } from '../domain/doors/door.ts'
 import { DOORS } from '../domain/doors/index.ts'
 import { verifySignature } from '../domain/doors/signature.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
@@ -152,7 +152,7 @@ function getBody({ body }: DoorRequest): { readonly value: unknown } {
 
 /** Without a secret, or where the sender signs nothing, every delivery is. */
 async function isGenuine(deps: ReceiveDeps, { sender, header, bytes }: DoorRequest, integration: Integration): Promise<boolean> {
-  const { signatures = [] }: Door = DOORS[sender]
+  const { signatures = [] } = DOORS[sender]
   if (signatures.length === 0) return true
   const secret = await openSecretOf(integration, 'webhook_secret', deps.sealingKeys)
   if (secret === undefined) return true

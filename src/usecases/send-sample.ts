@@ -1,5 +1,5 @@
 import type { Integration } from '../domain/access/integration.ts'
-import type { Delivery, Door } from '../domain/doors/door.ts'
+import type { Delivery } from '../domain/doors/door.ts'
 import { DOORS } from '../domain/doors/index.ts'
 import { toSample } from '../domain/doors/sample.ts'
 import { nameOf } from '../domain/errors.ts'
@@ -24,7 +24,7 @@ export async function sendSample(
   defer: DoorRequest['defer'],
 ): Promise<void> {
   const { tenantId, settings, serviceMap } = integration
-  const door: Door = DOORS[sender]
+  const door = DOORS[sender]
   const { headers = {}, body } = door.example
   const sent = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
   const id = deps.newUuid()

@@ -1,4 +1,4 @@
-import type { Door, DoorAlert } from '../domain/doors/door.ts'
+import type { DoorAlert } from '../domain/doors/door.ts'
 import { DOORS } from '../domain/doors/index.ts'
 import { AppError } from '../domain/errors.ts'
 import { toKeptTitle } from '../domain/event/redact.ts'
@@ -20,7 +20,7 @@ export async function storeAlerts(
   { tenantId, integration, apiKeyId }: DoorCaller,
   { signals, delivery }: Pick<ReadDelivery, 'signals' | 'delivery'>,
 ): Promise<StoredAlerts> {
-  const door: Door = DOORS[sender]
+  const door = DOORS[sender]
   const isUnordered = door.isUnordered === true
   const now = deps.now()
   const isSigned = (door.signatures ?? []).length > 0 && integration?.secrets.webhook_secret !== undefined

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { Door } from '../../src/domain/doors/door.ts'
 import { DOORS } from '../../src/domain/doors/index.ts'
 import { DOOR_TYPES, type DoorType } from '../../src/domain/integration-type.ts'
 import { createTenant } from '../../src/usecases/create-tenant.ts'
@@ -35,7 +34,7 @@ const toText = (html: string) =>
     .replaceAll('&amp;', '&')
 
 async function deliverExample(type: DoorType, token: string, headers: Record<string, string> = {}) {
-  const { example }: Door = DOORS[type]
+  const { example } = DOORS[type]
   const response = await site.app.request(`/in/${type}/${token}`, { body: example.body, headers: { ...example.headers, ...headers } })
   await site.app.settle()
   return response.status
@@ -135,7 +134,7 @@ test('deliveries by a key that people made show at their sender', async () => {
 test('a pasted body says what it would become, and nothing is stored', async () => {
   const { tenant, visitor, connect, read } = await open()
   for (const type of DOOR_TYPES) {
-    const { example }: Door = DOORS[type]
+    const { example } = DOORS[type]
     const headers = Object.entries(example.headers ?? {}).map(([name, value]) => `${name}: ${value}`)
     const response = await visitor.post(`/connect/${type}/try`, { body: JSON.stringify(example.body), headers: headers.join('\r\n') })
     const text = toText(await response.text())

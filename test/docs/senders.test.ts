@@ -18,7 +18,7 @@ function asCode(line: string): string {
 }
 
 function toSection(type: DoorType): string {
-  const { title, setup, config }: Door = DOORS[type]
+  const { title, setup, config } = DOORS[type]
   const { url, token } = toSetupValues(type, ORIGIN, TOKEN)
   const fill = (line: string) => line.replaceAll('{{url}}', url).replaceAll('{{token}}', token)
   const text = setup

@@ -24,7 +24,7 @@ type Sample = { readonly headers?: Readonly<Record<string, string>>; readonly bo
 
 /** Sends a delivery as the sender does: with the token where it can put it. */
 async function send(door: DoorType, token: string, { headers = {}, body }: Sample, at: TestApp = app): Promise<Response> {
-  const isInBody = (DOORS[door] as Door).credential !== undefined
+  const isInBody = DOORS[door].credential !== undefined
   const sent = isInBody && typeof body === 'object' && body !== null ? { ...body, routing_key: token } : body
   const path = isInBody ? (isChange(body) ? '/v2/change/enqueue' : '/v2/enqueue') : `/in/${door}/${token}`
   return await at.request(path, { body: sent, headers })
@@ -32,7 +32,7 @@ async function send(door: DoorType, token: string, { headers = {}, body }: Sampl
 
 /** An example whose pager tells of just now: one of long ago opens nothing. */
 const exampleOf = (type: DoorType): Sample => {
-  const { example }: Door = DOORS[type]
+  const { example } = DOORS[type]
   // Two deploys of one revision are two, unless their sender names them.
   if (type === 'deploy') return { ...example, headers: { 'Idempotency-Key': 'run-812' } }
   if (type !== 'pagerduty') return example

@@ -1,6 +1,5 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
-import type { Door } from '../../src/domain/doors/door.ts'
 import { DOORS } from '../../src/domain/doors/index.ts'
 import { toSample } from '../../src/domain/doors/sample.ts'
 import { matchServices } from '../../src/domain/event/service-name.ts'
@@ -67,7 +66,7 @@ test('the days are settings', async () => {
 
 test('no sample concerns what is called as in its sender’s documentation', () => {
   for (const type of DOOR_TYPES) {
-    const { read, example }: Door = DOORS[type]
+    const { read, example } = DOORS[type]
     const headers = new Map(Object.entries(example.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]))
     const signals = read({ body: example.body, header: (name) => headers.get(name), settings: { serviceMap: {} }, id: 'a' })
     const { events, alerts, ignored } = toSample(signals, 'a')
@@ -88,7 +87,7 @@ test('a sample of every sender goes the whole way, tells nobody, and is gone aft
   // The first alert of a service is the one that is told.
   const types = [...DOOR_TYPES].toSorted((a, b) => Number(b === 'pagerduty') - Number(a === 'pagerduty'))
   for (const type of types) {
-    const { signatures }: Door = DOORS[type]
+    const { signatures } = DOORS[type]
     const config = type === 'pagerduty' ? pager : signatures ? { webhook_secret: pager.webhook_secret } : {}
     const direction = type === 'pagerduty' ? 'bidirectional' : 'inbound'
     expect([type, (await connect({ type, direction, config })).status]).toEqual([type, 201])

@@ -1,5 +1,5 @@
 import type { Integration } from '../../domain/access/integration.ts'
-import type { Door, Signals } from '../../domain/doors/door.ts'
+import type { Signals } from '../../domain/doors/door.ts'
 import { DOORS } from '../../domain/doors/index.ts'
 import { parseEvent } from '../../domain/event/parse.ts'
 import type { KeepingPolicy } from '../../domain/event/redact.ts'
@@ -26,7 +26,7 @@ export function rehearse(
   id: string,
   keeping: KeepingPolicy,
 ): Tried {
-  const door: Door = DOORS[type]
+  const door = DOORS[type]
   const sent = readHeaders(headers)
   const isForm = door.mediaTypes.includes('form') && !/^\s*[{[]/.test(body)
   const contentType = sent.get('content-type') ?? (isForm ? 'application/x-www-form-urlencoded' : 'application/json')
@@ -58,7 +58,7 @@ export const TryForm = ({
   readonly tried: Tried | undefined
   readonly integration: Integration | undefined
 }) => {
-  const { example }: Door = DOORS[type]
+  const { example } = DOORS[type]
   const headers = Object.entries(example.headers ?? {}).map(([name, value]) => `${name}: ${value}`)
   return (
     <details class="more" open={tried !== undefined} id="try">

@@ -35,7 +35,7 @@ const fieldsOf = (type: DoorType): readonly Field[] =>
 
 /** Whether deliveries of this sender can be signed. */
 export function isSigned(type: DoorType): boolean {
-  const { config }: Door = DOORS[type]
+  const { config } = DOORS[type]
   return config.includes('webhook_secret')
 }
 

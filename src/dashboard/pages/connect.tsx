@@ -1,6 +1,5 @@
 import type { Deps } from '../../deps.ts'
 import { type ConfigPatch, canReceive, INTEGRATIONS, type Integration, showToken } from '../../domain/access/integration.ts'
-import type { Door } from '../../domain/doors/door.ts'
 import { DOORS } from '../../domain/doors/index.ts'
 import { AppError } from '../../domain/errors.ts'
 import { DOOR_TYPES, type DoorType } from '../../domain/integration-type.ts'
@@ -171,7 +170,7 @@ type SenderProps = {
 }
 
 const Sender = ({ type, integration, token, own, origin, deliveries, tried, now }: SenderProps) => {
-  const { title, setup }: Door = DOORS[type]
+  const { title, setup } = DOORS[type]
   return (
     <div class="opened">
       <h2>{title}</h2>

@@ -25,7 +25,7 @@ import { sentry } from './sentry.ts'
 import { unleash } from './unleash.ts'
 
 /** Every sender's door, by the name in its path, in the order the page shows. */
-export const DOORS = {
+export const DOORS: Readonly<Record<DoorType, Door>> = {
   deploy,
   alertmanager,
   grafana,
@@ -49,4 +49,4 @@ export const DOORS = {
   rootly,
   firehydrant,
   betterstack,
-} as const satisfies Readonly<Record<DoorType, Door>>
+}

@@ -20,7 +20,7 @@ import { type DoorPath, describeDoor, type Rehearsal } from './door-descriptions
 
 /** Where the deliveries of one sender come in: with a header, with a token in the path, and at the paths that its own API has. */
 function pathsOf(sender: DoorType): readonly DoorPath[] {
-  const { fixedPaths = [] }: Door = DOORS[sender]
+  const { fixedPaths = [] } = DOORS[sender]
   return [
     { path: `/in/${sender}`, isFixed: false, hasToken: false },
     { path: `/in/${sender}/{token}`, isFixed: false, hasToken: true },
@@ -42,7 +42,7 @@ export const doorRoutes = (deps: Deps) => {
 }
 
 async function handle(deps: Deps, c: AppContext, sender: DoorType, place: DoorPath): Promise<Response> {
-  const door: Door = DOORS[sender]
+  const door = DOORS[sender]
   const methods = ['POST', ...(door.methods ?? [])]
   if (c.req.method === 'OPTIONS' && door.greeting && c.req.header('WebHook-Request-Origin') !== undefined)
     return c.body(null, 200, { ...door.greeting })
@@ -69,7 +69,7 @@ async function handle(deps: Deps, c: AppContext, sender: DoorType, place: DoorPa
 
 /** Takes a delivery apart. Throws for a credential that cannot be one; a body that cannot be read is the use case's to refuse. */
 async function readRequest(deps: Deps, c: AppContext, sender: DoorType, { path, isFixed }: DoorPath): Promise<DoorRequest> {
-  const door: Door = DOORS[sender]
+  const door = DOORS[sender]
   const shown = c.req.param('token') ?? readCredential(c)
   // Whoever shows nothing that could be good is not worth reading.
   const early = shown === undefined && door.credential ? undefined : await readDoorCredential(deps, c, shown)
