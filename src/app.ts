@@ -18,6 +18,7 @@ import { eventRoutes } from './http/routes/events.ts'
 import { healthRoutes } from './http/routes/health.ts'
 import { incidentRoutes } from './http/routes/incidents.ts'
 import { integrationRoutes } from './http/routes/integrations.ts'
+import { maintenanceRoutes } from './http/routes/maintenance.ts'
 import { qualityRoutes } from './http/routes/quality.ts'
 import { serviceRoutes } from './http/routes/services.ts'
 import { mcpRoutes } from './mcp/index.ts'
@@ -44,6 +45,7 @@ export function createApp(deps: Deps, dashboard?: Hono<PageEnv>) {
   app.route('/', incidentRoutes(deps))
   app.route('/', integrationRoutes(deps))
   app.route('/', doorRoutes(deps))
+  app.route('/', maintenanceRoutes(deps))
   app.route('/', qualityRoutes(deps))
   app.route('/', auditRoutes(deps))
   app.route('/', mcpRoutes(deps))

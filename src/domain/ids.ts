@@ -10,8 +10,19 @@ export type IntegrationId = Branded<'integration'>
 export type IncidentId = Branded<'incident'>
 export type SessionId = Branded<'session'>
 export type AuditEntryId = Branded<'audit_entry'>
+export type MaintenanceId = Branded<'maintenance'>
 
-export type AnyId = TenantId | ApiKeyId | AgentId | ServiceId | EventId | IntegrationId | IncidentId | SessionId | AuditEntryId
+export type AnyId =
+  | TenantId
+  | ApiKeyId
+  | AgentId
+  | ServiceId
+  | EventId
+  | IntegrationId
+  | IncidentId
+  | SessionId
+  | AuditEntryId
+  | MaintenanceId
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 

@@ -25,6 +25,7 @@ const TAGS = [
   { name: 'Doors', description: 'Where what you run already delivers: each sender as it speaks' },
   { name: 'API keys', description: 'Keys are shown once, listed by a hint, and dead as soon as they are revoked' },
   { name: 'Integrations', description: 'Connections to pagers; their secrets never come back' },
+  { name: 'Maintenance', description: 'Times in which incidents are diagnosed and nobody is told' },
   { name: 'Audit', description: 'Who changed what and when' },
   { name: 'Health', description: 'Whether the stores answer' },
   { name: 'API description', description: 'This document' },

@@ -15,6 +15,7 @@ export const EXAMPLE_IDS = {
   service: 'c81e728d-9d4c-8f63-8f06-7f89cc14862c',
   incident: '1679091c-5a88-4faf-afb5-e6087eb1b2dc',
   event: 'a87ff679-a2f3-8e71-9181-a67b7542122c',
+  maintenance: '8f14e45f-ceea-467a-9a36-dedd4bea2543',
 } as const
 
 export const Uuid = z.uuid()

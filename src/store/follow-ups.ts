@@ -5,12 +5,16 @@ import { MAX_SHOWN_LENGTH } from '../domain/text.ts'
 import { BEGINS, HAPPENED } from './changes.ts'
 import type { ClaimedWork } from './incident-work.ts'
 import { isReadable } from './incidents.ts'
+import { isInMaintenance, teamOf } from './maintenance.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 import { SOURCE, type Target } from './source.ts'
 
 /** An incident after whose answer something happened, as far as it says who is to be told. */
 export type Followed = {
   readonly service: string
+  readonly team: string | null
+  /** Whether it began in a maintenance window, so that nobody is told. */
+  readonly isMuted: boolean
   readonly environment: string | null
   /** Of the latest answer; `null`: there is none. */
   readonly confidence: number | null
@@ -24,7 +28,7 @@ export type Followed = {
 /** `undefined`: the incident is gone. */
 export async function findFollowed(db: Db, { tenantId, incidentId }: ClaimedWork): Promise<Followed | undefined> {
   const { rows } = await db.execute<Followed>(
-    sql`SELECT i.service_name AS service, i.environment, d.confidence, coalesce(NOT d.abstained, false) AS blames,
+    sql`SELECT i.service_name AS service, ${teamOf(sql`i`)} AS team, ${isInMaintenance(sql`i`)} AS "isMuted", i.environment, d.confidence, coalesce(NOT d.abstained, false) AS blames,
         EXISTS (SELECT 1 FROM incident_work w WHERE w.incident_id = i.id AND w.kind = 'diagnosis' AND w.state = 'due') AS "isDiagnosing",
         (SELECT coalesce(json_agg(DISTINCT n.target), '[]') FROM incident_work n
           WHERE n.incident_id = i.id AND n.kind = 'note' AND n.state <> 'given_up') AS told

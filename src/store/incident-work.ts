@@ -7,6 +7,7 @@ import type { Verdict } from '../domain/incident/quality.ts'
 import { LEASE_SECONDS } from '../domain/incident/schedule.ts'
 import { daysBefore } from '../domain/window/sweep.ts'
 import type { Incident, StoredDiagnosis } from './incidents.ts'
+import { isInMaintenance, teamOf } from './maintenance.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 import { SOURCE, type Target } from './source.ts'
 
@@ -18,11 +19,17 @@ export type Subject = {
   readonly latest: (Pick<StoredDiagnosis, 'number' | 'verdict'> & ComparedAnswer) | undefined
   /** How many of its answers were told, or are to be, by whom they are told. */
   readonly told: ReadonlyMap<Target, number>
+  /** The team of its service. */
+  readonly team: string | null
+  /** Whether it began in a maintenance window, so that nobody is told. */
+  readonly isMuted: boolean
 }
 
 type LatestRow = Pick<StoredDiagnosis, 'number' | 'verdict' | 'hypothesis' | 'diagnosedBy'> & { readonly signature: unknown }
 
 type SubjectRow = {
+  readonly team: string | null
+  readonly is_muted: boolean
   readonly service_name: string
   readonly title: string | null
   readonly environment: string | null
@@ -37,7 +44,7 @@ type SubjectRow = {
 /** What is needed of an incident to diagnose it; throws `not_found`. */
 export async function getSubject(db: Db, tenantId: TenantId, id: IncidentId): Promise<Subject> {
   const { rows } = await db.execute<SubjectRow>(
-    sql`SELECT i.service_name, i.title, i.environment, ${epochMs(sql`i.triggered_at`)} AS triggered_ms, ${epochMs(sql`i.observed_until`)} AS observed_ms,
+    sql`SELECT i.service_name, ${teamOf(sql`i`)} AS team, ${isInMaintenance(sql`i`)} AS is_muted, i.title, i.environment, ${epochMs(sql`i.triggered_at`)} AS triggered_ms, ${epochMs(sql`i.observed_until`)} AS observed_ms,
         i.external_ref, i.external_source, (
           SELECT json_build_object('number', d.number, 'verdict', d.verdict, 'hypothesis', d.hypothesis, 'diagnosedBy', d.diagnosed_by,
             'signature', d.signature)
@@ -50,8 +57,10 @@ export async function getSubject(db: Db, tenantId: TenantId, id: IncidentId): Pr
   )
   const [row] = rows
   if (!row) throw new AppError('not_found', 'no such incident')
-  const { service_name, title, environment, triggered_ms, observed_ms, external_ref, external_source, latest, told } = row
+  const { service_name, title, environment, triggered_ms, observed_ms, external_ref, external_source, latest, told, team, is_muted } = row
   return {
+    team,
+    isMuted: is_muted,
     incident: {
       serviceName: service_name,
       title,

@@ -1,6 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { AppError } from '../domain/errors.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { type AgentId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
+import { appendAudit, type Trail } from './audit.ts'
 import { type Db, epochMs } from './postgres.ts'
 
 export type Service = {
@@ -10,6 +12,8 @@ export type Service = {
   readonly agentId: AgentId | null
   readonly name: string
   readonly lastEventAt: Date | null
+  readonly team: string | null
+  readonly ownerUrl: string | null
 }
 
 const MAX_LISTED_SERVICES = 10_000
@@ -34,21 +38,61 @@ export async function listServices(
   { heardOfSince, after, limit = MAX_LISTED_SERVICES }: ServicesQuery,
 ): Promise<Service[]> {
   const { rows } = await db.execute<ServiceRow>(
-    sql`SELECT s.id, s.name, s.agent_id, ${epochMs(sql`s.last_event_at`)} AS last_ms FROM services s
+    sql`SELECT ${COLUMNS} FROM services s
       WHERE s.tenant_id = ${tenantId} AND ${after === undefined ? sql`true` : sql`s.name > ${after}`}
         AND (s.last_event_at > ${heardOfSince.toISOString()}::timestamptz OR ${hasIncidentSince(sql`${tenantId}`, sql`s.id`, heardOfSince)})
       ORDER BY s.name LIMIT ${limit}`,
   )
-  return rows.map(({ id, name, agent_id, last_ms }) => ({
+  return rows.map((row) => toService(tenantId, row))
+}
+
+const COLUMNS = sql`s.id, s.name, s.agent_id, ${epochMs(sql`s.last_event_at`)} AS last_ms, s.team, s.owner_url AS "ownerUrl"`
+
+type ServiceRow = Pick<Service, 'name' | 'team' | 'ownerUrl'> & {
+  readonly id: string
+  readonly agent_id: string | null
+  readonly last_ms: number
+}
+
+function toService(tenantId: TenantId, { id, agent_id, last_ms, ...row }: ServiceRow): Service {
+  return {
+    ...row,
     id: toId(id),
     tenantId,
     agentId: agent_id === null ? null : toId(agent_id),
-    name,
     lastEventAt: agent_id === null ? null : new Date(last_ms),
-  }))
+  }
 }
 
-type ServiceRow = { readonly id: string; readonly name: string; readonly agent_id: string | null; readonly last_ms: number }
+/** Whose a service is; what is absent stays, `null` removes. */
+export type Ownership = { readonly team?: string | null | undefined; readonly ownerUrl?: string | null | undefined }
+
+/** Says whose a service is. Throws `not_found`. */
+export async function assignService(
+  db: Db,
+  tenantId: TenantId,
+  id: ServiceId,
+  { team, ownerUrl }: Ownership,
+  trail: Trail,
+): Promise<Service> {
+  const { rows } = await db.execute<ServiceRow>(
+    sql`WITH before AS MATERIALIZED (SELECT * FROM services WHERE tenant_id = ${tenantId} AND id = ${id} FOR UPDATE),
+    assigned AS (
+      UPDATE services s SET
+        team = ${team === undefined ? sql`s.team` : sql`${team}::text`},
+        team_key = ${team === undefined ? sql`s.team_key` : sql`${team && toNameKey(team)}::text`},
+        owner_url = ${ownerUrl === undefined ? sql`s.owner_url` : sql`${ownerUrl}::text`}
+      FROM before b WHERE s.id = b.id RETURNING s.*, array_remove(ARRAY[
+        CASE WHEN s.team IS DISTINCT FROM b.team THEN 'team' END, CASE WHEN s.owner_url IS DISTINCT FROM b.owner_url THEN 'owner_url' END
+      ], NULL) AS fields
+    ),
+    audit AS (${appendAudit(tenantId, trail, 'service.assigned', sql`(SELECT * FROM assigned WHERE fields <> '{}')`, sql`changed.fields`)})
+    SELECT ${COLUMNS} FROM assigned s`,
+  )
+  const [row] = rows
+  if (!row) throw new AppError('not_found', 'no such service')
+  return toService(tenantId, row)
+}
 
 /** Which service is meant: by its id, or by its name in any case and with any separators. */
 type ServiceChoice = { readonly id: ServiceId } | { readonly name: string }
@@ -84,6 +128,9 @@ export type RemovedService = {
   readonly name: string
   readonly name_key: string
   readonly last_event_at: string
+  readonly team: string | null
+  readonly team_key: string | null
+  readonly owner_url: string | null
 }
 
 /** Removes services, of any tenant, without an event or an incident since an instant and with no event stored. For the cron. */
@@ -94,15 +141,15 @@ export async function removeSilentServices(db: Db, heardOfSince: Date, limit: nu
         AND NOT EXISTS (SELECT 1 FROM context_events e WHERE e.service_id = s.id)
         AND NOT ${hasIncidentSince(sql`s.tenant_id`, sql`s.id`, heardOfSince)}
       LIMIT ${limit} FOR UPDATE SKIP LOCKED
-    )) RETURNING id, tenant_id, agent_id, name, name_key, last_event_at::text`)
+    )) RETURNING id, tenant_id, agent_id, name, name_key, last_event_at::text, team, team_key, owner_url`)
   return rows
 }
 
 /** Puts removed services back for which an event or an incident was stored while they were being removed. For the cron. */
 export async function reopenServices(db: Db, heardOfSince: Date, removed: readonly RemovedService[]): Promise<void> {
-  await db.execute(sql`INSERT INTO services (id, tenant_id, agent_id, name, name_key, last_event_at)
+  await db.execute(sql`INSERT INTO services (id, tenant_id, agent_id, name, name_key, last_event_at, team, team_key, owner_url)
     SELECT r.* FROM jsonb_to_recordset(${JSON.stringify(removed)}::jsonb)
-      AS r(id uuid, tenant_id uuid, agent_id uuid, name text, name_key text, last_event_at timestamptz)
+      AS r(id uuid, tenant_id uuid, agent_id uuid, name text, name_key text, last_event_at timestamptz, team text, team_key text, owner_url text)
     WHERE EXISTS (SELECT 1 FROM context_events e WHERE e.service_id = r.id) OR ${hasIncidentSince(sql`r.tenant_id`, sql`r.id`, heardOfSince)}
     ORDER BY r.id ON CONFLICT DO NOTHING`)
 }

@@ -11,6 +11,7 @@ import type { Target } from '../store/source.ts'
 /** An answer that is about to be stored, and what was told before it. */
 export type NewAnswer = {
   readonly service: string
+  readonly team: string | null
   readonly confidence: number
   readonly blames: boolean
   readonly isFirst: boolean
@@ -47,11 +48,11 @@ export function wantsUndoing(integrations: readonly Integration[], messages: rea
 
 /** Who is told what followed an answer: those who hear it where they have the answer, and those who take it as a message. */
 export function planFollowUpTargets(integrations: readonly Integration[], kind: FollowUpKind, followed: Followed): readonly Target[] {
-  const { told, service, confidence, blames, environment } = followed
-  if (confidence === null || environment === SAMPLE_ENVIRONMENT) return []
+  const { told, service, team, confidence, blames, environment, isMuted } = followed
+  if (confidence === null || isMuted || environment === SAMPLE_ENVIRONMENT) return []
   const type = kind === 'confirmed' || kind === 'rejected' ? 'incident.verdict' : 'incident.resolved'
   const hearing = integrations.filter((integration) => {
-    if (!hears(integration, { service, confidence, blames, type })) return false
+    if (!hears(integration, { service, team, confidence, blames, type })) return false
     if (isInPlace(integration)) return type === 'incident.resolved' && told.includes(integration.id)
     return followsOf(integration) === 'message' && kind !== 'undone'
   })

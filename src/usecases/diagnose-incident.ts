@@ -28,7 +28,8 @@ import { wordDiagnosis } from './word-diagnosis.ts'
 /**
  * Diagnoses an incident, for the first time or again, and stores what came out with the work that follows: the note where the
  * incident came from is the caller's to post, the messages to others are whoever's takes them up. An answer that an engineer
- * confirmed is the last. Of a sample nobody is told.
+ * confirmed is the last. Of a sample, and of what began in a
+ * maintenance window, nobody is told.
  */
 export async function diagnoseIncident(
   deps: Stores & Clock & Chance & Logging & Model,
@@ -52,14 +53,14 @@ export async function diagnoseIncident(
   const answer = await findAnswer(deps, work, subject, alert, { ...evidence, calibration: fitRecalibration(verdicts) }, clock)
 
   const now = clock()
-  const isSample = environment === SAMPLE_ENVIRONMENT
+  const isUntold = environment === SAMPLE_ENVIRONMENT || subject.isMuted
   const isNoted =
     answer !== undefined &&
-    !isSample &&
+    !isUntold &&
     integrations.some((one) => canPost(one) && one.type === incident.externalSource) &&
     isNoteDue(subject, answer)
   const noteLease = isNoted ? deps.newUuid() : undefined
-  const messages = !answer || isSample ? [] : planMessages(integrations, toNewAnswer(subject, answer))
+  const messages = !answer || isUntold ? [] : planMessages(integrations, toNewAnswer(subject, answer))
   const number = answer?.diagnosis.number ?? latest?.number ?? 0
   const next = planNextLook({ ...incident, diagnoses: number }, now)
   const isAwaited = answer?.diagnosis.abstained === false && wantsUndoing(integrations, messages)
@@ -85,9 +86,9 @@ function isNoteDue({ incident, latest, told }: Subject, { isOtherCause }: FoundA
   return incident.externalRef !== null && (latest === undefined || (isOtherCause && (told.get(SOURCE) ?? 0) < 2))
 }
 
-function toNewAnswer({ incident, latest, told }: Subject, { diagnosis, isOtherCause }: FoundAnswer): NewAnswer {
+function toNewAnswer({ incident, team, latest, told }: Subject, { diagnosis, isOtherCause }: FoundAnswer): NewAnswer {
   const { confidence, abstained } = diagnosis
-  return { service: incident.serviceName, confidence, blames: !abstained, isFirst: latest === undefined, isOtherCause, told }
+  return { service: incident.serviceName, team, confidence, blames: !abstained, isFirst: latest === undefined, isOtherCause, told }
 }
 
 type FoundAnswer = { readonly diagnosis: NewDiagnosis; readonly isOtherCause: boolean }

@@ -18,6 +18,7 @@ const UNSET = {
   signing_secret: null,
   channel: null,
   services: null,
+  teams: null,
   min_confidence: null,
   on: null,
   service: null,

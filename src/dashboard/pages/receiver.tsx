@@ -31,6 +31,7 @@ export const FilterFields = ({ settings, type }: { readonly settings: Integratio
         <TextField name="channel" label="Channel’s id (with a bot’s token)" value={settings.channel ?? ''} example="C0123456789" />
       )}
       <TextField name="services" label="Only these services" value={settings.services?.join(', ') ?? ''} example="checkout, payments-api" />
+      <TextField name="teams" label="Only services of these teams" value={settings.teams?.join(', ') ?? ''} example="payments" />
       <TextField
         name="min_confidence"
         label="Only answers at least so sure (%)"
@@ -141,6 +142,7 @@ export function readFilter(
   return {
     ...(type === 'slack' && { channel: form['channel'] || null }),
     services: toNames(form['services']),
+    teams: toNames(form['teams']),
     minConfidence: Number.isFinite(percent) ? Math.min(Math.max(percent / 100, 0), 1) : null,
     on: on.length === 0 ? null : on,
   }

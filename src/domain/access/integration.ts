@@ -95,8 +95,9 @@ export type IntegrationSettings = {
   readonly signatureTimestampHeader?: string
   /** Where a receiver is told, where its address does not say so. */
   readonly channel?: string
-  /** Which answers are told: of these services, at least so sure, about these. */
+  /** Which answers are told: of these services, of these teams’, at least so sure, about these. */
   readonly services?: readonly string[]
+  readonly teams?: readonly string[]
   readonly minConfidence?: number
   readonly on?: readonly Subscribable[]
 }
@@ -110,6 +111,7 @@ export const SETTINGS = [
   'signatureTimestampHeader',
   'channel',
   'services',
+  'teams',
   'minConfidence',
   'on',
 ] as const

@@ -5,6 +5,7 @@ import type { Receiver } from './receiver.ts'
 /** Which messages a receiver is told; what is not set lets everything pass. */
 export type Filter = {
   readonly services?: readonly string[]
+  readonly teams?: readonly string[]
   readonly minConfidence?: number
   readonly on?: readonly Subscribable[]
 }
@@ -13,21 +14,27 @@ export type Filter = {
 export type Told = {
   readonly type: Subscribable
   readonly service: string
+  /** Whose the service is; `null`: nobody said. */
+  readonly team: string | null
   /** In [0, 1]; `null` while there is no answer. */
   readonly confidence: number | null
   /** Whether the answer blames a change. */
   readonly blames: boolean
 }
 
-/** Whether a receiver is told. Services are compared as everywhere. */
+/** Whether a receiver is told: whatever is set has to let it pass. Services and teams are compared as everywhere. */
 export function lets(
   { tells, tellsByDefault, needsBlame }: Receiver,
   filter: Filter,
-  { type, service, confidence, blames }: Told,
+  { type, service, team, confidence, blames }: Told,
 ): boolean {
-  const { services, minConfidence = 0, on = tellsByDefault } = filter
+  const { services, teams, minConfidence = 0, on = tellsByDefault } = filter
   if (!tells.includes(type) || !on.includes(type)) return false
   if (needsBlame && !blames) return false
   if (confidence !== null && confidence < minConfidence) return false
-  return services === undefined || services.some((one) => toNameKey(one) === toNameKey(service))
+  return isAmong(services, service) && isAmong(teams, team)
+}
+
+function isAmong(names: readonly string[] | undefined, name: string | null): boolean {
+  return names === undefined || (name !== null && names.some((one) => toNameKey(one) === toNameKey(name)))
 }

@@ -9,7 +9,7 @@ import { toToldWindow, toWindowDocument } from '../../domain/window/document.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import type { StateWindow } from '../../domain/window/window.ts'
 import { type Dependencies, declareDependencies, getDependencies } from '../../store/service-graph.ts'
-import { findService, findServiceOfKey, listServices, type Service } from '../../store/services.ts'
+import { assignService, findService, findServiceOfKey, listServices, type Service } from '../../store/services.ts'
 import { readWindow } from '../../usecases/read-window.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
@@ -31,7 +31,15 @@ import {
 } from '../schemas.ts'
 
 const ServiceBody = z
-  .strictObject({ id: Uuid, tenant_id: Uuid, agent_id: Uuid.nullable(), name: z.string(), last_event_at: Instant.nullable() })
+  .strictObject({
+    id: Uuid,
+    tenant_id: Uuid,
+    agent_id: Uuid.nullable(),
+    name: z.string(),
+    last_event_at: Instant.nullable(),
+    team: z.string().nullable(),
+    owner_url: z.string().nullable(),
+  })
   .openapi('Service')
 
 const texts = z.array(z.string()).readonly()
@@ -122,6 +130,16 @@ const PAGE = { usual: 1_000, most: 1_000 }
 
 const AT = 'ISO 8601: the window as it stood then, from what has not been swept'
 
+const EXAMPLE_SERVICE = {
+  id: EXAMPLE_IDS.service,
+  tenant_id: EXAMPLE_IDS.tenant,
+  agent_id: EXAMPLE_IDS.agent,
+  name: 'checkout',
+  last_event_at: '2026-01-15T10:23:42.117Z',
+  team: 'payments',
+  owner_url: 'https://wiki.example.com/teams/payments',
+}
+
 const list = createRoute({
   operationId: 'listServices',
   tags: ['Services'],
@@ -142,15 +160,7 @@ const list = createRoute({
     }),
   },
   responses: {
-    200: json(z.array(ServiceBody), 'The tenant’s services, by name', [
-      {
-        id: EXAMPLE_IDS.service,
-        tenant_id: EXAMPLE_IDS.tenant,
-        agent_id: EXAMPLE_IDS.agent,
-        name: 'checkout',
-        last_event_at: '2026-01-15T10:23:42.117Z',
-      },
-    ]),
+    200: json(z.array(ServiceBody), 'The tenant’s services, by name', [EXAMPLE_SERVICE]),
     ...problems('invalid_request', 'unauthorized', 'forbidden', 'unavailable'),
     ...problemOf('invalid_request', { pointer: 'limit', detail: limitRefusal(PAGE) }),
   },
@@ -236,6 +246,41 @@ const declare = createRoute({
   },
 })
 
+const OWNER_URL_ERROR = 'owner_url must be an http or https address of at most 2,048 characters'
+
+const OwnershipBody = z
+  .object({
+    team: name('team').nullish(),
+    owner_url: z
+      .string({ error: OWNER_URL_ERROR })
+      .max(2_048, { error: OWNER_URL_ERROR })
+      .refine((text) => /^https?:\/\//i.test(text) && URL.canParse(text), { error: OWNER_URL_ERROR })
+      .nullish()
+      .openapi({ description: 'Where its owner is found' }),
+  })
+  .openapi('ServiceOwnership')
+
+const assign = createRoute({
+  operationId: 'assignService',
+  tags: ['Services'],
+  method: 'put',
+  path: '/v1/services/{id}',
+  summary: 'Say whose a service is',
+  description: 'What is absent stays, `null` removes. Receivers may be told of the incidents of certain teams’ services only.',
+  security: [...SECURITY.readonly],
+  request: { params: ServiceParams, body: jsonBody(OwnershipBody, { team: 'payments' }) },
+  responses: {
+    200: json(ServiceBody, 'The service as it is now', EXAMPLE_SERVICE),
+    ...problems('invalid_request', 'unauthorized', 'forbidden', 'not_found', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
+    ...problemOf(
+      'invalid_request',
+      { pointer: '/team', detail: 'team must be a string' },
+      { pointer: '/owner_url', detail: OWNER_URL_ERROR },
+    ),
+    ...NO_SUCH_SERVICE,
+  },
+})
+
 export const serviceRoutes = (deps: Deps) => {
   const router = createRouter()
   // A window that is answered again is the same object, and its text as good as new.
@@ -249,6 +294,7 @@ export const serviceRoutes = (deps: Deps) => {
   router.on('GET', list.path, requirePrincipal(deps, 'readonly'))
   router.use('/v1/services/:id/dependencies', requirePrincipal(deps, 'readonly'))
   router.on('PUT', '/v1/services/:id/dependencies', decodeBody)
+  router.on('PUT', '/v1/services/:id', requirePrincipal(deps, 'readonly'), decodeBody)
 
   return router
     .openapi(list, async (c) => {
@@ -271,6 +317,15 @@ export const serviceRoutes = (deps: Deps) => {
       // `toText` made it of a WindowBody.
       return body as unknown as TypedResponse<z.infer<typeof WindowBody>, 200, 'json'>
     })
+    .openapi(assign, async (c) => {
+      const { tenantId } = c.var.principal
+      const serviceId = await toServiceId(c.req.valid('param').id, (choice) => findService(deps.db, tenantId, choice))
+      const { team, owner_url: ownerUrl } = c.req.valid('json')
+      return c.json(
+        toServiceBody(await assignService(deps.db, tenantId, serviceId, { team: team?.trim() ?? team, ownerUrl }, toTrail(c))),
+        200,
+      )
+    })
     .openapi(dependencies, async (c) => {
       const serviceId = await toServiceId(c.req.valid('param').id, (choice) => findService(deps.db, c.var.principal.tenantId, choice))
       return c.json(toDependenciesBody(await getDependencies(deps.db, c.var.principal.tenantId, serviceId)), 200)
@@ -292,8 +347,9 @@ async function toServiceId(text: string, findByName: FindByName): Promise<Servic
   return parseId<ServiceId>(text) ?? (await findByName({ name: toStorableText(text) }))?.id ?? NO_SERVICE
 }
 
-function toServiceBody({ id, tenantId, agentId, name, lastEventAt }: Service) {
-  return { id, tenant_id: tenantId, agent_id: agentId, name, last_event_at: lastEventAt?.toISOString() ?? null }
+function toServiceBody({ id, tenantId, agentId, name, lastEventAt, team, ownerUrl }: Service) {
+  const lastEvent = lastEventAt?.toISOString() ?? null
+  return { id, tenant_id: tenantId, agent_id: agentId, name, last_event_at: lastEvent, team, owner_url: ownerUrl }
 }
 
 function toDependenciesBody({ learned, declared }: Dependencies): z.infer<typeof DependenciesBody> {

@@ -21,6 +21,11 @@ export const services = pgTable(
     /** When a change of it was received last, whoever reported it, and the agent that sent it; `null`: never. */
     lastChangeAt: instant('last_change_at'),
     lastChangeAgentId: uuid('last_change_agent_id'),
+    /** Whose it is, as people said; `team_key` is the name as it is compared. */
+    team: text('team'),
+    teamKey: text('team_key'),
+    /** Where its owner is found. */
+    ownerUrl: text('owner_url'),
   },
   (table) => [index('services_by_name_key').on(table.tenantId, table.nameKey), index('services_by_name').on(table.tenantId, table.name)],
 )
@@ -57,3 +62,25 @@ export const serviceGraphProgress = pgTable('service_graph_progress', {
   id: integer('id').primaryKey(),
   learnedUntil: instant('learned_until').notNull(),
 })
+
+/** Times in which nobody is told of the incidents of a service, or of a team's, that begin then. */
+export const maintenanceWindows = pgTable(
+  'maintenance_windows',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    /** One of the two, and as it is compared. */
+    service: text('service'),
+    serviceKey: text('service_key'),
+    team: text('team'),
+    teamKey: text('team_key'),
+    startsAt: instant('starts_at').notNull(),
+    /** Not included. */
+    endsAt: instant('ends_at').notNull(),
+    reason: text('reason'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (table) => [index('maintenance_windows_by_tenant').on(table.tenantId, table.endsAt)],
+)

@@ -179,11 +179,15 @@ describe('an address', () => {
   })
 })
 
-const told: Told = { type: 'incident.diagnosed', service: 'Check-Out', confidence: 0.6, blames: true }
+const told: Told = { type: 'incident.diagnosed', service: 'Check-Out', team: 'Pay', confidence: 0.6, blames: true }
 test.each([
   ['nothing', {}, told, true],
   ['its service, in other words', { services: ['checkout'] }, told, true],
   ['another service', { services: ['orders'] }, told, false],
+  ['its team, in other words', { teams: ['PAY'] }, told, true],
+  ['another team', { teams: ['search'] }, told, false],
+  ['a team, of what has none', { teams: ['pay'] }, { ...told, team: null }, false],
+  ['its service and another team', { services: ['checkout'], teams: ['search'] }, told, false],
   ['the least confidence', { minConfidence: 0.6 }, told, true],
   ['more confidence', { minConfidence: 0.61 }, told, false],
   ['confidence, of what has none', { minConfidence: 0.61 }, { ...told, confidence: null }, true],
