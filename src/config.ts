@@ -38,7 +38,7 @@ export type Bindings = {
   readonly SNAPSHOT_DAYS?: string
   readonly MAX_SERVICES?: string
   readonly SWEEP_REQUESTS?: string
-  readonly SLOW_READS_AT_ONCE?: string
+  readonly READS_AT_ONCE?: string
   readonly REDACT?: string
   readonly STORE_RAW_LINES?: string
   readonly PAGERDUTY_API_URL?: string
@@ -99,8 +99,8 @@ export type Config = {
   /** That a tenant may have. */
   readonly maxServices: number
   readonly sweepRequests: number
-  /** Slow reads of windows that a key may have under way in an isolate. */
-  readonly slowReadsAtOnce: number
+  /** Statements of one tenant's reads that an isolate has under way. */
+  readonly readsAtOnce: number
   readonly keeping: KeepingPolicy
   readonly pagerDuty: PagerDutyApi
   readonly slack: SlackApi
@@ -175,7 +175,7 @@ const NUMBERS = [
   'SNAPSHOT_DAYS',
   'MAX_SERVICES',
   'SWEEP_REQUESTS',
-  'SLOW_READS_AT_ONCE',
+  'READS_AT_ONCE',
   'LLM_TOKENS_PER_DAY',
 ] as const
 
@@ -264,7 +264,7 @@ function read(bindings: Bindings): Config {
     },
     maxServices: count(bindings, 'MAX_SERVICES', 10_000),
     sweepRequests: count(bindings, 'SWEEP_REQUESTS', 1_000),
-    slowReadsAtOnce: count(bindings, 'SLOW_READS_AT_ONCE', 4),
+    readsAtOnce: count(bindings, 'READS_AT_ONCE', 4),
     keeping: { redacts: flag(bindings, 'REDACT'), keepsRawLines: flag(bindings, 'STORE_RAW_LINES') },
     pagerDuty: { url: url(bindings, 'PAGERDUTY_API_URL') ?? 'https://api.pagerduty.com', timeoutMs: PAGERDUTY_TIMEOUT_MS },
     slack: { url: url(bindings, 'SLACK_API_URL') ?? 'https://slack.com/api' },

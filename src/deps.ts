@@ -21,11 +21,13 @@ import { type AccessTeam, createAccessKeys, type ReadAccessKeys } from './outbou
 import { createEndpointModel, createWorkersAiModel, type LanguageModel } from './outbound/language-model.ts'
 import { createReceivers, type ReceiverClients } from './outbound/receivers/index.ts'
 import type { Principal } from './store/api-keys.ts'
+import { UnusableAnswer } from './store/database-error.ts'
 import type { KnownIntegration } from './store/integrations.ts'
 import { type BatchDb, createDb, type Db } from './store/postgres.ts'
+import { createTurns } from './store/read-turns.ts'
 import { createRedis, type Redis } from './store/redis.ts'
 import type { Seen } from './store/state-windows.ts'
-import { countCall } from './store-calls.ts'
+import { countCall, findReader } from './store-calls.ts'
 
 /** A window whose copy was found to agree with Postgres, to be answered again while Postgres says that it is unchanged. */
 export type KnownWindow = {
@@ -42,6 +44,14 @@ export type KnownWindow = {
 const KNOWN_WINDOWS_WEIGHT = 8_000_000
 
 const VERDICT_LIFE_MS = 10_000
+
+/** No request takes as long: whoever is said to be at one is dead, for the runtime ends what a client has hung up on without a word. */
+const REQUEST_LIFE_MS = 60_000
+
+/** How long a read waits for others of its tenant. */
+const READ_PATIENCE_MS = 2_000
+
+const tooManyReads = () => new UnusableAnswer('too many reads of this tenant are under way')
 
 /** The database of record. */
 export type Database = { readonly db: Db }
@@ -78,9 +88,6 @@ export type Memory = {
   readonly knownIntegrations: Map<string, KnownIntegration>
   /** By tenant and service. */
   readonly knownWindows: WeighedMap<KnownWindow>
-  /** When the reads that are under way began, by the hash of their key, and how many slow ones a key may have. */
-  readonly slowReads: Map<string, readonly Date[]>
-  readonly slowReadsAtOnce: number
   /** Known windows whose copies are being looked at, and since when. */
   readonly copyChecks: Map<string, Date>
   /** By hash, whom a key was seen to act for lately, or that nobody knew it. */
@@ -166,21 +173,25 @@ export type Deps = BatchDatabase &
 
 /** What the app works with, made once an isolate from its configuration. */
 export function createDeps(config: Config): Deps {
+  const tenantOfKey = new Map<string, TenantId>()
+  const turns = createTurns(config.readsAtOnce, READ_PATIENCE_MS, tooManyReads)
+  const takeTurn = () => {
+    const reader = findReader(tenantOfKey)
+    return reader === undefined ? undefined : turns.take(reader)
+  }
   return {
-    db: createDb({ ...config.database, onRequest: () => countCall('postgres') }),
+    db: createDb({ ...config.database, onRequest: () => countCall('postgres'), takeTurn }),
     redis: createRedis({ ...config.redis, onRequest: () => countCall('redis') }),
-    tenantOfKey: new Map(),
+    tenantOfKey,
     hashOfKey: new Map(),
     knownIntegrations: new Map(),
     knownWindows: createWeighedMap(KNOWN_WINDOWS_WEIGHT),
-    slowReads: new Map(),
-    slowReadsAtOnce: config.slowReadsAtOnce,
     copyChecks: new Map(),
     keyVerdicts: createRecentMap(VERDICT_LIFE_MS),
     refusals: createTally(60_000),
     events: createTally(60_000),
-    requestsAtOnce: createGate(config.requestsAtOnce),
-    requestsAtOnceByTenant: createGate(Math.ceil(config.requestsAtOnce / 2)),
+    requestsAtOnce: createGate(config.requestsAtOnce, REQUEST_LIFE_MS),
+    requestsAtOnceByTenant: createGate(Math.ceil(config.requestsAtOnce / 2), REQUEST_LIFE_MS),
     refusedPerMinute: config.refusedPerMinute,
     eventsPerMinute: config.eventsPerMinute,
     now: () => new Date(),

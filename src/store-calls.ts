@@ -10,3 +10,16 @@ export function countCall(store: keyof StoreCalls): void {
   const calls = tryGetContext<Counting>()?.get('storeCalls')
   if (calls) calls[store] += 1
 }
+
+type Someone = { readonly tenantId: string }
+
+type Reading = { readonly Variables: { readonly keyHash?: string; readonly principal?: Someone; readonly session?: Someone } }
+
+/** Who reads by the request that is being handled: a tenant, or a key that is not known yet; `undefined` where something is written. */
+export function findReader(tenantOfKey: ReadonlyMap<string, string>): string | undefined {
+  const c = tryGetContext<Reading>()
+  if (!c || (c.req.method !== 'GET' && c.req.path !== '/mcp')) return undefined
+  const { tenantId } = c.get('principal') ?? c.get('session') ?? {}
+  const hash = c.get('keyHash')
+  return tenantId ?? (hash === undefined ? undefined : (tenantOfKey.get(hash) ?? hash))
+}

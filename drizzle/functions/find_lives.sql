@@ -6,12 +6,15 @@
 -- first time, last receipt, expiry, first expiry, count, whether all were counted; address and details of the latest
 -- occurrence; whether it has expired; text.
 --
+-- Where there are more than 3,000 changes, those are looked at that come first, and of each type those that began last, among the
+-- tenant's latest 5,000: then `is_part`.
+--
 -- `valid_until`: when the first occurrence that is live expires, or a flag's evaluation is too long ago for its changes to join.
 -- Called by: find_window and find_evidence, for both to take the same steps. A function because those need settings of their
 -- own: look-ups only, whatever a plan from when the tables were small would have; no bitmap scans, for what looks up the last
 -- of many repeats must not gather them all first; no JIT, for what a function of JSON returns is estimated far too large.
-CREATE FUNCTION find_lives_v3(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
-  with_kept boolean, with_text boolean, sample_size int, per_type int, OUT changes json, OUT valid_until timestamptz)
+CREATE FUNCTION find_lives_v4(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
+  with_kept boolean, with_text boolean, sample_size int, per_type int, OUT changes json, OUT valid_until timestamptz, OUT is_part boolean)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
@@ -28,8 +31,6 @@ BEGIN
     WHERE f.tenant_id = tenant AND f.service_id = service AND f.expires_at - instant > interval '0'
   ),
   sources AS (
-    SELECT service AS service_id, change_key, 'service_name' AS rule FROM own WHERE change_key IS NOT NULL
-    UNION ALL
     SELECT j.service_id, j.change_key, j.rule FROM change_joins j
     WHERE j.tenant_id = tenant AND j.name_key = service_name_key AND j.service_id <> service
     UNION ALL
@@ -37,16 +38,39 @@ BEGIN
     WHERE j.tenant_id = tenant AND j.service_id <> service AND j.name_key = ANY((SELECT keys FROM flags)::text[])
       AND NOT EXISTS (
         SELECT 1 FROM change_joins o WHERE o.service_id = j.service_id AND o.change_key = j.change_key AND o.name_key = service_name_key)
+    UNION ALL
+    SELECT service, change_key, 'service_name' FROM own WHERE change_key IS NOT NULL
+  ),
+  extent AS MATERIALIZED (SELECT count(*) > 3000 AS is_part FROM (SELECT 1 FROM sources LIMIT 3001) counted),
+  latest AS (
+    SELECT began.* FROM extent CROSS JOIN unnest(ARRAY['deploy', 'restart', 'saturation', 'flag_change', 'circuit_open', 'dependency_failure',
+      'config_change', 'schema_change', 'scale_event']) AS kinds(event_type) CROSS JOIN LATERAL (
+      SELECT b.service_id, b.change_key, coalesce(j.rule, 'service_name') FROM (
+        SELECT e.service_id, e.change_key FROM context_events e
+        WHERE e.tenant_id = tenant AND e.event_type = kinds.event_type AND e.received_at - e.appeared_at < interval '1 second'
+          AND least(e."timestamp", e.received_at) <= least(known_by, until)
+        ORDER BY least(e."timestamp", e.received_at) DESC LIMIT 5000
+      ) b LEFT JOIN change_joins j ON j.service_id = b.service_id AND j.change_key = b.change_key AND j.name_key = service_name_key
+        AND b.service_id <> service
+      WHERE b.service_id = service OR j.rule IS NOT NULL
+      LIMIT per_type
+    ) began
+    WHERE extent.is_part
+  ),
+  looked_at AS (
+    (SELECT * FROM sources LIMIT 3000)
+    UNION
+    SELECT * FROM latest
   ),
   lives AS (
-    SELECT s.*, life.* FROM sources s CROSS JOIN LATERAL (
+    SELECT s.*, life.* FROM looked_at s CROSS JOIN LATERAL (
       SELECT e.appeared_at, e.expires_at, false AS is_over FROM context_events e
       WHERE e.service_id = s.service_id AND e.change_key = s.change_key AND e.expires_at > instant AND e.received_at <= known_by
         AND least(e."timestamp", e.received_at) <= until
       ORDER BY e.expires_at DESC LIMIT 1
     ) life
     UNION ALL
-    SELECT s.*, life.* FROM sources s CROSS JOIN LATERAL (
+    SELECT s.*, life.* FROM looked_at s CROSS JOIN LATERAL (
       SELECT (
         SELECT e.appeared_at FROM context_events e
         WHERE e.service_id = s.service_id AND e.change_key = s.change_key AND e.expires_at > instant
@@ -90,7 +114,7 @@ BEGIN
     epoch_ms(ordered_at), epoch_ms(first_timestamp), epoch_ms(last_received_at), epoch_ms(expires_at), epoch_ms(first_expires_at),
     occurrences, sample_size IS NULL OR occurrences < sample_size, url, details, is_over,
     CASE WHEN with_text THEN json_build_array(event_type, vendor, entity, left(old_value, 1024), left(new_value, 1024), actor, sha, environment) END)),
-    least(min(next_expires_at), (SELECT known_until FROM flags))
-  INTO find_lives_v3.changes, find_lives_v3.valid_until FROM ranked WHERE place <= per_type;
+    least(min(next_expires_at), (SELECT known_until FROM flags)), (SELECT e.is_part FROM extent e)
+  INTO find_lives_v4.changes, find_lives_v4.valid_until, find_lives_v4.is_part FROM ranked WHERE place <= per_type;
 END
 $$;

@@ -7,7 +7,7 @@
 --
 -- The reader is the key with this hash or, for the cron, a tenant itself.
 -- Called by: requests for a window, the repair of copies, and read_window. A function because it is hot.
-CREATE FUNCTION find_window_v4(key_hash text, own_tenant uuid, service uuid, as_of timestamptz, with_text boolean, sample_size int, per_type int)
+CREATE FUNCTION find_window_v5(key_hash text, own_tenant uuid, service uuid, as_of timestamptz, with_text boolean, sample_size int, per_type int)
 RETURNS json
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -18,6 +18,7 @@ DECLARE
   horizon xid8;
   valid_until timestamptz;
   changes json;
+  is_part boolean;
 BEGIN
   IF own_tenant IS NULL THEN
     caller := resolve_caller_v1(key_hash);
@@ -29,13 +30,14 @@ BEGIN
   IF FOUND THEN
     -- Before the statement that looks, whose snapshot is therefore no older.
     horizon := pg_snapshot_xmin(pg_current_snapshot());
-    SELECT l.changes, l.valid_until INTO changes, valid_until
-    FROM find_lives_v3(found_service.tenant_id, found_service.id, found_service.name_key, instant, coalesce(as_of, 'infinity'), 'infinity',
+    SELECT l.changes, l.valid_until, l.is_part INTO changes, valid_until, is_part
+    FROM find_lives_v4(found_service.tenant_id, found_service.id, found_service.name_key, instant, coalesce(as_of, 'infinity'), 'infinity',
       false, with_text, sample_size, per_type) l;
   END IF;
 
   RETURN json_build_object('tenant_id', caller.tenant_id, 'api_key_id', caller.api_key_id, 'key_type', caller.key_type,
     'agent_id', caller.agent_id, 'service_id', found_service.id, 'service_name', found_service.name, 'now_ms', epoch_ms(instant),
-    'horizon', horizon::text, 'valid_until_ms', epoch_ms(valid_until), 'changes', changes);
+    'horizon', horizon::text, 'valid_until_ms', epoch_ms(valid_until), 'is_part', is_part,
+    'changes', changes);
 END
 $$;

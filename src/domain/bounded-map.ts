@@ -85,24 +85,29 @@ export function createTally(periodMs: number): Tally {
   }
 }
 
-/** How many are at something at once, in all and by key. */
+/** How many are at something at once, in all and by key. Time is the caller's, in milliseconds. */
 export type Gate = {
   /** `undefined` when there are too many of that key; otherwise what to call at the end. */
-  readonly enter: (key: string) => (() => void) | undefined
+  readonly enter: (key: string, nowMs: number) => (() => void) | undefined
 }
 
-/** A gate that lets in `most` of a key at once. */
-export function createGate(most: number): Gate {
-  const inside = new Map<string, number>()
+/** A gate that lets in `most` of a key at once. Who has not left after `lifeMs` is dead. */
+export function createGate(most: number, lifeMs: number): Gate {
+  const inside = new Map<string, Set<{ readonly sinceMs: number }>>()
   return {
-    enter: (key) => {
-      const count = inside.get(key) ?? 0
-      if (count >= most) return undefined
-      inside.set(key, count + 1)
+    enter: (key, nowMs) => {
+      const those = inside.get(key) ?? new Set<{ readonly sinceMs: number }>()
+      // In the order in which they came.
+      for (const one of those) {
+        if (nowMs - one.sinceMs <= lifeMs) break
+        those.delete(one)
+      }
+      if (those.size >= most) return undefined
+      const entered = { sinceMs: nowMs }
+      inside.set(key, those.add(entered))
       return () => {
-        const left = (inside.get(key) ?? 1) - 1
-        if (left > 0) inside.set(key, left)
-        else inside.delete(key)
+        those.delete(entered)
+        if (those.size === 0 && inside.get(key) === those) inside.delete(key)
       }
     },
   }

@@ -17,7 +17,7 @@ export function readNetwork(c: Pick<AppContext, 'req'>): string | undefined {
 /** Lets no more requests in than an isolate can serve: who comes too many is told so before a store is asked. */
 export const shedLoad = (deps: Load & Clock & Logging) =>
   createMiddleware<AppEnv>(async (c, next) => {
-    const leave = deps.requestsAtOnce.enter(EVERYBODY)
+    const leave = deps.requestsAtOnce.enter(EVERYBODY, deps.now().getTime())
     if (!leave) {
       await observe(deps)(c, async () => {
         c.res = answerError(busy(), c, deps.log)
@@ -37,8 +37,8 @@ const busy = () => new AppError('unavailable', 'too many requests are under way;
  * Takes a place for a request of whoever holds the key or token with this hash, and returns what to call at its end. Of one
  * tenant there are so many places in an isolate: throws `unavailable` when they are taken, before a store is asked.
  */
-export function enterAsTenant({ requestsAtOnceByTenant, tenantOfKey }: Load & Memory, hash: string): () => void {
-  const leave = requestsAtOnceByTenant.enter(tenantOfKey.get(hash) ?? hash)
+export function enterAsTenant({ requestsAtOnceByTenant, tenantOfKey, now }: Load & Memory & Clock, hash: string): () => void {
+  const leave = requestsAtOnceByTenant.enter(tenantOfKey.get(hash) ?? hash, now().getTime())
   if (!leave) throw busy()
   return leave
 }

@@ -28,14 +28,19 @@ type DbOptions = {
   readonly timeoutMs: number
   /** Called before each request. */
   readonly onRequest?: () => void
+  /** Waited for before each request; what it returns is called at the end. */
+  readonly takeTurn?: () => Promise<() => void> | undefined
 }
 
-type DbFetchInit = RequestInit & Pick<DbOptions, 'endpoint' | 'timeoutMs' | 'onRequest'>
+type DbFetchInit = RequestInit & Omit<DbOptions, 'url'>
 
 // The driver's endpoint and fetch are process-wide settings. Each client's own travel with its requests instead.
-neonConfig.fetchFunction = (url: string, { endpoint, timeoutMs, onRequest, ...init }: DbFetchInit) => {
-  onRequest?.()
-  return withDeadline(timeoutMs, readAnswer(endpoint ?? url, init))
+neonConfig.fetchFunction = (url: string, { endpoint, timeoutMs, onRequest, takeTurn, ...init }: DbFetchInit) => {
+  const send = () => {
+    onRequest?.()
+    return withDeadline(timeoutMs, readAnswer(endpoint ?? url, init))
+  }
+  return takeTurn?.()?.then((leave) => send().finally(leave)) ?? send()
 }
 
 /** Neon's own limit is 10 MiB, which single rows pass. */

@@ -20,6 +20,8 @@ export type StoredWindow = {
   /** The instant the window is of: the database's clock, unless another was asked for. */
   readonly now: Date
   readonly lives: readonly StoredLife[]
+  /** Whether there are more than were looked at. */
+  readonly isPart: boolean
   readonly seen: Seen
 }
 
@@ -72,6 +74,7 @@ type WindowRow = CallerRow & {
   readonly now_ms: number
   readonly horizon: string
   readonly valid_until_ms: number | null
+  readonly is_part?: boolean | null
   readonly changes: readonly LifeRow[] | null
 }
 
@@ -116,6 +119,7 @@ function toStoredWindow(row: WindowRow): StoredWindow {
         : { id: toId(service_id), tenantId: toId(row.tenant_id), name: service_name },
     now: new Date(row.now_ms),
     lives: (row.changes ?? []).map(toStoredLife),
+    isPart: row.is_part === true,
     seen: { horizon, until: valid_until_ms === null ? undefined : new Date(valid_until_ms) },
   }
 }

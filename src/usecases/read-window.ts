@@ -9,7 +9,6 @@ import { type Principal, toPrincipal } from '../store/api-keys.ts'
 import { findNews, findStoredWindow, type StoredWindow, type WindowId, type WindowReader } from '../store/state-windows.ts'
 import { countCopyMembers, readWindowCopy, readWrittenCopy, repairWindowCopy } from '../store/window-copies.ts'
 import { clearRepair } from '../store/window-repairs.ts'
-import { readUnlessSlow } from './slow-reads.ts'
 
 type ReadDeps = Stores & Clock & Memory & Logging
 
@@ -38,12 +37,11 @@ const KNOWN_FOR_MS = 60_000
  */
 export async function readWindow(deps: ReadDeps, request: WindowRequest): Promise<WindowResult> {
   const { reader } = request
-  if ('tenantId' in reader) return readUnlessSlow(deps, reader.tenantId, () => readAnew(deps, request, findDigest(deps, request)))
-  const known = recall(deps, reader.keyHash, request)
-  if (!known) return readUnlessSlow(deps, reader.keyHash, () => readAnew(deps, request, findDigest(deps, request)))
+  const known = 'keyHash' in reader ? recall(deps, reader.keyHash, request) : undefined
+  if (!known || !('keyHash' in reader)) return readAnew(deps, request, findDigest(deps, request))
 
   const found = await findNews(deps.db, reader.keyHash, request.serviceId, known.seen)
-  if (!('isUnchanged' in found)) return readUnlessSlow(deps, reader.keyHash, () => readAnew(deps, request, Promise.resolve(found)))
+  if (!('isUnchanged' in found)) return readAnew(deps, request, Promise.resolve(found))
   const principal = toPrincipal(found.caller)
   checkCopyLater(deps, request, { tenantId: principal.tenantId, serviceId: request.serviceId }, known)
   return { principal, serviceName: known.serviceName, window: known.window }
@@ -90,7 +88,8 @@ async function readAnew(deps: ReadDeps, request: WindowRequest, digest: Promise<
   if (!stored.service) throw new AppError('not_found', 'no such service')
 
   const serviceName = stored.service.name
-  const window = boundWindow(buildWindow(stored.lives, copy ?? NOTHING, stored.now))
+  const whole = buildWindow(stored.lives, copy ?? NOTHING, stored.now)
+  const window = boundWindow(stored.isPart ? { ...whole, isPart: true } : whole)
   if (copy && request.asOf === undefined) {
     const id = { tenantId: stored.service.tenantId, serviceId: request.serviceId }
     const plan = planRepair(stored.lives, copy, stored.now)

@@ -68,7 +68,6 @@ export function startApp(endpoints: Endpoints = {}, overrides: Partial<Deps> = {
       ...config,
       database: { ...config.database, timeoutMs: patience * config.database.timeoutMs },
       redis: { ...config.redis, timeoutMs: patience * config.redis.timeoutMs },
-      slowReadsAtOnce: patience * config.slowReadsAtOnce,
     }),
     log: (event, fields) => void logs.push({ event, ...fields }),
     ...overrides,

@@ -87,7 +87,7 @@ export const windowFields = <Entry extends z.ZodType>(entry: Entry) => ({
   partial: z
     .literal(true)
     .optional()
-    .openapi({ description: 'There is more than 1,000 changes of each type, or 4 MiB: these are the latest' }),
+    .openapi({ description: 'There is more than 1,000 changes of a type, 3,000 in all or 4 MiB: these are the latest' }),
 })
 
 const WindowBody = z.strictObject(windowFields(EntryBody)).openapi('StateWindow')

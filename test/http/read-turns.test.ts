@@ -1,0 +1,93 @@
+import { sql } from 'drizzle-orm'
+import { expect, inject, test } from 'vitest'
+import { createGate } from '../../src/domain/bounded-map.ts'
+import { createTurns } from '../../src/store/read-turns.ts'
+import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
+import { type Fault, startFaultProxy } from '../support/fault-proxy.ts'
+
+const database = await startFaultProxy(inject('stack').databaseEndpoint)
+const app = startApp({ database: database.url, patience: 1 })
+
+async function pathOf(tenant: TestTenant): Promise<string> {
+  await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })
+  return `/v1/services/${(await listServicesOf(app, tenant)).get('checkout')?.id}/context?at=${new Date().toISOString()}`
+}
+
+test('of one tenant four reads are at the database at a time, and others’ and what is written none the less', async () => {
+  const [many, other] = [await createTestTenant(app), await createTestTenant(app)]
+  const [path, otherPath] = [await pathOf(many), await pathOf(other)]
+  let [inside, most] = [0, 0]
+  const { promise: isOver, resolve: end } = Promise.withResolvers<void>()
+  const held: Fault = async (asked) => {
+    if (!JSON.stringify(asked).includes('find_window')) return 'none' as const
+    inside += 1
+    most = Math.max(most, inside)
+    await isOver
+    inside -= 1
+    return 'none' as const
+  }
+  database.fault = held
+  const reads = Promise.all(Array.from({ length: 12 }, () => app.request(path, { key: many.readonlyKey })))
+  await expect.poll(() => inside).toBe(4)
+  const beside = [
+    app.request('/v1/events', { key: many.ingestKey, body: makeEvent() }),
+    app.request('/v1/services', { key: other.readonlyKey }),
+  ]
+  expect((await Promise.all(beside)).map(({ status }) => status)).toEqual([201, 200])
+  expect(inside).toBe(4)
+  end()
+  expect((await reads).map(({ status }) => status)).toEqual(Array(12).fill(200))
+  expect(most).toBe(4)
+  database.fault = 'none'
+
+  database.fault = 'hang'
+  const hanging = Array.from({ length: 5 }, () => app.request(path, { key: many.readonlyKey }))
+  const statuses = (await Promise.all(hanging)).map(({ status }) => status)
+  database.fault = 'none'
+  expect(statuses).toEqual(Array(5).fill(503))
+  expect(app.logs.filter(({ reason }) => reason === 'too many reads of this tenant are under way')).toHaveLength(1)
+  const after = await Promise.all([app.request(path, { key: many.readonlyKey }), app.request(otherPath, { key: other.readonlyKey })])
+  expect(after.map(({ status }) => status)).toEqual([200, 200])
+})
+
+test('whoever died at a gate or in a turn keeps nobody out for ever', async () => {
+  const gate = createGate(2, 1_000)
+  const leave = gate.enter('a', 0)
+  gate.enter('a', 500)
+  expect(gate.enter('a', 1_000)).toBeUndefined()
+  expect(gate.enter('b', 1_000)).toBeDefined()
+  expect(gate.enter('a', 1_001)).toBeDefined()
+  leave?.()
+  expect(gate.enter('a', 1_002)).toBeUndefined()
+
+  const turns = createTurns(1, 120, () => new Error('too many'))
+  const end = await turns.take('a')
+  await expect(turns.take('a')).rejects.toThrow('too many')
+  const next = turns.take('a')
+  end()
+  ;(await next)()
+  ;(await turns.take('a'))()
+})
+
+test('a window of more changes than are looked at shows the latest of each type, and says that it is a part', async () => {
+  const tenant = await createTestTenant(app)
+  const send = (...events: Record<string, unknown>[]) => app.request('/v1/events/batch', { key: tenant.ingestKey, body: events })
+  const joined = makeEvent({ service_name: 'argocd', entity: 'checkout', event_type: 'config_change', sha: 'joined' })
+  await send(makeEvent({ sha: 'the one' }), joined)
+  await app.deps.db.execute(sql`
+    INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, confidence, ttl_seconds,
+      "timestamp", received_at, expires_at, value_class, change_key, appeared_at)
+    SELECT gen_random_uuid(), e.tenant_id, e.agent_id, e.service_id, e.service_name, 'postgres', 'saturation', 'table ' || n, 0.9, 900,
+      now() + n * interval '1 millisecond', now() + n * interval '1 millisecond', now() + interval '15 minutes', '', gen_random_uuid(),
+      date_trunc('second', now() + n * interval '1 millisecond')
+    FROM context_events e, generate_series(1, 3500) n WHERE e.tenant_id = ${tenant.tenantId} AND e.service_name = 'checkout'`)
+  const at = `at=${new Date(Date.now() + 10_000).toISOString()}`
+  const window = await readWindowOf(app, tenant, 'checkout', at)
+  expect(window.partial).toBe(true)
+  expect(window.deploy_events).toMatchObject([{ sha: 'the one' }])
+  expect(window.config_change_events).toMatchObject([{ sha: 'joined', joined_by: 'entity' }])
+  expect(window.saturation_events.map(({ entity }) => entity)).toContain('table 3500')
+  expect(window.saturation_events).toHaveLength(1_000)
+  expect(window.saturation_events.at(-1)?.entity).toBe('table 3500')
+  expect(entriesOf(await readWindowOf(app, tenant, 'argocd'))).toHaveLength(1)
+})
