@@ -4,5 +4,4 @@ export default defineConfig({
   dialect: 'postgresql',
   schema: './src/store/schema/*.ts',
   out: './drizzle/migrations',
-  dbCredentials: { url: process.env['DATABASE_URL'] ?? '' },
 })

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { CommandError } from './command-error.ts'
 
 const HELP = `npm run db:function -- NAME... [--as WHAT_CHANGED]: puts functions of the database, as their files have them, into a new migration
 
@@ -17,9 +18,6 @@ To change a migration that is not released yet, delete it (its .sql, its snapsho
 const WITHOUT_TIMEOUT = 'SET LOCAL statement_timeout = 0;'
 const FUNCTIONS = 'drizzle/functions'
 const MIGRATIONS = 'drizzle/migrations'
-
-/** A reason to end that is the caller's to mend: told in one line, without a stack. */
-class CommandError extends Error {}
 
 type Source = { readonly name: string; readonly text: string }
 

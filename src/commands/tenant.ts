@@ -4,15 +4,11 @@ import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { text } from '@clack/prompts'
-import { DrizzleQueryError, type SQL } from 'drizzle-orm'
-import { drizzle } from 'drizzle-orm/node-postgres'
-import pg from 'pg'
 import { reseal } from '../domain/access/integration.ts'
 import { parseSealingKeys } from '../domain/access/sealed-secret.ts'
-import { AppError } from '../domain/errors.ts'
 import { listApiKeys } from '../store/api-keys.ts'
 import { listAllIntegrations, replaceSealed } from '../store/integrations.ts'
-import { createDb, type Db } from '../store/postgres.ts'
+import type { Db } from '../store/postgres.ts'
 import {
   closeTenant,
   deleteTenant,
@@ -24,6 +20,8 @@ import {
 } from '../store/tenant-data.ts'
 import { findTenant, listTenants, type Tenant } from '../store/tenants.ts'
 import { createTenant } from '../usecases/create-tenant.ts'
+import { CommandError } from './command-error.ts'
+import { explain, openDatabase } from './connection.ts'
 
 const HELP = `npm run tenant -- COMMAND [--json]: the tenants of the database that DATABASE_URL names
 
@@ -42,9 +40,6 @@ NAME may be an id. DATABASE_ENDPOINT, where set, says where Neon's HTTP protocol
 const PAGE_ROWS = 1_000
 const FIRST_PAGE_ROWS = 100
 const INGEST_DEADLINE_MS = 3_000
-
-/** A reason to end that is the operator's to mend: told in one line, without a stack. */
-class CommandError extends Error {}
 
 type Options = { readonly out?: string | undefined; readonly yes?: boolean | undefined; readonly 'raw-lines'?: boolean | undefined }
 
@@ -210,46 +205,16 @@ function toText(result: unknown): string {
     .join('\n\n')
 }
 
-/** Over Neon's HTTP protocol where an endpoint is given, over a connection otherwise. */
-function openDatabase(): { readonly db: Db; readonly close: () => Promise<void> } {
-  const url = process.env['DATABASE_URL']
-  if (!url) throw new CommandError('DATABASE_URL is not set')
-  if (!/^postgres(?:ql)?:\/\/[^/]/.test(url) || !URL.canParse(url))
-    throw new CommandError('DATABASE_URL must look like postgres://user:password@host/database')
-  const endpoint = process.env['DATABASE_ENDPOINT']
-  if (endpoint) return { db: createDb({ url, endpoint, timeoutMs: 10_000 }), close: async () => {} }
-  const pool = new pg.Pool({ connectionString: url, connectionTimeoutMillis: 10_000 })
-  const connection = drizzle({ client: pool })
-  const execute = <Row extends Record<string, unknown>>(statement: SQL) =>
-    // Whoever asks says what rows the statement has; Drizzle says it in a type that stays open here.
-    connection.execute(statement) as PromiseLike<{ readonly rows: Row[] }>
-  return { db: { execute }, close: () => pool.end() }
-}
-
-const KNOWN_ERRORS: Readonly<Record<string, string>> = {
+const KNOWN_ERRORS = {
   '23505': 'a tenant of that name exists already',
-  '28000': 'the database refuses this user',
-  '28P01': 'the database refuses this password',
-  '3D000': 'there is no such database on that server',
-  '42P01': 'the database is not migrated: run "npm run db:migrate" first',
   EEXIST: 'that file exists already: choose another with --out',
   ENOENT: 'the folder of that file does not exist',
   EACCES: 'that file cannot be written',
-  ECONNREFUSED: 'nothing listens where DATABASE_URL points',
-  ENOTFOUND: 'the host in DATABASE_URL is unknown',
-}
-
-function explain(error: unknown): string {
-  if (error instanceof CommandError || error instanceof AppError) return error.message
-  const cause = error instanceof DrizzleQueryError ? error.cause : error
-  const { code, message } = cause as { readonly code?: string; readonly message?: string }
-  if (code !== undefined && code in KNOWN_ERRORS) return KNOWN_ERRORS[code] ?? ''
-  return `the database cannot be reached: ${message?.split('\n', 1).join('') || code || 'no answer'}`
 }
 
 try {
   await main()
 } catch (error) {
-  console.error(`npm run tenant: ${explain(error)}`)
+  console.error(`npm run tenant: ${explain(error, KNOWN_ERRORS)}`)
   process.exitCode = 1
 }

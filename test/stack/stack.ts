@@ -2,11 +2,10 @@ import { existsSync, openAsBlob } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { PGlite } from '@electric-sql/pglite'
-import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres'
-import { migrate as migratePostgres } from 'drizzle-orm/node-postgres/migrator'
 import { drizzle as drizzlePglite } from 'drizzle-orm/pglite'
 import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator'
 import { Client } from 'pg'
+import { MIGRATIONS_FOLDER, migrate } from '../../src/commands/migrations.ts'
 import { createPgliteBackend, createPostgresBackend, openPglite, type SqlBackend, serveNeon } from './neon-http.ts'
 import { servePagerDuty } from './pagerduty-api.ts'
 import { serveReceivers } from './receiver-api.ts'
@@ -55,17 +54,13 @@ export type Stack = StackAddresses & { readonly stop: () => Promise<void> }
 
 type Stop = () => Promise<void>
 
-const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../drizzle/migrations', import.meta.url))
 const EMBEDDED_DATABASE_URL = 'postgres://noctuary:noctuary@localhost/noctuary'
-const MIGRATION_LOCK = 7_204_119_553
 
 async function migrateReal(databaseUrl: string): Promise<void> {
   const client = new Client({ connectionString: databaseUrl })
   await client.connect()
   try {
-    // Two stacks that start at once would both apply the same migration; the lock ends with the connection.
-    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK])
-    await migratePostgres(drizzlePostgres(client), { migrationsFolder: MIGRATIONS_FOLDER })
+    await migrate(client)
   } finally {
     await client.end()
   }

@@ -1,0 +1,63 @@
+import { DrizzleQueryError, type SQL } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import pg from 'pg'
+import { AppError } from '../domain/errors.ts'
+import { createDb, type Db } from '../store/postgres.ts'
+import { CommandError } from './command-error.ts'
+
+const CONNECT_TIMEOUT_MS = 10_000
+
+/** The database that `DATABASE_URL` names, as the driver takes it without a word. Throws `CommandError`. */
+export function readDatabaseUrl(): string {
+  const text = process.env['DATABASE_URL']?.trim()
+  if (!text) throw new CommandError('DATABASE_URL is not set')
+  if (!/^postgres(?:ql)?:\/\/[^/]/.test(text) || !URL.canParse(text))
+    throw new CommandError('DATABASE_URL must look like postgres://user:password@host/database')
+  const url = new URL(text)
+  // What Neon's console shows: the driver verifies all the same, and warns that it will not for ever.
+  if (['prefer', 'require', 'verify-ca'].includes(url.searchParams.get('sslmode') ?? '')) url.searchParams.set('sslmode', 'verify-full')
+  url.searchParams.delete('channel_binding')
+  return url.href
+}
+
+/** A connection of its own, for what needs a session: locks, settings. */
+export function createClient(url: string): pg.Client {
+  return new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+}
+
+/** Over Neon's HTTP protocol where `DATABASE_ENDPOINT` says where that is spoken, over a connection otherwise. Throws `CommandError`. */
+export function openDatabase(): { readonly db: Db; readonly close: () => Promise<void> } {
+  const url = readDatabaseUrl()
+  const endpoint = process.env['DATABASE_ENDPOINT']
+  if (endpoint) return { db: createDb({ url, endpoint, timeoutMs: CONNECT_TIMEOUT_MS }), close: async () => {} }
+  const pool = new pg.Pool({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+  const connection = drizzle({ client: pool })
+  const execute = <Row extends Record<string, unknown>>(statement: SQL) =>
+    // Whoever asks says what rows the statement has; Drizzle says it in a type that stays open here.
+    connection.execute(statement) as PromiseLike<{ readonly rows: Row[] }>
+  return { db: { execute }, close: () => pool.end() }
+}
+
+const KNOWN_ERRORS: Readonly<Record<string, string>> = {
+  '28000': 'the database refuses this user',
+  '28P01': 'the database refuses this password',
+  '3D000': 'there is no such database on that server',
+  '42501': 'this role may not do that in this database',
+  '42P01': 'the database is not migrated: run "npm run db:migrate" first',
+  '53300': 'the database has no connection left',
+  '57P03': 'the database is starting: try again in a moment',
+  ECONNREFUSED: 'nothing listens where DATABASE_URL points',
+  ENOTFOUND: 'the host in DATABASE_URL is unknown',
+  ETIMEDOUT: 'the host in DATABASE_URL does not answer',
+}
+
+/** What went wrong, in a sentence for an operator. `known`: by code, what an error means to this command. */
+export function explain(error: unknown, known: Readonly<Record<string, string>> = {}): string {
+  if (error instanceof CommandError || error instanceof AppError) return error.message
+  const cause = error instanceof DrizzleQueryError ? error.cause : error
+  const { code, message } = cause as { readonly code?: string; readonly message?: string }
+  const reason = code === undefined ? undefined : (known[code] ?? KNOWN_ERRORS[code])
+  if (reason !== undefined) return reason
+  const text = message?.split('\n', 1).join('') || code || 'no answer'
+  return /^[0-9A-Z]{5}$/.test(code ?? '') ? `the database refused: ${text}` : `the database cannot be reached: ${text}`
+}

@@ -1,0 +1,54 @@
+import { parseArgs } from 'node:util'
+import { CommandError } from './command-error.ts'
+import { createClient, explain, readDatabaseUrl } from './connection.ts'
+import { migrate } from './migrations.ts'
+
+const HELP = `npm run db:migrate: brings the database that DATABASE_URL names to the migrations of this release
+
+Each is a transaction of its own, and none keeps events waiting: what cannot have its lock at once lets go and tries again, and indexes
+of tables that hold something are built beside readers and writers. Run it before the Worker that needs it is deployed; the one that
+is serving goes on meanwhile. A run that was ended anywhere is gone on with by the next.
+
+  --quiet   says nothing unless something is wrong`
+
+async function main(): Promise<void> {
+  const { help, quiet } = readArguments()
+  if (help) return console.log(HELP)
+  const url = readDatabaseUrl()
+  const { hostname, pathname } = new URL(url)
+  if (/-pooler\./.test(hostname))
+    throw new CommandError(
+      'DATABASE_URL names a pooler, which keeps no session: use the direct connection string, without "-pooler" in its host',
+    )
+  const say = (line: string) => {
+    if (!quiet) console.log(line)
+  }
+  const client = createClient(url)
+  client.on('notice', ({ severity, message }) => {
+    if (severity === 'WARNING') console.error(`npm run db:migrate: warning: ${message}`)
+  })
+  await client.connect()
+  try {
+    const { applied, built, known } = await migrate(client, (line) => say(`  ${line}`))
+    const where = `${hostname}${pathname}`
+    if (applied.length + built.length === 0) say(`${where} has all ${known} migrations: nothing to do`)
+    else say(`${where} has all ${known} migrations: ${applied.length} applied now, indexes built: ${built.length}`)
+  } finally {
+    await client.end()
+  }
+}
+
+function readArguments() {
+  try {
+    return parseArgs({ options: { help: { type: 'boolean' }, quiet: { type: 'boolean' } } }).values
+  } catch (error) {
+    throw new CommandError(error instanceof Error ? error.message : 'unreadable arguments')
+  }
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(`npm run db:migrate: ${explain(error)}`)
+  process.exitCode = 1
+}

@@ -1,0 +1,166 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
+import pg, { type Client } from 'pg'
+import { CommandError } from './command-error.ts'
+
+export const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../drizzle/migrations', import.meta.url))
+
+/** Where Drizzle's own migrator keeps what was applied: databases that it migrated go on from there. */
+const JOURNAL_TABLE = 'drizzle.__drizzle_migrations'
+const LOCK = 7_204_119_553
+/** How long a statement may wait for a lock, and so keep ingest waiting behind it, before it lets go and tries again. */
+const LOCK_TIMEOUT_MS = 250
+const MAX_REST_MS = 2_000
+const MAX_TRIES = 120
+const [LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED] = ['55P03', '40P01']
+
+type Migration = { readonly tag: string; readonly hash: string; readonly madeAt: number; readonly statements: readonly string[] }
+
+/** An index that is no constraint, and so may come later than its table. */
+type Index = { readonly name: string; readonly table: string; readonly definition: string }
+
+const CREATE_INDEX = /^CREATE INDEX (?:IF NOT EXISTS )?"?(\w+)"? ON "?(\w+)"?/i
+const DROP_INDEX = /^DROP INDEX (?:IF EXISTS )?"?(\w+)"?/i
+
+export type Migrated = {
+  /** Names of what was applied now, in order. */
+  readonly applied: readonly string[]
+  /** Indexes that were built beside readers and writers. */
+  readonly built: readonly string[]
+  /** How many migrations there are. */
+  readonly known: number
+}
+
+/**
+ * Brings a database to the migrations of a folder, each in a transaction of its own, and goes on where another run, or Drizzle's
+ * migrator, ended. Nothing waits for a lock longer than a quarter of a second, so that whoever comes behind does not, either; indexes
+ * of tables that hold something are built concurrently once what they need is committed. Throws `CommandError` for a database that is
+ * newer than the folder, or that will not let go of a lock for minutes.
+ */
+export async function migrate(client: Client, report: (line: string) => void = () => {}, folder = MIGRATIONS_FOLDER): Promise<Migrated> {
+  const migrations = readMigrations(folder)
+  await client.query('SET statement_timeout = 0')
+  await takeTurn(client, report)
+  await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`)
+  const latest = await findLatest(client)
+  const newest = migrations.at(-1)?.madeAt ?? 0
+  if (latest > newest) throw new CommandError('the database was migrated by a newer release: use that one, or a newer one')
+
+  const [applied, built]: [string[], string[]] = [[], []]
+  for (const migration of migrations.filter(({ madeAt }) => madeAt > latest)) {
+    const startedAt = performance.now()
+    const later = await applyOne(client, migration, report)
+    report(`${migration.tag} (${seconds(startedAt)})`)
+    applied.push(migration.tag)
+    for (const index of later) built.push(await build(client, index, report))
+  }
+  for (const index of await findMissing(client, migrations)) built.push(await build(client, index, report))
+  return { applied, built, known: migrations.length }
+}
+
+function readMigrations(folder: string): Migration[] {
+  const journal: { readonly entries: readonly { readonly tag: string }[] } = JSON.parse(
+    readFileSync(join(folder, 'meta/_journal.json'), 'utf8'),
+  )
+  return readMigrationFiles({ migrationsFolder: folder }).map(({ sql, hash, folderMillis }, place) => ({
+    tag: journal.entries[place]?.tag ?? '',
+    hash,
+    madeAt: folderMillis,
+    statements: sql,
+  }))
+}
+
+/** One run at a time: the lock ends with the connection. */
+async function takeTurn(client: Client, report: (line: string) => void): Promise<void> {
+  for (let tries = 0; ; tries += 1) {
+    const { rows } = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [LOCK])
+    if (rows[0]?.taken) return
+    if (tries === 0) report('another run is migrating this database: waiting for it')
+    await sleep(MAX_REST_MS / 10)
+  }
+}
+
+/** When the latest migration that was applied was made, milliseconds since 1970. */
+async function findLatest(client: Client): Promise<number> {
+  const { rows: tables } = await client.query('SELECT to_regclass($1) AS journal', [JOURNAL_TABLE])
+  if (tables[0]?.journal === null) {
+    await client.query('CREATE SCHEMA IF NOT EXISTS drizzle')
+    await client.query(`CREATE TABLE IF NOT EXISTS ${JOURNAL_TABLE} (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint)`)
+  }
+  const { rows } = await client.query<{ latest: string | null }>(`SELECT max(created_at) AS latest FROM ${JOURNAL_TABLE}`)
+  return Number(rows[0]?.latest ?? 0)
+}
+
+/** Applies a migration and records it, all or nothing. Answers the indexes that are left to be built. */
+async function applyOne(client: Client, { tag, hash, madeAt, statements }: Migration, report: (line: string) => void): Promise<Index[]> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await client.query('BEGIN')
+      const later: Index[] = []
+      for (const statement of statements) {
+        const index = toIndex(statement)
+        if (index && (await holdsRows(client, index.table))) later.push(index)
+        else await client.query(statement)
+      }
+      await client.query(`INSERT INTO ${JOURNAL_TABLE} (hash, created_at) VALUES ($1, $2)`, [hash, madeAt])
+      await client.query('COMMIT')
+      return later
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => {})
+      if (!isBusy(error)) throw error
+      if (tries === MAX_TRIES)
+        throw new CommandError(`${tag}: something holds a lock for minutes; nothing of it was applied. Try again later`)
+      if (tries === 1) report(`${tag}: waiting for a lock, without keeping others waiting`)
+      await sleep(Math.min(tries * 100, MAX_REST_MS))
+    }
+  }
+}
+
+const isBusy = (error: unknown) => error instanceof pg.DatabaseError && [LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED].includes(error.code ?? '')
+
+function toIndex(statement: string): Index | undefined {
+  const definition = statement.replace(/^\s*--(?!>).*$/gm, '').trim()
+  const [, name, table] = CREATE_INDEX.exec(definition) ?? []
+  return name === undefined || table === undefined ? undefined : { name, table, definition }
+}
+
+async function holdsRows(client: Client, table: string): Promise<boolean> {
+  const { rows } = await client.query<{ exists: boolean }>(`SELECT EXISTS (SELECT 1 FROM ${pg.escapeIdentifier(table)}) AS exists`)
+  return rows[0]?.exists === true
+}
+
+/** Indexes that applied migrations name and that are not there, or were left half built: what a run that was killed left over. */
+async function findMissing(client: Client, migrations: readonly Migration[]): Promise<Index[]> {
+  const wanted = new Map<string, Index>()
+  for (const statement of migrations.flatMap(({ statements }) => statements)) {
+    const index = toIndex(statement)
+    if (index) wanted.set(index.name, index)
+    const [, dropped] = DROP_INDEX.exec(statement.trim()) ?? []
+    if (dropped !== undefined) wanted.delete(dropped)
+  }
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT c.relname AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indisvalid AND c.relnamespace = current_schema()::regnamespace',
+  )
+  const valid = new Set(rows.map(({ name }) => name))
+  return [...wanted.values()].filter(({ name }) => !valid.has(name))
+}
+
+/** Builds an index while others read and write its table: it waits for them, and they never for it. */
+async function build(client: Client, { name, definition }: Index, report: (line: string) => void): Promise<string> {
+  const startedAt = performance.now()
+  report(`building ${name} beside readers and writers`)
+  await client.query('SET lock_timeout = 0')
+  try {
+    await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${pg.escapeIdentifier(name)}`)
+    await client.query(definition.replace(/^CREATE INDEX (?:IF NOT EXISTS )?/i, 'CREATE INDEX CONCURRENTLY '))
+  } finally {
+    await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`)
+  }
+  report(`${name} (${seconds(startedAt)})`)
+  return name
+}
+
+const seconds = (startedAt: number) => `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`

@@ -1,0 +1,113 @@
+import { execFile } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { migrate as migrateByDrizzle } from 'drizzle-orm/node-postgres/migrator'
+import pg from 'pg'
+import { expect, onTestFinished, test } from 'vitest'
+import { MIGRATIONS_FOLDER, migrate } from '../../src/commands/migrations.ts'
+
+const COMMAND = fileURLToPath(new URL('../../src/commands/db-migrate.ts', import.meta.url))
+const REAL = process.env['DATABASE_URL'] ?? ''
+
+function run(url: string, ...args: string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [COMMAND, ...args], { env: { ...process.env, DATABASE_URL: url } }, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })
+    })
+  })
+}
+
+const REFUSED = [
+  ['', /^npm run db:migrate: DATABASE_URL is not set\n$/],
+  ['mysql://a', /must look like postgres:/],
+  ['postgres://a:b@ep-x-pooler.eu.aws.neon.tech/x?sslmode=require&channel_binding=require', /direct connection string/],
+  ['postgres://a:b@127.0.0.1:1/x', /^npm run db:migrate: nothing listens where DATABASE_URL points\n$/],
+] as const
+
+test('a database that cannot be had is refused in a sentence', async () => {
+  const runs = await Promise.all(REFUSED.map(async ([url, says]) => ({ says, ...(await run(url)) })))
+  for (const { says, ...outcome } of runs) expect(outcome).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(says) })
+})
+
+/** A database of its own on the real server, gone at the end of the test. */
+async function createDatabase(): Promise<string> {
+  const name = `noctuary_migrate_${process.pid}_${Math.trunc(performance.now())}`
+  const admin = new pg.Client({ connectionString: REAL })
+  await admin.connect()
+  await admin.query(`CREATE DATABASE ${name}`)
+  onTestFinished(async () => {
+    await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+    await admin.end()
+  })
+  return Object.assign(new URL(REAL), { pathname: `/${name}` }).href
+}
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  onTestFinished(() => client.end().catch(() => {}))
+  return client
+}
+
+/** The first `count` migrations, and one more of these statements. */
+function makeFolder(count: number, statements: readonly string[] = []): string {
+  const folder = mkdtempSync(join(tmpdir(), 'noctuary-migrations-'))
+  cpSync(MIGRATIONS_FOLDER, folder, { recursive: true })
+  const file = join(folder, 'meta/_journal.json')
+  const journal = JSON.parse(readFileSync(file, 'utf8'))
+  journal.entries = journal.entries.slice(0, count)
+  if (statements.length > 0) {
+    journal.entries.push({ ...journal.entries.at(-1), idx: count, when: Date.now() + 1, tag: '9999_more' })
+    writeFileSync(join(folder, '9999_more.sql'), statements.join('\n--> statement-breakpoint\n'))
+  }
+  writeFileSync(file, JSON.stringify(journal))
+  return folder
+}
+
+test.runIf(REAL)('what Drizzle migrated is gone on with, once, and a newer database is refused', async () => {
+  const url = await createDatabase()
+  const client = await connect(url)
+  await migrateByDrizzle(drizzle(client), { migrationsFolder: makeFolder(10) })
+
+  const first = await run(url)
+  expect(first).toMatchObject({ code: 0, stderr: '' })
+  expect(first.stdout).toMatch(/^ {2}0010_\w+ \(\d+\.\d s\)\n/)
+  expect(await run(url)).toMatchObject({ code: 0, stdout: expect.stringMatching(/nothing to do\n$/) })
+  expect(await run(url, '--quiet')).toEqual({ code: 0, stdout: '', stderr: '' })
+  expect(await run(url.replace('postgres@', 'nobody_here@'))).toMatchObject({ code: 1, stdout: '' })
+
+  await client.query('INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ($1, $2)', ['newer', Date.now() + 9e9])
+  expect(await run(url)).toMatchObject({ code: 1, stderr: expect.stringContaining('newer release') })
+})
+
+test.runIf(REAL)('a reader keeps a migration waiting, and nobody waits behind it; what is built late is built beside writers', async () => {
+  const url = await createDatabase()
+  const [client, reader, writer] = [await connect(url), await connect(url), await connect(url)]
+  await migrate(client)
+  await writer.query(`INSERT INTO tenants (id, name) VALUES (gen_random_uuid(), 'before')`)
+  await reader.query('BEGIN')
+  await reader.query('SELECT count(*) FROM tenants')
+  const count = readFileSync(join(MIGRATIONS_FOLDER, 'meta/_journal.json'), 'utf8').match(/"tag"/g)?.length ?? 0
+  const folder = makeFolder(count, ['ALTER TABLE tenants ADD COLUMN more text', 'CREATE INDEX tenants_by_more ON tenants (more)'])
+
+  const lines: string[] = []
+  const migrating = migrate(client, (line) => lines.push(line), folder)
+  const waits: number[] = []
+  while (!lines.some((line) => line.includes('waiting')) || waits.length < 20) {
+    const startedAt = performance.now()
+    await writer.query(`INSERT INTO tenants (id, name) VALUES (gen_random_uuid(), 'during ${waits.length}')`)
+    waits.push(performance.now() - startedAt)
+  }
+  await reader.query('COMMIT')
+
+  expect(await migrating).toMatchObject({ applied: ['9999_more'], built: ['tenants_by_more'] })
+  expect(Math.max(...waits)).toBeLessThan(2_000)
+  // A run that was killed as it built leaves an index that serves nobody.
+  await client.query(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'tenants_by_more'::regclass`)
+  expect(await migrate(client, undefined, folder)).toMatchObject({ applied: [], built: ['tenants_by_more'] })
+  expect(await migrate(client, undefined, folder)).toMatchObject({ applied: [], built: [] })
+})
