@@ -269,7 +269,7 @@ export async function claimMessages(db: Db, tenantId: TenantId, incidentId: Inci
 const isEvent = (row: SQL): SQL => sql`(${row}.target = ${SOURCE} AND ${row}.kind <> 'diagnosis' AND ${row}.kind <> 'note')`
 
 /** Whether a piece is to be done. */
-export const isOpen = (row: SQL): SQL => sql`${row}.state IN ('due', 'queued')`
+const isOpen = (row: SQL): SQL => sql`${row}.state IN ('due', 'queued')`
 
 /** Whether a piece `c` may be taken up: of what a receiver is told of an incident, the first that it was not told. */
 function isDue(now: Date): SQL {
