@@ -95,7 +95,7 @@ test('another one in the folder keeps its data in memory, posts to the PagerDuty
   const ended = [file.url, file.database_endpoint, file.redis_url]
   await waitFor(async () => !(await Promise.all(ended.map(isServed))).includes(true))
   expect([await listProcesses(`--port ${new URL(file.url).port}`), await isServed(dev.url)]).toEqual([[], true])
-})
+}, 300_000)
 
 test.each([
   ['a port that is none', { PORT: '99999999' }, 'PORT must be a port number'],
