@@ -11,7 +11,14 @@ const REQUEST_TIMEOUT_MS = 30_000
 /** A running "npm run dev". */
 export type Dev = { readonly url: string; readonly tenantId: string; readonly readonlyKey: string; readonly pagerDutyUrl: string }
 
-type Call = { readonly method?: 'POST' | 'PUT'; readonly key?: string; readonly body?: string; readonly expect: readonly number[] }
+type Call = {
+  readonly method?: 'POST' | 'PUT'
+  /** `null`: the path says who calls. */
+  readonly key?: string | null
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  readonly expect: readonly number[]
+}
 type Answer = { readonly status: number; readonly body: unknown }
 
 /** A reason to end that is the user's to know: told in one line, without a stack. */
@@ -47,11 +54,15 @@ export function readJsonFile(path: string): Readonly<Record<string, unknown>> {
 }
 
 /** One call of the API; throws when the answer is not an expected one. */
-export async function request(dev: Dev, path: string, { method, key = dev.readonlyKey, body, expect }: Call): Promise<Answer> {
-  const call = `${method ?? 'GET'} ${path}`
+export async function request(dev: Dev, path: string, { method, key = dev.readonlyKey, headers, body, expect }: Call): Promise<Answer> {
+  const call = `${method ?? 'GET'} ${path.replace(/tok_.*/, 'tok_…')}`
   const init = {
     method: method ?? 'GET',
-    headers: { Authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+    headers: {
+      ...(key === null ? {} : { Authorization: `Bearer ${key}` }),
+      ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      ...headers,
+    },
     signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     ...(body === undefined ? {} : { body }),
   }

@@ -21,21 +21,34 @@ export async function connectPager(dev: Dev): Promise<Pager> {
   return { path: `/webhooks/pagerduty/${token}`, secret }
 }
 
+/** An incident of the pager. */
+export type Page = { readonly ref: string; readonly service: string }
+
 /** Fires a signed webhook for a service; returns PagerDuty's id of the incident once it was taken. */
-export async function sendAlert(dev: Dev, { path, secret }: Pager, service: string): Promise<string> {
+export async function sendAlert(dev: Dev, pager: Pager, service: string, at = new Date()): Promise<string> {
   const ref = `Q${randomBytes(6).toString('hex').toUpperCase()}`
-  const instant = new Date().toISOString()
+  await deliver(dev, pager, { ref, service }, 'triggered', at)
+  return ref
+}
+
+/** Tells that an incident is over. */
+export async function sendResolution(dev: Dev, pager: Pager, page: Page): Promise<void> {
+  await deliver(dev, pager, page, 'resolved', new Date())
+}
+
+async function deliver(dev: Dev, { path, secret }: Pager, { ref, service }: Page, what: 'triggered' | 'resolved', at: Date): Promise<void> {
+  const instant = at.toISOString()
   const data = {
     id: ref,
     number: 1,
     title: `Error rate above 5 % on ${service}`,
-    status: 'triggered',
+    status: what,
     html_url: `https://demo.pagerduty.com/incidents/${ref}`,
     service: { id: 'PDEMO01', summary: service },
     urgency: 'high',
     created_at: instant,
   }
-  const event = { id: randomUUID(), event_type: 'incident.triggered', resource_type: 'incident', occurred_at: instant, data }
+  const event = { id: randomUUID(), event_type: `incident.${what}`, resource_type: 'incident', occurred_at: instant, data }
   const body = JSON.stringify({ event })
   const response = await fetch(`${dev.url}${path}`, {
     method: 'POST',
@@ -47,7 +60,6 @@ export async function sendAlert(dev: Dev, { path, secret }: Pager, service: stri
     body,
   })
   if (response.status !== 202) throw new DemoError(`POST ${path.replace(/tok_.*/, 'tok_…')} answered ${response.status}`)
-  return ref
 }
 
 /** The notes that the pager shows, newest first. */

@@ -1,40 +1,25 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import { progress } from '@clack/prompts'
-import { DemoError, type Dev, findDev, readJsonFile, request, STATE, toText } from './demo-client.ts'
+import { DemoError, type Dev, findDev, request, toText } from './demo-client.ts'
 import { showIncidents } from './demo-incident.ts'
-import {
-  createShopEvents,
-  SHOP_AGENTS,
-  SHOP_CALLERS,
-  SHOP_CHAPTERS,
-  SHOP_DURATION_MS,
-  SHOP_ROLLBACK_MS,
-  SHOP_SERVICE,
-  type ShopAgent,
-  type ShopEvent,
-  toGoJson,
-} from './shop.ts'
+import { connectSenders, type Senders, sendDelivery } from './demo-senders.ts'
+import { createShopEvents, SHOP_CHAPTERS, SHOP_DURATION_MS, SHOP_ROLLBACK_MS, SHOP_SERVICE, type ShopEvent } from './shop.ts'
+import { inRegion, SHOP_SENDERS, type ShopDelivery, toDeliveries, toRegional } from './shop-deliveries.ts'
 
 const HELP = `npm run demo [-- --fast]: ten minutes of an online shop's life, sent to a running "npm run dev"
 
   --fast   as fast as it goes, instead of in about twenty seconds
   --help   this text
 
-Three agents report what their hosts see: calm at first, then a deploy of payment-service that goes wrong, and its
-rollback. Before the rollback a pager fires for one of its callers: a diagnosis, a note at the stand-in for PagerDuty, an engineer's
-verdict, and an alert of another caller, whose answer cites the first. At the end payment-service's state window is shown.`
+Its senders deliver to their doors: GitHub a workflow, Argo CD its syncs, LaunchDarkly a flag, OpenTelemetry what cluster and services log.
+Calm at first, then a deploy of payment-service that goes wrong. Alertmanager fires for one of its callers: a diagnosis, which an
+engineer confirms. A pager fires for another: a note at the stand-in for PagerDuty, which cites the first. Then the deploy is rolled
+back, and both alerts end. At the end payment-service's state window is shown. Another demo within a quarter of an hour is of another
+region of the shop.`
 
-const AGENT_KEYS_FILE = join(STATE, 'demo-agents.json')
-const AGENT_VERSION = '0.1.0'
 const OPENING_MS = 9_000
-const MAX_GROUP_EVENTS = 8
 const MAX_CELL_LENGTH = 44
-
-type AgentKeys = Readonly<Record<ShopAgent, string>>
-type Group = { readonly agent: ShopAgent; readonly events: readonly [ShopEvent, ...ShopEvent[]] }
 
 type Entry = {
   readonly event_type: string
@@ -50,7 +35,7 @@ type Entry = {
 }
 
 /** Says how far the story is; `stop` ends it, well or not. */
-type Display = { readonly show: (group: Group) => void; readonly stop: (isDone: boolean) => void }
+type Display = { readonly show: (delivery: ShopDelivery) => void; readonly stop: (isDone: boolean) => void }
 
 async function main(options: readonly string[]): Promise<void> {
   const unknown = options.find((option) => option !== '--fast' && option !== '--help')
@@ -58,69 +43,52 @@ async function main(options: readonly string[]): Promise<void> {
   if (options.includes('--help')) return console.log(HELP)
 
   const dev = await findDev()
-  const keys = await registerAgents(dev)
+  const senders = await connectSenders(dev, [...SHOP_SENDERS, 'alertmanager'])
   const isFast = options.includes('--fast')
   const endsAt = new Date(Date.now() + (isFast ? 0 : OPENING_MS + SHOP_ROLLBACK_MS))
-  const events = createShopEvents(endsAt, createRandom(endsAt.getTime()))
-  console.log(`Sending ${events.length} events of ${SHOP_AGENTS.length} agents to ${dev.url}`)
-  const dueAt = isFast ? () => 0 : createPace(endsAt)
-  const isOpening = ({ atMs }: ShopEvent) => atMs < endsAt.getTime() - SHOP_ROLLBACK_MS
-  await play(dev, keys, events.filter(isOpening), dueAt)
-  console.log(`\n${styleText('bold', 'From a page to an answer')}\n`)
-  await showIncidents(dev, SHOP_CALLERS)
-  console.log(`\n${styleText('bold', 'The deploy is rolled back')}\n`)
-  await play(
-    dev,
-    keys,
+  const rollbackAt = new Date(endsAt.getTime() - SHOP_ROLLBACK_MS)
+  const { region } = senders
+  const events = inRegion(createShopEvents(endsAt, createRandom(endsAt.getTime())), region)
+  const isOpening = ({ atMs }: ShopEvent) => atMs < rollbackAt.getTime()
+  const opening = toDeliveries(events.filter(isOpening), region)
+  const ending = toDeliveries(
     events.filter((event) => !isOpening(event)),
-    dueAt,
+    region,
   )
-  await showWindow(dev, events)
+  console.log(`Sending ${opening.length + ending.length} deliveries of ${SHOP_SENDERS.length} senders to ${dev.url}`)
+  const dueAt = isFast ? () => 0 : createPace(endsAt)
+  await play(dev, senders, opening, dueAt, endsAt)
+  console.log(`\n${styleText('bold', 'From an alert to an answer')}\n`)
+  const alerts = await showIncidents(dev, senders, rollbackAt)
+  console.log(`\n${styleText('bold', 'The deploy is rolled back')}\n`)
+  await play(dev, senders, ending, dueAt, endsAt)
+  await alerts.end()
+  await showWindow(dev, toRegional(SHOP_SERVICE, region))
 }
 
-/** One ingest key is one agent. The keys of an earlier demo are used again while they work, so that agents do not pile up. */
-async function registerAgents(dev: Dev): Promise<AgentKeys> {
-  const { tenant_id, keys } = readJsonFile(AGENT_KEYS_FILE)
-  const known: Readonly<Record<string, unknown>> = tenant_id === dev.tenantId ? Object(keys) : {}
-  const pairs: [ShopAgent, string][] = []
-  for (const agent of SHOP_AGENTS) pairs.push([agent, await registerAgent(dev, agent, known[agent])])
-
-  const registered = Object.fromEntries(pairs) as AgentKeys
-  writeFileSync(AGENT_KEYS_FILE, JSON.stringify({ tenant_id: dev.tenantId, keys: registered }), { mode: 0o600 })
-  return registered
-}
-
-async function registerAgent(dev: Dev, agent: ShopAgent, knownKey: unknown): Promise<string> {
-  const body = JSON.stringify({ hostname: `${agent}.shop.internal`, name: agent, version: AGENT_VERSION })
-  const register = (key: string, expect: readonly number[]) => request(dev, '/v1/agents/register', { method: 'POST', key, body, expect })
-  if (typeof knownKey === 'string' && (await register(knownKey, [201, 401])).status === 201) return knownKey
-
-  const newKey = JSON.stringify({ key_type: 'ingest', name: agent })
-  const created = await request(dev, '/v1/api-keys', { method: 'POST', body: newKey, expect: [201] })
-  const key = String(Object(created.body).key)
-  await register(key, [201])
-  return key
-}
-
-/**
- * When an event is due, in milliseconds since 1970. Loggers send no time of their own, so theirs is the receipt: the
- * rollback plays in real time for it to come after the errors that led to it.
- */
+/** When an event is due, in milliseconds since 1970: what leads to the alerts in a few seconds, the rollback in real time. */
 function createPace(endsAt: Date): (event: ShopEvent) => number {
   const rollbackMs = endsAt.getTime() - SHOP_ROLLBACK_MS
   const speed = (SHOP_DURATION_MS - SHOP_ROLLBACK_MS) / OPENING_MS
   return ({ atMs }) => (atMs < rollbackMs ? rollbackMs - (rollbackMs - atMs) / speed : atMs)
 }
 
-async function play(dev: Dev, keys: AgentKeys, events: readonly ShopEvent[], dueAt: (event: ShopEvent) => number): Promise<void> {
-  const display = process.stdout.isTTY ? createBar(events) : createLines(events)
+async function play(
+  dev: Dev,
+  senders: Senders,
+  deliveries: readonly ShopDelivery[],
+  dueAt: (event: ShopEvent) => number,
+  endsAt: Date,
+): Promise<void> {
+  const display = process.stdout.isTTY ? createBar(deliveries, endsAt) : createLines(deliveries, endsAt)
   let isDone = false
   try {
-    for (const group of toGroups(events)) {
-      const waitMs = dueAt(group.events.at(-1) ?? group.events[0]) - Date.now()
+    for (const delivery of deliveries) {
+      const [last] = delivery.events.slice(-1)
+      const waitMs = last ? dueAt(last) - Date.now() : 0
       if (waitMs > 0) await sleep(waitMs)
-      await send(dev, keys[group.agent], group)
-      display.show(group)
+      await sendDelivery(dev, senders, delivery)
+      display.show(delivery)
     }
     isDone = true
   } finally {
@@ -128,56 +96,31 @@ async function play(dev: Dev, keys: AgentKeys, events: readonly ShopEvent[], due
   }
 }
 
-/** Events that follow each other and come from one agent, in order. */
-function toGroups(events: readonly ShopEvent[]): Group[] {
-  const groups: { readonly agent: ShopAgent; readonly events: [ShopEvent, ...ShopEvent[]] }[] = []
-  for (const event of events) {
-    const last = groups.at(-1)
-    if (last?.agent === event.agent && last.events.length < MAX_GROUP_EVENTS) last.events.push(event)
-    else groups.push({ agent: event.agent, events: [event] })
-  }
-  return groups
-}
-
-async function send(dev: Dev, key: string, { events }: Group): Promise<void> {
-  const [first, ...others] = events
-  if (others.length === 0) {
-    await request(dev, '/v1/events', { method: 'POST', key, body: toGoJson(first.event), expect: [201] })
-    return
-  }
-  const body = toGoJson(events.map(({ event }) => event))
-  const answer = await request(dev, '/v1/events/batch', { method: 'POST', key, body, expect: [200] })
-  const { results } = answer.body as { results: readonly { index: number; status: number; error?: string }[] }
-  const refused = results.find(({ status }) => status >= 400)
-  if (refused) throw new DemoError(`POST /v1/events/batch refused event ${refused.index}: ${toText(refused.error ?? 'no detail')}`)
-}
-
-function createBar(events: readonly ShopEvent[]): Display {
-  const bar = progress({ max: events.length, size: 30, onCancel: () => process.exit(130) })
+function createBar(deliveries: readonly ShopDelivery[], endsAt: Date): Display {
+  const bar = progress({ max: deliveries.length, size: 30, onCancel: () => process.exit(130) })
   bar.start(toStoryLine(0))
   return {
-    show: (group) => bar.advance(group.events.length, toStoryLine(storyMs(events, group))),
-    stop: (isDone) => (isDone ? bar.stop(`${events.length} events sent`) : bar.error('stopped')),
+    show: (delivery) => bar.advance(1, toStoryLine(storyMs(delivery, endsAt))),
+    stop: (isDone) => (isDone ? bar.stop(`${deliveries.length} deliveries sent`) : bar.error('stopped')),
   }
 }
 
-function createLines(events: readonly ShopEvent[]): Display {
+function createLines(deliveries: readonly ShopDelivery[], endsAt: Date): Display {
   let shown = ''
   return {
-    show: (group) => {
-      const ms = storyMs(events, group)
+    show: (delivery) => {
+      const ms = storyMs(delivery, endsAt)
       const { title } = findChapter(ms)
       if (title !== shown) console.log(`  ${toStoryLine(ms)}`)
       shown = title
     },
-    stop: (isDone) => console.log(isDone ? `  ${events.length} events sent` : '  stopped'),
+    stop: (isDone) => console.log(isDone ? `  ${deliveries.length} deliveries sent` : '  stopped'),
   }
 }
 
-/** Where in the story a group begins, in milliseconds. */
-function storyMs(events: readonly ShopEvent[], group: Group): number {
-  const endMs = events.at(-1)?.atMs ?? 0
-  return group.events[0].atMs - (endMs - SHOP_DURATION_MS)
+/** Where in the story a delivery is, in milliseconds. */
+function storyMs({ events: [first] }: ShopDelivery, endsAt: Date): number {
+  return (first?.atMs ?? endsAt.getTime()) - (endsAt.getTime() - SHOP_DURATION_MS)
 }
 
 function toStoryLine(ms: number): string {
@@ -190,10 +133,10 @@ function findChapter(ms: number): (typeof SHOP_CHAPTERS)[number] {
   return SHOP_CHAPTERS.findLast(({ fromSeconds }) => fromSeconds * 1000 <= ms) ?? SHOP_CHAPTERS[0]
 }
 
-async function showWindow(dev: Dev, events: readonly ShopEvent[]): Promise<void> {
+async function showWindow(dev: Dev, own: string): Promise<void> {
   const { body: services } = await request(dev, '/v1/services', { expect: [200] })
-  const service = (services as readonly { id: string; name: string }[]).find(({ name }) => name === SHOP_SERVICE)
-  if (!service) throw new DemoError(`GET /v1/services does not list ${SHOP_SERVICE}`)
+  const service = (services as readonly { id: string; name: string }[]).find(({ name }) => name === own)
+  if (!service) throw new DemoError(`GET /v1/services does not list ${own}`)
   const path = `/v1/services/${service.id}/context`
   const { body: window } = await request(dev, path, { expect: [200] })
 
@@ -201,20 +144,18 @@ async function showWindow(dev: Dev, events: readonly ShopEvent[]): Promise<void>
     .filter((value): value is Entry[] => Array.isArray(value))
     .flat()
     .toSorted((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp))
-  const timeless = new Set(events.filter(({ event }) => event.timestamp === '').map(({ event }) => String(event.vendor)))
-  const rows = entries.map((entry) => toRow(entry, timeless))
+  const rows = entries.map(toRow)
   console.log(
-    `\n${styleText('bold', SHOP_SERVICE)}: ${entries.length} changes in its state window, of ${(services as readonly unknown[]).length} services\n`,
+    `\n${styleText('bold', own)}: ${entries.length} changes in its state window, of ${(services as readonly unknown[]).length} services\n`,
   )
   console.log(toTable(['TIME (UTC)', 'TYPE', 'VENDOR', 'ENTITY', 'CHANGE', 'SHA', 'COUNT', 'JOINED BY'], rows))
-  console.log('\n~ the time of receipt: this vendor sends none of its own')
   console.log(`\nThe same as JSON:\n  curl -s -H 'Authorization: Bearer ${dev.readonlyKey}' ${dev.url}${path}`)
 }
 
-function toRow(entry: Entry, timeless: ReadonlySet<string>): string[] {
+function toRow(entry: Entry): string[] {
   const { old_value, new_value, sha, count, first_timestamp } = entry
   return [
-    `${timeless.has(entry.vendor) ? '~' : ' '}${toClock(entry.timestamp)}`,
+    toClock(entry.timestamp),
     entry.event_type,
     entry.vendor,
     entry.entity,

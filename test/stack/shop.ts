@@ -74,13 +74,6 @@ const AGENT_OF = {
 const GOOD_SHA = '9b1f3d7e'
 const LETTERS = 'bcdfghjklmnpqrstvwxz'
 const DIGITS = '2456789'
-const GO_ESCAPES: ReadonlyMap<string, string> = new Map([
-  ['<', '\\u003c'],
-  ['>', '\\u003e'],
-  ['&', '\\u0026'],
-  ['\u2028', '\\u2028'],
-  ['\u2029', '\\u2029'],
-])
 
 /**
  * Ten minutes of an online shop that end at `endsAt`, in order: calm noise, a deploy of payment-service that goes wrong,
@@ -95,11 +88,6 @@ export function createShopEvents(endsAt: Date, random: Random): readonly ShopEve
       const event = describe(new Date(atMs))
       return { atMs, agent: AGENT_OF[event.vendor], event }
     })
-}
-
-/** JSON as Go's encoder writes it. */
-export function toGoJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (character) => GO_ESCAPES.get(character) ?? character)
 }
 
 function createNoise(random: Random): Moment[] {

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -265,6 +266,40 @@ test('a request is logged once', async () => {
   await sleep(100)
   expect(running.output().match(/logged-once/g)).toHaveLength(1)
   expect(running.output()).not.toContain('[wrangler:info]')
+})
+
+test('a demo plays through the doors and its answers cite the crashes; another one touches none of them', { timeout: 60_000 }, async () => {
+  const demo = fileURLToPath(new URL('../stack/demo.ts', import.meta.url))
+  const play = async () => {
+    const env = { ...process.env, NOCTUARY_STATE: state, NO_COLOR: '1' }
+    return (await promisify(execFile)(process.execPath, [demo, '--fast'], { env })).stdout
+  }
+  const headers = { Authorization: `Bearer ${dev.readonly_key}` }
+  const read = async (path: string) => (await fetch(`${dev.url}${path}`, { headers })).json()
+  type Answered = {
+    readonly id: string
+    readonly service: string
+    readonly recommended_action: string
+    readonly evidence: readonly object[]
+  }
+  const answersFor = async (...services: readonly string[]): Promise<Answered[]> => {
+    const all: Answered[] = await read('/v1/incidents')
+    // The tests before it asked of checkout, too.
+    const own = services.map((service) => all.find((one) => one.service === service)?.id ?? '')
+    // Incidents like it are those of today.
+    return await Promise.all(own.map(async (id) => ({ ...(await read(`/v1/incidents/${id}`)), similar_incidents: null })))
+  }
+  expect(await play()).toContain('restart of payment-service')
+  const first = await answersFor('checkout', 'fulfilment')
+  expect(await play()).toContain('payment-service-eu')
+  const second = await answersFor('checkout-eu', 'fulfilment-eu')
+  for (const { service, recommended_action, evidence } of [...first, ...second]) {
+    const region = service.endsWith('-eu') ? '-eu' : ''
+    expect(recommended_action).toBe(`Roll back payment-service${region} to the previous revision`)
+    expect(evidence).toContainEqual(expect.objectContaining({ event_type: 'restart', new_value: 'OOMKilled' }))
+  }
+  await fetch(`${dev.url}/cdn-cgi/handler/scheduled?cron=${encodeURIComponent(dev.sweep_cron)}`)
+  expect(await answersFor('checkout', 'fulfilment')).toEqual(first)
 })
 
 test('SIGTERM ends everything it started', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { deduplicationKey } from '../../../src/domain/event/event.ts'
 import { parseEvent } from '../../../src/domain/event/parse.ts'
-import { createShopEvents, SHOP_DURATION_MS, SHOP_SERVICE, toGoJson } from '../../stack/shop.ts'
+import { createShopEvents, SHOP_DURATION_MS, SHOP_SERVICE } from '../../stack/shop.ts'
 
 const ENDS_AT = new Date('2026-03-14T19:40:00.250Z')
 
@@ -34,10 +34,6 @@ test.each([1, 2, 3])('every event of story %i is accepted, at its own time and o
     if (occurredAt !== null) expect(atMs - Date.parse(occurredAt)).toBeOneOf(Array.from({ length: 1000 }, (_, ms) => ms))
   }
   expect(new Set(keys).size).toBe(keys.length)
-})
-
-test('the body is JSON as Go writes it', () => {
-  expect(toGoJson({ raw_line: 'a <-> b & c' })).toBe('{"raw_line":"a \\u003c-\\u003e b \\u0026 c"}')
 })
 
 function createRandom(seed: number): () => number {
