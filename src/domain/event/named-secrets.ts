@@ -8,7 +8,7 @@ const NAME_CHARACTER = /[\p{L}\p{N}_.-]/u
 const BEFORE_SEPARATOR = /[\p{L}\p{N}_\s"'`\];.%27-]/u
 const MAX_NAME = 64
 const MAX_BLANKS = 8
-const QUOTE = /\\{0,16}(?:["'`]|&quot;|&#3[49];|%2[27])/iy
+const QUOTE = /\\{0,16}(?:"""|'''|["'`]|&quot;|&#3[49];|%2[27])/iy
 /** What may stand between a separator and its value: `=>`, `:=`, `==`, blanks, the start of a YAML block. */
 const BEFORE_VALUE = /(?:[=:>]{1,2}|(?:[^\S\n]|%20|\+){1,8}|[|>][-+]?[^\S\n]{0,8}\n\s{0,64}|\n\s{1,32}(?=["'])|\\[rnt]){0,4}/iy
 const SCHEME =
@@ -31,8 +31,9 @@ export function findNamedSecrets(text: string): readonly Stretch[] {
     if (kind === 'none') continue
     const stretch = readValue(text, index + separator.length, name, kind)
     if (!stretch) continue
-    found.push(stretch)
-    done = stretch[1]
+    const changed = readChanged(text, stretch[1])
+    found.push(stretch, ...changed)
+    done = (changed[0] ?? stretch)[1]
   }
   return found
 }
@@ -57,6 +58,7 @@ function readValue(text: string, from: number, name: string, kind: NameKind): St
   let start = from + lengthAt(BEFORE_VALUE, text, from)
   const quote = textAt(QUOTE, text, start)
   start += quote.length
+  if (quote === '' && text.charAt(start) === '[') return readList(text, start + 1, kind)
   const isWholeLine = WHOLE_LINE_NAMES.test(name)
   const scheme = textAt(SCHEME, text, start)
   start += scheme.length
@@ -66,6 +68,25 @@ function readValue(text: string, from: number, name: string, kind: NameKind): St
       : endOfQuoted(text, start, quote)
   const value = text.slice(start, end)
   return isSecretValue(value, kind, quote !== '') ? [start, end] : undefined
+}
+
+/** What stands between a value and the one that took its place. */
+const CHANGED_TO = /["'`]?[^\S\n]{0,8}(?:->|=>|\u2192|to(?=[^\S\n]{1,4}["'`]))[^\S\n]{0,8}/y
+
+function readChanged(text: string, from: number): readonly Stretch[] {
+  const between = lengthAt(CHANGED_TO, text, from)
+  const stretch = between === 0 ? undefined : readValue(text, from + between, '', 'strong')
+  return stretch ? [stretch] : []
+}
+
+const MAX_LIST = 2_048
+
+/** All of a list, where anything in it is a secret. */
+function readList(text: string, start: number, kind: NameKind): Stretch | undefined {
+  const list = text.slice(start, start + MAX_LIST)
+  const length = list.indexOf(']') < 0 ? list.length : list.indexOf(']')
+  const items = list.slice(0, length).split(/[\s,"'`\\]+/)
+  return items.some((item) => isSecretValue(item, kind, kind === 'strong')) ? [start, start + length] : undefined
 }
 
 function endOfBare(text: string, start: number, isWholeLine: boolean): number {
@@ -93,27 +114,4 @@ function textAt(pattern: RegExp, text: string, at: number): string {
 
 function lengthAt(pattern: RegExp, text: string, at: number): number {
   return textAt(pattern, text, at).length
-}
-
-/** A name and its value without a separator: flags, SQL, XML, and the entries of lists. */
-const APART: readonly { readonly form: RegExp; readonly name: number; readonly value: number }[] = [
-  { form: /--?([A-Za-z][\w.-]{1,40})\s{1,4}["']?([^\s"'-][^\s"']*)/dg, name: 1, value: 2 },
-  { form: /\b(password|identified\s{1,4}by)\s{1,4}(?:by\s{1,4})?'((?:[^'\\]|\\[\s\S])*)/dgi, name: 1, value: 2 },
-  { form: /<([\w:.-]{1,64})(?:\s[^<>]{0,128})?>(?:<!\[CDATA\[)?([^<\]]+)/dg, name: 1, value: 2 },
-  {
-    form: /(?:name|key)\\{0,8}["']?\s{0,4}[:=]\s{0,4}\\{0,8}["']?([\w.-]{1,64})\\{0,8}["']?[\s,;/>-]{1,32}\\{0,8}["']?(?:new_?|old_?)?value\\{0,8}["']?\s{0,4}[:=]\s{0,4}\\{0,8}["']?([^\s"'\\,}]+)/dgi,
-    name: 1,
-    value: 2,
-  },
-]
-
-/** Where secrets stand whose name is set apart from them: `--password x`, `IDENTIFIED BY 'x'`, `<password>x</password>`. */
-export function findSecretsApart(text: string): readonly Stretch[] {
-  return APART.flatMap(({ form, name, value }) =>
-    Array.from(text.matchAll(form)).flatMap((match): Stretch[] => {
-      const stretch = match.indices?.[value]
-      const word = (match[name] ?? '').replace(/\s+/g, '_').replace(/^identified_by$/i, 'password')
-      return stretch && isSecretValue(match[value] ?? '', classifyName(word), true) && classifyName(word) === 'strong' ? [stretch] : []
-    }),
-  )
 }

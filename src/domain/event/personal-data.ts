@@ -73,7 +73,7 @@ function findPassword(url: string): Stretch | undefined {
 }
 
 /** Digits, perhaps in groups, that are no part of a longer word, number or name. */
-const DIGITS = /(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-]|\.\d)/g
+const DIGITS = /(?<![\w.-])(?:\d(?:[ -]?\d){12,18}|\d{4}(?:\.\d{4}){3})(?![\w-]|\.\d)/g
 /** ISO/IEC 7812: the first digits of the networks, and how long their numbers are. */
 const NETWORKS =
   /^(?:4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}|6(?:011|5\d\d|4[4-9]\d)\d{12}|(?:2131|1800)\d{11}|35\d{14}|62\d{14,17}|6(?:304|759|76[123])\d{8,15}|5(?:018|020|038|893)\d{8,15})$/
@@ -82,7 +82,7 @@ const NETWORKS =
 export function findCardNumbers(text: string): readonly Stretch[] {
   if (/^\s*\d+\s*$/.test(text)) return []
   return Array.from(text.matchAll(DIGITS)).flatMap(({ index, 0: written }): Stretch[] => {
-    const digits = written.replace(/[ -]/g, '')
+    const digits = written.replace(/[ .-]/g, '')
     return NETWORKS.test(digits) && isLuhn(digits) ? [[index, index + written.length]] : []
   })
 }

@@ -1,8 +1,10 @@
 import type { ChangeText, ContextEvent } from './event.ts'
-import { findNamedSecrets, findSecretsApart, type Stretch } from './named-secrets.ts'
+import { findNamedSecrets, type Stretch } from './named-secrets.ts'
 import { findCardNumbers, findMailAddresses, findUrlCredentials } from './personal-data.ts'
+import { findSecretsApart } from './prose-secrets.ts'
 import { PRIVATE_KEY, SECRET_FORM, SECRET_MARKS } from './secret-formats.ts'
-import { classifyName, isSecretValue } from './secret-names.ts'
+import { classifyName, isSecretValue, RARE_NAME_MARKS } from './secret-names.ts'
+import { isFolded, type Unfolded, unfold } from './unfold.ts'
 
 /** What stands where a secret stood. It is no secret, so that redacting twice is redacting once. */
 export const REDACTED = '(redacted)'
@@ -19,13 +21,21 @@ const OWN_KEY = /noc_(?:ingest|ro|view)_[1-9A-HJ-NP-Za-km-z]{44}(?![1-9A-HJ-NP-Z
 
 /** One look at a text decides whether any rule can find something in it. */
 const MAY_HOLD_SECRET = new RegExp(
-  `@|%40|://|private key|bearer|pass|pwd|secret|token|key|cred|auth|cookie|jwt|sess|connection|webhook|(?:pin|otp|mfa|cvv|cvc|ssn|sig|dsn|sas|pw)["'\\\\]{0,4}\\s{0,4}[=:]|signature|identified|(?:\\d[ -]?){12}\\d|${SECRET_MARKS}`,
+  `@|%40|://|private key|bearer|pass|pwd|secret|token|key|cred|auth|cookie|jwt|sess|connection|webhook|(?:pin|otp|mfa|cvv|cvc|ssn|sig|dsn|sas|pw)["'\\\\]{0,4}\\s{0,4}[=:]|signature|identified|private-lines|:thin:|\\s-[uUpPaw]|${RARE_NAME_MARKS}|(?:\\d[ -]?){12}\\d|${SECRET_MARKS}`,
   'i',
 )
 
+/** One word, shorter than any secret that needs no name before it. */
+const SHORT_WORD = /^[\w./-]{0,12}$/
+
+function mayHoldSecret(text: string): boolean {
+  if (SHORT_WORD.test(text)) return false
+  return MAY_HOLD_SECRET.test(text) || (isFolded(text) && MAY_HOLD_SECRET.test(unfold(text).text))
+}
+
 /** The text with what is secret or personal in it masked: credentials of all kinds, card numbers, e-mail addresses. */
 export function redactText(text: string): string {
-  if (!MAY_HOLD_SECRET.test(text)) return text
+  if (!mayHoldSecret(text)) return text
   return redactWith(text, [
     findPrivateKeys,
     findForms,
@@ -39,7 +49,7 @@ export function redactText(text: string): string {
 
 /** The text with its credentials masked; addresses and numbers of people stay. */
 function redactCredentials(text: string): string {
-  if (!MAY_HOLD_SECRET.test(text)) return text
+  if (!mayHoldSecret(text)) return text
   return redactWith(text, [findPrivateKeys, findForms, findUrlCredentials, findNamedSecrets, findSecretsApart])
 }
 
@@ -97,8 +107,27 @@ type Find = (text: string) => readonly Stretch[]
 const MAX_LOOKS = 4
 
 function redactWith(text: string, finds: readonly Find[], looks = MAX_LOOKS): string {
-  const masked = finds.reduce((rest, find) => replace(rest, find(rest), () => REDACTED), text)
+  let read = readThrough(text)
+  for (const find of finds) {
+    const stretches = findThrough(read, find)
+    if (stretches.length > 0) read = readThrough(replace(read.text, stretches, () => REDACTED))
+  }
+  const masked = read.text
   return masked === text || looks === 1 ? masked : redactWith(masked, finds, looks - 1)
+}
+
+/** A text as it is, and as it reads to whoever decodes it, where that is something else. */
+type Read = { readonly text: string; readonly unfolded: Unfolded | undefined }
+
+function readThrough(text: string): Read {
+  return { text, unfolded: isFolded(text) ? unfold(text) : undefined }
+}
+
+function findThrough({ text, unfolded }: Read, find: Find): readonly Stretch[] {
+  if (!unfolded || unfolded.text === text) return find(text)
+  const { places } = unfolded
+  const through = find(unfolded.text).map(([start, end]): Stretch => [places[start] ?? 0, places[end] ?? text.length])
+  return [...find(text), ...through]
 }
 
 function replace(text: string, stretches: readonly Stretch[], mask: (hidden: string) => string): string {

@@ -11,7 +11,11 @@ const format = (source: string, mark: string, form: string): SecretFormat => ({ 
 const SECRET_FORMATS: readonly SecretFormat[] = [
   format('our own API keys', 'noc_', 'noc_(?:ingest|ro|view)_[1-9A-HJ-NP-Za-km-z]{30,64}'),
   format('our own webhook tokens', 'tok_', 'tok_[1-9A-HJ-NP-Za-km-z]{40}'),
-  format('aws-access-token', 'akia|asia|abia|acca|a3t', '(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{16,124}'),
+  format(
+    'aws-access-token',
+    'akia|asia|abia|acca|a3t',
+    '(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{16,124}(?:["\']?[\\s:,;|/]{1,3}["\']?[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+]))?',
+  ),
   format('github-pat, -oauth, -app-token, -refresh-token', 'gh[pousr]_', 'gh[pousr]_[A-Za-z0-9_]{30,255}'),
   format('github-fine-grained-pat', 'github_pat_', 'github_pat_\\w{22,255}'),
   format('gitlab-pat and its siblings', 'gl[a-z]{2,5}-', 'gl(?:pat|ptt|dt|rt|rtr|cbt|soat|oas|imt|agent|ft|wt)-[\\w=.-]{16,255}'),
@@ -38,7 +42,7 @@ const SECRET_FORMATS: readonly SecretFormat[] = [
   format('mailchimp-api-key', '-us\\d', '[a-f0-9]{32}-us\\d{1,2}'),
   format('sendinblue-api-token', 'xkeysib-|xsmtpsib-', 'x(?:keys|smtps)ib-[a-f0-9]{40,80}-[A-Za-z0-9]{8,32}'),
   format('square-access-token', 'sq0|eaaa', '(?:sq0[a-z]{3}-|EAAA)[\\w-]{22,64}'),
-  format('telegram-bot-api-token', '\\d:a', '\\d{5,16}:A[\\w-]{34}'),
+  format('telegram-bot-api-token', '\\d:a', '(?:bot)?\\d{5,16}:A[\\w-]{34}'),
   format('docs.docker.com: access tokens', 'dckr_', 'dckr_(?:pat|oat)_[\\w-]{20,64}'),
   format('databricks-api-token', 'dapi[a-f0-9]{32}|dose[a-f0-9]{32}', '(?:dapi|dose)[a-f0-9]{32}(?:-\\d)?'),
   format('grafana-cloud-api-token, -service-account-token', 'glc_|glsa_', '(?:glc|glsa)_[\\w+/=]{30,400}'),
@@ -60,6 +64,39 @@ const SECRET_FORMATS: readonly SecretFormat[] = [
     '(?:sb[ps]_|sb_secret_|nfp_|napi_|re_[A-Za-z0-9]{8}_|rnd_|gsk_|r8_|pplx-|xai-)[A-Za-z0-9_]{20,255}',
   ),
   format('azure-ad-client-secret', 'q~', '[\\w~.-]{3}\\dQ~[\\w~.-]{31,34}'),
+  format('adobe-client-secret', 'p8e-', 'p8e-[a-z0-9]{32}'),
+  format('aws-amazon-bedrock-api-key', 'absk|bedrock-api', '(?:ABSK[A-Za-z0-9+/]{100,270}=*|bedrock-api-key-[A-Za-z0-9+/=]{20,400})'),
+  format('clickhouse-cloud-api-secret-key', '4b1d', '4b1d[A-Za-z0-9]{38}'),
+  format('clojars-api-token', 'clojars_', 'CLOJARS_[a-z0-9]{60}'),
+  format('cloudflare-origin-ca-key', 'v1\\.0-', 'v1\\.0-[a-f0-9]{24}-[a-f0-9]{146}'),
+  format('defined-networking-api-token', 'dnkey-', 'dnkey-[\\w=-]{26}-[\\w=-]{52}'),
+  format('duffel-api-token', 'duffel_', 'duffel_(?:test|live)_[\\w=-]{43}'),
+  format('easypost-api-token, -test-api-token', 'ez[at]k', 'EZ[AT]K[A-Za-z0-9]{54}'),
+  format('facebook-page-access-token', 'eaa', 'EAA[A-Z][A-Za-z0-9]{60,400}'),
+  format('flutterwave-secret-key', 'flwseck', 'FLWSECK(?:_TEST)?-[A-Za-z0-9]{12,48}(?:-X)?'),
+  format('frameio-api-token', 'fio-u-', 'fio-u-[\\w=-]{64}'),
+  format('grafana-api-key', 'eyjrijoi', 'eyJrIjoi[A-Za-z0-9]{70,400}={0,3}'),
+  format('harness-api-key', '[ps]at\\.', '[ps]at\\.[\\w-]{22}\\.[A-Za-z0-9]{24}\\.[A-Za-z0-9]{20}'),
+  format('infracost-api-token', 'ico-', 'ico-[A-Za-z0-9]{32}'),
+  format('intra42-client-secret', 's-s4t2', 's-s4t2(?:ud|af)-[a-f0-9]{64}'),
+  format('kubernetes-secret-yaml: a private key in base64', 'ls0tls1crudjti', 'LS0tLS1CRUdJTi[A-Za-z0-9+/]{20,16000}={0,2}'),
+  format('maxmind-license-key', '_mmk', '[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk'),
+  format('nuget.org: API keys', 'oy2', 'oy2[a-z0-9]{43}'),
+  format('octopus-deploy-api-key', 'api-', 'API-[A-Z0-9]{26}'),
+  format('prefect-api-token', 'pnu_', 'pnu_[A-Za-z0-9]{36}'),
+  format('readme-api-token', 'rdme_', 'rdme_[a-z0-9]{70}'),
+  format('scalingo-api-token', 'tk-us-', 'tk-us-[\\w-]{48}'),
+  format('settlemint-application-access-token and its siblings', 'sm_', 'sm_(?:aat|pat|sat)_[A-Za-z0-9]{16}'),
+  format('shippo-api-token', 'shippo_', 'shippo_(?:live|test)_[a-fA-F0-9]{40}'),
+  format('sourcegraph-access-token', 'sgp_', 'sgp_(?:(?:[a-fA-F0-9]{16}|local)_)?[a-fA-F0-9]{40}'),
+  format('twitter-bearer-token', 'aaaaaaaaaaaaaaaaaaaaaa', 'A{22}[A-Za-z0-9%]{80,100}'),
+  format('typeform-api-token', 'tfp_', 'tfp_[\\w.=-]{59}'),
+  format('yandex-access-token, -aws-access-token', 't1\\.|yc', '(?:t1\\.[\\w-]{1,256}={0,2}\\.[\\w-]{86}|YC[\\w-]{38})'),
+  format(
+    'pagerduty.com, zapier.com, office.com: addresses that take messages',
+    'events\\.pagerduty|hooks\\.zapier|/incomingwebhook/',
+    '(?:events(?:\\.eu)?\\.pagerduty\\.com/integration/\\w{32}|hooks\\.zapier\\.com/hooks/catch/[\\w/]{6,64}|[\\w@-]{36,128}/IncomingWebhook/[\\w/-]{32,128})',
+  ),
   format('age-secret-key', 'age-secret-key-1', 'AGE-SECRET-KEY-1[0-9A-Z]{58}'),
   format('atlassian-api-token, bitbucket', 'atatt|atctt|atbb', '(?:ATATT3|ATCTT3|ATBB)[\\w=-]{20,255}'),
   format(
@@ -89,7 +126,8 @@ const SECRET_FORMATS: readonly SecretFormat[] = [
 ]
 
 /** A private key (RFC 7468) to its last line; one that is cut loses all that follows. */
-export const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----END))*(?:-----END[A-Z0-9 ]{0,60}-----)?/g
+export const PRIVATE_KEY =
+  /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----END))*(?:-----END[A-Z0-9 ]{0,60}-----)?|(?<=Private-Lines: \d{1,3}\s{1,2})[A-Za-z0-9+/=\s]+/g
 
 /** Not within another word; a percent-encoded character before it is none. */
 const START = '(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))'

@@ -128,6 +128,9 @@ test('a value that is named a secret survives in no carrier', () => {
   )
 })
 
+/** What neither its form nor its length gives away. */
+const PLAIN = 'Xq7RtP9zLm2Kd8Wv'
+
 test.each([
   ['a header’s credentials', 'Authorization: Basic dXNlcjpwYXNz', 'dXNlcjpwYXNz'],
   ['a header with parameters', 'Authorization: Digest username="u", response="6629fae49393a053"', '6629fae49393a053'],
@@ -147,6 +150,46 @@ test.each([
   ['a card number', 'declined for 4111 1111 1111 1111 today', '1111 1111'],
   ['a card number without blanks', 'card 5555555555554444 declined', '5555'],
   ['an Amex number', 'pan=378282246310005;', '378282246310005'],
+  ['curl’s user', `curl -u admin:${PLAIN} https://x.example`, PLAIN],
+  ['a database client’s flag', `mysql -u root -p${PLAIN} shop`, PLAIN],
+  ['a cache’s flag', `redis-cli -h cache -a ${PLAIN} ping`, PLAIN],
+  ['a helper’s flag', `sshpass -p '${PLAIN}' ssh web-1`, PLAIN],
+  ['a netrc', `machine db.example login bob password ${PLAIN}`, PLAIN],
+  [
+    'a private key in base64',
+    `tls.key: ${btoa(`${join('-----BEGIN RSA PRI', 'VATE KEY-----')}\nMIIEpAIBAAKCAQEA${PLAIN}`)}`,
+    btoa(PLAIN).slice(4, 12),
+  ],
+  ['JSON’s escapes', `password\\u003d${PLAIN}`, PLAIN],
+  ['escaped quotes', `{\\u0022password\\u0022:\\u0022${PLAIN}\\u0022}`, PLAIN],
+  ['entities', `password&#61;${PLAIN} token&#x3D;${PLAIN} secret&equals;${PLAIN}`, PLAIN],
+  ['what was encoded twice', `password%253D${PLAIN}`, PLAIN],
+  ['a private key, encoded', `${join('-----BEGIN%20RSA%20PRI', 'VATE%20KEY-----')}%0A${PLAIN}%0A`, PLAIN],
+  ['a name that nobody sees whole', `pa\u200bss\u00adword=${PLAIN}`, PLAIN],
+  ['a name in full width', `ｐａｓｓｗｏｒｄ＝${PLAIN}`, PLAIN],
+  ['names in other languages', `Kennwort: ${PLAIN} senha=${PLAIN} пароль: ${PLAIN} 密码：${PLAIN}`, PLAIN],
+  ['an entry of XML', `<entry key="db.password">${PLAIN}</entry>`, PLAIN],
+  ['a plan of Terraform', `~ password = "old-${PLAIN}" -> "${PLAIN}"`, PLAIN],
+  ['a list', `tokens: ["a", "${PLAIN}"]`, PLAIN],
+  ['a header’s list', `{"cookie":["sid=${PLAIN}"]}`, PLAIN],
+  ['a row', `| password | ${PLAIN} |`, PLAIN],
+  ['a tuple', `("password", "${PLAIN}")`, PLAIN],
+  ['settings of Redis', `requirepass ${PLAIN}`, PLAIN],
+  ['a login of Redis', `AUTH default ${PLAIN}`, PLAIN],
+  ['SQL in double quotes', `ALTER USER x IDENTIFIED BY "${PLAIN}"`, PLAIN],
+  ['a function of SQL', `SET PASSWORD FOR 'u'@'h' = PASSWORD('${PLAIN}')`, PLAIN],
+  ['a text of Postgres', `ALTER ROLE x ENCRYPTED PASSWORD $$${PLAIN}$$`, PLAIN],
+  ['words', `the password is now ${PLAIN}`, PLAIN],
+  ['a password in words', 'password hunter2 rejected', 'hunter2'],
+  ['a key in words', `encryption key ${PLAIN}`, PLAIN],
+  ['a text of Python', `password = """${PLAIN}"""`, PLAIN],
+  ['both halves of a pair of AWS', `${join('AK', 'IAQ3EGT7PLMZX5RWYN')}:${'aB3/'.repeat(10)}`, 'aB3/aB3/aB3'],
+  ['an account of Oracle', `jdbc:oracle:thin:bob/${PLAIN}@db:1521:shop`, PLAIN],
+  ['a bot’s address', `https://api.telegram.org/bot12345678:A${'aB3d'.repeat(9).slice(0, 34)}/sendMessage`, 'aB3daB3d'],
+  ['a routing key', `routing_key=${'0a1b'.repeat(8)}`, '0a1b0a1b'],
+  ['a key of Grafana', `${join('eyJr', 'Ijoi')}${'aB3'.repeat(30)}`, 'aB3aB3'],
+  ['a card in groups of another blank', '4111\u00a01111\u00a01111\u00a01111 was declined', '1111'],
+  ['an address in entities', 'bob.smith&#64;example.com', 'bob.smith'],
   ['an address', 'owner is jane.doe@example.com now', 'jane'],
   ['an encoded address', 'user=jane.doe%40example.com', 'jane'],
   ['a foreign address', 'für jörg@müller.example', 'jörg'],
@@ -158,6 +201,18 @@ test.each([
 })
 
 test.each([
+  'secret checkout-db-7f9c2d rotated',
+  'token refreshed by argocd in a4f2c1d9e8b7',
+  'secret "payments-api-v2-token-x7k2p" not found',
+  'password policy v2 enabled for OAuth2Client',
+  'the token PaymentServiceV2 expects',
+  'imagePullSecrets: [regcred, ghcr]',
+  'tokens: 4096',
+  'prompt_tokens=812, secrets: 3',
+  'secrets: [db-credentials]',
+  'docker run -u 1000:1000 shop',
+  'ssh -p 2222 web-1',
+  'caf\u00e9 \u2013 100 % of 3 pods',
   'a4f2c1d9e8b7a6f5c4d3e2f1a0b9c8d7e6f5a4b3',
   'sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
   'registry.example.com:5000/shop/checkout:v1.2.3@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
@@ -273,6 +328,17 @@ describe('an event', () => {
 })
 
 const HOSTILE = [
+  '%41',
+  '%25',
+  '\\u0041',
+  '&#65;',
+  'ä',
+  'mysql -',
+  '<a name="password">',
+  'token [',
+  'password -> ',
+  'password "a" -> ',
+  'password a ',
   'password',
   'password=',
   'password="',

@@ -1,0 +1,87 @@
+import type { Stretch } from './named-secrets.ts'
+import { classifyName, isSecretValue, looksRandom } from './secret-names.ts'
+
+/** A name and its value without a separator: flags, SQL, XML, and the entries of lists. */
+const APART: readonly { readonly form: RegExp; readonly name: number; readonly value: number }[] = [
+  { form: /--?([A-Za-z][\w.-]{1,40})\s{1,4}["']?([^\s"'-][^\s"']*)/dg, name: 1, value: 2 },
+  { form: /<([\w:.-]{1,64})(?:\s[^<>]{0,128})?>(?:<!\[CDATA\[)?([^<\]]+)/dg, name: 1, value: 2 },
+  { form: /<[\w:.-]{1,64}\s[^<>]{0,64}?(?:name|key|id)=["']([\w.-]{1,64})["'][^<>]{0,128}>([^<]+)/dgi, name: 1, value: 2 },
+  {
+    form: /(?:name|key)\\{0,8}["']?\s{0,4}[:=]\s{0,4}\\{0,8}["']?([\w.-]{1,64})\\{0,8}["']?[\s,;/>-]{1,32}\\{0,8}["']?(?:new_?|old_?)?value\\{0,8}["']?\s{0,4}[:=]\s{0,4}\\{0,8}["']?([^\s"'\\,}]+)/dgi,
+    name: 1,
+    value: 2,
+  },
+]
+
+/** Where what stands there can only be a secret, whatever it looks like. */
+const PLACES: readonly RegExp[] = [
+  // SQL, in the dialects of Postgres, MySQL and Oracle.
+  /\b(?:password|identified(?:\s{1,4}with\s{1,4}[\w'"`]{1,40})?\s{1,4}(?:by|as))\s{0,4}(?:by\s{1,4}|password\s{1,4})?\(?\s{0,4}(?:'((?:[^'\\]|\\[\s\S])*)|"((?:[^"\\]|\\[\s\S])*)|\$\$([^$]+))/dgi,
+  // Redis, SMTP.
+  /\b(?:requirepass|masterauth)\s{1,4}["']?([^\s"']{4,})/dgi,
+  /\bAUTH(?:\s{1,4}(?:PLAIN|LOGIN|XOAUTH2))?\s{1,4}(?:[a-z_]{1,32}\s{1,4})?((?=[^\s\d]{0,256}\d)[^\s"':=]{8,})/dg,
+  // Netrc.
+  /\blogin\s{1,4}\S{1,64}\s{1,4}password\s{1,4}(\S{4,})/dgi,
+  // curl and its like; digits alone are ids of a user and a group.
+  /(?:^|\s)(?:-u|-U|--user|--proxy-user)[\s=]{1,4}["']?[^\s:"'=]{1,64}:((?!\d+(?:\s|$))[^\s"']{3,})/dg,
+  /\b(?:mysql|mariadb)\w{0,16}\s(?:[^\n;|]{0,160}?\s)?-p([^\s"'-][^\s"']*)/dg,
+  /\b(?:sshpass|mongo\w{0,8}|unzip|7z)\s(?:[^\n;|]{0,160}?\s)?-[pP]\s?["']?([^\s"'-][^\s"']*)/dg,
+  /\bredis-cli\s(?:[^\n;|]{0,160}?\s)?-a\s{1,4}["']?([^\s"'-][^\s"']*)/dg,
+  /\bldap\w{2,16}\s(?:[^\n;|]{0,160}?\s)?-w\s{1,4}["']?([^\s"'-][^\s"']*)/dg,
+  /:thin:[^\s/@]{1,64}\/([^\s@"]{1,128})@/dgi,
+]
+
+/** Where secrets stand whose name is set apart from them: `--password x`, `IDENTIFIED BY 'x'`, `<password>x</password>`. */
+export function findSecretsApart(text: string): readonly Stretch[] {
+  const named = APART.flatMap(({ form, name, value }) =>
+    Array.from(text.matchAll(form)).flatMap((match): Stretch[] => {
+      const stretch = match.indices?.[value]
+      const isStrong = classifyName(match[name] ?? '') === 'strong'
+      return stretch && isStrong && isSecretValue(match[value] ?? '', 'strong', true) ? [stretch] : []
+    }),
+  )
+  const placed = PLACES.flatMap((form) =>
+    Array.from(text.matchAll(form)).flatMap(({ indices }): Stretch[] => {
+      const stretch = indices?.slice(1).find((one) => one !== undefined)
+      return stretch && isSecretValue(text.slice(...stretch), 'strong', true) ? [stretch] : []
+    }),
+  )
+  return [...named, ...placed, ...findToldSecrets(text)]
+}
+
+/** A word that may name a secret, with the word `key` after it. */
+const NAMING = /(?<![\p{L}\p{N}_.-])[\p{L}\p{N}][\p{L}\p{N}_.-]{1,63}(?: key(?![\p{L}\p{N}]))?/gu
+/** What is between a name and what it names, as prose and tables have it, up to the next word. */
+const WORD_AFTER = /[^\S\n]{0,8}(?:(?:->|=>|>>|!=|[,;|\t(["'`]|:=?|==?|is|was|to|now)[^\S\n]{0,8}){0,4}([^\s,;|"'`()<>[\]{}]{1,256})/y
+const PASSWORD = /pass(?:word|wd|phrase|code)|pwd$/i
+/** Letters and digits, but no commit or digest. */
+const MIXED = /^(?=.*[A-Za-z])(?=.*\d)(?![0-9a-f]{7,}$)[^\s./-]{6,}$/
+const MAX_WORDS = 4
+
+/** What is told of a secret in words: after a name, in the same line, what no word looks like; right after a password, less will do. */
+function findToldSecrets(text: string): readonly Stretch[] {
+  return Array.from(text.matchAll(NAMING)).flatMap(({ index, 0: name }) => {
+    const kind = classifyName(name)
+    if (kind !== 'strong' && kind !== 'plural') return []
+    return readWordsAfter(text, index + name.length).flatMap(([start, end], place): Stretch[] => {
+      const word = text.slice(start, end)
+      return looksRandom(word) || (place === 0 && PASSWORD.test(name) && MIXED.test(word)) ? [[start, end]] : []
+    })
+  })
+}
+
+/** The next words of a sentence, without what ends it. */
+function readWordsAfter(text: string, from: number): readonly Stretch[] {
+  const words: Stretch[] = []
+  for (let at = from; words.length < MAX_WORDS; ) {
+    WORD_AFTER.lastIndex = at
+    const match = WORD_AFTER.exec(text)
+    if (!match) break
+    at = match.index + match[0].length
+    const word = match[1] ?? ''
+    const said = word.replace(/[.:!?]{1,4}$/, '')
+    words.push([at - word.length, at - word.length + said.length])
+    if (said !== word) break
+  }
+  return words
+}
