@@ -1,7 +1,10 @@
 import { getContext } from 'hono/context-storage'
 import type { Child } from 'hono/jsx'
+import type { Assessment } from '../domain/diagnosis/model.ts'
+import type { EventDetails } from '../domain/event/event.ts'
+import { toMeaning, toSureness } from '../domain/telling/message.ts'
 import { fingerprint } from './fingerprint.ts'
-import { shorten, toAge, toExact, toPercent } from './labels.ts'
+import { shorten, toAge, toExact } from './labels.ts'
 import type { PageEnv } from './page-env.ts'
 
 /** How long ago something was; the exact instant on hover. */
@@ -39,6 +42,64 @@ export const Reporter = ({ event: { vendor, actor } }: { readonly event: { reado
   </>
 )
 
+const MAX_LISTED = 5
+const LINKABLE = /^https?:\/\//
+
+type Besides = {
+  readonly environment?: string | null | undefined
+  readonly url?: string | null | undefined
+  readonly details?: EventDetails | null | undefined
+}
+
+/** What an event tells besides its values: where it happened unless in production, what was done to what, and where to read on. */
+export const Besides = ({ event: { environment = null, url = null, details = null } }: { readonly event: Besides }) => (
+  <>
+    {environment !== null && environment !== 'production' && (
+      <>
+        {' '}
+        <span class="badge plain">
+          <Outside>{environment}</Outside>
+        </span>
+      </>
+    )}
+    {details?.title !== undefined && (
+      <>
+        {' '}
+        <Outside>{details.title}</Outside>
+      </>
+    )}
+    <Listed name="Files" of={details?.files} />
+    <Listed name="Keys" of={details?.keys} />
+    {url !== null && (
+      <>
+        {' '}
+        <Address url={url} />
+      </>
+    )}
+  </>
+)
+
+const Listed = ({ name, of = [] }: { readonly name: string; readonly of: readonly string[] | undefined }) =>
+  of.length === 0 ? null : (
+    <span class="quiet small">
+      {' '}
+      {name}: <Outside max={300}>{of.slice(0, MAX_LISTED).join(', ')}</Outside>
+      {of.length > MAX_LISTED && `, and ${of.length - MAX_LISTED} more`}
+    </span>
+  )
+
+/** An address from outside, to be followed only where a browser opens a page by it. */
+const Address = ({ url }: { readonly url: string }) =>
+  LINKABLE.test(url) && URL.canParse(url) ? (
+    <a class="small" href={url} rel="noreferrer noopener">
+      <Outside>{new URL(url).host}</Outside>
+    </a>
+  ) : (
+    <span class="small">
+      <Outside>{url}</Outside>
+    </span>
+  )
+
 export type BadgeKind = 'good' | 'bad' | 'warn' | 'neutral'
 
 /** A word about a state. */
@@ -52,15 +113,25 @@ export const Badge = ({
   readonly children: string
 }) => <span class={`badge ${kind}${hollow ? ' hollow' : ''}`}>{children}</span>
 
-/** How sure an answer is. */
-export const Confidence = ({ value }: { readonly value: number }) => (
+/** How sure an answer is; of one that names no cause, what that means. */
+export const Confidence = ({ value, assessment }: { readonly value: number; readonly assessment?: Assessment | undefined }) =>
+  value > 0 ? <Meter value={value} /> : <NoCause assessment={assessment} />
+
+const NoCause = ({ assessment }: { readonly assessment: Assessment | undefined }) => (
+  <span>
+    <strong>No cause named</strong>
+    {assessment !== undefined && <span class="quiet small">: {toMeaning(assessment)}</span>}
+  </span>
+)
+
+const Meter = ({ value }: { readonly value: number }) => (
   <span class="meter">
     <svg width="64" height="6" viewBox="0 0 64 6" aria-hidden="true">
       <rect width="64" height="6" rx="3" />
       <rect width={Math.max(3, 64 * value)} height="6" rx="3" />
     </svg>
     <span>
-      <strong>{toPercent(value)}</strong> <span class="quiet small">confidence</span>
+      <strong>{toSureness(value)}</strong> <span class="quiet small">confidence</span>
     </span>
   </span>
 )

@@ -27,7 +27,7 @@ function toListed(incident: Incident, room: Room) {
     triggered_at: triggeredAt.toISOString(),
     resolved_at: resolvedAt?.toISOString() ?? null,
     hypothesis: quote(hypothesis, room.length(MAX_SENTENCE)),
-    confidence,
+    confidence: confidence === 0 ? null : confidence,
     engineer_confirmed: verdict === null ? null : verdict === 'confirmed',
   }
 }
@@ -124,13 +124,14 @@ export function tellIncident({ diagnoses, notes, similar, failure, ...incident }
 }
 
 function toAnswer({ madeAt, diagnosedBy, changed, answer, contextSnapshot }: StoredDiagnosis, room: Room, isFull: boolean) {
-  const { hypotheses, ruledOut, evidence, reasoning } = answer
+  const { hypotheses, ruledOut, evidence, reasoning, assessment = null } = answer
   const sentence = (text: string) => quote(text, room.length(MAX_SENTENCE))
   const cited = citedEntries(contextSnapshot, evidence)
   const shown = room.first(cited, isFull ? 60 : 8)
   return {
     diagnosed_at: madeAt.toISOString(),
     diagnosed_by: quote(diagnosedBy, 80),
+    assessment,
     ...(changed === null ? {} : { changed: sentence(changed) }),
     reasoning: sentence(reasoning),
     evidence: shown.map((entry) => toItem(toCitedEvent(entry), room)),
@@ -150,5 +151,10 @@ function toAnswer({ madeAt, diagnosedBy, changed, answer, contextSnapshot }: Sto
 }
 
 function toEarlier({ madeAt, hypothesis, confidence, verdict }: StoredDiagnosis, room: Room) {
-  return { diagnosed_at: madeAt.toISOString(), hypothesis: quote(hypothesis, room.length(MAX_SENTENCE)), confidence, verdict }
+  return {
+    diagnosed_at: madeAt.toISOString(),
+    hypothesis: quote(hypothesis, room.length(MAX_SENTENCE)),
+    confidence: confidence === 0 ? null : confidence,
+    verdict,
+  }
 }

@@ -1,4 +1,4 @@
-import { type ChangeText, isChangeType } from '../domain/event/event.ts'
+import { type ChangeText, type EventLinks, isChangeType } from '../domain/event/event.ts'
 import { maskActor } from '../domain/event/redact.ts'
 import { defang } from '../domain/text.ts'
 import type { Room } from './within.ts'
@@ -24,16 +24,16 @@ export function quote(text: string | null, maxLength: number): string | null {
 }
 
 /** What there is to say of an event. */
-export type Told = Omit<ChangeText, 'environment'> & {
-  readonly environment?: string | null
-  readonly serviceName: string
-  readonly timestamp: Date
-  readonly count: number
-}
+export type Told = ChangeText &
+  EventLinks & {
+    readonly serviceName: string
+    readonly timestamp: Date
+    readonly count: number
+  }
 
 /** An event as an item of a list; what was not told is left out. */
 export function toItem(event: Told, room: Room) {
-  const { serviceName, eventType, vendor, entity, oldValue, newValue, actor, sha, timestamp, count, environment = null } = event
+  const { serviceName, eventType, vendor, entity, oldValue, newValue, actor, sha, timestamp, count, environment, url, details } = event
   const [name, value] = [room.length(MAX_NAME), room.length(MAX_VALUE)]
   return {
     at: timestamp.toISOString(),
@@ -45,6 +45,8 @@ export function toItem(event: Told, room: Room) {
     ...(sha === null ? {} : { sha: quote(sha, name) }),
     ...(actor === null ? {} : { by: quote(maskActor(actor), name) }),
     ...(environment === null ? {} : { environment: quote(environment, name) }),
+    ...(details?.title === undefined ? {} : { title: quote(details.title, value) }),
+    ...(url === null ? {} : { url: quote(url, value) }),
     ...(count > 1 ? { count } : {}),
     via: quote(vendor, name),
   }

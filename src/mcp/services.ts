@@ -5,7 +5,7 @@ import { toNameKey } from '../domain/event/service-name.ts'
 import type { GraphEdge } from '../domain/graph/service-graph.ts'
 import { parseId, type ServiceId } from '../domain/ids.ts'
 import { daysBefore } from '../domain/window/sweep.ts'
-import type { WindowEntry } from '../domain/window/window.ts'
+import { toHappenedAt, type WindowEntry } from '../domain/window/window.ts'
 import { listChanges } from '../store/changes.ts'
 import { readServiceGraph } from '../store/service-graph.ts'
 import { findService, listServices } from '../store/services.ts'
@@ -64,7 +64,7 @@ export async function tellContext(call: Call, serviceId: ServiceId, asOf: string
   const of = (isWanted: (type: EventType) => boolean) =>
     EVENT_TYPES.filter(isWanted)
       .flatMap((type) => window.entries[type])
-      .toSorted((a, b) => b.timestamp.getTime() - a.timestamp.getTime())
+      .toSorted((a, b) => toHappenedAt(b).getTime() - toHappenedAt(a).getTime())
       .map((entry) => ({ ...entry, serviceName }))
   const [changes, symptoms] = [of(isChangeType), of((type) => !isChangeType(type))]
   return within(isFull ? MAX_BYTES.full : MAX_BYTES.usual, (room) => {

@@ -54,6 +54,9 @@ beforeAll(async () => {
     new_value: HOSTILE,
     actor: HOSTILE,
     sha: HOSTILE,
+    environment: HOSTILE.slice(0, 64),
+    url: `https://ci.example.com/${HOSTILE}`,
+    details: { title: HOSTILE, files: [HOSTILE], keys: [HOSTILE] },
     raw_line: `${CANARY} ${HOSTILE}`,
   })
   await site.app.request('/v1/events', { key: tenant.ingestKey, body: hostile })
@@ -127,6 +130,43 @@ test('an incident’s page has every field of the events that its diagnosis cite
 })
 
 const DAY_MS = 24 * 3_600_000
+
+test('a window is in the order in which things happened, and says where, in what, and where to read on', async () => {
+  const own = await createTestTenant(site.app)
+  const send = (fields: object) =>
+    site.app.request('/v1/events', { key: own.ingestKey, body: makeEvent({ service_name: 'shop', ...fields }) })
+  await send({ entity: 'of-a-clock-ahead', timestamp: new Date(Date.now() + 3_600_000).toISOString() })
+  const details = { title: 'Raise the pool', files: ['db.ts'], keys: ['pool.size'] }
+  await send({ entity: 'latest', event_type: 'config_change', environment: 'staging', url: 'https://ci.example.com/7', details })
+  await send({ entity: 'in-production', environment: 'prod', timestamp: new Date(Date.now() - 60_000).toISOString() })
+  const person = await signIn(site, own.readonlyKey)
+  const [id] = await listIds(own.readonlyKey, '/v1/services')
+  const html = await (await person.get(`/services/${id}`)).text()
+  const rows = html.slice(html.indexOf('<tbody>')).split('<tr>')
+  expect(rows.slice(1).map((row) => /<bdi>([^<]*)/.exec(row)?.[1])).toEqual(['latest', 'of-a-clock-ahead', 'in-production'])
+  expect(rows[2]).toContain('sent as ')
+  const text = rows[1]?.replaceAll(/<[^>]*>/g, '')
+  for (const part of ['staging', 'Raise the pool', 'Files: db.ts', 'Keys: pool.size', 'ci.example.com']) expect(text).toContain(part)
+  expect(rows[1]).toContain('<a class="small" href="https://ci.example.com/7" rel="noreferrer noopener">')
+  expect(rows[3]).not.toContain('prod<')
+})
+
+test('an answer that names no cause has no percentage, and says what that means', async () => {
+  const own = await createTestTenant(site.app)
+  const body = { service: 'quiet', title: 'errors', create: true }
+  const { id, service_id, confidence } = await (await site.app.request('/v1/incidents', { key: own.readonlyKey, body })).json()
+  expect(confidence).toBe(0)
+  const person = await signIn(site, own.readonlyKey)
+  for (const [path, says] of [
+    [`/incidents/${id}`, 'No cause named: nothing is known to fail'],
+    ['/incidents', 'No cause named'],
+    [`/services/${service_id}`, 'no cause named'],
+  ] as const) {
+    const text = (await (await person.get(path)).text()).replaceAll(/<[^>]*>/g, '')
+    expect(text).toContain(says)
+    expect(text).not.toMatch(/\b0 %/)
+  }
+})
 
 test('a time of another day than those around it has its date', async () => {
   const own = await createTestTenant(site.app)

@@ -17,6 +17,9 @@ const deploy: CitedEvent = {
   newValue: 'succeeded',
   actor: null,
   sha: 'a4f2c1',
+  environment: null,
+  url: null,
+  details: null,
   timestamp: new Date('2026-02-03T14:16:02Z'),
   count: 1,
 }

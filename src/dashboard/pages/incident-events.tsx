@@ -1,7 +1,7 @@
 import type { CitedEntry } from '../../domain/incident/snapshot.ts'
 import { TypeLabel } from '../chart.tsx'
 import { count, JOIN_NAMES, shorten, toChange, toPercent } from '../labels.ts'
-import { Outside, Reporter } from '../parts.tsx'
+import { Besides, Outside, Reporter } from '../parts.tsx'
 import { type ShownAnswer, toValues } from '../shown-answer.ts'
 import { Clock } from './incident-parts.tsx'
 
@@ -67,7 +67,10 @@ const RawFields = ({ entry }: { readonly entry: CitedEntry }) => (
     <summary class="small">Fields</summary>
     <pre class="code">
       {Object.entries(entry)
-        .map(([field, value]) => `${field}: ${shorten(String(value), MAX_CHANGE).replaceAll('\n', ' ')}\n`)
+        .map(
+          ([field, value]) =>
+            `${field}: ${shorten(typeof value === 'object' ? JSON.stringify(value) : String(value), MAX_CHANGE).replaceAll('\n', ' ')}\n`,
+        )
         .join('')}
     </pre>
   </details>
@@ -97,6 +100,7 @@ const EventRow = ({ entry, cite }: { readonly entry: CitedEntry; readonly cite: 
     </td>
     <td>
       <Outside max={MAX_CHANGE}>{toChange(toValues(entry))}</Outside>
+      <Besides event={entry} />
       <RawFields entry={entry} />
     </td>
     <td>

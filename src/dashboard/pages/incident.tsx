@@ -1,9 +1,10 @@
 import type { Hypothesis, RuledOut } from '../../domain/diagnosis/model.ts'
+import { toSureness } from '../../domain/telling/message.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
 import { Chart } from '../chart.tsx'
 import { INTEGRATION_WORDS, toSourceName } from '../integrations/index.ts'
 import { count, TYPE_NAMES, toChange, toPercent } from '../labels.ts'
-import { Age, Badge, Confidence, Exact, Live, Notice, Outside } from '../parts.tsx'
+import { Age, Badge, Besides, Confidence, Exact, Live, Notice, Outside } from '../parts.tsx'
 import { describeAnswer, drawAnswer, type ShownAnswer, toShownAnswer, toValues } from '../shown-answer.ts'
 import { Events } from './incident-events.tsx'
 import { Badges, Clock, ResolveForm, VerdictForm } from './incident-parts.tsx'
@@ -96,7 +97,7 @@ const Diagnosed = ({ incident, latest, answer }: DiagnosedProps) => (
         </p>
       )}
       <div class="row">
-        <Confidence value={latest.confidence} />
+        <Confidence value={latest.abstained ? 0 : latest.confidence} assessment={latest.answer.assessment} />
         <span class="small quiet">
           by {latest.diagnosedBy === 'rules' ? 'rules' : <Outside>{latest.diagnosedBy}</Outside>}, <Exact at={latest.madeAt} />
         </span>
@@ -139,6 +140,7 @@ const Cited = ({ answer: { entries, cites, snapshot } }: { readonly answer: Show
             <span>
               <Clock at={entry.first_timestamp} beside={snapshot.alert.triggered_at} /> <Outside>{entry.service}</Outside>:{' '}
               {TYPE_NAMES[entry.event_type]} <Outside>{toChange(toValues(entry))}</Outside>
+              <Besides event={entry} />
               {entry.count > 1 && `, ${entry.count} times until `}
               {entry.count > 1 && <Clock at={entry.timestamp} beside={snapshot.alert.triggered_at} />}
             </span>
@@ -285,7 +287,7 @@ const Earlier = ({ diagnoses }: { readonly diagnoses: readonly StoredDiagnosis[]
         <li>
           <Outside max={MAX_SENTENCE}>{hypothesis}</Outside>{' '}
           <span class="quiet small">
-            {toPercent(confidence)}, <Exact at={madeAt} />
+            {toSureness(confidence)}, <Exact at={madeAt} />
             {verdict !== null && `, ${verdict === 'confirmed' ? 'confirmed' : 'marked wrong'}`}
           </span>
         </li>

@@ -3,6 +3,7 @@ import { AppError } from '../../domain/errors.ts'
 import { EVENT_TYPES, isNameLength, MAX_NAME_LENGTH } from '../../domain/event/event.ts'
 import { MAX_DECLARED } from '../../domain/graph/service-graph.ts'
 import type { ServiceId } from '../../domain/ids.ts'
+import { toSureness } from '../../domain/telling/message.ts'
 import { toShownValue, toStorableText } from '../../domain/text.ts'
 import { toWindowDocument } from '../../domain/window/document.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
@@ -13,7 +14,7 @@ import { listServiceOverviews, OVERVIEW_HOURS, type ServiceOverview } from '../.
 import { diagnoseNow } from '../../usecases/diagnose-now.ts'
 import { readWindow, type WindowResult } from '../../usecases/read-window.ts'
 import { Glyph } from '../chart.tsx'
-import { count, TYPE_NAMES, toPercent } from '../labels.ts'
+import { count, TYPE_NAMES } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readForm, readPage, requireManager, toAppContext, toPageTrail, toReader } from '../page-request.ts'
 import { Age, Badge, ForManagers, Live, Notice, Outside, Pages, withQuery } from '../parts.tsx'
@@ -295,7 +296,7 @@ const ServicePage = ({ id, read: { serviceName, window }, dependencies, incident
                 </a>{' '}
                 <Badges incident={incident} />{' '}
                 <span class="small quiet">
-                  {incident.confidence !== null && `${toPercent(incident.confidence)}, `}
+                  {incident.confidence !== null && `${toSureness(incident.confidence)}, `}
                   <Age at={incident.triggeredAt} now={now} />
                 </span>
               </li>

@@ -1,8 +1,8 @@
 import { EVENT_TYPES } from '../../domain/event/event.ts'
-import type { StateWindow, WindowEntry } from '../../domain/window/window.ts'
+import { type StateWindow, toHappenedAt, type WindowEntry } from '../../domain/window/window.ts'
 import { Chart, TypeLabel } from '../chart.tsx'
 import { count, JOIN_NAMES, TYPE_NAMES, toChange, toClock, toExact, toPercent } from '../labels.ts'
-import { Code, Live, Outside, Reporter, withQuery } from '../parts.tsx'
+import { Besides, Code, Live, Outside, Reporter, withQuery } from '../parts.tsx'
 import { layOut, type Mark } from '../timeline.ts'
 
 const ENTRIES_PER_PAGE = 30
@@ -21,7 +21,9 @@ type Props = {
 
 /** A state window as lanes with a table below, or as JSON. */
 export const WindowView = ({ path, window, document, now, view, page }: Props) => {
-  const entries = EVENT_TYPES.flatMap((type) => window.entries[type]).toSorted((a, b) => b.timestamp.getTime() - a.timestamp.getTime())
+  const entries = EVENT_TYPES.flatMap((type) => window.entries[type]).toSorted(
+    (a, b) => toHappenedAt(b).getTime() - toHappenedAt(a).getTime(),
+  )
   const isJson = view === 'json'
   return (
     <section aria-labelledby="window">
@@ -48,7 +50,7 @@ export const WindowView = ({ path, window, document, now, view, page }: Props) =
                 id="lanes"
                 timeline={layOut({ lanes: toLanes(window), alertMs: undefined, onsetMs: undefined, path: [], untilMs: now.getTime() })}
                 title="Live changes by type"
-                summary={`${count(entries.length, 'live change')}, the latest ${entries[0] ? toExact(entries[0].timestamp) : ''}. The table below lists them.`}
+                summary={`${count(entries.length, 'live change')}, the latest ${entries[0] ? toExact(toHappenedAt(entries[0])) : ''}. The table below lists them.`}
               />
               <Entries path={path} entries={entries} page={page} />
             </>
@@ -87,9 +89,9 @@ function toMark(entry: WindowEntry): Mark {
     id: entry.id,
     type: entry.eventType,
     fromMs: entry.firstTimestamp.getTime(),
-    toMs: entry.timestamp.getTime(),
+    toMs: toHappenedAt(entry).getTime(),
     count: entry.count,
-    text: `${entry.entity}, ${toChange(entry)}, ${toExact(entry.timestamp)}`,
+    text: `${entry.entity}, ${toChange(entry)}, ${toExact(toHappenedAt(entry))}`,
     cite: undefined,
   }
 }
@@ -115,11 +117,12 @@ const Entries = ({ path, entries, page }: { readonly path: string; readonly entr
             {entries.slice((at - 1) * ENTRIES_PER_PAGE, at * ENTRIES_PER_PAGE).map((entry) => (
               <tr>
                 <td>
-                  <time datetime={entry.timestamp.toISOString()}>{toExact(entry.timestamp).slice(0, 19)}</time>
+                  <time datetime={toHappenedAt(entry).toISOString()}>{toExact(toHappenedAt(entry)).slice(0, 19)}</time>
+                  {entry.receivedAt && <span class="quiet small"> sent as {toClock(entry.timestamp, entry.receivedAt)}</span>}
                   {entry.count > 1 && (
                     <span class="quiet small">
                       {' '}
-                      ×{entry.count} since {toClock(entry.firstTimestamp, entry.timestamp)}
+                      ×{entry.count} since {toClock(entry.firstTimestamp, toHappenedAt(entry))}
                     </span>
                   )}
                 </td>
@@ -131,6 +134,7 @@ const Entries = ({ path, entries, page }: { readonly path: string; readonly entr
                 </td>
                 <td>
                   <Outside max={MAX_CHANGE}>{toChange(entry)}</Outside>
+                  <Besides event={entry} />
                 </td>
                 <td>
                   <Reporter event={entry} />

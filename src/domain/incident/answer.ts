@@ -87,6 +87,6 @@ export function isOtherCause(earlier: ComparedAnswer, later: ComparedAnswer): bo
 /** What a later answer changes, in words. */
 export function describeChange(earlier: ComparedAnswer, later: ComparedAnswer): string {
   if (isOtherCause(earlier, later)) return `was: ${earlier.hypothesis}; now: ${later.hypothesis}`
-  const [from, to] = [earlier, later].map(({ own }) => `${Math.round(100 * own.confidence)} %`)
+  const [from, to] = [earlier, later].map(({ own }) => (own.confidence > 0 ? `${Math.round(100 * own.confidence)} %` : 'none'))
   return `the same cause, confidence ${from} before and ${to} now`
 }

@@ -1,5 +1,5 @@
-import { type Message, toFollowUpLines, toLines, toOneLine } from '../telling/message.ts'
-import { BY_URL, cut, FOLLOWED_ANSWERS, type Receiver } from './receiver.ts'
+import { type Message, toFollowUpLines, toOneLine } from '../telling/message.ts'
+import { BY_URL, cut, FOLLOWED_ANSWERS, type Receiver, toText } from './receiver.ts'
 
 // https://discord.com/developers/docs/resources/webhook#execute-webhook: content has at most 2,000 characters.
 const MAX_CONTENT = 2_000
@@ -23,5 +23,8 @@ function toContent(message: Message): string {
   if (!message.answer) return cut(toOneLine(message), MAX_CONTENT)
   const { verdictUrls } = message
   const links = verdictUrls === null ? '' : `\nConfirm: <${verdictUrls.confirm}>\nReject: <${verdictUrls.reject}>`
-  return `${cut([...toFollowUpLines(message), ...toLines(message)].join('\n'), MAX_CONTENT - links.length)}${links}`
+  const followUp = toFollowUpLines(message)
+    .map((line) => `${line}\n`)
+    .join('')
+  return `${followUp}${toText(message, MAX_CONTENT - followUp.length - links.length)}${links}`
 }

@@ -1,6 +1,6 @@
 import { field, parseJson } from '../json.ts'
-import { type Message, toLines } from '../telling/message.ts'
-import { ANSWERS, cut, followsNever, type Receiver } from './receiver.ts'
+import type { Message } from '../telling/message.ts'
+import { ANSWERS, followsNever, type Receiver, toText } from './receiver.ts'
 
 const MAX_TEXT = 4_000
 
@@ -28,7 +28,7 @@ function writeAnnotation(message: Message): string {
   return JSON.stringify({
     time: at.getTime(),
     tags: ['noctuary', answer?.blamed?.service ?? service, toTag({ incidentId, number: answer?.number ?? 0 })],
-    text: cut(toLines(message).join('\n'), MAX_TEXT),
+    text: toText(message, MAX_TEXT),
   })
 }
 

@@ -1,6 +1,6 @@
 import type { IncidentId } from '../ids.ts'
 import type { SecretField, Subscribable } from '../integration-type.ts'
-import type { Message } from '../telling/message.ts'
+import { type Message, toLines } from '../telling/message.ts'
 
 /** What an integration is set up with, its secrets in the clear: as much of it as is set. */
 export type ReceiverSettings = {
@@ -73,10 +73,20 @@ export const BY_URL = {
 /** The beginning of a defanged dot. */
 const HALF_DOT = /\[\.?$/
 
-/** At most so many characters, the last of them a sign that there were more. */
+/** At most so many characters, the last of them a sign that there were more; nothing that is defanged is cut in two. */
 export function cut(text: string, maxLength: number): string {
   const characters = Array.from(text)
-  return characters.length <= maxLength && text.length <= maxLength ? text : `${toLength(characters, maxLength - 1).replace(HALF_DOT, '')}…`
+  if (characters.length <= maxLength && text.length <= maxLength) return text
+  return `${toLength(characters, maxLength - 1).replace(HALF_DOT, '')}…`
+}
+
+/** Events of a timeline that is too long, what to do being more worth telling. */
+const FEWER_EVENTS = [6, 3]
+
+/** A message's lines within so many characters: first the later events of its timeline give way, then its end. */
+export function toText(message: Message, maxLength: number): string {
+  const texts = [undefined, ...FEWER_EVENTS].map((events) => toLines(message, events).join('\n'))
+  return texts.find((text) => text.length <= maxLength) ?? cut(toLines(message, 1).join('\n'), maxLength)
 }
 
 /** As many whole characters as fit into so many UTF-16 units, which is how the receivers count. */

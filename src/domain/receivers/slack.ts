@@ -1,4 +1,4 @@
-import { type AnswerParts, type Message, toOneLine, toRuledOutLines, toTimelineLines } from '../telling/message.ts'
+import { type AnswerParts, type Message, toOneLine, toRuledOutLines, toSurenessLine, toTimelineLines } from '../telling/message.ts'
 import { cut, FOLLOWED_ANSWERS, isNeverAbout, type Receiver, type ReceiverSettings } from './receiver.ts'
 
 // Limits: https://docs.slack.dev/reference/block-kit/blocks (header 150, section and context 3,000, fifty blocks a message).
@@ -40,14 +40,14 @@ function writeSlack(message: Message, { channel, secrets }: ReceiverSettings): s
 }
 
 function toBlocks(message: Message, answer: AnswerParts, hasThread: boolean): readonly Block[] {
-  const { headline, percent, was, action, cost } = answer
+  const { headline, sureness, was, action, cost } = answer
   if (message.type === 'incident.details') return toDetails(answer)
   if (message.type === 'incident.resolved' || message.type === 'incident.undone') return [section(toOneLine(message))]
   const links = toLinks(message)
   return [
-    { type: 'header', text: plain(cut(`${percent}: ${headline}`, MAX_HEADER)) },
+    { type: 'header', text: plain(cut(`${sureness}: ${headline}`, MAX_HEADER)) },
     ...(was === null || hasThread ? [] : [toSecondLook(was)]),
-    section(`${headline}\nConfidence: ${percent}\nWhat broke: ${message.broke}`),
+    section(`${headline}\n${toSurenessLine(answer)}\nWhat broke: ${message.broke}`),
     section(`Recommended action: ${action}`),
     ...(hasThread ? [] : toEvidence(answer)),
     ...(links === '' ? [] : [{ type: 'section', text: { type: 'mrkdwn', text: links, verbatim: true } }]),

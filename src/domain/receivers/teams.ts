@@ -33,7 +33,7 @@ type Element = Readonly<Record<string, unknown>>
 function toBody(message: Message): readonly Element[] {
   const { answer } = message
   if (!answer) return [text([toOneLine(message)])]
-  return [text([`${answer.percent}: ${answer.headline}`], { weight: 'Bolder', size: 'Medium' }), ...toSections(message, answer)]
+  return [text([`${answer.sureness}: ${answer.headline}`], { weight: 'Bolder', size: 'Medium' }), ...toSections(message, answer)]
 }
 
 function toSections({ broke }: Message, answer: AnswerParts): readonly Element[] {

@@ -41,11 +41,24 @@ function writeWebhook(message: Message): string {
   })
 }
 
-function toAnswerData({ number, headline, confidence, was, timeline, moreEvents, action, ruledOut, cost, blamed }: AnswerParts) {
+function toAnswerData({
+  number,
+  headline,
+  confidence,
+  assessment,
+  was,
+  timeline,
+  moreEvents,
+  action,
+  ruledOut,
+  cost,
+  blamed,
+}: AnswerParts) {
   return {
     number,
     hypothesis: headline,
     confidence,
+    assessment,
     was,
     evidence: timeline,
     more_events: moreEvents,

@@ -1,13 +1,14 @@
-import type { ChangeText } from '../event/event.ts'
+import type { ChangeText, EventLinks } from '../event/event.ts'
 import { maskActor } from '../event/redact.ts'
 import type { CitedEntry } from '../incident/snapshot.ts'
 
 /** What a note tells of one cited event. */
-export type CitedEvent = Omit<ChangeText, 'environment'> & {
-  readonly serviceName: string
-  readonly timestamp: Date
-  readonly count: number
-}
+export type CitedEvent = ChangeText &
+  EventLinks & {
+    readonly serviceName: string
+    readonly timestamp: Date
+    readonly count: number
+  }
 
 /** An entry as notes and prompts tell it. */
 export function toCitedEvent(entry: CitedEntry): CitedEvent {
@@ -20,6 +21,9 @@ export function toCitedEvent(entry: CitedEntry): CitedEvent {
     newValue: entry.new_value,
     actor: maskActor(entry.actor),
     sha: entry.sha,
+    environment: entry.environment ?? null,
+    url: entry.url ?? null,
+    details: entry.details ?? null,
     timestamp: new Date(entry.timestamp),
     count: entry.count,
   }

@@ -1,4 +1,5 @@
-import { isChangeType } from '../event/event.ts'
+import type { Assessment } from '../diagnosis/model.ts'
+import { type EventDetails, isChangeType } from '../event/event.ts'
 import type { IncidentId } from '../ids.ts'
 import type { Verdict } from '../incident/quality.ts'
 import type { MessageType } from '../integration-type.ts'
@@ -30,8 +31,10 @@ export type AnswerSource = {
   readonly number: number
   readonly hypothesis: string
   readonly recommendedAction: string | null
-  /** In [0, 1]. */
+  /** In [0, 1]; 0 where no cause is named. */
   readonly confidence: number
+  /** `null` in earlier releases' answers. */
+  readonly assessment: Assessment | null
   /** `rules`, or the model that put it into words. */
   readonly diagnosedBy: string
   /** The events the hypothesis rests on. */
@@ -69,9 +72,13 @@ export type Message = {
 export type AnswerParts = {
   readonly number: number
   readonly headline: string
-  /** In [0, 1], and as it is said. */
+  /** In [0, 1]; 0 where no cause is named. */
   readonly confidence: number
-  readonly percent: string
+  /** `82 %`, or that no cause is named. */
+  readonly sureness: string
+  /** What it means that no cause is named; `null` where one is. */
+  readonly meaning: string | null
+  readonly assessment: Assessment | null
   /** What an earlier message said, with its confidence. */
   readonly was: string | null
   /** The cited events, the earliest first, ten at most. */
@@ -91,6 +98,8 @@ const MAX_SENTENCE_LENGTH = 600
 const MAX_RULED_OUT_LENGTH = 240
 const MAX_QUOTED_NAME = 80
 const MAX_VALUE_LENGTH = 120
+/** Files or keys of one change. */
+const MAX_LISTED = 3
 
 /** Puts a message into its parts: the one place where what comes from events is made fit to be told. */
 export function writeMessage({ alert, answer, undoneBy, ...source }: MessageSource): Message {
@@ -112,6 +121,7 @@ function toParts({
   hypothesis,
   recommendedAction,
   confidence,
+  assessment,
   diagnosedBy,
   cited,
   ruledOut,
@@ -123,8 +133,10 @@ function toParts({
     number,
     headline: sentence(hypothesis),
     confidence,
-    percent: toPercent(confidence),
-    was: earlier && `${sentence(earlier.hypothesis)} (${toPercent(earlier.confidence)})`,
+    sureness: toSureness(confidence).replace(/^n/, 'N'),
+    meaning: confidence > 0 ? null : toMeaning(assessment),
+    assessment,
+    was: earlier && `${sentence(earlier.hypothesis)} (${toSureness(earlier.confidence)})`,
     timeline: sorted.slice(0, MAX_TIMELINE).map(describeEvent),
     moreEvents: Math.max(0, sorted.length - MAX_TIMELINE),
     action: recommendedAction === null ? 'none that the evidence supports' : sentence(recommendedAction),
@@ -141,11 +153,24 @@ function toBroke(service: string, title: string, triggeredAt: Date, answer: Answ
   return `${service}${title === '' ? '' : `, "${title}"`}, since ${toUtc(new Date(since))} UTC`
 }
 
-function toPercent(confidence: number): string {
-  return `${Math.round(100 * Math.min(Math.max(confidence, 0), 1))} %`
+/** How sure an answer is, as a percentage; there is none for naming no cause. */
+export function toSureness(confidence: number): string {
+  return confidence > 0 ? `${Math.round(100 * Math.min(confidence, 1))} %` : 'no cause named'
 }
 
-function describeEvent({ serviceName, vendor, eventType, entity, oldValue, newValue, actor, sha, timestamp, count }: CitedEvent): string {
+/** What it means that an answer names no cause. */
+export const toMeaning = (assessment: Assessment | null): string => MEANINGS[assessment ?? 'unrecorded']
+
+const MEANINGS: Readonly<Record<Assessment, string>> = {
+  cause: 'no recorded change is likely enough',
+  suspect: 'no recorded change is likely enough',
+  external: 'what fails lies outside, and no recorded change explains it',
+  unrecorded: 'no recorded change explains what fails',
+  inconclusive: 'nothing is known to fail',
+}
+
+function describeEvent(event: CitedEvent): string {
+  const { serviceName, vendor, eventType, entity, oldValue, newValue, actor, sha, environment, url, details, timestamp, count } = event
   const parts = [
     toUtc(timestamp),
     name(serviceName),
@@ -154,10 +179,19 @@ function describeEvent({ serviceName, vendor, eventType, entity, oldValue, newVa
     isChangeType(eventType) ? toChange(oldValue, newValue) : toState(oldValue, newValue),
     sha === null ? '' : `sha=${name(sha)}`,
     actor === null ? '' : `by ${name(actor)}`,
+    environment === null || environment === 'production' ? '' : `in ${name(environment)}`,
+    details === null ? '' : toDetailsText(details),
+    url === null ? '' : `see ${value(url)}`,
     count > 1 ? `(${count} times)` : '',
     `via ${name(vendor)}`,
   ]
   return parts.filter((part) => part !== '').join(' ')
+}
+
+function toDetailsText({ title, files = [], keys = [] }: EventDetails): string {
+  const list = (what: string, names: readonly string[]) =>
+    names.length === 0 ? [] : [`${what} ${names.slice(0, MAX_LISTED).map(name).join(', ')}${names.length > MAX_LISTED ? ', …' : ''}`]
+  return [...(title === undefined ? [] : [`titled "${value(title)}"`]), ...list('files', files), ...list('keys', keys)].join(' ')
 }
 
 function toChange(oldValue: string | null, newValue: string | null): string {
@@ -186,16 +220,16 @@ const sentence = (text: string): string => defang(text, MAX_SENTENCE_LENGTH)
 const name = (text: string): string => defang(text, MAX_QUOTED_NAME) || '(blank)'
 const value = (text: string): string => defang(text, MAX_VALUE_LENGTH)
 
-/** The lines of a message, without markup: what a receiver that knows none of it shows. */
-export function toLines({ answer, broke, pageUrl }: Message): readonly string[] {
+/** The lines of a message, without markup: what a receiver that knows none of it shows. At most so many `events` of the timeline. */
+export function toLines({ answer, broke, pageUrl }: Message, events = MAX_TIMELINE): readonly string[] {
   if (!answer) return [`What broke: ${broke}`, ...(pageUrl === null ? [] : [`Details: ${pageUrl}`])]
-  const { headline, percent, was, action, cost } = answer
+  const { headline, was, action, cost } = answer
   return [
     ...(was === null ? [] : ['Second look: later events changed the answer.', `Was: ${was}`]),
     `${was === null ? 'Hypothesis' : 'Now'}: ${headline}`,
-    `Confidence: ${percent}`,
+    toSurenessLine(answer),
     `What broke: ${broke}`,
-    ...toTimelineLines(answer),
+    ...toTimelineLines(answer, events),
     ...toRuledOutLines(answer),
     `Recommended action: ${action}`,
     ...(pageUrl === null ? [] : [`Details: ${pageUrl}`]),
@@ -208,10 +242,17 @@ export function toVerdictLines({ verdictUrls }: Message): readonly string[] {
   return verdictUrls === null ? [] : [`Confirm: ${verdictUrls.confirm}`, `Reject: ${verdictUrls.reject}`]
 }
 
+/** How sure the answer is, or what it means that it names no cause. */
+export function toSurenessLine({ sureness, meaning }: AnswerParts): string {
+  return meaning === null ? `Confidence: ${sureness}` : `${sureness}: ${meaning}`
+}
+
 /** The timeline under its heading, or that there is none. */
-export function toTimelineLines({ timeline, moreEvents }: AnswerParts): readonly string[] {
+export function toTimelineLines({ timeline, moreEvents }: AnswerParts, events = MAX_TIMELINE): readonly string[] {
   if (timeline.length === 0) return ['Evidence: none. No event on record is connected with this alert.']
-  return ['Timeline (UTC):', ...timeline.map((line) => `- ${line}`), ...(moreEvents > 0 ? [`- and ${moreEvents} more`] : [])]
+  const shown = timeline.slice(0, events)
+  const more = moreEvents + timeline.length - shown.length
+  return ['Timeline (UTC):', ...shown.map((line) => `- ${line}`), ...(more > 0 ? [`- and ${more} more`] : [])]
 }
 
 /** What was ruled out under its heading; nothing when nothing was. */

@@ -10,6 +10,8 @@ export type WindowEntry = ChangeText &
     readonly confidence: number
     /** Of the latest occurrence, as it was sent: it may lie ahead of its receipt. */
     readonly timestamp: Date
+    /** When that was received, where its sender's clock was ahead. */
+    readonly receivedAt?: Date
     /** Of the first one, and no later than that was received. */
     readonly firstTimestamp: Date
     readonly expiresAt: Date
@@ -27,6 +29,11 @@ export type StateWindow = {
 }
 
 export type ServiceWindow = { readonly service: string; readonly window: StateWindow }
+
+/** When the latest occurrence of an entry counts as having happened: what entries are in order by. */
+export function toHappenedAt({ timestamp, receivedAt = timestamp }: Pick<WindowEntry, 'timestamp' | 'receivedAt'>): Date {
+  return receivedAt
+}
 
 /** What an entry takes besides its texts. */
 const ENTRY_WEIGHT = 500
@@ -112,6 +119,7 @@ function fold(parts: readonly Part[]): { readonly entry: WindowEntry; readonly l
     id: life.id,
     confidence: life.confidence,
     timestamp: isLatestStored ? life.timestamp : new Date(totals.latestMs),
+    ...(isLatestStored && life.timestamp.getTime() > totals.latestMs ? { receivedAt: new Date(totals.latestMs) } : {}),
     firstTimestamp: new Date(Math.min(...all.map((part) => part.totals.firstTimestampMs))),
     expiresAt: new Date(Math.max(...all.map((part) => part.life.expiresAt.getTime()))),
     count: all.reduce((sum, part) => sum + part.totals.count, 0),

@@ -20,6 +20,9 @@ function makeMessage(text: string) {
     newValue: text,
     actor: text,
     sha: text,
+    environment: text,
+    url: `https://evil.example/${text}`,
+    details: { title: text, files: [text], keys: [text] },
     timestamp: AT,
     count: 2,
   }
@@ -33,6 +36,7 @@ function makeMessage(text: string) {
       hypothesis: text,
       recommendedAction: text,
       confidence: 0.8,
+      assessment: 'cause',
       diagnosedBy: text,
       cited: Array.from({ length: 12 }, () => event),
       ruledOut: [text, text],

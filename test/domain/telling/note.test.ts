@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { ASSESSMENTS } from '../../../src/domain/diagnosis/model.ts'
 import { toId } from '../../../src/domain/ids.ts'
 import type { CitedEvent } from '../../../src/domain/telling/cited-event.ts'
 import { type AnswerSource, type Message, type MessageSource, writeMessage } from '../../../src/domain/telling/message.ts'
@@ -18,6 +19,9 @@ const event = (fields: Partial<CitedEvent> = {}): CitedEvent => ({
   newValue: 'succeeded',
   actor: null,
   sha: 'a4f2c1',
+  environment: null,
+  url: null,
+  details: null,
   timestamp: new Date('2026-02-03T14:16:02.718Z'),
   count: 1,
   ...fields,
@@ -36,6 +40,7 @@ const source = ({ pageUrl = null, ...fields }: Partial<Fields> = {}): Message =>
       hypothesis: 'Deploy sha=a4f2c1 to payments-api rolled out 4 minutes before onset',
       recommendedAction: 'Roll back to sha=f8b3e22',
       confidence: 0.824,
+      assessment: 'cause',
       diagnosedBy: 'rules',
       cited: [event()],
       ruledOut: [],
@@ -89,17 +94,31 @@ test.each<[Partial<CitedEvent>, string]>([
   [{ eventType: 'restart', oldValue: 'limit=512Mi', newValue: null, sha: null }, 'restart (limit=512Mi)'],
   [{ eventType: 'saturation', newValue: null, sha: null }, 'saturation'],
   [{ entity: 'checkout', serviceName: 'argocd-application-controller' }, 'deploy of checkout "succeeded" sha=a4f2c1'],
+  [{ environment: 'production' }, 'deploy "succeeded" sha=a4f2c1 via argocd'],
+  [{ environment: 'eu-staging' }, 'deploy "succeeded" sha=a4f2c1 in eu-staging via argocd'],
+  [
+    { url: 'https://ci.example/7', details: { title: 'Raise the pool', files: ['a', 'b', 'c', 'd'], keys: ['pool.size'] } },
+    'sha=a4f2c1 titled "Raise the pool" files a, b, c, … keys pool[.]size see hxxps://ci[.]example/7 via argocd',
+  ],
   [{ serviceName: ' ', entity: ' ', vendor: '\u200B' }, '(blank) deploy "succeeded" sha=a4f2c1 via (blank)'],
 ])('the timeline of %j', (fields, expected) => {
   expect(writeNote(source({ cited: [event(fields)] })).split('\n')[5]).toContain(expected)
 })
 
 test('a note without evidence says so', () => {
-  const note = writeNote(source({ hypothesis: 'No recorded change explains this', recommendedAction: null, confidence: 0.1, cited: [] }))
+  const note = writeNote(
+    source({
+      hypothesis: 'No recorded change explains this',
+      recommendedAction: null,
+      confidence: 0,
+      assessment: 'inconclusive',
+      cited: [],
+    }),
+  )
   expect(note.split('\n')).toEqual([
     'Noctuary Context',
     'Hypothesis: No recorded change explains this',
-    'Confidence: 10 %',
+    'No cause named: nothing is known to fail',
     'What broke: orders, "Error rate", since 2026-02-03 14:21:00 UTC',
     'Evidence: none. No event on record is connected with this alert.',
     'Recommended action: none that the evidence supports',
@@ -132,12 +151,21 @@ test('a long timeline is cut, the earliest events first', () => {
 })
 
 test.each([
-  [-1, '0 %'],
   [0.005, '1 %'],
   [1, '100 %'],
   [7, '100 %'],
 ])('confidence %d is %s', (confidence, text) => {
   expect(writeNote(source({ confidence }))).toContain(`Confidence: ${text}\n`)
+})
+
+test('an answer that names no cause has no percentage, nor has one before it', () => {
+  const earlier = { hypothesis: 'ledger has been saturated', confidence: 0 }
+  for (const assessment of [...ASSESSMENTS, null]) {
+    const note = writeNote(source({ confidence: 0, assessment, earlier }))
+    expect(note).toMatch(/\nNo cause named: .+\n/)
+    expect(note).toContain('Was: ledger has been saturated (no cause named)')
+    expect(note).not.toContain('%')
+  }
 })
 
 test('our note is known again, and no other', () => {
