@@ -1,6 +1,6 @@
 import { AppError } from '../domain/errors.ts'
 import { type EventId, parseId } from '../domain/ids.ts'
-import type { LogPosition } from '../store/events.ts'
+import type { LogPosition } from '../store/event-log.ts'
 
 const CURSOR = /^(\d{1,17})\.([0-9a-f-]{36})$/
 

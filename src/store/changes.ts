@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { ChangeText, EventDetails, EventLinks, EventType } from '../domain/event/event.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { type EventId, type TenantId, toId } from '../domain/ids.ts'
-import { type ChangeColumns, toShownChange } from './events.ts'
+import { type ChangeColumns, toShownChange } from './event-log.ts'
 import { type Db, epochMs } from './postgres.ts'
 import { joinNamesOf } from './window-joins.ts'
 

@@ -1,15 +1,12 @@
-import { type SQL, sql } from 'drizzle-orm'
 import { SAMPLE_ENVIRONMENT } from '../domain/event/environment.ts'
-import { CHANGE_KEPT_SECONDS, type ChangeText, type ContextEvent, type EventType, isChangeType } from '../domain/event/event.ts'
+import { CHANGE_KEPT_SECONDS, type ContextEvent, isChangeType } from '../domain/event/event.ts'
 import { type Evaluation, toFlagKey } from '../domain/event/flag.ts'
 import { type JoinRule, matchServices, openedService, toNameKey } from '../domain/event/service-name.ts'
 import { toValueClass } from '../domain/event/value-class.ts'
-import { type AgentId, type EventId, type IntegrationId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
-import { toShownValue } from '../domain/text.ts'
+import { type EventId, type IntegrationId, type ServiceId, toId } from '../domain/ids.ts'
 import { type CallerRow, type Principal, toPrincipal } from './api-keys.ts'
-import { functionNamed } from './functions.ts'
 import { GUARD, type IntegrationJson, type KnownIntegration, toIntegration } from './integrations.ts'
-import { type BatchDb, callFunction, callFunctionIf, type Db, epochMs, type FunctionGuard } from './postgres.ts'
+import { type BatchDb, callFunction, callFunctionIf, type Db, type FunctionGuard } from './postgres.ts'
 
 /** `isEvaluation`: it tells that its service evaluated a flag, not that somebody changed that. */
 export type NewEvent = { readonly id: EventId; readonly event: ContextEvent; readonly isEvaluation: boolean }
@@ -242,122 +239,5 @@ function toRecord({ id, event }: NewEvent, place: number) {
     url: event.url ?? undefined,
     details: event.details ?? undefined,
     kept_seconds: toKeptSeconds(event) ?? undefined,
-  }
-}
-
-/** An event of an agent's log. */
-export type LoggedEvent = ChangeText & {
-  readonly id: EventId
-  readonly serviceName: string
-  readonly confidence: number
-  readonly ttlSeconds: number
-  readonly timestamp: Date
-  readonly receivedAt: Date
-  readonly expiresAt: Date
-}
-
-/** A place in an agent's log: right after the event received at that microsecond, with that id. */
-export type LogPosition = { readonly receivedAtUs: string; readonly id: EventId }
-
-export type LogQuery = {
-  readonly limit: number
-  readonly after: LogPosition | undefined
-  readonly serviceName: string | undefined
-  readonly vendor: string | undefined
-  readonly eventType: EventType | undefined
-}
-
-/** The columns of an event that say what changed. */
-export type ChangeColumns = {
-  event_type: EventType
-  vendor: string
-  entity: string
-  old_value: string | null
-  new_value: string | null
-  actor: string | null
-  sha: string | null
-  environment: string | null
-}
-
-/** What an event's columns say changed, its values cut to what is shown. */
-export function toShownChange(row: ChangeColumns): ChangeText {
-  return {
-    eventType: row.event_type,
-    vendor: row.vendor,
-    entity: row.entity,
-    oldValue: toShownValue(row.old_value),
-    newValue: toShownValue(row.new_value),
-    actor: row.actor,
-    sha: row.sha,
-    environment: row.environment,
-  }
-}
-
-type LogRow = ChangeColumns & {
-  id: string
-  service_name: string
-  confidence: number
-  ttl_seconds: number
-  timestamp_ms: number
-  received_ms: number
-  received_us: string
-  expires_ms: number
-}
-
-const LOG_ENTRY = sql`e.id, e.service_name, e.vendor, e.event_type, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.environment, e.confidence,
-  e.ttl_seconds, ${epochMs(sql`e.timestamp`)} AS timestamp_ms, ${epochMs(sql`e.received_at`)} AS received_ms,
-  (extract(epoch FROM e.received_at) * 1000000)::bigint::text AS received_us, ${epochMs(sql`e.expires_at`)} AS expires_ms`
-
-/** A page of the live events an agent sent, newest receipt first, and where the next page begins. */
-export async function listAgentEvents(db: Db, tenantId: TenantId, agentId: AgentId, query: LogQuery) {
-  const { limit, after } = query
-  const isWanted = sql`e.tenant_id = ${tenantId} AND e.agent_id = ${agentId} AND e.expires_at > now() AND ${
-    after
-      ? sql`(e.received_at, e.id) < (to_timestamp(0) + make_interval(secs => ${after.receivedAtUs}::numeric / 1000000), ${after.id}::uuid)`
-      : sql`true`
-  }`
-  const { rows } = await db.execute<LogRow>(
-    isFiltering(query)
-      ? selectOfKinds(tenantId, agentId, query, isWanted)
-      : sql`SELECT ${LOG_ENTRY} FROM context_events e WHERE ${isWanted} ORDER BY e.received_at DESC, e.id DESC LIMIT ${limit + 1}`,
-  )
-  const page = rows.slice(0, limit)
-  const last = page.at(-1)
-  const next: LogPosition | undefined = rows.length > limit && last ? { receivedAtUs: last.received_us, id: toId(last.id) } : undefined
-  return { events: page.map(toLoggedEvent), next }
-}
-
-const isFiltering = ({ serviceName, vendor, eventType }: LogQuery) => [serviceName, vendor, eventType].some((part) => part !== undefined)
-
-/** The kinds of events that are meant, each found from the one before, and of each kind the latest: however rare they are. */
-function selectOfKinds(tenantId: TenantId, agentId: AgentId, { limit, serviceName, vendor, eventType }: LogQuery, isWanted: SQL): SQL {
-  const isOfService =
-    serviceName === undefined ? sql`true` : sql`e.service_id = ${functionNamed('service_id_of')}(${tenantId}::uuid, ${serviceName})`
-  const isOfVendor = vendor === undefined ? sql`true` : sql`e.vendor = ${vendor}`
-  const kinds = sql`SELECT e.vendor, e.event_type FROM context_events e WHERE e.agent_id = ${agentId} AND ${isOfService} AND ${isOfVendor}`
-  return sql`WITH RECURSIVE kinds AS (
-      (${kinds} ORDER BY e.vendor, e.event_type LIMIT 1)
-      UNION ALL
-      SELECT n.* FROM kinds k CROSS JOIN LATERAL (
-        ${kinds} AND (e.vendor, e.event_type) > (k.vendor, k.event_type) ORDER BY e.vendor, e.event_type LIMIT 1) n
-    )
-    SELECT ${LOG_ENTRY} FROM kinds k CROSS JOIN LATERAL (
-      SELECT e.* FROM context_events e
-      WHERE ${isWanted} AND ${isOfService} AND e.vendor = k.vendor AND e.event_type = k.event_type
-      ORDER BY e.received_at DESC NULLS LAST, e.id DESC NULLS LAST LIMIT ${limit + 1}
-    ) e WHERE ${eventType === undefined ? sql`true` : sql`k.event_type = ${eventType}`}
-    ORDER BY e.received_at DESC, e.id DESC LIMIT ${limit + 1}`
-}
-
-function toLoggedEvent(row: LogRow): LoggedEvent {
-  return {
-    id: toId(row.id),
-    serviceName: row.service_name,
-    ...toShownChange(row),
-    confidence: row.confidence,
-    ttlSeconds: row.ttl_seconds,
-    timestamp: new Date(row.timestamp_ms),
-    receivedAt: new Date(row.received_ms),
-    expiresAt: new Date(row.expires_ms),
   }
 }

@@ -22,7 +22,7 @@ import {
   readPageStart,
   Uuid,
 } from '../schemas.ts'
-import { entryFields } from './services.ts'
+import { entryFields } from './window-body.ts'
 
 const LIMITS = { usual: 50, most: 100 }
 const TYPES_REFUSAL = `types must be of ${EVENT_TYPES.join(', ')}`

@@ -5,7 +5,7 @@ import { citedEntries } from '../../domain/incident/snapshot.ts'
 import { toToldEntry, toToldWindow } from '../../domain/window/document.ts'
 import type { Incident, IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
 import { Instant, name, optionalName, Uuid } from '../schemas.ts'
-import { entryFields, windowFields } from './services.ts'
+import { entryFields, windowFields } from './window-body.ts'
 
 const itemFields = {
   id: Uuid,

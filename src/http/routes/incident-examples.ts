@@ -1,5 +1,5 @@
 import { EXAMPLE_IDS } from '../schemas.ts'
-import { EXAMPLE_WINDOW } from './services.ts'
+import { EXAMPLE_WINDOW } from './window-body.ts'
 
 export const EXAMPLE_ITEM = {
   id: EXAMPLE_IDS.incident,
