@@ -1,0 +1,77 @@
+/** How a command ends: what a script is told by its exit code. */
+export const EXIT = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const
+
+/** A reason to end that is not a bug of ours: told in one line, without a stack. */
+export class CommandError extends Error {
+  readonly exitCode: number
+
+  constructor(message: string, exitCode: number) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
+type Call = {
+  readonly method?: 'GET' | 'POST'
+  readonly query?: Readonly<Record<string, string | undefined>>
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent as JSON. */
+  readonly body?: unknown
+}
+
+const TIMEOUT_MS = 15_000
+
+/**
+ * Asks the API at `NOCTUARY_URL` with the key `NOCTUARY_KEY`, and returns what it answers, decoded. Throws a `CommandError`: for
+ * a refusal in its words, for trouble of its own or none at all as unreachable.
+ */
+export async function callApi(path: string, { method = 'GET', query = {}, headers = {}, body }: Call = {}): Promise<unknown> {
+  const url = new URL(path, getBase())
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
+  const key = process.env['NOCTUARY_KEY']
+  if (!key)
+    throw new CommandError('NOCTUARY_KEY is not set: an ingest key to send with, a read-only or viewer key to read with', EXIT.usage)
+  const response = await fetch(url, {
+    method,
+    headers: { Authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  }).catch((error: unknown) => {
+    throw new CommandError(`${url.origin} does not answer: ${toReason(error)}`, EXIT.unreachable)
+  })
+  const text = await response.text()
+  const answer = parse(text)
+  if (response.ok) return answer
+  const detail = (answer as { readonly detail?: unknown } | undefined)?.detail
+  const isTheirs = response.status >= 500 || response.status === 429
+  throw new CommandError(
+    `${response.status}: ${typeof detail === 'string' ? detail : text.slice(0, 200)}`,
+    isTheirs ? EXIT.unreachable : EXIT.refused,
+  )
+}
+
+function getBase(): string {
+  const base = process.env['NOCTUARY_URL'] ?? ''
+  if (/^https?:\/\//.test(base) && URL.canParse(base)) return base
+  throw new CommandError('NOCTUARY_URL is not set to an address such as https://noctuary.example.com', EXIT.usage)
+}
+
+function toReason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error ? error.cause.message || error.message : error.message
+}
+
+function parse(text: string): unknown {
+  try {
+    return text === '' ? undefined : JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]+/gu
+
+/** Foreign text on one line, without what a terminal would obey. */
+export const toPlain = (text: string): string => text.replace(UNSEEN, ' ')
+
+export const JSON_FLAG = { json: { type: 'boolean', description: 'Print JSON, for programs', default: false } } as const

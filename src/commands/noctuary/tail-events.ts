@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { defineCommand } from 'citty'
+import { EVENT_TYPES } from '../../domain/event/event.ts'
+import { CommandError, callApi, EXIT, JSON_FLAG, toPlain } from './api.ts'
+
+/** As `GET /v1/changes` has it. */
+type Change = {
+  readonly id: string
+  readonly timestamp: string
+  readonly service: string
+  readonly event_type: string
+  readonly entity: string
+  readonly old_value: string | null
+  readonly new_value: string | null
+  readonly sha: string | null
+  readonly actor: string | null
+  readonly vendor: string
+  readonly environment: string | null
+}
+
+const POLL_MS = 2_000
+/** An event may be told late: what began so long before the last look may be news. */
+const LATE_MS = 120_000
+const PAGE = 100
+
+/** Prints what begins to be so, oldest first, until it is ended; with `--once`, what began lately. */
+const tail = defineCommand({
+  meta: { name: 'tail', description: 'Print what begins to change or fail, as it comes (read-only or viewer key)' },
+  args: {
+    service: { type: 'string', description: 'Only this service' },
+    types: { type: 'string', description: `Only these, with commas between them: ${EVENT_TYPES.join(', ')}` },
+    minutes: { type: 'string', description: 'Begin so far back', default: '10' },
+    once: { type: 'boolean', description: 'End with what there is by now', default: false },
+    ...JSON_FLAG,
+  },
+  run: async ({ args }) => {
+    const minutes = Number(args.minutes)
+    if (!(minutes >= 0 && minutes <= 10_080)) throw new CommandError('--minutes takes a number from 0 to 10080', EXIT.usage)
+    const query = { service: args.service, types: args.types ?? EVENT_TYPES.join(','), limit: String(PAGE) }
+    const seen = new Set<string>()
+    let since = new Date(Date.now() - 60_000 * minutes)
+    for (;;) {
+      const looked = Date.now()
+      // `GET /v1/changes` answers a list of changes.
+      const changes = (await callApi('/v1/changes', { query: { ...query, since: since.toISOString() } })) as readonly Change[]
+      for (const change of changes.toReversed().filter(({ id }) => !seen.has(id))) {
+        seen.add(change.id)
+        console.log(args.json ? JSON.stringify(change) : toLine(change))
+      }
+      if (args.once) return
+      since = new Date(Math.max(since.getTime(), looked - LATE_MS))
+      await sleep(POLL_MS)
+    }
+  },
+})
+
+function toLine({ timestamp, service, event_type, entity, old_value, new_value, sha, actor, vendor, environment }: Change): string {
+  const values = [old_value, new_value].filter((value) => value !== null).join(' → ')
+  const parts = [
+    timestamp,
+    service,
+    event_type,
+    entity === service ? '' : `of ${entity}`,
+    values,
+    sha === null || values.includes(sha) ? '' : sha,
+    environment === null ? '' : `in ${environment}`,
+    actor === null ? '' : `by ${actor}`,
+    `via ${vendor}`,
+  ]
+  return toPlain(parts.filter((part) => part !== '').join('  '))
+}
+
+export const events = defineCommand({ meta: { name: 'events', description: 'What happens' }, subCommands: { tail } })
