@@ -19,6 +19,7 @@ import { healthRoutes } from './http/routes/health.ts'
 import { incidentRoutes } from './http/routes/incidents.ts'
 import { integrationRoutes } from './http/routes/integrations.ts'
 import { maintenanceRoutes } from './http/routes/maintenance.ts'
+import { metricsRoutes } from './http/routes/metrics.ts'
 import { qualityRoutes } from './http/routes/quality.ts'
 import { serviceRoutes } from './http/routes/services.ts'
 import { mcpRoutes } from './mcp/index.ts'
@@ -37,6 +38,7 @@ export function createApp(deps: Deps, dashboard?: Hono<PageEnv>) {
   app.notFound((c) => answerError(new AppError('not_found', 'no such resource'), c, deps.log))
 
   app.route('/', healthRoutes(deps))
+  app.route('/', metricsRoutes(deps))
   app.route('/', agentRoutes(deps))
   app.route('/', eventRoutes(deps))
   app.route('/', serviceRoutes(deps))

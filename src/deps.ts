@@ -11,6 +11,7 @@ import {
   type Tally,
   type WeighedMap,
 } from './domain/bounded-map.ts'
+import { type Counts, countAnswers, createCounts } from './domain/counts.ts'
 import { AppError } from './domain/errors.ts'
 import type { KeepingPolicy } from './domain/event/redact.ts'
 import type { TenantId } from './domain/ids.ts'
@@ -76,7 +77,7 @@ export type Chance = {
   readonly randomBytes: (length: number) => Uint8Array<ArrayBuffer>
 }
 
-export type Logging = { readonly log: Log }
+export type Logging = { readonly log: Log; readonly counts: Counts }
 
 /** What an isolate remembers between requests: never that a key lives, but to refuse it. */
 export type Memory = {
@@ -173,6 +174,7 @@ export type Deps = BatchDatabase &
 
 /** What the app works with, made once an isolate from its configuration. */
 export function createDeps(config: Config): Deps {
+  const counts = createCounts()
   const tenantOfKey = new Map<string, TenantId>()
   const turns = createTurns(config.readsAtOnce, READ_PATIENCE_MS, tooManyReads)
   const takeTurn = () => {
@@ -180,8 +182,8 @@ export function createDeps(config: Config): Deps {
     return reader === undefined ? undefined : turns.take(reader)
   }
   return {
-    db: createDb({ ...config.database, onRequest: () => countCall('postgres'), takeTurn }),
-    redis: createRedis({ ...config.redis, onRequest: () => countCall('redis') }),
+    db: createDb({ ...config.database, onRequest: () => countCall('postgres'), onAnswer: countAnswers(counts, 'postgres'), takeTurn }),
+    redis: createRedis({ ...config.redis, onRequest: () => countCall('redis'), onAnswer: countAnswers(counts, 'redis') }),
     tenantOfKey,
     hashOfKey: new Map(),
     knownIntegrations: new Map(),
@@ -207,6 +209,7 @@ export function createDeps(config: Config): Deps {
     linkSecret: isSecret(config.sessionSecret) ? config.sessionSecret : undefined,
     access: config.access && { ...config.access, readKeys: createAccessKeys(config.access, () => new Date()) },
     metricsToken: config.metricsToken,
+    counts,
     signInLimit: config.signInLimit,
     retention: config.retention,
     sweepRequests: config.sweepRequests,

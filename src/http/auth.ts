@@ -1,5 +1,6 @@
 import { createMiddleware } from 'hono/factory'
-import type { Clock, Database, Load, Logging, Memory, RateLimits } from '../deps.ts'
+import { timingSafeEqual } from 'hono/utils/buffer'
+import type { Clock, Database, Load, Logging, Memory, Metrics, RateLimits } from '../deps.ts'
 import { assertKeyType, assertMayRead, isWellFormedKey, type KeyType, toKeyType } from '../domain/access/api-key.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
@@ -76,6 +77,12 @@ function rememberVerdict({ keyVerdicts, tenantOfKey, now }: Memory & Clock, c: A
 /** The request's API key as it was sent, if one was. */
 export function readBearer(c: AppContext): string | undefined {
   return BEARER.exec(c.req.header('Authorization') ?? '')?.[1]
+}
+
+/** Whether a request shows the operator's token. */
+export async function isOperator({ metricsToken }: Metrics, c: AppContext): Promise<boolean> {
+  const token = readBearer(c)
+  return metricsToken !== undefined && token !== undefined && (await timingSafeEqual(token, metricsToken))
 }
 
 /** Refuses a key that is used too often; a revoked one is 401 all the same. A limiter that fails limits nothing. */

@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import type { RequestIdVariables } from 'hono/request-id'
 import type { Chance } from '../deps.ts'
+import type { ErrorCode } from '../domain/errors.ts'
 import type { Principal } from '../store/api-keys.ts'
 import type { StoreCalls } from '../store-calls.ts'
 
@@ -15,6 +16,8 @@ export type AppEnv = {
     isCounted?: boolean
     /** Where ids and secrets come from in a request that may be repeated. */
     chance?: Chance
+    /** Why it was refused. */
+    refusal?: ErrorCode
     /** When it came, in milliseconds. */
     startedAt: number
     /** Requests made to the stores on this request's account so far. */

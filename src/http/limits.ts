@@ -3,7 +3,7 @@ import type { Clock, Database, Load, Logging, Memory, RateLimits } from '../deps
 import { AppError } from '../domain/errors.ts'
 import { getPrincipal, type Principal } from '../store/api-keys.ts'
 import type { AppContext, AppEnv } from './env.ts'
-import { observe } from './observe.ts'
+import { type Observing, observe } from './observe.ts'
 import { answerError } from './problem.ts'
 
 const EVERYBODY = ''
@@ -15,7 +15,7 @@ export function readNetwork(c: Pick<AppContext, 'req'>): string | undefined {
 }
 
 /** Lets no more requests in than an isolate can serve: who comes too many is told so before a store is asked. */
-export const shedLoad = (deps: Load & Clock & Logging) =>
+export const shedLoad = (deps: Load & Observing) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const leave = deps.requestsAtOnce.enter(EVERYBODY, deps.now().getTime())
     if (!leave) {

@@ -1,6 +1,8 @@
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
-import type { Clock, Logging } from '../deps.ts'
+import type { Chance, Clock, Copies, Logging, Metrics } from '../deps.ts'
+import { tellCounts } from '../usecases/tell-counts.ts'
+import { deferTo } from './context.ts'
 import type { AppContext, AppEnv } from './env.ts'
 
 const CLIENTS_ID = /^[\w=-]{1,255}$/
@@ -19,9 +21,12 @@ function readClientsId(c: AppContext): string | undefined {
   return id !== undefined && CLIENTS_ID.test(id) ? id : undefined
 }
 
-/** Writes one log line a request: what was asked, by whom, how it ended. Never a key, a body or a raw line. */
-export const observe = ({ now, log }: Clock & Logging) =>
+export type Observing = Chance & Clock & Copies & Logging & Metrics
+
+/** Writes one log line a request: what was asked, by whom, how it ended. Never a key, a body or a raw line. Counts it, too. */
+export const observe = (deps: Observing) =>
   createMiddleware<AppEnv>(async (c, next) => {
+    const { now, log, counts } = deps
     const startedAt = now().getTime()
     const storeCalls = { postgres: 0, redis: 0 }
     c.set('startedAt', startedAt)
@@ -42,4 +47,8 @@ export const observe = ({ now, log }: Clock & Logging) =>
       api_key_id: principal?.apiKeyId,
       store_calls: { ...storeCalls },
     })
+    counts.count('noctuary_requests_total', { status: String(c.res.status) })
+    const refusal = c.get('refusal')
+    if (refusal !== undefined) counts.count('noctuary_refusals_total', { reason: refusal })
+    tellCounts(deps, deferTo(c))
   })

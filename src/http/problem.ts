@@ -162,6 +162,7 @@ export function toFieldErrors(issues: readonly { readonly path: readonly Propert
 export function answerError(error: unknown, c: Context<AppEnv>, log: Log): Response {
   const known = toAppError(error)
   if (known?.code === 'unavailable') logUnavailable(error, c, log)
+  if (known) c.set('refusal', known.code)
   if (known) return answerProblem(c, PROBLEMS[known.code], known.message, known.fields)
   logBug(error, c, log)
   return answerProblem(c, INTERNAL, INTERNAL.example, [])

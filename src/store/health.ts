@@ -55,7 +55,8 @@ async function findTables(db: Db): Promise<undefined> {
   await selectOne(db, sql`SELECT EXISTS (SELECT 1 FROM context_events) AS events, EXISTS (SELECT 1 FROM incident_work) AS work`)
 }
 
-async function findBacklog(db: Db): Promise<Backlog> {
+/** What waits for the cron, over all tenants. */
+export async function findBacklog(db: Db): Promise<Backlog> {
   const row = await selectOne<{ lag_seconds: number; repairs: number; work: number; given_up: number }>(
     db,
     sql`SELECT greatest(0, extract(epoch FROM now() - (SELECT min(coalesce(kept_until, expires_at)) FROM context_events)))::int AS lag_seconds,

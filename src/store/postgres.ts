@@ -28,6 +28,8 @@ type DbOptions = {
   readonly timeoutMs: number
   /** Called before each request. */
   readonly onRequest?: () => void
+  /** Called after each that was answered, with how long that took. */
+  readonly onAnswer?: (ms: number) => void
   /** Waited for before each request; what it returns is called at the end. */
   readonly takeTurn?: () => Promise<() => void> | undefined
 }
@@ -35,10 +37,10 @@ type DbOptions = {
 type DbFetchInit = RequestInit & Omit<DbOptions, 'url'>
 
 // The driver's endpoint and fetch are process-wide settings. Each client's own travel with its requests instead.
-neonConfig.fetchFunction = (url: string, { endpoint, timeoutMs, onRequest, takeTurn, ...init }: DbFetchInit) => {
+neonConfig.fetchFunction = (url: string, { endpoint, timeoutMs, onRequest, onAnswer, takeTurn, ...init }: DbFetchInit) => {
   const send = () => {
     onRequest?.()
-    return withDeadline(timeoutMs, readAnswer(endpoint ?? url, init))
+    return withDeadline(timeoutMs, readAnswer(endpoint ?? url, init), onAnswer)
   }
   return takeTurn?.()?.then((leave) => send().finally(leave)) ?? send()
 }

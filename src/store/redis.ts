@@ -12,6 +12,8 @@ type RedisOptions = {
   readonly timeoutMs: number
   /** Called before each request. */
   readonly onRequest?: (() => void) | undefined
+  /** Called after each that was answered, with how long that took. */
+  readonly onAnswer?: ((ms: number) => void) | undefined
 }
 
 /** Upstash's own limit for answers is 10 MB. */
@@ -42,9 +44,9 @@ class RedisClient {
   }
 
   #request(path: string, body: unknown): Promise<unknown> {
-    const { url, token, timeoutMs, onRequest } = this.#options
+    const { url, token, timeoutMs, onRequest, onAnswer } = this.#options
     onRequest?.()
-    return withDeadline(timeoutMs, post(`${url.replace(/\/$/, '')}${path}`, token, body))
+    return withDeadline(timeoutMs, post(`${url.replace(/\/$/, '')}${path}`, token, body), onAnswer)
   }
 }
 
@@ -77,6 +79,10 @@ export const keys = {
   latestDeliveries: (tenantId: TenantId, deliverer: string) => `t:${tenantId}:deliveries:${deliverer}`,
   deliveriesOfDay: (tenantId: TenantId, deliverer: string, day: string) => `t:${tenantId}:deliveries:${deliverer}:${day}`,
   sample: (tenantId: TenantId, deliverer: string) => `t:${tenantId}:sample:${deliverer}`,
+  /** What isolates have counted: a sorted set by time of what each told, `[id, sums by series]`. */
+  metrics: 'metrics:counts',
+  /** Present while a reader puts these together. */
+  metricsFolding: 'metrics:folding',
   /** Present while the database is in use, and so awake. */
   databaseInUse: 'sweep:database_in_use',
   /** Milliseconds since 1970 at which the next sweep of an idle database is worth waking it. */

@@ -66,6 +66,7 @@ export async function diagnoseIncident(
   const isAwaited = answer?.diagnosis.abstained === false && wantsUndoing(integrations, messages)
   const awaitUndoingUntil = isAwaited ? new Date(now.getTime() + AWAIT_UNDOING_MS) : undefined
   const ended = { diagnosis: answer?.diagnosis, noteLease, messages, awaitUndoingUntil, next, lookedAt: evidence.readAt }
+  if (answer) deps.counts.count('noctuary_diagnoses_total')
   const outcome = await storeDiagnosis(deps.db, tenantId, incidentId, work.lease, ended, now)
   return {
     note: outcome.isTold && noteLease !== undefined ? { ...work, kind: 'note', number, lease: noteLease, attempts: 1 } : undefined,

@@ -59,6 +59,7 @@ export async function ingestEvents(
   const idempotency = events.length > 0 ? request.idempotency : undefined
   const result = await insert({ keyHash: request.keyHash, events, evaluations, idempotency, maxServices: deps.maxServices })
   assertMayIngest(result)
+  countEvents(deps, items.length, events.length, result)
   await mergeCreated(deps, request, events, result)
   noteSecrets(deps, request, items, result)
 
@@ -147,6 +148,12 @@ async function reportKeys(deps: Database & Logging, keys: readonly string[]): Pr
   }
 }
 
+function countEvents({ counts: { count } }: Logging, sent: number, accepted: number, { created }: InsertResult): void {
+  count('noctuary_events_total', { result: 'stored' }, created.length)
+  count('noctuary_events_total', { result: 'duplicate' }, accepted - created.length)
+  count('noctuary_events_total', { result: 'rejected' }, sent - accepted)
+}
+
 function assertMayIngest({ principal, idempotency }: InsertResult): void {
   assertKeyType(principal.keyType, 'ingest')
   if (principal.agentId === undefined) throw new AppError('forbidden', 'agent not registered')
@@ -169,6 +176,7 @@ async function mergeCreated(
   try {
     await mergeIntoWindows(deps.redis, tenantId, merges, result.receivedAt)
   } catch (error) {
+    deps.counts.count('noctuary_window_merges_failed_total')
     deps.log('window_merge_failed', { tenant_id: tenantId, reason: nameOf(error) })
     const missed = [...new Set(merges.map(({ serviceId }) => serviceId))]
     defer(markOrLog(deps, tenantId, () => markForRepair(deps.db, tenantId, missed)))

@@ -48,7 +48,7 @@ export async function readWindow(deps: ReadDeps, request: WindowRequest): Promis
 }
 
 /** Makes a window's copy agree with Postgres. Throws when either store is out of reach. */
-export async function repairWindow(deps: Stores, { tenantId, serviceId }: WindowId): Promise<void> {
+export async function repairWindow(deps: Stores & Logging, { tenantId, serviceId }: WindowId): Promise<void> {
   const copy = await readWrittenCopy(deps.redis, { tenantId, serviceId })
   const stored = await findStoredWindow(deps.db, { tenantId }, serviceId, { asOf: undefined, withText: true })
   const plan = planRepair(stored.lives, copy, stored.now)
@@ -56,8 +56,9 @@ export async function repairWindow(deps: Stores, { tenantId, serviceId }: Window
 }
 
 /** What was left alone because merges may have been under way is for the next run. */
-async function carryOut({ db, redis }: Stores, window: WindowId, plan: CopyRepair | undefined, now: Date): Promise<void> {
+async function carryOut({ db, redis, counts }: Stores & Logging, window: WindowId, plan: CopyRepair | undefined, now: Date): Promise<void> {
   if (plan) await repairWindowCopy(redis, window, plan, now)
+  if (plan) counts.count('noctuary_windows_repaired_total')
   if (!plan || plan.write.every(({ totals }) => totals)) await clearRepair(db, window.tenantId, window.serviceId, now)
 }
 

@@ -184,6 +184,7 @@ function note(
 ): void {
   const kind = texts.length === 0 ? 'ignored' : taken
   const text = [...texts, ...(ignored === undefined ? [] : [`ignored: ${ignored}`])].join(', ')
+  deps.counts.count('noctuary_deliveries_total', { kind })
   deps.log('delivery', { tenant_id: tenantId, sender, kind, deliverer })
   const recorded = recordDelivery(deps.redis, tenantId, deliverer, { at: deps.now(), kind, text, incidentId }, deps.newUuid())
   defer(recorded.catch((error: unknown) => deps.log('delivery_not_noted', { tenant_id: tenantId, reason: nameOf(error) })))

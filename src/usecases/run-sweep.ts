@@ -1,4 +1,4 @@
-import type { Clock, Copies, Database, Logging, Stores, Upkeep } from '../deps.ts'
+import type { Clock, Copies, Database, Logging, Metrics, Stores, Upkeep } from '../deps.ts'
 import { nameOf } from '../domain/errors.ts'
 import { daysBefore, isSweepDue, nextSweepAt, type SweepHints } from '../domain/window/sweep.ts'
 import { countReceived } from '../store/agents.ts'
@@ -12,6 +12,7 @@ import { finishIncidents, REQUESTS_EACH } from './finish-incidents.ts'
 import { forgetIncidents } from './forget-incidents.ts'
 import { learnServiceGraph } from './learn-service-graph.ts'
 import { repairWindow } from './read-window.ts'
+import { tellCounts } from './tell-counts.ts'
 import type { WorkDeps } from './work-on-incident.ts'
 
 /** Small batches with a rest after each, so that ingest hardly notices the sweep; while a backlog stands they grow. */
@@ -31,7 +32,7 @@ const MAX_REMOVED_SERVICES = 1_000
 /** By then, an event that was being stored is stored. */
 const INGEST_DEADLINE_MS = 3_000
 
-type SweepDeps = WorkDeps & Upkeep
+type SweepDeps = WorkDeps & Upkeep & Metrics
 
 export type SweepResult = {
   readonly skipped: boolean
@@ -69,6 +70,9 @@ export async function runSweep(deps: SweepDeps, now: Date): Promise<SweepResult>
     incident_work: result.incidentWork,
     redis: hints ? 'up' : 'down',
   })
+  const told: Promise<void>[] = []
+  tellCounts(deps, (work) => void told.push(work))
+  await Promise.all(told)
   return result
 }
 
@@ -91,6 +95,7 @@ async function sweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
       requests += 1
     }
     deleted += batch.deleted
+    deps.counts.count('noctuary_swept_events_total', {}, batch.deleted)
     requests += 1
     isMore = batch.deleted >= rows / 2 || batch.forgotten === rows
     rows = Math.min(2 * rows, MAX_BATCH_ROWS)

@@ -62,6 +62,7 @@ export async function tellAnswer(deps: TellDeps, work: ClaimedWork, clock: () =>
   }
   const outcome = await send(deps, work, addressee, letter)
   if (outcome.kind === 'lost') return undefined
+  deps.counts.count('noctuary_messages_total', { outcome: outcome.kind })
   if (outcome.kind === 'accepted') {
     await recordMessage(deps.db, work, { content: letter.body, ref: outcome.ref })
     await noteHealth(deps, addressee, outcome, clock())

@@ -72,7 +72,7 @@ export function listOperations({ paths }: ApiDocument): Operation[] {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, spec]) => {
       const scheme = Object.keys(spec.security?.[0] ?? {})[0]
-      const keyType = scheme === undefined ? undefined : scheme === 'ingestKey' ? 'ingest' : 'readonly'
+      const keyType = scheme === undefined || scheme === 'metricsToken' ? undefined : scheme === 'ingestKey' ? 'ingest' : 'readonly'
       return { method: method.toUpperCase(), path, keyType, spec }
     }),
   )

@@ -1,11 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { timingSafeEqual } from 'hono/utils/buffer'
-import type { Deps, Metrics } from '../../deps.ts'
+import type { Deps } from '../../deps.ts'
 import { type Backlog, findHealth } from '../../store/health.ts'
 import { VERSION } from '../../version.ts'
-import { readBearer } from '../auth.ts'
+import { isOperator } from '../auth.ts'
 import { createRouter } from '../context.ts'
-import type { AppContext } from '../env.ts'
 import { problemOf, problems, RETRY_AFTER } from '../problem.ts'
 import { json } from '../schemas.ts'
 
@@ -76,11 +74,6 @@ export const healthRoutes = (deps: Deps) =>
     }
     return c.json({ status: redis === 'up' ? ('ok' as const) : ('degraded' as const), ...body }, 200)
   })
-
-async function isOperator({ metricsToken }: Metrics, c: AppContext): Promise<boolean> {
-  const token = readBearer(c)
-  return metricsToken !== undefined && token !== undefined && (await timingSafeEqual(token, metricsToken))
-}
 
 function toBacklogBody({ sweepLagSeconds, windowsAwaitingRepair, incidentWorkDue, notesGivenUp }: Backlog): z.infer<typeof BacklogBody> {
   return {

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { readSums } from '../../src/store/metrics.ts'
+import { createTestTenant, makeEvent, startApp } from '../support/app.ts'
+
+const app = startApp()
+const operator = { headers: { Authorization: `Bearer ${app.deps.metricsToken ?? ''}` } }
+
+async function readFigure(series: string): Promise<number> {
+  const text = await (await app.request('/metrics', operator)).text()
+  return Number(
+    text
+      .split('\n')
+      .find((line) => line.startsWith(`${series} `))
+      ?.slice(series.length + 1) ?? 0,
+  )
+}
+
+/** As if ten seconds had passed since this isolate told what it has counted, and another request came. */
+async function tell(): Promise<void> {
+  app.deps.redis.told.set('metrics:counts', 0)
+  await app.request('/health')
+  await app.settle()
+}
+
+test('what was counted is summed over isolates, for the operator alone, and names no tenant', async () => {
+  const tenant = await createTestTenant(app)
+  await tell()
+  const stored = 'noctuary_events_total{result="stored"}'
+  const before = await readFigure(stored)
+  const body = [makeEvent({ sha: '1' }), makeEvent({ sha: '2' }), { service_name: 'x' }]
+  await app.request('/v1/events/batch', { key: tenant.ingestKey, body })
+  await tell()
+
+  // Other files of the suite count into the same Redis.
+  expect(await readFigure(stored)).toBeGreaterThanOrEqual(before + 2)
+  expect(await readFigure('noctuary_events_total{result="rejected"}')).toBeGreaterThan(0)
+  expect(await readFigure('noctuary_store_requests_total{store="postgres"}')).toBeGreaterThan(0)
+  const answer = await app.request('/metrics', operator)
+  expect(answer.headers.get('Content-Type')).toBe('text/plain; version=0.0.4; charset=utf-8')
+  const text = await answer.text()
+  expect(text).toMatch(/^noctuary_sweep_lag_seconds \d+$/m)
+  expect(text).not.toContain(tenant.tenantId)
+  for (const key of ['', 'other', tenant.readonlyKey]) {
+    expect((await app.request('/metrics', { headers: { Authorization: `Bearer ${key}` } })).status).toBe(401)
+  }
+})
+
+test('many entries are put together without a change of what they say', async () => {
+  await Promise.all(
+    Array.from({ length: 60 }, (_, place) =>
+      app.deps.redis.client.ask(['ZADD', 'metrics:counts', place, JSON.stringify([app.deps.newUuid(), { made_up: 1 }])]),
+    ),
+  )
+  const sums = await Promise.all(Array.from({ length: 3 }, () => readSums(app.deps.redis, app.deps.newUuid(), app.deps.now())))
+  for (const { made_up } of [...sums, await readSums(app.deps.redis, app.deps.newUuid(), app.deps.now())]) expect(made_up).toBe(60)
+  expect(await app.deps.redis.client.ask<number>(['ZCARD', 'metrics:counts'])).toBeLessThan(60)
+  await app.deps.redis.client.ask(['DEL', 'metrics:counts', 'metrics:folding'])
+})
