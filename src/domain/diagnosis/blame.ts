@@ -1,5 +1,5 @@
 import { type Facts, hopsFrom } from './facts.ts'
-import type { Item, WeighedItem } from './model.ts'
+import type { Change, Item, WeighedItem } from './model.ts'
 import type { Weights } from './weights.ts'
 
 /** How well a fault of a service at a time explains what fails. */
@@ -16,7 +16,8 @@ export type Account = {
   readonly lateShare: number
 }
 
-export type Explain = (key: string, atMs: number | null) => Account
+/** `change`: nothing for a fault that nobody recorded. */
+export type Explain = (key: string, change: Change | null) => Account
 
 /** An item that a fault of a service may cause, and how likely. */
 type Reached = { readonly item: WeighedItem; readonly chance: number }
@@ -50,6 +51,7 @@ export function createExplainer({ adjacency }: Pick<Facts, 'adjacency'>, items: 
     if (own) own.push({ item, chance })
     else reached.set(key, [{ item, chance }])
   }
+  const hasSchema = items.some(({ isOfSchema }) => isOfSchema)
   const below = new Map([...new Set(items.map(({ callee }) => callee))].map((callee) => [callee, hopsFrom(callee, adjacency)]))
   for (const item of items) {
     const hops = below.get(item.callee) ?? new Map<string, number>()
@@ -57,7 +59,13 @@ export function createExplainer({ adjacency }: Pick<Facts, 'adjacency'>, items: 
     const callers = item.isCall ? [item.caller] : (adjacency.callers.get(item.callee) ?? [])
     for (const key of callers) if (!hops.has(key)) reach(key, item, weights.caller)
   }
-  return (key, atMs) => account(reached.get(key) ?? [], key, atMs, weights)
+  return (key, change) => {
+    const own = reached.get(key) ?? []
+    if (!hasSchema || change?.lead.entry.eventType === 'schema_change') return account(own, key, change?.atMs ?? null, weights)
+    // To a store a service is a client but for the changes that it makes there.
+    const asClient = own.map(({ item, chance }) => ({ item, chance: item.isOfSchema ? Math.min(chance, weights.caller) : chance }))
+    return account(asClient, key, change?.atMs ?? null, weights)
+  }
 }
 
 function account(reached: readonly Reached[], key: string, atMs: number | null, { slackMs, elsewhere, caller }: Weights): Account {

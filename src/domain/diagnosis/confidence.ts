@@ -49,7 +49,10 @@ export function assess(all: readonly Candidate[], hazards: readonly Hazard[], fa
   const ratio = (present * serviceShare) / (present * serviceShare + 1 - present)
   const rivalry = next === undefined ? 0 : Math.exp(next.score - leader.score)
   const confidence = toConfidence(present, share, facts, weights)
-  const most = Math.min(leader.explained.length > 0 ? 1 : weights.calibration.unprovenMax, rivalry >= EVEN ? present * share : 1)
+  const most = Math.min(
+    leader.explained.length > 0 ? 1 : weights.calibration.unprovenMax,
+    rivalry >= EVEN ? present * share : rivalry >= TIED ? 1 / (1 + TIED) : 1,
+  )
   return {
     present,
     share,

@@ -122,7 +122,7 @@ function listSharedSymptoms(symptoms: readonly Observation[], changes: readonly 
   }
   return symptoms.flatMap((observation) => {
     const owner = STORES.has(observation.entry.vendor) ? owners.get(observation.entry.entity) : undefined
-    return owner === undefined || owner === observation.key ? [] : [{ caller: owner, callee: owner, observation }]
+    return owner === undefined || owner === observation.key ? [] : [{ caller: owner, callee: owner, observation, isOfSchema: true }]
   })
 }
 
@@ -158,13 +158,14 @@ function isSymptom({ entry }: Observation): boolean {
   return entry.eventType !== 'deploy' || DEGRADED.test(entry.newValue ?? '')
 }
 
-type Report = { readonly caller: string; readonly callee: string; readonly observation: Observation }
+type Report = Pick<Item, 'caller' | 'callee' | 'isOfSchema'> & { readonly observation: Observation }
 
 function toItems(reports: readonly Report[], isCall: boolean): readonly Item[] {
   const things = isCall ? new Map<string, Set<string>>() : listThings(reports)
   const grouped = Map.groupBy(
     reports,
-    ({ caller, callee, observation }) => `${caller}\0${callee}\0${isCall ? '' : toClass(observation, things)}`,
+    ({ caller, callee, observation, isOfSchema = false }) =>
+      `${caller}\0${callee}\0${isCall ? '' : `${toClass(observation, things)}\0${isOfSchema}`}`,
   )
   return [...grouped]
     .toSorted(([a], [b]) => compareText(a, b))
@@ -185,7 +186,7 @@ function listThings(reports: readonly Report[]): ReadonlyMap<string, ReadonlySet
   return things
 }
 
-function toItem({ caller, callee }: Report, reports: readonly Report[], isCall: boolean): Item {
+function toItem({ caller, callee, isOfSchema }: Report, reports: readonly Report[], isCall: boolean): Item {
   const told = reports.map(({ observation }) => ({ observation, severity: toSeverity(observation), spans: toSpans(observation) }))
   const worst = Math.max(...told.map(({ severity }) => severity))
   const spans = told.flatMap((each) => each.spans.map((span) => ({ ...span, severity: each.severity })))
@@ -193,6 +194,7 @@ function toItem({ caller, callee }: Report, reports: readonly Report[], isCall: 
     caller,
     callee,
     isCall,
+    ...(isOfSchema && { isOfSchema }),
     severity: worst,
     trust: Math.min(1, Math.max(...reports.map(({ observation }) => observation.entry.confidence)) / USUAL_CONFIDENCE),
     onsetMs: toOnset(spans),

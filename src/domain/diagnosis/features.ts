@@ -22,7 +22,7 @@ export function createAssessor(
   return (change) => {
     const others = [...(change.lead.evaluators ?? []), ...(facts.mentions.size > 0 ? listMentioning(change, facts) : [])]
     const concerned = new Set([change.key, ...others])
-    const [best] = [...concerned].map((key) => assessAt(key, explain(key, change.atMs), placeOf, weights)).toSorted((a, b) => b.sum - a.sum)
+    const [best] = [...concerned].map((key) => assessAt(key, explain(key, change), placeOf, weights)).toSorted((a, b) => b.sum - a.sum)
     if (!best) throw new Error('a change that concerns no service')
     const { key, account, sum, place, late } = best
     const lagMs = toLag(change, account.onsetMs, weights)

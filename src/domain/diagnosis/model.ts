@@ -143,6 +143,8 @@ export type Item = {
   readonly caller: string
   readonly callee: string
   readonly isCall: boolean
+  /** Whether it is told of a service by a store, of the database that the service changed the schema of. */
+  readonly isOfSchema?: boolean | undefined
   /** The share of calls that fail, of the worst report; one half where none tells. */
   readonly severity: number
   /** How sure its surest reporter is, in (0, 1]; what most agents send is all there is to ask for. */

@@ -192,6 +192,30 @@ test('a step that came shortly before the report of its deploy belongs to it, un
   expect(answering.onset).toEqual(later(-110))
 })
 
+test('what a store reports of a database speaks for a change of its schema, more than for a deploy of who uses it', () => {
+  const windows = (entity: string) => [
+    makeWindow('frontend', deploy(-300, 'aaaaaa1'), makeEntry(-270, 'schema_change', { entity: 'shop.orders' }), error(-170, 'deadlock')),
+    makeWindow('pg', makeEntry(-180, 'saturation', { vendor: 'postgres', entity, newValue: 'deadlock_detected', timestamp: later(60) })),
+  ]
+  const [about, other] = ['shop', 'wiki'].map((entity) => look(windows(entity), { observedUntil: later(120) }).hypotheses)
+  const lead = (hypotheses: typeof about) => (hypotheses?.[0]?.score ?? 0) - (hypotheses?.[1]?.score ?? 0)
+
+  expect(about?.[0]?.sentence).toContain('Schema change on shop.orders')
+  expect(lead(about)).toBeGreaterThan(lead(other) + 0.1)
+})
+
+test('where two changes are nearly as likely none is surer than two to one', () => {
+  const windows = [
+    makeWindow('checkout-api', deploy(-300, 'aaaaaa1'), deploy(-120, 'bbbbbb2')),
+    makeWindow('frontend', { ...failure(-60, 'checkout-api', 'success=1%'), count: 9, timestamp: later(60) }),
+    makeWindow('mobile', { ...failure(-60, 'checkout-api', 'success=1%'), count: 9, timestamp: later(60) }),
+  ]
+  const { hypothesis, confidence } = look(windows, { observedUntil: later(120) })
+
+  expect(hypothesis).toContain('nearly as likely')
+  expect(confidence).toBeCloseTo(2 / 3)
+})
+
 test('what was last reported long before the alert hardly counts', () => {
   const windows = [
     makeWindow('payments-api', makeEntry(-2_900, 'deploy')),
