@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { listOperations, type Operation, readApiDocument } from '../support/api-document.ts'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
-import { type FuzzedRequest, fuzzOperation, listPathIds, toRequest } from '../support/fuzz.ts'
+import { type FuzzedRequest, fuzzOperation, toRequest } from '../support/fuzz.ts'
+import { listPathIds } from '../support/fuzz-values.ts'
 import { IS_THOROUGH } from '../support/thoroughness.ts'
 
 /**
@@ -107,13 +108,21 @@ function honest({ method, path, keyType, spec }: Operation, whose: 'own' | 'vict
       ...(method === 'OPTIONS' ? [['WebHook-Request-Origin', 'sender.example'] as const] : []),
       ['Content-Type', 'application/json'],
     ],
-    body: example === undefined ? undefined : { recipe: { kind: 'text', text: withCredential(JSON.stringify(example)) }, zip: 'no' },
+    body:
+      example === undefined ? undefined : { recipe: { kind: 'text', text: withTimes(withCredential(JSON.stringify(example))) }, zip: 'no' },
   }
 }
 
 /** A body's own credential, where it has one, is the tenant's. */
 function withCredential(body: string): string {
   return body.replace(/("routing_key":")[^"]*/, `$1${tokens.get('~own.ingest~')}`)
+}
+
+const inMinutes = (minutes: number) => new Date(Date.now() + 60_000 * minutes).toISOString()
+
+/** What is planned is yet to come. */
+function withTimes(body: string): string {
+  return body.replace(/("from":")[^"]*/, `$1${inMinutes(60)}`).replace(/("until":")[^"]*/, `$1${inMinutes(120)}`)
 }
 
 /** Opens the door that a path with a token leads to, and answers the token. */
@@ -138,6 +147,9 @@ async function furnish(tenant: TestTenant, serviceName: string, config = {}): Pr
   const { data: incident } = await readonly.POST('/v1/incidents', {
     body: { service: serviceName, observed_until: new Date().toISOString() },
   })
+  const { data: maintenance } = await readonly.POST('/v1/maintenance', {
+    body: { service: serviceName, from: inMinutes(60), until: inMinutes(120), reason: 'upgrade' },
+  })
   await ingest.POST('/v1/agents/{id}/heartbeat', { params: { path: { id: tenant.agentId } } })
   return {
     agent: tenant.agentId,
@@ -147,12 +159,22 @@ async function furnish(tenant: TestTenant, serviceName: string, config = {}): Pr
     integration: integration?.id ?? '',
     webhook: integration?.token ?? '',
     incident: incident?.id ?? '',
+    maintenance: maintenance?.id ?? '',
   }
 }
 
 /** Everything a tenant can see of itself, but what passing time and its own reading change. */
 async function readAll({ readonlyKey, agentId }: TestTenant): Promise<string> {
-  const paths = ['/v1/agents', `/v1/agents/${agentId}`, '/v1/services', '/v1/api-keys', '/v1/integrations', '/v1/incidents', '/v1/audit']
+  const paths = [
+    '/v1/agents',
+    `/v1/agents/${agentId}`,
+    '/v1/services',
+    '/v1/api-keys',
+    '/v1/integrations',
+    '/v1/incidents',
+    '/v1/maintenance',
+    '/v1/audit',
+  ]
   const texts = await Promise.all(paths.map(async (path) => (await app.request(path, { key: readonlyKey })).text()))
   return texts.join('\n').replaceAll(/"(?:last_used_at|status|events_last_hour)":[^,}]*/g, '')
 }

@@ -1,6 +1,20 @@
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { type ApiDocument, type Operation, resolve } from './api-document.ts'
+import {
+  CONTENT_TYPES,
+  CURSORS,
+  FOREIGN_METHODS,
+  HOSTILE_KEYS,
+  HOSTILE_TEXTS,
+  HOSTILE_VALUES,
+  IDS,
+  listPathIds,
+  NAMES,
+  ODD_HEADERS,
+  ODD_VALUES,
+  TIMES,
+} from './fuzz-values.ts'
 
 /** A request as it can be printed and replayed: ids are tokens such as `~own.agent~`, bodies recipes. */
 export type FuzzedRequest = {
@@ -20,196 +34,6 @@ type FuzzedBody = {
 }
 
 type Schema = Readonly<Record<string, unknown>>
-
-const FOREIGN_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'QUERY', 'get', 'X']
-
-const NAMES = [
-  'checkout',
-  'prod/checkout-7d9f8b6c5-x2x9k',
-  'cart',
-  'Café ☕ 🦉',
-  "'; DROP TABLE events; --",
-  '%_\\',
-  '$&$1',
-  '‮',
-  'a\u0000b',
-  '\ud800',
-]
-
-const HOSTILE_VALUES = [
-  ...['null', 'true', '0', '-0', '-1', '1e400', '-1e400', '1e-400', '9007199254740993', '2147483648', '0.1e1', '31536000', '31536001'],
-  ...['""', '" "', '"\\u0000"', '"\\ud800"', '"\\udfff\\ud800"', '"\\u202e"', '[]', '{}', '[[]]', '[null]', '{"__proto__":{"polluted":1}}'],
-  ...[
-    '{"constructor":{"prototype":{"polluted":1}}}',
-    '{"toString":1}',
-    '{"a":1,"a":2}',
-    '"2026-02-30T25:61:61Z"',
-    '"+275760-09-13T00:00:00Z"',
-  ],
-  ...[
-    '"0000-01-01T00:00:00Z"',
-    '"2026-01-15T10:23:41.123456789+14:00"',
-    '"2024-01-15 10:23:41 ACST"',
-    '"~victim.agent~"',
-    '"~victim.service~"',
-  ],
-]
-
-const HOSTILE_KEYS = [
-  '__proto__',
-  'constructor',
-  'prototype',
-  'toString',
-  'hasOwnProperty',
-  'id',
-  'tenant_id',
-  'expires_at',
-  '',
-  '\u0000',
-  'raw_line',
-]
-
-const HOSTILE_TEXTS = [
-  ...[
-    '%00',
-    '%',
-    '%ff',
-    '%c3%28',
-    '..',
-    '.',
-    '%2e%2e%2f',
-    'a%2fb',
-    '%252f',
-    '',
-    ' ',
-    '%20',
-    '~victim.agent~',
-    '~victim.service~',
-    '~victim.api_key~',
-  ],
-  ...[
-    '~victim.integration~',
-    '00000000-0000-0000-0000-000000000000',
-    'ffffffff-ffff-ffff-ffff-ffffffffffff',
-    '%F0%9F%A6%89',
-    "'%20OR%201=1--",
-    '*',
-  ],
-  ...[
-    '__proto__',
-    'undefined',
-    'NaN',
-    '1e400',
-    '-0',
-    '-1',
-    '9007199254740993',
-    'x'.repeat(5_000),
-    '2026-01-15T10:30:00Z',
-    '2026-01-15T10:30:00+02:00',
-  ],
-]
-
-const TIMES = [
-  ...[
-    '0000-01-01T00:00:00Z',
-    '0001-01-01T00:00:00+23:59',
-    '9999-12-31T23:59:59.999999999-23:59',
-    '+275760-09-13T00:00:00.000Z',
-    '-271821-04-20T00:00:00.000Z',
-  ],
-  ...[
-    '1969-12-31T23:59:59Z',
-    '2026-02-29T00:00:00Z',
-    '2024-02-29T24:00:00Z',
-    '2026-06-30T23:59:60Z',
-    '2026-01-15 10:23:41 ACST',
-    '20260115T102341Z',
-    '1768472621',
-  ],
-]
-
-const CURSORS = ['0', '1', '-1', '99999999999999999', '9007199254740993', '1768472621000000', '1e9', '']
-  .flatMap((instant) => [`${instant}.~own.event~`, `${instant}.~victim.event~`, `${instant}.00000000-0000-0000-0000-000000000000`])
-  .map((cursor) => `~base64:${cursor}:~`)
-
-const IDS = ['agent', 'service', 'api_key', 'integration', 'incident', 'event'].flatMap((kind) => [`~own.${kind}~`, `~victim.${kind}~`])
-
-/** The id that a path asks for, by the path's second step. */
-const PATH_IDS: Readonly<Record<string, readonly string[]>> = {
-  agents: ['~own.agent~'],
-  services: ['~own.service~'],
-  'api-keys': ['~own.api_key~'],
-  integrations: ['~own.integration~'],
-  incidents: ['~own.incident~'],
-  pagerduty: ['~own.webhook~'],
-}
-
-/** The tokens that an honest client may put where a path asks for an id. */
-export function listPathIds(path: string): readonly string[] {
-  return path.startsWith('/in/') ? ['~own.door~'] : (PATH_IDS[path.split('/')[2] ?? ''] ?? [])
-}
-
-const CONTENT_TYPES = [
-  ...[
-    'application/json',
-    'application/json; charset=utf-16',
-    'APPLICATION/JSON',
-    'application/x-ndjson',
-    'text/plain',
-    'application/problem+json',
-  ],
-  ...['', ';', 'application/json, application/json', 'multipart/form-data', 'application/x-www-form-urlencoded', 'x'.repeat(9_000)],
-]
-
-const ODD_HEADERS = [
-  ...[
-    'Idempotency-Key',
-    'Content-Encoding',
-    'Content-Type',
-    'X-Request-Id',
-    'Accept',
-    'Accept-Encoding',
-    'Origin',
-    'Authorization',
-    'If-None-Match',
-  ],
-  ...['X-HTTP-Method-Override', 'X-Forwarded-Host', 'Range', 'Transfer-Encoding', 'Cookie', 'Access-Control-Request-Method'],
-]
-
-const ODD_VALUES = [
-  ...[
-    '',
-    ' ',
-    ',',
-    ', ,',
-    'x'.repeat(256),
-    'x'.repeat(20_000),
-    'gzip',
-    'GZIP',
-    'gzip, gzip',
-    'identity',
-    'br',
-    'deflate',
-    'null',
-    '*',
-    'DELETE',
-    'chunked',
-  ],
-  ...[
-    'ÿþ',
-    'Bearer',
-    'Bearer ',
-    'Bearer x',
-    'Basic eDp5',
-    'key-1',
-    'https://evil.example',
-    'bytes=0-1',
-    '"',
-    '\\',
-    '1, 2',
-    'application/json',
-  ],
-]
 
 /** Requests to one operation: from its example and its schemas, mutated, and now and then out of all proportion. */
 export function fuzzOperation(document: ApiDocument, { method, path, keyType, spec }: Operation): fc.Arbitrary<FuzzedRequest> {
