@@ -1,6 +1,7 @@
 import { Redis, ReplyError } from 'ioredis'
-import { createEmbeddedRedis, RedisReplyError, type Reply } from './embedded-redis.ts'
+import { createEmbeddedRedis } from './embedded-redis.ts'
 import { type Address, type Endpoint, type JsonReply, type JsonRequest, serveJson } from './json-server.ts'
+import { RedisReplyError, type Reply } from './redis-store.ts'
 
 type RedisCommand = readonly string[]
 
