@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util'
 import { type Cleanup, createCleanup, type Environment, openEnvironment } from './bench-setup.ts'
+import { type FloodReport, measureFlood } from './flood.ts'
 import { type IngestReport, measureIngest, NAMES } from './ingest.ts'
 import { measureSweep, type SweepReport } from './sweep.ts'
-import { formatIngest, formatSweep } from './table.ts'
+import { formatFlood, formatIngest, formatSweep } from './table.ts'
 import { UsageError } from './usage-error.ts'
 
 const HELP = `npm run bench -- [options]
@@ -12,13 +13,14 @@ bare requests to the same endpoints, without drivers or checks. For an event the
 cost more than a one-row INSERT and a merge of two commands is a row of its own. Set DATABASE_URL and REDIS_URL to a
 real Postgres and Redis for figures that mean something; without them the embedded stores are measured.
 
-  --only ingest|sweep   one of the two benchmarks (default: both)
+  --only ingest|sweep|flood
+                        one of the benchmarks (default: all)
   --seconds N           how long each scenario runs in a round (default 3)
   --rounds N            rounds of the ingest benchmark (default 5)
   --connections N       concurrent connections of the ingest benchmark (default 32)
   --scenarios A,B       only these of the ingest benchmark: ${NAMES.join(', ')}
   --expired N           expired events that a sweep finds (default 200000; 20000 on an embedded Postgres)
-  --rate N              events a second during the sweep (default 100)
+  --rate N              events a second during the sweep and the flood (default 100)
   --sweeps N            rounds of the sweep benchmark (default 3)
   --json                one JSON object on stdout instead of tables
   --help
@@ -41,6 +43,7 @@ type Report = {
   readonly redis: 'embedded' | 'real'
   readonly ingest: IngestReport | undefined
   readonly sweep: SweepReport | undefined
+  readonly flood: FloodReport | undefined
 }
 
 class Interrupted extends Error {}
@@ -62,7 +65,8 @@ function readOptions(): Options | undefined {
     },
   })
   if (values.help) return undefined
-  if (values.only !== undefined && !['ingest', 'sweep'].includes(values.only)) throw new UsageError('--only takes ingest or sweep')
+  if (values.only !== undefined && !['ingest', 'sweep', 'flood'].includes(values.only))
+    throw new UsageError('--only takes ingest, sweep or flood')
   return {
     only: values.only,
     isJson: values.json,
@@ -96,11 +100,13 @@ async function measure(options: Options, cleanup: Cleanup): Promise<Report> {
   const environment = await openEnvironment(cleanup, reportProgress)
   const { postgres, redis } = environment.stack
   reportProgress(`${postgres} Postgres, ${redis} Redis`)
+  const isWanted = (name: string) => options.only === undefined || options.only === name
   return {
     postgres,
     redis,
-    ingest: options.only === 'sweep' ? undefined : await measureIngest(environment, options, cleanup, reportProgress),
-    sweep: options.only === 'ingest' ? undefined : await measureSweep(environment, toSweepOptions(options, environment), reportProgress),
+    ingest: isWanted('ingest') ? await measureIngest(environment, options, cleanup, reportProgress) : undefined,
+    sweep: isWanted('sweep') ? await measureSweep(environment, toSweepOptions(options, environment), reportProgress) : undefined,
+    flood: isWanted('flood') ? await measureFlood(environment, options, reportProgress) : undefined,
   }
 }
 
@@ -108,12 +114,17 @@ function toSweepOptions({ expired, rate, sweeps }: Options, { stack }: Environme
   return { expired: expired ?? (stack.postgres === 'real' ? 200_000 : 20_000), rate, rounds: sweeps }
 }
 
-function format({ postgres, redis, ingest, sweep }: Report): string {
+function format({ postgres, redis, ingest, sweep, flood }: Report): string {
   const isReal = postgres === 'real' && redis === 'real'
   const label = isReal
     ? 'Over a real Postgres and a real Redis.'
     : `Over ${postgres} Postgres and ${redis} Redis: NOT MEANINGFUL AS FIGURES. Set DATABASE_URL and REDIS_URL.`
-  const parts = [label, ...(ingest ? [formatIngest(ingest)] : []), ...(sweep ? [formatSweep(sweep)] : [])]
+  const parts = [
+    label,
+    ...(ingest ? [formatIngest(ingest)] : []),
+    ...(sweep ? [formatSweep(sweep)] : []),
+    ...(flood ? [formatFlood(flood)] : []),
+  ]
   return parts.join('\n\n')
 }
 

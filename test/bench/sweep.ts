@@ -1,16 +1,13 @@
-import { Agent, request as httpRequest } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import type { SweepResult } from '../../src/usecases/run-sweep.ts'
 import type { Environment } from './bench-setup.ts'
 import { makeSpreadEvents } from './events.ts'
 import { type Load, sendAll } from './load.ts'
-import { quantile } from './statistics.ts'
+import { type Latency, paceWhile, toLatency } from './pace.ts'
 import type { ServedWorker } from './workerd.ts'
 
 export type SweepOptions = { readonly expired: number; readonly rate: number; readonly rounds: number }
-
-type Latency = { readonly requests: number; readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number }
 
 export type SweepReport = SweepOptions & {
   readonly quiet: Latency
@@ -66,7 +63,8 @@ export async function measureSweep(environment: Environment, options: SweepOptio
   }
 }
 
-async function prepareLoad({ serve, bundle, tenant }: Environment): Promise<Load> {
+/** Single events of the bench's tenant, to a Worker of their own. */
+export async function prepareLoad({ serve, bundle, tenant }: Environment): Promise<Load> {
   const { url } = await serve(bundle, 'worker')
   const headers = { authorization: `Bearer ${tenant.ingestKey}`, 'content-type': 'application/json' }
   const register = { method: 'POST', path: '/v1/agents/register', headers, body: JSON.stringify({ hostname: 'bench' }) } as const
@@ -96,7 +94,7 @@ async function sumCounts({ deps, tenant }: Environment): Promise<number> {
   return rows[0]?.counted ?? 0
 }
 
-/** Expired events of several kinds and a few services, received over the last six hours. */
+/** Expired events of several kinds and a few services, received over the last six hours, each a change of its own that its sender could send again. */
 async function storeExpired({ deps, tenant }: Environment, count: number): Promise<void> {
   await deps.db.execute(sql`
     WITH swept AS (
@@ -105,55 +103,10 @@ async function storeExpired({ deps, tenant }: Environment, count: number): Promi
     )
     INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, new_value, confidence,
       ttl_seconds, "timestamp", received_at, expires_at, raw_line, value_class, change_key, appeared_at)
-    SELECT gen_random_uuid(), ${tenant.tenantId}::uuid, s.agent_id, s.id, s.name, 'postgres', 'saturation',
+    SELECT overlay(gen_random_uuid()::text PLACING '8' FROM 15 FOR 1)::uuid, ${tenant.tenantId}::uuid, s.agent_id, s.id, s.name, 'postgres', 'saturation',
       'orders_' || n % ${KINDS}::int / ${SWEPT_SERVICES}::int, 'slow_query:' || n || 'ms', 0.9, 900, r.received_at, r.received_at,
       r.received_at + interval '15 minutes', repeat('a raw line ', 15), 'slow_query:#ms', gen_random_uuid(), r.received_at
     FROM generate_series(1, ${count}::int) AS n
       CROSS JOIN LATERAL (SELECT now() - interval '16 minutes' - (n % 20000) * interval '1 second' AS received_at) r
       JOIN swept s ON s.place = n % ${KINDS}::int % ${SWEPT_SERVICES}::int`)
-}
-
-type Paced<Result> = { readonly latenciesMs: readonly number[]; readonly result: Result; readonly seconds: number }
-
-/** Sends requests at a steady rate until some work is done; a late answer delays no other request. */
-async function paceWhile<Result>(load: Load, rate: number, work: Promise<Result>): Promise<Paced<Result>> {
-  const agent = new Agent({ keepAlive: true })
-  const startedAt = performance.now()
-  const ended = new AbortController()
-  const done = work.finally(() => ended.abort())
-  const sent: Promise<number>[] = []
-  while (!ended.signal.aborted) {
-    sent.push(sendOne(agent, load, sent.length))
-    const due = startedAt + (1_000 * sent.length) / rate
-    await sleep(Math.max(0, due - performance.now()))
-  }
-  const [result, latenciesMs] = await Promise.all([done, Promise.all(sent)])
-  agent.destroy()
-  return { latenciesMs, result, seconds: (performance.now() - startedAt) / 1_000 }
-}
-
-function sendOne(agent: Agent, { url, requests }: Load, place: number): Promise<number> {
-  const { method, path, headers = {}, body = '' } = requests[place % requests.length] ?? { method: 'GET', path: '/health' }
-  const startedAt = performance.now()
-  return new Promise((resolve, reject) => {
-    const options = { agent, method, headers: { ...headers, 'content-length': Buffer.byteLength(body) } }
-    const sent = httpRequest(`${url}${path}`, options, (response) => {
-      response.resume().once('end', () => {
-        if (response.statusCode === 201) resolve(performance.now() - startedAt)
-        else reject(new Error(`${url}${path}: ${response.statusCode}`))
-      })
-    })
-    sent.once('error', reject)
-    sent.end(body)
-  })
-}
-
-function toLatency(latenciesMs: readonly number[]): Latency {
-  const sorted = latenciesMs.toSorted((a, b) => a - b)
-  return {
-    requests: sorted.length,
-    p50Ms: quantile(sorted, 0.5),
-    p99Ms: quantile(sorted, 0.99),
-    maxMs: sorted.at(-1) ?? Number.NaN,
-  }
 }

@@ -1,5 +1,7 @@
 import { PARTS } from './cpu.ts'
+import type { FloodReport } from './flood.ts'
 import type { IngestReport, IngestRow } from './ingest.ts'
+import type { Latency } from './pace.ts'
 import type { SweepReport } from './sweep.ts'
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en')
@@ -82,19 +84,12 @@ export function formatIngest(report: IngestReport): string {
 
 /** What the sweep did, and what it did to ingest. */
 export function formatSweep({ quiet, sweeping, ratio, sweeps, isExact, expired, rate }: SweepReport): string {
-  const toRow = (title: string, { requests, p50Ms, p99Ms, maxMs }: SweepReport['quiet']): readonly string[] => [
-    title,
-    whole(requests),
-    p50Ms.toFixed(1),
-    p99Ms.toFixed(1),
-    maxMs.toFixed(1),
-  ]
   return [
     toLines([
-      [`ingest at ${rate} requests/s`, 'requests', 'p50 ms', 'p99 ms', 'max ms'],
-      toRow('without a sweep', quiet),
-      toRow('with the sweep', sweeping),
-      ['ratio', '', ratio.p50.toFixed(2), ratio.p99.toFixed(2), ''],
+      [`ingest at ${rate} requests/s`, ...LATENCY_HEAD],
+      ['without a sweep', ...toLatencyRow(quiet)],
+      ['with the sweep', ...toLatencyRow(sweeping)],
+      ['ratio', '', ratio.p50.toFixed(2), '', ratio.p99.toFixed(2), ''],
     ]),
     `p99 ratio ≤ ${ratio.target}: ${verdict(ratio.isMet)}`,
     ...sweeps.map(
@@ -104,3 +99,24 @@ export function formatSweep({ quiet, sweeping, ratio, sweeps, isExact, expired, 
     `each of ${whole(expired)} deleted once and counted once: ${isExact ? 'yes' : 'NO'}`,
   ].join('\n')
 }
+
+/** What a flood of one tenant's reads did to another's ingest. */
+export function formatFlood({ changes, readers, rate, quiet, flooded, refused, reads, ratio }: FloodReport): string {
+  return [
+    toLines([
+      [`ingest at ${rate} requests/s`, ...LATENCY_HEAD],
+      ['by itself', ...toLatencyRow(quiet)],
+      [`beside ${readers} readers of ${whole(changes)} changes`, ...toLatencyRow(flooded)],
+      ['ratio', '', '', ratio.p95.toFixed(2), '', ''],
+    ]),
+    `p95 ratio ≤ ${ratio.target}, none of them refused (${refused}): ${verdict(ratio.isMet)}`,
+    `answers to the readers: ${JSON.stringify(reads)}`,
+  ].join('\n')
+}
+
+const LATENCY_HEAD = ['requests', 'p50 ms', 'p95 ms', 'p99 ms', 'max ms']
+
+const toLatencyRow = ({ requests, p50Ms, p95Ms, p99Ms, maxMs }: Latency): readonly string[] => [
+  whole(requests),
+  ...[p50Ms, p95Ms, p99Ms, maxMs].map((ms) => ms.toFixed(1)),
+]

@@ -48,8 +48,9 @@ export const MAX_SHOWN_PER_TYPE = 1_000
 const MAX_WINDOW_BYTES = 4 * 1_048_576
 /** What is tried in turn, so that the types with the most give way. */
 const SHOWN_PER_TYPE = [MAX_SHOWN_PER_TYPE, 700, 500, 350, 250, 175, 125, 90, 60, 40, 25, 15]
-/** A character is six bytes of JSON at most. */
+/** A character is six bytes of JSON at most, and one where all are of these. */
 const MAX_BYTES_PER_CHARACTER = 6
+const PLAIN = /^[ !#-[\]-~]*$/
 
 /** A window within what is answered at most: a thousand changes of each type, and 4 MiB in all. One that had more says so. */
 export function boundWindow(window: StateWindow): StateWindow {
@@ -59,9 +60,12 @@ export function boundWindow(window: StateWindow): StateWindow {
 }
 
 function isWithinBytes(window: StateWindow): boolean {
-  if (MAX_BYTES_PER_CHARACTER * weighWindow(window) <= MAX_WINDOW_BYTES) return true
+  const atMost = (text: string | null | undefined) => (text ? text.length * (PLAIN.test(text) ? 1 : MAX_BYTES_PER_CHARACTER) : 0)
+  const all = listAll(window)
+  const roughly = all.reduce((sum, entry) => textsOf(entry).reduce((size, text) => size + atMost(text), sum + ENTRY_WEIGHT), 0)
+  if (roughly <= MAX_WINDOW_BYTES) return true
   const toBytes = (entry: WindowEntry) => new TextEncoder().encode(JSON.stringify(entry)).length
-  return listAll(window).reduce((sum, entry) => sum + toBytes(entry), 0) <= MAX_WINDOW_BYTES
+  return all.reduce((sum, entry) => sum + toBytes(entry), 0) <= MAX_WINDOW_BYTES
 }
 
 const listAll = ({ entries }: StateWindow): readonly WindowEntry[] => Object.values(entries).flat()
