@@ -6,6 +6,12 @@ export function toStorableText(text: string): string {
   return text.replace(UNSTORABLE, '\uFFFD').toWellFormed()
 }
 
+/** Blanks, controls, marks of direction and what has no width. */
+const UNSEEN = /^[\s\p{Cc}\p{Cf}\p{Z}\p{DI}]*$/u
+
+/** Whether there is nothing to be seen of a text. */
+export const isBlank = (text: string): boolean => UNSEEN.test(text)
+
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}\p{DI}]+/gu
 
 /** The text on one line, with a blank for what nobody sees: controls, marks of direction, what has no width. */

@@ -76,7 +76,9 @@ export function parseTimestamp(value: unknown): ParsedTimestamp {
   if (offsetMinutes === 'invalid') return { kind: 'invalid' }
   if (offsetMinutes === 'unknown') return { kind: 'unknown_zone', zone }
 
-  const utcMs = localMs - offsetMinutes * MINUTE_MS
+  // What is year 1 in some zone is told in the last day of the year before: it is no time, but that of a clock never set.
+  const wantedMs = localMs - offsetMinutes * MINUTE_MS
+  const utcMs = wantedMs >= FIRST_MS - DAY_MS ? Math.max(wantedMs, FIRST_MS) : wantedMs
   // A leap second is the last of a day of UTC, wherever it is told.
   const isValid = utcMs >= FIRST_MS && utcMs < END_MS && (second !== '60' || utcMs % DAY_MS === 0)
   if (!isValid) return { kind: 'invalid' }

@@ -131,6 +131,7 @@ test.each([
 test.each([
   ['an unknown zone', '2024-01-15 10:23:41 ACST', 'ACST'],
   ["Go's zero time", '0001-01-01T00:00:00Z', 'zero timestamp'],
+  [".NET's, where it is another hour", '0001-01-01T00:00:00+01:00', 'zero timestamp'],
   ["Unix's zero time", '1970-01-01T01:00:00+01:00', 'zero timestamp'],
 ])('%s is accepted at receipt time, with a warning', async (_name, timestamp, warning) => {
   const tenant = await createTestTenant(app)

@@ -1,5 +1,5 @@
 import { MAX_NAME_LENGTH, MAX_URL_LENGTH } from '../event/event.ts'
-import { MAX_SHOWN_LENGTH, toStorableText } from '../text.ts'
+import { isBlank, MAX_SHOWN_LENGTH, toStorableText } from '../text.ts'
 import { parseTimestamp } from '../timestamp.ts'
 
 const MAX_DETAILS_ITEMS = 20
@@ -33,7 +33,7 @@ export function toText(value: unknown, maxLength = MAX_SHOWN_LENGTH): string | u
       .slice(0, 2 * maxLength + 2),
   )
   const cut = text.length <= maxLength ? text : Array.from(text).slice(0, maxLength).join('')
-  return cut.trim() || undefined
+  return isBlank(cut) ? undefined : cut.trim()
 }
 
 /** A text that fits a name, sha or actor. */

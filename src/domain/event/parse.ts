@@ -1,6 +1,6 @@
 import type { FieldError } from '../errors.ts'
 import { isListOf, isObject, isText } from '../json.ts'
-import { toStorableText } from '../text.ts'
+import { isBlank, toStorableText } from '../text.ts'
 import { isZeroTime, type ParsedTimestamp, parseTimestamp } from '../timestamp.ts'
 import { MAX_ENVIRONMENT_LENGTH, toEnvironment } from './environment.ts'
 import {
@@ -115,7 +115,7 @@ function createReader(input: Readonly<Record<string, unknown>>) {
     required(fields: readonly [string, string, string]): [string, string, string] {
       const read = (field: string): string => {
         const value = input[field]
-        if (value === undefined || value === null || (typeof value === 'string' && value.trim() === '')) {
+        if (value === undefined || value === null || (typeof value === 'string' && isBlank(toStorableText(value)))) {
           reject(field, 'service_name, vendor, and entity are required')
           return ''
         }

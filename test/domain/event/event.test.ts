@@ -13,6 +13,7 @@ test.each([
   ['a null vendor', { vendor: null }, '/vendor', REQUIRED],
   ['an empty entity', { entity: '' }, '/entity', REQUIRED],
   ['a blank entity', { entity: ' \t' }, '/entity', REQUIRED],
+  ['a name that nobody sees', { service_name: '\u200b\u2060\u202e' }, '/service_name', REQUIRED],
   ['a service_name that is a number', { service_name: 5 }, '/service_name', 'service_name must be a string'],
   ['a service_name of 513 characters', { service_name: 'x'.repeat(513) }, '/service_name', 'service_name must be at most 512 characters'],
   ['an actor of 513 characters', { actor: '🦊'.repeat(513) }, '/actor', 'actor must be at most 512 characters'],
