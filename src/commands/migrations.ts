@@ -122,7 +122,7 @@ async function applyOne(client: Client, { tag, hash, madeAt, statements }: Migra
 const isBusy = (error: unknown) => error instanceof pg.DatabaseError && [LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED].includes(error.code ?? '')
 
 function toIndex(statement: string): Index | undefined {
-  const definition = statement.replace(/^\s*--(?!>).*$/gm, '').trim()
+  const definition = statement.replace(/^[^\S\n]*--(?!>).*$/gm, '').trim()
   const [, name, table] = CREATE_INDEX.exec(definition) ?? []
   return name === undefined || table === undefined ? undefined : { name, table, definition }
 }

@@ -44,7 +44,10 @@ function trim(text: string): string {
     return found.name
   }
   const exported = new Map(
-    [...text.slice(text.lastIndexOf('export{')).matchAll(/([\w$]+) as ([\w$]+)/g)].map(([, local = '', name = '']) => [name, local]),
+    [...text.slice(text.lastIndexOf('export{')).matchAll(/(?<![\w$])([\w$]+) as ([\w$]+)/g)].map(([, local = '', name = '']) => [
+      name,
+      local,
+    ]),
   )
   const locals = WANTED.map((name) => exported.get(name) ?? '')
   // The client takes them from within, as one object: they are exported through the other client.

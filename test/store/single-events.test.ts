@@ -122,7 +122,7 @@ test('the statements of previous Workers go on answering, and as those of this o
 type Answer = Readonly<Record<string, unknown>>
 
 /** An answer without what other transactions move, its changes as statements answered them at first. */
-const toComparable = ({ horizon: _, changes, ...answer }: Answer) => ({
+const toComparable = ({ horizon: _, is_part: _p, changes, ...answer }: Answer) => ({
   ...answer,
   changes: Array.isArray(changes)
     ? changes.map((change: unknown[]) => {
