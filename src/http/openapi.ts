@@ -22,6 +22,7 @@ const TAGS = [
   { name: 'Services', description: 'What is monitored, and the state window of each' },
   { name: 'Changes', description: 'What changed, across services' },
   { name: 'Incidents', description: 'What a pager or an engineer asked about, and the answer with its evidence' },
+  { name: 'MCP', description: 'What assistants speak: tools, resources and prompts over the same data' },
   { name: 'Doors', description: 'Where what you run already delivers: each sender as it speaks' },
   { name: 'API keys', description: 'Keys are shown once, listed by a hint, and dead as soon as they are revoked' },
   { name: 'Integrations', description: 'Connections to pagers; their secrets never come back' },

@@ -8,15 +8,17 @@ import type { AppContext } from '../http/env.ts'
 import { logBug } from '../http/problem.ts'
 import { getPrincipal } from '../store/api-keys.ts'
 import type { Call } from './call.ts'
+import { MCP_OPERATION } from './description.ts'
 import { answerMessage } from './protocol.ts'
 
-const PATH = '/mcp'
+const PATH = MCP_OPERATION.path
 
 /**
  * The MCP server, over Streamable HTTP without sessions or streams: a POST a message, answered as JSON.
  */
 export const mcpRoutes = (deps: Deps) => {
   const router = createRouter()
+  router.openAPIRegistry.registerPath(MCP_OPERATION)
   // Before the key: a page that was lured here learns nothing, not even whether it has one.
   router.use(PATH, async (c, next) => {
     const origin = c.req.header('Origin')

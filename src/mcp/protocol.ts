@@ -77,7 +77,7 @@ export async function answerMessage(call: Call, text: string, header: Headers): 
     const [code, what] = parsed ? [INVALID_REQUEST, 'the body must be one JSON-RPC request or notification'] : [PARSE_ERROR, 'not JSON']
     return toError(400, undefined, new RpcError(code, what))
   }
-  const isModern = message.method !== 'initialize' && (claimOf(message) !== undefined || header('MCP-Protocol-Version') === MODERN)
+  const isModern = claimOf(message) !== undefined || (message.method !== 'initialize' && header('MCP-Protocol-Version') === MODERN)
   try {
     if (message.id === undefined) return { status: 202 }
     if (isModern) checkModern(message, header)

@@ -29,7 +29,7 @@ test('a public validator finds the document to be OpenAPI 3.1', async () => {
 test('every route of the app is described', () => {
   const described = operations.filter(({ spec }) => !spec.tags?.includes('Doors')).map(({ method, path }) => `${method} ${path}`)
   const routes = createApp(app.deps).routes.filter(
-    ({ method, path }) => method !== 'ALL' && /^\/(?:v1|webhooks|health|metrics|openapi)/.test(path),
+    ({ method, path }) => method !== 'ALL' && /^\/(?:v1|webhooks|health|metrics|openapi|mcp)/.test(path),
   )
   const served = routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
   expect(new Set(served)).toEqual(new Set(described))
@@ -82,7 +82,7 @@ describe.each(operations)('$method $path', (operation) => {
     ]
     expect(statusesOf(operation)).toEqual(expect.arrayContaining(expected))
     expect(statusesOf(operation).filter((status) => status.startsWith('2'))).toHaveLength(
-      path.startsWith('/in/') && path !== '/in/otlp' && path !== '/in/otlp/{token}' && method !== 'OPTIONS' ? 2 : 1,
+      path === '/mcp' || (path.startsWith('/in/') && path !== '/in/otlp' && path !== '/in/otlp/{token}' && method !== 'OPTIONS') ? 2 : 1,
     )
   })
 

@@ -123,6 +123,11 @@ describe('of 2026-07-28', () => {
     expect([response.status, (await response.json()).error.code]).toEqual([400, -32_020])
   })
 
+  test.each(['initialize', 'ping'])('%s is no method any more', async (method) => {
+    const response = await askModern(app, key, method)
+    expect([response.status, (await response.json()).error.code]).toEqual([404, -32_601])
+  })
+
   test('a name that no header can hold travels in base64', async () => {
     const encoded = `=?base64?${Buffer.from('list_services').toString('base64')}?=`
     const response = await askModern(app, key, 'tools/call', { name: 'list_services' }, { 'Mcp-Name': encoded })

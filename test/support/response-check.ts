@@ -17,8 +17,8 @@ function createResponseCheck(document: ApiDocument): ResponseCheck {
 
   return async (method, url, response) => {
     const pathname = withoutDoorsSlash(new URL(url, 'http://localhost').pathname)
-    // Another protocol's, with a contract of its own.
-    if (pathname === '/mcp') return
+    // Other methods are refused in the words of another protocol.
+    if (pathname === '/mcp' && method !== 'POST') return
     const operation = findOperation(operations, method, pathname)
     const text = await response.clone().text()
     if (isPreflight(method, response)) return
