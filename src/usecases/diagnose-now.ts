@@ -1,7 +1,7 @@
 import type { BatchDatabase, Keeping, Room } from '../deps.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
 import { nearestNames } from '../domain/event/nearest-name.ts'
-import { toKeptTitle } from '../domain/event/redact.ts'
+import { toKeptName, toKeptTitle } from '../domain/event/redact.ts'
 import { tooManyServices } from '../domain/event/service-name.ts'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { type Question, receiveQuestion } from '../store/alerts.ts'
@@ -31,7 +31,9 @@ async function open(deps: AskDeps, tenantId: TenantId, question: Question, trail
   const incidentId = toId<IncidentId>(deps.newUuid())
   const lease = deps.newUuid()
   const title = toKeptTitle(question.title, deps.keeping)
-  const store = () => receiveQuestion(deps.db, tenantId, incidentId, { ...question, title, maxServices: deps.maxServices }, lease, trail)
+  const serviceName = toKeptName(question.serviceName, deps.keeping)
+  const store = () =>
+    receiveQuestion(deps.db, tenantId, incidentId, { ...question, title, serviceName, maxServices: deps.maxServices }, lease, trail)
   const [asked] = await Promise.all([storeOrRepeat(store).catch((error) => refuse(deps, tenantId, question, error)), announceWork(deps)])
   return { asked, work: workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now) }
 }

@@ -5,6 +5,7 @@ import type { Signals } from '../domain/doors/door.ts'
 import { DOORS } from '../domain/doors/index.ts'
 import { verifySignature } from '../domain/doors/signature.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
+import { toKeptTitle } from '../domain/event/redact.ts'
 import { type AgentId, type IncidentId, toId } from '../domain/ids.ts'
 import { upsertAgent } from '../store/agents.ts'
 import { getPrincipal, type Principal } from '../store/api-keys.ts'
@@ -183,7 +184,7 @@ function note(
   incidentId?: IncidentId,
 ): void {
   const kind = texts.length === 0 ? 'ignored' : taken
-  const text = [...texts, ...(ignored === undefined ? [] : [`ignored: ${ignored}`])].join(', ')
+  const text = toKeptTitle([...texts, ...(ignored === undefined ? [] : [`ignored: ${ignored}`])].join(', '), deps.keeping)
   deps.counts.count('noctuary_deliveries_total', { kind })
   deps.log('delivery', { tenant_id: tenantId, sender, kind, deliverer })
   const recorded = recordDelivery(deps.redis, tenantId, deliverer, { at: deps.now(), kind, text, incidentId }, deps.newUuid())

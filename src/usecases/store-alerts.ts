@@ -1,7 +1,8 @@
+import type { Chance } from '../deps.ts'
 import type { DoorAlert } from '../domain/doors/door.ts'
 import { DOORS } from '../domain/doors/index.ts'
+import { toKeptAlert } from '../domain/doors/kept-alert.ts'
 import { AppError } from '../domain/errors.ts'
-import { toKeptTitle } from '../domain/event/redact.ts'
 import { type IncidentId, toId } from '../domain/ids.ts'
 import { type KeyedAlert, type Reception, receiveAlerts } from '../store/alerts.ts'
 import { toDiagnosis } from '../store/incident-work.ts'
@@ -26,7 +27,9 @@ export async function storeAlerts(
   const isSigned = (door.signatures ?? []).length > 0 && integration?.secrets.webhook_secret !== undefined
   // Signed once, it may be sent again by whoever caught it.
   const isDated = isUnordered && isSigned
-  const alerts = signals.alerts.filter((alert) => !isDated || isOfToday(alert, now)).map((alert) => toKeyed(deps, alert, delivery, now))
+  const wanted = signals.alerts.filter((alert) => !isDated || isOfToday(alert, now))
+  const kept = await Promise.all(wanted.map((alert) => toKeptAlert(alert, tenantId, deps.keeping)))
+  const alerts = kept.map((alert) => toKeyed(deps, alert, delivery, now))
   const senderId = integration?.id ?? apiKeyId
   if (alerts.length === 0 || senderId === undefined)
     return { texts: signals.alerts.length === 0 ? [] : ['an alert of more than a day ago'], opened: undefined }
@@ -68,7 +71,7 @@ async function assertLookedAt(deps: ReceiveDeps, receptions: readonly Reception[
 const isOfToday = ({ at, action }: DoorAlert, now: Date) =>
   action === 'resolve' || at === undefined || now.getTime() - Date.parse(at) <= DAY_MS
 
-function toKeyed(deps: ReceiveDeps, alert: DoorAlert, { settings }: ReadDelivery['delivery'], now: Date): KeyedAlert {
+function toKeyed(deps: Chance, alert: DoorAlert, { settings }: ReadDelivery['delivery'], now: Date): KeyedAlert {
   const told = alert.at === undefined ? undefined : new Date(alert.at)
   const at = told && told < now ? told : now
   return {
@@ -77,7 +80,7 @@ function toKeyed(deps: ReceiveDeps, alert: DoorAlert, { settings }: ReadDelivery
     incidentId: toId<IncidentId>(deps.newUuid()),
     lease: deps.newUuid(),
     serviceName: alert.service ?? 'unknown',
-    title: toKeptTitle(alert.title, deps.keeping),
+    title: alert.title,
     url: alert.url ?? null,
     environment: alert.environment === undefined || alert.environment === 'production' ? null : alert.environment,
     triggeredAt: at,

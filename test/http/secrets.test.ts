@@ -70,6 +70,60 @@ test('no secret survives into a window, a log, an incident, a page, a row or a l
   expect(app.logs).toContainEqual(expect.objectContaining({ event: 'events_redacted', tenant_id: tenant.tenantId, events: 4 }))
 })
 
+test('no secret that comes by a door survives, either', async () => {
+  const tenant = await createTestTenant(app)
+  const labels = { alertname: `Login of password=${password}`, service: `shop-${github}`, severity: 'critical' }
+  const alerts = [
+    {
+      status: 'firing',
+      labels,
+      annotations: { summary: `${aws} leaked by ${mail}`, runbook_url: `https://bob:${password}@wiki.example.com/x` },
+      startsAt: new Date().toISOString(),
+      endsAt: '0001-01-01T00:00:00Z',
+      generatorURL: `https://prom.example.com/graph?token=${password}`,
+    },
+  ]
+  const group = { version: '4', groupKey: `{}:{token="${stripe}"}`, status: 'firing', alerts }
+  const deploy = {
+    service: 'shop',
+    version: `v2 password=${password}`,
+    url: `https://ci.example.com/?api_key=${password}`,
+    actor: `bot ${github}`,
+  }
+  for (const [path, body] of [
+    ['/in/alertmanager', group],
+    ['/in/deploy', deploy],
+    ['/in/deploy', { ...deploy, environment: `staging-${stripe}` }],
+  ] as const) {
+    expect((await app.request(path, { key: tenant.ingestKey, body })).status).toBe(202)
+  }
+  await app.settle()
+  const incidents: { id: string }[] = await (await app.request('/v1/incidents', { key: tenant.readonlyKey })).json()
+  expect(incidents).toHaveLength(1)
+  const visitor = createVisitor(site)
+  await visitor.post('/signin', { key: tenant.readonlyKey })
+  for (const path of [
+    `/incidents/${incidents[0]?.id}`,
+    '/incidents',
+    '/services',
+    '/connect/alertmanager',
+    '/connect/deploy',
+    '/settings/audit',
+  ]) {
+    const response = await visitor.get(path)
+    expect(response.status).toBe(200)
+    expectNoSecret(path, await response.text())
+  }
+  for (const path of [`/v1/incidents/${incidents[0]?.id}`, '/v1/services', '/v1/changes', '/v1/agents']) {
+    expectNoSecret(path, await (await app.request(path, { key: tenant.readonlyKey })).text())
+  }
+  for (const table of await listTenantTables(app.deps.db)) {
+    const rows = await readTenantRows(app.deps.db, tenant.tenantId, table, { after: undefined, limit: 100, withRawLines: false })
+    expectNoSecret(`rows of ${table.name}`, JSON.stringify(rows))
+  }
+  expectNoSecret('the log', JSON.stringify(app.logs))
+})
+
 test('an address of whoever acted is for the tenant’s own people', async () => {
   const tenant = await createTestTenant(app)
   await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ actor: mail }) })

@@ -14,7 +14,7 @@ import {
   MAX_TTL_SECONDS,
   MAX_URL_LENGTH,
 } from './event.ts'
-import { findOwnKeys, type KeepingPolicy, redactEvent, redactText } from './redact.ts'
+import { findOwnKeys, type KeepingPolicy, redactEvent, redactText, toKeptName } from './redact.ts'
 
 export type ParsedEvent =
   | {
@@ -72,9 +72,12 @@ export function parseEvent(input: unknown, policy = CAUTIOUS): ParsedEvent {
   return { ok: true, event: toKept(event, policy), content: deduplicationKey(event), exposedKeys: findExposedKeys(event), warning }
 }
 
-function toKept(event: ContextEvent, { redacts, keepsRawLines }: KeepingPolicy): ContextEvent {
+function toKept(event: ContextEvent, policy: KeepingPolicy): ContextEvent {
+  const { redacts, keepsRawLines } = policy
   const kept = keepsRawLines ? event : { ...event, rawLine: null }
-  return redacts ? { ...redactEvent(kept), ...redactLinks(kept) } : kept
+  return redacts
+    ? { ...redactEvent(kept), ...redactLinks(kept), environment: kept.environment && toKeptName(kept.environment, policy) }
+    : kept
 }
 
 function redactLinks({ url, details }: ContextEvent): Pick<ContextEvent, 'url' | 'details'> {
@@ -90,8 +93,20 @@ function redactLinks({ url, details }: ContextEvent): Pick<ContextEvent, 'url' |
   }
 }
 
-function findExposedKeys({ serviceName, vendor, entity, oldValue, newValue, actor, sha, rawLine }: ContextEvent): readonly string[] {
-  return [serviceName, vendor, entity, oldValue, newValue, actor, sha, rawLine].flatMap((text) => (text === null ? [] : findOwnKeys(text)))
+function findExposedKeys({
+  serviceName,
+  vendor,
+  entity,
+  oldValue,
+  newValue,
+  actor,
+  sha,
+  rawLine,
+  url,
+  details,
+}: ContextEvent): readonly string[] {
+  const texts = [serviceName, vendor, entity, oldValue, newValue, actor, sha, rawLine, url, details && JSON.stringify(details)]
+  return texts.flatMap((text) => (text === null ? [] : findOwnKeys(text)))
 }
 
 function toZoneWarning(timestamp: ParsedTimestamp): string | undefined {

@@ -12,9 +12,16 @@ export const REDACTED = '(redacted)'
 /** What is kept of what strangers send: with or without the secrets in it, and raw lines or none. */
 export type KeepingPolicy = { readonly redacts: boolean; readonly keepsRawLines: boolean }
 
-/** The title of an incident as it is kept. */
+/** A text about an incident as it is kept: its title, its address, what a page says of its delivery. */
+export function toKeptTitle(title: string, policy: KeepingPolicy): string
+export function toKeptTitle(title: string | null, policy: KeepingPolicy): string | null
 export function toKeptTitle(title: string | null, { redacts }: KeepingPolicy): string | null {
   return title === null || !redacts ? title : redactText(title)
+}
+
+/** A name as it is kept: of a service, an environment, an alert. */
+export function toKeptName(name: string, { redacts }: KeepingPolicy): string {
+  return redacts ? redactCredentials(name) : name
 }
 
 const OWN_KEY = /noc_(?:ingest|ro|view)_[1-9A-HJ-NP-Za-km-z]{44}(?![1-9A-HJ-NP-Za-km-z])/g
@@ -66,9 +73,11 @@ export function isRedacted(text: string | null): boolean {
   return text?.includes(REDACTED) ?? false
 }
 
+type ToldText = Omit<ChangeText, 'eventType' | 'vendor'> & Pick<ContextEvent, 'url' | 'details'>
+
 /** Whether something was masked in an event's text. */
-export function isRedactedEvent({ entity, oldValue, newValue, actor, sha }: Omit<ChangeText, 'eventType' | 'vendor'>): boolean {
-  return [entity, oldValue, newValue, actor, sha].some(isRedacted)
+export function isRedactedEvent({ entity, oldValue, newValue, actor, sha, environment, url, details }: ToldText): boolean {
+  return [entity, oldValue, newValue, actor, sha, environment, url, details && JSON.stringify(details)].some(isRedacted)
 }
 
 /** Texts in the form of our own API keys; whether they are, their checksum tells. */
