@@ -10,7 +10,7 @@ export const TOLD_ABSTENTIONS: readonly ToldRow[] = [
     ],
     says: [
       'external: frontend has been unable to reach api.stripe.com since 11:55 UTC; no recorded change explains it',
-      '→ Check whether api.stripe.com is up, and whether frontend can reach it: nothing on record is there to be undone',
+      '→ Check whether api.stripe.com is up, and whether frontend can reach it: there is no recorded change to undo',
       'What broke: frontend has been unable to reach api.stripe.com since 11:55 UTC. No recorded change is likely enough to be named.',
       'or: Deploy sha=a4f2c1d to frontend rolled out 78 minutes before onset',
       '    → Compare errors and latency of frontend before and after deploy sha=a4f2c1d to frontend',
@@ -35,9 +35,29 @@ export const TOLD_ABSTENTIONS: readonly ToldRow[] = [
       makeWindow('frontend', makeEntry(-80, 'restart', { vendor: 'kubernetes', entity: 'pod/web-1', newValue: 'Evicted' })),
     ],
     says: [
-      'unrecorded: node-7 has been saturated (NodeHasMemoryPressure) since 11:58 UTC; no recorded change explains it',
+      'unrecorded: node-7 has been under strain (NodeHasMemoryPressure) since 11:58 UTC; no recorded change explains it',
       '→ Look at node-7: its logs and load, and changes that are not sent here',
-      'What broke: node-7 has been saturated (NodeHasMemoryPressure) since 11:58 UTC; pods of frontend have been evicted from node-7 since 11:58 UTC.',
+      'What broke: node-7 has been under strain (NodeHasMemoryPressure) since 11:58 UTC; pods of frontend have been evicted from node-7 since 11:58 UTC.',
+    ],
+  },
+  {
+    name: 'pods whose probes fail',
+    windows: [
+      makeWindow(
+        'frontend',
+        makeEntry(-80, 'dependency_failure', {
+          vendor: 'kubernetes',
+          entity: 'pod/web-1',
+          newValue: 'probe_failure',
+          count: 9,
+          timestamp: later(60),
+        }),
+      ),
+    ],
+    says: [
+      'unrecorded: frontend has been reported failing (probe_failure) since 11:58 UTC; no recorded change explains it',
+      '→ Look at frontend: its logs and load, and changes that are not sent here',
+      'What broke: frontend has been reported failing (probe_failure) since 11:58 UTC.',
     ],
   },
   {

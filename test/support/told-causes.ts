@@ -53,7 +53,7 @@ export const TOLD_CAUSES: readonly ToldRow[] = [
     says: [
       'cause: Deploy of v2.1.0 to ledger rolled out 50 seconds before onset',
       '→ Roll back ledger to the previous revision',
-      'What broke: ledger has been saturated (connection_limit_reached) since 11:57 UTC; calls from payments-api to ledger have failed since 11:57 UTC. For it: calls from payments-api to ledger have failed since 11:57 UTC, which it can explain; ledger has been saturated (connection_limit_reached) since 11:57 UTC, which it can explain; frontend reaches ledger through checkout-api, then payments-api; it came 50 seconds before onset.',
+      'What broke: ledger has been under strain (connection_limit_reached) since 11:57 UTC; calls from payments-api to ledger have failed since 11:57 UTC. For it: calls from payments-api to ledger have failed since 11:57 UTC, which it can explain; ledger has been under strain (connection_limit_reached) since 11:57 UTC, which it can explain; frontend reaches ledger through checkout-api, then payments-api; it came 50 seconds before onset.',
     ],
   },
   {
@@ -77,7 +77,7 @@ export const TOLD_CAUSES: readonly ToldRow[] = [
     says: [
       'cause: Flag change of newPricingEngine at flag-service took effect 30 seconds before onset',
       '→ Set flag newPricingEngine back to its former value',
-      'What broke: frontend has reported errors since 11:59 UTC. For it: frontend has reported errors since 11:59 UTC, which it can explain; it came 30 seconds before onset; failures of frontend name newPricingEngine. Against it: no way is known from frontend to flag-service.',
+      'What broke: frontend has reported errors since 11:59 UTC. For it: frontend has reported errors since 11:59 UTC, which it can explain; it came 30 seconds before onset; failures of frontend name newPricingEngine. Against it: frontend has no recorded call path to flag-service.',
     ],
   },
   {
@@ -222,7 +222,7 @@ export const TOLD_CAUSES: readonly ToldRow[] = [
     says: [
       'cause: Config change on kubelet at node-7 took effect 25 seconds before onset',
       '→ Check kubelet of node-7 and revert its config change',
-      'What broke: node-7 has been saturated (NodeHasMemoryPressure) since 11:58 UTC; pods of frontend have been evicted from node-7 since 11:58 UTC. For it: pods of frontend have been evicted from node-7 since 11:58 UTC, which it can explain; node-7 has been saturated (NodeHasMemoryPressure) since 11:58 UTC, which it can explain; pods of frontend ran on node-7; it came 25 seconds before onset.',
+      'What broke: node-7 has been under strain (NodeHasMemoryPressure) since 11:58 UTC; pods of frontend have been evicted from node-7 since 11:58 UTC. For it: pods of frontend have been evicted from node-7 since 11:58 UTC, which it can explain; node-7 has been under strain (NodeHasMemoryPressure) since 11:58 UTC, which it can explain; pods of frontend ran on node-7; it came 25 seconds before onset.',
     ],
   },
 ]

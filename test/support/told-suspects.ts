@@ -163,7 +163,7 @@ export const TOLD_SUSPECTS: readonly ToldRow[] = [
       '    + frontend has reported errors since 11:58 UTC, which it can explain',
       '    + frontend is the alerting service',
       '    + it came 23 minutes before onset',
-      'not: Deploy sha=94f2c1d to unrelated is not on any way from frontend',
+      'not: Deploy sha=94f2c1d to unrelated is out of reach: frontend has no recorded call path to it',
       'not: Deploy sha=d4f2c1d to frontend came 40 seconds after the alert',
       'not: Scaling of checkout-hpa (8) at checkout-api followed the trouble: an autoscaler reacts to load',
       'not: Deploy sha=e4f2c1d to frontend was made in staging, and the alert is of another environment',

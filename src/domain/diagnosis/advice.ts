@@ -60,7 +60,7 @@ const UNDOING: Readonly<Record<ChangeType, (told: Told) => string>> = {
 
 /** What to look at when a host outside cannot be reached. */
 export function recommendOutside(host: string, caller: string): string {
-  return `Check whether ${host} is up, and whether ${caller} can reach it: nothing on record is there to be undone`
+  return `Check whether ${host} is up, and whether ${caller} can reach it: there is no recorded change to undo`
 }
 
 /** What to look at when a service fails for no recorded reason. */

@@ -76,7 +76,7 @@ function toNoWay({ key }: Change, { callers, alertKey }: Facts, nameOf: NameOf):
   const alerting = alertKey === null ? 'the alert' : nameOf(alertKey)
   return callers.has(key)
     ? `${nameOf(key)} calls ${alerting}, not the other way round`
-    : `no way is known from ${alerting} to ${nameOf(key)}`
+    : `${alerting} has no recorded call path to ${nameOf(key)}`
 }
 
 function toWay(path: readonly string[], { items }: Facts, nameOf: NameOf): string {
@@ -98,7 +98,7 @@ export function describeRuledOut(change: Change, reason: RuledOutReason, { alert
 
 const RULED_OUT: Readonly<Record<RuledOutReason, (change: Change, alerting: string) => string>> = {
   after_onset: ({ atMs }) => `came ${toDuration(atMs)} after the alert`,
-  no_path: (_, alerting) => `is not on any way from ${alerting}`,
+  no_path: (_, alerting) => `is out of reach: ${alerting} has no recorded call path to it`,
   reverted: () => 'was undone before the trouble began',
   revert: () => 'undid an earlier change after the trouble had begun',
   not_rolled_out: () => 'failed, so its revision never went live',

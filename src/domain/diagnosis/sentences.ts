@@ -140,7 +140,8 @@ export function describeItem(
       : `calls from ${nameOf(caller)} to ${nameOf(callee)} have failed`
   const [report] = reports
   const value = report && toTold(report.entry.newValue)
-  const what = SYMPTOMS[report?.entry.eventType ?? 'dependency_failure']
+  const isOfKubernetes = report?.entry.vendor === 'kubernetes' && report.entry.eventType === 'dependency_failure'
+  const what = isOfKubernetes ? 'has been reported failing' : SYMPTOMS[report?.entry.eventType ?? 'dependency_failure']
   return `${nameOf(caller)} ${what}${value === undefined ? '' : ` (${value})`}`
 }
 
@@ -152,7 +153,7 @@ const SYMPTOMS: Readonly<Record<EventType, string>> = {
   schema_change: ERRORS,
   scale_event: ERRORS,
   restart: 'has been restarting',
-  saturation: 'has been saturated',
+  saturation: 'has been under strain',
   circuit_open: 'has had an open circuit',
   dependency_failure: ERRORS,
 }
