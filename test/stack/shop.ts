@@ -3,7 +3,7 @@ import type { EventType } from '../../src/domain/event/event.ts'
 /** The hosts of the shop that run an agent. */
 export const SHOP_AGENTS = ['web-1', 'db-1', 'cluster'] as const
 
-export type ShopAgent = (typeof SHOP_AGENTS)[number]
+type ShopAgent = (typeof SHOP_AGENTS)[number]
 
 type ShopVendor = keyof typeof AGENT_OF
 
