@@ -121,8 +121,10 @@ async function applyOne(client: Client, { tag, hash, madeAt, statements }: Migra
 
 const isBusy = (error: unknown) => error instanceof pg.DatabaseError && [LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED].includes(error.code ?? '')
 
+const withoutComments = (statement: string) => statement.replace(/^[^\S\n]*--(?!>).*$/gm, '').trim()
+
 function toIndex(statement: string): Index | undefined {
-  const definition = statement.replace(/^[^\S\n]*--(?!>).*$/gm, '').trim()
+  const definition = withoutComments(statement)
   const [, name, table] = CREATE_INDEX.exec(definition) ?? []
   return name === undefined || table === undefined ? undefined : { name, table, definition }
 }
@@ -138,7 +140,7 @@ async function findMissing(client: Client, migrations: readonly Migration[]): Pr
   for (const statement of migrations.flatMap(({ statements }) => statements)) {
     const index = toIndex(statement)
     if (index) wanted.set(index.name, index)
-    const [, dropped] = DROP_INDEX.exec(statement.trim()) ?? []
+    const [, dropped] = DROP_INDEX.exec(withoutComments(statement)) ?? []
     if (dropped !== undefined) wanted.delete(dropped)
   }
   const { rows } = await client.query<{ name: string }>(
