@@ -9,6 +9,9 @@ import type { SlackApi } from './outbound/receivers/slack.ts'
 /** Cloudflare's rate-limit binding: counts per location, without a network wait. */
 export type RateLimiter = { readonly limit: (options: { readonly key: string }) => Promise<{ readonly success: boolean }> }
 
+/** What Cloudflare Queues take: resolves once the messages are kept. */
+export type IngestQueue = { readonly sendBatch: (messages: readonly { readonly body: unknown }[]) => Promise<unknown> }
+
 /** The Worker's bindings as wrangler hands them over: variables, secrets and rate limiters. */
 export type Bindings = {
   readonly DATABASE_URL?: string
@@ -22,6 +25,7 @@ export type Bindings = {
   readonly READONLY_PER_MINUTE?: string
   readonly INGEST_RATE_LIMITER?: RateLimiter
   readonly READONLY_RATE_LIMITER?: RateLimiter
+  readonly INGEST_QUEUE?: IngestQueue
   readonly REFUSED_PER_MINUTE?: string
   readonly INGEST_EVENTS_PER_MINUTE?: string
   readonly REQUESTS_AT_ONCE?: string
@@ -81,6 +85,8 @@ export type Config = {
   /** The origins whose pages may read with a key of their own; none by default. */
   readonly corsOrigins: readonly string[]
   readonly rateLimits: Readonly<Record<KeyType, RateLimit>>
+  /** Where events wait while the database is away; `undefined`: nowhere, and they are refused. */
+  readonly ingestQueue: IngestQueue | undefined
   /** How often an address may be refused. */
   readonly refusedPerMinute: number
   /** Events that a key may send, by this isolate's count. */
@@ -112,7 +118,7 @@ export type Config = {
   readonly modelTimeoutMs: number
 }
 
-type TextBinding = Exclude<keyof Bindings, `${string}_RATE_LIMITER` | 'AI'>
+type TextBinding = Exclude<keyof Bindings, `${string}_RATE_LIMITER` | 'AI' | 'INGEST_QUEUE'>
 
 /** How long one may stay signed in. The audit, which is kept for longer, tells which sessions were ended. */
 export const SESSION_DAYS = 7
@@ -248,6 +254,7 @@ function read(bindings: Bindings): Config {
       readonly: reading,
       viewer: reading,
     },
+    ingestQueue: bindings.INGEST_QUEUE,
     refusedPerMinute: count(bindings, 'REFUSED_PER_MINUTE', 100),
     eventsPerMinute: count(bindings, 'INGEST_EVENTS_PER_MINUTE', 600_000),
     requestsAtOnce: count(bindings, 'REQUESTS_AT_ONCE', 400),

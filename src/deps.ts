@@ -1,4 +1,4 @@
-import type { Config, ModelChoice, RateLimit, Retention } from './config.ts'
+import type { Config, IngestQueue, ModelChoice, RateLimit, Retention } from './config.ts'
 import type { KeyType } from './domain/access/api-key.ts'
 import { parseSealingKeys, type SealingKeys } from './domain/access/sealed-secret.ts'
 import {
@@ -105,6 +105,9 @@ export type Load = { readonly requestsAtOnce: Gate; readonly requestsAtOnceByTen
 /** The keys that seal integrations' secrets; throws `unavailable` when the operator has set none. */
 export type Sealing = { readonly sealingKeys: () => SealingKeys }
 
+/** Where events wait while the database is away. */
+export type Queueing = { readonly ingestQueue: IngestQueue | undefined }
+
 /** How many services a tenant may have. */
 export type Room = { readonly maxServices: number }
 
@@ -168,6 +171,7 @@ export type Deps = BatchDatabase &
   Load &
   Upkeep &
   Room &
+  Queueing &
   Keeping &
   Model &
   Receivers
@@ -214,6 +218,7 @@ export function createDeps(config: Config): Deps {
     retention: config.retention,
     sweepRequests: config.sweepRequests,
     maxServices: config.maxServices,
+    ingestQueue: config.ingestQueue,
     keeping: config.keeping,
     receivers: createReceivers(config),
     addressRules: config.network,

@@ -4,6 +4,7 @@ import { createDashboard } from './dashboard/index.tsx'
 import { createDeps, type Deps } from './deps.ts'
 import { logToConsole } from './log.ts'
 import { runSweep } from './usecases/run-sweep.ts'
+import { type QueuedMessage, storeQueued } from './usecases/store-queued.ts'
 
 type Isolate = { readonly deps: Deps; readonly app: ReturnType<typeof createApp> }
 
@@ -42,6 +43,10 @@ export default {
       if (error instanceof ConfigError) return new Response(MISCONFIGURED, { status: 503, headers: { 'Retry-After': '60' } })
       throw error
     }
+  },
+
+  async queue(batch: { readonly messages: readonly QueuedMessage[] }, bindings: Bindings): Promise<void> {
+    await storeQueued(open(bindings).deps, batch.messages)
   },
 
   async scheduled(controller: { readonly scheduledTime: number }, bindings: Bindings): Promise<void> {

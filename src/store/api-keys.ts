@@ -117,11 +117,11 @@ export async function listApiKeys(db: Db, tenantId: TenantId): Promise<ApiKey[]>
 }
 
 /**
- * Revokes a key: from the moment this returns, no request with it succeeds. Throws `not_found` for a dead one, and
+ * Revokes a key and returns its hash: from then on no statement takes it. Throws `not_found` for a dead one, and
  * `conflict` for the last read-only one, without which nobody could manage the tenant.
  */
-export async function revokeApiKey(db: BatchDb, tenantId: TenantId, id: ApiKeyId, trail: Trail): Promise<void> {
-  const revoke = db.execute<{ found: number; revoked: number }>(sql`WITH found AS (
+export async function revokeApiKey(db: BatchDb, tenantId: TenantId, id: ApiKeyId, trail: Trail): Promise<string> {
+  const revoke = db.execute<{ found: number; revoked: number; hash: string | null }>(sql`WITH found AS (
       SELECT id, key_type FROM api_keys
       WHERE id = ${id} AND tenant_id = ${tenantId} AND integration_id IS NULL AND revoked_at IS NULL
     ),
@@ -129,15 +129,16 @@ export async function revokeApiKey(db: BatchDb, tenantId: TenantId, id: ApiKeyId
       UPDATE api_keys k SET revoked_at = now() FROM found
       WHERE k.id = found.id AND k.revoked_at IS NULL AND (found.key_type <> 'readonly' OR EXISTS (
         SELECT 1 FROM api_keys o WHERE o.tenant_id = ${tenantId} AND o.key_type = 'readonly' AND o.revoked_at IS NULL AND o.id <> found.id))
-      RETURNING k.id
+      RETURNING k.id, k.hash
     ),
     audit AS (${appendAudit(tenantId, trail, 'api_key.revoked', sql`revoked`)})
-    SELECT (SELECT count(*) FROM found)::int AS found, (SELECT count(*) FROM revoked)::int AS revoked`)
+    SELECT (SELECT count(*) FROM found)::int AS found, (SELECT count(*) FROM revoked)::int AS revoked, (SELECT hash FROM revoked) AS hash`)
   const [, { rows }] = await db.batch([lockKeys(db, tenantId), revoke])
   const [row] = rows
   if (!row) throw new UnusableAnswer('HTTP 200, without the row that was asked for')
   if (row.found === 0) throw new AppError('not_found', 'no such API key')
-  if (row.revoked === 0) throw new AppError('conflict', LAST_READONLY_KEY)
+  if (row.hash === null) throw new AppError('conflict', LAST_READONLY_KEY)
+  return row.hash
 }
 
 /**

@@ -3,7 +3,7 @@ import { CHANGE_KEPT_SECONDS, type ContextEvent, isChangeType } from '../domain/
 import { type Evaluation, toFlagKey } from '../domain/event/flag.ts'
 import { type JoinRule, matchServices, openedService, toNameKey } from '../domain/event/service-name.ts'
 import { toValueClass } from '../domain/event/value-class.ts'
-import { type EventId, type IntegrationId, type ServiceId, toId } from '../domain/ids.ts'
+import { type AgentId, type EventId, type IntegrationId, type ServiceId, toId } from '../domain/ids.ts'
 import { type CallerRow, type Principal, toPrincipal } from './api-keys.ts'
 import { GUARD, type IntegrationJson, type KnownIntegration, toIntegration } from './integrations.ts'
 import { type BatchDb, callFunction, callFunctionIf, type Db, type FunctionGuard } from './postgres.ts'
@@ -19,6 +19,8 @@ export type InsertRequest = {
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | undefined
   /** That the tenant may have. */
   readonly maxServices: number
+  /** For whom, and when, what comes out of the queue was accepted. */
+  readonly queued?: { readonly agentId: AgentId; readonly receivedAt: string }
 }
 
 /** An event that this statement stored, and the windows it is in. */
@@ -92,6 +94,24 @@ export async function insertEventsAs(db: BatchDb, request: InsertRequest, suppos
   return { kind: 'other_settings', known: { integration: toIntegration(beside.integration), revision: beside.revision } }
 }
 
+/** A key that was good then, whatever became of it since. */
+const QUEUED_GUARD: FunctionGuard = {
+  from: 'api_keys k WHERE k.hash = $1',
+  beside: () => `json_build_object('tenant_id', k.tenant_id)`,
+  when: (receivedAt) => `(k.revoked_at IS NULL OR k.revoked_at > ${receivedAt}::timestamptz)`,
+}
+
+/** `insertEvents` for what comes out of the queue. `undefined`: the key had been revoked before, or its tenant is gone. */
+export async function insertQueued(
+  db: BatchDb,
+  request: InsertRequest & { readonly queued: NonNullable<InsertRequest['queued']> },
+): Promise<InsertResult | undefined> {
+  const joins = toJoinsOf(request)
+  const [name, args] = toCall(request, joins)
+  const found = await callFunctionIf<InsertRow, unknown>(db, name, args, { ...QUEUED_GUARD, argument: request.queued.receivedAt })
+  return found?.answer ? toInsertResult(found.answer, joins) : undefined
+}
+
 type Joins = ReadonlyMap<EventId, readonly Join[]>
 
 function toInsertResult(row: InsertRow, joins: Joins): InsertResult {
@@ -116,10 +136,10 @@ type Join = { readonly name_key: string; readonly rule: JoinRule; readonly is_ch
 
 type Call = readonly [name: 'ingest_event' | 'ingest_events', args: readonly (string | number | null)[]]
 
-function toCall({ keyHash, events, evaluations, idempotency, maxServices }: InsertRequest, joins: Joins): Call {
+function toCall({ keyHash, events, evaluations, idempotency, maxServices, queued }: InsertRequest, joins: Joins): Call {
   const names = toServiceNames(events)
   const [one] = events
-  if (one && events.length === 1 && names.length === 1 && evaluations.length === 0 && !idempotency) {
+  if (one && events.length === 1 && names.length === 1 && evaluations.length === 0 && !idempotency && !queued) {
     const rows = joins.get(one.id) ?? []
     const [keys, rules] = [rows.map(({ name_key }) => name_key), rows.map(({ rule }) => rule)]
     return ['ingest_event', [keyHash, toSentEvent(one), toArray(keys), toArray(rules), maxServices]]
@@ -135,6 +155,7 @@ function toCall({ keyHash, events, evaluations, idempotency, maxServices }: Inse
       JSON.stringify([...joins].flatMap(([id, rows]) => rows.map((row) => ({ id, ...row })))),
       JSON.stringify(evaluations.map(({ service, flag }) => ({ service_name: service, flag_key: toFlagKey(flag) }))),
       maxServices,
+      ...(queued ? [queued.agentId, queued.receivedAt] : []),
     ],
   ]
 }

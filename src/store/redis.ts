@@ -83,6 +83,8 @@ export const keys = {
   metrics: 'metrics:counts',
   /** Present while a reader puts these together. */
   metricsFolding: 'metrics:folding',
+  /** Whom an ingest key was seen to act for lately, by its hash: asked when nobody knows the tenant. */
+  goodKey: (keyHash: string) => `queue:good_key:${keyHash}`,
   /** Present while the database is in use, and so awake. */
   databaseInUse: 'sweep:database_in_use',
   /** Milliseconds since 1970 at which the next sweep of an idle database is worth waking it. */

@@ -1,4 +1,4 @@
-import type { BatchDatabase, Keeping, Memory, Room } from '../deps.ts'
+import type { BatchDatabase, Keeping, Memory, Queueing, Room } from '../deps.ts'
 import type { Integration } from '../domain/access/integration.ts'
 import { decodeDelivery } from '../domain/doors/delivery-body.ts'
 import type { Delivery, Door, DoorSettings, Signals } from '../domain/doors/door.ts'
@@ -32,7 +32,7 @@ export type DoorRequest = {
   readonly defer: (work: Promise<unknown>) => void
 }
 
-export type ReceiveDeps = WorkDeps & BatchDatabase & Memory & Keeping & Room
+export type ReceiveDeps = WorkDeps & BatchDatabase & Memory & Keeping & Room & Queueing
 
 /** Whose delivery it is. */
 export type DoorCaller = {

@@ -1,4 +1,4 @@
-import type { Chance, Database, Keeping, Logging, Room, Stores } from '../deps.ts'
+import type { Chance, Clock, Copies, Database, Keeping, Logging, Queueing, Room, Stores } from '../deps.ts'
 import { assertKeyType, isWellFormedKey } from '../domain/access/api-key.ts'
 import { AppError, type FieldError, nameOf } from '../domain/errors.ts'
 import type { ContextEvent } from '../domain/event/event.ts'
@@ -11,8 +11,10 @@ import { type EventId, type TenantId, toId } from '../domain/ids.ts'
 import { toShownValue } from '../domain/text.ts'
 import { type Principal, reportExposedKeys } from '../store/api-keys.ts'
 import { type CreatedEvent, type InsertRequest, type InsertResult, insertEvents, type NewEvent } from '../store/events.ts'
+import { rememberGoodKey } from '../store/good-keys.ts'
 import { type Merge, mergeIntoWindows } from '../store/window-copies.ts'
 import { markDuplicatesForRepair, markForRepair } from '../store/window-repairs.ts'
+import { queueEvents } from './queue-events.ts'
 
 export type IngestRequest = {
   readonly keyHash: string
@@ -23,6 +25,8 @@ export type IngestRequest = {
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | undefined
   /** The sender's name of what these are from: by it, the item without a time of its own is known when it is sent again. */
   readonly deliveryId?: string
+  /** Whether these may wait in the queue, if there is one, while the database is away. */
+  readonly mayQueue?: true
   /** Keeps work alive after the answer. */
   readonly defer: (work: Promise<unknown>) => void
 }
@@ -32,7 +36,7 @@ export type IngestedItem =
   /** `conflict`: nothing is wrong with the event, but there is no room for it. */
   | { readonly status: 'rejected'; readonly code: 'invalid_request' | 'conflict'; readonly fields: readonly [FieldError, ...FieldError[]] }
 
-export type IngestResult = { readonly principal: Principal; readonly items: readonly IngestedItem[] }
+export type IngestResult = { readonly principal: Principal; readonly items: readonly IngestedItem[]; readonly isQueued: boolean }
 
 type IdentifiedItem =
   | { readonly id: EventId; readonly parsed: ParsedEvent & { readonly ok: true } }
@@ -47,7 +51,7 @@ export type Insert = (request: InsertRequest) => Promise<InsertResult>
  * key of the wrong kind, no agent) and `conflict` (an `Idempotency-Key` seen with another body).
  */
 export async function ingestEvents(
-  deps: Stores & Chance & Keeping & Logging & Room,
+  deps: Stores & Chance & Clock & Keeping & Logging & Room & Queueing,
   request: IngestRequest,
   insert: Insert = (wanted) => insertEvents(deps.db, wanted),
 ): Promise<IngestResult> {
@@ -57,8 +61,16 @@ export async function ingestEvents(
 
   // A request of which nothing is stored claims no key: it may be mended and sent again.
   const idempotency = events.length > 0 ? request.idempotency : undefined
-  const result = await insert({ keyHash: request.keyHash, events, evaluations, idempotency, maxServices: deps.maxServices })
+  const wanted = { keyHash: request.keyHash, events, evaluations, idempotency, maxServices: deps.maxServices }
+  const result = await insert(wanted).catch((error: unknown) =>
+    request.mayQueue ? queueEvents(deps, wanted, error) : Promise.reject(error),
+  )
+  if ('isQueued' in result) {
+    const ids = new Set(events.map(({ id }) => id))
+    return { ...result, items: items.map((item) => toIngestedItem(item, ids)) }
+  }
   assertMayIngest(result)
+  if (request.mayQueue) rememberSender(deps, request, result)
   countEvents(deps, items.length, events.length, result)
   await mergeCreated(deps, request, events, result)
   noteSecrets(deps, request, items, result)
@@ -68,6 +80,7 @@ export async function ingestEvents(
   const noRoom = refuseService(deps)
   return {
     principal: result.principal,
+    isQueued: false,
     items: items.map((item) => ('id' in item && refused.has(item.id) ? noRoom : toIngestedItem(item, created))),
   }
 }
@@ -160,10 +173,19 @@ function assertMayIngest({ principal, idempotency }: InsertResult): void {
   if (idempotency === 'conflict') throw new AppError('conflict', 'Idempotency-Key was used with a different body')
 }
 
+/** Notes that a key is good, should the database be away when it sends the next events. Nothing depends on it. */
+function rememberSender(
+  { redis, now, ingestQueue }: Copies & Clock & Queueing,
+  { keyHash, defer }: IngestRequest,
+  { principal }: InsertResult,
+): void {
+  if (ingestQueue) defer(rememberGoodKey(redis, keyHash, principal, now()).catch(() => {}))
+}
+
 /** Never fails: what Redis does not get now is marked for the cron, and healed by the next read in any case. */
-async function mergeCreated(
+export async function mergeCreated(
   deps: Stores & Logging,
-  { defer }: IngestRequest,
+  { defer }: Pick<IngestRequest, 'defer'>,
   events: readonly NewEvent[],
   result: InsertResult,
 ): Promise<void> {

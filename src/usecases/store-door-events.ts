@@ -1,4 +1,4 @@
-import type { Chance, Clock, Keeping, Logging, Room, Stores } from '../deps.ts'
+import type { Chance, Clock, Keeping, Logging, Queueing, Room, Stores } from '../deps.ts'
 import type { SentEvent, Signals } from '../domain/doors/door.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import { type Insert, ingestEvents } from './ingest-events.ts'
@@ -31,7 +31,7 @@ type From = {
  * `admit` does.
  */
 export async function storeDoorEvents(
-  deps: Stores & Chance & Clock & Keeping & Logging & Room,
+  deps: Stores & Chance & Clock & Keeping & Logging & Room & Queueing,
   { credential, bytes, admit, defer }: From,
   { events, evaluations = [], idempotencyKey }: Signals,
   insert: Insert,

@@ -4,8 +4,9 @@ import { AppError } from '../../domain/errors.ts'
 import { isNameLength, MAX_NAME_LENGTH } from '../../domain/event/event.ts'
 import type { ApiKeyId } from '../../domain/ids.ts'
 import { toStorableText } from '../../domain/text.ts'
-import { type ApiKey, listApiKeys, revokeApiKey } from '../../store/api-keys.ts'
+import { type ApiKey, listApiKeys } from '../../store/api-keys.ts'
 import { createApiKey } from '../../usecases/create-api-key.ts'
+import { revokeKey } from '../../usecases/revoke-key.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readForm, readPage, requireManager, toPageTrail } from '../page-request.ts'
 import { Age, ForManagers, Notice, Outside, Pages, SettingsTabs, Sure } from '../parts.tsx'
@@ -55,8 +56,7 @@ export const keyPages = (deps: Deps) =>
     .post('/settings/keys/:id/revoke', async (c) => {
       const id = getId<ApiKeyId>(c, 'API key')
       const { tenantId } = await requireManager(c, deps)
-      await revokeApiKey(deps.db, tenantId, id, toPageTrail(c))
-      deps.keyVerdicts.clear()
+      await revokeKey(deps, tenantId, id, toPageTrail(c))
       return c.redirect('/settings/keys?done=revoked', 303)
     })
 

@@ -2,8 +2,9 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
 import { KEY_TYPES } from '../../domain/access/api-key.ts'
 import type { ApiKeyId } from '../../domain/ids.ts'
-import { type ApiKey, LAST_READONLY_KEY, listApiKeys, revokeApiKey, TOO_MANY_KEYS } from '../../store/api-keys.ts'
+import { type ApiKey, LAST_READONLY_KEY, listApiKeys, TOO_MANY_KEYS } from '../../store/api-keys.ts'
 import { createApiKey } from '../../usecases/create-api-key.ts'
+import { revokeKey } from '../../usecases/revoke-key.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, toTrail } from '../context.ts'
@@ -128,8 +129,7 @@ export const apiKeyRoutes = (deps: Deps) => {
     })
     .openapi(revoke, async (c) => {
       const id = getPathId<ApiKeyId>(c.req.valid('param').id, 'API key')
-      await revokeApiKey(deps.db, c.var.principal.tenantId, id, toTrail(c))
-      deps.keyVerdicts.clear()
+      await revokeKey(deps, c.var.principal.tenantId, id, toTrail(c))
       return c.body(null, 204)
     })
 }

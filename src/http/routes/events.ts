@@ -106,6 +106,11 @@ const REPLAYED = {
   schema: { type: 'string' as const, enum: ['true'] },
 }
 
+const QUEUED = {
+  description: 'The database is away: what was accepted is kept in a queue, and stored when it is back',
+  schema: { type: 'string' as const, enum: ['true'] },
+}
+
 const FAILURES = {
   ...problems('invalid_request', 'unauthorized', 'forbidden', 'conflict', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
   ...problemOf('forbidden', { pointer: '', detail: 'an ingest key is required' }, { pointer: '', detail: 'agent not registered' }),
@@ -152,6 +157,7 @@ const sendEvent = createRoute({
           example: EXAMPLE_IDS.event,
         },
         'Idempotent-Replayed': REPLAYED,
+        'Noctuary-Queued': QUEUED,
         'Noctuary-Warning': {
           description: 'What was accepted only with reserve',
           schema: { type: 'string' },
@@ -203,6 +209,7 @@ const sendBatch = createRoute({
       }),
       headers: {
         'Idempotent-Replayed': REPLAYED,
+        'Noctuary-Queued': QUEUED,
         'Noctuary-Warning': {
           description: 'How many events carry a warning',
           schema: { type: 'string' },
@@ -253,9 +260,10 @@ async function ingest(deps: Deps, c: AppContext, { text }: DecodedBody, { items,
   await limitEvents(deps, c, c.var.keyHash, items.length)
   const key = readIdempotencyKey(c)
   const idempotency = key === undefined || error ? undefined : { key, bodyHash: toHex(await sha256(text)) }
-  const request: IngestRequest = { keyHash: c.var.keyHash, items, idempotency, defer: deferTo(c) }
+  const request: IngestRequest = { keyHash: c.var.keyHash, items, idempotency, mayQueue: true, defer: deferTo(c) }
   const result = await ingestEvents(deps, request)
   c.set('principal', result.principal)
+  if (result.isQueued) c.header('Noctuary-Queued', 'true')
   if (error) throw error
   return result
 }
