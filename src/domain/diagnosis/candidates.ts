@@ -178,7 +178,8 @@ function isBetween(other: Observation, { entry, firstMs, lastMs }: Observation):
   const isInside = [other.firstMs, other.lastMs].some((ms) => ms > firstMs && ms < lastMs)
   if (!isInside || !isDeployEntry(entry)) return isInside
   const [own, another] = [toRevision(entry), toRevision(other.entry)]
-  return own !== undefined && another !== undefined && !isSameRevision(own, another)
+  // A state without a revision is of whatever is rolled out just then.
+  return another !== undefined && (own === undefined || !isSameRevision(own, another))
 }
 
 function isDeployEntry({ eventType }: Observation['entry']): boolean {

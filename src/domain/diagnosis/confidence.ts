@@ -50,7 +50,7 @@ export function assess(all: readonly Candidate[], hazards: readonly Hazard[], fa
   const rivalry = next === undefined ? 0 : Math.exp(next.score - leader.score)
   const confidence = toConfidence(present, share, facts, weights)
   const most = Math.min(
-    leader.explained.length > 0 ? 1 : weights.calibration.unprovenMax,
+    leader.explained.length > 0 && isPlaced(leader, facts) ? 1 : weights.calibration.unprovenMax,
     rivalry >= EVEN ? present * share : rivalry >= TIED ? 1 / (1 + TIED) : 1,
   )
   return {
@@ -62,6 +62,11 @@ export function assess(all: readonly Candidate[], hazards: readonly Hazard[], fa
     rival: rivalry >= TIED ? next : undefined,
     unrecorded: 1 - confidence,
   }
+}
+
+/** Whether it is known how an alert leads to a change's service. */
+function isPlaced({ change, concerned }: Candidate, { alertKey, hops, callers }: Facts): boolean {
+  return alertKey === null || [change.key, concerned].some((key) => hops.has(key) || callers.has(key))
 }
 
 /** Whether anything but its time connects a change with the alert. */

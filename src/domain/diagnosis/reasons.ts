@@ -40,7 +40,7 @@ export function toReasons(candidate: Candidate, notable: readonly WeighedItem[],
     explained.length > 0 && missed.length > 0 ? 'it does not explain all that fails' : '',
     features.late < Math.log(0.5) ? `some of what fails at ${nameOf(candidate.concerned)} began before it` : '',
     time.speaksFor ? '' : time.text,
-    facts.isTopologyKnown && !facts.hops.has(change.key) ? toNoWay(change, facts, nameOf) : '',
+    facts.alertKey === null || facts.hops.has(change.key) ? '' : toNoWay(change, facts, nameOf),
     features.habit < Math.log(0.5) ? 'such changes are made there in most hours' : '',
     features.pattern < 0 ? 'a similar diagnosis was rejected' : '',
   ]

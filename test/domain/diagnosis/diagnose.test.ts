@@ -206,7 +206,7 @@ test('what a store reports of a database speaks for a change of its schema, more
 
 test('where two changes are nearly as likely none is surer than two to one', () => {
   const windows = [
-    makeWindow('checkout-api', deploy(-300, 'aaaaaa1'), deploy(-120, 'bbbbbb2')),
+    makeWindow('checkout-api', deploy(-280, 'aaaaaa1'), deploy(-120, 'bbbbbb2')),
     makeWindow('frontend', { ...failure(-60, 'checkout-api', 'success=1%'), count: 9, timestamp: later(60) }),
     makeWindow('mobile', { ...failure(-60, 'checkout-api', 'success=1%'), count: 9, timestamp: later(60) }),
   ]
@@ -214,6 +214,22 @@ test('where two changes are nearly as likely none is surer than two to one', () 
 
   expect(hypothesis).toContain('nearly as likely')
   expect(confidence).toBeCloseTo(2 / 3)
+})
+
+test('a change to whose service no way is known is doubted, though nothing is excluded', () => {
+  const windows = [makeWindow('billing', deploy(-120, 'aaaaaa1'), { ...error(-90, 'TypeError'), entity: 'billing' })]
+  const { confidence, hypotheses } = look(windows, { observedUntil: later(120), graph: { edges: [] } })
+
+  expect(confidence).toBe(0.6)
+  expect(hypotheses[0]?.reasonsAgainst).toContain('frontend has no recorded call path to billing')
+})
+
+test('a report of success without a revision is of the rollout within whose time it came', () => {
+  const done = makeEntry(-1_400, 'deploy', { newValue: 'succeeded', count: 2, timestamp: later(-330) })
+  const windows = [makeWindow('checkout-api', deploy(-1_500, 'aaaaaa1'), done, deploy(-400, 'bbbbbb2'))]
+  const { hypothesis } = look([...windows, makeWindow('frontend', failure(-300, 'checkout-api'))], { observedUntil: later(120) })
+
+  expect(hypothesis).toBe('Deploy sha=bbbbbb2 to checkout-api rolled out 2 minutes before onset')
 })
 
 test('what was last reported long before the alert hardly counts', () => {
