@@ -4,11 +4,11 @@ import { fromHex } from '../hash.ts'
 export type SignatureScheme =
   /** `<header>: sha256=<hex>` over the body; `sha384=` and `sha512=`, too. */
   | { readonly kind: 'prefixed'; readonly header: string }
-  /** `<header>: <hex>` over the body; over `<timestamp>:<body>` where the settings name the timestamp's header. */
+  /** `<header>: <hex>` over the body; over `<timestamp>:<body>` where the settings name the timestamp's header, within a day. */
   | { readonly kind: 'hex'; readonly header: string }
   /** Standard Webhooks 1.0: `webhook-signature: v1,<base64> …` over `id.timestamp.body`, within 300 s. */
   | { readonly kind: 'standard' }
-  /** `X-Rootly-Signature: t=…,v1=<hex>` over timestamp and body. */
+  /** `X-Rootly-Signature: t=…,v1=<hex>` over timestamp and body, within a day. */
   | { readonly kind: 'rootly' }
   /** The secret itself. */
   | { readonly kind: 'token'; readonly header: string }
@@ -34,6 +34,9 @@ const HASHES: ReadonlyMap<string, Hash> = new Map([
 ])
 const TOLERANCE_SECONDS = 300
 const MAX_SIGNATURES = 16
+const DAY_MS = 86_400_000
+/** The year 5138; as milliseconds, 1973. */
+const MAX_SECONDS = 100_000_000_000
 const HEX = /^(?:[0-9a-f]{2}){32,64}$/i
 const PREFIXED = /^(sha\d{3})=([0-9a-f]+)$/i
 const SECONDS = /^\d{1,12}$/
@@ -76,15 +79,15 @@ function readClaim(scheme: Exclude<SignatureScheme, { kind: 'token' }>, delivery
       const hash = HASHES.get(name.toLowerCase())
       return hash && { message: body, signatures: readHex(hex), hash }
     }
-    case 'hex': {
-      const message = delivery.timestampHeader === undefined ? body : join(`${header(delivery.timestampHeader) ?? ''}:`, body)
-      return { message, signatures: readHex(header(scheme.header)?.trim() ?? ''), hash: 'SHA-256' }
-    }
+    case 'hex':
+      return readHexClaim(scheme.header, delivery)
     case 'standard':
       return readStandardClaim(delivery)
     case 'rootly': {
       const [, timestamp, hex = ''] = ROOTLY.exec(header('X-Rootly-Signature')?.trim() ?? '') ?? []
-      return timestamp === undefined ? undefined : { message: join(timestamp, body), signatures: readHex(hex), hash: 'SHA-256' }
+      return timestamp === undefined || !isOfToday(timestamp, delivery.now)
+        ? undefined
+        : { message: join(timestamp, body), signatures: readHex(hex), hash: 'SHA-256' }
     }
     case 'pagerduty': {
       const parts = (header('X-PagerDuty-Signature') ?? '').split(',', MAX_SIGNATURES)
@@ -92,6 +95,20 @@ function readClaim(scheme: Exclude<SignatureScheme, { kind: 'token' }>, delivery
       return { message: body, signatures, hash: 'SHA-256' }
     }
   }
+}
+
+function readHexClaim(name: string, { header, body, now, timestampHeader }: SignedDelivery): Claim | undefined {
+  const signatures = readHex(header(name)?.trim() ?? '')
+  if (timestampHeader === undefined) return { message: body, signatures, hash: 'SHA-256' }
+  const timestamp = header(timestampHeader) ?? ''
+  return isOfToday(timestamp, now) ? { message: join(`${timestamp}:`, body), signatures, hash: 'SHA-256' } : undefined
+}
+
+/** Whether what was signed with a time, in seconds or milliseconds since 1970, is of the day around now: older, it was caught and kept. */
+function isOfToday(timestamp: string, now: Date): boolean {
+  const told = /^\s*\d{1,16}\s*$/.test(timestamp) ? Number(timestamp) : Number.NaN
+  const toldMs = told < MAX_SECONDS ? 1_000 * told : told
+  return Math.abs(now.getTime() - toldMs) <= DAY_MS
 }
 
 function readStandardClaim({ header, body, now }: SignedDelivery): Claim | undefined {

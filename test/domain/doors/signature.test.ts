@@ -66,6 +66,20 @@ describe('a genuine signature', () => {
     expect(await verify(scheme, { ...headers, 'X-Time': '1772442901' }, { timestampHeader: 'X-Time' })).toBe(false)
   })
 
+  test.each([
+    ['a day ago', SECONDS - 86_400, true],
+    ['more than a day ago', SECONDS - 86_401, false],
+    ['more than a day ahead', SECONDS + 86_401, false],
+    ['now, in milliseconds', 1_000 * SECONDS, true],
+    ['more than a day ago, in milliseconds', 1_000 * (SECONDS - 86_401), false],
+  ])('of who signs a time, from %s', async (_name, timestamp, expected) => {
+    const rootly = { 'X-Rootly-Signature': `t=${timestamp},v1=${hex(`${timestamp}${TEXT}`)}` }
+    expect(await verify({ kind: 'rootly' }, rootly)).toBe(expected)
+    const grafana = { 'X-Grafana-Alerting-Signature': hex(`${timestamp}:${TEXT}`), 'X-Time': String(timestamp) }
+    const scheme: SignatureScheme = { kind: 'hex', header: 'X-Grafana-Alerting-Signature' }
+    expect(await verify(scheme, grafana, { timestampHeader: 'X-Time' })).toBe(expected)
+  })
+
   test('of Standard Webhooks is one of several, and the secret is base64', async () => {
     const genuine = signedAt(SECONDS)
     expect(await verify({ kind: 'standard' }, standardHeaders(genuine), { secrets: [WHSEC] })).toBe(true)
