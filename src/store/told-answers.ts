@@ -105,7 +105,7 @@ export async function findTelling(
           ),
           'undoneBy', (
             SELECT json_build_object('serviceName', e.service_name, 'vendor', e.vendor, 'eventType', e.event_type, 'entity', e.entity,
-              'oldValue', e.old_value, 'newValue', e.new_value, 'actor', e.actor, 'sha', e.sha, 'count', 1, 'atMs', ${epochMs(HAPPENED)})
+              'oldValue', e.old_value, 'newValue', e.new_value, 'actor', e.actor, 'sha', e.sha, 'environment', e.environment, 'url', e.url, 'details', e.details, 'count', 1, 'atMs', ${epochMs(HAPPENED)})
             FROM incident_work u JOIN context_events e ON e.id = u.event_id AND e.tenant_id = u.tenant_id
             WHERE u.incident_id = i.id AND u.kind = 'undone' AND u.target = ${SOURCE}
           ))

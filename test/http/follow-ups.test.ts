@@ -212,6 +212,26 @@ const MUTE = Object.fromEntries(
   ]),
 ) as ReceiverClients
 
+test('what an isolate left over is told once, in order, by ticks at the same time', async () => {
+  const mute = startApp({ stack }, { rest: async () => {}, receivers: MUTE })
+  const bot = await startBot()
+  const webhook = await startBy('webhook')
+  const discord = await startBy('discord')
+  for (const { tenant } of [bot, webhook, discord]) {
+    await send(tenant, BLAMED)
+    const id = await ask(tenant, {}, mute)
+    await mute.request(`/v1/incidents/${id}/resolve`, { key: tenant.readonlyKey, method: 'PUT' })
+    await mute.settle()
+  }
+  await Promise.all([tick(5), tick(5), tick(5)])
+  await Promise.all([tick(20), tick(20)])
+  const [message, ...thread] = await bot.posted()
+  expect(message?.thread_ts).toBeUndefined()
+  expect(thread.map((each) => JSON.stringify(each).match(/Timeline|Resolved at/)?.[0])).toEqual(['Timeline', 'Resolved at'])
+  expect(typesOf(await taken(webhook.path))).toEqual(['incident.opened', 'incident.diagnosed', 'incident.resolved'])
+  expect([(await taken(discord.path)).length, (await taken(`${discord.path}/messages/1`)).length]).toEqual([1, 1])
+})
+
 test('a Worker of before receivers finds nothing of theirs to take up, however an attempt ended', async () => {
   const mute = startApp({ stack }, { rest: async () => {}, receivers: MUTE })
   const { tenant } = await startBot()

@@ -11,6 +11,9 @@ export type TakenMessage = { readonly path: string; readonly headers: JsonReques
 
 type Receiver = { readonly taken: TakenMessage[]; faults: ReceiverFault[] }
 
+/** What Slack's channels hold: a message's `ts` is its place among them. */
+const SLACK_POSTS = '/slack-api/chat.postMessage'
+
 const SCRIPT = /^\/stand-in(\/.*)$/
 
 /**
@@ -32,7 +35,7 @@ export function serveReceivers(address: Address): Promise<Endpoint> {
     if (scripted !== undefined) return script(receiverOf(scripted), request)
     const receiver = receiverOf(path)
     if (request.method === 'GET') return list(receiver, request)
-    const refusal = refuse(request, receiver)
+    const refusal = refuse(request, receiverOf(SLACK_POSTS))
     if (refusal) return refusal
     const [fault] = receiver.faults.splice(0, 1)
     if (!fault || fault.takes_effect) receiver.taken.push({ path: request.path, headers: request.headers, body: request.body })
@@ -78,27 +81,25 @@ function list({ taken }: Receiver, { path }: JsonRequest): JsonReply {
 
 const at = (value: unknown, name: string): unknown => (value as Readonly<Record<string, unknown>> | null)?.[name]
 
-function refuse({ path, headers, body }: JsonRequest, { taken }: Receiver): JsonReply | undefined {
+function refuse({ path, headers, body }: JsonRequest, slackPosts: Receiver): JsonReply | undefined {
   if (!headers['content-type']?.startsWith('application/json')) return { status: 400, body: 'invalid_payload' }
   const kind = kindOf(path)
   if (kind === 'slack') return refuseBlocks(body) ? { status: 400, body: 'invalid_blocks' } : undefined
-  if (kind === 'slack-api') return refuseSlackCall(path, headers.authorization, body, taken)
+  if (kind === 'slack-api') return refuseSlackCall(path, headers.authorization, body, slackPosts)
   if (kind === 'discord') return refuseDiscord(body)
   if (kind === 'teams') return refuseCard(body)
   if (kind === 'grafana') return refuseAnnotation(headers.authorization, body)
   return undefined
 }
 
-function refuseSlackCall(
-  path: string,
-  authorization: string | undefined,
-  body: unknown,
-  _: readonly TakenMessage[],
-): JsonReply | undefined {
+function refuseSlackCall(path: string, authorization: string | undefined, body: unknown, { taken }: Receiver): JsonReply | undefined {
   const error = (word: string): JsonReply => ({ status: 200, body: { ok: false, error: word } })
   if (!authorization?.startsWith('Bearer xoxb-')) return error('invalid_auth')
   if (typeof at(body, 'channel') !== 'string') return error('channel_not_found')
-  if (path.includes('chat.update') && typeof at(body, 'ts') !== 'string') return error('message_not_found')
+  const hasMessage = (ts: unknown) =>
+    typeof ts === 'string' && at(taken[Number(ts.split('.')[1]) - 1]?.body, 'channel') === at(body, 'channel')
+  if (path.includes('chat.update') && !hasMessage(at(body, 'ts'))) return error('message_not_found')
+  if (at(body, 'thread_ts') !== undefined && !hasMessage(at(body, 'thread_ts'))) return error('thread_not_found')
   return refuseBlocks(body) ? error('invalid_blocks') : undefined
 }
 

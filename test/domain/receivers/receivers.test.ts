@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { toId } from '../../../src/domain/ids.ts'
-import { RECEIVER_TYPES, type ReceiverType } from '../../../src/domain/integration-type.ts'
+import { RECEIVER_TYPES, type ReceiverType, SUBSCRIBABLE } from '../../../src/domain/integration-type.ts'
 import { findFaultOfAddress } from '../../../src/domain/receivers/address.ts'
 import { lets, type Told } from '../../../src/domain/receivers/filter.ts'
 import { RECEIVERS } from '../../../src/domain/receivers/index.ts'
@@ -10,7 +10,7 @@ import { type MessageSource, writeMessage } from '../../../src/domain/telling/me
 const settings = { from: 'oncall@acme.com', channel: 'C0123', secrets: { bot_token: 'xoxb-1' } }
 const AT = new Date('2026-02-03T14:21:00Z')
 
-function makeMessage(text: string) {
+function makeMessage(text: string, type: MessageSource['type'] = 'incident.diagnosed') {
   const event = {
     serviceName: text,
     vendor: text,
@@ -27,7 +27,7 @@ function makeMessage(text: string) {
     count: 2,
   }
   const source: MessageSource = {
-    type: 'incident.diagnosed',
+    type,
     incidentId: toId('0d3c7c1e-7b5e-4a53-9a55-2f6a7f0f7b11'),
     at: AT,
     alert: { service: text, title: text, triggeredAt: AT },
@@ -78,18 +78,15 @@ const INJECTIONS = [
 const LINK = /\bhttps?:|[\p{L}\p{N}]\.\p{L}|(?<!hxxps?):\/\/|\d+\.\d+\.\d+\.\d+|\bmailto:|\bjavascript:|\bdata:/iu
 const UNSEEN = /[\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{DI}]/u
 const MARKUP = /[<>*`~|#\\&@\]]|\[(?!\.\])/u
+/** All that is told of an incident. */
+const TYPES = [...SUBSCRIBABLE, 'incident.details', 'incident.undone'] as const
 /** Addresses and types that the receivers' own formats spell. */
-const FIXED = new Set([
-  'http://adaptivecards.io/schemas/adaptive-card.json',
-  'application/vnd.microsoft.card.adaptive',
-  '1.4',
-  'incident.diagnosed',
-])
+const FIXED = new Set(['http://adaptivecards.io/schemas/adaptive-card.json', 'application/vnd.microsoft.card.adaptive', '1.4', ...TYPES])
 
 describe.each(RECEIVER_TYPES)('%s', (type) => {
-  const write = (text: string) => RECEIVERS[type].write(makeMessage(text), settings)
+  const write = (text: string, about?: MessageSource['type']) => RECEIVERS[type].write(makeMessage(text, about), settings)
   const expectSafe = (text: string) => {
-    for (const shown of textsOf(type, write(text))) {
+    for (const shown of TYPES.flatMap((about) => textsOf(type, write(text, about)))) {
       if (FIXED.has(shown) || shown === AT.toISOString()) continue
       expect(shown).not.toMatch(LINK)
       expect(shown).not.toMatch(UNSEEN)
