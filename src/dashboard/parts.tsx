@@ -163,6 +163,8 @@ const NOTICES: Readonly<Record<string, string>> = {
   resolved: 'The incident is resolved.',
   listed: 'They are listed.',
   unlisted: 'They are listed no more.',
+  muted: 'Maintenance has begun: what begins now is told to nobody.',
+  unmuted: 'The maintenance has ended: what begins now is told again.',
   revoked: 'The key is revoked: no request with it succeeds any more.',
   declared: 'The declared dependencies are saved.',
   saved: 'The integration is saved.',
@@ -224,6 +226,7 @@ const SETTINGS = [
   ['/settings/keys', 'API keys'],
   ['/settings/people', 'People'],
   ['/settings/integrations', 'Integrations'],
+  ['/settings/maintenance', 'Maintenance'],
   ['/settings/quality', 'Quality'],
   ['/settings/audit', 'Audit'],
 ] as const

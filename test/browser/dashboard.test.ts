@@ -87,6 +87,7 @@ async function listPages(page: Page): Promise<Readonly<Record<string, string>>> 
     agent: `/agents/${shop.agentId}`,
     keys: '/settings/keys',
     people: '/settings/people',
+    maintenance: '/settings/maintenance',
     integrations: '/settings/integrations',
     integration: `${integration}`,
     quality: '/settings/quality',

@@ -255,3 +255,24 @@ test('a page of the longest texts there can be is still small', async () => {
     expect([path, response.status, gzipSync(bytes).length < 60_000, gzipSync(bytes).length]).toEqual([path, 200, true, expect.any(Number)])
   }
 })
+
+test('a maintenance window is begun for a service or a team, listed and ended', async () => {
+  const { tenant, visitor } = await start()
+  await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })
+  const begin = (form: Readonly<Record<string, string>>) =>
+    visitor.post('/settings/maintenance', { whose: 'service', minutes: '60', ...form })
+  for (const form of [{ name: ' ' }, { name: 'x'.repeat(600) }, { name: 'checkout', minutes: '7' }])
+    expect((await begin(form)).status).toBe(400)
+  expect((await begin({ name: 'nobody-knows-it' })).status).toBe(404)
+  expect((await begin({ name: 'Check-Out', reason: '<b>upgrade</b>' })).status).toBe(303)
+  expect((await begin({ whose: 'team', name: 'payments' })).status).toBe(303)
+  const windows = await read<Fields[]>(tenant, '/v1/maintenance')
+  expect(windows).toMatchObject([
+    { service: 'checkout', team: null, reason: '<b>upgrade</b>' },
+    { service: null, team: 'payments' },
+  ])
+  const page = await (await visitor.get('/settings/maintenance?done=muted')).text()
+  for (const part of ['Maintenance has begun', '&lt;b&gt;upgrade', 'payments']) expect(page).toContain(part)
+  for (const { id } of windows) expect((await visitor.post('/settings/maintenance/end', { id: String(id) })).status).toBe(303)
+  expect(await read(tenant, '/v1/maintenance')).toEqual([])
+})

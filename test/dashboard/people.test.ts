@@ -277,6 +277,7 @@ describe('a viewer', () => {
       '/start',
       '/settings/keys',
       '/settings/people',
+      '/settings/maintenance',
       '/settings/integrations',
       `/settings/integrations/${integration}`,
       '/settings/quality',
