@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { CommandError } from './command-error.ts'
 import { createClient, explain, readDatabaseUrl } from './connection.ts'
-import { migrate } from './migrations.ts'
+import { migrate, renumber } from './migrations.ts'
 
 const HELP = `npm run db:migrate: brings the database that DATABASE_URL names to the migrations of this release
 
@@ -9,10 +9,12 @@ Each is a transaction of its own, and none keeps events waiting: what cannot hav
 of tables that hold something are built beside readers and writers. Run it before the Worker that needs it is deployed; the one that
 is serving goes on meanwhile. A run that was ended anywhere is gone on with by the next.
 
-  --quiet   says nothing unless something is wrong`
+  --restored   after a dump was restored: gives events the numbers of transactions that this server knows, where the dump has later
+               ones, so that their windows are remembered as before
+  --quiet      says nothing unless something is wrong`
 
 async function main(): Promise<void> {
-  const { help, quiet } = readArguments()
+  const { help, quiet, restored } = readArguments()
   if (help) return console.log(HELP)
   const url = readDatabaseUrl()
   const { hostname, pathname } = new URL(url)
@@ -33,6 +35,7 @@ async function main(): Promise<void> {
     const where = `${hostname}${pathname}`
     if (applied.length + built.length === 0) say(`${where} has all ${known} migrations: nothing to do`)
     else say(`${where} has all ${known} migrations: ${applied.length} applied now, indexes built: ${built.length}`)
+    if (restored) say(`${await renumber(client)} events have numbers of this server's transactions now`)
   } finally {
     await client.end()
   }
@@ -40,7 +43,7 @@ async function main(): Promise<void> {
 
 function readArguments() {
   try {
-    return parseArgs({ options: { help: { type: 'boolean' }, quiet: { type: 'boolean' } } }).values
+    return parseArgs({ options: { help: { type: 'boolean' }, quiet: { type: 'boolean' }, restored: { type: 'boolean' } } }).values
   } catch (error) {
     throw new CommandError(error instanceof Error ? error.message : 'unreadable arguments')
   }

@@ -44,6 +44,15 @@ export async function migrate(client: Client, report: (line: string) => void = (
   const migrations = readMigrations(folder)
   await client.query('SET statement_timeout = 0')
   await takeTurn(client, report)
+  try {
+    return await migrateInTurn(client, migrations, report)
+  } finally {
+    await client.query('SELECT pg_advisory_unlock($1)', [LOCK])
+    await client.query('RESET lock_timeout')
+  }
+}
+
+async function migrateInTurn(client: Client, migrations: readonly Migration[], report: (line: string) => void): Promise<Migrated> {
   await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`)
   const latest = await findLatest(client)
   const newest = migrations.at(-1)?.madeAt ?? 0
@@ -61,6 +70,12 @@ export async function migrate(client: Client, report: (line: string) => void = (
   return { applied, built, known: migrations.length }
 }
 
+/** Replaces numbers of transactions that another server gave and this one has not reached. Answers of how many events. */
+export async function renumber(client: Client): Promise<number> {
+  const { rowCount } = await client.query('UPDATE context_events SET written_by = DEFAULT WHERE written_by > pg_current_xact_id()')
+  return rowCount ?? 0
+}
+
 function readMigrations(folder: string): Migration[] {
   const journal: { readonly entries: readonly { readonly tag: string }[] } = JSON.parse(
     readFileSync(join(folder, 'meta/_journal.json'), 'utf8'),
@@ -73,7 +88,7 @@ function readMigrations(folder: string): Migration[] {
   }))
 }
 
-/** One run at a time: the lock ends with the connection. */
+/** One run at a time: the lock ends with the run, or the connection. */
 async function takeTurn(client: Client, report: (line: string) => void): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     const { rows } = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [LOCK])

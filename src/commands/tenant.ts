@@ -15,8 +15,10 @@ import {
   deleteTenantRows,
   listTenantTables,
   noteExport,
+  readTenantItself,
   readTenantRows,
   type TenantRow,
+  writeTenantRows,
 } from '../store/tenant-data.ts'
 import { findTenant, listTenants, type Tenant } from '../store/tenants.ts'
 import { createTenant } from '../usecases/create-tenant.ts'
@@ -29,7 +31,10 @@ const HELP = `npm run tenant -- COMMAND [--json]: the tenants of the database th
   list             all tenants
   keys NAME        a tenant's live keys, by their hints
   export NAME      all that is stored of a tenant, a JSON object {table, row} a line, to standard output or --out FILE;
-                   without keys and secrets, and without raw lines unless --raw-lines
+                   without keys and secrets, and without raw lines unless --raw-lines. With --keys it has the hashes of keys and
+                   the sealed secrets, too, for import
+  import FILE      stores what an export with --keys wrote in this database, where the tenant's keys are good from then on;
+                   what is there already stays, so that a second import adds what the first did not have
   delete NAME      revokes a tenant's keys and deletes all that is stored of it; asks first, unless --yes
   reseal           seals tokens and secrets of all integrations with the first key of INTEGRATION_KEYS, so that the second
                    can be taken out
@@ -41,7 +46,12 @@ const PAGE_ROWS = 1_000
 const FIRST_PAGE_ROWS = 100
 const INGEST_DEADLINE_MS = 3_000
 
-type Options = { readonly out?: string | undefined; readonly yes?: boolean | undefined; readonly 'raw-lines'?: boolean | undefined }
+type Options = {
+  readonly out?: string | undefined
+  readonly yes?: boolean | undefined
+  readonly 'raw-lines'?: boolean | undefined
+  readonly keys?: boolean | undefined
+}
 
 /** Answers what to print; `undefined` when it has printed what there is. */
 type Command = (db: Db, name: string, options: Options) => Promise<unknown>
@@ -51,6 +61,7 @@ const COMMANDS: Readonly<Record<string, { readonly takesName: boolean; readonly 
   list: { takesName: false, run: (db) => listTenants(db).then((tenants) => tenants.map(toTenantLine)) },
   keys: { takesName: true, run: keys },
   export: { takesName: true, run: exportTenant },
+  import: { takesName: true, run: importTenant },
   delete: { takesName: true, run: eraseTenant },
   reseal: { takesName: false, run: (db) => resealAll(db) },
 }
@@ -83,6 +94,7 @@ function readArguments() {
         out: { type: 'string' },
         yes: { type: 'boolean' },
         'raw-lines': { type: 'boolean' },
+        keys: { type: 'boolean' },
       },
     })
   } catch (error) {
@@ -110,22 +122,26 @@ async function keys(db: Db, name: string) {
   }))
 }
 
-async function exportTenant(db: Db, name: string, { out, 'raw-lines': withRawLines = false }: Options): Promise<undefined> {
+async function exportTenant(
+  db: Db,
+  name: string,
+  { out, 'raw-lines': withRawLines = false, keys: withKeys = false }: Options,
+): Promise<undefined> {
   const { id } = await getTenant(db, name)
   const file = out === undefined ? undefined : await open(out, 'wx', 0o600)
   let written = 0
   try {
     await noteExport(db, id)
+    const write = (lines: string) => (file ? file.write(lines) : writeOut(lines))
+    if (withKeys) await write(toLine('tenants', await readTenantItself(db, id)))
     for (const table of await listTenantTables(db)) {
       let page: TenantRow[] = []
       let limit = FIRST_PAGE_ROWS
       do {
-        page = await readTenantRows(db, id, table, { after: page.at(-1), limit, withRawLines })
+        page = await readTenantRows(db, id, table, { after: page.at(-1), limit, withRawLines, withKeys })
         // Where rows are large, no more of them are looked at than fit.
         limit = Math.min(PAGE_ROWS, 2 * Math.max(1, page.length))
-        const lines = page.map((row) => `${JSON.stringify({ table: table.name, row })}\n`).join('')
-        if (file) await file.write(lines)
-        else await writeOut(lines)
+        await write(page.map((row) => toLine(table.name, row)).join(''))
         written += page.length
         tell(`${table.name}: ${written} rows so far`)
       } while (page.length > 0)
@@ -134,6 +150,37 @@ async function exportTenant(db: Db, name: string, { out, 'raw-lines': withRawLin
     await file?.close()
   }
   tell(`${written} rows exported${out === undefined ? '' : ` to ${out}`}`, true)
+}
+
+const toLine = (table: string, row: TenantRow) => `${JSON.stringify({ table, row })}\n`
+
+/** As much as is stored at once. */
+const [IMPORTED_ROWS, IMPORTED_BYTES] = [500, 4_000_000]
+
+/** Table by table, those first that others refer to: once through the file for each, which may be larger than memory. */
+async function importTenant(db: Db, path: string) {
+  const tables = ['tenants', ...(await listTenantTables(db)).map(({ name }) => name).toReversed()]
+  let imported = 0
+  for (const table of tables) {
+    let [rows, bytes]: [TenantRow[], number] = [[], 0]
+    const store = async () => {
+      if (rows.length > 0) imported += await writeTenantRows(db, table, rows)
+      ;[rows, bytes] = [[], 0]
+      tell(`${table}: ${imported} rows so far`)
+    }
+    const file = await open(path)
+    for await (const line of file.readLines()) {
+      if (!line.startsWith(`{"table":"${table}",`)) continue
+      // What `export` wrote.
+      const { row }: { readonly row: TenantRow } = JSON.parse(line)
+      if (table === 'api_keys' && !('hash' in row)) throw new CommandError('that export is without keys: make one with --keys')
+      rows.push(row)
+      bytes += line.length
+      if (rows.length === IMPORTED_ROWS || bytes > IMPORTED_BYTES) await store()
+    }
+    await store()
+  }
+  return { imported_rows: imported }
 }
 
 async function eraseTenant(db: Db, name: string, { yes }: Options) {
@@ -206,9 +253,10 @@ function toText(result: unknown): string {
 }
 
 const KNOWN_ERRORS = {
+  '23503': 'another tenant of that name is there, or the file is not whole',
   '23505': 'a tenant of that name exists already',
   EEXIST: 'that file exists already: choose another with --out',
-  ENOENT: 'the folder of that file does not exist',
+  ENOENT: 'there is no such file, or no folder for it',
   EACCES: 'that file cannot be written',
 }
 

@@ -1,7 +1,7 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, type SQLChunk, sql } from 'drizzle-orm'
 import type { TenantId } from '../domain/ids.ts'
 import { appendAudit, OPERATOR } from './audit.ts'
-import type { Db } from './postgres.ts'
+import { type Db, selectOne } from './postgres.ts'
 
 /** A table that holds tenants' rows. */
 export type TenantTable = {
@@ -62,6 +62,41 @@ function referringFirst(tables: readonly TenantTable[]): TenantTable[] {
 /** Bytes of JSON a page: a row can be as large as a request, and an answer of a great many such rows is more than a string holds. */
 const MAX_PAGE_BYTES = 8 * 1_048_576
 
+export type TenantPage = {
+  readonly after: TenantRow | undefined
+  readonly limit: number
+  readonly withRawLines: boolean
+  /** With hashes of keys and sealed secrets, by which the tenant lives on elsewhere. */
+  readonly withKeys?: boolean
+}
+
+/** The tenant's own row, as it is stored. */
+export async function readTenantItself(db: Db, tenantId: TenantId): Promise<TenantRow> {
+  return (await selectOne<{ row: TenantRow }>(db, sql`SELECT to_jsonb(t) AS row FROM tenants t WHERE t.id = ${tenantId}`)).row
+}
+
+/**
+ * Stores rows as another database had them, but for the numbers of its transactions, and says how many were not there yet: those that
+ * are there stay as they are.
+ */
+export async function writeTenantRows(db: Db, table: string, rows: readonly TenantRow[]): Promise<number> {
+  const { columns } = await selectOne<{ columns: string[] }>(
+    db,
+    sql`SELECT json_agg(a.attname ORDER BY a.attnum) AS columns FROM pg_attribute a
+      WHERE a.attrelid = ${table}::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.atttypid <> 'xid8'::regtype`,
+  )
+  const known = joinSql(columns.map((column) => sql.identifier(column)))
+  const { written } = await selectOne<{ written: number }>(
+    db,
+    sql`WITH written AS (
+        INSERT INTO ${sql.identifier(table)} (${known})
+        SELECT ${known} FROM jsonb_populate_recordset(NULL::${sql.identifier(table)}, ${JSON.stringify(rows)}::jsonb)
+        ON CONFLICT DO NOTHING RETURNING 1
+      ) SELECT count(*)::int AS written FROM written`,
+  )
+  return written
+}
+
 /**
  * The next rows of a tenant in a table after `after`, in the order of its key: as they are stored, but for secrets and,
  * unless wanted, raw lines. Fewer than `limit` where they are large, none only at the end.
@@ -70,10 +105,10 @@ export async function readTenantRows(
   db: Db,
   tenantId: TenantId,
   { name, key }: TenantTable,
-  { after, limit, withRawLines }: { readonly after: TenantRow | undefined; readonly limit: number; readonly withRawLines: boolean },
+  { after, limit, withRawLines, withKeys }: TenantPage,
 ): Promise<TenantRow[]> {
   const columns = joinSql(key.map((column) => sql`t.${sql.identifier(column)}`))
-  const leftOut = asArray(withRawLines ? SECRET_COLUMNS : [...SECRET_COLUMNS, 'raw_line'])
+  const leftOut = asArray([...(withKeys ? [] : SECRET_COLUMNS), ...(withRawLines ? [] : ['raw_line'])])
   const last = after && JSON.stringify(Object.fromEntries(key.map((column) => [column, after[column]])))
   const isNext = last
     ? sql`(${columns}) > (SELECT ${columns} FROM jsonb_populate_record(NULL::${sql.identifier(name)}, ${last}::jsonb) t)`
@@ -124,6 +159,6 @@ function asArray(texts: readonly string[]): SQL {
   return sql`ARRAY[${joinSql(texts.map((text) => sql`${text}`))}]::text[]`
 }
 
-function joinSql(parts: readonly SQL[]): SQL {
+function joinSql(parts: readonly SQLChunk[]): SQL {
   return sql.join([...parts], sql`, `)
 }

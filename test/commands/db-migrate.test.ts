@@ -80,6 +80,8 @@ test.runIf(REAL)('what Drizzle migrated is gone on with, once, and a newer datab
   expect(await run(url, '--quiet')).toEqual({ code: 0, stdout: '', stderr: '' })
   expect(await run(url.replace('postgres@', 'nobody_here@'))).toMatchObject({ code: 1, stdout: '' })
 
+  expect((await run(url, '--restored')).stdout).toMatch(/^0 events|\n0 events/)
+
   await client.query('INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ($1, $2)', ['newer', Date.now() + 9e9])
   expect(await run(url)).toMatchObject({ code: 1, stderr: expect.stringContaining('newer release') })
 })

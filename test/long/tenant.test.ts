@@ -44,6 +44,39 @@ test('a tenant is exported whole, without what could be used to act as it, and d
   expect((await run(['export', other.tenantId])).stdout.trim().split('\n')).toHaveLength(rows.length)
 })
 
+test('a tenant moves to another database with its keys, windows, counts and incidents', async () => {
+  const tenant = await createTestTenant(app)
+  const send = (body: unknown) => app.request('/v1/events/batch', { key: tenant.ingestKey, body })
+  await send(
+    Array.from({ length: 400 }, (_, place) => makeEvent({ entity: `e-${place % 40}`, timestamp: `2026-01-15T10:00:00.${100 + place}Z` })),
+  )
+  const asked = await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } })
+  const { id } = (await asked.json()) as { id: string }
+  const own = await startOwnStack(onTestFinished)
+  const at = { DATABASE_URL: own.databaseUrl, DATABASE_ENDPOINT: own.databaseEndpoint }
+  const folder = await mkdtemp(join(tmpdir(), 'noctuary-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const [without, out] = [join(folder, 'without.ndjson'), join(folder, 'tenant.ndjson')]
+  await run(['export', tenant.tenantId, '--out', without])
+  expect(await run(['import', without], at)).toMatchObject({ code: 1, stderr: expect.stringContaining('--keys') })
+  await run(['export', tenant.tenantId, '--keys', '--raw-lines', '--out', out])
+  expect(await run(['import', out], at)).toMatchObject({ code: 0 })
+  expect((await run(['import', out], at)).stdout).toMatch(/imported_rows +0/)
+
+  const moved = startApp({ stack: own })
+  for (const path of ['/v1/services', '/v1/services/checkout/context', `/v1/incidents/${id}`, '/v1/changes', '/v1/agents']) {
+    const [here, there] = [await app.request(path, { key: tenant.readonlyKey }), await moved.request(path, { key: tenant.readonlyKey })]
+    expect(there.status).toBe(200)
+    expect(withoutUse(await there.json()), path).toEqual(withoutUse(await here.json()))
+  }
+  expect((await moved.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })).status).toBe(201)
+})
+
+const USE = ['last_seen_at', 'last_used_at', 'status']
+
+/** But for when something was seen last, which reading changes. */
+const withoutUse = (body: unknown): unknown => JSON.parse(JSON.stringify(body, (name, value) => (USE.includes(name) ? undefined : value)))
+
 test('an export reads no more at once than fits, however large its rows', async () => {
   const tenant = await createTestTenant(app)
   const large = 'x'.repeat(1_000_000)
