@@ -7,7 +7,7 @@ import type { SweepReport } from './sweep.ts'
 const whole = (value: number): string => Math.round(value).toLocaleString('en')
 const verdict = (isMet: boolean): string => (isMet ? 'met' : 'missed')
 
-function toLines(rows: readonly (readonly string[])[]): string {
+export function toLines(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
   const toLine = (row: readonly string[]): string =>
     row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')

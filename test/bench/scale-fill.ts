@@ -1,0 +1,98 @@
+import type { Client } from 'pg'
+
+const TENANTS = 200
+const SERVICES = 40_000
+/** Of the large tenant, which is the one that is measured. */
+const OWN_SERVICES = 10_000
+const AGENTS_EACH = 5
+/** Live events of the one service whose window is read, at every size. */
+const BUSY_EVENTS = 10_700
+
+export type LargeTenant = { readonly tenantId: string; readonly agentId: string }
+
+/** Tenants, their agents and services beside the large tenant, which is there with one agent: once, before any event. */
+export async function fillTenants(client: Client, { tenantId, agentId }: LargeTenant): Promise<void> {
+  await client.query(
+    `CREATE UNLOGGED TABLE scale_agents AS SELECT row_number() OVER ()::int - 1 AS place, * FROM (
+      SELECT $2::uuid AS agent_id, $1::uuid AS tenant_id
+      UNION ALL SELECT md5('agent' || n)::uuid, CASE WHEN n < $3::int THEN $1::uuid ELSE md5('tenant' || n / $3::int)::uuid END
+      FROM generate_series(1, $3::int * $4::int - 1) AS n) a`,
+    [tenantId, agentId, AGENTS_EACH, TENANTS],
+  )
+  await client.query(
+    `INSERT INTO tenants (id, name) SELECT DISTINCT tenant_id, 'scale ' || tenant_id FROM scale_agents ON CONFLICT DO NOTHING`,
+  )
+  await client.query(`INSERT INTO api_keys (id, tenant_id, key_type, prefix, last4, hash)
+    SELECT agent_id, tenant_id, 'ingest', 'noc_ingest_x', 'none', 'none ' || agent_id FROM scale_agents WHERE place > 0`)
+  await client.query(`INSERT INTO agents (id, tenant_id, api_key_id, hostname, name)
+    SELECT agent_id, tenant_id, agent_id, 'host-' || place, 'host-' || place FROM scale_agents WHERE place > 0`)
+  await client.query(
+    `CREATE UNLOGGED TABLE scale_services AS
+      SELECT service_id_of(t.tenant_id, s.name) AS service_id, t.tenant_id, s.name, s.number,
+        row_number() OVER (PARTITION BY t.tenant_id ORDER BY s.number)::int - 1 AS place
+      FROM (SELECT tenant_id, row_number() OVER (ORDER BY tenant_id <> $1::uuid, tenant_id)::int - 1 AS tenant FROM (SELECT DISTINCT tenant_id FROM scale_agents) d) t
+        CROSS JOIN LATERAL (SELECT n AS number, 'service-' || n AS name FROM generate_series(1, CASE WHEN t.tenant = 0 THEN $2::int ELSE $3::int END) AS n) s`,
+    [tenantId, OWN_SERVICES, Math.ceil((SERVICES - OWN_SERVICES) / (TENANTS - 1))],
+  )
+  await client.query(`INSERT INTO services (id, tenant_id, agent_id, name, name_key)
+    SELECT s.service_id, s.tenant_id, (SELECT a.agent_id FROM scale_agents a WHERE a.tenant_id = s.tenant_id LIMIT 1), s.name, replace(s.name, '-', '')
+    FROM scale_services s`)
+  await client.query('CREATE UNIQUE INDEX ON scale_services (tenant_id, place)')
+  await client.query('CREATE UNIQUE INDEX ON scale_agents (place)')
+  await client.query('ANALYZE scale_agents, scale_services')
+  await insertEvents(client, 1, BUSY_EVENTS, { agent: '0', service: '0' })
+  await client.query(`UPDATE context_events SET vendor = 'rare', event_type = 'schema_change'
+    WHERE id IN (SELECT id FROM context_events WHERE service_name = 'service-1' ORDER BY received_at LIMIT 3)`)
+}
+
+/**
+ * Brings the live events to so many, received over the last six hours and alive for up to a day more: a sixth of them one agent's, a
+ * tenth first occurrences, a quarter changes. Secondary indexes are taken down meanwhile, for loading past them is ten times as fast.
+ */
+export async function fillEvents(client: Client, from: number, to: number, report: (line: string) => void): Promise<void> {
+  const { rows } = await client.query<{ name: string; definition: string }>(
+    `SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
+      WHERE indrelid = 'context_events'::regclass AND NOT indisprimary`,
+  )
+  for (const { name } of rows) await client.query(`DROP INDEX ${name}`)
+  const agent = `CASE WHEN n % 6 = 0 THEN 0 ELSE n % ${AGENTS_EACH * TENANTS} END`
+  for (let at = Math.max(from, BUSY_EVENTS); at < to; at += 500_000) {
+    report(`${at.toLocaleString('en')} events`)
+    await insertEvents(client, at + 1, Math.min(at + 500_000, to), { agent, service: 'floor(power(random(), 2) * 150)' })
+  }
+  for (const { name, definition } of rows) {
+    report(`building ${name}`)
+    await client.query(definition)
+  }
+  report('vacuum')
+  await client.query('VACUUM ANALYZE')
+}
+
+async function insertEvents(
+  client: Client,
+  from: number,
+  to: number,
+  { agent, service }: { readonly agent: string; readonly service: string },
+): Promise<void> {
+  await client.query(
+    `INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, new_value, confidence,
+      ttl_seconds, "timestamp", received_at, expires_at, kept_until, raw_line, value_class, change_key, appeared_at)
+    SELECT md5('event' || v.n)::uuid, a.tenant_id, a.agent_id, s.service_id, s.name, v.vendor, v.type, v.entity, v.value, 0.9,
+      extract(epoch FROM v.expires_at - v.received_at)::int, v.received_at, v.received_at, v.expires_at,
+      CASE WHEN v.type IN ('deploy', 'flag_change', 'config_change') THEN greatest(v.expires_at, v.received_at + interval '1 day') END,
+      repeat('a raw line ', 15), '#', md5(v.vendor || v.type || v.entity || v.value)::uuid,
+      CASE WHEN v.n % 10 = 0 THEN date_trunc('second', v.received_at) ELSE date_trunc('hour', now() - interval '7 hours') END
+    FROM (
+      SELECT n, ${agent} AS agent, ${service} AS service,
+        (ARRAY['argocd', 'kubernetes', 'postgres', 'redis', 'kafka', 'flagd'])[1 + n % 6] AS vendor,
+        (ARRAY['deploy', 'flag_change', 'config_change', 'dependency_failure', 'restart', 'saturation', 'restart', 'saturation', 'restart',
+          'saturation', 'saturation', 'saturation'])[1 + n / 7 % 12] AS type,
+        'entity-' || n % 97 AS entity, 'value-' || n / 97 % 13 AS value,
+        now() - random() * interval '6 hours' AS received_at, now() + interval '10 minutes' + random() * interval '1 day' AS expires_at
+      FROM generate_series($1::int, $2::int) AS n OFFSET 0
+    ) v
+    JOIN scale_agents a ON a.place = v.agent
+    JOIN scale_services s ON s.tenant_id = a.tenant_id AND s.place = v.service`,
+    [from, to],
+  )
+}

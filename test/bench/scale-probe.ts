@@ -1,0 +1,87 @@
+import type pg from 'pg'
+import { median } from './statistics.ts'
+
+const TIMES = 5
+
+export type Reading = {
+  readonly name: string
+  /** From outside, in milliseconds. */
+  readonly ms: number
+  /** Pages of 8 kB that its statements touched in Postgres, and rows of tables they read. */
+  readonly buffers?: number
+  readonly rowsRead?: number
+  readonly shown?: number
+}
+
+export type Probe = {
+  /** Times work that answers how much it shows, and reads anew what its statements read. */
+  readonly watch: (name: string, work: () => Promise<number>) => Promise<Reading>
+  /** Times work; `before` each is not counted. */
+  readonly time: (name: string, work: () => Promise<void>, before?: () => Promise<void>) => Promise<Reading>
+}
+
+type Statement = { readonly query: string; readonly params: readonly unknown[] }
+
+/** Listens to what this process sends in Neon's protocol, to ask the server itself what such statements read. */
+export function createProbe(client: pg.Client): Probe {
+  let heard: Statement[] | undefined
+  const send = globalThis.fetch
+  globalThis.fetch = (input, init) => {
+    if (heard && String(input).endsWith('/sql') && typeof init?.body === 'string') {
+      const body: Statement | { readonly queries: readonly Statement[] } = JSON.parse(init.body)
+      heard.push(...('queries' in body ? body.queries : [body]))
+    }
+    return send(input, init)
+  }
+  const timeOnce = async (work: () => Promise<unknown>) => {
+    const startedAt = performance.now()
+    await work()
+    return performance.now() - startedAt
+  }
+  const time: Probe['time'] = async (name, work, before) => {
+    const times: number[] = []
+    for (let each = 0; each < TIMES; each += 1) {
+      await before?.()
+      times.push(await timeOnce(work))
+    }
+    return { name, ms: median(times) }
+  }
+  return {
+    time,
+    watch: async (name, work) => {
+      heard = []
+      const shown = await work()
+      const statements = heard
+      heard = undefined
+      const { ms } = await time(name, async () => void (await work()))
+      let [buffers, rowsRead] = [0, 0]
+      for (const statement of statements) {
+        const cost = await explain(client, statement)
+        buffers += cost.buffers
+        rowsRead += cost.rowsRead
+      }
+      return { name, ms, buffers, rowsRead, shown }
+    },
+  }
+}
+
+/** What a statement reads, without what it changes. */
+async function explain(client: pg.Client, { query, params }: Statement): Promise<{ readonly buffers: number; readonly rowsRead: number }> {
+  await client.query('BEGIN')
+  try {
+    const before = await countRead(client)
+    const { rows } = await client.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${query}`, [...params])
+    const plan = rows[0]?.['QUERY PLAN'][0].Plan
+    return { buffers: plan['Shared Hit Blocks'] + plan['Shared Read Blocks'], rowsRead: (await countRead(client)) - before }
+  } finally {
+    await client.query('ROLLBACK')
+  }
+}
+
+/** Rows of tables that this session has read and not yet told the server's statistics of. */
+async function countRead(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ read: string }>(
+    'SELECT coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0) AS read FROM pg_stat_xact_user_tables',
+  )
+  return Number(rows[0]?.read)
+}

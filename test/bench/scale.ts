@@ -1,0 +1,216 @@
+import { randomUUID } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import pg from 'pg'
+import { createApp } from '../../src/app.ts'
+import { migrate } from '../../src/commands/migrations.ts'
+import { readConfig } from '../../src/config.ts'
+import { createDeps, type Deps } from '../../src/deps.ts'
+import { countReceived } from '../../src/store/agents.ts'
+import { createTenant } from '../../src/usecases/create-tenant.ts'
+import { runSweep } from '../../src/usecases/run-sweep.ts'
+import { spawnStack } from '../stack/spawn-stack.ts'
+import { toBindings } from '../stack/stack.ts'
+import { fillEvents, fillTenants } from './scale-fill.ts'
+import { createProbe, type Probe, type Reading } from './scale-probe.ts'
+import { toLines } from './table.ts'
+import { UsageError } from './usage-error.ts'
+
+const HELP = `npm run bench:scale -- [options]
+
+Fills a database of its own on the server that DATABASE_URL names with live events of 200 tenants and 40,000 services, and measures at
+each size what every route takes from outside, what its statements read of Postgres, ingest, the sweep and a diagnosis. REDIS_URL names
+a Redis; its windows are rebuilt as they are read. A million events take half a minute and 0.7 GB.
+
+  --millions 1,3      the sizes (default 1,3; 10 takes ten minutes more)
+  --keep              leaves the database there, as noctuary_scale_…
+  --json              one JSON object on stdout instead of a table
+`
+
+const DISTURBED = 5
+const SWEPT = 20_000
+
+type Size = { readonly events: number; readonly readings: readonly Reading[] }
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      millions: { type: 'string', default: '1,3' },
+      keep: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return console.log(HELP)
+  const [server, redisUrl] = [process.env['DATABASE_URL'], process.env['REDIS_URL']]
+  if (!server || !redisUrl) throw new UsageError('DATABASE_URL and REDIS_URL name a real Postgres and a real Redis')
+  const sizes = values.millions.split(',').map((text) => Number(text) * 1_000_000)
+  if (sizes.some((events, place) => !(events > (sizes[place - 1] ?? 0)))) throw new UsageError('--millions takes growing numbers: 1,3,10')
+
+  const name = `noctuary_scale_${process.pid}`
+  const admin = new pg.Client({ connectionString: server })
+  await admin.connect()
+  await admin.query('SET statement_timeout = 0')
+  await admin.query(`CREATE DATABASE ${name}`)
+  try {
+    const measured = await measureSizes(Object.assign(new URL(server), { pathname: `/${name}` }).href, redisUrl, sizes)
+    console.log(values.json ? JSON.stringify(measured) : format(measured))
+  } finally {
+    if (!values.keep) await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+    await admin.end()
+  }
+}
+
+const report = (line: string) => void process.stderr.write(`bench: ${line}\n`)
+
+async function measureSizes(databaseUrl: string, redisUrl: string, sizes: readonly number[]): Promise<Size[]> {
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  await migrate(client)
+  await client.query(`SET statement_timeout = 0; SET maintenance_work_mem = '512MB'; SET synchronous_commit = off`)
+  const stack = await spawnStack({ databaseUrl, redisUrl })
+  try {
+    const probe = createProbe(client)
+    const deps: Deps = { ...createDeps(readConfig(toBindings(stack))), log: () => {} }
+    const tenant = await createTenant(deps, `scale ${randomUUID()}`)
+    const ask = toAsk(deps)
+    const agent = await (await ask('/v1/agents/register', tenant.ingestKey, { hostname: 'busy' })).json()
+    await fillTenants(client, { tenantId: tenant.tenantId, agentId: agent.id })
+    const measured: Size[] = []
+    for (const [place, events] of sizes.entries()) {
+      report(`filling up to ${events.toLocaleString('en')}`)
+      await fillEvents(client, sizes[place - 1] ?? 0, events, report)
+      report('measuring')
+      measured.push({ events, readings: await measure({ deps, client, probe, ask, agentId: agent.id, ...tenant }) })
+    }
+    return measured
+  } finally {
+    await stack.stop()
+    await client.end()
+  }
+}
+
+type Ask = (path: string, key: string, body?: unknown) => Promise<Response>
+
+function toAsk(deps: Deps): Ask {
+  const app = createApp(deps)
+  const context = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} }
+  return async (path, key, body) => {
+    const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' }
+    const sent = body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) }
+    return await app.fetch(new Request(`http://bench${path}`, sent), {}, context)
+  }
+}
+
+type Measuring = {
+  readonly deps: Deps
+  readonly client: pg.Client
+  readonly probe: Probe
+  readonly ask: Ask
+  readonly agentId: string
+  readonly ingestKey: string
+  readonly readonlyKey: string
+}
+
+const ROUTES = (agentId: string): readonly (readonly [name: string, path: string, field?: string])[] => [
+  ['agents', '/v1/agents'],
+  ['an agent’s log', `/v1/agents/${agentId}`, 'events'],
+  ['… of a rare vendor', `/v1/agents/${agentId}?vendor=rare`, 'events'],
+  ['… of a rare type', `/v1/agents/${agentId}?event_type=schema_change`, 'events'],
+  ['… of one service', `/v1/agents/${agentId}?service=service-77&vendor=redis`, 'events'],
+  ['… of nobody', `/v1/agents/${agentId}?vendor=nobody`, 'events'],
+  ['services', '/v1/services'],
+  ['services, a page', '/v1/services?limit=50&after=service-4'],
+  ['a window', '/v1/services/service-77/context'],
+  ['the busiest window', '/v1/services/service-1/context'],
+  ['a window, earlier', `/v1/services/service-77/context?at=${new Date(Date.now() - 3_600_000).toISOString()}`],
+  ['dependencies', '/v1/services/service-77/dependencies'],
+  ['changes', '/v1/changes'],
+  ['changes of a service', '/v1/changes?service=service-77'],
+  ['incidents', '/v1/incidents'],
+  ['quality', '/v1/quality'],
+  ['audit', '/v1/audit'],
+  ['api keys', '/v1/api-keys'],
+  ['integrations', '/v1/integrations'],
+]
+
+async function measure(measuring: Measuring): Promise<Reading[]> {
+  const { deps, client, probe, ask, agentId, ingestKey, readonlyKey } = measuring
+  // As many ticks as it takes to have counted the last hour of each agent.
+  for (let tick = 0; tick < 14; tick += 1) await countReceived(deps.db)
+  await runSweep(deps, new Date())
+  const readings: Reading[] = []
+  for (const [name, path, field] of ROUTES(agentId)) {
+    readings.push(await probe.watch(name, async () => countShown(await toJson(await ask(path, readonlyKey)), field)))
+  }
+  const event = (sha: string) => ({
+    service_name: `service-${sha.length}`,
+    vendor: 'argocd',
+    entity: 'x',
+    event_type: 'deploy',
+    sha,
+    confidence: 0.9,
+    ttl_seconds: 900,
+  })
+  readings.push(
+    await probe.time('an event', async () => void (await toJson(await ask('/v1/events', ingestKey, event(randomUUID()))))),
+    await probe.time('a batch of 500', async () => {
+      await toJson(
+        await ask(
+          '/v1/events/batch',
+          ingestKey,
+          Array.from({ length: 500 }, () => event(randomUUID())),
+        ),
+      )
+    }),
+    await probe.time('a diagnosis', async () => void (await toJson(await ask('/v1/incidents', readonlyKey, { service: 'service-77' })))),
+    await probe.time(
+      `a sweep of ${SWEPT.toLocaleString('en')}`,
+      async () => void (await runSweep(deps, new Date())),
+      async () =>
+        void (await client.query(
+          `UPDATE context_events SET expires_at = now() - interval '1 second', kept_until = NULL WHERE id IN (
+            SELECT id FROM context_events WHERE tenant_id <> (SELECT tenant_id FROM agents WHERE id = $1) LIMIT ${SWEPT})`,
+          [agentId],
+        )),
+    ),
+  )
+  return readings
+}
+
+async function toJson(response: Response): Promise<unknown> {
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${response.status} ${text.slice(0, 200)}`)
+  return text === '' ? undefined : JSON.parse(text)
+}
+
+/** How many entries an answer shows: those of a list, or of all lists in it. */
+function countShown(answer: unknown, field?: string): number {
+  if (Array.isArray(answer)) return answer.length
+  if (typeof answer !== 'object' || answer === null) return 0
+  const parts = Object.entries(answer).flatMap(([name, value]) => (Array.isArray(value) && (field ?? name) === name ? [value.length] : []))
+  return parts.reduce((sum, part) => sum + part, 0)
+}
+
+function format(sizes: readonly Size[]): string {
+  const [first, last] = [sizes[0], sizes.at(-1)]
+  const tenfolds = Math.log10((last?.events ?? 1) / (first?.events ?? 1))
+  const head = ['', ...sizes.flatMap(({ events }) => [`${events / 1e6} M: ms`, 'buffers', 'read ÷ shown']), 'ms a tenfold']
+  const rows = (first?.readings ?? []).map(({ name }, place) => {
+    const readings = sizes.map((size) => size.readings[place])
+    const growth = ((readings.at(-1)?.ms ?? 0) / (readings[0]?.ms ?? 1)) ** (1 / (tenfolds || 1))
+    const cells = readings.flatMap((reading) => [
+      reading?.ms.toFixed(1) ?? '',
+      reading?.buffers?.toLocaleString('en') ?? '',
+      reading?.rowsRead === undefined ? '' : `${reading.rowsRead} ÷ ${reading.shown}`,
+    ])
+    return [name, ...cells, `${growth.toFixed(2)} ×`]
+  })
+  return `${toLines([head, ...rows])}\nMedians of ${DISTURBED}; buffers of 8 kB and rows of all statements of a request, in Postgres.`
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(error instanceof UsageError ? `bench: ${error.message}; --help shows how` : error)
+  process.exitCode = 1
+}
