@@ -1,4 +1,5 @@
 import { beforeAll, expect, inject, test } from 'vitest'
+import { launchdarkly } from '../../src/domain/doors/launchdarkly.ts'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { connectPager, deliver, makeDelivery, PAGER_SECRET, PAGER_TOKEN } from '../support/pagerduty.ts'
@@ -149,6 +150,39 @@ test('a window is in the order in which things happened, and says where, in what
   for (const part of ['staging', 'Raise the pool', 'Files: db.ts', 'Keys: pool.size', 'ci.example.com']) expect(text).toContain(part)
   expect(rows[1]).toContain('<a class="small" href="https://ci.example.com/7" rel="noreferrer noopener">')
   expect(rows[3]).not.toContain('prod<')
+})
+
+test('a flag that concerns nobody yet is asked about, until somebody evaluates it or it is mapped', async () => {
+  const own = await createTestTenant(site.app)
+  const flags = { type: 'launchdarkly', direction: 'inbound' }
+  const { id, token } = await (await site.app.request('/v1/integrations', { key: own.readonlyKey, body: flags })).json()
+  const change = (flag: string) => {
+    const body = JSON.stringify(launchdarkly.example.body).replaceAll('express-checkout', flag)
+    return site.app.request(`/in/launchdarkly/${token}`, { body: JSON.parse(body) })
+  }
+  for (const flag of ['new-pay', 'new-cart']) expect((await change(flag)).status).toBe(202)
+  const evaluation = { vendor: 'flagd', event_type: 'flag_change', entity: 'of-checkout' }
+  await site.app.request('/v1/events', { key: own.ingestKey, body: makeEvent(evaluation) })
+  const person = await signIn(site, own.readonlyKey)
+  const services = await (await site.app.request('/v1/services', { key: own.readonlyKey })).json()
+  const pageOf = (name: string) => `/services/${services.find((service: { name: string }) => service.name === name).id}`
+  const read = async (path: string) => (await (await person.get(path)).text()).replaceAll(/<[^>]*>/g, '').replaceAll(/\s+/g, ' ')
+  const asked = 'These flags concern no service yet: '
+  for (const path of [`/settings/integrations/${id}`, pageOf('launchdarkly')]) {
+    expect(await read(path)).toMatch(new RegExp(`${asked}(?:new-cart, new-pay|new-pay, new-cart)\\.`))
+  }
+  expect(await read(pageOf('checkout'))).not.toContain(asked)
+
+  await site.app.request('/v1/events', { key: own.ingestKey, body: makeEvent({ ...evaluation, entity: 'new-pay' }) })
+  await site.app.request(`/v1/integrations/${id}`, {
+    key: own.readonlyKey,
+    method: 'PUT',
+    body: { config: { service_map: { 'new-cart': 'cart' } } },
+  })
+  expect(await read(`/settings/integrations/${id}`)).not.toContain(asked)
+  expect(await read(pageOf('launchdarkly'))).toContain(`${asked}new-cart.`)
+  await change('new-cart')
+  expect(await read(pageOf('launchdarkly'))).not.toContain(asked)
 })
 
 test('an answer that names no cause has no percentage, and says what that means', async () => {

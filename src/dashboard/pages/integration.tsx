@@ -4,6 +4,7 @@ import type { IntegrationType, SecretField } from '../../domain/integration-type
 import type { DoorDeliveries } from '../../store/door-deliveries.ts'
 import type { SentMessage } from '../../store/messages.ts'
 import { toReceiverType } from '../../usecases/choose-receivers.ts'
+import { FlagsNotice } from '../flags-notice.tsx'
 import { INTEGRATION_WORDS, SECRET_NAMES } from '../integrations/index.ts'
 import type { SetupProps } from '../integrations/words.ts'
 import { Age, ForManagers, Notice, Sure } from '../parts.tsx'
@@ -15,6 +16,8 @@ type PageProps = {
   readonly webhookUrl: string
   readonly token: string
   readonly deliveries: DoorDeliveries | undefined
+  /** That nobody is known to evaluate, nor mapped. */
+  readonly flags: readonly string[]
   readonly done: string | undefined
   /** The latest, newest first. */
   readonly messages: readonly SentMessage[]
@@ -22,7 +25,7 @@ type PageProps = {
 }
 
 /** One integration: how to set it up, and its settings. */
-export const IntegrationPage = ({ integration, webhookUrl, token, deliveries, done, messages, now }: PageProps) => (
+export const IntegrationPage = ({ integration, webhookUrl, token, deliveries, flags, done, messages, now }: PageProps) => (
   <>
     <div class="head">
       <div>
@@ -43,6 +46,7 @@ export const IntegrationPage = ({ integration, webhookUrl, token, deliveries, do
       </div>
     </div>
     <Notice done={done} />
+    <FlagsNotice flags={flags} />
     <div class="columns">
       <SetupSteps integration={integration} webhookUrl={webhookUrl} token={token} />
       <EditForm integration={integration} />

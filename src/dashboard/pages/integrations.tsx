@@ -11,11 +11,14 @@ import {
   toWebhookPath,
   WEBHOOK_SECRET_PATTERN,
 } from '../../domain/access/integration.ts'
+import { DOORS } from '../../domain/doors/index.ts'
 import { AppError } from '../../domain/errors.ts'
+import { toNameKey } from '../../domain/event/service-name.ts'
 import type { IntegrationId } from '../../domain/ids.ts'
-import { INTEGRATION_TYPES, type IntegrationType, RECEIVER_TYPES, type SecretField } from '../../domain/integration-type.ts'
+import { DOOR_TYPES, INTEGRATION_TYPES, type IntegrationType, RECEIVER_TYPES, type SecretField } from '../../domain/integration-type.ts'
 import { deleteIntegration, listIntegrations } from '../../store/integrations.ts'
 import { listMessages } from '../../store/messages.ts'
+import { listUnclaimedFlags } from '../../store/unclaimed-flags.ts'
 import { readDeliveries } from '../../usecases/read-deliveries.ts'
 import { tellTest } from '../../usecases/tell-answer.ts'
 import { createIntegration, rotateToken, updateIntegration } from '../../usecases/write-integration.ts'
@@ -28,6 +31,9 @@ import { Age, ForManagers, Notice, SettingsTabs } from '../parts.tsx'
 import { readServiceMap } from '../service-map-form.ts'
 import { DirectionField, IntegrationPage } from './integration.tsx'
 import { canBeTested, readFilter } from './receiver.tsx'
+
+/** The services as which flag services report flags that are mapped to no other. */
+const FLAG_SERVICES = DOOR_TYPES.filter((type) => DOORS[type].brings === 'flags').map(toNameKey)
 
 /** Connections to pagers. */
 export const integrationPages = (deps: Deps) =>
@@ -67,7 +73,10 @@ export const integrationPages = (deps: Deps) =>
     })
     .get('/settings/integrations/:id', async (c) => {
       const id = getId<IntegrationId>(c, 'integration')
-      const integration = await readIntegration(c, deps, id)
+      const [integrations, unclaimed] = await readPage(c, deps, (db, tenantId) =>
+        Promise.all([listIntegrations(db, tenantId), listUnclaimedFlags(db, tenantId, { nameKeys: FLAG_SERVICES })]),
+      )
+      const integration = findOne(integrations, id)
       const deliveries = await readDeliveries(deps, integration.tenantId, [id])
       const token = await showToken(deps.sealingKeys, integration, c.var.principal.keyType)
       return renderPage(
@@ -78,6 +87,9 @@ export const integrationPages = (deps: Deps) =>
           webhookUrl={`${deps.publicUrl ?? new URL(c.req.url).origin}${toWebhookPath(integration, token)}`}
           token={token}
           deliveries={deliveries.get(id)}
+          flags={unclaimed.flatMap(({ nameKey, flag }) =>
+            nameKey === toNameKey(integration.type) && !Object.hasOwn(integration.serviceMap, flag) ? flag : [],
+          )}
           done={c.req.query('done')}
           messages={canBeTested(integration) ? await listMessages(deps.db, integration.tenantId, id) : []}
           now={deps.now()}
@@ -113,7 +125,10 @@ export const integrationPages = (deps: Deps) =>
     })
 
 async function readIntegration(c: PageContext, deps: BatchDatabase, id: IntegrationId): Promise<Integration> {
-  const integrations = await readPage(c, deps, (db, tenantId) => listIntegrations(db, tenantId))
+  return findOne(await readPage(c, deps, (db, tenantId) => listIntegrations(db, tenantId)), id)
+}
+
+function findOne(integrations: readonly Integration[], id: IntegrationId): Integration {
   const integration = integrations.find((one) => one.id === id)
   if (!integration) throw new AppError('not_found', 'There is no such integration.')
   return integration

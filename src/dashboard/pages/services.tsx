@@ -1,6 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
 import { EVENT_TYPES, isNameLength, MAX_NAME_LENGTH } from '../../domain/event/event.ts'
+import { isFlagService } from '../../domain/event/flag.ts'
 import { MAX_DECLARED } from '../../domain/graph/service-graph.ts'
 import type { ServiceId } from '../../domain/ids.ts'
 import { toSureness } from '../../domain/telling/message.ts'
@@ -11,9 +12,11 @@ import { deferTo } from '../../http/context.ts'
 import { type Incident, listIncidents } from '../../store/incidents.ts'
 import { type Dependencies, declareDependencies, getDependencies } from '../../store/service-graph.ts'
 import { listServiceOverviews, OVERVIEW_HOURS, type ServiceOverview } from '../../store/service-overviews.ts'
+import { listUnclaimedFlags, type UnclaimedFlag } from '../../store/unclaimed-flags.ts'
 import { diagnoseNow } from '../../usecases/diagnose-now.ts'
 import { readWindow, type WindowResult } from '../../usecases/read-window.ts'
 import { Glyph } from '../chart.tsx'
+import { FlagsNotice } from '../flags-notice.tsx'
 import { count, TYPE_NAMES } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readForm, readPage, requireManager, toAppContext, toPageTrail, toReader } from '../page-request.ts'
@@ -76,11 +79,12 @@ export const servicePages = (deps: Deps) =>
       const now = deps.now()
       const { view, page, done } = c.req.query()
       const since = daysBefore(now, INCIDENT_DAYS).toISOString()
-      const [read, dependencies, incidents] = await readPage(c, deps, (db, tenantId) =>
+      const [read, dependencies, incidents, unclaimed] = await readPage(c, deps, (db, tenantId) =>
         Promise.all([
           readWindow({ ...deps, db }, { reader: toReader(c), serviceId, asOf: undefined, defer: deferTo(toAppContext(c)) }),
           getDependencies(db, tenantId, serviceId),
           listIncidents(db, tenantId, { since, serviceId, limit: SHOWN_INCIDENTS }),
+          listUnclaimedFlags(db, tenantId, { serviceId }),
         ]),
       )
       return renderPage(
@@ -91,6 +95,7 @@ export const servicePages = (deps: Deps) =>
           read={read}
           dependencies={dependencies}
           incidents={incidents}
+          flags={toAsked(read, unclaimed)}
           now={now}
           view={view}
           page={Math.max(1, Number(page) || 1)}
@@ -233,13 +238,21 @@ type ServicePageProps = {
   readonly read: WindowResult
   readonly dependencies: Dependencies
   readonly incidents: readonly Incident[]
+  readonly flags: readonly string[]
   readonly now: Date
   readonly view: string | undefined
   readonly page: number
   readonly done: string | undefined
 }
 
-const ServicePage = ({ id, read: { serviceName, window }, dependencies, incidents, now, view, page, done }: ServicePageProps) => (
+/** Of the flags that nobody evaluates those that the flag service itself tells of: others are of this service. */
+function toAsked({ serviceName, window }: WindowResult, unclaimed: readonly UnclaimedFlag[]): readonly string[] {
+  const own = window.entries.flag_change.filter(({ joinedBy, vendor }) => joinedBy === 'service_name' && isFlagService(serviceName, vendor))
+  const told = new Set(own.map(({ entity }) => entity))
+  return unclaimed.map(({ flag }) => flag).filter((flag) => told.has(flag))
+}
+
+const ServicePage = ({ id, read: { serviceName, window }, dependencies, incidents, flags, now, view, page, done }: ServicePageProps) => (
   <>
     <div class="head">
       <div>
@@ -273,6 +286,7 @@ const ServicePage = ({ id, read: { serviceName, window }, dependencies, incident
       </ForManagers>
     </div>
     <Notice done={done} />
+    <FlagsNotice flags={flags} />
     <WindowView
       path={`/services/${id}`}
       window={window}

@@ -11,9 +11,17 @@ const EVALUATORS: readonly string[] = ['flagd', 'openfeature']
 /** Whether a vendor's flag changes are evaluations of what somebody changed elsewhere. */
 export const isEvaluationVendor = (vendor: string): boolean => EVALUATORS.includes(toNameKey(vendor))
 
-/** The name under which a flag's changes join the windows of those that evaluate it; no service's name key has a colon beside letters. */
+/** No service's name key has a colon beside letters. */
+export const FLAG_PREFIX = 'flag:'
+
+/** The name under which a flag's changes join the windows of those that evaluate it. */
 export function toFlagKey(flag: string): string {
-  return `flag:${flag.normalize('NFC')}`
+  return `${FLAG_PREFIX}${flag.normalize('NFC')}`
+}
+
+/** Whether flags are told of by the flag service itself, which names no service that they concern. */
+export function isFlagService(serviceName: string, vendor: string): boolean {
+  return toNameKey(serviceName).includes(toNameKey(vendor))
 }
 
 /** The evaluation that an event reports by itself: flagd's and OpenFeature's, where they name the client as the service. A sample's is none. */
