@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { listOperations, type Operation, readApiDocument } from '../support/api-document.ts'
-import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
+import { createTestTenant, METRICS_TOKEN, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 import { type FuzzedRequest, fuzzOperation, toRequest } from '../support/fuzz.ts'
 import { listPathIds } from '../support/fuzz-values.ts'
 import { IS_THOROUGH } from '../support/thoroughness.ts'
@@ -105,6 +105,7 @@ function honest({ method, path, keyType, spec }: Operation, whose: 'own' | 'vict
     path: path.replace(/\{\w+\}/, id.replace('own', whose)),
     headers: [
       ...(keyType ? [['Authorization', `Bearer ~own.${keyType}~`] as const] : []),
+      ...(path === '/metrics' ? [['Authorization', `Bearer ${METRICS_TOKEN}`] as const] : []),
       ...(method === 'OPTIONS' ? [['WebHook-Request-Origin', 'sender.example'] as const] : []),
       ['Content-Type', 'application/json'],
     ],

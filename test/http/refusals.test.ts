@@ -27,6 +27,7 @@ test('the document lists the operations of the contract', () => {
   expect(operations.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual([
     'DELETE /v1/api-keys/{id}',
     'DELETE /v1/integrations/{id}',
+    'DELETE /v1/maintenance/{id}',
     'GET /v1/agents',
     'GET /v1/agents/{id}',
     'GET /v1/api-keys',
@@ -35,10 +36,12 @@ test('the document lists the operations of the contract', () => {
     'GET /v1/incidents',
     'GET /v1/incidents/{id}',
     'GET /v1/integrations',
+    'GET /v1/maintenance',
     'GET /v1/quality',
     'GET /v1/services',
     'GET /v1/services/{id}/context',
     'GET /v1/services/{id}/dependencies',
+    'POST /mcp',
     'POST /v1/agents/register',
     'POST /v1/agents/{id}/heartbeat',
     'POST /v1/api-keys',
@@ -47,9 +50,11 @@ test('the document lists the operations of the contract', () => {
     'POST /v1/incidents',
     'POST /v1/integrations',
     'POST /v1/integrations/{id}/rotate-token',
+    'POST /v1/maintenance',
     'PUT /v1/incidents/{id}/feedback',
     'PUT /v1/incidents/{id}/resolve',
     'PUT /v1/integrations/{id}',
+    'PUT /v1/services/{id}',
     'PUT /v1/services/{id}/dependencies',
   ])
 })
