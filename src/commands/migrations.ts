@@ -76,6 +76,31 @@ export async function renumber(client: Client): Promise<number> {
   return rowCount ?? 0
 }
 
+export type Inspected = {
+  readonly known: number
+  /** Names of what is not applied. */
+  readonly pending: readonly string[]
+  /** Indexes that are not there, or not whole. */
+  readonly missing: readonly string[]
+  /** Migrated by a release that has more. */
+  readonly isNewer: boolean
+}
+
+/** How far a database is behind the migrations of this release. Changes nothing. */
+export async function inspect(client: Client): Promise<Inspected> {
+  const migrations = readMigrations(MIGRATIONS_FOLDER)
+  const { rows } = await client.query<{ latest: string | null }>(`SELECT max(created_at) AS latest FROM ${JOURNAL_TABLE}`)
+  const latest = Number(rows[0]?.latest ?? 0)
+  const [pending, applied] = [migrations.filter(({ madeAt }) => madeAt > latest), migrations.filter(({ madeAt }) => madeAt <= latest)]
+  const missing = await findMissing(client, applied)
+  return {
+    known: migrations.length,
+    pending: pending.map(({ tag }) => tag),
+    missing: missing.map(({ name }) => name),
+    isNewer: latest > (migrations.at(-1)?.madeAt ?? 0),
+  }
+}
+
 function readMigrations(folder: string): Migration[] {
   const journal: { readonly entries: readonly { readonly tag: string }[] } = JSON.parse(
     readFileSync(join(folder, 'meta/_journal.json'), 'utf8'),

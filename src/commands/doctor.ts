@@ -1,0 +1,199 @@
+import { parseArgs } from 'node:util'
+import type { Client } from 'pg'
+import { type Bindings, ConfigError, readConfig } from '../config.ts'
+import { field, parseJson } from '../domain/json.ts'
+import { createRedis } from '../store/redis.ts'
+import { readSweepHints } from '../store/sweeps.ts'
+import { VERSION } from '../version.ts'
+import { CommandError } from './command-error.ts'
+import { createClient, explain, readDatabaseUrl } from './connection.ts'
+import { inspect } from './migrations.ts'
+
+const HELP = `npm run doctor -- [--url https://…] [--json]: looks at a deployment, and says what is wrong with it
+
+  --url URL   where the Worker is: /health, its version, its clock; with METRICS_TOKEN what waits for the cron, too
+  --json      a JSON object {ok, findings} instead of lines
+
+From the environment, as far as it is there: DATABASE_URL (Neon's direct connection string), UPSTASH_REDIS_REST_URL and
+UPSTASH_REDIS_REST_TOKEN, METRICS_TOKEN, and any other setting, which is checked as the Worker would. Changes nothing.
+Ends with 1 when something is broken.`
+
+type Finding = { readonly level: 'ok' | 'warn' | 'broken'; readonly what: string; readonly says: string }
+
+const ok = (what: string, says: string): Finding => ({ level: 'ok', what, says })
+const warn = (what: string, says: string): Finding => ({ level: 'warn', what, says })
+const broken = (what: string, says: string): Finding => ({ level: 'broken', what, says })
+
+const ASKED = 5
+const SLOW_MS = 100
+const MAX_SKEW_MS = 2_000
+const CRON_LATE_MS = 10 * 60_000
+const TIMEOUT_MS = 10_000
+
+async function main(): Promise<void> {
+  const { help, json, url } = readArguments()
+  if (help) return console.log(HELP)
+  const findings = [
+    ...checkSettings(),
+    ...(await lookAt('postgres', process.env['DATABASE_URL'], checkPostgres)),
+    ...(await lookAt('redis', process.env['UPSTASH_REDIS_REST_URL'], checkRedis)),
+    ...(await lookAt('worker', url, checkWorker)),
+  ]
+  const isOk = findings.every(({ level }) => level !== 'broken')
+  if (json) console.log(JSON.stringify({ ok: isOk, findings }, null, 2))
+  else for (const { level, what, says } of findings) console.log(`${level.padEnd(7)} ${what.padEnd(12)} ${says}`)
+  if (!isOk) process.exitCode = 1
+}
+
+function readArguments() {
+  try {
+    return parseArgs({ options: { help: { type: 'boolean' }, json: { type: 'boolean' }, url: { type: 'string' } } }).values
+  } catch (error) {
+    throw new CommandError(error instanceof Error ? error.message : 'unreadable arguments')
+  }
+}
+
+async function lookAt(what: string, where: string | undefined, check: (where: string) => Promise<Finding[]>): Promise<Finding[]> {
+  if (!where) return [warn(what, `not looked at: ${what === 'worker' ? '--url' : 'its address'} is not given`)]
+  return await check(where).catch((error: unknown) => [
+    broken(what, explain(error, { '42P01': 'it is not migrated: run "npm run db:migrate"' })),
+  ])
+}
+
+function checkSettings(): Finding[] {
+  try {
+    // Of the environment it takes what it knows, all of it text.
+    const { sweepRequests } = readConfig(process.env as Bindings)
+    const plan = `a tick of the cron takes ${sweepRequests} requests at most, where the free plan has 50 for all of it`
+    return [ok('settings', 'readable'), sweepRequests > 40 ? warn('plan', `${plan}: set SWEEP_REQUESTS to 40 there`) : ok('plan', plan)]
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.problems.map((problem) => (/ is not set/.test(problem) ? warn('settings', problem) : broken('settings', problem)))
+  }
+}
+
+async function checkPostgres(): Promise<Finding[]> {
+  const client = createClient(readDatabaseUrl())
+  await client.connect()
+  try {
+    const ms = await timeOf(() => client.query('SELECT 1'))
+    return [speed('postgres', ms), ...(await checkMigrations(client)), ...(await checkServer(client)), ...(await checkReceivers(client))]
+  } finally {
+    await client.end()
+  }
+}
+
+async function checkMigrations(client: Client): Promise<Finding[]> {
+  const { known, pending, missing, isNewer } = await inspect(client)
+  if (isNewer) return [warn('migrations', 'the database is newer than this release: look with the release that is deployed')]
+  if (pending.length > 0) return [broken('migrations', `${pending.length} of ${known} are not applied: run "npm run db:migrate" first`)]
+  if (missing.length > 0) return [warn('migrations', `indexes are missing: ${missing.join(', ')}. "npm run db:migrate" builds them`)]
+  return [ok('migrations', `all ${known} are applied`)]
+}
+
+type Server = {
+  readonly version: string
+  readonly now_ms: string
+  readonly timeout: string
+  readonly size: string
+  readonly repairs: string
+  readonly lag: number
+}
+
+async function checkServer(client: Client): Promise<Finding[]> {
+  const askedAt = Date.now()
+  const { rows } =
+    await client.query<Server>(`SELECT current_setting('server_version') AS version, extract(epoch FROM clock_timestamp()) * 1000 AS now_ms,
+    current_setting('statement_timeout') AS timeout, pg_size_pretty(pg_database_size(current_database())) AS size,
+    (SELECT count(*) FROM window_repairs) AS repairs,
+    greatest(0, extract(epoch FROM now() - (SELECT min(coalesce(kept_until, expires_at)) FROM context_events)))::int AS lag`)
+  const [server] = rows
+  if (!server) return []
+  const timeout = `statements of this role end after ${server.timeout}`
+  return [
+    ok('postgres', `PostgreSQL ${server.version}, ${server.size}`),
+    clock('postgres', Number(server.now_ms) - (askedAt + Date.now()) / 2),
+    server.timeout === '0' ? warn('timeout', 'statements of this role never end: see "Limits" in the manual') : ok('timeout', timeout),
+    server.lag > 600
+      ? broken('sweep', `${server.lag} s behind: is the cron there, and SWEEP_REQUESTS enough?`)
+      : ok('sweep', `${server.lag} s behind`),
+    Number(server.repairs) > 100
+      ? warn('windows', `${server.repairs} wait for a repair`)
+      : ok('windows', `${server.repairs} wait for a repair`),
+  ]
+}
+
+type Receiver = { readonly id: string; readonly type: string; readonly outcome: string }
+
+/** By their last outcomes, as each integration's page shows them. */
+async function checkReceivers(client: Client): Promise<Finding[]> {
+  const { rows } = await client.query<Receiver>(
+    `SELECT id, type, telling->>'outcome' AS outcome FROM integrations WHERE telling->>'failingSince' IS NOT NULL ORDER BY type, id LIMIT 20`,
+  )
+  const { rows: all } = await client.query<{ told: string; taken: string | null }>(
+    `SELECT (SELECT count(*) FROM integrations WHERE telling IS NOT NULL) AS told, (SELECT max(received_at)::text FROM deliveries) AS taken`,
+  )
+  return [
+    ...rows.map(({ id, type, outcome }) => warn('receiver', `${type} ${id} fails: ${outcome}`)),
+    ...(rows.length === 0 ? [ok('receivers', `none of ${all[0]?.told ?? 0} that were told fails`)] : []),
+    ok('doors', all[0]?.taken ? `the last alert was taken at ${all[0].taken}` : 'no alert has been taken so far'),
+  ]
+}
+
+async function checkRedis(url: string): Promise<Finding[]> {
+  const redis = createRedis({ url, token: process.env['UPSTASH_REDIS_REST_TOKEN'] ?? '', timeoutMs: TIMEOUT_MS })
+  const ms = await timeOf(() => redis.client.ask(['PING']))
+  const { wasHereMs } = await readSweepHints(redis)
+  const agoMs = Date.now() - (wasHereMs ?? 0)
+  if (wasHereMs === undefined) return [speed('redis', ms), warn('cron', 'no tick has left word so far')]
+  const says = `its last tick was planned ${Math.round(agoMs / 1_000)} s ago`
+  return [speed('redis', ms), agoMs > CRON_LATE_MS ? broken('cron', says) : ok('cron', says)]
+}
+
+async function checkWorker(url: string): Promise<Finding[]> {
+  const token = process.env['METRICS_TOKEN']
+  const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}` } : {}
+  const askedAt = Date.now()
+  const response = await fetch(new URL('/health', url), { headers, signal: AbortSignal.timeout(TIMEOUT_MS) })
+  const body = parseJson(await response.text())
+  const [status, version] = [field(body, 'status'), field(body, 'version')]
+  if (typeof status !== 'string') return [broken('worker', `answered ${response.status}, and not as a Noctuary`)]
+  const skewMs = Date.parse(response.headers.get('Date') ?? '') - askedAt
+  return [
+    status === 'down'
+      ? broken('worker', JSON.stringify(field(body, 'checks')))
+      : (status === 'ok' ? ok : warn)('worker', `${status}, in ${Date.now() - askedAt} ms`),
+    version === VERSION ? ok('version', VERSION) : warn('version', `the Worker is ${String(version)}, this is ${VERSION}`),
+    ...(Number.isNaN(skewMs) ? [] : [clock('worker', skewMs)]),
+    ...(field(body, 'backlog') ? [ok('backlog', JSON.stringify(field(body, 'backlog')))] : []),
+  ]
+}
+
+/** A header has whole seconds. */
+function clock(whose: string, skewMs: number): Finding {
+  const says = `${whose}'s differs from this machine's by ${(skewMs / 1_000).toFixed(1)} s`
+  return Math.abs(skewMs) > MAX_SKEW_MS ? warn('clock', says) : ok('clock', says)
+}
+
+function speed(store: string, ms: number): Finding {
+  const says = `answers in ${ms.toFixed(1)} ms from here`
+  return ms > SLOW_MS ? warn(store, `${says}; from the Worker it should be less`) : ok(store, says)
+}
+
+/** The middle one of a few times. */
+async function timeOf(work: () => Promise<unknown>): Promise<number> {
+  const times: number[] = []
+  for (let each = 0; each < ASKED; each += 1) {
+    const startedAt = performance.now()
+    await work()
+    times.push(performance.now() - startedAt)
+  }
+  return times.toSorted((a, b) => a - b)[Math.floor(ASKED / 2)] ?? 0
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(`npm run doctor: ${explain(error)}`)
+  process.exitCode = 1
+}
