@@ -129,5 +129,14 @@ export const alertmanager: Door = {
             http_config:
               authorization: {credentials: {{token}}}
 
-and name the receiver in a route. One incident opens for each service and alert name of a group; the labels \`service\`, \`app\`, \`deployment\`, … or the one of \`service_label\` tell the service.`,
+Then send alerts to it. Where it is the only receiver:
+
+    route: {receiver: noctuary, group_by: [alertname, service]}
+
+Beside others, as the first of your routes:
+
+    routes:
+      - {receiver: noctuary, continue: true}
+
+Reload Alertmanager: \`kill -HUP\`, or \`POST /-/reload\`. The first alert of a group is sent after \`group_wait\`, 30 seconds unless you set it. One incident opens for each service and alert name of a group; the labels \`service\`, \`app\`, \`deployment\`, … or the one of \`service_label\` tell the service.`,
 }

@@ -44,5 +44,5 @@ export const kubernetesEventExporter: Door = {
           endpoint: {{url}}
           headers: {Authorization: "Bearer {{token}}"}
 
-and name the receiver in a route; leave \`layout\` out.`,
+and a route to it, \`route: {routes: [{match: [{receiver: noctuary}]}]}\`; leave \`layout\` out.`,
 }
