@@ -14,6 +14,8 @@ declare module 'autocannon' {
     /** Seconds. */
     readonly duration: number
     readonly setupClient: (client: Client) => void
+    /** `[<id>]` in a body is another text each time. */
+    readonly idReplacement: boolean
   }
 
   type Result = {

@@ -1,3 +1,5 @@
+import { UNIQUE } from './load.ts'
+
 export const SERVICES = 32
 const VARIANTS = 16
 export const WINDOW_ENTRIES = 50
@@ -52,4 +54,36 @@ export function makeSpreadEvents(): readonly EventBody[] {
 /** As many events, all of one service. */
 export function makeHotEvents(): readonly EventBody[] {
   return Array.from({ length: SERVICES * VARIANTS }, (_, place) => makeEvent('hot', place % VARIANTS))
+}
+
+/** Deployments as a pipeline tells of them: the same ones over and over, each in a run of its own. */
+export function makeDeployments(): readonly object[] {
+  return Array.from({ length: SERVICES * VARIANTS }, (_, place) => ({
+    service: toServiceName(place % SERVICES),
+    sha: `a4f2c1d${Math.floor(place / SERVICES)}`,
+    by: 'deploy-bot',
+    url: `https://ci.example.com/runs/${UNIQUE}`,
+  }))
+}
+
+/** As many log records as a Collector sends at once, every one of them an event of its own. */
+export function makeLogs(): object {
+  const attribute = (key: string, stringValue: string) => ({ key, value: { stringValue } })
+  const toRecord = (variant: number) => {
+    const line = { level: 50, time: 0, pid: 1, msg: 'order not placed', err: { type: 'Error', message: `upstream ${variant} timed out` } }
+    return { severityNumber: 17, body: { stringValue: JSON.stringify(line) } }
+  }
+  const perService = Math.ceil(BATCH_EVENTS / SERVICES)
+  return {
+    resourceLogs: Array.from({ length: SERVICES }, (_, service) => ({
+      resource: { attributes: [attribute('service.name', toServiceName(service)), attribute('host.id', UNIQUE)] },
+      scopeLogs: [
+        {
+          logRecords: Array.from({ length: Math.max(0, Math.min(perService, BATCH_EVENTS - service * perService)) }, (_, variant) =>
+            toRecord(variant),
+          ),
+        },
+      ],
+    })),
+  }
 }

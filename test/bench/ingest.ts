@@ -2,11 +2,24 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import type { Deps } from '../../src/deps.ts'
 import { sha256, toHex } from '../../src/domain/hash.ts'
+import type { TenantId } from '../../src/domain/ids.ts'
+import type { DoorType } from '../../src/domain/integration-type.ts'
 import { ingestEvents } from '../../src/usecases/ingest-events.ts'
+import { createIntegration } from '../../src/usecases/write-integration.ts'
 import type { Cleanup, Environment } from './bench-setup.ts'
 import { type CountingProxy, startCountingProxy } from './counting-proxy.ts'
 import { type CpuTimes, readCpuTimes, toCpuPer } from './cpu.ts'
-import { BATCH_EVENTS, makeEvent, makeHotEvents, makeSpreadEvents, SERVICES, toServiceName, WINDOW_ENTRIES } from './events.ts'
+import {
+  BATCH_EVENTS,
+  makeDeployments,
+  makeEvent,
+  makeHotEvents,
+  makeLogs,
+  makeSpreadEvents,
+  SERVICES,
+  toServiceName,
+  WINDOW_ENTRIES,
+} from './events.ts'
 import type { SeenRequests } from './floor-worker.ts'
 import { applyLoad, type Load, type LoadRequest, type LoadResult, sendAll } from './load.ts'
 import { measureRedactionUs } from './redaction.ts'
@@ -20,7 +33,7 @@ export type IngestOptions = {
   readonly scenarios: readonly string[]
 }
 
-export const NAMES = ['ping', 'append', 'floor', 'single', 'hot', 'batch', 'readFloor', 'read'] as const
+export const NAMES = ['ping', 'append', 'floor', 'single', 'hot', 'batch', 'door', 'otlp', 'readFloor', 'read'] as const
 
 type Name = (typeof NAMES)[number]
 
@@ -54,6 +67,17 @@ const SCENARIOS: Readonly<Record<Name, Scenario>> = {
     // Thousands of events under way saturate the machine, and would only wait in front of Redis until it counts as down.
     share: 1 / 8,
     against: { name: 'single', unit: 'events', target: 8 },
+  },
+  door: {
+    title: 'single events, by the door of one line of CI',
+    eventsPerRequest: 1,
+    against: { name: 'single', unit: 'requests' },
+  },
+  otlp: {
+    title: `OpenTelemetry logs, ${BATCH_EVENTS} records`,
+    eventsPerRequest: BATCH_EVENTS,
+    share: 1 / 8,
+    against: { name: 'batch', unit: 'events' },
   },
   readFloor: { title: 'read floor: SELECT by key beside ZRANGE', eventsPerRequest: 0 },
   read: {
@@ -133,7 +157,18 @@ export async function measureIngest(
     if (warmUp === 1) await environment.deps.db.execute(sql`ANALYZE`)
   }
 
-  const results: Record<Name, Round[]> = { ping: [], append: [], floor: [], single: [], hot: [], batch: [], readFloor: [], read: [] }
+  const results: Record<Name, Round[]> = {
+    ping: [],
+    append: [],
+    floor: [],
+    single: [],
+    hot: [],
+    batch: [],
+    door: [],
+    otlp: [],
+    readFloor: [],
+    read: [],
+  }
   for (let round = 0; round < options.rounds; round += 1) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
       const result = await apply(name, options.seconds)
@@ -178,6 +213,7 @@ async function prepareLoads({ serve, bundle, floorBundle, tenant, deps }: Enviro
   const setup = [post('/v1/agents/register', { hostname: 'bench' }), post('/v1/events/batch', window)]
   await sendAll({ url: worker.url, requests: setup })
 
+  const [token, logsToken] = await Promise.all((['deploy', 'otlp'] as const).map((type) => connect(deps, tenant.tenantId, type)))
   const spread = makeSpreadEvents()
   const floor = await serve(floorBundle, 'floor', { SEEN_REQUESTS: JSON.stringify(await seeRequests(deps, tenant.ingestKey, spread)) })
   const { rows } = await deps.db.execute<{ id: string }>(
@@ -198,6 +234,17 @@ async function prepareLoads({ serve, bundle, floorBundle, tenant, deps }: Enviro
     single: { url: worker.url, requests: spread.map((event) => post('/v1/events', event)) },
     hot: { url: worker.url, requests: makeHotEvents().map((event) => post('/v1/events', event)) },
     batch: { url: worker.url, requests: [post('/v1/events/batch', spread.slice(0, BATCH_EVENTS))] },
+    door: {
+      url: worker.url,
+      requests: makeDeployments().map((body) => ({
+        ...post('/in/deploy', body),
+        headers: { ...headers, authorization: `Bearer ${token}` },
+      })),
+    },
+    otlp: {
+      url: worker.url,
+      requests: [{ ...post('/v1/logs', makeLogs()), headers: { ...headers, authorization: `Bearer ${logsToken}` } }],
+    },
     readFloor: { url: floor.url, requests: [{ method: 'GET', path: `/read?id=${readRow}&key=bench:window` }] },
     read: {
       url: worker.url,
@@ -206,6 +253,12 @@ async function prepareLoads({ serve, bundle, floorBundle, tenant, deps }: Enviro
       ],
     },
   }
+}
+
+/** The token of a new integration. */
+async function connect(deps: Deps, tenantId: TenantId, type: DoorType): Promise<string> {
+  const wanted = { type, direction: 'inbound', patch: { secrets: {} } } as const
+  return (await createIntegration(deps, tenantId, wanted, { actor: 'bench', requestId: null })).token
 }
 
 /** What ingesting each of these events asks of the stores. */
@@ -261,8 +314,10 @@ async function countUses({ serve, bundle, bindings }: Environment, loads: Loads,
   }
   const uses: Partial<Record<Name, StoreUse>> = {
     single: await count('single', 10 * SERVICES),
+    door: await count('door', 5 * SERVICES),
     hot: await count('hot', 5 * SERVICES),
     batch: await count('batch', 4),
+    otlp: await count('otlp', 4),
     read: await count('read', 2 * SERVICES),
   }
   await worker.stop()

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import autocannon from 'autocannon'
 
 export type LoadRequest = {
@@ -15,6 +16,9 @@ export type LoadResult = {
   readonly latenciesMs: readonly number[]
 }
 
+/** What each request has another text for: without it, the same bytes would be a delivery sent again. */
+export const UNIQUE = '[<id>]'
+
 /**
  * Sends a load's requests over and over for a while, as fast as they are answered; every connection begins at another
  * one. Throws when any answer is not a 2xx.
@@ -26,9 +30,10 @@ export async function applyLoad({ url, requests }: Load, connections: number, se
   const setupClient = (client: { readonly setRequests: (requests: readonly LoadRequest[]) => void }): void => {
     const start = Math.floor((opened * requests.length) / connections)
     opened += 1
-    client.setRequests([...requests.slice(start), ...requests.slice(0, start)])
+    // Its own copies: it writes the length of what it sends into their headers.
+    client.setRequests([...requests.slice(start), ...requests.slice(0, start)].map((one) => ({ ...one, headers: { ...one.headers } })))
   }
-  const run = autocannon({ url, connections, duration: seconds, setupClient })
+  const run = autocannon({ url, connections, duration: seconds, setupClient, idReplacement: true })
   run.on('response', (_client, statusCode, _bytes, durationMs) => {
     if (statusCode >= 200 && statusCode < 300) latenciesMs.push(durationMs)
     else refusals.set(statusCode, (refusals.get(statusCode) ?? 0) + 1)
@@ -41,8 +46,8 @@ export async function applyLoad({ url, requests }: Load, connections: number, se
 
 /** Sends requests one after the other. Throws when any answer is not a 2xx. */
 export async function sendAll({ url, requests }: Load): Promise<void> {
-  for (const { path, ...init } of requests) {
-    const response = await fetch(`${url}${path}`, init)
+  for (const { path, body, ...init } of requests) {
+    const response = await fetch(`${url}${path}`, { ...init, body: body?.replaceAll(UNIQUE, randomUUID()) ?? null })
     const text = await response.text()
     if (!response.ok) throw new Error(`${url}${path}: ${response.status} ${text}`)
   }

@@ -48,6 +48,25 @@ function formatRedaction({ rows, redactionUs }: IngestReport): string {
   return `Masking an event takes ${redactionUs.toFixed(1)} µs of CPU${of}.`
 }
 
+const MAX_DOOR_RATIO = 1.15
+const MAX_OTLP_MS = 40
+
+function formatDoors({ rows }: IngestReport): string[] {
+  const cpuOf = (wanted: IngestRow['name']) => rows.find(({ name }) => name === wanted)?.cpu?.worker
+  const [single, door, otlp] = [cpuOf('single'), cpuOf('door'), cpuOf('otlp')]
+  const ratio = single === undefined || door === undefined ? undefined : door / single
+  return [
+    ...(ratio === undefined
+      ? []
+      : [
+          `An event by a door takes ${ratio.toFixed(2)} × the Worker's CPU of POST /v1/events (≤ ${MAX_DOOR_RATIO}: ${verdict(ratio <= MAX_DOOR_RATIO)}).`,
+        ]),
+    ...(otlp === undefined
+      ? []
+      : [`A request of OpenTelemetry logs takes ${otlp.toFixed(1)} ms of it (≤ ${MAX_OTLP_MS}: ${verdict(otlp <= MAX_OTLP_MS)}).`]),
+  ]
+}
+
 /** The ingest path's figures, a row a scenario. */
 export function formatIngest(report: IngestReport): string {
   const { rows, rounds, seconds, connections, windowsMarkedForRepair } = report
@@ -79,7 +98,7 @@ export function formatIngest(report: IngestReport): string {
     'PG req, Redis req and commands (billed) are per event, or per window read, in a warm isolate.',
   ]
   if (windowsMarkedForRepair > 0) notes.push(`Redis was too slow for some merges: ${windowsMarkedForRepair} windows wait for the cron.`)
-  return [toLines([head, ...body]), ...notes, '', formatCpu(rows), formatRedaction(report)].join('\n')
+  return [toLines([head, ...body]), ...notes, '', formatCpu(rows), ...formatDoors(report), formatRedaction(report)].join('\n')
 }
 
 /** What the sweep did, and what it did to ingest. */
