@@ -10,6 +10,7 @@ import type { PageContext, PageEnv, Session } from './page-env.ts'
 import { PAGE_HEADERS } from './page-headers.ts'
 import { createPageRouter, toAppContext } from './page-request.ts'
 import { agentPages } from './pages/agents.tsx'
+import { changePages } from './pages/changes.tsx'
 import { connectPages } from './pages/connect.tsx'
 import { incidentPages } from './pages/incidents.tsx'
 import { servicePages } from './pages/services.tsx'
@@ -24,7 +25,7 @@ import { findSession } from './session.ts'
 const MAX_FORM_BYTES = 65_536
 /** A map of services as long as they get, or a delivery that somebody tries, as a form sends it. */
 const MAX_MAP_FORM_BYTES = 163_840
-const PRIVATE_PATHS = ['/', '/incidents/*', '/services/*', '/connect/*', '/agents/*', '/settings/*', '/start']
+const PRIVATE_PATHS = ['/', '/incidents/*', '/changes', '/services/*', '/connect/*', '/agents/*', '/settings/*', '/start']
 
 const LIMIT_FORM = bodyLimit({ maxSize: MAX_FORM_BYTES, onError: refuseSize })
 const LIMIT_MAP_FORM = bodyLimit({ maxSize: MAX_MAP_FORM_BYTES, onError: refuseSize })
@@ -42,6 +43,7 @@ export function createDashboard(deps: Deps) {
   router.get('/', (c) => c.redirect('/incidents', 303))
   router.route('/', signInPages(deps))
   router.route('/', incidentPages(deps))
+  router.route('/', changePages(deps))
   router.route('/', servicePages(deps))
   router.route('/', connectPages(deps))
   router.route('/', agentPages(deps))

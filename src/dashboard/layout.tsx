@@ -5,7 +5,7 @@ import { VERSION } from '../version.ts'
 import { ASSETS } from './assets.ts'
 import type { PageContext } from './page-env.ts'
 
-type Tab = 'incidents' | 'services' | 'connect' | 'settings'
+type Tab = 'incidents' | 'changes' | 'services' | 'connect' | 'settings'
 
 type PageOptions = {
   readonly title: string
@@ -17,6 +17,7 @@ type PageOptions = {
 
 const TABS: readonly { readonly tab: Tab; readonly path: string; readonly name: string }[] = [
   { tab: 'incidents', path: '/incidents', name: 'Incidents' },
+  { tab: 'changes', path: '/changes', name: 'Changes' },
   { tab: 'services', path: '/services', name: 'Services' },
   { tab: 'connect', path: '/connect', name: 'Connect' },
   { tab: 'settings', path: '/settings/keys', name: 'Settings' },

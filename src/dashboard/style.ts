@@ -223,6 +223,10 @@ pre.code { white-space: pre-wrap; }
 .chart text.times { font-size: .6875rem; }
 .mark { color: var(--soft); fill: currentColor; stroke: currentColor; }
 .mark.change { color: var(--change); } .mark.failure { color: var(--failure); } .mark.strain { color: var(--strain); } .mark.restart { color: var(--restart); }
+.chips { display: flex; flex-wrap: wrap; gap: .5rem; margin-block: 1rem; }
+.chips a { display: inline-flex; align-items: center; gap: .375rem; min-height: 2.25rem; padding: .25rem .75rem; border: 1px solid var(--soft); border-radius: 99px; color: var(--ink); text-decoration: none; }
+.chips a:hover { background: var(--fill); } .chips a[aria-current] { background: var(--fill); border-color: var(--ink); font-weight: 650; }
+@media (max-width: 46rem) { .chips a { min-height: 2.75rem; } }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1rem; font-size: var(--small); color: var(--soft); margin-top: .5rem; }
 figure + .scroll { margin-top: 1rem; }
 td .mark { vertical-align: -.125rem; }

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { ChangeText, EventDetails, EventLinks, EventType } from '../domain/event/event.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
-import { type EventId, type TenantId, toId } from '../domain/ids.ts'
+import { type EventId, type IncidentId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type ChangeColumns, toShownChange } from './event-log.ts'
 import { type Db, epochMs } from './postgres.ts'
 import { joinNamesOf } from './window-joins.ts'
@@ -30,6 +30,10 @@ export type ChangeQuery = {
   readonly after?: EventId | undefined
   /** Compared as everywhere. */
   readonly serviceName?: string | undefined
+  /** Parts of texts, whatever their case: of its own service's name, of who did it, of what it says. */
+  readonly serviceLike?: string | undefined
+  readonly actorLike?: string | undefined
+  readonly textLike?: string | undefined
 }
 
 type ChangeRow = ChangeColumns & {
@@ -55,7 +59,7 @@ export const BEGINS = sql`e.received_at - e.appeared_at < interval '1 second'`
  * has Postgres compile the plan.
  */
 export async function listChanges(db: Db, tenantId: TenantId, query: ChangeQuery): Promise<Change[]> {
-  const { types, limit, since, until, before, after, serviceName } = query
+  const { types, limit, since, until, before, after, serviceName, serviceLike, actorLike, textLike } = query
   const filters = [
     sql`e.tenant_id = ${tenantId} AND e.event_type = t.event_type AND ${BEGINS} AND coalesce(e.kept_until, e.expires_at) > now()`,
     ...(since === undefined ? [] : [sql`${HAPPENED} >= ${since}::timestamptz`]),
@@ -63,6 +67,9 @@ export async function listChanges(db: Db, tenantId: TenantId, query: ChangeQuery
     ...(before === undefined ? [] : [sql`${HAPPENED} < ${before}::timestamptz`]),
     ...(after === undefined ? [] : [isAfter(tenantId, after)]),
     ...(serviceName === undefined ? [] : [isInWindow(tenantId, toNameKey(serviceName))]),
+    ...(serviceLike === undefined ? [] : [holds(sql`e.service_name`, serviceLike)]),
+    ...(actorLike === undefined ? [] : [holds(sql`e.actor`, actorLike)]),
+    ...(textLike === undefined ? [] : [holds(sql`concat_ws(' ', e.entity, e.old_value, e.new_value, e.sha)`, textLike)]),
     isFirst,
   ]
   const { rows } = await db.execute<ChangeRow>(
@@ -83,6 +90,56 @@ export async function listChanges(db: Db, tenantId: TenantId, query: ChangeQuery
       ) p ORDER BY p.happened_at DESC, p.id DESC`,
   )
   return rows.map(toChange)
+}
+
+const holds = (column: SQL, part: string) => sql`strpos(lower(${column}), lower(${part})) > 0`
+
+/** An incident whose latest answer names a change, and that change. */
+export type Blame = {
+  readonly incidentId: IncidentId
+  readonly title: string | null
+  readonly alertingService: string
+  readonly triggeredAt: Date
+  readonly isResolved: boolean
+  readonly change: ChangeText & { readonly serviceName: string }
+}
+
+type BlameRow = ChangeColumns & {
+  incident_id: string
+  title: string | null
+  alerting: string
+  triggered_ms: number
+  is_resolved: boolean
+  service_name: string
+}
+
+const MAX_BLAMES = 100
+
+/**
+ * Which stored changes the tenant's incidents since an instant are said to be caused by, unless an engineer said otherwise; newest first;
+ * with a service, those that blame it.
+ */
+export async function listBlames(db: Db, tenantId: TenantId, since: Date, serviceId?: ServiceId): Promise<Blame[]> {
+  const { rows } = await db.execute<BlameRow>(
+    sql`SELECT i.id AS incident_id, i.title, i.service_name AS alerting, ${epochMs(sql`i.triggered_at`)} AS triggered_ms,
+        i.resolved_at IS NOT NULL AS is_resolved, e.service_name, e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.environment
+      FROM incidents i
+      CROSS JOIN LATERAL (
+        SELECT a.answer, a.abstained, a.verdict FROM diagnoses a WHERE a.incident_id = coalesce(i.diagnosis_of, i.id) ORDER BY a.number DESC LIMIT 1
+      ) d
+      JOIN context_events e ON e.tenant_id = ${tenantId} AND e.id = (d.answer #>> '{hypotheses,0,eventIds,0}')::uuid
+      WHERE i.tenant_id = ${tenantId} AND i.triggered_at > ${since.toISOString()}::timestamptz AND NOT d.abstained AND d.verdict IS DISTINCT FROM 'rejected'
+        ${serviceId === undefined ? sql`` : sql`AND d.answer #>> '{hypotheses,0,service}' = (SELECT s.name FROM services s WHERE s.tenant_id = ${tenantId} AND s.id = ${serviceId})`}
+      ORDER BY i.triggered_at DESC, i.id DESC LIMIT ${MAX_BLAMES}`,
+  )
+  return rows.map((row) => ({
+    incidentId: toId(row.incident_id),
+    title: row.title,
+    alertingService: row.alerting,
+    triggeredAt: new Date(row.triggered_ms),
+    isResolved: row.is_resolved,
+    change: { serviceName: row.service_name, ...toShownChange(row) },
+  }))
 }
 
 /** Two scalars rather than a row, which the index could not begin at. */

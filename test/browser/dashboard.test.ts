@@ -78,6 +78,7 @@ async function listPages(page: Page): Promise<Readonly<Record<string, string>>> 
     incidents: '/incidents',
     'incidents-filtered': '/incidents?status=confirmed&service=nothing',
     incident: `${incident}`,
+    changes: '/changes',
     services: '/services',
     service: `${service}`,
     'service-json': `${service}?view=json`,

@@ -29,6 +29,8 @@ async function listPages(key: string): Promise<string[]> {
   return [
     '/incidents',
     ...(incidents ?? []).map((id) => `/incidents/${id}`),
+    '/changes',
+    '/changes?service=pay&actor=o&text=a&type=deploy&since=2026-01-01&until=2099-01-01T00:00:00Z',
     '/services',
     ...(services ?? []).flatMap((id) => [`/services/${id}`, `/services/${id}?view=json`]),
     '/connect',
@@ -383,4 +385,19 @@ test('a session is limited like its key', async () => {
   isWithin = false
   const refused = await there.get('/start')
   expect([refused.status, refused.headers.get('Retry-After')]).toEqual([429, '60'])
+})
+
+test('changes tell where they were made, which incidents blame them, and are found by whoever made them', async () => {
+  const all = await (await visitor.get('/changes')).text()
+  expect(all).toContain('blamed by')
+  expect(all).not.toContain('dependency failure')
+  const services = await (await visitor.get('/services')).text()
+  const [, culprit] = /href="(\/services\/[0-9a-f-]{36})"><bdi>payment-service</.exec(services) ?? []
+  expect(await (await visitor.get(`${culprit}`)).text()).toContain('Incidents that its changes are blamed for')
+  const none = await (await visitor.get('/changes?actor=nobody-of-that-name')).text()
+  expect(none).toContain('No change matches')
+  const odd = await (await visitor.get('/changes?since=yesterday&type=nonsense&after=x')).text()
+  expect(odd).toContain('What could not be read was left out.')
+  const flags = await (await visitor.get('/changes?type=flag_change')).text()
+  expect(flags).not.toContain('\u00a0deploy</td>')
 })

@@ -4,11 +4,11 @@ import { EVENT_TYPES, isNameLength, MAX_NAME_LENGTH } from '../../domain/event/e
 import { isFlagService } from '../../domain/event/flag.ts'
 import { MAX_DECLARED } from '../../domain/graph/service-graph.ts'
 import type { ServiceId } from '../../domain/ids.ts'
-import { toSureness } from '../../domain/telling/message.ts'
 import { toShownValue, toStorableText } from '../../domain/text.ts'
 import { toWindowDocument } from '../../domain/window/document.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import { deferTo } from '../../http/context.ts'
+import { type Blame, listBlames } from '../../store/changes.ts'
 import { type Incident, listIncidents } from '../../store/incidents.ts'
 import { type Dependencies, declareDependencies, getDependencies } from '../../store/service-graph.ts'
 import { listServiceOverviews, OVERVIEW_HOURS, type ServiceOverview } from '../../store/service-overviews.ts'
@@ -21,14 +21,12 @@ import { count, TYPE_NAMES } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readForm, readPage, requireManager, toAppContext, toPageTrail, toReader } from '../page-request.ts'
 import { Age, Badge, ForManagers, Live, Notice, Outside, Pages, withQuery } from '../parts.tsx'
-import { Badges } from './incident-parts.tsx'
 import { DependencyList } from './service-dependencies.tsx'
+import { BlamedFor, INCIDENT_DAYS, ServiceIncidents, SHOWN_INCIDENTS } from './service-incidents.tsx'
 import { WindowView } from './window.tsx'
 
 const PAGE_SIZE = 25
 const STALE_MS = 3_600_000
-const INCIDENT_DAYS = 30
-const SHOWN_INCIDENTS = 10
 
 /** The services and each one's own page. */
 export const servicePages = (deps: Deps) =>
@@ -79,12 +77,13 @@ export const servicePages = (deps: Deps) =>
       const now = deps.now()
       const { view, page, done } = c.req.query()
       const since = daysBefore(now, INCIDENT_DAYS).toISOString()
-      const [read, dependencies, incidents, unclaimed] = await readPage(c, deps, (db, tenantId) =>
+      const [read, dependencies, incidents, unclaimed, blames] = await readPage(c, deps, (db, tenantId) =>
         Promise.all([
           readWindow({ ...deps, db }, { reader: toReader(c), serviceId, asOf: undefined, defer: deferTo(toAppContext(c)) }),
           getDependencies(db, tenantId, serviceId),
           listIncidents(db, tenantId, { since, serviceId, limit: SHOWN_INCIDENTS }),
           listUnclaimedFlags(db, tenantId, { serviceId }),
+          listBlames(db, tenantId, daysBefore(now, INCIDENT_DAYS), serviceId),
         ]),
       )
       return renderPage(
@@ -96,6 +95,7 @@ export const servicePages = (deps: Deps) =>
           dependencies={dependencies}
           incidents={incidents}
           flags={toAsked(read, unclaimed)}
+          blames={blames}
           now={now}
           view={view}
           page={Math.max(1, Number(page) || 1)}
@@ -239,6 +239,7 @@ type ServicePageProps = {
   readonly dependencies: Dependencies
   readonly incidents: readonly Incident[]
   readonly flags: readonly string[]
+  readonly blames: readonly Blame[]
   readonly now: Date
   readonly view: string | undefined
   readonly page: number
@@ -252,7 +253,18 @@ function toAsked({ serviceName, window }: WindowResult, unclaimed: readonly Uncl
   return unclaimed.map(({ flag }) => flag).filter((flag) => told.has(flag))
 }
 
-const ServicePage = ({ id, read: { serviceName, window }, dependencies, incidents, flags, now, view, page, done }: ServicePageProps) => (
+const ServicePage = ({
+  id,
+  read: { serviceName, window },
+  dependencies,
+  incidents,
+  flags,
+  blames,
+  now,
+  view,
+  page,
+  done,
+}: ServicePageProps) => (
   <>
     <div class="head">
       <div>
@@ -297,32 +309,8 @@ const ServicePage = ({ id, read: { serviceName, window }, dependencies, incident
     />
     <div class="columns stack">
       <DependencyList id={id} dependencies={dependencies} now={now} />
-      <section aria-labelledby="incidents-of">
-        <h2 id="incidents-of">Incidents</h2>
-        {incidents.length === 0 ? (
-          <p class="quiet">None in the last {INCIDENT_DAYS} days.</p>
-        ) : (
-          <ul class="cards">
-            {incidents.map((incident) => (
-              <li>
-                <a href={`/incidents/${incident.id}`}>
-                  <Outside>{incident.title ?? incident.hypothesis ?? incident.serviceName}</Outside>
-                </a>{' '}
-                <Badges incident={incident} />{' '}
-                <span class="small quiet">
-                  {incident.confidence !== null && `${toSureness(incident.confidence)}, `}
-                  <Age at={incident.triggeredAt} now={now} />
-                </span>
-              </li>
-            ))}
-          </ul>
-        )}
-        {incidents.length === SHOWN_INCIDENTS && (
-          <p>
-            <a href={withQuery('/incidents', { service: serviceName })}>All its incidents</a>
-          </p>
-        )}
-      </section>
+      <ServiceIncidents serviceName={serviceName} incidents={incidents} now={now} />
+      <BlamedFor blames={blames} now={now} />
     </div>
   </>
 )

@@ -1,0 +1,242 @@
+import type { Deps } from '../../deps.ts'
+import { EVENT_TYPES, type EventType, isChangeType } from '../../domain/event/event.ts'
+import { type EventId, parseId } from '../../domain/ids.ts'
+import { toStorableText } from '../../domain/text.ts'
+import { parseTimestamp } from '../../domain/timestamp.ts'
+import { daysBefore } from '../../domain/window/sweep.ts'
+import { type Blame, type Change, listBlames, listChanges } from '../../store/changes.ts'
+import { Glyph, TypeLabel } from '../chart.tsx'
+import { count, TYPE_NAMES, toChange } from '../labels.ts'
+import { renderPage } from '../layout.tsx'
+import { createPageRouter, readPage } from '../page-request.ts'
+import { Live, Outside, Pages, Reporter, withQuery } from '../parts.tsx'
+import { Clock } from './incident-parts.tsx'
+
+const CHANGE_TYPES = EVENT_TYPES.filter(isChangeType)
+const PAGE_SIZE = 50
+/** As long as changes are kept at least. */
+const USUAL_DAYS = 1
+const BLAME_DAYS = 8
+const MAX_VALUE = 200
+
+/** What was changed across services: what people look at before anything fires. */
+export const changePages = (deps: Deps) =>
+  createPageRouter().get('/changes', async (c) => {
+    const now = deps.now()
+    const asked = readFilter(c.req.query())
+    const { since = daysBefore(now, USUAL_DAYS).toISOString(), until, type } = asked.read
+    const after = parseId<EventId>(c.req.query('after') ?? '')
+    const query = {
+      types: type === undefined ? CHANGE_TYPES : [type],
+      limit: PAGE_SIZE + 1,
+      since,
+      until,
+      after,
+      serviceLike: asked.texts.service,
+      actorLike: asked.texts.actor,
+      textLike: asked.texts.text,
+    }
+    const [changes, blames] = await readPage(c, deps, (db, tenantId) =>
+      Promise.all([listChanges(db, tenantId, query), listBlames(db, tenantId, daysBefore(now, BLAME_DAYS))]),
+    )
+    const shown = changes.slice(0, PAGE_SIZE)
+    const next = changes.length > PAGE_SIZE ? withQuery('/changes', { ...asked.texts, after: shown.at(-1)?.id }) : undefined
+    return renderPage(
+      c,
+      { title: 'Changes', now, tab: 'changes' },
+      <>
+        <div class="head">
+          <div>
+            <h1>Changes</h1>
+            <p class="quiet">What was changed, across all services, newest first. Times are UTC.</p>
+          </div>
+        </div>
+        {asked.isRefused && (
+          <p class="notice bad" role="alert">
+            A time is written like 2026-01-15 10:00 (UTC) or as ISO 8601. What could not be read was left out.
+          </p>
+        )}
+        <Filter texts={asked.texts} />
+        <Kinds texts={asked.texts} type={type} />
+        <Live id="changes" of={[shown, blames.length]} news="There are new changes.">
+          {shown.length === 0 ? (
+            <Empty isFiltered={Object.values(asked.texts).some((text) => text !== undefined) || after !== undefined} />
+          ) : (
+            <ChangeTable changes={shown} blames={blames} now={now} />
+          )}
+        </Live>
+        <Pages first={after && withQuery('/changes', asked.texts)} next={next} />
+      </>,
+    )
+  })
+
+const FIELDS = [
+  { name: 'service', label: 'Service contains', placeholder: '' },
+  { name: 'actor', label: 'By', placeholder: 'login or bot' },
+  { name: 'text', label: 'Text contains', placeholder: 'sha, flag, table' },
+  { name: 'since', label: 'Since', placeholder: 'a day ago' },
+  { name: 'until', label: 'Until', placeholder: 'now' },
+] as const
+
+type Texts = Readonly<Record<(typeof FIELDS)[number]['name'] | 'type', string | undefined>>
+
+/** What a filter's query asks for: as it was typed, and as it is read. */
+function readFilter(query: Readonly<Record<string, string>>) {
+  const text = (name: string) => toStorableText(query[name]?.trim() ?? '') || undefined
+  const texts: Texts = {
+    service: text('service'),
+    actor: text('actor'),
+    text: text('text'),
+    since: text('since'),
+    until: text('until'),
+    type: text('type'),
+  }
+  const since = readTime(texts.since)
+  const until = readTime(texts.until)
+  return {
+    texts,
+    read: { since, until, type: EVENT_TYPES.find((type) => type === texts.type) },
+    isRefused: (texts.since !== undefined && since === undefined) || (texts.until !== undefined && until === undefined),
+  }
+}
+
+/** A time as people type it, in UTC unless it says otherwise; `undefined` where it is none. */
+function readTime(text: string | undefined): string | undefined {
+  const parsed = parseTimestamp(text?.replace(/^\d{4}-\d{2}-\d{2}$/, '$& 00:00'))
+  return parsed.kind === 'instant' ? parsed.instant : undefined
+}
+
+const Filter = ({ texts }: { readonly texts: Texts }) => (
+  <form method="get" action="/changes" class="fields" aria-label="Filter the changes">
+    {FIELDS.map(({ name, label, placeholder }) => (
+      <div class="field">
+        <label for={`by-${name}`}>{label}</label>
+        <input id={`by-${name}`} name={name} value={texts[name] ?? ''} placeholder={placeholder} autocomplete="off" />
+      </div>
+    ))}
+    {texts.type !== undefined && <input type="hidden" name="type" value={texts.type} />}
+    <button type="submit">Filter</button>
+    {Object.values(texts).some((text) => text !== undefined) && <a href="/changes">Clear</a>}
+  </form>
+)
+
+const Kinds = ({ texts, type }: { readonly texts: Texts; readonly type: EventType | undefined }) => (
+  <nav aria-label="Kind">
+    <ul class="chips">
+      <li>
+        <a href={withQuery('/changes', { ...texts, type: undefined })} aria-current={type === undefined ? 'true' : undefined}>
+          All changes
+        </a>
+      </li>
+      {CHANGE_TYPES.map((one) => (
+        <li>
+          <a href={withQuery('/changes', { ...texts, type: one })} aria-current={one === type ? 'true' : undefined}>
+            <Glyph type={one} /> {TYPE_NAMES[one]}
+          </a>
+        </li>
+      ))}
+    </ul>
+  </nav>
+)
+
+const Empty = ({ isFiltered }: { readonly isFiltered: boolean }) => (
+  <div class="empty">
+    <h2>{isFiltered ? 'No change matches' : 'Nothing was changed in the last day'}</h2>
+    <p>
+      {isFiltered ? (
+        <a href="/changes">Show the changes of the last day</a>
+      ) : (
+        <>
+          What deploys, flags, settings, schemas and scaling do appears here. <a href="/connect">Connect what tells of it</a>
+        </>
+      )}
+    </p>
+  </div>
+)
+
+type ChangeTableProps = { readonly changes: readonly Change[]; readonly blames: readonly Blame[]; readonly now: Date }
+
+const ChangeTable = ({ changes, blames, now }: ChangeTableProps) => {
+  const blamed = Map.groupBy(blames, ({ change }) => toKey(change))
+  return (
+    <div class="scroll">
+      <table class="fold">
+        <thead>
+          <tr>
+            <th scope="col">Time</th>
+            <th scope="col">Kind</th>
+            <th scope="col">Service</th>
+            <th scope="col">What changed</th>
+            <th scope="col">Told by</th>
+          </tr>
+        </thead>
+        <tbody>
+          {changes.map((change) => (
+            <ChangeRow
+              change={change}
+              blames={(blamed.get(toKey(change)) ?? []).filter((one) => one.triggeredAt >= change.timestamp)}
+              now={now}
+            />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+/** What makes two reports one change. */
+function toKey({ serviceName, eventType, vendor, entity, oldValue, newValue, actor, sha, environment }: Blame['change']): string {
+  return JSON.stringify([serviceName, eventType, vendor, entity, oldValue, newValue, actor, sha, environment])
+}
+
+type ChangeRowProps = { readonly change: Change; readonly blames: readonly Blame[]; readonly now: Date }
+
+const ChangeRow = ({ change, blames, now }: ChangeRowProps) => (
+  <tr class={blames.length > 0 ? 'cited' : undefined}>
+    <td>
+      <Clock at={change.timestamp.toISOString()} beside={now.toISOString()} />
+      {change.count > 1 && <span class="quiet small"> ×{change.count.toLocaleString('en')}</span>}
+    </td>
+    <td>
+      <TypeLabel type={change.eventType} />
+    </td>
+    <th scope="row">
+      <a href={withQuery('/services', { name: change.serviceName })}>
+        <Outside>{change.serviceName}</Outside>
+      </a>
+      {change.environment !== null && (
+        <span class="quiet small">
+          {' '}
+          <Outside>{change.environment}</Outside>
+        </span>
+      )}
+    </th>
+    <td>
+      {change.entity !== change.serviceName && (
+        <>
+          <Outside>{change.entity}</Outside>{' '}
+        </>
+      )}
+      <Outside max={MAX_VALUE}>{toChange(change)}</Outside>
+      {blames.length > 0 && <BlamedBy blames={blames} />}
+    </td>
+    <td>
+      <Reporter event={change} />
+    </td>
+  </tr>
+)
+
+const BlamedBy = ({ blames }: { readonly blames: readonly Blame[] }) => (
+  <ul class="small">
+    <li>
+      <span class="badge bad">blamed by {count(blames.length, 'incident')}</span>
+    </li>
+    {blames.slice(0, 3).map(({ incidentId, title, alertingService }) => (
+      <li>
+        <a href={`/incidents/${incidentId}`}>
+          <Outside>{title ?? alertingService}</Outside>
+        </a>
+      </li>
+    ))}
+  </ul>
+)
