@@ -323,6 +323,7 @@ const UNSTORABLE = ['%00', 'a%00', '%00a', 'a%00b', '%ED%A0%80']
 test.each([
   ...['service', 'status', 'after', 'done'].map((name) => `/incidents?${name}=`),
   ...['name', 'after'].map((name) => `/services?${name}=`),
+  ...['service', 'actor', 'text', 'since', 'until', 'type', 'after'].map((name) => `/changes?${name}=`),
   ...['view', 'page', 'done'].map((name) => `/services/{service}?${name}=`),
   ...['service', 'vendor', 'event_type', 'limit', 'cursor'].map((name) => `/agents/{agent}?${name}=`),
   ...['done', 'events'].map((name) => `/incidents/{incident}?${name}=`),
