@@ -1,7 +1,8 @@
+import { toSureness } from '../../domain/telling/message.ts'
 import type { Blame } from '../../store/changes.ts'
 import type { Incident } from '../../store/incidents.ts'
 import { TypeLabel } from '../chart.tsx'
-import { toChange, toSureness } from '../labels.ts'
+import { toChange } from '../labels.ts'
 import { Age, Badge, Outside, withQuery } from '../parts.tsx'
 import { Badges } from './incident-parts.tsx'
 
