@@ -23,15 +23,18 @@ type EndedRow = readonly [tenantId: TenantId, serviceId: ServiceId, lifeKey: str
 /** Ids that are hashes of an event's content are UUIDs of this version; nobody sends the others again. */
 const CONTENT_ID_VERSION = '8'
 
+/** So much of a batch goes to all tenants in equal shares. */
+const FAIR_PART = 4
+
 /**
- * Deletes up to `limit` events that have expired and are kept no longer, half of them those that ended first and half of them each
- * tenant's own in equal shares, so that nobody waits for another's backlog. Adds what they were to the hourly counts and to the
+ * Deletes events that have expired and are kept no longer: the `limit` that ended first and, a quarter as many, each tenant's own in
+ * equal shares, so that nobody waits for another's backlog. Adds what they were to the hourly counts and to the
  * agents' last hour, and remembers the ids of those received within the day: one statement, so a kill loses nothing. Rows another
- * sweep is deleting are passed over. Where there is more to delete, it deletes half of `limit` at least.
+ * sweep is deleting are passed over. Fewer than `limit` only where there are no more.
  */
 export async function sweepBatch(db: Db, now: Date, limit: number): Promise<SweptBatch> {
   const instant = sql`${now.toISOString()}::timestamptz`
-  const half = Math.ceil(limit / 2)
+  const shared = Math.ceil(limit / FAIR_PART)
   const row = await selectOne<{ deleted: number; forgotten: number; ended: EndedRow[] | null }>(
     db,
     sql`WITH RECURSIVE tenants AS (
@@ -43,17 +46,17 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
     waiting AS MATERIALIZED (
       SELECT t.tenant_id FROM tenants t WHERE EXISTS (
         SELECT 1 FROM context_events e WHERE e.tenant_id = t.tenant_id AND coalesce(e.kept_until, e.expires_at) <= ${instant})
-      LIMIT ${half}
+      LIMIT ${shared}
     ),
     deleted AS (
       DELETE FROM context_events WHERE ctid = ANY(ARRAY(
         SELECT own.ctid FROM waiting w CROSS JOIN LATERAL (
           SELECT e.ctid FROM context_events e WHERE e.tenant_id = w.tenant_id AND coalesce(e.kept_until, e.expires_at) <= ${instant}
-          ORDER BY coalesce(e.kept_until, e.expires_at) LIMIT ${half} / (SELECT count(*) FROM waiting) FOR UPDATE SKIP LOCKED
+          ORDER BY coalesce(e.kept_until, e.expires_at) LIMIT ${shared} / (SELECT count(*) FROM waiting) FOR UPDATE SKIP LOCKED
         ) own
       ) || ARRAY(
         SELECT ctid FROM context_events WHERE coalesce(kept_until, expires_at) <= ${instant}
-        ORDER BY coalesce(kept_until, expires_at) LIMIT ${half} FOR UPDATE SKIP LOCKED
+        ORDER BY coalesce(kept_until, expires_at) LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ))
       RETURNING id, tenant_id, service_id, agent_id, vendor, event_type, entity, old_value, new_value, actor, sha, environment, value_class,
         received_at, change_key, appeared_at
@@ -71,10 +74,12 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
     ),
     counted AS (
       INSERT INTO event_counts AS c (tenant_id, service_id, hour, kind_key, vendor, event_type, entity, value_class, count)
-      SELECT tenant_id, service_id, date_trunc('hour', received_at),
-        md5(md5(vendor) || md5(event_type) || md5(entity) || md5(value_class))::uuid AS kind_key,
-        vendor, event_type, entity, value_class, count(*)
-      FROM deleted WHERE environment IS DISTINCT FROM ${SAMPLE_ENVIRONMENT} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 2, 3, 4
+      SELECT tenant_id, service_id, hour, md5(md5(vendor) || md5(event_type) || md5(entity) || md5(value_class))::uuid AS kind_key,
+        vendor, event_type, entity, value_class, count
+      FROM (
+        SELECT tenant_id, service_id, date_trunc('hour', received_at) AS hour, vendor, event_type, entity, value_class, count(*) AS count
+        FROM deleted WHERE environment IS DISTINCT FROM ${SAMPLE_ENVIRONMENT} GROUP BY 1, 2, 3, 4, 5, 6, 7
+      ) kinds ORDER BY 2, 3, 4
       ON CONFLICT (service_id, hour, kind_key) DO UPDATE SET count = c.count + excluded.count
     ),
     counted_agents AS (

@@ -6,7 +6,7 @@ import { findNextWork } from '../store/incident-work.ts'
 import { forgetSamples } from '../store/samples.ts'
 import { type RemovedService, removeSilentServices, reopenServices } from '../store/services.ts'
 import { leaveWasHere, readSweepHints, sweepBatch, sweepRemains, writeSweepDue } from '../store/sweeps.ts'
-import { removeEndedLives } from '../store/window-copies.ts'
+import { type EndedLife, removeEndedLives } from '../store/window-copies.ts'
 import { findNextRepair, takeForRepair } from '../store/window-repairs.ts'
 import { finishIncidents, REQUESTS_EACH } from './finish-incidents.ts'
 import { forgetIncidents } from './forget-incidents.ts'
@@ -86,20 +86,20 @@ async function sweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
   const repairs = await repairMarked(deps)
   let [deleted, batches, ended, requests] = [0, 0, 0, incidentWork * REQUESTS_EACH + repairs.tried * REPAIR_REQUESTS]
   let rows = BATCH_ROWS
+  // Beside the next batch: Redis waits for nobody.
+  let removal = Promise.resolve(0)
   for (let isMore = true; isMore && requests < deps.sweepRequests; batches += 1) {
     if (batches > 0) await deps.rest(REST_MS)
     const batch = await sweepBatch(deps.db, now, rows)
-    for (let start = 0; start < batch.ended.length; start += MAX_REMOVED_LIVES) {
-      const lives = batch.ended.slice(start, start + MAX_REMOVED_LIVES)
-      if (await attempt(deps, 'ended_lives_not_removed', () => removeEndedLives(deps.redis, lives))) ended += lives.length
-      requests += 1
-    }
+    ended += await removal
+    removal = removeEnded(deps, batch.ended)
     deleted += batch.deleted
     deps.counts.count('noctuary_swept_events_total', {}, batch.deleted)
-    requests += 1
-    isMore = batch.deleted >= rows / 2 || batch.forgotten === rows
+    requests += 1 + Math.ceil(batch.ended.length / MAX_REMOVED_LIVES)
+    isMore = batch.deleted >= rows || batch.forgotten === rows
     rows = Math.min(2 * rows, MAX_BATCH_ROWS)
   }
+  ended += await removal
   await attempt(deps, 'incidents_not_forgotten', () => forgetIncidents(deps, now))
   const samples = await forgetSamples(deps.db, now)
   await removeServices(deps, now, samples.removed)
@@ -107,6 +107,16 @@ async function sweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
   const due = [lastExpiryAt, samples.nextAt, await findNextWork(deps.db), repairs.areMore ? now : await findNextRepair(deps.db)]
   if (isWorkDone) await attempt(deps, 'sweep_hint_failed', () => writeSweepDue(deps.redis, nextSweepAt(due, now)))
   return { skipped: false, incidentWork, deleted, batches, ended, repairedWindows: repairs.done }
+}
+
+/** Takes what ended out of copies, and says how much. Never fails. */
+async function removeEnded(deps: Copies & Logging, lives: readonly EndedLife[]): Promise<number> {
+  let removed = 0
+  for (let start = 0; start < lives.length; start += MAX_REMOVED_LIVES) {
+    const some = lives.slice(start, start + MAX_REMOVED_LIVES)
+    if (await attempt(deps, 'ended_lives_not_removed', () => removeEndedLives(deps.redis, some))) removed += some.length
+  }
+  return removed
 }
 
 async function findHints({ redis }: Copies): Promise<SweepHints> {

@@ -5,11 +5,11 @@ import { afterAll } from 'vitest'
 
 /**
  * What a store does to a request, or to one that asks for something: serves it, refuses the connection, never answers,
- * answers a status or garbage, or serves it and loses the reply.
+ * answers a status or garbage, or serves it and loses the reply, or the end of it.
  */
 export type Fault = SomeFault | ((asked: unknown) => SomeFault | Promise<SomeFault>)
 
-type SomeFault = 'none' | 'refuse' | 'hang' | 'lose_reply' | { readonly status: number; readonly body: string }
+type SomeFault = 'none' | 'refuse' | 'hang' | 'lose_reply' | 'cut_reply' | { readonly status: number; readonly body: string }
 
 /**
  * How many requests still get through, over all proxies that share it, before whoever sends them is dead to the world; the
@@ -74,6 +74,10 @@ async function serve(
   })
   const bytes = Buffer.from(await answer.arrayBuffer())
   if (fault === 'lose_reply') return void response.destroy()
+  if (fault === 'cut_reply') {
+    response.writeHead(answer.status, { 'Content-Type': 'application/json', 'Content-Length': bytes.length + 1 })
+    return void response.write(bytes.subarray(0, Math.ceil(bytes.length / 2)), () => response.destroy())
+  }
   response.writeHead(answer.status, { 'Content-Type': answer.headers.get('Content-Type') ?? 'application/json' }).end(bytes)
 }
 
