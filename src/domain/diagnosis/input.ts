@@ -1,10 +1,11 @@
 import { compareText } from '../compare.ts'
+import { isSameEnvironment } from '../event/environment.ts'
 import { type EventType, isChangeType } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
 import { type Callee, findCallees, isObserver, type KnownServices, toKnownServices } from '../graph/callee.ts'
 import { liveEdges } from '../graph/service-graph.ts'
 import type { ServiceWindow, WindowEntry } from '../window/window.ts'
-import type { DiagnosisInput, Observation } from './model.ts'
+import type { Alert, DiagnosisInput, Observation } from './model.ts'
 
 /** What the windows hold, each event once, at the service that it concerns. */
 export type Reading = {
@@ -58,7 +59,7 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
   ])
   const alertMs = alert.triggeredAt.getTime()
   const untilMs = observedUntil.getTime()
-  const found = findPlaces(windows, untilMs)
+  const found = findPlaces(windows, untilMs).filter(([{ entry }]) => !isOfOtherEnvironment(entry, alert))
   const names: KnownServices = new Map([...toKnownServices(found.flatMap(([place]) => toDeployed(place) ?? [])), ...spoken])
   let owners: ReadonlySet<string> | undefined
   const isOwner = (key: string) => {
@@ -73,13 +74,20 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
     const callees = toCallees(reporter, names)
     const place = callees ? reporter : (findDeployed(places) ?? findConcerned(places))
     const key = callees ? place.key : adopt(place, isOwner)
-    const observation = { ...toObservation({ ...place, key }, reporter.key, alertMs, untilMs), ...findEvaluators(places, reporter) }
+    const evaluators = findEvaluators(places, reporter)
+    const plain = toObservation({ ...place, key }, reporter.key, alertMs, untilMs)
+    const observation = evaluators ? { ...plain, evaluators } : plain
     if (callees) calls.push({ observation, callees })
     else if (isChange(place.entry)) changes.push(observation)
     else symptoms.push(observation)
   }
   const edges = live.map(({ caller, callee }) => ({ caller: toNameKey(caller), callee: toNameKey(callee) }))
   return { names, edges, changes: changes.toSorted(compareTimes), calls, symptoms, untilMs: untilMs - alertMs }
+}
+
+/** Whether a failure says that it is of another environment than the alert; changes of others are ruled out instead. */
+function isOfOtherEnvironment(entry: WindowEntry, { environment }: Alert): boolean {
+  return entry.environment !== null && !isChange(entry) && !isSameEnvironment(entry.environment, environment)
 }
 
 /** The places of each event. */
@@ -128,11 +136,12 @@ function findConcerned(places: Places): Place {
 }
 
 /** Whom a flag's change concerns where somebody is known to evaluate the flag. */
-function findEvaluators(places: Places, reporter: Place): Pick<Observation, 'evaluators'> {
+function findEvaluators(places: Places, reporter: Place): Observation['evaluators'] {
+  if (reporter.entry.eventType !== 'flag_change') return undefined
   const evaluators = places.flatMap(({ key, entry }) => (entry.joinedBy === 'evaluates' ? key : []))
-  if (evaluators.length === 0) return {}
+  if (evaluators.length === 0) return undefined
   const isFlagService = evaluators.includes(reporter.key) || reporter.key.includes(toNameKey(reporter.entry.vendor))
-  return { evaluators: isFlagService ? evaluators : [...evaluators, reporter.key] }
+  return isFlagService ? evaluators : [...evaluators, reporter.key]
 }
 
 /** Whom a failure of calls names; `undefined` for what is no call or names nobody. */

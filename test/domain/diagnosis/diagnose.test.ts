@@ -361,6 +361,13 @@ test.each<{ name: string; windows: ServiceWindow[]; named: string | null; rest?:
     named: null,
   },
   {
+    name: 'only what fails elsewhere came after it',
+    windows: [
+      makeWindow('frontend', deploy(-2_400, 'aaaaaa1'), error(-60, 'TypeError: x', { environment: 'staging' }), error(-2_700, 'EPIPE')),
+    ],
+    named: null,
+  },
+  {
     name: 'production is spelt in two ways',
     windows: [makeWindow('frontend', deploy(-120, 'aaaaaa1', { environment: 'PROD' }), error(-60, 'TypeError: x'))],
     named: 'aaaaaa1',
