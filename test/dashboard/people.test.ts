@@ -288,6 +288,7 @@ describe('a viewer', () => {
       const text = await response.text()
       const forms = [...text.matchAll(/<form method="post" action="([^"]+)"/g)].map(([, action]) => action)
       expect([path, response.status, forms, text.includes(token)]).toEqual([path, 200, ['/signout'], false])
+      if (path.startsWith('/connect/pagerduty')) expect(text).toContain('Viewers are not shown the token')
     }
   })
 

@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { type ConfigPatch, canReceive, INTEGRATIONS, type Integration, showToken } from '../../domain/access/integration.ts'
+import { type ConfigPatch, canReceive, INTEGRATIONS, type Integration, MASK, showToken } from '../../domain/access/integration.ts'
 import { DOORS } from '../../domain/doors/index.ts'
 import { AppError } from '../../domain/errors.ts'
 import { DOOR_TYPES, type DoorType } from '../../domain/integration-type.ts'
@@ -180,6 +180,7 @@ const Sender = ({ type, integration, token, own, origin, deliveries, tried, now 
             <h3>Paste this</h3>
             <div class="stack-small">
               <Setup setup={setup} values={toSetupValues(type, origin, token)} />
+              {token === MASK && <HiddenToken />}
               <TokenNote type={type} integration={integration} own={own} now={now} />
             </div>
           </li>
@@ -209,6 +210,16 @@ const Sender = ({ type, integration, token, own, origin, deliveries, tried, now 
     </div>
   )
 }
+
+/** Why a mask stands where the token should. */
+const HiddenToken = () => (
+  <p class="notice">
+    <ForManagers otherwise="Viewers are not shown the token, which sends.">
+      The token cannot be shown: this installation’s <code>INTEGRATION_KEYS</code> are missing, or are not those that sealed it. Its
+      operator sets them, and you replace the token; or make an integration through the API, which answers its token once.
+    </ForManagers>
+  </p>
+)
 
 const TokenNote = ({ type, integration, own, now }: Pick<SenderProps, 'type' | 'own' | 'now'> & { readonly integration: Integration }) => (
   <>
