@@ -22,6 +22,8 @@ const REST_MS = 40
 const REMAINS_ROWS = 10_000
 /** Of a request to Redis, which takes 1 MB on the free plan. */
 const MAX_REMOVED_LIVES = 500
+/** Requests of a tick beside those for batches, repairs and incidents' work: hints, looks, upkeep. */
+const OTHER_REQUESTS = 16
 /** Requests that the repair of a window takes at most. */
 const REPAIR_REQUESTS = 4
 /** What the sweep leaves to repairs of its requests, and the windows it repairs in any case. */
@@ -84,11 +86,12 @@ async function sweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
   await attempt(deps, 'service_graph_not_learned', async () => void (await learnServiceGraph(deps)))
   await attempt(deps, 'received_not_counted', () => countReceived(deps.db))
   const repairs = await repairMarked(deps)
-  let [deleted, batches, ended, requests] = [0, 0, 0, incidentWork * REQUESTS_EACH + repairs.tried * REPAIR_REQUESTS]
+  let [deleted, batches, ended, requests] = [0, 0, 0, OTHER_REQUESTS + incidentWork * REQUESTS_EACH + repairs.tried * REPAIR_REQUESTS]
   let rows = BATCH_ROWS
   // Beside the next batch: Redis waits for nobody.
   let removal = Promise.resolve(0)
-  for (let isMore = true; isMore && requests < deps.sweepRequests; batches += 1) {
+  // One in any case: what is due otherwise may use all of them up, tick after tick.
+  for (let isMore = true; isMore && (batches === 0 || requests < deps.sweepRequests); batches += 1) {
     if (batches > 0) await deps.rest(REST_MS)
     const batch = await sweepBatch(deps.db, now, rows)
     ended += await removal
@@ -97,7 +100,9 @@ async function sweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
     deps.counts.count('noctuary_swept_events_total', {}, batch.deleted)
     requests += 1 + Math.ceil(batch.ended.length / MAX_REMOVED_LIVES)
     isMore = batch.deleted >= rows || batch.forgotten === rows
-    rows = Math.min(2 * rows, MAX_BATCH_ROWS)
+    // An event may end lives in two windows, its own and one that it joins.
+    const left = ((deps.sweepRequests - requests - 1) * MAX_REMOVED_LIVES) / 2
+    rows = Math.max(BATCH_ROWS, Math.min(2 * rows, MAX_BATCH_ROWS, left))
   }
   ended += await removal
   await attempt(deps, 'incidents_not_forgotten', () => forgetIncidents(deps, now))
