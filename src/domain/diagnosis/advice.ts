@@ -1,6 +1,7 @@
 import { type ChangeType, isChangeType } from '../event/event.ts'
 import { isSameRevision, toRevision } from '../event/revision.ts'
 import { quoteName } from '../text.ts'
+import { isAutoscaling } from './candidates.ts'
 import type { Change, Observation } from './model.ts'
 import { describe, type NameOf, toInner, toRevisionName, toTold } from './sentences.ts'
 
@@ -34,6 +35,7 @@ export function recommendUndoing(change: Change, previous: Previous, nameOf: Nam
   const { entry, key } = change.lead
   if (!isChangeType(entry.eventType)) return recommendComparing([change], true, nameOf)
   const told = { entity: quoteName(entry.entity), service: nameOf(key), former: toTold(entry.oldValue, entry.entity), previous }
+  if (isAutoscaling(change.lead)) return `Look at the load of ${told.service}, to which ${told.entity} reacted`
   if (!change.undoneBy) return UNDOING[entry.eventType](told)
   return entry.eventType === 'deploy'
     ? `Make sure that the rollback of ${told.service} has taken effect`

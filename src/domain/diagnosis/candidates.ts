@@ -15,6 +15,8 @@ const TERMINATED = /^terminated$/i
 /** The first replicas of a revision, which only a rollout brings. */
 const FROM_NONE = /\b0$/
 
+const AUTOSCALER = /(?:^|[-/])(?:hpa|keda-hpa|vpa)(?:$|[-/])|autoscal/i
+
 type Occurrence = { readonly atMs: number; readonly observation: Observation }
 
 /** A change as its reports are put together. */
@@ -59,6 +61,11 @@ function isTermination({ entry }: Observation): boolean {
 /** Whether replicas were added or taken away. */
 export function isScaling({ entry }: Observation): boolean {
   return entry.eventType === 'scale_event'
+}
+
+/** Whether an autoscaler did so, in answer to load. */
+export function isAutoscaling(observation: Observation): boolean {
+  return isScaling(observation) && AUTOSCALER.test(observation.entry.entity)
 }
 
 function isDeploy({ entry }: Observation): boolean {

@@ -1,9 +1,7 @@
 import { isSameEnvironment } from '../event/environment.ts'
-import { isScaling } from './candidates.ts'
+import { isAutoscaling } from './candidates.ts'
 import type { Facts } from './facts.ts'
 import type { Candidate, Change, RuledOutReason } from './model.ts'
-
-const AUTOSCALER = /(?:^|[-/])(?:hpa|keda-hpa|vpa)(?:$|[-/])|autoscal/i
 
 /** Why a change cannot be to blame, before anything is weighed. */
 export function excludeEarly(
@@ -23,7 +21,7 @@ export function excludeByOnset({ change, onsetMs, troubleMs }: Candidate, slackM
   if (change.undoneBy && change.undoneBy.atMs <= (onsetMs ?? 0) - slackMs) return 'reverted'
   if (troubleMs === undefined || change.atMs <= troubleMs + slackMs) return undefined
   if (change.undoes) return 'revert'
-  return isScaling(change.lead) && AUTOSCALER.test(change.lead.entry.entity) ? 'consequence' : undefined
+  return isAutoscaling(change.lead) ? 'consequence' : undefined
 }
 
 /** Whether no way is known to a service although ways are known. */
