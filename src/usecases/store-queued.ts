@@ -10,8 +10,8 @@ import type { QueuedEvents } from './queue-events.ts'
 export type QueuedMessage = {
   readonly body: unknown
   readonly attempts: number
-  readonly ack: () => void
-  readonly retry: (options: { readonly delaySeconds: number }) => void
+  ack(): void
+  retry(options: { readonly delaySeconds: number }): void
 }
 
 const RETRY_SECONDS = 30
@@ -26,8 +26,9 @@ export async function storeQueued(deps: BatchDatabase & Stores & Logging, messag
   for (const message of inOrder) await storeOne(deps, message)
 }
 
-async function storeOne(deps: BatchDatabase & Stores & Logging, { body, attempts, ack, retry }: QueuedMessage): Promise<void> {
-  const later = () => retry({ delaySeconds: Math.min(RETRY_SECONDS * attempts, MAX_RETRY_SECONDS) })
+async function storeOne(deps: BatchDatabase & Stores & Logging, message: QueuedMessage): Promise<void> {
+  const { body, attempts } = message
+  const later = () => message.retry({ delaySeconds: Math.min(RETRY_SECONDS * attempts, MAX_RETRY_SECONDS) })
   // Of a later release.
   if (field(body, 'v') !== 1) return later()
   // Nobody else writes to this queue.
@@ -39,7 +40,7 @@ async function storeOne(deps: BatchDatabase & Stores & Logging, { body, attempts
     if (result) await mergeCreated(deps, { defer: (work) => void left.push(work) }, events, result)
     else deps.log('queued_events_dropped', { events: events.length })
     await Promise.all(left)
-    ack()
+    message.ack()
   } catch (error) {
     deps.log('queued_events_not_stored', { attempts, reason: nameOf(error), is_away: isDatabaseUnavailable(error) })
     later()

@@ -15,6 +15,27 @@ export type PersistentQueue = IngestQueue & {
   readonly deliver: (consume: (messages: readonly QueuedMessage[]) => Promise<unknown>) => Promise<void>
 }
 
+/** Cloudflare's, too, is an object with methods that work on it alone. */
+class Message implements QueuedMessage {
+  readonly body: unknown
+  readonly attempts: number
+  readonly #acknowledge: () => void
+
+  constructor({ body, attempts }: Kept, acknowledge: () => void) {
+    this.body = body
+    this.attempts = attempts
+    this.#acknowledge = acknowledge
+  }
+
+  ack(): void {
+    this.#acknowledge()
+  }
+
+  retry(): void {
+    if (!(#acknowledge in this)) throw new TypeError('Illegal invocation')
+  }
+}
+
 /** What Cloudflare Queues are: what was taken is on disk before it is acknowledged, and stays there until it is acknowledged. */
 export function createPersistentQueue(): PersistentQueue {
   const folder = mkdtempSync(join(tmpdir(), 'noctuary-queue-'))
@@ -40,7 +61,7 @@ export function createPersistentQueue(): PersistentQueue {
       const kept = [...list().entries()]
       const acked = new Set<number>()
       const handed = [...kept, ...kept.filter((_, place) => place % 3 === 0)].toSorted(() => Math.random() - 0.5)
-      const messages = handed.map(([place, { body, attempts }]) => ({ body, attempts, ack: () => void acked.add(place), retry: () => {} }))
+      const messages = handed.map(([place, kept]) => new Message(kept, () => acked.add(place)))
       await consume(messages).catch(() => {})
       const left = kept
         .filter(([place]) => !acked.has(place))
