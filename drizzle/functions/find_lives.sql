@@ -6,14 +6,14 @@
 -- first time, last receipt, expiry, first expiry, count, whether all were counted; address and details of the latest
 -- occurrence; whether it has expired; text.
 --
--- Where there are more than 3,000 changes, those are looked at that come first, and of each type those that began last, among the
--- tenant's latest 5,000: then `is_part`.
+-- Where there are more than 3,000 changes, the first 1,000 are looked at, and of each type the 250 that began last, among the
+-- tenant's latest 5,000; and 250 of each type are told: then `is_part`.
 --
 -- `valid_until`: when the first occurrence that is live expires, or a flag's evaluation is too long ago for its changes to join.
 -- Called by: find_window and find_evidence, for both to take the same steps. A function because those need settings of their
 -- own: look-ups only, whatever a plan from when the tables were small would have; no bitmap scans, for what looks up the last
 -- of many repeats must not gather them all first; no JIT, for what a function of JSON returns is estimated far too large.
-CREATE FUNCTION find_lives_v4(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
+CREATE FUNCTION find_lives_v5(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
   with_kept boolean, with_text boolean, sample_size int, per_type int, OUT changes json, OUT valid_until timestamptz, OUT is_part boolean)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -53,12 +53,12 @@ BEGIN
       ) b LEFT JOIN change_joins j ON j.service_id = b.service_id AND j.change_key = b.change_key AND j.name_key = service_name_key
         AND b.service_id <> service
       WHERE b.service_id = service OR j.rule IS NOT NULL
-      LIMIT per_type
+      LIMIT least(per_type, 250)
     ) began
     WHERE extent.is_part
   ),
   looked_at AS (
-    (SELECT * FROM sources LIMIT 3000)
+    (SELECT * FROM sources LIMIT (SELECT CASE WHEN e.is_part THEN 1000 ELSE 3000 END FROM extent e))
     UNION
     SELECT * FROM latest
   ),
@@ -115,6 +115,7 @@ BEGIN
     occurrences, sample_size IS NULL OR occurrences < sample_size, url, details, is_over,
     CASE WHEN with_text THEN json_build_array(event_type, vendor, entity, left(old_value, 1024), left(new_value, 1024), actor, sha, environment) END)),
     least(min(next_expires_at), (SELECT known_until FROM flags)), (SELECT e.is_part FROM extent e)
-  INTO find_lives_v4.changes, find_lives_v4.valid_until, find_lives_v4.is_part FROM ranked WHERE place <= per_type;
+  INTO find_lives_v5.changes, find_lives_v5.valid_until, find_lives_v5.is_part FROM ranked
+  WHERE place <= (SELECT CASE WHEN e.is_part THEN least(per_type, 250) ELSE per_type END FROM extent e);
 END
 $$;
