@@ -34,7 +34,10 @@ const TRIM_EVERY_MS = 60_000
 
 const toDay = (at: Date) => at.toISOString().slice(0, 10)
 
-/** Notes what became of a delivery, in two commands; once a minute an isolate also forgets what is older than the last ten. */
+/**
+ * Notes what became of a delivery, in two commands; once a minute an isolate also forgets what is older than the last ten. May
+ * return before it is noted, where another delivery's note is under way and takes this one along.
+ */
 export async function recordDelivery(redis: Redis, tenantId: TenantId, deliverer: Deliverer, outcome: DeliveryOutcome, id: string) {
   const { at, kind } = outcome
   const latest = keys.latestDeliveries(tenantId, deliverer)
@@ -43,12 +46,27 @@ export async function recordDelivery(redis: Redis, tenantId: TenantId, deliverer
     ['ZADD', latest, at.getTime(), toMember(outcome, id)],
     ['HINCRBY', day, kind, 1],
   ]
-  const isToTrim = isNews(redis, day, TRIM_EVERY_MS, at)
-  if (isToTrim) {
+  if (isNews(redis, day, TRIM_EVERY_MS, at)) {
     commands.push(['ZREMRANGEBYRANK', latest, 0, -1 - KEPT], ['EXPIRE', latest, LATEST_TTL_SECONDS], ['EXPIRE', day, DAY_TTL_SECONDS])
+    remember(redis, [day], at)
   }
-  await redis.client.transact(commands)
-  if (isToTrim) remember(redis, [day], at)
+  await sendNotes(redis, commands, at.getTime())
+}
+
+const MAX_ROUNDS = 20
+/** What is under way for longer has ended with its isolate's request. */
+const PATIENCE_MS = 5_000
+
+/** Sends commands, together with what others leave here until they are answered. */
+async function sendNotes({ client, notes }: Redis, commands: readonly RedisCommand[], nowMs: number): Promise<void> {
+  notes.waiting.push(...commands)
+  if (notes.beganMs !== undefined && nowMs - notes.beganMs < PATIENCE_MS) return
+  notes.beganMs = nowMs
+  try {
+    for (let round = 0; round < MAX_ROUNDS && notes.waiting.length > 0; round += 1) await client.transact(notes.waiting.splice(0))
+  } finally {
+    notes.beganMs = undefined
+  }
 }
 
 const toMember = ({ kind, text, incidentId }: DeliveryOutcome, id: string) => JSON.stringify([kind, text, id, incidentId])

@@ -61,14 +61,19 @@ async function post(url: string, token: string, commands: unknown): Promise<unkn
 }
 
 /** A client of Upstash's REST protocol, and what this isolate remembers having told the server lately. */
-export type Redis = { readonly client: RedisClient; readonly told: Map<string, number> }
+export type Redis = {
+  readonly client: RedisClient
+  readonly told: Map<string, number>
+  /** Commands that nobody waits for, and since when a request of such is under way: what comes meanwhile goes with the next. */
+  readonly notes: { readonly waiting: RedisCommand[]; beganMs: number | undefined }
+}
 
 /**
  * A stateless Redis client: one try a request, given up after `timeoutMs`. What it tells the server and returns is
  * text, never guessed to be JSON.
  */
 export function createRedis(options: RedisOptions): Redis {
-  return { client: new RedisClient(options), told: new Map() }
+  return { client: new RedisClient(options), told: new Map(), notes: { waiting: [], beganMs: undefined } }
 }
 
 /** Every Redis key the Worker writes: each starts with its tenant, but for the sweep's own, and has a TTL. */
