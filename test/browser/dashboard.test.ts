@@ -53,7 +53,7 @@ async function open(options: BrowserContextOptions = {}): Promise<Page> {
 
 async function signIn(page: Page, key = shop.tenant.readonlyKey, path = '/'): Promise<void> {
   await page.goto(`${url}${path}`)
-  await page.getByLabel('Read-only API key').fill(key)
+  await page.getByLabel('Read-only or viewer API key').fill(key)
   await page.getByRole('button', { name: 'Sign in' }).click()
   await page.getByRole('heading', { level: 1 }).waitFor()
 }
@@ -329,13 +329,22 @@ test('a sender is connected from the page alone, which turns green when its firs
   await page.getByRole('button', { name: 'Connect Alertmanager' }).click()
   await page.getByText('Waiting for the first delivery').waitFor()
   expect(await findViolations(page)).toEqual([])
-  await page.getByRole('button', { name: 'Copy the snippet' }).click()
+  await page.getByRole('button', { name: 'Send a sample' }).click()
+  await page.getByRole('heading', { name: 'The sample went through' }).waitFor()
+  await page.getByText('Waiting for the first delivery').waitFor()
+  await page.getByRole('button', { name: 'Copy the snippet' }).first().click()
   const [, token = ''] = /credentials: (tok_\w{40})/.exec(await page.evaluate(() => navigator.clipboard.readText())) ?? []
   expect(await page.locator('pre').first().textContent()).not.toContain(token)
 
   const headers = { Authorization: `Bearer ${token}` }
   await page.request.post(`${url}/in/alertmanager`, { headers, data: DOORS.alertmanager.example.body })
   await page.getByRole('heading', { name: 'It delivers' }).waitFor({ timeout: 10_000 })
-  expect(await findViolations(page)).toEqual([])
-  await page.screenshot({ path: `${SCREENS}connect-arrived.png`, fullPage: true })
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const width of [390, 1280]) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height: 900 })
+      expect([colorScheme, width, await findViolations(page), await overflow(page)]).toEqual([colorScheme, width, [], 0])
+      await page.screenshot({ path: `${SCREENS}connect-arrived-${colorScheme}-${width}.png`, fullPage: true })
+    }
+  }
 })
