@@ -130,7 +130,7 @@ export const SignInForm = ({ next, problem }: { readonly next: string; readonly 
     <form method="post" action="/signin" class="fields tall">
       <input type="hidden" name="next" value={next} />
       <div class="field">
-        <label for="key">Read-only or viewer API key</label>
+        <label for="key">Read-only API key</label>
         <input
           id="key"
           name="key"
@@ -140,12 +140,12 @@ export const SignInForm = ({ next, problem }: { readonly next: string; readonly 
           autocomplete="current-password"
           spellcheck={false}
           maxlength={128}
-          placeholder="noc_ro_… or noc_view_…"
+          placeholder="noc_ro_…"
           aria-describedby={problem === undefined ? 'key-hint' : 'problem key-hint'}
           aria-invalid={problem === undefined ? undefined : 'true'}
         />
         <p class="hint" id="key-hint">
-          You stay signed in for a week on this browser, or until the key is revoked.
+          A viewer’s key does, too, to look at everything. You stay signed in for a week on this browser, or until the key is revoked.
         </p>
       </div>
       <div>
