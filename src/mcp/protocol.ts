@@ -67,10 +67,10 @@ const EARLIER_METHODS: typeof METHODS = {
 }
 
 /** The answer to a message, if it is one that gets any, and the status of the response that carries it. */
-export type Answer = { readonly status: ContentfulStatusCode | 202; readonly body?: Readonly<Record<string, unknown>> }
+export type Reply = { readonly status: ContentfulStatusCode | 202; readonly body?: Readonly<Record<string, unknown>> }
 
 /** Answers the text of one message: a request with a result or an error, a notification with nothing. */
-export async function answerMessage(call: Call, text: string, header: Headers): Promise<Answer> {
+export async function answerMessage(call: Call, text: string, header: Headers): Promise<Reply> {
   const parsed = parse(text)
   const message = parsed && readMessage(parsed.value)
   if (!message) {
@@ -89,7 +89,7 @@ export async function answerMessage(call: Call, text: string, header: Headers): 
   return isModern ? answerModern(call, message) : answerEarlier(call, message)
 }
 
-async function answerModern(call: Call, { id, method, params }: Message): Promise<Answer> {
+async function answerModern(call: Call, { id, method, params }: Message): Promise<Reply> {
   const known = Object.hasOwn(MODERN_METHODS, method) ? MODERN_METHODS[method] : undefined
   if (!known) return toError(404, id, new RpcError(METHOD_NOT_FOUND, `no such method: ${method.slice(0, 80)}`))
   return answer(call, id, async () => ({
@@ -100,7 +100,7 @@ async function answerModern(call: Call, { id, method, params }: Message): Promis
   }))
 }
 
-async function answerEarlier(call: Call, { id, method, params }: Message): Promise<Answer> {
+async function answerEarlier(call: Call, { id, method, params }: Message): Promise<Reply> {
   const known = Object.hasOwn(EARLIER_METHODS, method) ? EARLIER_METHODS[method] : undefined
   if (!known) return toError(200, id, new RpcError(METHOD_NOT_FOUND, `no such method: ${method.slice(0, 80)}`))
   const { body, status } = await answer(call, id, async () => known.handle(call, params))
@@ -109,10 +109,10 @@ async function answerEarlier(call: Call, { id, method, params }: Message): Promi
   return {
     status,
     ...(body && isMissing ? { body: { ...body, error: { ...Object(body['error']), code: RESOURCE_NOT_FOUND } } } : { body }),
-  } as Answer
+  } as Reply
 }
 
-async function answer(call: Call, id: Message['id'], handle: () => Promise<unknown>): Promise<Answer> {
+async function answer(call: Call, id: Message['id'], handle: () => Promise<unknown>): Promise<Reply> {
   try {
     return { status: 200, body: { jsonrpc: '2.0', id, result: await handle() } }
   } catch (error) {
@@ -124,7 +124,7 @@ async function answer(call: Call, id: Message['id'], handle: () => Promise<unkno
   }
 }
 
-function toError(status: ContentfulStatusCode, id: Message['id'], { code, message, data }: RpcError): Answer {
+function toError(status: ContentfulStatusCode, id: Message['id'], { code, message, data }: RpcError): Reply {
   return { status, body: { jsonrpc: '2.0', id: id ?? null, error: { code, message, ...(data === undefined ? {} : { data }) } } }
 }
 

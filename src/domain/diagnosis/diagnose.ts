@@ -150,9 +150,9 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
   }
 }
 
-type Answer = Pick<Diagnosis, 'hypothesis' | 'recommendedAction' | 'evidence' | 'reasoning'>
+type Naming = Pick<Diagnosis, 'hypothesis' | 'recommendedAction' | 'evidence' | 'reasoning'>
 
-function nameCause(hypotheses: readonly Hypothesis[], context: Context): Answer {
+function nameCause(hypotheses: readonly Hypothesis[], context: Context): Naming {
   const { weighing, nameOf, tell, told } = context
   const [leader] = weighing.ranked
   const [first] = hypotheses
@@ -210,7 +210,7 @@ function toWhatBroke(told: readonly WeighedItem[], tell: Context['tell']): strin
 }
 
 /** What is said where no change is named: what broke and since when, and where to look. */
-function nameNone(context: Context): Answer {
+function nameNone(context: Context): Naming {
   const { weighing, nameOf, tell, told } = context
   const { facts, unrecorded, ranked } = weighing
   const main = findMain(told, unrecorded)
@@ -236,7 +236,7 @@ function findMain(told: readonly WeighedItem[], unrecorded: Hazard | undefined):
 }
 
 /** The same where nothing is known to fail. */
-function nameNothing({ weighing: { facts, ranked }, nameOf }: Context): Answer {
+function nameNothing({ weighing: { facts, ranked }, nameOf }: Context): Naming {
   const [lead] = ranked
   const alerting = facts.alertKey === null ? 'the alert' : nameOf(facts.alertKey)
   if (!lead) {
