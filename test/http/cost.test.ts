@@ -68,6 +68,19 @@ test('an event that joins a second window costs no more requests, and as much pe
   expect(commands / (2 * events)).toBeLessThanOrEqual(2.1)
 })
 
+test.each(['targeting_match', 'static'])('a delivery of flags’ evaluations is one Postgres request, for any reason: %s', async (reason) => {
+  const tenant = await createTestTenant(app)
+  const attribute = (key: string, stringValue: string) => ({ key, value: { stringValue } })
+  const attributes = [attribute('feature_flag.key', 'new-pay'), attribute('feature_flag.result.reason', reason)]
+  const logRecords = [{ eventName: 'feature_flag.evaluation', attributes: [...attributes, attribute('feature_flag.result.variant', 'on')] }]
+  const resource = { attributes: [attribute('service.name', 'checkout')] }
+  const body = { resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] }
+  const cost = await costOf(async () => {
+    expect((await app.request('/v1/logs', { key: tenant.ingestKey, body })).status).toBe(200)
+  })
+  expect(cost.postgres).toBe(1)
+})
+
 test('a duplicate is one Postgres request, and one after its answer that looks whether a flood was counted whole', async () => {
   const tenant = await createTestTenant(app)
   const body = makeEvent({ timestamp: '2026-01-15T10:00:00Z' })

@@ -458,3 +458,19 @@ test('health says what waits for the cron, and leaves a sleeping Postgres asleep
     expect([asStranger.status, await asStranger.json()]).toMatchObject([200, { checks: { postgres: 'up' }, backlog: null }])
   }
 })
+
+test('a flag’s change leaves the windows’ copies of those who evaluate it, and evaluations go after a day', async () => {
+  const tenant = await createTestTenant(app)
+  const flag = { event_type: 'flag_change', entity: 'new-pay' }
+  await send(tenant, makeEvent({ ...flag, vendor: 'flagd' }), makeEvent({ ...flag, service_name: 'unleash', vendor: 'unleash' }))
+  const key = `t:${tenant.tenantId}:window:${(await listServicesOf(app, tenant)).get('checkout')?.id}`
+  const copied = async () =>
+    (await app.deps.redis.client.ask<string[]>(['ZRANGE', key, 0, -1])).filter((member) => member.includes('unleash'))
+  expect(await copied()).toHaveLength(1)
+  const evaluators = async () => (await db.execute(sql`SELECT 1 FROM flag_evaluators WHERE tenant_id = ${tenant.tenantId}`)).rows.length
+  while ((await runSweep(app.deps, inADay())).deleted > 0);
+  expect([await copied(), await evaluators()]).toEqual([[], 1])
+  await db.execute(sql`UPDATE flag_evaluators SET expires_at = expires_at - interval '25 hours' WHERE tenant_id = ${tenant.tenantId}`)
+  await runSweep(app.deps, inADay())
+  expect(await evaluators()).toBe(0)
+})
