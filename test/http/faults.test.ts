@@ -190,7 +190,11 @@ describe.each(DATABASE_FAULTS)('when Postgres %s', (_name, fault) => {
       }
       const reasons = broken.logs.filter(({ event }) => event === 'unavailable').map(({ reason }) => reason)
       expect(reasons).toEqual(
-        requests.map(() => expect.stringMatching(/^(timeout|no connection|(SQLSTATE|HTTP) .+|not migrated .+|password .+)$/)),
+        requests.map(() =>
+          expect.stringMatching(
+            /^(timeout|no connection|(SQLSTATE|HTTP) .+|not migrated .+|password .+|too many reads of this tenant .+)$/,
+          ),
+        ),
       )
     })
     expect(await windowKeys(tenant)).toEqual([])
