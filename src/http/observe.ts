@@ -1,5 +1,5 @@
 import { createMiddleware } from 'hono/factory'
-import { routePath } from 'hono/route'
+import { matchedRoutes, routePath } from 'hono/route'
 import type { Chance, Clock, Copies, Logging, Metrics } from '../deps.ts'
 import { tellCounts } from '../usecases/tell-counts.ts'
 import { deferTo } from './context.ts'
@@ -21,6 +21,11 @@ function readClientsId(c: AppContext): string | undefined {
   return id !== undefined && CLIENTS_ID.test(id) ? id : undefined
 }
 
+/** The route that a request meant: one with a star stands for many, and is none unless nothing else matches. */
+function findRoute(c: AppContext): string {
+  return matchedRoutes(c).findLast(({ path }) => !path.endsWith('*'))?.path ?? routePath(c, -1)
+}
+
 export type Observing = Chance & Clock & Copies & Logging & Metrics
 
 /** Writes one log line a request: what was asked, by whom, how it ended. Never a key, a body or a raw line. Counts it, too. */
@@ -40,7 +45,7 @@ export const observe = (deps: Observing) =>
       request_id: c.get('requestId'),
       client_request_id: readClientsId(c),
       method: c.req.method,
-      route: routePath(c, -1),
+      route: findRoute(c),
       status: c.res.status,
       duration_ms: now().getTime() - startedAt,
       tenant_id: principal?.tenantId,

@@ -169,3 +169,15 @@ test.each([...new Set(FORMS.map(({ path }) => path))])('%s refuses forms of othe
     expect([headers, response.status, response.headers.get('Set-Cookie')]).toEqual([headers, 403, null])
   }
 })
+
+test.each([
+  ['/v1/services/checkout/context', '/v1/services/:id/context'],
+  ['/v1/agents', '/v1/agents'],
+  ['/health', '/health'],
+  ['/incidents', '/incidents'],
+  ['/v1/nothing', '/*'],
+])('beside the pages, the log’s line of %s names %s', async (path, route) => {
+  site.app.logs.length = 0
+  await site.send(new Request(new URL(path, ORIGIN)))
+  expect(site.app.logs.filter(({ event }) => event === 'request').map((line) => line['route'])).toEqual([route])
+})
