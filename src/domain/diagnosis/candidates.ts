@@ -88,8 +88,13 @@ function toDrafts(own: readonly Observation[]): readonly Draft[] {
       earlier.reportedMs = Math.max(atMs, observation.lastMs)
       continue
     }
-    const draft = open(occurrence)
-    drafts.push(draft)
+    const told = [...latest.values()].find((draft) => isToldAgain(draft, earlier, occurrence))
+    if (told) {
+      told.reportedMs = Math.max(told.reportedMs, atMs)
+      told.steps.push({ atMs, observation })
+    }
+    const draft = told ?? open(occurrence)
+    if (!told) drafts.push(draft)
     latest.set(thing, draft)
   }
   return addScalings(drafts, occurrences)
@@ -129,6 +134,17 @@ function isRepeat(earlier: Draft, { observation, atMs }: Occurrence): boolean {
   const revision = toRevision(observation.entry)
   if (isDeploy(observation) && revision !== undefined && earlier.revision !== undefined) return isSameRevision(revision, earlier.revision)
   return observation.entry.newValue === earlier.lead.entry.newValue && observation.entry.sha === earlier.lead.entry.sha
+}
+
+/**
+ * Whether a deploy of the service's is reported under another name, by whoever built it and whoever rolled it out, say: the same
+ * revision, and none after it by either. It is a step of that.
+ */
+function isToldAgain(draft: Draft, earlier: Draft | undefined, { observation, atMs }: Occurrence): boolean {
+  if (!isDeploy(draft.lead) || !isDeploy(observation) || atMs - draft.reportedMs > REPEAT_MS) return false
+  if (earlier && earlier.atMs > draft.atMs) return false
+  const revision = toRevision(observation.entry)
+  return revision !== undefined && draft.revision !== undefined && isSameRevision(revision, draft.revision)
 }
 
 /** Scaling goes with a change before it; by itself it is a change of its own. */
