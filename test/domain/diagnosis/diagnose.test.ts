@@ -521,10 +521,18 @@ test('one revision told by whoever built it and whoever rolled it out is one dep
   const sha = '45eadbab9f1c2d3e4f5061728394a5b6c7d8e9f0'
   const told = [
     makeEntry(-400, 'deploy', { vendor: 'github', entity: 'shop/payments-api', newValue: sha, sha }),
-    makeEntry(-200, 'deploy', { vendor: 'argocd', entity: 'payments-api', newValue: `auto_syncing:${sha.slice(0, 8)}`, sha: sha.slice(0, 8) }),
+    makeEntry(-200, 'deploy', {
+      vendor: 'argocd',
+      entity: 'payments-api',
+      newValue: `auto_syncing:${sha.slice(0, 8)}`,
+      sha: sha.slice(0, 8),
+    }),
     makeEntry(-150, 'deploy', { vendor: 'argocd', entity: 'payments-api', newValue: 'succeeded', sha: sha.slice(0, 8) }),
   ]
-  const windows = [makeWindow('payments-api', ...told), makeWindow('checkout-api', failure(-100, 'payments-api'), failure(-30, 'payments-api'))]
+  const windows = [
+    makeWindow('payments-api', ...told),
+    makeWindow('checkout-api', failure(-100, 'payments-api'), failure(-30, 'payments-api')),
+  ]
   const answer = look(windows)
   expect(answer.hypotheses.filter(({ service }) => service === 'payments-api')).toHaveLength(1)
   expect(answer.hypothesis).not.toContain('nearly as likely')
