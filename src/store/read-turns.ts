@@ -13,7 +13,7 @@ type Line = { readonly inside: Set<Turn>; readonly waiting: Set<() => void> }
 /** Nothing takes as long as that: who is said to is dead, for a runtime ends whose client has gone without a word. */
 const DEAD_AFTER_MS = 10_000
 /** A turn that took as long was hard work, for the database and for whoever read the answer: it is given to nobody for four times as long. */
-const HARD_MS = 50
+const HARD_MS = 300
 const REST_FACTOR = 4
 const MAX_REST_MS = 1_000
 /** How often one that waits looks for itself: whoever should have woken it may be dead, and a turn that rests wakes nobody. */

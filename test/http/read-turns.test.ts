@@ -6,7 +6,7 @@ import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, s
 import { type Fault, startFaultProxy } from '../support/fault-proxy.ts'
 
 const database = await startFaultProxy(inject('stack').databaseEndpoint)
-const app = startApp({ database: database.url, patience: 1 })
+const app = startApp({ database: database.url, patience: 1, bindings: { READS_AT_ONCE: '4' } })
 
 async function pathOf(tenant: TestTenant): Promise<string> {
   await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })
