@@ -1,3 +1,4 @@
+import { isSameEnvironment } from '../event/environment.ts'
 import { type ChangeType, isChangeType } from '../event/event.ts'
 import { isSameRevision, toRevision } from '../event/revision.ts'
 import { quoteName } from '../text.ts'
@@ -13,7 +14,7 @@ const SHA = /^(?=.*\d)[0-9a-f]{6,64}$/i
 
 /** The different revision that a deploy replaced, when it or an earlier deploy at its service tells. */
 export function findPrevious({ lead, atMs }: Change, ofService: readonly Change[]): Previous {
-  const { oldValue, eventType, entity } = lead.entry
+  const { oldValue, eventType, entity, environment } = lead.entry
   if (eventType !== 'deploy') return undefined
   const own = toRevision(lead.entry)
   const isDifferent = (revision: string) => own === undefined || !isSameRevision(own, revision)
@@ -23,7 +24,11 @@ export function findPrevious({ lead, atMs }: Change, ofService: readonly Change[
   }
   const earlier = ofService.findLast((change) => {
     const revision = toRevision(change.lead.entry)
-    const isOfSame = change.lead.entry.eventType === 'deploy' && change.lead.entry.entity === entity && change.atMs < atMs
+    const isOfSame =
+      change.lead.entry.eventType === 'deploy' &&
+      change.lead.entry.entity === entity &&
+      change.atMs < atMs &&
+      isSameEnvironment(change.lead.entry.environment, environment)
     return isOfSame && !change.isFailed && revision !== undefined && isDifferent(revision)
   })
   const text = earlier && toRevisionName(earlier.lead.entry)

@@ -1,4 +1,5 @@
 import { compareText } from '../compare.ts'
+import { toEnvironmentKey } from '../event/environment.ts'
 import { isSameRevision, toRevision } from '../event/revision.ts'
 import { compareTimes } from './input.ts'
 import type { Change, Observation, Step } from './model.ts'
@@ -40,18 +41,23 @@ export type Found = {
 /** Puts reports of changes together: repeats are one, and what a rollout brings with it is a step of it. */
 export function findChanges(reported: readonly Observation[], symptoms: readonly Observation[]): Found {
   const steps = new Set<Observation>()
-  const restarts = Map.groupBy(symptoms.filter(isTermination), ({ key }) => key)
-  const changes = [...Map.groupBy(reported, ({ key }) => key)].flatMap(([key, own]) => {
+  const restarts = Map.groupBy(symptoms.filter(isTermination), toPlace)
+  const changes = [...Map.groupBy(reported, toPlace)].flatMap(([place, own]) => {
     const drafts = toDrafts(own)
-    for (const restart of restarts.get(key) ?? []) {
+    for (const restart of restarts.get(place) ?? []) {
       const rollout = findRollout(drafts, restart.firstMs) ?? findReportedLate(drafts, restart.firstMs)
       if (!rollout) continue
       rollout.steps.push({ atMs: restart.firstMs, observation: restart })
       steps.add(restart)
     }
-    return linkUndone(key, drafts)
+    return linkUndone(drafts)
   })
   return { changes, steps }
+}
+
+/** Where a change can replace, undo or belong to another: at one service, in one environment. */
+function toPlace({ key, entry }: Observation): string {
+  return `${key}\0${toEnvironmentKey(entry.environment)}`
 }
 
 function isTermination({ entry }: Observation): boolean {
@@ -210,7 +216,7 @@ function isDeployEntry({ eventType }: Observation['entry']): boolean {
 }
 
 /** Which change set which one back: the first that did. */
-function linkUndone(key: string, drafts: readonly Draft[]): readonly Change[] {
+function linkUndone(drafts: readonly Draft[]): readonly Change[] {
   const byThing = Map.groupBy(drafts, ({ lead }) => toThing(lead))
   const undoing = new Map<Draft, Draft>()
   const undone = new Map<Draft, Draft>()
@@ -226,7 +232,7 @@ function linkUndone(key: string, drafts: readonly Draft[]): readonly Change[] {
   for (const draft of drafts.toReversed()) {
     const by = undoing.get(draft)
     changes.set(draft, {
-      key,
+      key: draft.lead.key,
       lead: draft.lead,
       atMs: Math.min(draft.atMs, ...draft.steps.map(({ atMs }) => atMs)),
       steps: draft.steps.toSorted((a, b) => a.atMs - b.atMs || compareTimes(a.observation, b.observation)),
@@ -239,8 +245,8 @@ function linkUndone(key: string, drafts: readonly Draft[]): readonly Change[] {
 }
 
 function isUndone(draft: Draft, place: number, other: Draft, at: number, ofThing: readonly Draft[]): boolean {
-  // Scaling goes up and down by itself, and may fail either way.
-  if (isScaling(draft.lead)) return false
+  // Scaling goes up and down by itself, and may fail either way; what failed before anything came of it undid nothing.
+  if (isScaling(draft.lead) || (other.isFailed && other.steps.length === 0)) return false
   const { entry } = draft.lead
   const { entry: later } = other.lead
   if (entry.oldValue !== null && entry.newValue !== null && entry.oldValue !== entry.newValue) {

@@ -15,8 +15,12 @@ export function toEnvironment(text: string): string | null {
   return PRODUCTION.has(name.toLowerCase()) ? 'production' : name
 }
 
-/** Whether two environments are one, whatever their case; what names none is production. */
+/** What spellings of one environment share, whatever their case; what names none is production. */
+export function toEnvironmentKey(text: string | null | undefined): string {
+  return (toEnvironment(text ?? '') ?? 'production').toLowerCase()
+}
+
+/** Whether two environments are one. */
 export function isSameEnvironment(a: string | null | undefined, b: string | null | undefined): boolean {
-  const toKey = (text: string | null | undefined) => (toEnvironment(text ?? '') ?? 'production').toLowerCase()
-  return toKey(a) === toKey(b)
+  return toEnvironmentKey(a) === toEnvironmentKey(b)
 }

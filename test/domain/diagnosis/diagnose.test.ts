@@ -539,3 +539,30 @@ test('one revision told by whoever built it and whoever rolled it out is one dep
   expect(answer.recommendedAction).toMatch(/^Roll/)
   expect(answer.evidence).toEqual(expect.arrayContaining(told.slice(0, 2).map(({ id }) => id)))
 })
+
+const own = (seconds: number) =>
+  makeEntry(seconds, 'dependency_failure', { vendor: 'pino', entity: 'checkout-api', newValue: 'TypeError: y' })
+const released = (seconds: number, sha: string, fields: Partial<WindowEntry> = {}) =>
+  makeEntry(seconds, 'deploy', { vendor: 'github', entity: 'shop/checkout-api', newValue: 'succeeded', sha, ...fields })
+const staged = (seconds: number, sha: string, fields: Partial<WindowEntry> = {}) =>
+  released(seconds, sha, { environment: 'staging', ...fields })
+const lookAt = (...entries: readonly WindowEntry[]) => look([makeWindow('checkout-api', ...entries, own(-150), own(-100), own(-40))])
+
+test('a revision that staging had before is in production since its own deploy', () => {
+  const answer = lookAt(staged(-680, 'ddddddd4'), released(-200, 'ddddddd4'))
+  expect([answer.assessment, answer.hypothesis]).toEqual(['cause', expect.stringContaining('ddddddd4')])
+  expect(answer.ruledOut.map(({ reason }) => reason)).toEqual(['other_environment'])
+})
+
+test('what to go back to is what production had, and what staging does undoes and fails nothing there', () => {
+  const before = released(-20_000, 'aaaaaaa1')
+  const back = lookAt(before, staged(-2_600, 'ccccccc3'), released(-200, 'ddddddd4'))
+  expect(back.recommendedAction).toBe('Roll back to sha=aaaaaaa1')
+  const elsewhere = lookAt(before, released(-200, 'ddddddd4'), staged(30, 'aaaaaaa1'), staged(60, 'ddddddd4', { newValue: 'failed' }))
+  expect(elsewhere.recommendedAction).toBe('Roll back to sha=aaaaaaa1')
+})
+
+test('a rollback that failed has undone nothing', () => {
+  const answer = lookAt(released(-20_000, 'aaaaaaa1'), released(-200, 'ddddddd4'), released(-30, 'aaaaaaa1', { newValue: 'failed' }))
+  expect(answer.recommendedAction).toBe('Roll back to sha=aaaaaaa1')
+})
