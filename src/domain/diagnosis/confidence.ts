@@ -57,7 +57,7 @@ export function assess(all: readonly Candidate[], hazards: readonly Hazard[], fa
     present,
     share,
     serviceShare,
-    isNamed: ratio >= weights.minRatio && isConnected(leader, facts),
+    isNamed: ratio >= weights.minRatio && isConnected(leader, facts) && !isTooLate(leader, weights),
     confidence: Math.min(most, confidence),
     rival: rivalry >= TIED ? next : undefined,
     unrecorded: 1 - confidence,
@@ -72,6 +72,11 @@ function isPlaced({ change, concerned }: Candidate, { alertKey, hops, callers }:
 /** Whether anything but its time connects a change with the alert. */
 function isConnected({ change, explained }: Candidate, { alertKey, hops, callers }: Facts): boolean {
   return alertKey === null || explained.length > 0 || hops.has(change.key) || callers.has(change.key)
+}
+
+/** Whether what its service may cause had begun before a change, and nothing after it that it explains. */
+function isTooLate({ change, explained, troubleMs }: Candidate, { slackMs }: Weights): boolean {
+  return explained.length === 0 && troubleMs !== undefined && change.atMs > troubleMs + slackMs
 }
 
 function sumBestOfServices(ranked: readonly Candidate[], top: number): number {

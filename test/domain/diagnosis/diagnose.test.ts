@@ -566,3 +566,11 @@ test('a rollback that failed has undone nothing', () => {
   const answer = lookAt(released(-20_000, 'aaaaaaa1'), released(-200, 'ddddddd4'), released(-30, 'aaaaaaa1', { newValue: 'failed' }))
   expect(answer.recommendedAction).toBe('Roll back to sha=aaaaaaa1')
 })
+
+test('a deploy in the midst of failures that began before it is not named', () => {
+  const repeated = { ...own(-20), count: 10, firstTimestamp: later(-200) }
+  const windows = [makeWindow('search', { ...repeated, entity: 'search' }, released(-100, 'ddddddd4', { newValue: 'ddddddd4' }))]
+  const answer = look(windows, { alert: { ...SHOP.alert, service: 'search' } })
+  expect([answer.abstained, answer.assessment, answer.onset]).toEqual([true, 'unrecorded', later(-200)])
+  expect(answer.evidence).toContain(repeated.id)
+})
