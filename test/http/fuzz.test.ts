@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { listOperations, type Operation, readApiDocument } from '../support/api-document.ts'
 import { createTestTenant, METRICS_TOKEN, makeEvent, startApp, type TestTenant } from '../support/app.ts'
-import { type FuzzedRequest, fuzzOperation, toRequest } from '../support/fuzz.ts'
+import { type FuzzedRequest, fill, fuzzOperation, toRequest } from '../support/fuzz.ts'
 import { listPathIds } from '../support/fuzz-values.ts'
 import { IS_THOROUGH } from '../support/thoroughness.ts'
 
@@ -84,7 +84,8 @@ afterAll(async () => {
 async function provoke(fuzzed: FuzzedRequest): Promise<number> {
   const request = toRequest(fuzzed, tokens)
   fc.pre(request !== undefined)
-  const sent = `${request.url} ${[...request.headers.values()].join(' ')}`
+  // Whoever sends a text may see it in what is said of it.
+  const sent = `${request.url} ${[...request.headers.values()].join(' ')} ${fill(JSON.stringify(fuzzed.body ?? ''), tokens)}`
   let response = await app.send(request.clone())
   // A loaded machine may miss a store's deadline; no input may make that a habit.
   for (let tries = 0; response.status === 503 && tries < 3; tries += 1) response = await app.send(request.clone())

@@ -243,18 +243,22 @@ function mostly<Value>(weight: number, usual: Value | fc.Arbitrary<Value>, other
   return fc.oneof({ weight, arbitrary }, { weight: 1, arbitrary: other })
 }
 
+/** A text of a fuzzed request with its tokens replaced. */
+export function fill(text: string, tokens: ReadonlyMap<string, string>): string {
+  return text
+    .replaceAll(/~[a-z_.]+~/g, (token) => tokens.get(token) ?? token)
+    .replaceAll(/~base64:(.*?):~/g, (_, plain: string) => encodeURIComponent(btoa(plain)))
+}
+
 /** The request itself, its tokens replaced; `undefined` when no HTTP client could send it. */
 export function toRequest({ method, path, headers, body }: FuzzedRequest, tokens: ReadonlyMap<string, string>): Request | undefined {
-  const fill = (text: string) =>
-    text
-      .replaceAll(/~[a-z_.]+~/g, (token) => tokens.get(token) ?? token)
-      .replaceAll(/~base64:(.*?):~/g, (_, plain: string) => encodeURIComponent(btoa(plain)))
+  const fillIn = (text: string) => fill(text, tokens)
   try {
     const list = new Headers()
-    for (const [name, value] of headers) list.append(name, fill(value))
+    for (const [name, value] of headers) list.append(name, fillIn(value))
     if (body !== undefined && body.zip !== 'no') list.set('Content-Encoding', 'gzip')
     const hasBody = body !== undefined && !['GET', 'HEAD'].includes(method.toUpperCase())
-    return new Request(`http://localhost${fill(path)}`, { method, headers: list, ...(hasBody ? { body: toBytes(body, fill) } : {}) })
+    return new Request(`http://localhost${fillIn(path)}`, { method, headers: list, ...(hasBody ? { body: toBytes(body, fillIn) } : {}) })
   } catch {
     return undefined
   }
