@@ -143,11 +143,12 @@ function isRepeat(earlier: Draft, { observation, atMs }: Occurrence): boolean {
 }
 
 /**
- * Whether a deploy of the service's is reported under another name, by whoever built it and whoever rolled it out, say: the same
- * revision, and none after it by either. It is a step of that.
+ * Whether another sender reports a deploy of the service's, who rolled out what that one built, say: the same revision, and none
+ * after it by either. It is a step of that. What one sender tells under two names are two.
  */
 function isToldAgain(draft: Draft, earlier: Draft | undefined, { observation, atMs }: Occurrence): boolean {
   if (!isDeploy(draft.lead) || !isDeploy(observation) || atMs - draft.reportedMs > REPEAT_MS) return false
+  if (observation.entry.vendor === draft.lead.entry.vendor) return false
   if (earlier && earlier.atMs > draft.atMs) return false
   const revision = toRevision(observation.entry)
   return revision !== undefined && draft.revision !== undefined && isSameRevision(revision, draft.revision)
