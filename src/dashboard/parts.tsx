@@ -215,6 +215,29 @@ export const Sure = ({
   </ForManagers>
 )
 
+type ChoiceProps<Value extends string> = {
+  readonly legend: string
+  readonly name: string
+  readonly options: readonly { readonly value: Value; readonly label: string; readonly hint?: string }[]
+  readonly chosen: Value
+}
+
+/** One of a few to choose, each with what it means. */
+export const Choice = <Value extends string>({ legend, name, options, chosen }: ChoiceProps<Value>) => (
+  <fieldset>
+    <legend>{legend}</legend>
+    {options.map(({ value, label, hint }) => (
+      <div>
+        <input type="radio" id={`${name}-${value}`} name={name} value={value} checked={value === chosen} />{' '}
+        <label for={`${name}-${value}`}>
+          {label}
+          {hint !== undefined && <span class="hint"> {hint}</span>}
+        </label>
+      </div>
+    ))}
+  </fieldset>
+)
+
 /** A command or a secret to copy. */
 export const Code = ({ what, children }: { readonly what: string; readonly children: string }) => (
   <div class="code" data-copy={what}>

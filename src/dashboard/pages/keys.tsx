@@ -9,7 +9,7 @@ import { createApiKey } from '../../usecases/create-api-key.ts'
 import { revokeKey } from '../../usecases/revoke-key.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readForm, readPage, requireManager, toPageTrail } from '../page-request.ts'
-import { Age, ForManagers, Notice, Outside, Pages, SettingsTabs, Sure } from '../parts.tsx'
+import { Age, Choice, ForManagers, Notice, Outside, Pages, SettingsTabs, Sure } from '../parts.tsx'
 
 const PAGE_SIZE = 50
 
@@ -125,17 +125,12 @@ const CreateForm = () => (
     <section aria-labelledby="new-key">
       <h2 id="new-key">Make a key</h2>
       <form method="post" action="/settings/keys" class="fields tall">
-        <fieldset>
-          <legend>Kind</legend>
-          {KEY_TYPES.map((type) => (
-            <div>
-              <input type="radio" id={`type-${type}`} name="key_type" value={type} checked={type === 'ingest'} />{' '}
-              <label for={`type-${type}`}>
-                {TYPE_NAMES[type]} <span class="hint">{TYPE_HINTS[type]}</span>
-              </label>
-            </div>
-          ))}
-        </fieldset>
+        <Choice
+          legend="Kind"
+          name="key_type"
+          options={KEY_TYPES.map((value) => ({ value, label: TYPE_NAMES[value], hint: TYPE_HINTS[value] }))}
+          chosen="ingest"
+        />
         <div class="field">
           <label for="key-name">Name (optional)</label>
           <input id="key-name" name="name" maxlength={MAX_NAME_LENGTH} placeholder="web-1" autocomplete="off" />

@@ -7,7 +7,7 @@ import { endMaintenance, listMaintenance, type MaintenanceWindow, planMaintenanc
 import { findService } from '../../store/services.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, type Form, readForm, readPage, requireManager, toPageTrail } from '../page-request.ts'
-import { Exact, ForManagers, Notice, Outside, SettingsTabs, Sure } from '../parts.tsx'
+import { Choice, Exact, ForManagers, Notice, Outside, SettingsTabs, Sure } from '../parts.tsx'
 
 /** How long a window that begins now lasts, in minutes. */
 const LENGTHS = [
@@ -15,6 +15,11 @@ const LENGTHS = [
   [60, 'an hour'],
   [240, 'four hours'],
   [1_440, 'a day'],
+] as const
+
+const WHOSE = [
+  { value: 'service', label: 'a service' },
+  { value: 'team', label: 'a team’s services' },
 ] as const
 
 /** Times in which nobody is told: the present ones and those to come, and one that begins now. */
@@ -125,15 +130,7 @@ const BeginForm = () => (
     <section aria-labelledby="begin">
       <h2 id="begin">Begin one now</h2>
       <form method="post" action="/settings/maintenance" class="fields tall">
-        <fieldset>
-          <legend>Whose</legend>
-          <div>
-            <input type="radio" id="whose-service" name="whose" value="service" checked /> <label for="whose-service">a service</label>
-          </div>
-          <div>
-            <input type="radio" id="whose-team" name="whose" value="team" /> <label for="whose-team">a team’s services</label>
-          </div>
-        </fieldset>
+        <Choice legend="Whose" name="whose" options={WHOSE} chosen="service" />
         <div class="field">
           <label for="name">Its name</label>
           <input id="name" name="name" required maxlength={MAX_NAME_LENGTH} placeholder="checkout" autocomplete="off" />

@@ -4,7 +4,7 @@ import { AppError } from '../../domain/errors.ts'
 import { type ListedPeople, listPeople, putPeople, removePeople } from '../../store/people.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, type Form, readForm, readPage, requireManager, toPageTrail } from '../page-request.ts'
-import { Age, ForManagers, Notice, SettingsTabs, Sure } from '../parts.tsx'
+import { Age, Choice, ForManagers, Notice, SettingsTabs, Sure } from '../parts.tsx'
 
 const ROLE_NAMES: Readonly<Record<PersonRole, string>> = { viewer: 'Viewer', readonly: 'Manager' }
 const ROLE_HINTS: Readonly<Record<PersonRole, string>> = {
@@ -106,17 +106,12 @@ const AddForm = () => (
           <label for="people">E-mail address, or domain</label>
           <input id="people" name="people" required maxlength={254} placeholder="jane@example.com or @example.com" autocomplete="off" />
         </div>
-        <fieldset>
-          <legend>Role</legend>
-          {PERSON_ROLES.map((role) => (
-            <div>
-              <input type="radio" id={`role-${role}`} name="role" value={role} checked={role === 'viewer'} />{' '}
-              <label for={`role-${role}`}>
-                {ROLE_NAMES[role]} <span class="hint">{ROLE_HINTS[role]}</span>
-              </label>
-            </div>
-          ))}
-        </fieldset>
+        <Choice
+          legend="Role"
+          name="role"
+          options={PERSON_ROLES.map((value) => ({ value, label: ROLE_NAMES[value], hint: ROLE_HINTS[value] }))}
+          chosen="viewer"
+        />
         <div>
           <button type="submit" class="first">
             List them
