@@ -2,21 +2,22 @@
 export const STYLE = /* css */ `
 :root {
   color-scheme: light dark;
-  --paper: #f5f4ef; --card: #fffefb; --ink: #1c2130; --soft: #565c6e; --line: #dcd9cf; --fill: #ebe9e1;
-  --accent: #33459c; --on-accent: #ffffff; --focus: #33459c;
-  --bad: #9c2f1b; --bad-fill: #fbe8e2; --warn: #744d00; --warn-fill: #f9eed1; --good: #1c6540; --good-fill: #e0f1e6;
-  --change: #33459c; --failure: #b03a22; --strain: #8a5a00; --restart: #7a3a86;
+  --paper: #f6f4ee; --card: #fffefb; --ink: #1a2033; --soft: #555b6d; --edge: #85868c; --line: #dedbd0; --fill: #edeae1;
+  --accent: #2f419c; --accent-fill: #e9ebf8; --on-accent: #ffffff; --focus: #2f419c;
+  --bad: #9a2b17; --bad-fill: #fbe7e1; --warn: #6b4700; --warn-fill: #f8edcf; --good: #17603a; --good-fill: #dff0e5;
+  --change: #2f419c; --failure: #b03a22; --strain: #8a5a00; --restart: #7a3a86; --well: #1f7a4b; --tap: 2.25rem;
   --mono: ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace;
   --small: .8125rem; --large: 1.125rem; --title: 1.5rem;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --paper: #10121a; --card: #191c27; --ink: #e9e7e1; --soft: #a5aabb; --line: #2e3344; --fill: #242838;
-    --accent: #a9b8ff; --on-accent: #10121a; --focus: #f3e6bd;
-    --bad: #ff9d8a; --bad-fill: #3b1d1a; --warn: #f0c66f; --warn-fill: #352a12; --good: #86d5a4; --good-fill: #153121;
-    --change: #a9b8ff; --failure: #ff8f78; --strain: #f0c66f; --restart: #dca3e8;
+    --paper: #0d1220; --card: #151b2d; --ink: #e8e7e3; --soft: #a6adc0; --edge: #6d7690; --line: #2a3349; --fill: #20283d;
+    --accent: #aab8ff; --accent-fill: #1f2a4d; --on-accent: #0d1220; --focus: #f3e2a8;
+    --bad: #ff9f8c; --bad-fill: #3d1e1c; --warn: #f0c66f; --warn-fill: #362b12; --good: #86d7a6; --good-fill: #133123;
+    --change: #aab8ff; --failure: #ff8f78; --strain: #f0c66f; --restart: #dca3e8; --well: #6fce97;
   }
 }
+@media (max-width: 46rem), (pointer: coarse) { :root { --tap: 2.75rem; } }
 *, *::before, *::after { box-sizing: border-box; }
 html { font-size: clamp(100%, 87.5% + .2vw, 162.5%); -webkit-text-size-adjust: 100%; scroll-padding-top: 1rem; }
 body {
@@ -98,7 +99,7 @@ section > h2 + p { margin: -.375rem 0 .75rem; }
 .meter rect + rect { fill: var(--accent); }
 .meter strong { font-size: var(--large); font-weight: 650; }
 
-button, .button { font: inherit; font-weight: 500; line-height: 1.35; display: inline-block; padding: .375rem .875rem; border-radius: 7px; border: 1px solid var(--line); background: var(--card); color: var(--ink); cursor: pointer; text-decoration: none; text-align: center; }
+button, .button { font: inherit; font-weight: 500; line-height: 1.35; display: inline-flex; align-items: center; justify-content: center; min-height: var(--tap); padding: .25rem .875rem; border-radius: 8px; border: 1px solid var(--edge); background: var(--card); color: var(--ink); cursor: pointer; text-decoration: none; text-align: center; }
 button:hover, .button:hover { border-color: var(--soft); }
 button.first, .button.first { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
 button.bad { color: var(--bad); border-color: currentColor; }
@@ -113,15 +114,15 @@ form + .scroll, form + .empty { margin-top: 1rem; }
 .field { display: grid; gap: .25rem; min-width: 0; }
 label, legend { font-size: var(--small); font-weight: 600; }
 .hint { font-size: var(--small); color: var(--soft); font-weight: 400; }
-input, select, textarea { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--soft); border-radius: 7px; padding: .375rem .625rem; width: 100%; min-width: 0; }
-input[type="checkbox"], input[type="radio"] { width: auto; accent-color: var(--accent); }
+input, select, textarea { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--edge); border-radius: 8px; padding: .25rem .625rem; min-height: var(--tap); width: 100%; min-width: 0; }
+input[type="checkbox"], input[type="radio"] { width: auto; min-height: 0; accent-color: var(--accent); }
 textarea { min-height: 5.5rem; font-family: var(--mono); font-size: .9em; }
 .notice { padding: .625rem .875rem; border-radius: 8px; border: 1px solid var(--line); background: var(--card); margin-bottom: 1.25rem; }
 .notice.good { background: var(--good-fill); border-color: transparent; color: var(--good); }
 .notice.bad { background: var(--bad-fill); border-color: transparent; color: var(--bad); }
 .notice.warn { background: var(--warn-fill); border-color: transparent; color: var(--warn); }
 .notice a { color: inherit; }
-.empty { border: 1px dashed var(--line); border-radius: 10px; padding: clamp(1.25rem, 4vw, 2.5rem); }
+.empty { border: 1px dashed var(--edge); border-radius: 10px; padding: clamp(1.25rem, 4vw, 2.5rem); }
 .empty > * + * { margin-top: .625rem; }
 .empty p { max-width: 40rem; }
 details > summary { cursor: pointer; }
@@ -190,19 +191,19 @@ pre.code { white-space: pre-wrap; }
 .opened .live > section { margin-top: 1.25rem; }
 .howto { display: grid; gap: 1.25rem; counter-reset: step; }
 .howto > li + li { margin: 0; }
-.copy { border: 1px solid var(--soft); border-radius: 8px; background: var(--paper); }
+.copy { border: 1px solid var(--edge); border-radius: 8px; background: var(--paper); }
 .copy > p { display: inline-block; padding: .375rem .75rem; font-size: var(--small); color: var(--soft); }
-.copy > button { float: right; margin: .25rem; min-height: 2.25rem; }
+.copy > button { float: right; margin: .25rem; }
 .copy pre { clear: both; padding: .5rem .75rem; border-top: 1px solid var(--line); white-space: pre-wrap; line-height: 1.6; }
 .opened mark { background: color-mix(in srgb, var(--accent) 12%, var(--card)); color: var(--accent); border-radius: 4px; padding: 0 .15em; }
 .dashed > li { padding-left: 1rem; text-indent: -1rem; } .dashed > li::before { content: "– "; color: var(--soft); }
-.wait { display: grid; grid-template-columns: 1.5rem minmax(0, 1fr) auto; gap: .25rem .75rem; align-items: center; padding: 1rem; border: 1px dashed var(--soft); border-radius: 8px; }
+.wait { display: grid; grid-template-columns: 1.5rem minmax(0, 1fr) auto; gap: .25rem .75rem; align-items: center; padding: 1rem; border: 1px dashed var(--edge); border-radius: 8px; }
 .wait.good { border: 1px solid var(--good); background: var(--good-fill); } .wait.bad { border: 1px solid var(--bad); background: var(--bad-fill); }
 .wait svg { width: 1.5rem; height: 1.5rem; fill: none; stroke: var(--soft); stroke-width: 1.8; } .wait.good svg { stroke: var(--good); } .wait.bad svg { stroke: var(--bad); }
 .wait .turn { transform-origin: 50% 50%; animation: turn 1.6s linear infinite; }
 @keyframes turn { to { transform: rotate(1turn); } }
 @media (max-width: 60rem) { .connect { grid-template-columns: minmax(0, 1fr); } .wide-list { display: none; } .narrow-list { display: block; } }
-@media (max-width: 46rem) { .senders a, .connect button, .connect .button, .copy > button, .narrow-list > summary { min-height: 2.75rem; } .wait { grid-template-columns: 1.5rem minmax(0, 1fr); } .wait .button, .wait form { grid-column: 2; justify-self: start; } }
+@media (max-width: 46rem) { .senders a, .narrow-list > summary { min-height: var(--tap); } .wait { grid-template-columns: 1.5rem minmax(0, 1fr); } .wait .button, .wait form { grid-column: 2; justify-self: start; } }
 
 .chart { display: block; width: 100%; overflow: visible; font-size: .75rem; color: var(--ink); }
 .chart text { fill: var(--soft); font-size: .75rem; }
@@ -222,11 +223,10 @@ pre.code { white-space: pre-wrap; }
 .chart text.cite { fill: var(--ink); font-weight: 700; font-size: .6875rem; }
 .chart text.times { font-size: .6875rem; }
 .mark { color: var(--soft); fill: currentColor; stroke: currentColor; }
-.mark.change { color: var(--change); } .mark.failure { color: var(--failure); } .mark.strain { color: var(--strain); } .mark.restart { color: var(--restart); }
+.mark.change { color: var(--change); } .mark.failure { color: var(--failure); } .mark.strain { color: var(--strain); } .mark.restart { color: var(--restart); } .mark.well { color: var(--well); } .mark.alert { color: var(--bad); }
 .chips { display: flex; flex-wrap: wrap; gap: .5rem; margin-block: 1rem; }
-.chips a { display: inline-flex; align-items: center; gap: .375rem; min-height: 2.25rem; padding: .25rem .75rem; border: 1px solid var(--soft); border-radius: 99px; color: var(--ink); text-decoration: none; }
+.chips a { display: inline-flex; align-items: center; gap: .375rem; min-height: var(--tap); padding: .25rem .75rem; border: 1px solid var(--edge); border-radius: 99px; color: var(--ink); text-decoration: none; }
 .chips a:hover { background: var(--fill); } .chips a[aria-current] { background: var(--fill); border-color: var(--ink); font-weight: 650; }
-@media (max-width: 46rem) { .chips a { min-height: 2.75rem; } }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1rem; font-size: var(--small); color: var(--soft); margin-top: .5rem; }
 figure + .scroll { margin-top: 1rem; }
 td .mark { vertical-align: -.125rem; }
