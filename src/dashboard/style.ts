@@ -106,6 +106,7 @@ button.bad { color: var(--bad); border-color: currentColor; }
 button.bare { border-color: transparent; background: none; color: var(--soft); padding-inline: .5rem; font-weight: 400; }
 button.bare:hover { color: var(--ink); border-color: var(--line); }
 button.minor { font-size: var(--small); padding: .1875rem .625rem; }
+@media (min-width: 46.01rem) and (pointer: fine) { button.minor { min-height: 1.75rem; } }
 button[aria-pressed="true"] { background: var(--fill); border-color: var(--soft); }
 form { min-width: 0; }
 .fields { display: flex; flex-wrap: wrap; align-items: flex-end; gap: .75rem; }
