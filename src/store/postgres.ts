@@ -6,6 +6,7 @@ import { field } from '../domain/json.ts'
 import { UnusableAnswer } from './database-error.ts'
 import { withDeadline } from './deadline.ts'
 import { FUNCTIONS, type FunctionName, functionNamed } from './functions.ts'
+import type { Leave } from './read-turns.ts'
 
 type Client = NeonQueryFunction<false, false>
 
@@ -31,18 +32,23 @@ type DbOptions = {
   /** Called after each that was answered, with how long that took. */
   readonly onAnswer?: (ms: number) => void
   /** Waited for before each request; what it returns is called at the end. */
-  readonly takeTurn?: () => Promise<() => void> | undefined
+  readonly takeTurn?: () => Promise<Leave> | undefined
 }
 
 type DbFetchInit = RequestInit & Omit<DbOptions, 'url'>
 
 // The driver's endpoint and fetch are process-wide settings. Each client's own travel with its requests instead.
-neonConfig.fetchFunction = (url: string, { endpoint, timeoutMs, onRequest, onAnswer, takeTurn, ...init }: DbFetchInit) => {
-  const send = () => {
+neonConfig.fetchFunction = async (url: string, { endpoint, timeoutMs, onRequest, onAnswer, takeTurn, ...init }: DbFetchInit) => {
+  const leave = await takeTurn?.()
+  let length = 0
+  try {
     onRequest?.()
-    return withDeadline(timeoutMs, readAnswer(endpoint ?? url, init), onAnswer)
+    const answer = await withDeadline(timeoutMs, readAnswer(endpoint ?? url, init), onAnswer)
+    length = answer.length
+    return answer
+  } finally {
+    leave?.(length)
   }
-  return takeTurn?.()?.then((leave) => send().finally(leave)) ?? send()
 }
 
 /** Neon's own limit is 10 MiB, which single rows pass. */
@@ -54,10 +60,11 @@ const MAX_ANSWER_BYTES = 33_554_432
  */
 async function readAnswer(url: string, init: RequestInit) {
   const { ok, status, text } = await ask(url, init)
+  const { length } = text
   const answer = parse(text)
-  if (ok && isResult(answer)) return { ok, status, json: async () => answer }
+  if (ok && isResult(answer)) return { ok, status, length, json: async () => answer }
   const message = readMessage(answer)
-  if (status === 400 && message !== undefined) return { ok, status, json: async () => answer }
+  if (status === 400 && message !== undefined) return { ok, status, length, json: async () => answer }
   throw new UnusableAnswer(message === undefined ? `HTTP ${status}, not in Neon's protocol` : `HTTP ${status}: ${message}`)
 }
 

@@ -1,38 +1,64 @@
 import { setBounded } from '../domain/bounded-map.ts'
 
+/** Ends a turn that brought an answer of `length` characters. */
+export type Leave = (length: number) => void
+
 /** Takes turns at something, so many of each at a time. */
 export type Turns = {
   /** Waits for a turn of `who` and returns what to call at its end; throws when none comes in time. */
-  readonly take: (who: string) => Promise<() => void>
+  readonly take: (who: string) => Promise<Leave>
 }
 
 type Turn = { endsMs: number }
 
+type Line = { readonly inside: Set<Turn>; room: number }
+
 /** Nothing takes as long as that: who is said to is dead, for a runtime ends whose client has gone without a word. */
 const DEAD_AFTER_MS = 10_000
-/** A turn that took as long was hard work, for the database and for whoever read the answer: it is given to nobody for four times as long. */
-const HARD_MS = 300
-const REST_FACTOR = 4
+/** Room for turns at first. Each makes room for one more. */
+const ROOM_AT_FIRST = 2
+/** A turn that took as long was hard work for the database: it is given to nobody for four times as long, and there are few. */
+const SLOW_MS = 300
+const SLOW_REST_FACTOR = 4
+const ROOM_WHEN_SLOW = 8
+/** An answer as long was hard work for the isolate, too, which reads nothing else meanwhile. */
+const LONG = 100_000
+const LONG_REST_FACTOR = 8
+const ROOM_WHEN_LONG = 1
 const MAX_REST_MS = 1_000
 /** How often one that waits looks. Nobody wakes it: in a Worker what one request resolves, another waits for in vain now and then. */
 const LOOK_EVERY_MS = 15
 
-/** Turns of which everyone has `most` at a time, and waits for one for `patienceMs`. */
+/**
+ * Turns of which everyone has at most `most` at a time, and waits for one for `patienceMs`: few at first, more with each that is
+ * quick, and one at a time where answers are long.
+ */
 export function createTurns(most: number, patienceMs: number, tooMany: () => Error): Turns {
-  const lines = new Map<string, Set<Turn>>()
-  const enter = (who: string): (() => void) | undefined => {
-    const inside = lines.get(who) ?? new Set<Turn>()
-    if (!lines.has(who)) setBounded(lines, who, inside)
+  const lines = new Map<string, Line>()
+  const lineOf = (who: string): Line => {
+    const known = lines.get(who)
+    if (known) return known
+    const line = { inside: new Set<Turn>(), room: Math.min(ROOM_AT_FIRST, most) }
+    setBounded(lines, who, line)
+    return line
+  }
+  const enter = (who: string): Leave | undefined => {
+    const line = lineOf(who)
     const nowMs = Date.now()
-    for (const turn of inside) if (turn.endsMs <= nowMs) inside.delete(turn)
-    if (inside.size >= most) return undefined
+    for (const turn of line.inside) if (turn.endsMs <= nowMs) line.inside.delete(turn)
+    if (line.inside.size >= line.room) return undefined
     const turn = { endsMs: nowMs + DEAD_AFTER_MS }
-    inside.add(turn)
-    return () => {
+    line.inside.add(turn)
+    const rest = (ms: number, room: number) => {
+      line.room = Math.min(line.room, room)
+      turn.endsMs = Date.now() + Math.min(ms, MAX_REST_MS)
+    }
+    return (length) => {
       const tookMs = Date.now() - nowMs
-      if (tookMs >= HARD_MS) turn.endsMs = Date.now() + Math.min(REST_FACTOR * tookMs, MAX_REST_MS)
-      else inside.delete(turn)
-      if (inside.size === 0 && lines.get(who) === inside) lines.delete(who)
+      if (length >= LONG) return rest(LONG_REST_FACTOR * tookMs, ROOM_WHEN_LONG)
+      if (tookMs >= SLOW_MS) return rest(SLOW_REST_FACTOR * tookMs, ROOM_WHEN_SLOW)
+      line.room = Math.min(line.room + 1, most)
+      line.inside.delete(turn)
     }
   }
   return {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { expect, inject, test } from 'vitest'
 import { createGate } from '../../src/domain/bounded-map.ts'
@@ -16,6 +17,7 @@ async function pathOf(tenant: TestTenant): Promise<string> {
 test('of one tenant four reads are at the database at a time, and others’ and what is written none the less', async () => {
   const [many, other] = [await createTestTenant(app), await createTestTenant(app)]
   const [path, otherPath] = [await pathOf(many), await pathOf(other)]
+  for (let read = 0; read < 4; read += 1) await app.request(path, { key: many.readonlyKey })
   let [inside, most] = [0, 0]
   const { promise: isOver, resolve: end } = Promise.withResolvers<void>()
   const held: Fault = async (asked) => {
@@ -63,13 +65,29 @@ test('whoever died at a gate or in a turn keeps nobody out for ever', async () =
   const turns = createTurns(1, 400, () => new Error('too many'))
   const end = await turns.take('a')
   const next = turns.take('a')
-  end()
-  const endNext = await next
-  await expect(turns.take('a')).rejects.toThrow('too many')
-  // What took long is followed by a rest, of that one alone.
-  endNext()
-  ;(await turns.take('b'))()
-  await expect(turns.take('a')).rejects.toThrow('too many')
+  end(0)
+  await next
+})
+
+test('whose reads are quick have more turns with each, and whose are hard one at a time, with a rest, until they are quick again', async () => {
+  const turns = createTurns(9, 0, () => new Error('too many'))
+  const take = async (who: string) => {
+    const asked = await Promise.allSettled(Array.from({ length: 100 }, () => turns.take(who)))
+    return asked.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+  }
+  const takes = async (who: string) => {
+    const taken = await take(who)
+    for (const leave of taken) leave(0)
+    return taken.length
+  }
+  expect([await takes('a'), await takes('a'), await takes('a'), await takes('a'), await takes('a')]).toEqual([2, 4, 8, 9, 9])
+  const [hard, ...others] = await take('a')
+  await sleep(20)
+  hard?.(200_000)
+  for (const leave of others) leave(200_000)
+  expect([await takes('a'), await takes('b')]).toEqual([0, 2])
+  await sleep(300)
+  expect([await takes('a'), await takes('a')]).toEqual([1, 2])
 })
 
 test('a window of more changes than are looked at shows the latest of each type, and says that it is a part', async () => {
