@@ -44,7 +44,7 @@ export type KnownWindow = {
 /** Characters of windows an isolate remembers, of its 128 MB. */
 const KNOWN_WINDOWS_WEIGHT = 8_000_000
 
-const VERDICT_LIFE_MS = 10_000
+const CALLER_LIFE_MS = 10_000
 
 /** No request takes as long: whoever is said to be at one is dead, for the runtime ends what a client has hung up on without a word. */
 const REQUEST_LIFE_MS = 60_000
@@ -92,7 +92,7 @@ export type Memory = {
   /** Known windows whose copies are being looked at, and since when. */
   readonly copyChecks: Map<string, Date>
   /** By hash, whom a key was seen to act for lately, or that nobody knew it. */
-  readonly keyVerdicts: RecentMap<Principal | 'unknown'>
+  readonly knownCallers: RecentMap<Principal | 'unknown'>
   /** By address, how often a stranger was refused in this minute. */
   readonly refusals: Tally
   /** By key's hash, events of this minute. */
@@ -193,7 +193,7 @@ export function createDeps(config: Config): Deps {
     knownIntegrations: new Map(),
     knownWindows: createWeighedMap(KNOWN_WINDOWS_WEIGHT),
     copyChecks: new Map(),
-    keyVerdicts: createRecentMap(VERDICT_LIFE_MS),
+    knownCallers: createRecentMap(CALLER_LIFE_MS),
     refusals: createTally(60_000),
     events: createTally(60_000),
     requestsAtOnce: createGate(config.requestsAtOnce, REQUEST_LIFE_MS),

@@ -42,14 +42,14 @@ export const requireKey = (deps: Database & Memory & RateLimits & Logging & Cloc
     if (key === undefined) throw new AppError('unauthorized', 'API key is missing: send "Authorization: Bearer <key>"')
     const hash = await toHash(deps, key)
     c.set('keyHash', hash)
-    const verdict = deps.keyVerdicts.get(hash, deps.now().getTime())
-    if (verdict === 'unknown') throw new AppError('unauthorized', 'API key is unknown or revoked')
-    if (!verdict) refuseStranger(deps, c)
+    const caller = deps.knownCallers.get(hash, deps.now().getTime())
+    if (caller === 'unknown') throw new AppError('unauthorized', 'API key is unknown or revoked')
+    if (!caller) refuseStranger(deps, c)
     const leave = enterAsTenant(deps, hash)
     try {
       await limitRate(deps, c, toKeyType(key), hash)
       await next()
-      rememberVerdict(deps, c, hash)
+      rememberCaller(deps, c, hash)
     } finally {
       leave()
     }
@@ -65,11 +65,11 @@ async function toHash({ hashOfKey }: Memory, key: string): Promise<string> {
 }
 
 /** Notes what a store said of a key, to refuse it for some seconds without asking again. */
-function rememberVerdict({ keyVerdicts, tenantOfKey, now }: Memory & Clock, c: AppContext, hash: string): void {
+function rememberCaller({ knownCallers, tenantOfKey, now }: Memory & Clock, c: AppContext, hash: string): void {
   const principal = c.get('principal')
-  if (c.res.status === 401) keyVerdicts.set(hash, 'unknown', now().getTime())
+  if (c.res.status === 401) knownCallers.set(hash, 'unknown', now().getTime())
   else if (principal) {
-    keyVerdicts.set(hash, principal, now().getTime())
+    knownCallers.set(hash, principal, now().getTime())
     if (!tenantOfKey.has(hash)) setBounded(tenantOfKey, hash, principal.tenantId)
   }
 }

@@ -4,6 +4,7 @@ import type { Chance, Clock, Database, Logging } from '../deps.ts'
 import { deriveRepeat } from '../domain/access/repeat.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
 import { sha256, toHex } from '../domain/hash.ts'
+import { isNumber, isObjectOf, isText, parseJson, readStored, writeStored } from '../domain/json.ts'
 import { withDeadline } from '../store/deadline.ts'
 import { claimRequest, keepResult, releaseClaim } from '../store/idempotency.ts'
 import { readBearer } from './auth.ts'
@@ -66,10 +67,10 @@ export const repeatable = (deps: Database & Chance & Logging & Clock) =>
     c.set('chance', repeat.chance)
     await next()
     // What these routes answer has a body.
-    const result: KeptAnswer = { status: c.res.status as ContentfulStatusCode, body: await c.res.clone().text() }
+    const result = { status: c.res.status, body: await c.res.clone().text() }
     const keep = async () =>
       c.res.ok
-        ? await keepResult(deps.db, tenantId, claim, await repeat.seal(JSON.stringify(result), deps.randomBytes))
+        ? await keepResult(deps.db, tenantId, claim, await repeat.seal(writeStored(result), deps.randomBytes))
         : await releaseClaim(deps.db, tenantId, claim)
     // The answer stands, whatever becomes of it: a repeat makes it again.
     const keeping = keep().catch((error: unknown) => deps.log('result_not_kept', { tenant_id: tenantId, reason: nameOf(error) }))
@@ -79,9 +80,10 @@ export const repeatable = (deps: Database & Chance & Logging & Clock) =>
 
 type KeptAnswer = { readonly status: ContentfulStatusCode; readonly body: string }
 
+const isContentfulStatus = (value: unknown): value is ContentfulStatusCode => isNumber(value) && value >= 200 && value !== 204
+
 function replay(c: AppContext, kept: string): Response {
-  // What is sealed is what we wrote.
-  const { status, body } = JSON.parse(kept) as KeptAnswer
+  const { status, body } = readStored('answer', parseJson(kept), isObjectOf<KeptAnswer>({ status: isContentfulStatus, body: isText }))
   return c.body(body, status, { 'Content-Type': 'application/json', 'Idempotent-Replayed': 'true' })
 }
 

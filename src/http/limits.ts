@@ -113,13 +113,13 @@ export async function refuseRate(
   throw new AppError('rate_limited', detail)
 }
 
-async function vouch({ db, keyVerdicts, now }: Database & Memory & Clock, hash: string): Promise<Principal> {
-  const known = keyVerdicts.get(hash, now().getTime())
+async function vouch({ db, knownCallers, now }: Database & Memory & Clock, hash: string): Promise<Principal> {
+  const known = knownCallers.get(hash, now().getTime())
   if (known && known !== 'unknown') return known
   const principal = await getPrincipal(db, hash).catch((error: unknown) => {
-    if (error instanceof AppError && error.code === 'unauthorized') keyVerdicts.set(hash, 'unknown', now().getTime())
+    if (error instanceof AppError && error.code === 'unauthorized') knownCallers.set(hash, 'unknown', now().getTime())
     throw error
   })
-  keyVerdicts.set(hash, principal, now().getTime())
+  knownCallers.set(hash, principal, now().getTime())
   return principal
 }

@@ -1,6 +1,7 @@
 import { SAMPLE_SECONDS } from '../domain/doors/sample.ts'
-import type { IncidentId, IntegrationId, TenantId } from '../domain/ids.ts'
+import { type IncidentId, type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
 import type { DoorType } from '../domain/integration-type.ts'
+import { isNumber, isOneOf, isText, parseJson } from '../domain/json.ts'
 import { isNews, keys, type Redis, type RedisCommand, remember } from './redis.ts'
 
 /** What became of a delivery: something was taken, nothing of it concerns us, or it was refused. */
@@ -103,17 +104,24 @@ export async function readDoorDeliveries(
 function toDeliveries(latest: unknown, day: unknown, sample: unknown): DoorDeliveries {
   const counts = new Map(toPairs(day))
   const count = (kind: DeliveryKind) => Number(counts.get(kind) ?? 0)
+  const kept = isText(sample) ? parseJson(sample) : undefined
   return {
-    latest: toPairs(latest).map(([member, score]) => toOutcome(member, Number(score))),
+    latest: toPairs(latest).flatMap(([member, score]) => toOutcomes(member, Number(score))),
     today: { taken: count('taken'), ignored: count('ignored'), refused: count('refused') },
-    sample: typeof sample === 'string' ? toOutcome(...(JSON.parse(sample) as [string, number])) : undefined,
+    sample: isSample(kept) ? toOutcomes(...kept)[0] : undefined,
   }
 }
 
-function toOutcome(member: string, atMs: number): DeliveryOutcome {
-  // As `recordDelivery` writes it; of an earlier version without an incident.
-  const [kind, text, , incidentId] = JSON.parse(member) as [DeliveryKind, string, string, (IncidentId | null)?]
-  return { at: new Date(atMs), kind, text, incidentId: incidentId ?? undefined }
+const isSample = (value: unknown): value is [member: string, atMs: number] => Array.isArray(value) && isText(value[0]) && isNumber(value[1])
+
+const isKind = isOneOf<DeliveryKind>(['taken', 'ignored', 'refused'])
+
+/** What `toMember` wrote; of an earlier version without an incident. Nothing where it is nothing of the kind. */
+function toOutcomes(member: string, atMs: number): DeliveryOutcome[] {
+  const said = parseJson(member)
+  const [kind, text, , incidentId]: unknown[] = Array.isArray(said) ? said : []
+  if (!isKind(kind) || !isText(text)) return []
+  return [{ at: new Date(atMs), kind, text, incidentId: isText(incidentId) ? toId<IncidentId>(incidentId) : undefined }]
 }
 
 function toPairs(answer: unknown): [string, string][] {

@@ -80,14 +80,14 @@ async function storeAtOnce(deps: ReceiveDeps, request: DoorRequest, supposed: Kn
     if (request.credential.kind === 'key') {
       const result = await insertFor(deps, request, wanted)
       caller ??= { ...result.principal, integration: undefined, deliverer: request.sender }
-      deps.keyVerdicts.set(request.credential.hash, result.principal, deps.now().getTime())
+      deps.knownCallers.set(request.credential.hash, result.principal, deps.now().getTime())
       return result
     }
     const stored = await insertEventsAs(deps.db, wanted, supposed?.revision ?? request.sender)
     if (!stored) throw whenDead(deps, request)
     if (stored.kind === 'other_settings') throw new OtherSettings(stored.known)
     caller ??= { ...stored.result.principal, integration, deliverer: stored.integrationId }
-    deps.keyVerdicts.set(request.credential.hash, stored.result.principal, deps.now().getTime())
+    deps.knownCallers.set(request.credential.hash, stored.result.principal, deps.now().getTime())
     return stored.result
   }
   try {
@@ -115,7 +115,7 @@ async function findCaller(deps: ReceiveDeps, request: DoorRequest, known: KnownI
   const { hash, kind } = request.credential
   if (kind === 'key') {
     const principal: Principal = await getPrincipal(deps.db, hash)
-    deps.keyVerdicts.set(hash, principal, deps.now().getTime())
+    deps.knownCallers.set(hash, principal, deps.now().getTime())
     assertKeyType(principal.keyType, 'ingest')
     return { ...principal, integration: undefined }
   }
@@ -128,7 +128,7 @@ async function findCaller(deps: ReceiveDeps, request: DoorRequest, known: KnownI
 /** What a credential that is no good here is told; one that nobody knows is remembered as that. */
 function whenDead(deps: ReceiveDeps, { credential }: DoorRequest, found?: KnownIntegration): AppError {
   if (!found) {
-    deps.keyVerdicts.set(credential.hash, 'unknown', deps.now().getTime())
+    deps.knownCallers.set(credential.hash, 'unknown', deps.now().getTime())
     deps.knownIntegrations.delete(credential.hash)
   }
   return credential.whenDead()

@@ -13,7 +13,7 @@ export async function revokeKey(
   trail: Trail,
 ): Promise<void> {
   const hash = await revokeApiKey(deps.db, tenantId, id, trail)
-  deps.keyVerdicts.clear()
+  deps.knownCallers.clear()
   try {
     await forgetGoodKey(deps.redis, hash)
   } catch (error) {

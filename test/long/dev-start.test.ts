@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -77,7 +77,7 @@ test('what answers in the Worker’s place is not taken for it', async () => {
   expect(dev.output()).not.toContain('Noctuary is ready')
 })
 
-test('another one in the folder keeps its data in memory, posts to the PagerDuty that its environment names, and ends with its npm', async () => {
+test('another one in the folder keeps its data in memory, posts to the PagerDuty that its environment names, and ends with its npm; the file that says where is the first one’s again', async () => {
   const state = makeFolder()
   const first = startDevServer(await findFreePort(), state, { NOCTUARY_DATA: '' })
   onTestFinished(() => void first.child.kill('SIGKILL'))
@@ -95,6 +95,8 @@ test('another one in the folder keeps its data in memory, posts to the PagerDuty
   const ended = [file.url, file.database_endpoint, file.redis_url]
   await waitFor(async () => !(await Promise.all(ended.map(isServed))).includes(true))
   expect([await listProcesses(`--port ${new URL(file.url).port}`), await isServed(dev.url)]).toEqual([[], true])
+  await waitFor(() => existsSync(join(state, 'dev.json')))
+  expect(JSON.parse(readFileSync(join(state, 'dev.json'), 'utf8'))).toEqual(dev)
 }, 300_000)
 
 test.each([

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sha256, toHex } from '../../src/domain/hash.ts'
+import { field, isNumber, parseJson } from '../../src/domain/json.ts'
 import { getPrincipal } from '../../src/store/api-keys.ts'
 import { createDb, type Db } from '../../src/store/postgres.ts'
 import { createTenant, type NewTenant } from '../../src/usecases/create-tenant.ts'
@@ -50,7 +51,7 @@ async function main(options: readonly string[]): Promise<void> {
   mkdirSync(STATE, { recursive: true })
   if (!isThrowaway) holdFolder(url)
   await assertPortIsFree(port)
-  rmSync(DEV_FILE, { force: true })
+  if (readRunning() === undefined) rmSync(DEV_FILE, { force: true })
 
   console.log('Starting the stores …')
   const stack = await openStack(isThrowaway)
@@ -105,12 +106,29 @@ function toReason(error: unknown): string {
   return error.message || String('code' in error ? error.code : error.name)
 }
 
-/** Another one in this folder, whose data is in memory, may have written its own since. */
+/** What another one in this folder, whose data is in memory, has written: it gets its file back at the end. */
 function writeDevFile(text: string): void {
+  const others = readRunning()
   writeFileSync(DEV_FILE, text, { mode: 0o600 })
   stops.unshift(async () => {
-    if (existsSync(DEV_FILE) && readFileSync(DEV_FILE, 'utf8') === text) rmSync(DEV_FILE)
+    if (!existsSync(DEV_FILE) || readFileSync(DEV_FILE, 'utf8') !== text) return
+    rmSync(DEV_FILE)
+    if (others !== undefined && isRunning(others)) writeFileSync(DEV_FILE, others, { mode: 0o600 })
   })
+}
+
+function readRunning(): string | undefined {
+  const text = existsSync(DEV_FILE) ? readFileSync(DEV_FILE, 'utf8') : ''
+  return isRunning(text) ? text : undefined
+}
+
+function isRunning(devFile: string): boolean {
+  const pid = field(parseJson(devFile), 'pid')
+  try {
+    return isNumber(pid) && process.kill(pid, 0)
+  } catch {
+    return false
+  }
 }
 
 function readPort(): number {
@@ -189,6 +207,7 @@ async function runCron(url: string): Promise<void> {
 function describe(url: string, stack: StackAddresses, tenant: NewTenant) {
   return {
     url,
+    pid: process.pid,
     tenant_id: tenant.tenantId,
     ingest_key: tenant.ingestKey,
     readonly_key: tenant.readonlyKey,

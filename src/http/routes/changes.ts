@@ -9,7 +9,6 @@ import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { createRouter } from '../context.ts'
 import { problemOf, problems } from '../problem.ts'
 import {
-  EventTypeName,
   EXAMPLE_IDS,
   Instant,
   invalidParameter,
@@ -20,27 +19,16 @@ import {
   readInstant,
   readLimit,
   readPageStart,
-  Uuid,
 } from '../schemas.ts'
-import { entryFields } from './window-body.ts'
+import { changeFields } from './window-body.ts'
 
 const LIMITS = { usual: 50, most: 100 }
 const TYPES_REFUSAL = `types must be of ${EVENT_TYPES.join(', ')}`
 
 const ChangeBody = z
   .strictObject({
-    id: Uuid,
+    ...changeFields,
     service: z.string(),
-    event_type: EventTypeName,
-    vendor: z.string(),
-    entity: z.string(),
-    old_value: z.string().nullable(),
-    new_value: z.string().nullable(),
-    actor: z.string().nullable(),
-    sha: z.string().nullable(),
-    environment: z.string().nullable(),
-    url: z.string().nullable(),
-    details: entryFields.details,
     timestamp: Instant.openapi({ description: 'When it began' }),
     count: z.int().openapi({ description: 'How often it was reported since, as far as that is stored; 1,000 at most' }),
   })

@@ -121,15 +121,15 @@ async function readDoorCredential(deps: Deps, c: AppContext, text: string | unde
     setBounded(deps.hashOfKey, text, hash)
   }
   if (!isLive(deps, hash)) refuseStranger(deps, c)
-  if (deps.keyVerdicts.get(hash, deps.now().getTime()) === 'unknown') throw whenDead()
+  if (deps.knownCallers.get(hash, deps.now().getTime()) === 'unknown') throw whenDead()
   await limitRate(deps, c, isKey ? toKeyType(text) : 'ingest', hash)
   return { kind: isKey ? 'key' : 'token', hash, whenDead }
 }
 
 /** Whether this isolate saw lately that a credential lives. */
-function isLive({ keyVerdicts, knownIntegrations, now }: Memory & Clock, hash: string): boolean {
-  const verdict = keyVerdicts.get(hash, now().getTime())
-  return verdict === undefined ? knownIntegrations.has(hash) : verdict !== 'unknown'
+function isLive({ knownCallers, knownIntegrations, now }: Memory & Clock, hash: string): boolean {
+  const caller = knownCallers.get(hash, now().getTime())
+  return caller === undefined ? knownIntegrations.has(hash) : caller !== 'unknown'
 }
 
 /** In the sender's own words where it has some, and as what it sends again where that is what should happen. */

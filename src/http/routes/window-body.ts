@@ -8,7 +8,8 @@ const DetailsBody = z
   .strictObject({ title: z.string().optional(), files: texts.optional(), keys: texts.optional() })
   .openapi('EventDetails')
 
-export const entryFields = {
+/** What a change says. */
+export const changeFields = {
   id: Uuid,
   event_type: EventTypeName,
   vendor: z.string(),
@@ -20,6 +21,10 @@ export const entryFields = {
   environment: z.string().nullable().openapi({ description: 'Where it happened; null, which means production, if none was sent' }),
   url: z.string().nullable(),
   details: DetailsBody.nullable(),
+}
+
+export const entryFields = {
+  ...changeFields,
   confidence: z.number(),
   timestamp: Instant,
   first_timestamp: Instant,
