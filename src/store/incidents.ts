@@ -8,6 +8,7 @@ import type { IncidentStatus } from '../domain/incident/schedule.ts'
 import { type ContextSnapshot, readSnapshot } from '../domain/incident/snapshot.ts'
 import type { IntegrationType } from '../domain/integration-type.ts'
 import { STORED_VERSION } from '../domain/json.ts'
+import { maskVerdictLinks } from '../domain/telling/verdict-link.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { EXACT_UP_TO } from './causal-patterns.ts'
 import { functionNamed } from './functions.ts'
@@ -131,6 +132,7 @@ export type StoredNote = {
   readonly state: 'due' | 'queued' | 'done' | 'given_up'
   readonly attempts: number
   readonly reason: string | null
+  /** Its links to give a verdict masked. */
   readonly content: string | null
   readonly doneAt: Date | null
   /** The type of the integration that was told; `null`: wherever the incident came from. */
@@ -218,8 +220,12 @@ export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): P
     failure: row.failure,
     diagnoses: (row.diagnoses ?? []).map(toStoredDiagnosis),
     similar: (row.similar ?? []).map(({ triggeredMs, ...similar }) => ({ ...similar, triggeredAt: new Date(triggeredMs) })),
-    notes: (row.notes ?? []).map(({ doneMs, ...note }) => ({ ...note, doneAt: doneMs === null ? null : new Date(doneMs) })),
+    notes: (row.notes ?? []).map(toStoredNote),
   }
+}
+
+function toStoredNote({ doneMs, content, ...note }: NoteRow): StoredNote {
+  return { ...note, content: content && maskVerdictLinks(content), doneAt: doneMs === null ? null : new Date(doneMs) }
 }
 
 /** Marks an incident resolved; one that was, stays as it was. Throws `not_found`. */

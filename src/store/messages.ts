@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { IncidentId, IntegrationId, TenantId } from '../domain/ids.ts'
 import { toId } from '../domain/ids.ts'
+import { maskVerdictLinks } from '../domain/telling/verdict-link.ts'
 import { appendAudit } from './audit.ts'
 import type { ClaimedWork } from './incident-work.ts'
 import { type Db, epochMs } from './postgres.ts'
@@ -36,6 +37,7 @@ export type SentMessage = {
   readonly state: 'due' | 'queued' | 'done' | 'given_up'
   readonly attempts: number
   readonly reason: string | null
+  /** Its links to give a verdict masked. */
   readonly content: string | null
   readonly doneAt: Date | null
 }
@@ -53,6 +55,7 @@ export async function listMessages(db: Db, tenantId: TenantId, integrationId: In
   )
   return rows.map(({ incident_id, done_ms, ...row }) => ({
     ...row,
+    content: row.content && maskVerdictLinks(row.content),
     incidentId: toId(incident_id),
     doneAt: done_ms === null ? null : new Date(done_ms),
   }))

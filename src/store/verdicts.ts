@@ -8,6 +8,7 @@ import { appendAudit, type Trail } from './audit.ts'
 import { functionNamed } from './functions.ts'
 import { isReadable } from './incidents.ts'
 import { type Db, selectOne } from './postgres.ts'
+import { SOURCE } from './source.ts'
 
 /**
  * Keeps an engineer's verdict about an incident's latest answer, in place of an earlier one, and what it teaches: a causal
@@ -56,8 +57,10 @@ export async function judgeIncident(
     throw new AppError('conflict', link ? 'this link was used, or the answer has changed since' : 'the incident is not diagnosed yet')
 }
 
+/** Whether work `w` is the message that a link was in, to somebody who still is told. */
 const isMessageOf = ({ tenantId, incidentId, number, target }: VerdictLink): SQL =>
-  sql`w.tenant_id = ${tenantId} AND w.incident_id = ${incidentId} AND w.kind = 'note' AND w.number = ${number} AND w.target = ${target}`
+  sql`w.tenant_id = ${tenantId} AND w.incident_id = ${incidentId} AND w.kind = 'note' AND w.number = ${number} AND w.target = ${target}
+    AND (w.target = ${SOURCE} OR EXISTS (SELECT 1 FROM integrations r WHERE r.tenant_id = w.tenant_id AND r.id = w.target))`
 
 /** Whether the latest answer `row` is the link's, or blames the same. */
 const isStillSaid = ({ number }: VerdictLink, row: SQL): SQL =>
@@ -78,7 +81,7 @@ export type LinkedAnswer = {
   readonly isStillSaid: boolean
 }
 
-/** `undefined` when the incident is gone. */
+/** `undefined` when the incident is gone, or whoever was told was removed. */
 export async function findLinkedAnswer(db: Db, link: VerdictLink): Promise<LinkedAnswer | undefined> {
   const { rows } = await db.execute<LinkedAnswer>(
     sql`SELECT i.service_name AS service, i.title, a.hypothesis, a.recommended_action AS "recommendedAction", l.verdict,

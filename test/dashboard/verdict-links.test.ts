@@ -4,7 +4,7 @@ import { toId } from '../../src/domain/ids.ts'
 import { signVerdictLink, type VerdictLink } from '../../src/domain/telling/verdict-link.ts'
 import { createTestTenant, makeEvent, type TestTenant } from '../support/app.ts'
 import { connectReceiver, listTaken, newPath, toUrl } from '../support/receivers.ts'
-import { createVisitor, ORIGIN, startSite } from '../support/site.ts'
+import { createVisitor, ORIGIN, signIn, startSite } from '../support/site.ts'
 
 const site = startSite({ bindings: { PUBLIC_URL: ORIGIN } })
 const { app } = site
@@ -83,6 +83,33 @@ describe('the links in a message', () => {
     ])
     expect(site.app.logs.map((line) => JSON.stringify(line)).join('\n')).not.toContain(told.confirm.slice('/verdicts/'.length))
   })
+})
+
+test('what was told is shown without the links, to whoever may only look, too', async () => {
+  const told = await tell()
+  const token = told.confirm.slice('/verdicts/'.length)
+  const { readonlyKey } = told.tenant
+  const { key }: { key: string } = await (await app.request('/v1/api-keys', { key: readonlyKey, body: { key_type: 'viewer' } })).json()
+  const viewer = await signIn(site, key)
+  const shown = [
+    await app.request(`/v1/incidents/${told.incidentId}`, { key }),
+    await viewer.get(`/incidents/${told.incidentId}`),
+    await viewer.get(`/settings/integrations/${told.integrationId}`),
+  ]
+  for (const page of shown) {
+    const text = await page.text()
+    expect([page.status, text]).toEqual([200, expect.stringContaining('/verdicts/********')])
+    expect(text).not.toContain(token)
+  }
+})
+
+test('the links of a receiver that was removed are dead', async () => {
+  const told = await tell()
+  const path = `/v1/integrations/${told.integrationId}`
+  expect((await app.request(path, { key: told.tenant.readonlyKey, method: 'DELETE' })).status).toBe(204)
+  for (const answer of [await visitor.get(told.confirm), await visitor.post(told.reject)])
+    expect([answer.status, await answer.text()]).toEqual([410, expect.stringContaining('was removed')])
+  expect(await readVerdict(told)).toBeNull()
 })
 
 test('a link that is foreign, expired or about nothing gets a page that says so', async () => {

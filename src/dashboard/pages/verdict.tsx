@@ -53,7 +53,11 @@ const REFUSALS: Readonly<Record<Refusal, { readonly title: string; readonly text
     text: 'Links in messages work for a week. The incident’s page still takes a verdict.',
     status: 410,
   },
-  gone: { title: 'The incident is gone', text: 'It was deleted, and its answer with it.', status: 410 },
+  gone: {
+    title: 'The answer is gone',
+    text: 'Its incident was deleted, or the receiver whose message had this link was removed.',
+    status: 410,
+  },
 }
 
 function renderRefusal(c: PageContext, now: Date, refusal: Refusal) {

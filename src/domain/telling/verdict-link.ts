@@ -14,6 +14,13 @@ export type VerdictLink = {
   readonly expiresAt: Date
 }
 
+const LINK = /(\/verdicts\/)[\w-]{115}/g
+
+/** What was told, without what allows to judge it: whoever may read it may not all do that. */
+export function maskVerdictLinks(text: string): string {
+  return text.replace(LINK, '$1********')
+}
+
 /** What the secret signs elsewhere begins otherwise. */
 const PURPOSE = 'noctuary verdict link v1\n'
 const ALGORITHM = { name: 'HMAC', hash: 'SHA-256' }

@@ -143,7 +143,7 @@ const NoteBody = z
     status: z.enum(['pending', 'posted', 'given_up']),
     attempts: z.int(),
     reason: z.string().nullable().openapi({ description: 'Why the last attempt failed' }),
-    content: z.string().nullable().openapi({ description: 'As it was posted' }),
+    content: z.string().nullable().openapi({ description: 'As it was posted, its links to give a verdict masked' }),
     posted_at: Instant.nullable(),
   })
   .openapi('Note')
