@@ -3,6 +3,8 @@ import { BY_URL, cut, FOLLOWED_ANSWERS, type Receiver, toText } from './receiver
 
 // https://discord.com/developers/docs/resources/webhook#execute-webhook: content has at most 2,000 characters.
 const MAX_CONTENT = 2_000
+/** Of a line that says what followed, the answer below it being worth its room, too. */
+const MAX_FOLLOW_UP = 400
 /** SUPPRESS_EMBEDS: nothing is fetched and shown for a link. */
 const NO_EMBEDS = 4
 
@@ -24,7 +26,7 @@ function toContent(message: Message): string {
   const { verdictUrls } = message
   const links = verdictUrls === null ? '' : `\nConfirm: <${verdictUrls.confirm}>\nReject: <${verdictUrls.reject}>`
   const followUp = toFollowUpLines(message)
-    .map((line) => `${line}\n`)
+    .map((line) => `${cut(line, MAX_FOLLOW_UP)}\n`)
     .join('')
   return `${followUp}${toText(message, MAX_CONTENT - followUp.length - links.length)}${links}`
 }

@@ -80,13 +80,13 @@ export function cut(text: string, maxLength: number): string {
   return `${toLength(characters, maxLength - 1).replace(HALF_DOT, '')}…`
 }
 
-/** Events of a timeline that is too long, what to do being more worth telling. */
-const FEWER_EVENTS = [6, 3]
+/** Events of a timeline, and of one that is too long, what to do being more worth telling. */
+export const FEWER_EVENTS = [10, 6, 3, 1, 0]
 
-/** A message's lines within so many characters: first the later events of its timeline give way, then its end. */
+/** A message's lines within so many characters: first the later events of its timeline give way, at last its end. */
 export function toText(message: Message, maxLength: number): string {
-  const texts = [undefined, ...FEWER_EVENTS].map((events) => toLines(message, events).join('\n'))
-  return texts.find((text) => text.length <= maxLength) ?? cut(toLines(message, 1).join('\n'), maxLength)
+  const texts = FEWER_EVENTS.map((events) => toLines(message, events).join('\n'))
+  return texts.find((text) => text.length <= maxLength) ?? cut(texts.at(-1) ?? '', maxLength)
 }
 
 /** As many whole characters as fit into so many UTF-16 units, which is how the receivers count. */

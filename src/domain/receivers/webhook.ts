@@ -1,6 +1,6 @@
 import { SUBSCRIBABLE } from '../integration-type.ts'
 import type { AnswerParts, Message } from '../telling/message.ts'
-import { isNeverAbout, type Receiver } from './receiver.ts'
+import { FEWER_EVENTS, isNeverAbout, type Receiver } from './receiver.ts'
 
 /**
  * Whoever takes Standard Webhooks (https://www.standardwebhooks.com): `{type, timestamp, data}`, signed. The same message has
@@ -19,9 +19,17 @@ export const webhook: Receiver = {
   isAbout: isNeverAbout,
 }
 
+const MAX_BYTES = 20_000
+
+/** Within what is said that such a message has at most: the later events of its timeline give way. */
 function writeWebhook(message: Message): string {
+  const bodies = FEWER_EVENTS.map((events) => JSON.stringify(toBody(message, events)))
+  return bodies.find((body) => new TextEncoder().encode(body).length <= MAX_BYTES) ?? bodies.at(-1) ?? ''
+}
+
+function toBody(message: Message, events: number) {
   const { type, at, incidentId, service, title, broke, triggeredAt, resolvedAt, answer, verdict, pageUrl, verdictUrls } = message
-  return JSON.stringify({
+  return {
     type,
     timestamp: at.toISOString(),
     data: {
@@ -34,34 +42,24 @@ function writeWebhook(message: Message): string {
         resolved_at: resolvedAt?.toISOString() ?? null,
         url: pageUrl,
       },
-      answer: answer && toAnswerData(answer),
+      answer: answer && toAnswerData(answer, events),
       ...(type === 'incident.verdict' && { verdict }),
       ...(verdictUrls && { confirm_url: verdictUrls.confirm, reject_url: verdictUrls.reject }),
     },
-  })
+  }
 }
 
-function toAnswerData({
-  number,
-  headline,
-  confidence,
-  assessment,
-  was,
-  timeline,
-  moreEvents,
-  action,
-  ruledOut,
-  cost,
-  blamed,
-}: AnswerParts) {
+function toAnswerData(answer: AnswerParts, events: number) {
+  const { number, headline, confidence, assessment, was, timeline, moreEvents, action, ruledOut, cost, blamed } = answer
+  const evidence = timeline.slice(0, events)
   return {
     number,
     hypothesis: headline,
     confidence,
     assessment,
     was,
-    evidence: timeline,
-    more_events: moreEvents,
+    evidence,
+    more_events: moreEvents + timeline.length - evidence.length,
     recommended_action: action,
     ruled_out: ruledOut,
     blamed: blamed && { service: blamed.service, at: blamed.at.toISOString() },

@@ -10,7 +10,7 @@ import { type MessageSource, writeMessage } from '../../../src/domain/telling/me
 const settings = { from: 'oncall@acme.com', channel: 'C0123', secrets: { bot_token: 'xoxb-1' } }
 const AT = new Date('2026-02-03T14:21:00Z')
 
-function makeMessage(text: string, type: MessageSource['type'] = 'incident.diagnosed') {
+function makeMessage(text: string, type: MessageSource['type'] = 'incident.diagnosed', more: Partial<MessageSource> = {}) {
   const event = {
     serviceName: text,
     vendor: text,
@@ -48,6 +48,7 @@ function makeMessage(text: string, type: MessageSource['type'] = 'incident.diagn
     verdict: null,
     pageUrl: null,
     verdictUrls: null,
+    ...more,
   }
   return writeMessage(source)
 }
@@ -75,6 +76,13 @@ const INJECTIONS = [
   '{{template}} %s &amp; &lt;!channel&gt;',
   'ＨＴＴＰＳ：／／evil．example',
 ]
+const MOST_BYTES: Partial<Record<ReceiverType, number>> = { teams: 28_000, webhook: 20_000 }
+const LONG = ['long words ', '🌙', '漢字 ', 'a.b.', '<a>', '@a', 'ﷺ']
+const PAGE = 'https://noctuary.a-rather-long-name-of-a-company.example.com'
+const URLS = {
+  pageUrl: `${PAGE}/incidents/0d3c7c1e-7b5e-4a53-9a55-2f6a7f0f7b11`,
+  verdictUrls: { confirm: `${PAGE}/verdicts/${'A'.repeat(115)}`, reject: `${PAGE}/verdicts/${'B'.repeat(115)}` },
+}
 const LINK = /\bhttps?:|[\p{L}\p{N}]\.\p{L}|(?<!hxxps?):\/\/|\d+\.\d+\.\d+\.\d+|\bmailto:|\bjavascript:|\bdata:/iu
 const UNSEEN = /[\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{DI}]/u
 const MARKUP = /[<>*`~|#\\&@\]]|\[(?!\.\])/u
@@ -101,11 +109,21 @@ describe.each(RECEIVER_TYPES)('%s', (type) => {
     fc.assert(fc.property(fc.string({ unit: 'grapheme' }), expectSafe), { numRuns: 200 })
   })
 
-  test('keeps to what its receiver takes, however long the texts', () => {
-    const body = write('long words and 🌙 '.repeat(400))
-    expect(body.length).toBeLessThan(28_000)
-    if (type === 'webhook') expect(Buffer.byteLength(body)).toBeLessThanOrEqual(20_480)
-    if (type === 'discord') expect(JSON.parse(body).content.length).toBeLessThanOrEqual(2_000)
+  test.each(LONG)('keeps to what its receiver takes, however long texts of %j are', (text) => {
+    for (const about of TYPES) {
+      const body = RECEIVERS[type].write(makeMessage(text.repeat(2_000), about, URLS), settings)
+      const most = MOST_BYTES[type]
+      if (most !== undefined) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(most)
+      if (type === 'discord') expect(JSON.parse(body).content.length).toBeLessThanOrEqual(2_000)
+      if (type === 'slack')
+        for (const { text: shown } of JSON.parse(body).blocks) expect(shown?.text.length ?? 0).toBeLessThanOrEqual(3_000)
+    }
+  })
+
+  test('says what to do, however much there is to cite', () => {
+    const message = makeMessage('word of an event, '.repeat(6), 'incident.diagnosed', URLS)
+    const told = { ...message, answer: message.answer && { ...message.answer, action: 'Roll it back' } }
+    expect(RECEIVERS[type].write(told, settings)).toContain('Roll it back')
   })
 
   test('says what broke, since when, how sure and what it cost', () => {
