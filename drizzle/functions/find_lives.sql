@@ -6,21 +6,26 @@
 -- first time, last receipt, expiry, first expiry, count, whether all were counted; address and details of the latest
 -- occurrence; whether it has expired; text.
 --
--- Where there are more than 3,000 changes, the first 1,000 are looked at, and of each type the 250 that began last, among the
--- tenant's latest 5,000; and 250 of each type are told: then `is_part`.
+-- Where there are more than 3,000 changes, the first 1,000 are looked at, and of each type the 250 that began last, of those that
+-- join it among the tenant's latest 5,000; and 250 of each type are told: then `is_part`.
+--
+-- A service of at most 3,000 events is read in one go. Of another each change is looked up, for ten thousand repeats are seldom
+-- worth reading: that takes forty pages a change.
 --
 -- `valid_until`: when the first occurrence that is live expires, or a flag's evaluation is too long ago for its changes to join.
 -- Called by: find_window and find_evidence, for both to take the same steps. A function because those need settings of their
 -- own: look-ups only, whatever a plan from when the tables were small would have; no bitmap scans, for what looks up the last
 -- of many repeats must not gather them all first; no JIT, for what a function of JSON returns is estimated far too large.
-CREATE FUNCTION find_lives_v5(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
+CREATE FUNCTION find_lives_v6(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
   with_kept boolean, with_text boolean, sample_size int, per_type int, OUT changes json, OUT valid_until timestamptz, OUT is_part boolean)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
+DECLARE
+  is_small boolean := (SELECT count(*) <= 3000 FROM (SELECT 1 FROM context_events e WHERE e.service_id = service LIMIT 3001) counted);
 BEGIN
   -- PostgreSQL has no loose index scan: this steps from each change key of the service to the next, whatever lies between.
   WITH RECURSIVE own AS (
-    (SELECT e.change_key FROM context_events e WHERE e.service_id = service ORDER BY e.change_key LIMIT 1)
+    (SELECT e.change_key FROM context_events e WHERE NOT is_small AND e.service_id = service ORDER BY e.change_key LIMIT 1)
     UNION ALL
     SELECT (SELECT e.change_key FROM context_events e WHERE e.service_id = service AND e.change_key > own.change_key ORDER BY e.change_key LIMIT 1)
     FROM own WHERE own.change_key IS NOT NULL
@@ -30,7 +35,7 @@ BEGIN
     SELECT array_agg(f.flag_key) AS keys, min(f.expires_at) AS known_until FROM flag_evaluators f
     WHERE f.tenant_id = tenant AND f.service_id = service AND f.expires_at - instant > interval '0'
   ),
-  sources AS (
+  joined AS MATERIALIZED (
     SELECT j.service_id, j.change_key, j.rule FROM change_joins j
     WHERE j.tenant_id = tenant AND j.name_key = service_name_key AND j.service_id <> service
     UNION ALL
@@ -38,24 +43,39 @@ BEGIN
     WHERE j.tenant_id = tenant AND j.service_id <> service AND j.name_key = ANY((SELECT keys FROM flags)::text[])
       AND NOT EXISTS (
         SELECT 1 FROM change_joins o WHERE o.service_id = j.service_id AND o.change_key = j.change_key AND o.name_key = service_name_key)
+  ),
+  sources AS (
+    SELECT * FROM joined
     UNION ALL
     SELECT service, change_key, 'service_name' FROM own WHERE change_key IS NOT NULL
   ),
-  extent AS MATERIALIZED (SELECT count(*) > 3000 AS is_part FROM (SELECT 1 FROM sources LIMIT 3001) counted),
+  extent AS MATERIALIZED (
+    SELECT (SELECT count(*) > 3000 FROM (SELECT 1 FROM sources LIMIT 3001) counted) AS is_part,
+      (SELECT count(*) > 1000 FROM (SELECT 1 FROM joined LIMIT 1001) counted) AS many_join
+  ),
+  kinds AS (
+    SELECT kind.event_type FROM extent CROSS JOIN unnest(ARRAY['deploy', 'restart', 'saturation', 'flag_change', 'circuit_open', 'dependency_failure',
+      'config_change', 'schema_change', 'scale_event']) AS kind(event_type)
+    WHERE extent.is_part
+  ),
   latest AS (
-    SELECT began.* FROM extent CROSS JOIN unnest(ARRAY['deploy', 'restart', 'saturation', 'flag_change', 'circuit_open', 'dependency_failure',
-      'config_change', 'schema_change', 'scale_event']) AS kinds(event_type) CROSS JOIN LATERAL (
-      SELECT b.service_id, b.change_key, coalesce(j.rule, 'service_name') FROM (
+    SELECT service, began.change_key, 'service_name' FROM kinds CROSS JOIN LATERAL (
+      SELECT e.change_key FROM context_events e
+      WHERE NOT is_small AND e.service_id = service AND e.event_type = kinds.event_type AND e.received_at - e.appeared_at < interval '1 second'
+        AND least(e."timestamp", e.received_at) <= least(known_by, until)
+      ORDER BY least(e."timestamp", e.received_at) DESC, e.id DESC LIMIT least(per_type, 250)
+    ) began
+    UNION ALL
+    SELECT began.* FROM kinds CROSS JOIN LATERAL (
+      SELECT b.service_id, b.change_key, j.rule FROM (
         SELECT e.service_id, e.change_key FROM context_events e
-        WHERE e.tenant_id = tenant AND e.event_type = kinds.event_type AND e.received_at - e.appeared_at < interval '1 second'
-          AND least(e."timestamp", e.received_at) <= least(known_by, until)
+        WHERE (SELECT many_join FROM extent) AND e.tenant_id = tenant AND e.event_type = kinds.event_type
+          AND e.received_at - e.appeared_at < interval '1 second' AND least(e."timestamp", e.received_at) <= least(known_by, until)
         ORDER BY least(e."timestamp", e.received_at) DESC LIMIT 5000
-      ) b LEFT JOIN change_joins j ON j.service_id = b.service_id AND j.change_key = b.change_key AND j.name_key = service_name_key
+      ) b JOIN change_joins j ON j.service_id = b.service_id AND j.change_key = b.change_key AND j.name_key = service_name_key
         AND b.service_id <> service
-      WHERE b.service_id = service OR j.rule IS NOT NULL
       LIMIT least(per_type, 250)
     ) began
-    WHERE extent.is_part
   ),
   looked_at AS (
     (SELECT * FROM sources LIMIT (SELECT CASE WHEN e.is_part THEN 1000 ELSE 3000 END FROM extent e))
@@ -102,9 +122,43 @@ BEGIN
       ) e
     ) total
   ),
+  own_events AS MATERIALIZED (
+    SELECT e.id, e.change_key, e.appeared_at, e.expires_at, e.kept_until, e.received_at, least(e."timestamp", e.received_at) AS happened_at,
+      e.received_at <= known_by AND least(e."timestamp", e.received_at) <= until AS is_known
+    FROM context_events e WHERE is_small AND e.service_id = service
+  ),
+  own_present AS (
+    SELECT DISTINCT ON (change_key) change_key, appeared_at FROM own_events WHERE with_kept AND expires_at > instant
+    ORDER BY change_key, expires_at DESC
+  ),
+  own_lives AS (
+    (SELECT DISTINCT ON (change_key) change_key, appeared_at, expires_at, false AS is_over FROM own_events
+    WHERE is_known AND expires_at > instant ORDER BY change_key, expires_at DESC)
+    UNION ALL
+    SELECT k.change_key, k.appeared_at, max(k.expires_at), true FROM (
+      SELECT e.change_key, e.appeared_at, e.expires_at, row_number() OVER (PARTITION BY e.change_key ORDER BY e.expires_at DESC) AS place
+      FROM own_events e LEFT JOIN own_present p ON p.change_key = e.change_key
+      WHERE with_kept AND e.is_known AND e.expires_at <= instant AND e.kept_until > instant
+        AND (p.appeared_at IS NULL OR e.appeared_at < p.appeared_at)
+    ) k
+    WHERE sample_size IS NULL OR k.place <= sample_size GROUP BY k.change_key, k.appeared_at
+  ),
+  own_folded AS (
+    SELECT service, e.change_key, 'service_name', e.appeared_at, e.ends_at, e.is_over, count(*), min(e.happened_at), min(e.expires_at),
+      min(e.expires_at) FILTER (WHERE e.expires_at > instant),
+      max(e.received_at) FILTER (WHERE e.expires_at > instant OR e.is_over),
+      (array_agg(e.id ORDER BY e.happened_at DESC, e.id) FILTER (WHERE e.expires_at > instant OR e.is_over))[1]
+    FROM (
+      SELECT o.id, o.happened_at, o.received_at, o.expires_at, l.change_key, l.appeared_at, l.expires_at AS ends_at, l.is_over,
+        row_number() OVER (PARTITION BY l.change_key, l.appeared_at, l.is_over ORDER BY o.expires_at DESC) AS place
+      FROM own_lives l JOIN own_events o ON o.change_key = l.change_key AND o.expires_at > l.appeared_at AND o.expires_at <= l.expires_at
+        AND o.received_at >= l.appeared_at AND o.is_known
+    ) e
+    WHERE sample_size IS NULL OR e.place <= sample_size GROUP BY e.change_key, e.appeared_at, e.ends_at, e.is_over
+  ),
   ranked AS (
     SELECT f.*, latest.*, row_number() OVER (PARTITION BY latest.event_type ORDER BY latest.ordered_at DESC, f.change_key) AS place
-    FROM folded f CROSS JOIN LATERAL (
+    FROM (SELECT * FROM folded UNION ALL SELECT * FROM own_folded) f CROSS JOIN LATERAL (
       SELECT e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.environment, e.url, e.details, e.confidence,
         e."timestamp", least(e."timestamp", e.received_at) AS ordered_at
       FROM context_events e WHERE e.id = f.latest_id
@@ -115,7 +169,7 @@ BEGIN
     occurrences, sample_size IS NULL OR occurrences < sample_size, url, details, is_over,
     CASE WHEN with_text THEN json_build_array(event_type, vendor, entity, left(old_value, 1024), left(new_value, 1024), actor, sha, environment) END)),
     least(min(next_expires_at), (SELECT known_until FROM flags)), (SELECT e.is_part FROM extent e)
-  INTO find_lives_v5.changes, find_lives_v5.valid_until, find_lives_v5.is_part FROM ranked
+  INTO find_lives_v6.changes, find_lives_v6.valid_until, find_lives_v6.is_part FROM ranked
   WHERE place <= (SELECT CASE WHEN e.is_part THEN least(per_type, 250) ELSE per_type END FROM extent e);
 END
 $$;

@@ -46,6 +46,8 @@ type ChangeRow = ChangeColumns & {
 }
 
 const MAX_COUNT = 1_000
+/** So many changes that join a window are looked up; where there are more, the tenant's latest are gone through, of which many join. */
+const MAX_JOINED = 3_000
 
 /** When an event counts as having happened; what `context_events_by_beginning` is ordered by. */
 export const HAPPENED = sql`least(e."timestamp", e.received_at)`
@@ -54,43 +56,69 @@ export const BEGINS = sql`e.received_at - e.appeared_at < interval '1 second'`
 
 /**
  * What began to be so across the tenant's services, newest first, of what is still stored: each change once, where it began,
- * however often it was reported since. With a service's name, its own changes and those that join its window. The index leads
+ * however often it was reported since. With a service's name, its own changes and those that join its window. An index leads
  * to the page's changes alone, type by type. The types are listed, not unpacked from JSON, which is estimated at a hundred and
  * has Postgres compile the plan.
  */
 export async function listChanges(db: Db, tenantId: TenantId, query: ChangeQuery): Promise<Change[]> {
-  const { types, limit, since, until, before, after, serviceName, serviceLike, actorLike, textLike } = query
-  const filters = [
-    sql`e.tenant_id = ${tenantId} AND e.event_type = t.event_type AND ${BEGINS} AND coalesce(e.kept_until, e.expires_at) > now()`,
-    ...(since === undefined ? [] : [sql`${HAPPENED} >= ${since}::timestamptz`]),
-    ...(until === undefined ? [] : [sql`${HAPPENED} <= ${until}::timestamptz`]),
-    ...(before === undefined ? [] : [sql`${HAPPENED} < ${before}::timestamptz`]),
-    ...(after === undefined ? [] : [isAfter(tenantId, after)]),
-    ...(serviceName === undefined ? [] : [isInWindow(tenantId, toNameKey(serviceName))]),
-    ...(serviceLike === undefined ? [] : [holds(sql`e.service_name`, serviceLike)]),
-    ...(actorLike === undefined ? [] : [holds(sql`e.actor`, actorLike)]),
-    ...(textLike === undefined ? [] : [holds(sql`concat_ws(' ', e.entity, e.old_value, e.new_value, e.sha)`, textLike)]),
-    isFirst,
-  ]
   const { rows } = await db.execute<ChangeRow>(
     sql`SELECT p.*, ${epochMs(sql`p.happened_at`)} AS ordered_ms, (
         SELECT count(*)::int FROM (
           SELECT 1 FROM context_events o WHERE o.service_id = p.service_id AND o.change_key = p.change_key AND o.appeared_at = p.appeared_at
           LIMIT ${MAX_COUNT}) c) AS count
-      FROM (
-        SELECT c.* FROM (VALUES ${sql.join(
-          types.map((type) => sql`(${type}::text)`),
-          sql`, `,
-        )}) AS t(event_type) CROSS JOIN LATERAL (
-          SELECT e.id, e.service_id, e.service_name, e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha,
-            e.environment, e.url, e.details, e.change_key, e.appeared_at, ${HAPPENED} AS happened_at
-          FROM context_events e WHERE ${sql.join(filters, sql` AND `)}
-          ORDER BY ${HAPPENED} DESC, e.id DESC LIMIT ${limit}
-        ) c ORDER BY c.happened_at DESC, c.id DESC LIMIT ${limit}
-      ) p ORDER BY p.happened_at DESC, p.id DESC`,
+      FROM (${selectPage(tenantId, query)} ORDER BY happened_at DESC, id DESC LIMIT ${query.limit}) p ORDER BY p.happened_at DESC, p.id DESC`,
   )
   return rows.map(toChange)
 }
+
+function selectPage(tenantId: TenantId, query: ChangeQuery): SQL {
+  const { types, limit, serviceName } = query
+  const filters = toFilters(tenantId, query)
+  const latest = (conditions: SQL[]) => selectWhere([...conditions, ...filters], limit)
+  const kinds = sql`(VALUES ${sql.join(
+    types.map((type) => sql`(${type}::text)`),
+    sql`, `,
+  )}) AS t(event_type)`
+  const ofTenant = [sql`e.tenant_id = ${tenantId}`, sql`e.event_type = t.event_type`]
+  if (serviceName === undefined) return sql`SELECT c.* FROM ${kinds} CROSS JOIN LATERAL (${latest(ofTenant)}) c`
+
+  const nameKey = toNameKey(serviceName)
+  const isOwn = sql`e.service_id = ANY(ARRAY(SELECT id FROM own))`
+  const isJoined = sql`EXISTS (SELECT 1 FROM change_joins j WHERE j.tenant_id = ${tenantId} AND j.name_key = ANY(ARRAY(SELECT unnest(names) FROM named))
+    AND j.service_id = e.service_id AND j.change_key = e.change_key)`
+  const isWanted = sql`e.event_type = ANY(ARRAY(SELECT t.event_type FROM ${kinds}))`
+  return sql`WITH own AS MATERIALIZED (SELECT s.id FROM services s WHERE s.tenant_id = ${tenantId} AND s.name_key = ${nameKey}),
+    named AS MATERIALIZED (SELECT ${joinNamesOf(sql`${tenantId}::uuid`, sql`${nameKey}::text`)} AS names),
+    joined AS MATERIALIZED (
+      SELECT j.service_id, j.change_key FROM named, change_joins j WHERE j.tenant_id = ${tenantId} AND j.name_key = ANY(named.names) LIMIT ${MAX_JOINED + 1}),
+    extent AS MATERIALIZED (SELECT count(*) > ${MAX_JOINED} AS are_many FROM joined)
+    SELECT c.* FROM ${kinds} CROSS JOIN own CROSS JOIN LATERAL (${latest([sql`e.service_id = own.id`, sql`e.event_type = t.event_type`])}) c
+    UNION ALL
+    SELECT c.* FROM (SELECT DISTINCT * FROM joined WHERE NOT (SELECT are_many FROM extent)) j CROSS JOIN LATERAL (
+      ${latest([sql`e.service_id = j.service_id`, sql`e.change_key = j.change_key`, isWanted, sql`NOT ${isOwn}`])}) c
+    UNION ALL
+    SELECT c.* FROM ${kinds} CROSS JOIN LATERAL (${latest([...ofTenant, sql`(SELECT are_many FROM extent)`, sql`NOT ${isOwn}`, isJoined])}) c`
+}
+
+function toFilters(tenantId: TenantId, query: ChangeQuery): SQL[] {
+  const { since, until, before, after, serviceLike, actorLike, textLike } = query
+  return [
+    sql`e.tenant_id = ${tenantId} AND ${BEGINS} AND coalesce(e.kept_until, e.expires_at) > now()`,
+    ...(since === undefined ? [] : [sql`${HAPPENED} >= ${since}::timestamptz`]),
+    ...(until === undefined ? [] : [sql`${HAPPENED} <= ${until}::timestamptz`]),
+    ...(before === undefined ? [] : [sql`${HAPPENED} < ${before}::timestamptz`]),
+    ...(after === undefined ? [] : [isAfter(tenantId, after)]),
+    ...(serviceLike === undefined ? [] : [holds(sql`e.service_name`, serviceLike)]),
+    ...(actorLike === undefined ? [] : [holds(sql`e.actor`, actorLike)]),
+    ...(textLike === undefined ? [] : [holds(sql`concat_ws(' ', e.entity, e.old_value, e.new_value, e.sha)`, textLike)]),
+    isFirst,
+  ]
+}
+
+const selectWhere = (conditions: SQL[], limit: number) => sql`
+  SELECT e.id, e.service_id, e.service_name, e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha,
+    e.environment, e.url, e.details, e.change_key, e.appeared_at, ${HAPPENED} AS happened_at
+  FROM context_events e WHERE ${sql.join(conditions, sql` AND `)} ORDER BY ${HAPPENED} DESC, e.id DESC LIMIT ${limit}`
 
 const holds = (column: SQL, part: string) => sql`strpos(lower(${column}), lower(${part})) > 0`
 
@@ -146,12 +174,6 @@ export async function listBlames(db: Db, tenantId: TenantId, since: Date, servic
 function isAfter(tenantId: TenantId, id: EventId): SQL {
   const place = (column: SQL) => sql`(SELECT ${column} FROM context_events p WHERE p.tenant_id = ${tenantId} AND p.id = ${id})`
   return sql`(${HAPPENED}, e.id) < (${place(sql`least(p."timestamp", p.received_at)`)}, ${place(sql`p.id`)})`
-}
-
-function isInWindow(tenantId: TenantId, nameKey: string): SQL {
-  return sql`(e.service_id = ANY(ARRAY(SELECT s.id FROM services s WHERE s.tenant_id = ${tenantId} AND s.name_key = ${nameKey}))
-    OR EXISTS (SELECT 1 FROM change_joins j WHERE j.tenant_id = ${tenantId} AND j.name_key = ANY(${joinNamesOf(sql`${tenantId}::uuid`, sql`${nameKey}::text`)})
-      AND j.service_id = e.service_id AND j.change_key = e.change_key))`
 }
 
 /** Of several events that began a change in one second, the first. Those before it in the index are of earlier lives, or such. */

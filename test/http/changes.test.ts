@@ -77,6 +77,37 @@ test('a change joins the list of the service that its entity names', async () =>
   expect(servicesOf(await read(tenant, { service: 'argocd' }))).toEqual(['argocd'])
 })
 
+test.each([40, 3_200])(
+  'pages of a service are of its own changes and of %s that join it, each once, by the kinds asked for',
+  async (joining) => {
+    const tenant = await createTestTenant(app)
+    await send(
+      tenant,
+      { service_name: 'cart', entity: 'cart', timestamp: minutesAgo(5) },
+      { service_name: 'search', timestamp: minutesAgo(1) },
+    )
+    const rollouts = Array.from({ length: joining }, (_, sha) => ({
+      service_name: 'argocd',
+      entity: 'cart',
+      sha: `${sha}`,
+      timestamp: minutesAgo(sha < joining - 30 ? 9 : 2),
+    }))
+    for (let start = 0; start < joining; start += 400) await send(tenant, ...rollouts.slice(start, start + 400))
+    await send(
+      tenant,
+      { service_name: 'cart', entity: 'cart', event_type: 'restart' },
+      { service_name: 'argocd', entity: 'cart', event_type: 'restart' },
+    )
+
+    const pages = [await read(tenant, { service: 'cart', limit: '20' })]
+    pages.push(await read(tenant, { service: 'cart', limit: '20', before: pages[0]?.at(-1)?.id ?? '' }))
+    expect(servicesOf(pages.flat())).toEqual([...Array(30).fill('argocd'), 'cart', ...Array(9).fill('argocd')])
+    expect(new Set(pages.flat().map(({ id }) => id)).size).toBe(40)
+    expect(servicesOf(await read(tenant, { service: 'cart', types: 'restart' })).toSorted()).toEqual(['argocd', 'cart'])
+    expect(await read(tenant, { service: 'argocd', limit: '100' })).toHaveLength(Math.min(joining, 100))
+  },
+)
+
 test('a change that another tenant has cannot be paged from, and one in the future counts from its receipt', async () => {
   const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
   await send(tenant, { timestamp: minutesAgo(-600) })

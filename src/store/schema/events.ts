@@ -55,6 +55,10 @@ export const contextEvents = pgTable(
     index('context_events_by_beginning')
       .on(table.tenantId, table.eventType, sql`least("timestamp", received_at)`, table.id)
       .where(sql`received_at - appeared_at < interval '1 second'`),
+    /** The same of one service. */
+    index('context_events_by_service_beginning')
+      .on(table.serviceId, table.eventType, sql`least("timestamp", received_at)`, table.id)
+      .where(sql`received_at - appeared_at < interval '1 second'`),
     // By a hash, so that Postgres never takes it for a way to find a service's events by anything else.
     index('context_events_by_writer').on(sql`uuid_hash_extended(${table.serviceId}, 0)`, table.writtenBy),
     index('context_events_by_agent').on(table.agentId, table.receivedAt, table.id),
