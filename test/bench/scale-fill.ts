@@ -5,8 +5,9 @@ const SERVICES = 40_000
 /** Of the large tenant, which is the one that is measured. */
 const OWN_SERVICES = 10_000
 const AGENTS_EACH = 5
-/** Live events of the one service whose window is read, at every size. */
-const BUSY_EVENTS = 10_700
+/** Live events of the services that are asked about, the same at every size: of 10,700 some 1,900 changes, of 600 nearly as many. */
+const STEADY = Array.from({ length: 50 }, (_, place) => (place === 0 ? { events: 10_700, entities: 4 } : { events: 600, entities: 97 }))
+const STEADY_EVENTS = STEADY.reduce((sum, { events }) => sum + events, 0)
 
 export type LargeTenant = { readonly tenantId: string; readonly agentId: string }
 
@@ -37,10 +38,18 @@ export async function fillTenants(client: Client, { tenantId, agentId }: LargeTe
   await client.query(`INSERT INTO services (id, tenant_id, agent_id, name, name_key)
     SELECT s.service_id, s.tenant_id, (SELECT a.agent_id FROM scale_agents a WHERE a.tenant_id = s.tenant_id LIMIT 1), s.name, replace(s.name, '-', '')
     FROM scale_services s`)
+  await client.query(
+    `UPDATE services s SET last_event_at = now() - interval '1 hour' FROM scale_services o WHERE o.service_id = s.id AND o.place >= $1`,
+    [STEADY.length],
+  )
   await client.query('CREATE UNIQUE INDEX ON scale_services (tenant_id, place)')
   await client.query('CREATE UNIQUE INDEX ON scale_agents (place)')
   await client.query('ANALYZE scale_agents, scale_services')
-  await insertEvents(client, 1, BUSY_EVENTS, { agent: '0', service: '0' })
+  let stored = 0
+  for (const [place, { events, entities }] of STEADY.entries()) {
+    await insertEvents(client, stored + 1, stored + events, { agent: '0', service: `${place}`, entities })
+    stored += events
+  }
   await client.query(`UPDATE context_events SET vendor = 'rare', event_type = 'schema_change'
     WHERE id IN (SELECT id FROM context_events WHERE service_name = 'service-1' ORDER BY received_at LIMIT 3)`)
 }
@@ -56,9 +65,13 @@ export async function fillEvents(client: Client, from: number, to: number, repor
   )
   for (const { name } of rows) await client.query(`DROP INDEX ${name}`)
   const agent = `CASE WHEN n % 6 = 0 THEN 0 ELSE n % ${AGENTS_EACH * TENANTS} END`
-  for (let at = Math.max(from, BUSY_EVENTS); at < to; at += 500_000) {
+  for (let at = Math.max(from, STEADY_EVENTS); at < to; at += 500_000) {
     report(`${at.toLocaleString('en')} events`)
-    await insertEvents(client, at + 1, Math.min(at + 500_000, to), { agent, service: 'floor(power(random(), 2) * 150)' })
+    await insertEvents(client, at + 1, Math.min(at + 500_000, to), {
+      agent,
+      service: `${STEADY.length} + floor(power(random(), 2) * 100)`,
+      entities: 97,
+    })
   }
   for (const { name, definition } of rows) {
     report(`building ${name}`)
@@ -72,7 +85,7 @@ async function insertEvents(
   client: Client,
   from: number,
   to: number,
-  { agent, service }: { readonly agent: string; readonly service: string },
+  { agent, service, entities }: { readonly agent: string; readonly service: string; readonly entities: number },
 ): Promise<void> {
   await client.query(
     `INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, new_value, confidence,
@@ -87,7 +100,7 @@ async function insertEvents(
         (ARRAY['argocd', 'kubernetes', 'postgres', 'redis', 'kafka', 'flagd'])[1 + n % 6] AS vendor,
         (ARRAY['deploy', 'flag_change', 'config_change', 'dependency_failure', 'restart', 'saturation', 'restart', 'saturation', 'restart',
           'saturation', 'saturation', 'saturation'])[1 + n / 7 % 12] AS type,
-        'entity-' || n % 97 AS entity, 'value-' || n / 97 % 13 AS value,
+        'entity-' || n % ${entities} AS entity, 'value-' || n / 97 % 13 AS value,
         now() - random() * interval '6 hours' AS received_at, now() + interval '10 minutes' + random() * interval '1 day' AS expires_at
       FROM generate_series($1::int, $2::int) AS n OFFSET 0
     ) v

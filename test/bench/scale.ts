@@ -111,6 +111,8 @@ type Measuring = {
   readonly readonlyKey: string
 }
 
+const anHourAgo = () => new Date(Date.now() - 3_600_000).toISOString()
+
 const ROUTES = (agentId: string): readonly (readonly [name: string, path: string, field?: string])[] => [
   ['agents', '/v1/agents'],
   ['an agent’s log', `/v1/agents/${agentId}`, 'events'],
@@ -120,12 +122,16 @@ const ROUTES = (agentId: string): readonly (readonly [name: string, path: string
   ['… of nobody', `/v1/agents/${agentId}?vendor=nobody`, 'events'],
   ['services', '/v1/services'],
   ['services, a page', '/v1/services?limit=50&after=service-4'],
-  ['a window', '/v1/services/service-77/context'],
+  ['a window', '/v1/services/service-2/context'],
+  ['a window, earlier', `/v1/services/service-2/context?at=${anHourAgo()}`],
   ['the busiest window', '/v1/services/service-1/context'],
-  ['a window, earlier', `/v1/services/service-77/context?at=${new Date(Date.now() - 3_600_000).toISOString()}`],
-  ['dependencies', '/v1/services/service-77/dependencies'],
+  ['the busiest, earlier', `/v1/services/service-1/context?at=${anHourAgo()}`],
+  ['a growing window', '/v1/services/service-77/context'],
+  ['a growing one, earlier', `/v1/services/service-77/context?at=${anHourAgo()}`],
+  ['dependencies', '/v1/services/service-2/dependencies'],
   ['changes', '/v1/changes'],
-  ['changes of a service', '/v1/changes?service=service-77'],
+  ['changes of a service', '/v1/changes?service=service-2'],
+  ['… that grows', '/v1/changes?service=service-77'],
   ['incidents', '/v1/incidents'],
   ['quality', '/v1/quality'],
   ['audit', '/v1/audit'],
@@ -162,7 +168,8 @@ async function measure(measuring: Measuring): Promise<Reading[]> {
         ),
       )
     }),
-    await probe.time('a diagnosis', async () => void (await toJson(await ask('/v1/incidents', readonlyKey, { service: 'service-77' })))),
+    await probe.time('a diagnosis', async () => void (await toJson(await ask('/v1/incidents', readonlyKey, { service: 'service-2' })))),
+    await probe.time('… that grows', async () => void (await toJson(await ask('/v1/incidents', readonlyKey, { service: 'service-77' })))),
     await probe.time(
       `a sweep of ${SWEPT.toLocaleString('en')}`,
       async () => void (await runSweep(deps, new Date())),
