@@ -26,6 +26,34 @@ export function toClock(instant: Date, beside: Date): string {
   return exact.startsWith(toExact(beside).slice(0, 10)) ? exact.slice(11) : exact
 }
 
+/** A time of day to the second, in UTC; with its day when that is another than that of the instant which is told beside it. */
+export function toMoment(instant: Date, beside: Date): string {
+  const text = toClock(instant, beside)
+  if (text.length === 8) return text
+  const year = instant.getUTCFullYear() === beside.getUTCFullYear() ? '' : ` ${instant.getUTCFullYear()}`
+  return `${instant.getUTCDate()} ${MONTHS[instant.getUTCMonth()]}${year} ${text.slice(11)}`
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** A length of time in one unit or two. */
+export function toSpan(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000))
+  const units = [
+    [Math.floor(seconds / DAY_S), 'd'],
+    [Math.floor((seconds % DAY_S) / HOUR_S), 'h'],
+    [Math.floor((seconds % HOUR_S) / MINUTE_S), 'min'],
+    [seconds % MINUTE_S, 's'],
+  ] as const
+  const first = units.findIndex(([number]) => number > 0)
+  if (first < 0) return '0 s'
+  return units
+    .slice(first, first + 2)
+    .filter(([number]) => number > 0)
+    .map(([number, unit]) => `${number} ${unit}`)
+    .join(' ')
+}
+
 /** A share as a whole percentage. */
 export function toPercent(share: number): string {
   return `${Math.round(100 * share)} %`

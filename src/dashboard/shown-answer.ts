@@ -29,6 +29,20 @@ function toFit({ event_type, joined_by }: CitedEntry): number {
   return (joined_by === 'service_name') === isCallFailure(event_type) ? 1 : 0
 }
 
+/** The event that is blamed, or, under an abstention, comes nearest to it. */
+export function findCause({ entries, hypotheses }: Pick<ShownAnswer, 'entries' | 'hypotheses'>): CitedEntry | undefined {
+  return entries.find(({ id }) => id === hypotheses[0]?.eventIds[0])
+}
+
+/** How likely each hypothesis is, as the first is known to be: log odds between two are the difference of their scores. */
+export function toShares({ hypotheses }: Pick<ShownAnswer, 'hypotheses'>, confidence: number): readonly number[] {
+  const [first] = hypotheses
+  const shares = hypotheses.map(({ score }) => confidence * Math.exp(Math.min(0, score - (first?.score ?? score))))
+  const others = shares.slice(1).reduce((sum, share) => sum + share, 0)
+  const fit = others > 1 - confidence ? (1 - confidence) / others : 1
+  return shares.map((share, place) => (place === 0 ? share : share * fit))
+}
+
 /** The timeline of an answer: the way from the cause to the alert at the top, what else happened below. */
 export function drawAnswer(answer: ShownAnswer): Timeline {
   const { entries, cites, hypotheses, snapshot } = answer

@@ -1,3 +1,5 @@
+import { INCIDENT_STYLE } from './incident-style.ts'
+
 /** The stylesheet of all pages: ink on paper by day, the other way round by night. */
 export const STYLE = /* css */ `
 :root {
@@ -240,7 +242,7 @@ td .legend { margin-top: .1875rem; }
 .spark rect { fill: var(--accent); } .spark .none { fill: var(--line); }
 .fill { fill: var(--accent); } .ideal { stroke: var(--soft); stroke-dasharray: 4 4; } .dot { fill: var(--card); stroke: var(--accent); stroke-width: 2.5; }
 .live { transition: opacity .2s; }
-@media (prefers-reduced-motion: reduce) { *, *::before, *::after { transition: none !important; animation: none !important; scroll-behavior: auto !important; } }
+${INCIDENT_STYLE}@media (prefers-reduced-motion: reduce) { *, *::before, *::after { transition: none !important; animation: none !important; scroll-behavior: auto !important; } }
 @media (forced-colors: active) { .badge, .card, .notice { border: 1px solid; } .mark { color: CanvasText; } }
 @media print { .bar, .foot, form, .skip { display: none; } body { background: none; } }
 `

@@ -12,6 +12,7 @@ import { maskVerdictLinks } from '../domain/telling/verdict-link.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { EXACT_UP_TO } from './causal-patterns.ts'
 import { functionNamed } from './functions.ts'
+import { isInMaintenance } from './maintenance.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 import { SOURCE } from './source.ts'
 
@@ -38,6 +39,7 @@ export type Incident = {
   readonly verdict: Verdict | null
   /** Who gave it, as the audit names them; `null` for earlier ones, too. */
   readonly verdictBy: string | null
+  readonly verdictAt: Date | null
   readonly isPosted: boolean
 }
 
@@ -62,6 +64,7 @@ type IncidentRow = {
   readonly confidence: number | null
   readonly verdict: Verdict | null
   readonly verdict_by: string | null
+  readonly verdict_ms: number | null
   readonly is_posted: boolean
 }
 
@@ -69,6 +72,7 @@ type IncidentRow = {
 const INCIDENT_COLUMNS = sql`i.id, i.tenant_id, i.service_id, i.service_name, w.state AS work_state, i.title, i.url, i.environment,
   ${epochMs(sql`i.triggered_at`)} AS triggered_ms, ${epochMs(sql`i.created_at`)} AS created_ms, ${epochMs(sql`i.resolved_at`)} AS resolved_ms,
   i.external_source, i.external_ref, i.integration_id, i.diagnosis_of, d.hypothesis, d.recommended_action, d.confidence, d.verdict, d.verdict_by,
+  ${epochMs(sql`d.verdict_at`)} AS verdict_ms,
   EXISTS (SELECT 1 FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note' AND n.target = ${SOURCE} AND n.state = 'done') AS is_posted`
 
 const ANSWERS = sql`LEFT JOIN incident_work w ON w.incident_id = coalesce(i.diagnosis_of, i.id) AND w.kind = 'diagnosis'
@@ -147,6 +151,8 @@ export type IncidentDetail = Incident & {
   readonly similar: readonly SimilarIncident[]
   /** Why the incident is not diagnosed yet, if something went wrong. */
   readonly failure: string | null
+  /** Whether it began in a maintenance window, so that nobody was told. */
+  readonly isMuted: boolean
 }
 
 /** A past incident with what was decided about its answer. */
@@ -193,12 +199,13 @@ type DetailRow = IncidentRow & {
   readonly notes: NoteRow[] | null
   readonly similar: SimilarRow[] | null
   readonly failure: string | null
+  readonly is_muted: boolean
 }
 
 /** One incident of the tenant with all its answers; throws `not_found`. */
 export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): Promise<IncidentDetail> {
   const { rows } = await db.execute<DetailRow>(
-    sql`SELECT ${INCIDENT_COLUMNS}, w.reason AS failure,
+    sql`SELECT ${INCIDENT_COLUMNS}, w.reason AS failure, ${isInMaintenance(sql`i`)} AS is_muted,
         (SELECT json_agg(${DIAGNOSIS_JSON} ORDER BY a.number DESC) FROM diagnoses a
           WHERE a.incident_id = coalesce(i.diagnosis_of, i.id)) AS diagnoses,
         (SELECT json_agg(${NOTE_JSON} ORDER BY n.number, n.target) FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note') AS notes,
@@ -218,6 +225,7 @@ export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): P
   return {
     ...toIncident(row),
     failure: row.failure,
+    isMuted: row.is_muted,
     diagnoses: (row.diagnoses ?? []).map(toStoredDiagnosis),
     similar: (row.similar ?? []).map(({ triggeredMs, ...similar }) => ({ ...similar, triggeredAt: new Date(triggeredMs) })),
     notes: (row.notes ?? []).map(toStoredNote),
@@ -263,6 +271,7 @@ function toIncident(row: IncidentRow): Incident {
     confidence: row.confidence,
     verdict: row.verdict,
     verdictBy: row.verdict_by,
+    verdictAt: row.verdict_ms === null ? null : new Date(row.verdict_ms),
     isPosted: row.is_posted,
   }
 }

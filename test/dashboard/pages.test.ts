@@ -194,7 +194,7 @@ test('an answer that names no cause has no percentage, and says what that means'
   expect(confidence).toBe(0)
   const person = await signIn(site, own.readonlyKey)
   for (const [path, says] of [
-    [`/incidents/${id}`, 'No cause named: nothing is known to fail'],
+    [`/incidents/${id}`, 'Nothing on record explains it'],
     ['/incidents', 'No cause named'],
     [`/services/${service_id}`, 'no cause named'],
   ] as const) {

@@ -5,7 +5,7 @@ import { Besides, Outside, Reporter } from '../parts.tsx'
 import { type ShownAnswer, toValues } from '../shown-answer.ts'
 import { Clock } from './incident-parts.tsx'
 
-const EVENTS_PER_PAGE = 14
+const EVENTS_PER_PAGE = 10
 const MAX_CHANGE = 300
 
 /** Everything the diagnosis saw, a page at a time, newest first. */

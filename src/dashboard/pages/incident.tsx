@@ -1,11 +1,14 @@
 import type { Hypothesis, RuledOut } from '../../domain/diagnosis/model.ts'
 import { toSureness } from '../../domain/telling/message.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
+import { type AnswerRows, toAnswerRows } from '../answer-rows.ts'
 import { Chart } from '../chart.tsx'
+import { toPageWords } from '../event-words.ts'
 import { INTEGRATION_WORDS, toSourceName } from '../integrations/index.ts'
-import { count, TYPE_NAMES, toChange, toPercent } from '../labels.ts'
-import { Age, Badge, Besides, Confidence, Exact, Live, Notice, Outside } from '../parts.tsx'
+import { count, TYPE_NAMES, toChange, toExact, toPercent, toSpan } from '../labels.ts'
+import { Age, Badge, Besides, Exact, Live, Notice, Outside } from '../parts.tsx'
 import { describeAnswer, drawAnswer, type ShownAnswer, toShownAnswer, toValues } from '../shown-answer.ts'
+import { AnswerCard } from './incident-answer.tsx'
 import { Events } from './incident-events.tsx'
 import { Badges, Clock, ResolveForm, VerdictForm } from './incident-parts.tsx'
 
@@ -19,6 +22,8 @@ type Props = { readonly incident: IncidentDetail; readonly now: Date; readonly d
 export const IncidentPage = ({ incident, now, done, eventsPage }: Props) => {
   const [latest, ...earlier] = incident.diagnoses
   const answer = latest && toShownAnswer(latest)
+  const aftermath = { undoing: undefined, quietSince: undefined }
+  const rows = latest && answer && toAnswerRows({ incident, latest, answer, aftermath, correction: undefined, now })
   return (
     <>
       <div class="head">
@@ -36,7 +41,7 @@ export const IncidentPage = ({ incident, now, done, eventsPage }: Props) => {
                 <Outside>{incident.serviceName}</Outside>
               </a>
               {' · '}
-              <Age at={incident.triggeredAt} now={now} /> · <Exact at={incident.triggeredAt} />
+              <Lasting incident={incident} now={now} />
             </span>
           </div>
         </div>
@@ -46,8 +51,13 @@ export const IncidentPage = ({ incident, now, done, eventsPage }: Props) => {
         </div>
       </div>
       <Notice done={done} />
+      {incident.isMuted && <p class="notice">It began in a maintenance window: it was diagnosed, and nobody was told.</p>}
       <Live id="incident" of={incident} news="The incident has changed.">
-        {latest && answer ? <Diagnosed incident={incident} latest={latest} answer={answer} /> : <Undiagnosed incident={incident} />}
+        {latest && answer && rows ? (
+          <Diagnosed incident={incident} latest={latest} answer={answer} rows={rows} />
+        ) : (
+          <Undiagnosed incident={incident} />
+        )}
         <Similar incidents={incident.similar} now={now} />
         <Notes notes={incident.notes} />
         {earlier.length > 0 && <Earlier diagnoses={earlier} />}
@@ -56,6 +66,24 @@ export const IncidentPage = ({ incident, now, done, eventsPage }: Props) => {
     </>
   )
 }
+
+/** How long it has lasted, since when, and by whom it is known. */
+const Lasting = ({
+  incident: { triggeredAt, resolvedAt, externalSource },
+  now,
+}: {
+  readonly incident: IncidentDetail
+  readonly now: Date
+}) => (
+  <>
+    {resolvedAt === null ? 'for ' : 'lasted '}
+    {toSpan((resolvedAt ?? now).getTime() - triggeredAt.getTime())}, alert at{' '}
+    <time datetime={triggeredAt.toISOString()} data-local="">
+      {toExact(triggeredAt)}
+    </time>
+    {externalSource !== null && ` · from ${toSourceName(externalSource)}`}
+  </>
+)
 
 const PagerLink = ({ url, source }: { readonly url: string | null; readonly source: string | null }) =>
   url !== null && /^https:\/\//.test(url) ? (
@@ -80,36 +108,26 @@ const Undiagnosed = ({ incident: { status, failure } }: { readonly incident: Inc
   </div>
 )
 
-type DiagnosedProps = { readonly incident: IncidentDetail; readonly latest: StoredDiagnosis; readonly answer: ShownAnswer }
+type DiagnosedProps = {
+  readonly incident: IncidentDetail
+  readonly latest: StoredDiagnosis
+  readonly answer: ShownAnswer
+  readonly rows: AnswerRows
+}
 
-const Diagnosed = ({ incident, latest, answer }: DiagnosedProps) => (
+const Diagnosed = ({ incident, latest, answer, rows }: DiagnosedProps) => (
   <>
-    <section class="verdict" aria-labelledby="answer">
-      <h2 id="answer" class="hidden">
-        The answer
-      </h2>
-      <p class="answer">
-        <Outside max={MAX_SENTENCE}>{latest.hypothesis}</Outside>
-      </p>
-      {latest.recommendedAction !== null && (
-        <p class="action">
-          <Outside max={MAX_SENTENCE}>{latest.recommendedAction}</Outside>
-        </p>
-      )}
-      <div class="row">
-        <Confidence value={latest.abstained ? 0 : latest.confidence} assessment={latest.answer.assessment} />
-        <span class="small quiet">
-          by {latest.diagnosedBy === 'rules' ? 'rules' : <Outside>{latest.diagnosedBy}</Outside>}, <Exact at={latest.madeAt} />
-        </span>
-        <span class="end" />
+    <AnswerCard rows={rows}>
+      <footer>
+        <span>{rows.question}</span>
         <VerdictForm incident={incident} here={`/incidents/${incident.id}`} />
-      </div>
-      {latest.changed !== null && (
-        <p class="small">
-          <strong>Second look.</strong> What is different: <Outside max={MAX_SENTENCE}>{latest.changed}</Outside>
-        </p>
-      )}
-    </section>
+      </footer>
+    </AnswerCard>
+    {latest.changed !== null && (
+      <p class="small">
+        <strong>Second look.</strong> What is different: <Outside max={MAX_SENTENCE}>{toPageWords(latest.changed)}</Outside>
+      </p>
+    )}
     <section aria-labelledby="timeline">
       <h2 id="timeline">What changed, and when</h2>
       {answer.entries.length === 0 ? (

@@ -1,10 +1,17 @@
 import { ASSESSMENTS, type Diagnosis, GAP_STATES, type Gap, type Hypothesis, RULED_OUT_REASONS, type RuledOut } from '../diagnosis/model.ts'
 import { type EventId, isId } from '../ids.ts'
-import { isListOf, isNumber, isObjectOf, isOneOf, isText, orAbsent, orNull, readStored, writeStored } from '../json.ts'
+import { isInstant, isListOf, isNumber, isObjectOf, isOneOf, isText, orAbsent, orNull, readStored, writeStored } from '../json.ts'
 import { type ContextSnapshot, citedEntries } from './snapshot.ts'
 
-/** What a look at an incident said, besides what has columns of its own. Earlier releases did not say what it comes to and lacks. */
-export type Answer = Pick<Diagnosis, 'hypotheses' | 'evidence' | 'ruledOut' | 'reasoning'> & Partial<Pick<Diagnosis, 'assessment' | 'gaps'>>
+/**
+ * What a look at an incident said, besides what has columns of its own. Earlier releases did not say what it comes to and lacks, nor
+ * when the trouble began.
+ */
+export type Answer = Pick<Diagnosis, 'hypotheses' | 'evidence' | 'ruledOut' | 'reasoning'> &
+  Partial<Pick<Diagnosis, 'assessment' | 'gaps'>> & {
+    /** ISO 8601; `null`: nothing is known to fail. */
+    readonly onset?: string | null
+  }
 
 const isAnswer = isObjectOf<Answer>({
   hypotheses: isListOf(
@@ -33,11 +40,14 @@ const isAnswer = isObjectOf<Answer>({
   gaps: orAbsent(
     isListOf(isObjectOf<Gap>({ service: isText, kind: isOneOf(['changes'] as const), state: isOneOf(GAP_STATES), since: orNull(isText) })),
   ),
+  onset: orAbsent(orNull(isInstant)),
 })
 
+type Written = Omit<Answer, 'onset'> & { readonly onset?: Date | string | null }
+
 /** The text of an answer as it is stored. */
-export function writeAnswer({ hypotheses, evidence, ruledOut, reasoning, assessment, gaps }: Answer): string {
-  return writeStored({ hypotheses, evidence, ruledOut, reasoning, assessment, gaps })
+export function writeAnswer({ hypotheses, evidence, ruledOut, reasoning, assessment, gaps, onset }: Written): string {
+  return writeStored({ hypotheses, evidence, ruledOut, reasoning, assessment, gaps, onset })
 }
 
 /** A stored answer, of this release or an earlier one. Throws as `readStored`. */

@@ -1,0 +1,20 @@
+/** What the page of an incident has in the stylesheet of all pages. */
+export const INCIDENT_STYLE = /* css */ `.told { padding: 0; overflow: hidden; } .told > * + * { margin-top: 0; }
+.told dl > div { display: grid; grid-template-columns: 6.5rem minmax(0, 1fr); gap: 0 1.5rem; padding: .875rem 1.5rem; }
+.told dl > div + div { border-top: 1px solid var(--line); }
+.told dt { font-size: var(--small); color: var(--soft); line-height: 1.6rem; }
+.told dt svg { width: 14px; height: 14px; margin-right: .5rem; vertical-align: -.125rem; fill: none; stroke: currentColor; stroke-width: 1.6; }
+.told .main { font-size: var(--large); line-height: 1.6rem; font-weight: 600; letter-spacing: -.005em; text-wrap: pretty; }
+.told .more { font-size: var(--small); color: var(--soft); margin-top: .25rem; }
+.told .do { background: var(--accent-fill); box-shadow: inset 3px 0 0 var(--accent); } .told .do dt { color: var(--accent); font-weight: 650; }
+.told .done { background: var(--good-fill); box-shadow: inset 3px 0 0 var(--good); } .told .done dt { color: var(--good); font-weight: 650; }
+.told .do .more, .told .done .more { color: var(--ink); }
+.told .sure { display: grid; grid-template-columns: 10rem minmax(0, 1fr); gap: 0 1rem; align-items: center; } .told .sure .main { grid-column: 1 / -1; }
+.told .sure svg { width: 100%; height: 8px; } .told .sure rect { fill: var(--fill); } .told .sure rect + rect { fill: var(--accent); }
+.told footer { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem .75rem; padding: .625rem 1.5rem; border-top: 1px solid var(--line); background: var(--paper); font-size: var(--small); }
+.told footer:empty { display: none; }
+@media (max-width: 46rem) {
+  .told dl > div { grid-template-columns: minmax(0, 1fr); padding: .5rem 1rem; } .told dt { line-height: 1.35; } .told .main { line-height: 1.35; }
+  .told .more { margin-top: 0; } .told .sure { grid-template-columns: minmax(0, 1fr); } .told footer { padding-inline: 1rem; } .told button { min-height: 2.75rem; }
+}
+`

@@ -1,0 +1,63 @@
+import type { Child } from 'hono/jsx'
+import type { AnswerRows, Row } from '../answer-rows.ts'
+import { Outside } from '../parts.tsx'
+
+const MAX_SENTENCE = 600
+
+const ICONS = {
+  broke: 'm3 3 8 8M11 3l-8 8',
+  blame: 'M7 2 12 11.5H2Z',
+  nothing: 'M7 2A5 5 0 0 1 12 7M11 10A5 5 0 0 1 4 11M2 8A5 5 0 0 1 4 3',
+  act: 'M2 7H12M8 3l4 4-4 4',
+  done: 'M2 7.5 5.5 11 12 3.5',
+  sure: 'M7 2A5 5 0 1 1 6.9 2M7 4V7L9 8.5',
+  looked: 'M1 7S3 3 7 3 13 7 13 7 11 11 7 11 1 7 1 7Z',
+} as const
+
+type LineProps = { readonly icon: keyof typeof ICONS; readonly label: string; readonly row: Row; readonly kind?: string }
+
+const Line = ({ icon, label, row: { main, more }, kind, children }: LineProps & { readonly children?: Child }) => (
+  <div class={kind}>
+    <dt>
+      <svg viewBox="0 0 14 14" aria-hidden="true">
+        <path d={ICONS[icon]} />
+      </svg>
+      {label}
+    </dt>
+    <dd class={children === undefined ? undefined : 'sure'}>
+      <p class="main">
+        <Outside max={MAX_SENTENCE}>{main}</Outside>
+      </p>
+      {children}
+      {more !== '' && (
+        <p class="more">
+          <Outside max={MAX_SENTENCE}>{more}</Outside>
+        </p>
+      )}
+    </dd>
+  </div>
+)
+
+/** An answer at a glance: what broke, what is to blame, what to do, how sure; and what is asked about it. */
+export const AnswerCard = ({ rows, children }: { readonly rows: AnswerRows; readonly children?: Child }) => (
+  <section class="card told" aria-labelledby="answer">
+    <h2 id="answer" class="hidden">
+      The answer
+    </h2>
+    <dl>
+      <Line icon="broke" label="What broke" row={rows.broke} />
+      <Line icon={rows.lookedAt ? 'nothing' : 'blame'} label="To blame" row={rows.blame} />
+      {rows.act && <Line icon={rows.act.isDone ? 'done' : 'act'} label="Do now" row={rows.act} kind={rows.act.isDone ? 'done' : 'do'} />}
+      {rows.sure && (
+        <Line icon="sure" label="How sure" row={rows.sure}>
+          <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+            <rect width="100" height="8" rx="1.5" />
+            <rect width={Math.round(100 * rows.sure.share)} height="8" rx="1.5" />
+          </svg>
+        </Line>
+      )}
+      {rows.lookedAt && <Line icon="looked" label="Looked at" row={rows.lookedAt} />}
+    </dl>
+    {children}
+  </section>
+)
