@@ -3,6 +3,7 @@ import type { Child } from 'hono/jsx'
 import type { Assessment } from '../domain/diagnosis/model.ts'
 import type { EventDetails } from '../domain/event/event.ts'
 import { toMeaning, toSureness } from '../domain/telling/message.ts'
+import { isWebAddress } from '../domain/text.ts'
 import { fingerprint } from './fingerprint.ts'
 import { shorten, toAge, toExact } from './labels.ts'
 import type { PageEnv } from './page-env.ts'
@@ -43,7 +44,6 @@ export const Reporter = ({ event: { vendor, actor } }: { readonly event: { reado
 )
 
 const MAX_LISTED = 5
-const LINKABLE = /^https?:\/\//
 
 type Besides = {
   readonly environment?: string | null | undefined
@@ -90,7 +90,7 @@ const Listed = ({ name, of = [] }: { readonly name: string; readonly of: readonl
 
 /** An address from outside, to be followed only where a browser opens a page by it. */
 const Address = ({ url }: { readonly url: string }) =>
-  LINKABLE.test(url) && URL.canParse(url) ? (
+  isWebAddress(url) ? (
     <a class="small" href={url} rel="noreferrer noopener">
       <Outside>{new URL(url).host}</Outside>
     </a>
@@ -100,18 +100,34 @@ const Address = ({ url }: { readonly url: string }) =>
     </span>
   )
 
-export type BadgeKind = 'good' | 'bad' | 'warn' | 'neutral'
+export type BadgeKind = 'good' | 'bad' | 'warn' | 'accent' | 'neutral'
 
-/** A word about a state. */
-export const Badge = ({
-  kind = 'neutral',
-  hollow = false,
-  children,
-}: {
+/** Instead of a dot, before a word about a state. */
+const SIGNS = {
+  none: '',
+  up: 'M2.5 9.5 9.5 2.5M4.5 2.5H9.5V7.5',
+  check: 'M1.5 6.5 4.5 9.5 10.5 2.5',
+  cross: 'M2 2 10 10M10 2 2 10',
+} as const
+
+type BadgeProps = {
   readonly kind?: BadgeKind
   readonly hollow?: boolean
+  readonly sign?: keyof typeof SIGNS | undefined
   readonly children: string
-}) => <span class={`badge ${kind}${hollow ? ' hollow' : ''}`}>{children}</span>
+}
+
+/** A word about a state. */
+export const Badge = ({ kind = 'neutral', hollow = false, sign, children }: BadgeProps) => (
+  <span class={`badge ${kind}${hollow ? ' hollow' : ''}${sign === undefined ? '' : ' plain'}`}>
+    {sign !== undefined && sign !== 'none' && (
+      <svg viewBox="0 0 12 12" aria-hidden="true">
+        <path d={SIGNS[sign]} />
+      </svg>
+    )}
+    {children}
+  </span>
+)
 
 /** How sure an answer is; of one that names no cause, what that means. */
 export const Confidence = ({ value, assessment }: { readonly value: number; readonly assessment?: Assessment | undefined }) =>
@@ -167,6 +183,7 @@ const NOTICES: Readonly<Record<string, string>> = {
   unmuted: 'The maintenance has ended: what begins now is told again.',
   revoked: 'The key is revoked: no request with it succeeds any more.',
   declared: 'The declared dependencies are saved.',
+  assigned: 'It is saved whose the service is.',
   saved: 'The integration is saved.',
   replaced: 'There is another token; the old one is dead. Paste the new one.',
   tested: 'The test message was taken.',

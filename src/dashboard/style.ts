@@ -64,7 +64,7 @@ main { flex: 1; padding-block: clamp(1.25rem, 3vw, 2.25rem) 4rem; }
 .foot a { color: inherit; }
 
 .head { display: flex; flex-wrap: wrap; align-items: flex-start; justify-content: space-between; gap: .75rem 2rem; margin-bottom: 1.25rem; }
-.head > div { min-width: 0; }
+.head > div { min-width: 0; } .head > div:first-child { flex: 1 1 24rem; }
 .head p, .head h1 + .row { margin-top: .375rem; }
 .crumb { font-size: var(--small); color: var(--soft); margin-bottom: .25rem; }
 .tabs { display: flex; flex-wrap: wrap; gap: .125rem; margin-bottom: 1.25rem; border-bottom: 1px solid var(--line); padding-bottom: .5rem; }
@@ -72,6 +72,7 @@ h1 + .tabs { margin-top: .75rem; }
 .tabs a:first-child { margin-left: -.5rem; }
 section + *, .stack > * + *, .live > * + * { margin-top: 1.75rem; }
 section > h2 { margin-bottom: .625rem; display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .625rem; }
+h2 .small { font-weight: 400; }
 section > h2 + p { margin: -.375rem 0 .75rem; }
 .prose { max-width: 44rem; }
 .prose > * + * { margin-top: .625rem; }
@@ -91,6 +92,8 @@ section > h2 + p { margin: -.375rem 0 .75rem; }
 .badge { display: inline-flex; align-items: center; gap: .375em; font-size: var(--small); line-height: 1.4; padding: .0625rem .5rem; border-radius: 99px; background: var(--fill); color: var(--ink); white-space: nowrap; }
 .badge::before { content: ""; width: .5em; height: .5em; border-radius: 50%; background: currentColor; flex: none; }
 .badge.plain::before { display: none; }
+.badge svg { width: .75em; height: .75em; fill: none; stroke: currentColor; stroke-width: 2; }
+.badge.accent { background: var(--accent-fill); color: var(--accent); }
 .badge.bad { background: var(--bad-fill); color: var(--bad); }
 .badge.warn { background: var(--warn-fill); color: var(--warn); }
 .badge.good { background: var(--good-fill); color: var(--good); }
@@ -136,6 +139,23 @@ details.sure[open] { border: 1px solid var(--line); border-radius: 8px; padding:
 details.sure form { margin-top: .375rem; display: grid; gap: .5rem; justify-items: start; }
 details.more { margin-top: .75rem; }
 details.more > summary { color: var(--soft); }
+td details.more { margin-top: .25rem; } td details.more li { padding: .125rem 0; }
+.map { display: grid; grid-template-columns: minmax(0, 5fr) minmax(3rem, 5fr) minmax(0, 5fr) minmax(3rem, 4fr) minmax(0, 5fr); align-items: center; }
+.map ul { display: grid; grid-auto-rows: 4.5rem; align-items: center; } .map ul > *, .map .side, .map .self { min-width: 0; }
+.map .side { position: relative; padding-block: 1.5rem; } .map .side h3 { position: absolute; top: 0; font-size: var(--small); color: var(--soft); }
+.map.line { display: inline-block; } .map.line svg { width: 30px; }
+.map svg { display: block; width: 100%; overflow: visible; } .map .tracks { display: none; }
+.node { display: grid; align-content: center; height: 3.5rem; padding: .25rem .75rem; border: 1.25px solid var(--edge); border-radius: 8px; background: var(--card); color: var(--ink); text-decoration: none; line-height: 1.35; }
+a.node:hover { background: var(--fill); }
+.node b, .node small { overflow: hidden; white-space: nowrap; text-overflow: ellipsis; font-weight: 600; } .node small { font-size: var(--small); font-weight: 400; color: var(--soft); }
+.node .since { display: none; } .node small.bad { color: var(--bad); } .node small.good { color: var(--good); }
+.node.outside { border-style: dashed; } .self .node { background: var(--accent-fill); border: 2px solid var(--accent); }
+.map path { fill: none; stroke: var(--edge); stroke-width: 1.75; vector-effect: non-scaling-stroke; } .map .declared { stroke-dasharray: 6 5; } .map .fails { stroke: var(--failure); stroke-width: 3.5; }
+.map .tip, .map .cross { fill: var(--edge); stroke: none; } .map .bad { fill: var(--failure); } .map rect { fill: var(--card); stroke: var(--failure); stroke-width: 1.5; } .map text { fill: var(--bad); font-size: .8125rem; }
+@media (max-width: 46rem) {
+  .map { grid-template-columns: 3rem minmax(0, 1fr); } .map .edges { display: none; } .map .tracks { display: block; } .map .self { grid-column: 1 / -1; margin-block: .5rem; }
+  .map .side { padding-block: 0; } .map .side h3 { position: static; } .map .tracks { align-self: end; } .node .since { display: inline; }
+}
 
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 10px; background: var(--card); }
 table { border-collapse: collapse; width: 100%; font-size: .9375rem; }
@@ -153,6 +173,7 @@ tr.cited > * { background: color-mix(in srgb, var(--accent) 9%, transparent); }
   .fold td.number { text-align: left; }
   .fold td[data-label]::before { content: attr(data-label) "  "; color: var(--soft); font-size: var(--small); }
   .fold td:empty { display: none; }
+  .feed tr { display: grid; grid-template-columns: minmax(0, 1fr) max-content; gap: 0 .75rem; } .feed tr > * { grid-column: 1 / -1; } .feed tr > :nth-child(-n+2) { grid-column: 1; grid-row: 1; } .feed tr > :first-child { grid-column: 2; max-width: 12rem; text-align: right; }
 }
 .pages { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; margin-top: .875rem; }
 

@@ -100,3 +100,8 @@ export function defang(text: string, maxLength: number): string {
     .replace(HOST_DOT, '[.]')
   return isCut ? `${safe}…` : safe
 }
+
+/** Whether a text is an address that browsers open as a page. */
+export function isWebAddress(text: string): boolean {
+  return /^https?:\/\//i.test(text) && URL.canParse(text)
+}

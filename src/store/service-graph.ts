@@ -10,7 +10,7 @@ import { type Db, epochMs, selectOne } from './postgres.ts'
 
 const MAX_EDGES = 5_000
 
-type EdgeRow = {
+export type EdgeRow = {
   readonly caller: string
   readonly callee: string
   readonly seen: number
@@ -176,6 +176,7 @@ export async function addSeenEdges(db: Db, { from, until }: NewFailures, edges: 
   )
 }
 
-function toEdge({ last_seen_ms, ...edge }: EdgeRow): GraphEdge {
+/** An edge of its row. */
+export function toEdge({ last_seen_ms, ...edge }: EdgeRow): GraphEdge {
   return { ...edge, lastSeenAt: last_seen_ms === null ? null : new Date(last_seen_ms) }
 }

@@ -224,7 +224,7 @@ test('a time of another day than those around it has its date', async () => {
 
   const service = (await listIds(own.readonlyKey, '/v1/services'))[0]
   for (const page of [incident, await (await there.get(`/services/${service}`)).text()])
-    expect(page).toMatch(new RegExp(`×2 since (?:<time[^>]*>)?${shown(-1)}<`))
+    expect(page).toMatch(new RegExp(`(?:×2|2 times) since (?:<time[^>]*>)?${shown(-1)}<`))
 })
 
 test('an incident of a storm leads to the one that has its answer', async () => {

@@ -1,5 +1,6 @@
 import { expect, inject, test } from 'vitest'
-import type { TenantId } from '../../src/domain/ids.ts'
+import { type ServiceId, type TenantId, toId } from '../../src/domain/ids.ts'
+import { getNeighbourhood } from '../../src/store/neighbourhoods.ts'
 import { createDb, inOneRequest } from '../../src/store/postgres.ts'
 import { listServiceOverviews } from '../../src/store/service-overviews.ts'
 import { getFirstSteps } from '../../src/store/tenants.ts'
@@ -21,12 +22,12 @@ test('an overview counts live events by type, joined ones too, and all that came
   await new Promise((resolve) => setTimeout(resolve, 1_100))
   const overviews = await listServiceOverviews(app.deps.db, tenant.tenantId, everything)
   expect(overviews).toMatchObject([
-    { name: 'argocd', live: { deploy: 1 } },
     { name: 'checkout', live: { deploy: 1, restart: 2 }, lastEventAt: expect.any(Date), isSample: false },
+    { name: 'argocd', live: { deploy: 1 } },
   ])
-  expect(overviews[1]?.live).not.toHaveProperty('saturation')
-  expect(overviews[1]?.hourly).toHaveLength(12)
-  expect(overviews[1]?.hourly.slice(-2).reduce((sum, events) => sum + events)).toBe(4)
+  expect(overviews[0]?.live).not.toHaveProperty('saturation')
+  expect(overviews[0]?.hourly).toHaveLength(12)
+  expect(overviews[0]?.hourly.slice(-2).reduce((sum, events) => sum + events)).toBe(4)
 })
 
 test('another tenant sees none of it, not even by a service of the same name', async () => {
@@ -46,6 +47,67 @@ test('of a service with very many events the overview says that it is a sample',
     await app.request('/v1/events/batch', { key: tenant.ingestKey, body: events })
   }
   expect(await listServiceOverviews(app.deps.db, tenant.tenantId, everything)).toMatchObject([{ isSample: true, live: { restart: 2_000 } }])
+})
+
+test('those in trouble come first, and what is part of another service is told of there', async () => {
+  const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
+  const ofPod = (name: string) => makeEvent({ vendor: 'kubernetes', event_type: 'restart', service_name: `prod/${name}`, entity: name })
+  const events = [
+    makeEvent({ service_name: 'late' }),
+    makeEvent({ service_name: 'accounts' }),
+    makeEvent({ service_name: 'accounts-api', vendor: 'kubernetes', entity: 'accounts-7d9f8b6c5-x2x9k' }),
+    ...['payments-5m7v8f7s8-bl6kl', 'payments-5m7v8f7s8-flhjj', 'payments-hpa'].map(ofPod),
+    ...['one', 'two', 'three', 'four', 'five'].map((text) =>
+      makeEvent({ event_type: 'dependency_failure', service_name: 'zebra', entity: 'accounts', new_value: text }),
+    ),
+  ]
+  await app.request('/v1/events/batch', { key: tenant.ingestKey, body: events })
+  await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'late' } })
+  const list = (query = {}) => listServiceOverviews(app.deps.db, tenant.tenantId, { ...everything, ...query })
+  const overviews = await list()
+  expect(overviews.map(({ name, isAhead }) => `${name} ${isAhead}`)).toEqual([
+    'late true',
+    expect.stringMatching(/^(?:accounts|zebra) true$/),
+    expect.stringMatching(/^(?:accounts|zebra) true$/),
+    'payments true',
+    'accounts-api false',
+  ])
+  const of = (name: string) => overviews.find((overview) => overview.name === name)
+  expect(of('late')).toMatchObject({ activeIncidents: 1, failures: 0 })
+  expect(of('zebra')).toMatchObject({ failures: 5, lastFailureAt: expect.any(Date), parts: [] })
+  expect(of('accounts')).toMatchObject({ failures: 5, parts: [] })
+  expect(of('accounts-api')).toMatchObject({ failures: 0, activeIncidents: 0 })
+  expect(of('payments')).toMatchObject({
+    failures: 3,
+    parts: [{ name: 'prod/payments-5m7v8f7s8-bl6kl' }, { name: 'prod/payments-5m7v8f7s8-flhjj' }, { name: 'prod/payments-hpa' }],
+  })
+  expect((await list({ after: 'accounts' })).map(({ name }) => name)).toEqual(['accounts-api'])
+  expect((await list({ nameLike: 'BL6' })).map(({ name }) => name)).toEqual(['prod/payments-5m7v8f7s8-bl6kl'])
+  expect(await listServiceOverviews(app.deps.db, other.tenantId, everything)).toEqual([])
+})
+
+test('around a service are those that call it and that it calls, of its tenant alone', async () => {
+  const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
+  const events = [
+    makeEvent({ service_name: 'payments' }),
+    makeEvent({ event_type: 'dependency_failure', vendor: 'pino', service_name: 'checkout', entity: 'payments', new_value: 'timeout' }),
+  ]
+  for (const { ingestKey } of [tenant, other]) await app.request('/v1/events/batch', { key: ingestKey, body: events })
+  const idOf = async (name: string) => {
+    const services: { id: string; name: string }[] = await (await app.request('/v1/services', { key: tenant.readonlyKey })).json()
+    return toId<ServiceId>(services.find((service) => service.name === name)?.id ?? '')
+  }
+  const body = { declared: ['payments', 'psp.example'] }
+  await app.request(`/v1/services/${await idOf('checkout')}/dependencies`, { key: tenant.readonlyKey, method: 'PUT', body })
+  expect(await getNeighbourhood(app.deps.db, tenant.tenantId, await idOf('payments'))).toMatchObject({
+    name: 'payments',
+    team: null,
+    edges: [{ caller: 'checkout', callee: 'payments', declared: true }],
+    services: expect.arrayContaining([{ id: await idOf('checkout'), name: 'checkout', isAlerting: false }]),
+    failingCalls: [{ serviceName: 'checkout', entity: 'payments', count: 1 }],
+  })
+  expect((await getNeighbourhood(app.deps.db, tenant.tenantId, await idOf('checkout'))).edges).toHaveLength(2)
+  await expect(getNeighbourhood(app.deps.db, other.tenantId, await idOf('payments'))).rejects.toThrow('no such service')
 })
 
 test('what is asked for together travels together; one failure is everybody’s', async () => {

@@ -2,7 +2,7 @@ import { toSureness } from '../../domain/telling/message.ts'
 import type { Blame } from '../../store/changes.ts'
 import type { Incident } from '../../store/incidents.ts'
 import { TypeLabel } from '../chart.tsx'
-import { toChange } from '../labels.ts'
+import { count, toChange } from '../labels.ts'
 import { Age, Badge, Outside, withQuery } from '../parts.tsx'
 import { Badges } from './incident-parts.tsx'
 
@@ -43,24 +43,51 @@ export const ServiceIncidents = ({ serviceName, incidents, now }: ServiceInciden
   </section>
 )
 
-/** The incidents whose likely cause is a change of a service, whatever service they were raised for; nothing where there is none. */
+const MAX_BLAMED = 3
+
+/** Which changes of a service incidents blame, whatever service they were raised for; nothing where there is none. */
 export const BlamedFor = ({ blames, now }: { readonly blames: readonly Blame[]; readonly now: Date }) =>
   blames.length === 0 ? null : (
-    <section aria-labelledby="blamed-for">
-      <h2 id="blamed-for">Incidents that its changes are blamed for</h2>
-      <ul class="cards">
-        {blames.slice(0, SHOWN_INCIDENTS).map(({ incidentId, title, alertingService, triggeredAt, isResolved, change }) => (
+    <section class="card" aria-labelledby="blamed-for">
+      <h2 id="blamed-for" class="hidden">
+        Incidents that its changes are blamed for
+      </h2>
+      {[...Map.groupBy(blames, ({ change }) => JSON.stringify(change)).values()].slice(0, MAX_BLAMED).map((own) => (
+        <Blamed blames={own} now={now} />
+      ))}
+    </section>
+  )
+
+const Blamed = ({ blames, now }: { readonly blames: readonly Blame[]; readonly now: Date }) => {
+  const [first] = blames
+  if (!first) return null
+  return (
+    <div>
+      <p>
+        <Badge kind={blames.some(({ isResolved }) => !isResolved) ? 'bad' : 'neutral'}>{count(blames.length, 'incident')}</Badge>{' '}
+        {blames.length === 1 ? 'blames' : 'blame'} <TypeLabel type={first.change.eventType} />{' '}
+        <strong>
+          <Outside max={MAX_VALUE}>{toChange(first.change)}</Outside>
+        </strong>
+        {first.change.actor !== null && (
+          <>
+            , by <Outside>{first.change.actor}</Outside>
+          </>
+        )}
+      </p>
+      <ul>
+        {blames.slice(0, SHOWN_INCIDENTS).map(({ incidentId, title, alertingService, triggeredAt, isResolved }) => (
           <li>
             <a href={`/incidents/${incidentId}`}>
               <Outside>{title ?? alertingService}</Outside>
             </a>{' '}
-            <Badge kind={isResolved ? 'neutral' : 'bad'}>{isResolved ? 'Resolved' : 'Active'}</Badge>{' '}
             <span class="small quiet">
-              <Age at={triggeredAt} now={now} />: <TypeLabel type={change.eventType} />{' '}
-              <Outside max={MAX_VALUE}>{toChange(change)}</Outside>
+              {isResolved ? 'resolved, ' : 'active, '}
+              <Age at={triggeredAt} now={now} />
             </span>
           </li>
         ))}
       </ul>
-    </section>
+    </div>
   )
+}

@@ -1,32 +1,28 @@
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
-import { EVENT_TYPES, isNameLength, MAX_NAME_LENGTH } from '../../domain/event/event.ts'
-import { isFlagService } from '../../domain/event/flag.ts'
+import { isNameLength, MAX_NAME_LENGTH, MAX_URL_LENGTH } from '../../domain/event/event.ts'
 import { MAX_DECLARED } from '../../domain/graph/service-graph.ts'
 import type { ServiceId } from '../../domain/ids.ts'
-import { toShownValue, toStorableText } from '../../domain/text.ts'
-import { toWindowDocument } from '../../domain/window/document.ts'
+import { isWebAddress, toShownValue, toStorableText } from '../../domain/text.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import { deferTo } from '../../http/context.ts'
-import { type Blame, listBlames } from '../../store/changes.ts'
-import { type Incident, listIncidents } from '../../store/incidents.ts'
-import { type Dependencies, declareDependencies, getDependencies } from '../../store/service-graph.ts'
-import { listServiceOverviews, OVERVIEW_HOURS, type ServiceOverview } from '../../store/service-overviews.ts'
-import { listUnclaimedFlags, type UnclaimedFlag } from '../../store/unclaimed-flags.ts'
+import { listBlames } from '../../store/changes.ts'
+import { listIncidents } from '../../store/incidents.ts'
+import { getNeighbourhood } from '../../store/neighbourhoods.ts'
+import { declareDependencies } from '../../store/service-graph.ts'
+import { listServiceOverviews } from '../../store/service-overviews.ts'
+import { assignService } from '../../store/services.ts'
+import { listUnclaimedFlags } from '../../store/unclaimed-flags.ts'
 import { diagnoseNow } from '../../usecases/diagnose-now.ts'
-import { readWindow, type WindowResult } from '../../usecases/read-window.ts'
-import { Glyph } from '../chart.tsx'
-import { FlagsNotice } from '../flags-notice.tsx'
-import { count, TYPE_NAMES } from '../labels.ts'
+import { readWindow } from '../../usecases/read-window.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readForm, readPage, requireManager, toAppContext, toPageTrail, toReader } from '../page-request.ts'
-import { Age, Badge, ForManagers, Live, Notice, Outside, Pages, withQuery } from '../parts.tsx'
-import { DependencyList } from './service-dependencies.tsx'
-import { BlamedFor, INCIDENT_DAYS, ServiceIncidents, SHOWN_INCIDENTS } from './service-incidents.tsx'
-import { WindowView } from './window.tsx'
+import { Badge, Live, Pages, withQuery } from '../parts.tsx'
+import { ServicePage } from './service.tsx'
+import { INCIDENT_DAYS, SHOWN_INCIDENTS } from './service-incidents.tsx'
+import { ServiceList, toServicePage } from './service-list.tsx'
 
 const PAGE_SIZE = 25
-const STALE_MS = 3_600_000
 
 /** The services and each one's own page. */
 export const servicePages = (deps: Deps) =>
@@ -41,8 +37,9 @@ export const servicePages = (deps: Deps) =>
         limit: PAGE_SIZE + 1,
       }
       const services = await readPage(c, deps, (db, tenantId) => listServiceOverviews(db, tenantId, query))
-      const shown = services.slice(0, PAGE_SIZE)
-      const next = services.length > PAGE_SIZE ? withQuery('/services', { name: query.nameLike, after: shown.at(-1)?.name }) : undefined
+      const page = toServicePage(services, PAGE_SIZE, now)
+      const next = page.hasMore ? withQuery('/services', { name: query.nameLike, after: page.lastName }) : undefined
+      const isFiltered = query.nameLike !== undefined || after !== undefined
       return renderPage(
         c,
         { title: 'Services', now, tab: 'services' },
@@ -50,7 +47,10 @@ export const servicePages = (deps: Deps) =>
           <div class="head">
             <div>
               <h1>Services</h1>
-              <p class="quiet">Everything that events or alerts named in the last {deps.retention.silentServiceDays} days.</p>
+              <p class="row">
+                {page.troubled.length > 0 && <Badge kind="bad">{`${page.troubled.length} in trouble`}</Badge>}
+                <span class="quiet">Everything that events or alerts named in the last {deps.retention.silentServiceDays} days.</span>
+              </p>
             </div>
             <form method="get" action="/services" class="fields" aria-label="Filter the services">
               <div class="field">
@@ -61,13 +61,9 @@ export const servicePages = (deps: Deps) =>
               {query.nameLike !== undefined && <a href="/services">Clear</a>}
             </form>
           </div>
-          {shown.length === 0 ? (
-            <NoServices isFiltered={query.nameLike !== undefined || after !== undefined} />
-          ) : (
-            <Live id="services" of={services} news="The services have news.">
-              <ServiceTable services={shown} now={now} />
-            </Live>
-          )}
+          <Live id="services" of={services} news="The services have news.">
+            <ServiceList page={page} isFiltered={isFiltered} now={now} />
+          </Live>
           <Pages first={after === undefined ? undefined : withQuery('/services', { name: query.nameLike })} next={next} name="Next" />
         </>,
       )
@@ -77,10 +73,10 @@ export const servicePages = (deps: Deps) =>
       const now = deps.now()
       const { view, page, done } = c.req.query()
       const since = daysBefore(now, INCIDENT_DAYS).toISOString()
-      const [read, dependencies, incidents, unclaimed, blames] = await readPage(c, deps, (db, tenantId) =>
+      const [read, around, incidents, unclaimed, blames] = await readPage(c, deps, (db, tenantId) =>
         Promise.all([
           readWindow({ ...deps, db }, { reader: toReader(c), serviceId, asOf: undefined, defer: deferTo(toAppContext(c)) }),
-          getDependencies(db, tenantId, serviceId),
+          getNeighbourhood(db, tenantId, serviceId),
           listIncidents(db, tenantId, { since, serviceId, limit: SHOWN_INCIDENTS }),
           listUnclaimedFlags(db, tenantId, { serviceId }),
           listBlames(db, tenantId, daysBefore(now, INCIDENT_DAYS), serviceId),
@@ -92,9 +88,9 @@ export const servicePages = (deps: Deps) =>
         <ServicePage
           id={serviceId}
           read={read}
-          dependencies={dependencies}
+          around={around}
           incidents={incidents}
-          flags={toAsked(read, unclaimed)}
+          unclaimed={unclaimed}
           blames={blames}
           now={now}
           view={view}
@@ -108,6 +104,17 @@ export const servicePages = (deps: Deps) =>
       const { tenantId } = await requireManager(c, deps)
       await declareDependencies(deps.db, tenantId, serviceId, readNames((await readForm(c))['declared'] ?? ''), toPageTrail(c))
       return c.redirect(`/services/${serviceId}?done=declared#dependencies`, 303)
+    })
+    .post('/services/:id/owner', async (c) => {
+      const serviceId = getId<ServiceId>(c, 'service')
+      const { tenantId } = await requireManager(c, deps)
+      const { team = '', owner_url = '' } = await readForm(c)
+      if (!isNameLength(team)) throw new AppError('invalid_request', `A team has at most ${MAX_NAME_LENGTH} characters.`)
+      if (owner_url !== '' && !(isWebAddress(owner_url) && owner_url.length <= MAX_URL_LENGTH))
+        throw new AppError('invalid_request', 'Where an owner is found is a web address.')
+      const owner = { team: toStorableText(team) || null, ownerUrl: toStorableText(owner_url) || null }
+      await assignService(deps.db, tenantId, serviceId, owner, toPageTrail(c))
+      return c.redirect(`/services/${serviceId}?done=assigned#dependencies`, 303)
     })
     .post('/services/:id/diagnose', async (c) => {
       getId<ServiceId>(c, 'service')
@@ -136,181 +143,3 @@ function readNames(text: string): string[] {
   }
   return names
 }
-
-const NoServices = ({ isFiltered }: { readonly isFiltered: boolean }) => (
-  <div class="empty">
-    <h2>{isFiltered ? 'No service of that name' : 'No services yet'}</h2>
-    <p>
-      {isFiltered ? (
-        <a href="/services">Show all services</a>
-      ) : (
-        <>
-          A service appears with its first event. <a href="/start">Send one</a>
-        </>
-      )}
-    </p>
-  </div>
-)
-
-const ServiceTable = ({ services, now }: { readonly services: readonly ServiceOverview[]; readonly now: Date }) => (
-  <div class="scroll">
-    <table class="fold">
-      <thead>
-        <tr>
-          <th scope="col">Service</th>
-          <th scope="col">Last event</th>
-          <th scope="col">Live events</th>
-          <th scope="col">Last {OVERVIEW_HOURS} hours</th>
-        </tr>
-      </thead>
-      <tbody>
-        {services.map(({ id, name, lastEventAt, live, hourly, isSample }) => (
-          <tr>
-            <th scope="row">
-              <a href={`/services/${id}`}>
-                <Outside>{name}</Outside>
-              </a>
-            </th>
-            <td>
-              <LastEvent at={lastEventAt} now={now} />
-            </td>
-            <td>
-              <LiveCounts live={live} isSample={isSample} />
-            </td>
-            <td>
-              <Spark hourly={hourly} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
-)
-
-const LastEvent = ({ at, now }: { readonly at: Date | null; readonly now: Date }) => {
-  if (at === null) return <Badge hollow>No events yet</Badge>
-  return (
-    <>
-      <Age at={at} now={now} /> {now.getTime() - at.getTime() > STALE_MS && <Badge kind="warn">Silent for over an hour</Badge>}
-    </>
-  )
-}
-
-const LiveCounts = ({ live, isSample }: Pick<ServiceOverview, 'live' | 'isSample'>) => {
-  const types = EVENT_TYPES.filter((type) => live[type])
-  return types.length === 0 ? (
-    <span class="quiet">none</span>
-  ) : (
-    <ul class="legend">
-      {types.map((type) => (
-        <li>
-          <Glyph type={type} /> {live[type]?.toLocaleString('en')}
-          {isSample && '+'} <span>{TYPE_NAMES[type]}</span>
-        </li>
-      ))}
-    </ul>
-  )
-}
-
-const BAR = 10
-const SPARK_HEIGHT = 28
-
-const Spark = ({ hourly }: { readonly hourly: readonly number[] }) => {
-  const most = Math.max(1, ...hourly)
-  const total = hourly.reduce((sum, events) => sum + events, 0)
-  return (
-    <svg
-      class="spark"
-      viewBox={`0 0 ${hourly.length * BAR} ${SPARK_HEIGHT}`}
-      role="img"
-      aria-label={`${count(total, 'event')}, ${hourly.at(-1)} in this hour`}
-    >
-      {hourly.map((events, place) => {
-        const height = events === 0 ? 2 : Math.max(3, (SPARK_HEIGHT * events) / most)
-        return <rect class={events === 0 ? 'none' : ''} x={place * BAR} y={SPARK_HEIGHT - height} width={BAR - 2} height={height} />
-      })}
-    </svg>
-  )
-}
-
-type ServicePageProps = {
-  readonly id: ServiceId
-  readonly read: WindowResult
-  readonly dependencies: Dependencies
-  readonly incidents: readonly Incident[]
-  readonly flags: readonly string[]
-  readonly blames: readonly Blame[]
-  readonly now: Date
-  readonly view: string | undefined
-  readonly page: number
-  readonly done: string | undefined
-}
-
-/** Of the flags that nobody evaluates those that the flag service itself tells of: others are of this service. */
-function toAsked({ serviceName, window }: WindowResult, unclaimed: readonly UnclaimedFlag[]): readonly string[] {
-  const own = window.entries.flag_change.filter(({ joinedBy, vendor }) => joinedBy === 'service_name' && isFlagService(serviceName, vendor))
-  const told = new Set(own.map(({ entity }) => entity))
-  return unclaimed.map(({ flag }) => flag).filter((flag) => told.has(flag))
-}
-
-const ServicePage = ({
-  id,
-  read: { serviceName, window },
-  dependencies,
-  incidents,
-  flags,
-  blames,
-  now,
-  view,
-  page,
-  done,
-}: ServicePageProps) => (
-  <>
-    <div class="head">
-      <div>
-        <p class="crumb">
-          <a href="/services">Services</a>
-        </p>
-        <h1>
-          <Outside>{serviceName}</Outside>
-        </h1>
-        <p class="quiet">
-          {window.updatedAt ? (
-            <>
-              Last received <Age at={window.updatedAt} now={now} />
-            </>
-          ) : (
-            'Nothing live is on record.'
-          )}
-        </p>
-      </div>
-      <ForManagers>
-        <form method="post" action={`/services/${id}/diagnose`} class="fields">
-          <input type="hidden" name="service" value={serviceName} />
-          <div class="field">
-            <label for="title">What is wrong (optional)</label>
-            <input id="title" name="title" maxlength={1024} placeholder="error rate above 5 %" autocomplete="off" />
-          </div>
-          <button type="submit" class="first">
-            Diagnose now
-          </button>
-        </form>
-      </ForManagers>
-    </div>
-    <Notice done={done} />
-    <FlagsNotice flags={flags} />
-    <WindowView
-      path={`/services/${id}`}
-      window={window}
-      document={toWindowDocument({ service: serviceName, window })}
-      now={now}
-      view={view}
-      page={page}
-    />
-    <div class="columns stack">
-      <DependencyList id={id} dependencies={dependencies} now={now} />
-      <ServiceIncidents serviceName={serviceName} incidents={incidents} now={now} />
-      <BlamedFor blames={blames} now={now} />
-    </div>
-  </>
-)

@@ -1,16 +1,19 @@
 import { EVENT_TYPES } from '../../domain/event/event.ts'
+import type { JoinRule } from '../../domain/event/service-name.ts'
 import { type StateWindow, toHappenedAt, type WindowEntry } from '../../domain/window/window.ts'
 import { Chart, TypeLabel } from '../chart.tsx'
-import { count, JOIN_NAMES, TYPE_NAMES, toChange, toClock, toExact, toPercent } from '../labels.ts'
+import { count, TYPE_NAMES, toChange, toClock, toExact, toPercent } from '../labels.ts'
 import { Besides, Code, Live, Outside, Reporter, withQuery } from '../parts.tsx'
 import { layOut, type Mark } from '../timeline.ts'
 
 const ENTRIES_PER_PAGE = 30
+const UNFOLDED = 10
 const MAX_CHANGE = 300
 const MAX_JSON_LENGTH = 30_000
 
 type Props = {
   readonly path: string
+  readonly serviceName: string
   readonly window: StateWindow
   /** The window as the API answers it. */
   readonly document: unknown
@@ -20,7 +23,7 @@ type Props = {
 }
 
 /** A state window as lanes with a table below, or as JSON. */
-export const WindowView = ({ path, window, document, now, view, page }: Props) => {
+export const WindowView = ({ path, serviceName, window, document, now, view, page }: Props) => {
   const entries = EVENT_TYPES.flatMap((type) => window.entries[type]).toSorted(
     (a, b) => toHappenedAt(b).getTime() - toHappenedAt(a).getTime(),
   )
@@ -28,22 +31,17 @@ export const WindowView = ({ path, window, document, now, view, page }: Props) =
   return (
     <section aria-labelledby="window">
       <h2 id="window">
-        State window <span class="quiet small">{count(entries.length, 'live change')}</span>
+        What is live now <span class="quiet small">{count(entries.length, 'change')}</span>
+        <a class="small" href={isJson ? path : withQuery(path, { view: 'json' })}>
+          {isJson ? 'as lanes' : 'as JSON'}
+        </a>
       </h2>
-      <nav class="tabs" aria-label="View of the window">
-        <a href={path} aria-current={isJson ? undefined : 'page'}>
-          Lanes
-        </a>
-        <a href={withQuery(path, { view: 'json' })} aria-current={isJson ? 'page' : undefined}>
-          JSON
-        </a>
-      </nav>
       {isJson ? (
         <Json path={path} document={document} />
       ) : (
-        <Live id="window-view" of={entries} news="The state window has changed.">
+        <Live id="window-view" of={entries} news="What is live has changed.">
           {entries.length === 0 ? (
-            <p class="quiet">Empty. Events stay until their time to live runs out.</p>
+            <p class="quiet">Nothing. Events are live until their time to live runs out.</p>
           ) : (
             <>
               <Chart
@@ -52,7 +50,7 @@ export const WindowView = ({ path, window, document, now, view, page }: Props) =
                 title="Live changes by type"
                 summary={`${count(entries.length, 'live change')}, the latest ${entries[0] ? toExact(toHappenedAt(entries[0])) : ''}. The table below lists them.`}
               />
-              <Entries path={path} entries={entries} page={page} />
+              <Entries path={path} serviceName={serviceName} entries={entries} page={page} now={now} />
             </>
           )}
         </Live>
@@ -96,55 +94,115 @@ function toMark(entry: WindowEntry): Mark {
   }
 }
 
-const Entries = ({ path, entries, page }: { readonly path: string; readonly entries: readonly WindowEntry[]; readonly page: number }) => {
-  const pages = Math.max(1, Math.ceil(entries.length / ENTRIES_PER_PAGE))
+/** How the service is known to be concerned. */
+const KNOWN_BY: Readonly<Record<JoinRule, string>> = {
+  service_name: '',
+  entity: 'known by its name',
+  namespaced_name: 'known by its name',
+  pod: 'known by its workload',
+  replica_set: 'known by its workload',
+  autoscaler: 'known by its name',
+  evaluates: 'evaluates the flag',
+}
+
+type Row = readonly [latest: WindowEntry, ...others: WindowEntry[]]
+
+/** One row for what several pods of one workload tell alike. Entries come latest first, and so do rows. */
+function foldPods(entries: readonly WindowEntry[]): readonly Row[] {
+  const groups = Map.groupBy(entries, (entry) =>
+    entry.joinedBy === 'pod' ? JSON.stringify([entry.eventType, entry.vendor, entry.environment, toChange(entry)]) : entry.id,
+  )
+  return [...groups.values()].flatMap(([first, ...others]): Row[] => (first === undefined ? [] : [[first, ...others]]))
+}
+
+type TableProps = { readonly rows: readonly Row[]; readonly serviceName: string; readonly now: Date }
+
+const EntryTable = ({ rows, serviceName, now }: TableProps) => (
+  <table class="fold feed">
+    <thead>
+      <tr>
+        <th scope="col">Time</th>
+        <th scope="col">Kind</th>
+        <th scope="col">What</th>
+        <th scope="col">Change</th>
+        <th scope="col">Told by</th>
+      </tr>
+    </thead>
+    <tbody>
+      {rows.map((row) => (
+        <EntryRow row={row} serviceName={serviceName} now={now} />
+      ))}
+    </tbody>
+  </table>
+)
+
+type RowProps = { readonly row: Row; readonly serviceName: string; readonly now: Date }
+
+const EntryRow = ({ row, serviceName, now }: RowProps) => {
+  const [entry] = row
+  const times = row.reduce((sum, one) => sum + one.count, 0)
+  const since = new Date(Math.min(...row.map(({ firstTimestamp }) => firstTimestamp.getTime())))
+  return (
+    <tr>
+      <td>
+        <time datetime={toHappenedAt(entry).toISOString()}>{toClock(toHappenedAt(entry), now)}</time>
+        {entry.receivedAt && <span class="quiet small"> sent as {toClock(entry.timestamp, entry.receivedAt)}</span>}
+        {times > 1 && (
+          <span class="quiet small">
+            {' '}
+            {times} times since {toClock(since, toHappenedAt(entry))}
+          </span>
+        )}
+      </td>
+      <td>
+        <TypeLabel type={entry.eventType} />
+      </td>
+      <td>
+        <What row={row} serviceName={serviceName} />
+      </td>
+      <td>
+        <Outside max={MAX_CHANGE}>{toChange(entry)}</Outside>
+        <Besides event={entry} />
+      </td>
+      <td>
+        <Reporter event={entry} /> <span class="quiet small">{toPercent(entry.confidence)} sure</span>
+      </td>
+    </tr>
+  )
+}
+
+const What = ({ row, serviceName }: { readonly row: Row; readonly serviceName: string }) => {
+  const pods = [...new Set(row.map(({ entity }) => entity))]
+  const [{ entity, joinedBy }] = row
+  const known = entity === serviceName ? '' : KNOWN_BY[joinedBy]
+  return (
+    <>
+      {pods.length === 1 ? <Outside>{entity}</Outside> : <span title={pods.join(', ')}>{count(pods.length, 'pod')}</span>}
+      {known !== '' && <span class="quiet small"> {known}</span>}
+    </>
+  )
+}
+
+type EntriesProps = Pick<Props, 'path' | 'serviceName' | 'page' | 'now'> & { readonly entries: readonly WindowEntry[] }
+
+const Entries = ({ path, serviceName, entries, page, now }: EntriesProps) => {
+  const rows = foldPods(entries)
+  const pages = Math.max(1, Math.ceil(rows.length / ENTRIES_PER_PAGE))
   const at = Math.min(page, pages)
+  const shown = rows.slice((at - 1) * ENTRIES_PER_PAGE, at * ENTRIES_PER_PAGE)
   return (
     <>
       <div class="scroll">
-        <table class="fold">
-          <thead>
-            <tr>
-              <th scope="col">Time</th>
-              <th scope="col">Type</th>
-              <th scope="col">Entity</th>
-              <th scope="col">Change</th>
-              <th scope="col">Reported by</th>
-              <th scope="col">Confidence</th>
-            </tr>
-          </thead>
-          <tbody>
-            {entries.slice((at - 1) * ENTRIES_PER_PAGE, at * ENTRIES_PER_PAGE).map((entry) => (
-              <tr>
-                <td>
-                  <time datetime={toHappenedAt(entry).toISOString()}>{toExact(toHappenedAt(entry)).slice(0, 19)}</time>
-                  {entry.receivedAt && <span class="quiet small"> sent as {toClock(entry.timestamp, entry.receivedAt)}</span>}
-                  {entry.count > 1 && (
-                    <span class="quiet small">
-                      {' '}
-                      ×{entry.count} since {toClock(entry.firstTimestamp, toHappenedAt(entry))}
-                    </span>
-                  )}
-                </td>
-                <td>
-                  <TypeLabel type={entry.eventType} />
-                </td>
-                <td>
-                  <Outside>{entry.entity}</Outside> <span class="quiet small">({JOIN_NAMES[entry.joinedBy]})</span>
-                </td>
-                <td>
-                  <Outside max={MAX_CHANGE}>{toChange(entry)}</Outside>
-                  <Besides event={entry} />
-                </td>
-                <td>
-                  <Reporter event={entry} />
-                </td>
-                <td data-label="Confidence">{toPercent(entry.confidence)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <EntryTable rows={shown.slice(0, UNFOLDED)} serviceName={serviceName} now={now} />
       </div>
+      {shown.length > UNFOLDED && (
+        <details class="more">
+          <summary>{shown.length - UNFOLDED} more</summary>
+          <div class="scroll">
+            <EntryTable rows={shown.slice(UNFOLDED)} serviceName={serviceName} now={now} />
+          </div>
+        </details>
+      )}
       {pages > 1 && (
         <nav class="pages" aria-label="Pages of changes">
           {at > 1 && <a href={withQuery(path, { page: String(at - 1) })}>Newer</a>}

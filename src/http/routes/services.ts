@@ -3,7 +3,7 @@ import type { TypedResponse } from 'hono'
 import type { Deps } from '../../deps.ts'
 import { MAX_DECLARED } from '../../domain/graph/service-graph.ts'
 import { parseId, type ServiceId, toId } from '../../domain/ids.ts'
-import { toStorableText } from '../../domain/text.ts'
+import { isWebAddress, toStorableText } from '../../domain/text.ts'
 import { toToldWindow, toWindowDocument } from '../../domain/window/document.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import type { StateWindow } from '../../domain/window/window.ts'
@@ -169,7 +169,7 @@ const OwnershipBody = z
     owner_url: z
       .string({ error: OWNER_URL_ERROR })
       .max(2_048, { error: OWNER_URL_ERROR })
-      .refine((text) => /^https?:\/\//i.test(text) && URL.canParse(text), { error: OWNER_URL_ERROR })
+      .refine(isWebAddress, { error: OWNER_URL_ERROR })
       .nullish()
       .openapi({ description: 'Where its owner is found' }),
   })
