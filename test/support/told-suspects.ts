@@ -86,7 +86,7 @@ export const TOLD_SUSPECTS: readonly ToldRow[] = [
       },
     },
     says: [
-      'suspect: Deploy to checkout-api rolled out 3 minutes before the alert',
+      'cause: Deploy to checkout-api rolled out 3 minutes before the alert',
       '→ Roll back checkout-api to the previous revision',
       'For it: frontend calls checkout-api; it came 3 minutes before the alert; a similar diagnosis was confirmed. Against it: nothing is known to fail.',
       'or: Config change on app at search took effect 2 minutes before the alert',

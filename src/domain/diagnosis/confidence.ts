@@ -1,4 +1,5 @@
 import type { Facts } from './facts.ts'
+import { besides } from './hazards.ts'
 import type { Assessment, Candidate, Hazard } from './model.ts'
 import type { Weights } from './weights.ts'
 
@@ -21,7 +22,11 @@ export type Certainty = {
 const MIN_SCORE = -50
 const MAX_LOGIT = 40
 const EDGE = 0.005
+/** One change alone proves no more than one that is nine times as likely as all others. */
+const MAX_SHARE = 0.9
 const NOTHING: Certainty = { present: 0, share: 0, serviceShare: 0, isNamed: false, confidence: 0, rival: undefined, unrecorded: 1 }
+/** A change after which its service ran well for so long is no more than suspect. */
+export const LONG_MS = 30 * 60_000
 /** What was seen for less than so long after an alert is a first look. */
 const FIRST_LOOK_MS = 60_000
 const TIED = 0.5
@@ -32,11 +37,12 @@ const EVEN = 0.9
  * Weighs the recorded changes, of each service the likeliest, against all faults that nobody recorded. Many changes where one
  * is looked for prove less.
  */
-export function assess(all: readonly Candidate[], hazards: readonly Hazard[], facts: Facts, weights: Weights): Certainty {
+export function assess(all: readonly Candidate[], faults: readonly Hazard[], facts: Facts, weights: Weights): Certainty {
   // What came after the alert, though within the slack of clocks, is ranked but never named.
   const ranked = all.filter(({ change }) => change.atMs <= 0)
   const [leader, next] = ranked
   if (!leader || leader !== all[0]) return NOTHING
+  const hazards = besides(faults, leader, facts, weights)
   const top = Math.max(leader.score, ...hazards.map(({ logOdds }) => logOdds), MIN_SCORE)
   const total = ranked.reduce((sum, { score }) => sum + Math.exp(score - top), 0)
   const recorded = sumBestOfServices(ranked, top)
@@ -50,7 +56,7 @@ export function assess(all: readonly Candidate[], hazards: readonly Hazard[], fa
   const rivalry = next === undefined ? 0 : Math.exp(next.score - leader.score)
   const confidence = toConfidence(present, share, facts, weights)
   const most = Math.min(
-    leader.explained.length > 0 && isPlaced(leader, facts) ? 1 : weights.calibration.unprovenMax,
+    leader.explained.length > 0 && isProven(leader) && isPlaced(leader, facts) ? 1 : weights.calibration.unprovenMax,
     rivalry >= EVEN ? present * share : rivalry >= TIED ? 1 / (1 + TIED) : 1,
   )
   return {
@@ -64,13 +70,25 @@ export function assess(all: readonly Candidate[], hazards: readonly Hazard[], fa
   }
 }
 
+/** Whether more than time speaks for a change: calls that fail there, symptoms of its own service, soon after it; or a verdict. */
+export function isProven(candidate: Candidate): boolean {
+  return candidate.features.pattern > 0 || (candidate.lagMs <= LONG_MS && isPointedAt(candidate))
+}
+
+/** Whether anything that fails points to its service: not what its callers say of themselves without naming anybody. */
+function isPointedAt({ explained, concerned }: Candidate): boolean {
+  return explained.some(({ isCall, callee }) => isCall || callee === concerned)
+}
+
 /** Whether it is known how an alert leads to a change's service. */
 function isPlaced({ change, concerned }: Candidate, { alertKey, hops, callers }: Facts): boolean {
   return alertKey === null || [change.key, concerned].some((key) => hops.has(key) || callers.has(key))
 }
 
-/** Whether anything but its time connects a change with the alert. */
-function isConnected({ change, explained }: Candidate, { alertKey, hops, callers }: Facts): boolean {
+/** Whether anything but a time long ago connects a change with the alert. */
+function isConnected(candidate: Candidate, { alertKey, hops, callers }: Facts): boolean {
+  const { change, explained, features, lagMs } = candidate
+  if (lagMs > LONG_MS && features.pattern <= 0 && !isPointedAt(candidate)) return false
   return alertKey === null || explained.length > 0 || hops.has(change.key) || callers.has(change.key)
 }
 
@@ -97,12 +115,12 @@ function toMultiplicity(ranked: readonly Candidate[], { isTopologyKnown, hops, c
 }
 
 function toConfidence(present: number, share: number, { untilMs }: Facts, { calibration }: Weights): number {
-  const confidence = toShare(calibration.bias + calibration.present * toLogit(present) + calibration.share * toLogit(share))
+  const confidence = toShare(calibration.bias + calibration.present * toLogit(present) + calibration.share * toLogit(share, 1 - MAX_SHARE))
   return untilMs < FIRST_LOOK_MS ? Math.min(confidence, calibration.provisionalMax) : confidence
 }
 
-function toLogit(share: number): number {
-  const clamped = Math.min(1 - EDGE, Math.max(EDGE, share))
+function toLogit(share: number, edge = EDGE): number {
+  const clamped = Math.min(1 - edge, Math.max(edge, share))
   return Math.log(clamped / (1 - clamped))
 }
 
@@ -120,7 +138,7 @@ export function toAssessment(
   const [leader] = ranked
   const hasChange = ranked.some(({ change }) => !isTopologyKnown || hops.has(change.key) || callers.has(change.key))
   if (items.length === 0 && !hasChange) return 'inconclusive'
-  if (leader && certainty.isNamed) return leader.explained.length === 0 || certainty.rival ? 'suspect' : 'cause'
+  if (leader && certainty.isNamed) return !isProven(leader) || certainty.rival ? 'suspect' : 'cause'
   if (items.length === 0) return 'inconclusive'
   return unrecorded?.isExternal ? 'external' : 'unrecorded'
 }

@@ -5,6 +5,7 @@ import type { EventId } from '../ids.ts'
 import { quoteName } from '../text.ts'
 import { findPrevious, recommendComparing, recommendLooking, recommendOutside, recommendUndoing, recommendWatching } from './advice.ts'
 import { diagnoseComponents } from './components.ts'
+import { isProven } from './confidence.ts'
 import type { Facts } from './facts.ts'
 import type { Candidate, Change, Diagnosis, DiagnosisInput, Hazard, Hypothesis, RuledOut, WeighedItem } from './model.ts'
 import { describeRuledOut, tellOnce, toGaps, toReasons } from './reasons.ts'
@@ -129,8 +130,8 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
   const { change } = candidate
   const path = paths.get(change.key) ?? [change.key]
   const previous = findPrevious(change, changesOf.get(change.key) ?? [])
-  const isExplaining = candidate.explained.length > 0 || candidate.features.pattern > 0
-  const isToBlame = certainty.isNamed && candidate === ranked[0] && !certainty.rival
+  const isExplaining = candidate.explained.length > 0
+  const isToBlame = certainty.isNamed && candidate === ranked[0] && !certainty.rival && isProven(candidate)
   const cited = [
     change.lead,
     ...change.steps.slice(0, MAX_STEPS_CITED).map(({ observation }) => observation),
@@ -145,8 +146,7 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
     path: path.toReversed().map((key) => facts.names.get(key) ?? key),
     ...toReasons(candidate, notable, { facts, nameOf, tell, path, onset }),
     sentence: toSentence(change, onset, nameOf),
-    recommendedAction:
-      isToBlame && isExplaining ? recommendUndoing(change, previous, nameOf) : recommendComparing([change], isExplaining, nameOf),
+    recommendedAction: isToBlame ? recommendUndoing(change, previous, nameOf) : recommendComparing([change], isExplaining, nameOf),
   }
 }
 

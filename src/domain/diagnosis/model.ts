@@ -205,4 +205,10 @@ export type Candidate = {
 }
 
 /** A fault that nobody recorded, at a service or a host outside. */
-export type Hazard = { readonly key: string; readonly logOdds: number; readonly isExternal: boolean }
+export type Hazard = {
+  readonly key: string
+  readonly logOdds: number
+  readonly isExternal: boolean
+  /** Since when the service shows trouble of its own that what calls it may come from. */
+  readonly troubleMs: number | undefined
+}

@@ -1,10 +1,9 @@
 import { quoteName } from '../text.ts'
+import { LONG_MS } from './confidence.ts'
 import type { Facts } from './facts.ts'
 import type { Candidate, Change, ChangeFeed, Gap, RuledOutReason, WeighedItem } from './model.ts'
 import { describe, isEviction, type NameOf, type Onset, toDuration, toLagText } from './sentences.ts'
 
-/** A lag worth a word. */
-const LONG_MS = 30 * 60_000
 /** Whoever sends a service's changes is heard of at least so often. */
 const SILENT_MS = 24 * 3_600_000
 const MAX_ITEMS_TOLD = 4

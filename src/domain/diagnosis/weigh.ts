@@ -3,8 +3,9 @@ import { assess, type Certainty, toAssessment } from './confidence.ts'
 import { excludeByOnset, excludeEarly } from './exclusions.ts'
 import { type Facts, gatherFacts } from './facts.ts'
 import { createAssessor } from './features.ts'
+import { findUnrecorded, listHazards } from './hazards.ts'
 import type { Assessment, Candidate, Change, DiagnosisInput, Hazard, RuledOutReason, WeighedItem } from './model.ts'
-import { findUnrecorded, listHazards, rank } from './ranking.ts'
+import { rank } from './ranking.ts'
 import { WEIGHTS, type Weights } from './weights.ts'
 
 /** Everything an answer is told from. */

@@ -31,8 +31,9 @@ export type Weights = {
   readonly flag: number
   readonly scaling: number
   readonly undoing: number
-  /** Faults that nobody recorded, at services and outside. */
+  /** Faults that nobody recorded: at services, at those that tell of trouble of their own, and outside. */
   readonly unrecorded: number
+  readonly troubled: number
   readonly external: number
   readonly minMultiplicity: number
   /** How many times likelier than all that is unrecorded a cause has to be, as a share. */
@@ -68,6 +69,7 @@ export const WEIGHTS: Weights = {
   scaling: 0.25,
   undoing: 0.25,
   unrecorded: 0.04,
+  troubled: 0.3,
   external: 0.3,
   minMultiplicity: 0.2,
   minRatio: 0.75,

@@ -1,0 +1,93 @@
+import { compareText } from '../compare.ts'
+import type { Explain } from './blame.ts'
+import { type Facts, hopsFrom } from './facts.ts'
+import { createPlacer } from './features.ts'
+import type { Candidate, Hazard, Item } from './model.ts'
+import type { Weights } from './weights.ts'
+
+/** Trouble of a service's own so long before that of its callers is another matter; sooner where no way to it is known. */
+const BEFORE_MS = 30 * 60_000
+const BESIDE_MS = 2 * 60_000
+/** What its clients do to a store or make slow, by degrees: no sign that anything broke there. */
+const OF_CLIENTS =
+  /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated|started)|latency|\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
+
+/**
+ * The faults that nobody recorded, the likeliest first: at what the alerting service reaches, at its direct callers and, while
+ * no call of it is known, wherever something broke just then. What broke by its own account, before or with what calls it, is
+ * as likely as what lies outside.
+ */
+export function listHazards(facts: Facts, explain: Explain, weights: Weights): readonly Hazard[] {
+  const { alertKey, hops, callers, hosts, items } = facts
+  const placeOf = createPlacer(facts, weights)
+  const toTroubleMs = createTroubleFinder(facts, explain, weights)
+  const beside =
+    alertKey === null || facts.isTopologyKnown ? [] : items.map(({ callee }) => callee).filter((key) => toTroubleMs(key) !== undefined)
+  const keys = alertKey === null ? items.flatMap(({ caller, callee }) => [caller, callee]) : [...hops.keys(), ...callers, ...beside]
+  return [...new Set(keys)]
+    .map((key) => {
+      const { evidence } = explain(key, null)
+      const isExternal = hosts.has(key)
+      const troubleMs = isExternal ? undefined : toTroubleMs(key)
+      const chance = isExternal ? weights.external : troubleMs === undefined ? weights.unrecorded : weights.troubled
+      return { key, isExternal, troubleMs, logOdds: Math.log(chance) + evidence + Math.log(placeOf(key, evidence > 0)) }
+    })
+    .toSorted((a, b) => b.logOdds - a.logOdds || compareText(a.key, b.key))
+}
+
+/** Since when a service that fails to reach nobody shows trouble of its own, where that began before or with the trouble above it. */
+function createTroubleFinder({ alertKey, hops, callers, items }: Facts, explain: Explain, { slackMs }: Weights) {
+  const failing = new Set(items.flatMap(({ isCall, caller }) => (isCall ? caller : [])))
+  const broken = Map.groupBy(
+    items.filter((item) => !item.isCall && isBroken(item)),
+    ({ callee }) => callee,
+  )
+  return (key: string): number | undefined => {
+    const own = broken.get(key)
+    if (!own || key === alertKey || callers.has(key) || failing.has(key)) return undefined
+    const isBelow = hops.has(key)
+    const above = isBelow
+      ? explain(key, null).explained.filter(({ callee, isCall }) => isCall || callee !== key)
+      : items.filter(({ caller, callee }) => caller === alertKey || callee === alertKey)
+    const sinceMs = Math.min(0, ...above.map(({ onsetMs }) => onsetMs))
+    const isNear = ({ onsetMs }: { readonly onsetMs: number }) =>
+      onsetMs <= sinceMs + slackMs && onsetMs >= sinceMs - (isBelow ? BEFORE_MS : BESIDE_MS)
+    const near = own.filter(isNear).map(({ onsetMs }) => onsetMs)
+    return near.length === 0 ? undefined : Math.min(...near)
+  }
+}
+
+function isBroken({ reports }: Item): boolean {
+  return reports.some(({ entry }) => !OF_CLIENTS.test(entry.newValue ?? ''))
+}
+
+/**
+ * The same beside a change: nothing more of what broke where the change explains it, and the less the fresher a change is that
+ * something which its service calls broke after.
+ */
+export function besides(hazards: readonly Hazard[], leader: Candidate, { adjacency }: Facts, weights: Weights): readonly Hazard[] {
+  const fresh = Math.exp(leader.features.lag)
+  const raise = Math.log(weights.unrecorded / weights.troubled)
+  return hazards.map((hazard) => {
+    const { key, troubleMs, logOdds } = hazard
+    if (troubleMs === undefined || leader.change.atMs > troubleMs + weights.slackMs) return hazard
+    return { ...hazard, logOdds: logOdds + raise * (hopsFrom(key, adjacency).has(leader.concerned) ? 1 : fresh) }
+  })
+}
+
+/** Where what nobody recorded lies, as far as reports tell: of those nearly as likely one that fails to reach nobody itself, then the deepest. */
+export function findUnrecorded(hazards: readonly Hazard[], { hops, items }: Facts): Hazard | undefined {
+  const told = new Set(items.map(({ callee }) => callee))
+  const reported = hazards.filter(({ key }) => told.has(key))
+  const [likeliest] = reported
+  if (!likeliest) return undefined
+  const failing = new Set(items.flatMap(({ isCall, caller }) => (isCall ? caller : [])))
+  const near = reported.filter(({ logOdds }) => logOdds >= likeliest.logOdds - Math.LN2)
+  return near.toSorted(
+    (a, b) =>
+      Number(failing.has(a.key)) - Number(failing.has(b.key)) ||
+      (hops.get(b.key) ?? -1) - (hops.get(a.key) ?? -1) ||
+      b.logOdds - a.logOdds ||
+      compareText(a.key, b.key),
+  )[0]
+}

@@ -1,0 +1,147 @@
+import { expect, test } from 'vitest'
+import { diagnose } from '../../../src/domain/diagnosis/diagnose.ts'
+import type { Assessment, DiagnosisInput } from '../../../src/domain/diagnosis/model.ts'
+import type { EventType } from '../../../src/domain/event/event.ts'
+import type { ServiceWindow, WindowEntry } from '../../../src/domain/window/window.ts'
+import { declareEdge, makeEntry, makeWindow, SHOP } from '../../support/diagnosis.ts'
+import { deploy, errors, later } from '../../support/told.ts'
+
+/** What somebody on call would conclude from what is on record two minutes after `orders` alerts. */
+type Row = {
+  readonly name: string
+  readonly windows: readonly ServiceWindow[]
+  readonly calls?: readonly string[]
+  readonly assessment: Assessment
+  readonly says: RegExp
+  readonly advises: RegExp
+  readonly rest?: Partial<DiagnosisInput>
+}
+
+const ORDERS = { ...SHOP.alert, service: 'orders' }
+const HOUR = 3_600
+const look = ({ windows, calls = [], rest = {} }: Pick<Row, 'windows' | 'calls' | 'rest'>) =>
+  diagnose({
+    ...SHOP,
+    alert: ORDERS,
+    observedUntil: later(120),
+    graph: { edges: calls.map((callee) => declareEdge('orders', callee)) },
+    ...rest,
+    windows,
+  })
+const own = (seconds: number, newValue = 'Internal server error', fields: Partial<WindowEntry> = {}) =>
+  errors(seconds, newValue, { entity: 'orders', ...fields })
+const trouble = (seconds: number, eventType: EventType, vendor: string, newValue: string, fields: Partial<WindowEntry> = {}) =>
+  makeEntry(seconds, eventType, { vendor, newValue, ...fields })
+const OLD = deploy(-5 * HOUR, 'aaaaaa1')
+const AWAY = /^(?!.*(?:Roll back|Set flag|revert)).*/
+
+const ROWS: readonly Row[] = [
+  {
+    name: 'a database that fails over',
+    windows: [makeWindow('pg', trouble(-130, 'restart', 'postgres', 'failover')), makeWindow('orders', OLD, own(-120, 'Connection lost'))],
+    calls: ['pg'],
+    assessment: 'unrecorded',
+    says: /^pg has been restarting .*since 11:57 UTC; no recorded change/,
+    advises: /^Look at pg/,
+  },
+  {
+    name: 'a cache that is killed, to which no call is known',
+    windows: [
+      makeWindow('redis-cart', trouble(-140, 'restart', 'redis', 'oom_killed')),
+      makeWindow('orders', deploy(-3 * HOUR, 'aaaaaa1'), own(-130, 'LOADING dataset in memory')),
+    ],
+    assessment: 'unrecorded',
+    says: /^redis-cart has been restarting/,
+    advises: /^Look at redis-cart/,
+  },
+  {
+    name: 'a broker that shuts down',
+    windows: [
+      makeWindow(
+        'kafka',
+        trouble(-240, 'restart', 'kafka', 'controlled_shutdown', { entity: 'broker_2' }),
+        trouble(-235, 'dependency_failure', 'kafka', 'under_replicated_partitions'),
+      ),
+      makeWindow('orders', deploy(-2.5 * HOUR, 'aaaaaa1'), own(-230, 'The coordinator is not available')),
+    ],
+    calls: ['kafka'],
+    assessment: 'unrecorded',
+    says: /^kafka has/,
+    advises: /^Look at kafka/,
+  },
+  {
+    name: 'a node that is not ready',
+    windows: [
+      makeWindow('/ip-10-0-3-17', trouble(-180, 'dependency_failure', 'kubernetes', 'NodeNotReady', { entity: 'ip-10-0-3-17' })),
+      makeWindow('orders', OLD, own(-140, 'upstream connect error')),
+    ],
+    assessment: 'unrecorded',
+    says: /^\/ip-10-0-3-17 has been reported failing/,
+    advises: AWAY,
+  },
+  {
+    name: 'a database that its caller’s deploy of a minute before exhausts',
+    windows: [
+      makeWindow('pg', trouble(-130, 'saturation', 'postgres', 'connection_limit_reached', { count: 9, timestamp: later(60) })),
+      makeWindow('orders', OLD, deploy(-170, 'bbbbbb2'), own(-120, 'no connection slots left')),
+    ],
+    calls: ['pg'],
+    assessment: 'cause',
+    says: /sha=bbbbbb2/,
+    advises: /^Roll back to sha=aaaaaa1/,
+  },
+  {
+    name: 'slow queries as ever, and a deploy',
+    windows: [
+      makeWindow('pg', trouble(-200, 'saturation', 'postgres', 'slow_query:812ms', { count: 9, timestamp: later(60) })),
+      makeWindow('orders', deploy(-900, 'bbbbbb2'), own(-190, 'TypeError: x')),
+    ],
+    calls: ['pg'],
+    assessment: 'cause',
+    says: /sha=bbbbbb2/,
+    advises: /^Roll back/,
+  },
+  {
+    name: 'a deploy hours ago, and errors that name nobody',
+    windows: [makeWindow('orders', deploy(-3 * HOUR, 'aaaaaa1'), own(-200))],
+    assessment: 'suspect',
+    says: /sha=aaaaaa1 to orders rolled out 3 hours before onset/,
+    advises: /^Compare/,
+  },
+  {
+    name: 'deploys hours ago of whom it calls, and errors that name nobody',
+    windows: [
+      makeWindow('pricing', deploy(-3 * HOUR, 'aaaaaa1')),
+      makeWindow('stock', deploy(-2 * HOUR, 'bbbbbb2')),
+      makeWindow('orders', own(-200)),
+    ],
+    calls: ['pricing', 'stock'],
+    assessment: 'unrecorded',
+    says: /^orders has reported errors/,
+    advises: AWAY,
+  },
+  {
+    name: 'a deploy just now of whom it calls, and errors that name nobody',
+    windows: [makeWindow('pricing', deploy(-300, 'aaaaaa1')), makeWindow('orders', own(-200))],
+    calls: ['pricing', 'stock'],
+    assessment: 'suspect',
+    says: /sha=aaaaaa1 to pricing/,
+    advises: /^Compare/,
+  },
+]
+
+test.each(ROWS)('tells of $name', (row) => {
+  const { assessment, hypothesis, recommendedAction, confidence } = look(row)
+
+  expect([hypothesis, recommendedAction]).toEqual([expect.stringMatching(row.says), expect.stringMatching(row.advises)])
+  expect(assessment).toBe(row.assessment)
+  if (assessment === 'suspect') expect(confidence).toBeLessThanOrEqual(0.67)
+})
+
+test('a change alone is no surer than what speaks for it', () => {
+  const sure = [-30, -900, -1_700].map((seconds) => look({ windows: [makeWindow('orders', deploy(-200 + seconds, 'aaaaaa1'), own(-200))] }))
+
+  expect(sure.map(({ assessment }) => assessment)).toEqual(['cause', 'cause', 'cause'])
+  expect(sure[2]?.confidence).toBeLessThan(0.9)
+  expect(sure[0]?.confidence).toBeGreaterThan(sure[2]?.confidence ?? 1)
+})
