@@ -14,7 +14,7 @@ export const TOLD_ABSTENTIONS: readonly ToldRow[] = [
       'What broke: frontend has been unable to reach api.stripe.com since 11:55 UTC. No recorded change is likely enough to be named.',
       'or: Deploy sha=a4f2c1d to frontend rolled out 78 minutes before onset',
       '    → Compare errors and latency of frontend before and after deploy sha=a4f2c1d to frontend',
-      '    + frontend has been unable to reach api.stripe.com since 11:55 UTC, which it can explain',
+      '    + frontend has been unable to reach api.stripe.com since 11:55 UTC, which began after it',
       '    + frontend is the alerting service',
       '    − it came 78 minutes before onset: most causes show sooner',
     ],

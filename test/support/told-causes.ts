@@ -57,6 +57,27 @@ export const TOLD_CAUSES: readonly ToldRow[] = [
     ],
   },
   {
+    name: 'a deploy and the migration that it ran',
+    windows: [
+      makeWindow(
+        'frontend',
+        deploy(-120, 'a4f2c1d'),
+        makeEntry(-110, 'schema_change', { vendor: 'flyway', entity: 'shop.carts', newValue: 'V42' }),
+        errors(-90, 'column carts.locale does not exist'),
+      ),
+    ],
+    says: [
+      'cause: Deploy sha=a4f2c1d to frontend rolled out 30 seconds before onset, and with it schema change on shop.carts (V42) at frontend',
+      '→ Roll back frontend to the previous revision; then check the schema change on shop.carts of frontend, and revert it or fix it forward',
+      'What broke: frontend has reported errors since 11:58 UTC. For it: frontend has reported errors since 11:58 UTC, which it can explain; frontend is the alerting service; it came 30 seconds before onset.',
+      'or: Schema change on shop.carts (V42) at frontend took effect 20 seconds before onset',
+      '    → Compare errors and latency of frontend before and after schema change on shop.carts (V42) at frontend',
+      '    + frontend has reported errors since 11:58 UTC, which it can explain',
+      '    + frontend is the alerting service',
+      '    + it came 20 seconds before onset',
+    ],
+  },
+  {
     name: 'a flag, its former value, and an open circuit',
     windows: [
       makeWindow('checkout-api', makeEntry(-80, 'flag_change', { entity: 'new-pay', oldValue: 'off', newValue: 'on' })),

@@ -1,6 +1,6 @@
 import { isSameEnvironment } from '../event/environment.ts'
 import { type ChangeType, isChangeType } from '../event/event.ts'
-import { isSameRevision, toRevision } from '../event/revision.ts'
+import { isSameRevision, toRevision, toShortRevision } from '../event/revision.ts'
 import { quoteName } from '../text.ts'
 import { isAutoscaling } from './candidates.ts'
 import type { Change, Observation } from './model.ts'
@@ -19,7 +19,7 @@ export function findPrevious({ lead, atMs }: Change, ofService: readonly Change[
   const own = toRevision(lead.entry)
   const isDifferent = (revision: string) => own === undefined || !isSameRevision(own, revision)
   if (oldValue !== null && isDifferent(oldValue)) {
-    if (SHA.test(oldValue)) return { text: `sha=${oldValue}`, source: lead }
+    if (SHA.test(oldValue)) return { text: `sha=${toShortRevision(oldValue)}`, source: lead }
     if (VERSION.test(oldValue)) return { text: oldValue, source: lead }
   }
   const earlier = ofService.findLast((change) => {

@@ -74,6 +74,20 @@ export function isAutoscaling(observation: Observation): boolean {
   return isScaling(observation) && AUTOSCALER.test(observation.entry.entity)
 }
 
+/**
+ * Whether two changes of a service are of one rollout: one revision that is put in place at several places, or a deploy and the
+ * migration that it runs.
+ */
+export function isOneRollout(a: Change, b: Change): boolean {
+  const [one, other] = [toRevision(a.lead.entry), toRevision(b.lead.entry)]
+  const isOfOneRevision = one !== undefined && other !== undefined && isSameRevision(one, other)
+  if (isDeploy(a.lead) && isDeploy(b.lead)) return a.key === b.key && isOfOneRevision && Math.abs(a.atMs - b.atMs) <= REPEAT_MS
+  const [deploy, schema] = isDeploy(a.lead) ? [a, b] : [b, a]
+  if (!isDeploy(deploy.lead) || schema.lead.entry.eventType !== 'schema_change') return false
+  const afterMs = schema.atMs - deploy.atMs
+  return (a.key === b.key || isOfOneRevision) && afterMs >= -REPORTED_LATE_MS && afterMs <= ROLLOUT_MS
+}
+
 function isDeploy({ entry }: Observation): boolean {
   return entry.eventType === 'deploy'
 }
@@ -238,11 +252,22 @@ function linkUndone(drafts: readonly Draft[]): readonly Change[] {
       atMs: Math.min(draft.atMs, ...draft.steps.map(({ atMs }) => atMs)),
       steps: draft.steps.toSorted((a, b) => a.atMs - b.atMs || compareTimes(a.observation, b.observation)),
       isFailed: draft.isFailed,
-      undoes: undone.get(draft)?.lead,
+      undoes: isRedone(draft, undone) ? undefined : undone.get(draft)?.lead,
       undoneBy: by && changes.get(by),
     })
   }
   return drafts.flatMap((draft) => changes.get(draft) ?? [])
+}
+
+/** Whether a change puts in place again what was set back in between. */
+function isRedone(draft: Draft, undone: ReadonlyMap<Draft, Draft>): boolean {
+  const back = undone.get(draft)
+  const before = back && undone.get(back)
+  return (
+    before !== undefined &&
+    before.lead.entry.newValue === draft.lead.entry.newValue &&
+    before.lead.entry.oldValue !== before.lead.entry.newValue
+  )
 }
 
 function isUndone(draft: Draft, place: number, other: Draft, at: number, ofThing: readonly Draft[]): boolean {

@@ -1,3 +1,4 @@
+import { isOneRollout } from './candidates.ts'
 import type { Facts } from './facts.ts'
 import { besides } from './hazards.ts'
 import type { Assessment, Candidate, Hazard } from './model.ts'
@@ -40,7 +41,7 @@ const EVEN = 0.9
 export function assess(all: readonly Candidate[], faults: readonly Hazard[], facts: Facts, weights: Weights): Certainty {
   // What came after the alert, though within the slack of clocks, is ranked but never named.
   const ranked = all.filter(({ change }) => change.atMs <= 0)
-  const [leader, next] = ranked
+  const [leader] = ranked
   if (!leader || leader !== all[0]) return NOTHING
   const hazards = besides(faults, leader, facts, weights)
   const top = Math.max(leader.score, ...hazards.map(({ logOdds }) => logOdds), MIN_SCORE)
@@ -49,7 +50,9 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const squares = hazards.reduce((sum, { logOdds }) => sum + Math.exp(2 * (logOdds - top)), 0)
   const unrecorded = Math.sqrt(squares) * Math.sqrt(Math.max(weights.minMultiplicity, toMultiplicity(ranked, facts)))
   const present = recorded / (recorded + unrecorded)
-  const share = Math.exp(leader.score - top) / total
+  const next = ranked.find(({ change }) => change !== leader.change && !isOneRollout(change, leader.change))
+  const rollout = ranked.filter(({ change }) => change === leader.change || isOneRollout(change, leader.change))
+  const share = rollout.reduce((sum, { score }) => sum + Math.exp(score - top), 0) / total
   const own = ranked.filter(({ change }) => change.key === leader.change.key)
   const serviceShare = own.reduce((sum, { score }) => sum + Math.exp(score - top), 0) / total
   const ratio = (present * serviceShare) / (present * serviceShare + 1 - present)

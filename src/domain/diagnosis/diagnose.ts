@@ -4,6 +4,7 @@ import { pathsFrom } from '../graph/service-graph.ts'
 import type { EventId } from '../ids.ts'
 import { quoteName } from '../text.ts'
 import { findPrevious, recommendComparing, recommendLooking, recommendOutside, recommendUndoing, recommendWatching } from './advice.ts'
+import { isOneRollout } from './candidates.ts'
 import { diagnoseComponents } from './components.ts'
 import { isProven } from './confidence.ts'
 import type { Facts } from './facts.ts'
@@ -21,6 +22,7 @@ import {
   toPair,
   toSentence,
   toTie,
+  toTogether,
 } from './sentences.ts'
 import { type Weighing, weigh } from './weigh.ts'
 
@@ -144,7 +146,7 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
     service: facts.names.get(change.key) ?? change.key,
     score: candidate.score,
     path: path.toReversed().map((key) => facts.names.get(key) ?? key),
-    ...toReasons(candidate, notable, { facts, nameOf, tell, path, onset }),
+    ...toReasons(candidate, notable, { facts, nameOf, tell, path, onset, isNamed: certainty.isNamed }),
     sentence: toSentence(change, onset, nameOf),
     recommendedAction: isToBlame ? recommendUndoing(change, previous, nameOf) : recommendComparing([change], isExplaining, nameOf),
   }
@@ -157,13 +159,14 @@ function nameCause(hypotheses: readonly Hypothesis[], context: Context): Naming 
   const [leader] = weighing.ranked
   const [first] = hypotheses
   if (!leader || !first) throw new Error('a cause without a candidate')
-  const besides = findSecondCause(weighing)
   const { rival } = weighing.certainty
-  const other = besides ?? rival
+  const besides = findSecondCause(weighing)
+  const together = besides || rival ? undefined : findTogether(weighing)
+  const other = besides ?? rival ?? together
   const second = other && toHypothesis(other, context)
   return {
-    hypothesis: toHypothesisText(first.sentence, besides, second, context),
-    recommendedAction: other && rival ? recommendComparing([leader.change, other.change], true, nameOf) : toAction(first, second),
+    hypothesis: toHypothesisText(first.sentence, { besides, together }, second, context),
+    recommendedAction: toAction(first, leader, { rival, besides, together }, second, nameOf),
     evidence: [...new Set([...first.eventIds, ...(second?.eventIds ?? [])])],
     reasoning: [toWhatBroke([...new Set([...told, ...(besides?.explained ?? [])])], tell), toForAndAgainst(first)]
       .filter(Boolean)
@@ -171,18 +174,31 @@ function nameCause(hypotheses: readonly Hypothesis[], context: Context): Naming 
   }
 }
 
-function toAction({ recommendedAction }: Hypothesis, second: Hypothesis | undefined): string | null {
-  const then = second?.recommendedAction ?? null
-  return recommendedAction === null || then === null ? recommendedAction : `${recommendedAction}; then ${toInner(then)}`
+/** The next cause that an answer tells of, by how it goes with the first. */
+type Others = { readonly rival?: Candidate | undefined; readonly besides: Candidate | undefined; readonly together: Candidate | undefined }
+
+function toAction(
+  { recommendedAction }: Hypothesis,
+  leader: Candidate,
+  { rival, besides, together }: Others,
+  second: Hypothesis | undefined,
+  nameOf: NameOf,
+): string | null {
+  const other = besides ?? rival
+  if (other && rival) return recommendComparing([leader.change, other.change], true, nameOf)
+  const isSchemaLeft = together?.change.lead.entry.eventType === 'schema_change' && isProven(leader)
+  const then = isSchemaLeft ? recommendUndoing(together.change, undefined, nameOf) : besides && second?.recommendedAction
+  return recommendedAction === null || !then ? recommendedAction : `${recommendedAction}; then ${toInner(then)}`
 }
 
 function toHypothesisText(
   first: string,
-  besides: Candidate | undefined,
+  { besides, together }: Others,
   second: Hypothesis | undefined,
   { nameOf, input }: Context,
 ): string {
   if (besides) return toPair(first, besides.change, nameOf, input.alert.triggeredAt)
+  if (together) return toTogether(first, together.change.lead, nameOf)
   return second ? toTie(first, second.sentence) : first
 }
 
@@ -194,6 +210,14 @@ function findSecondCause({ ranked, facts }: Weighing): Candidate | undefined {
   if (!next || next.score < leader.score - Math.LN10) return undefined
   const explains = (a: Candidate, b: Candidate) => a.explained.some((item) => item.isCall && !b.explained.includes(item))
   return facts.alertKey !== null && explains(leader, next) && explains(next, leader) ? next : undefined
+}
+
+/** What is of the leader's rollout but of another kind: the migration that a deploy ran, or the deploy that ran it. */
+function findTogether({ ranked: [leader, ...others] }: Weighing): Candidate | undefined {
+  return (
+    leader &&
+    others.find(({ change }) => change.lead.entry.eventType !== leader.change.lead.entry.eventType && isOneRollout(change, leader.change))
+  )
 }
 
 function toForAndAgainst({ reasonsFor, reasonsAgainst }: Hypothesis): string {

@@ -18,10 +18,20 @@ export function excludeEarly(
 
 /** Why a change is not to blame for the trouble that its service may cause. */
 export function excludeByOnset({ change, onsetMs, troubleMs }: Candidate, slackMs: number): RuledOutReason | undefined {
-  if (change.undoneBy && change.undoneBy.atMs <= (onsetMs ?? 0) - slackMs) return 'reverted'
+  if (isUndoneBefore(change, onsetMs ?? 0, slackMs)) return 'reverted'
   if (troubleMs === undefined || change.atMs <= troubleMs + slackMs) return undefined
   if (change.undoes) return 'revert'
   return isAutoscaling(change.lead) ? 'consequence' : undefined
+}
+
+/**
+ * Whether a change was no longer in place when the trouble began. As near to that as clocks differ, it still counts, unless it
+ * had been in place without trouble for long, or was made once more.
+ */
+function isUndoneBefore({ atMs, undoneBy }: Change, onsetMs: number, slackMs: number): boolean {
+  if (!undoneBy || undoneBy.atMs > onsetMs) return false
+  if (undoneBy.atMs <= onsetMs - slackMs || undoneBy.atMs - atMs >= 10 * slackMs) return true
+  return undoneBy.undoneBy !== undefined && undoneBy.undoneBy.atMs <= onsetMs
 }
 
 /** Whether no way is known to a service although ways are known. */

@@ -17,14 +17,20 @@ export type Telling = {
   readonly tell: (item: WeighedItem) => string
   readonly path: readonly string[]
   readonly onset: Onset
+  /** Whether the answer names a change: beside one that says that none explains what fails, none can. */
+  readonly isNamed: boolean
 }
 
 /** What speaks for a candidate and against it, in words. */
-export function toReasons(candidate: Candidate, notable: readonly WeighedItem[], { facts, nameOf, tell, path, onset }: Telling): Reasons {
+export function toReasons(
+  candidate: Candidate,
+  notable: readonly WeighedItem[],
+  { facts, nameOf, tell, path, onset, isNamed }: Telling,
+): Reasons {
   const { change, features, explained } = candidate
   const failures = tellOnce(explained)
     .slice(0, MAX_ITEMS_TOLD)
-    .map((item) => `${tell(item)}, which it can explain`)
+    .map((item) => `${tell(item)}, which ${isNamed ? 'it can explain' : 'began after it'}`)
   const time = toTimeReason(candidate, onset)
   const missed = notable.filter((item) => !explained.includes(item))
   const reasonsFor = [

@@ -1,5 +1,5 @@
 import type { EventType } from '../event/event.ts'
-import { toRevision } from '../event/revision.ts'
+import { toRevision, toShortRevision } from '../event/revision.ts'
 import { isIdentifier, quoteName, toFirstLine } from '../text.ts'
 import type { WindowEntry } from '../window/window.ts'
 import type { Change, Item, Observation } from './model.ts'
@@ -49,9 +49,9 @@ function toThing({ entity, newValue }: WindowEntry): string {
 /** A revision as it is told; `undefined` for what is none. */
 export function toRevisionName(entry: WindowEntry): string | undefined {
   const sha = entry.sha === null ? undefined : toFirstLine(entry.sha)
-  if (sha !== undefined) return isIdentifier(sha) ? `sha=${sha}` : undefined
+  if (sha !== undefined) return isIdentifier(sha) ? `sha=${toShortRevision(sha)}` : undefined
   const revision = toRevision(entry)
-  return revision !== undefined && isIdentifier(revision) ? revision : undefined
+  return revision !== undefined && isIdentifier(revision) ? toShortRevision(revision) : undefined
 }
 
 function toRevisionText(entry: WindowEntry): string {
@@ -84,6 +84,11 @@ export function toSentence({ lead, atMs, isFailed }: Pick<Change, 'lead' | 'atMs
 /** Two changes between which nothing decides, in one sentence. */
 export function toTie(first: string, second: string): string {
   return `${first}; nearly as likely, ${toInner(second)}`
+}
+
+/** A change and another of the same rollout, in one sentence. */
+export function toTogether(first: string, other: Observation, nameOf: NameOf): string {
+  return `${first}, and with it ${toInner(describe(other, nameOf))}`
 }
 
 /** Two changes each of which explains failures that the other does not; the second, of which the onset is not, at its own time. */

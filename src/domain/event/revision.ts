@@ -53,6 +53,14 @@ export function isSameRevision(a: string, b: string): boolean {
   return one.version !== undefined && other.version !== undefined && isSameVersion(one.version, other.version)
 }
 
+const FULL_HASH = /\b(?:[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})\b/gi
+const SHORT_LENGTH = 8
+
+/** A revision as people tell it: of full hashes the beginning. */
+export function toShortRevision(revision: string): string {
+  return revision.replace(FULL_HASH, (hash) => hash.slice(0, SHORT_LENGTH))
+}
+
 function toPlain(text: string): string {
   return trim(trim(text).replace(STATE_PREFIX, ''))
 }

@@ -1,4 +1,5 @@
 import type { Alert, Diagnosis, Hypothesis } from '../diagnosis/model.ts'
+import { toShortRevision } from '../event/revision.ts'
 import { field } from '../json.ts'
 import { toPrintable } from '../text.ts'
 import type { CitedEvent } from './cited-event.ts'
@@ -135,7 +136,7 @@ function sayableOf(candidate: Hypothesis, source: WordingSource): Sayable {
   const cited = citedBy(candidate, source)
   const services = [candidate.service, alert.service, ...candidate.path].filter((name) => name !== null)
   const oneWords = cited.flatMap(({ serviceName, vendor, entity, oldValue, newValue, actor, sha }) =>
-    [serviceName, vendor, entity, oldValue, newValue, actor, sha, sha === null ? null : `sha=${sha}`].filter((name) => name !== null),
+    [serviceName, vendor, entity, oldValue, newValue, actor, ...toShaNames(sha)].filter((name) => name !== null),
   )
   const types = cited.flatMap(({ eventType }) => [eventType, eventType.replaceAll('_', ' ')])
   const names = [...services.filter((name) => isName(name, MAX_NAME_WORDS)), ...oneWords.filter((name) => isName(name, 1)), ...types]
@@ -149,6 +150,10 @@ function sayableOf(candidate: Hypothesis, source: WordingSource): Sayable {
     ]),
     clocks: new Set(cited.flatMap(({ timestamp }) => [timestamp.toISOString().slice(11, 16), timestamp.toISOString().slice(11, 19)])),
   }
+}
+
+function toShaNames(sha: string | null): readonly string[] {
+  return sha === null ? [] : [sha, toShortRevision(sha)].flatMap((name) => [name, `sha=${name}`])
 }
 
 /** What is too long or has too many words is no name but a text, and a text may say anything; what has markup is none either. */

@@ -32,6 +32,8 @@ const own = (seconds: number, newValue = 'Internal server error', fields: Partia
   errors(seconds, newValue, { entity: 'orders', ...fields })
 const trouble = (seconds: number, eventType: EventType, vendor: string, newValue: string, fields: Partial<WindowEntry> = {}) =>
   makeEntry(seconds, eventType, { vendor, newValue, ...fields })
+const flag = (seconds: number, oldValue: string, newValue: string) =>
+  makeEntry(seconds, 'flag_change', { vendor: 'launchdarkly', entity: 'new-tax', oldValue, newValue })
 const OLD = deploy(-5 * HOUR, 'aaaaaa1')
 const AWAY = /^(?!.*(?:Roll back|Set flag|revert)).*/
 
@@ -127,6 +129,60 @@ const ROWS: readonly Row[] = [
     assessment: 'suspect',
     says: /sha=aaaaaa1 to pricing/,
     advises: /^Compare/,
+  },
+  {
+    name: 'one revision that one sender rolls out to two clusters',
+    windows: [
+      makeWindow('orders', deploy(-300, 'aaaaaa1', { entity: 'orders-eu' }), deploy(-250, 'aaaaaa1', { entity: 'orders-us' }), own(-200)),
+    ],
+    assessment: 'cause',
+    says: /^Deploy sha=aaaaaa1 to orders rolled out \d minutes before onset$/,
+    advises: /^Roll back/,
+  },
+  {
+    name: 'a flag that went on, off and on again just before',
+    windows: [makeWindow('orders', flag(-230, 'off', 'on'), flag(-225, 'on', 'off'), flag(-210, 'off', 'on'), own(-200))],
+    assessment: 'cause',
+    says: /^Flag change of new-tax to on at orders took effect 10 seconds before onset/,
+    advises: /^Set flag new-tax back to off/,
+  },
+  {
+    name: 'a flag that went off just before, on for long',
+    windows: [makeWindow('orders', flag(-1_230, 'off', 'on'), flag(-212, 'on', 'off'), own(-200))],
+    assessment: 'cause',
+    says: /^Flag change of new-tax to off at orders/,
+    advises: /^Set flag new-tax back to on/,
+  },
+  {
+    name: 'a deploy and the migration that it ran',
+    windows: [
+      makeWindow(
+        'orders',
+        deploy(-300, 'aaaaaa1'),
+        makeEntry(-285, 'schema_change', { vendor: 'flyway', entity: 'orders.customers', newValue: 'V42' }),
+        own(-260, 'column customers.locale does not exist'),
+      ),
+    ],
+    assessment: 'cause',
+    says: /^Deploy sha=aaaaaa1 to orders .* before onset, and with it schema change on orders.customers \(V42\) at orders$/,
+    advises: /^Roll back orders to the previous revision; then check the schema change on orders.customers/,
+  },
+  {
+    name: 'a migration by its revision, at the database, and the deploy of that',
+    windows: [
+      makeWindow('orders', deploy(-300, 'aaaaaa1'), own(-260, 'connect ECONNREFUSED pg:5432')),
+      makeWindow('pg', makeEntry(-285, 'schema_change', { vendor: 'flyway', entity: 'orders.customers', sha: 'aaaaaa1' })),
+    ],
+    assessment: 'cause',
+    says: /^Schema change on orders.customers at pg .* and with it deploy sha=aaaaaa1 to orders$/,
+    advises: /^Check the schema change on orders.customers of pg, and revert it or fix it forward$/,
+  },
+  {
+    name: 'revisions by full hashes',
+    windows: [makeWindow('orders', deploy(-9_000, 'f'.repeat(40)), deploy(-300, `0123456789${'a'.repeat(30)}`), own(-260))],
+    assessment: 'cause',
+    says: /^Deploy sha=01234567 to orders/,
+    advises: /^Roll back to sha=ffffffff$/,
   },
 ]
 

@@ -12,6 +12,10 @@ import { disturb } from '../../bench/diagnosis-disturb.ts'
 import { generateCases } from '../../bench/diagnosis-generate.ts'
 import { toInput } from '../../bench/diagnosis-input.ts'
 import { ALERT_AT, declareEdge, makeEntry, makeWindow, SHOP } from '../../support/diagnosis.ts'
+import { later } from '../../support/told.ts'
+import { TOLD_ABSTENTIONS } from '../../support/told-abstentions.ts'
+import { TOLD_CAUSES } from '../../support/told-causes.ts'
+import { TOLD_SUSPECTS } from '../../support/told-suspects.ts'
 
 const CASES = generateCases(60, 'properties')
 const INPUTS = CASES.map(toInput)
@@ -318,6 +322,46 @@ test('the answer begins with the first hypothesis, or says that there is none', 
         expect(evidence.slice(0, best?.eventIds.length)).toEqual(best?.eventIds)
       }
     }),
+  )
+})
+
+const UNDOING = /\broll back\b|\bset flag \S+ back\b|\brevert\b|\bscale .* back\b/i
+
+/** What an answer says that it also denies. */
+function listContradictions({ assessment, abstained, hypothesis, recommendedAction, reasoning, hypotheses, ruledOut }: Diagnosis) {
+  const [first] = hypotheses
+  const told = [
+    hypothesis,
+    recommendedAction,
+    reasoning,
+    ...hypotheses.flatMap((each) => [...each.reasonsFor, ...each.reasonsAgainst]),
+  ].join('\n')
+  const [, one, other] = /^(.*?) (?:rolled out|took effect).*; nearly as likely, (.*?) (?:rolled out|took effect)/i.exec(hypothesis) ?? []
+  const blamed = / sha=(\S+)/.exec(first?.sentence ?? '')?.[1]
+  const considered = new Set(hypotheses.map(({ eventIds }) => eventIds[0]))
+  return [
+    abstained && /it can explain/.test(told) ? 'no change explains it, and one can' : '',
+    assessment !== 'cause' && UNDOING.test(recommendedAction ?? '') ? 'undo what is not to blame' : '',
+    abstained && hypotheses.some((each) => UNDOING.test(each.recommendedAction ?? '')) ? 'undo what explains nothing' : '',
+    one !== undefined && one.toLowerCase() === other?.toLowerCase() ? 'a tie of one with itself' : '',
+    blamed !== undefined && recommendedAction?.includes(`to sha=${blamed}`) ? 'go back to what is blamed' : '',
+    // What is out of reach is ranked where nothing else is, and says so.
+    ruledOut.some(({ eventIds, reason }) => reason !== 'no_path' && considered.has(eventIds[0])) ? 'ruled out and considered' : '',
+    hypotheses.some(({ reasonsFor, reasonsAgainst }) => reasonsFor.some((reason) => reasonsAgainst.includes(reason)))
+      ? 'for and against'
+      : '',
+  ].filter(Boolean)
+}
+
+test('no answer contradicts itself', () => {
+  for (const { windows, rest } of [...TOLD_CAUSES, ...TOLD_SUSPECTS, ...TOLD_ABSTENTIONS]) {
+    expect(listContradictions(diagnose({ ...SHOP, observedUntil: later(120), ...rest, windows }))).toEqual([])
+  }
+  fc.assert(
+    fc.property(anyOrGenerated, (input) => {
+      expect(listContradictions(diagnose(input))).toEqual([])
+    }),
+    { numRuns: 500 },
   )
 })
 
