@@ -51,6 +51,7 @@ export function readDoorBody(door: Door, contentType: string | undefined, bytes:
   const decoded = decodeDelivery(door.mediaTypes, contentType, bytes)
   if (decoded.kind === 'decoded') return { value: decoded.body }
   if (decoded.kind === 'malformed') return { refusal: new AppError('invalid_request', decoded.message) }
+  if (decoded.kind === 'excessive') return { refusal: new AppError('payload_too_large', decoded.message) }
   return { refusal: new AppError('unsupported_media_type', `Content-Type must be ${door.mediaTypes.join(' or ')}`) }
 }
 

@@ -284,6 +284,13 @@ test('every door says 503 with Retry-After while Postgres is away', async () => 
   }
 })
 
+test('a delivery whose parts would fill the memory is too large, in the words of OTLP', async () => {
+  const { ingestKey: key } = await createTestTenant(app)
+  const bomb = gzipSync(`{"resourceLogs":[${'{},'.repeat(1_390_000)}{}]}`)
+  const response = await app.request('/v1/logs', { key, body: bomb, headers: { 'Content-Encoding': 'gzip' } })
+  expect([response.status, await response.json()]).toEqual([413, { message: 'request body must have at most 400,000 parts' }])
+})
+
 /** What was recorded, as it was sent: unzipped, or bytes of base64. */
 function toRecorded({ headers = {}, body }: Sample): Sample {
   const left = Object.fromEntries(

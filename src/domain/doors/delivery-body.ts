@@ -1,11 +1,22 @@
 import type { MediaType } from './door.ts'
 import { decodeLogs } from './otlp-protobuf.ts'
 
-/** A decoded body; `unsupported` for a media type the door does not read, `malformed` for what is not of its type. */
+/**
+ * A decoded body; `unsupported` for a media type the door does not read, `malformed` for what is not of its type,
+ * `excessive` for what would come to far more in memory than it is on the way.
+ */
 export type DecodedDelivery =
   | { readonly kind: 'decoded'; readonly body: unknown }
   | { readonly kind: 'unsupported' }
   | { readonly kind: 'malformed'; readonly message: string }
+  | { readonly kind: 'excessive'; readonly message: string }
+
+/** Objects and lists, each of which takes tens of bytes in memory and two or three on the way. */
+const MAX_PARTS = 400_000
+/** What is shorter cannot have as many. */
+const MIN_EXCESSIVE_BYTES = 1_048_577
+const EXCESSIVE = { kind: 'excessive', message: `request body must have at most ${MAX_PARTS.toLocaleString('en')} parts` } as const
+const [OPEN_OBJECT, OPEN_LIST] = [0x7b, 0x5b]
 
 const MEDIA_TYPES: ReadonlyMap<string, MediaType> = new Map([
   ['', 'json'],
@@ -37,6 +48,7 @@ export function decodeDelivery(
   const type = toMediaType(contentType)
   if (type === undefined || !mediaTypes.includes(type)) return { kind: 'unsupported' }
   if (type === 'protobuf') return fromProtobuf(bytes)
+  if (bytes.byteLength >= MIN_EXCESSIVE_BYTES && countParts(bytes) > MAX_PARTS) return EXCESSIVE
   const text = new TextDecoder().decode(bytes)
   if (type !== 'form') return parseJson(text)
   // curl -d says it is a form, whatever it holds.
@@ -47,8 +59,20 @@ export function decodeDelivery(
 }
 
 function fromProtobuf(bytes: Uint8Array<ArrayBuffer>): DecodedDelivery {
-  const body = decodeLogs(bytes)
-  return body === undefined ? { kind: 'malformed', message: 'request body must be an ExportLogsServiceRequest' } : { kind: 'decoded', body }
+  const decoded = decodeLogs(bytes, MAX_PARTS)
+  if (decoded === 'excessive') return EXCESSIVE
+  if (decoded === 'malformed') return { kind: 'malformed', message: 'request body must be an ExportLogsServiceRequest' }
+  return { kind: 'decoded', body: decoded.logs }
+}
+
+/** At most as many objects and lists as JSON of these bytes has: brackets in its texts count, too. */
+function countParts(bytes: Uint8Array): number {
+  let parts = 0
+  for (let place = 0; place < bytes.byteLength; place += 1) {
+    const byte = bytes[place]
+    if (byte === OPEN_OBJECT || byte === OPEN_LIST) parts += 1
+  }
+  return parts
 }
 
 function parseJson(text: string): DecodedDelivery {

@@ -52,28 +52,28 @@ const FIXED64 = 1
 const LENGTH = 2
 const FIXED32 = 5
 
+class TooManyMessages extends RangeError {}
+
 /**
- * An `ExportLogsServiceRequest` in the shape of OTLP/JSON, whose 64-bit integers are texts; `undefined` for bytes that
- * are none.
+ * An `ExportLogsServiceRequest` in the shape of OTLP/JSON, whose 64-bit integers are texts; `malformed` for bytes that
+ * are none, `excessive` for more than so many messages, a record and each of its values being one.
  */
-export function decodeLogs(bytes: Uint8Array<ArrayBuffer>): unknown {
+export function decodeLogs(bytes: Uint8Array<ArrayBuffer>, maxMessages: number): { readonly logs: unknown } | 'malformed' | 'excessive' {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   try {
-    return decodeMessage(
-      { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at: 0 },
-      bytes.byteLength,
-      request,
-      0,
-    )
+    return { logs: decodeMessage({ bytes, view, at: 0, left: maxMessages }, bytes.byteLength, request, 0) }
   } catch (error) {
-    if (error instanceof RangeError) return undefined
+    if (error instanceof RangeError) return error instanceof TooManyMessages ? 'excessive' : 'malformed'
     throw error
   }
 }
 
-type Cursor = { readonly bytes: Uint8Array<ArrayBuffer>; readonly view: DataView; at: number }
+type Cursor = { readonly bytes: Uint8Array<ArrayBuffer>; readonly view: DataView; at: number; left: number }
 
 function decodeMessage(cursor: Cursor, end: number, fields: ReadonlyMap<number, Field>, depth: number): Decoded {
   if (depth > MAX_DEPTH) throw new RangeError('nested too deeply')
+  cursor.left -= 1
+  if (cursor.left < 0) throw new TooManyMessages('too many messages')
   const message: Decoded = {}
   while (cursor.at < end) {
     const tag = Number(readVarint(cursor))

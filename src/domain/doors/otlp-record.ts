@@ -27,14 +27,17 @@ const SEVERITIES: ReadonlyMap<string, number> = new Map([
   ['fatal', 21],
 ])
 
-/** The records of an `ExportLogsServiceRequest` in OTLP/JSON, whose names may be in snake case as proto3's mapping allows. */
-export function readRecords(body: unknown): LogRecord[] {
-  return either(body, 'resourceLogs', 'resource_logs').flatMap((group) => {
+/**
+ * The records of an `ExportLogsServiceRequest` in OTLP/JSON, whose names may be in snake case as proto3's mapping allows; one
+ * at a time, as there may be hundreds of thousands.
+ */
+export function* readRecords(body: unknown): Generator<LogRecord> {
+  for (const group of either(body, 'resourceLogs', 'resource_logs')) {
     const resource = readAttributes(at(group, 'resource'))
-    return either(group, 'scopeLogs', 'scope_logs')
-      .flatMap((scope) => either(scope, 'logRecords', 'log_records'))
-      .map((record) => readRecord(record, resource))
-  })
+    for (const scope of either(group, 'scopeLogs', 'scope_logs')) {
+      for (const record of either(scope, 'logRecords', 'log_records')) yield readRecord(record, resource)
+    }
+  }
 }
 
 function readRecord(record: unknown, resource: Attributes): LogRecord {

@@ -16,24 +16,34 @@ const UNTOUCHED_REASONS = new Set(['default', 'static', 'disabled'])
 const MAX_REASONS = 20
 
 function read({ body, settings }: Delivery): Signals {
-  const records = readRecords(body)
   const events = new Map<string, SentEvent>()
+  const evaluations = new Map<string, Evaluation>()
   const reasons = new Map<string, number>()
-  let rejected = 0
-  for (const record of records) {
+  let [records, rejected] = [0, 0]
+  for (const record of readRecords(body)) {
+    records += 1
+    const evaluation = readEvaluator(record, settings)
+    if (evaluation) evaluations.set(JSON.stringify(evaluation), evaluation)
     const reading = readRecord(record, settings)
     if ('ignored' in reading) {
       if (reading.isRejected) rejected += 1
-      const reason = reasons.size < MAX_REASONS ? reading.ignored : 'other reasons'
-      reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
-      continue
+      countReason(reasons, reading.ignored)
+    } else {
+      const key = toChangeKey(reading)
+      if (!events.has(key)) events.set(key, reading)
     }
-    const key = toChangeKey(reading)
-    if (!events.has(key)) events.set(key, reading)
   }
-  const ignored = records.length === 0 ? 'no log records' : toTally(reasons)
-  const evaluations = listEvaluations(records, settings)
-  return { events: [...events.values()], alerts: [], ...present({ evaluations, ignored, rejected: rejected || undefined }) }
+  return {
+    events: [...events.values()],
+    alerts: [],
+    ...(evaluations.size > 0 && { evaluations: [...evaluations.values()] }),
+    ...present({ ignored: records === 0 ? 'no log records' : toTally(reasons), rejected: rejected || undefined }),
+  }
+}
+
+function countReason(reasons: Map<string, number>, told: string): void {
+  const reason = reasons.size < MAX_REASONS ? told : 'other reasons'
+  reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
 }
 
 /** Repeats of one change within a request are one event: the first. */
@@ -58,12 +68,6 @@ function toOwnService({ resource }: LogRecord, settings: DoorSettings): string |
 }
 
 const isEvaluation = ({ eventName }: LogRecord) => eventName === 'feature_flag.evaluation' || eventName === 'feature_flag'
-
-/** Each once; `undefined` without any. */
-function listEvaluations(records: readonly LogRecord[], settings: DoorSettings): readonly Evaluation[] | undefined {
-  const told = records.flatMap((record) => readEvaluator(record, settings) ?? [])
-  return told.length === 0 ? undefined : [...new Map(told.map((each) => [JSON.stringify(each), each])).values()]
-}
 
 /** Who evaluated which flag: whoever gets the default asks for it, too, though nothing is to be told of that. */
 function readEvaluator(record: LogRecord, settings: DoorSettings): Evaluation | undefined {

@@ -31,3 +31,27 @@ test('protobuf becomes OTLP/JSON, or is malformed', () => {
   expect(decodeDelivery(['protobuf'], 'application/x-protobuf', new Uint8Array())).toEqual(decoded({}))
   expect(decodeDelivery(['protobuf'], 'application/x-protobuf', body.slice(0, -1))).toMatchObject({ kind: 'malformed' })
 })
+
+const EMPTY_RECORD = Buffer.from([0x12, 0x00])
+const field = (tag: number, content: Uint8Array) => {
+  const size = content.byteLength
+  return Buffer.concat([
+    Buffer.from([tag, (size & 0x7f) | 0x80, ((size >>> 7) & 0x7f) | 0x80, ((size >>> 14) & 0x7f) | 0x80, size >>> 21]),
+    content,
+  ])
+}
+
+test('what is little on the way and a lot in memory is excessive, but no batch that a collector makes', () => {
+  const decode = (type: string, body: Uint8Array) => decodeDelivery(['json', 'protobuf'], type, new Uint8Array(body)).kind
+  const json = (records: string) => bytes(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[${records}]}]}]}`)
+  expect(decode('application/json', json(`${'{},'.repeat(1_390_000)}{}`))).toBe('excessive')
+  expect(decode('application/x-protobuf', field(0x0a, field(0x12, Buffer.alloc(4_000_000, EMPTY_RECORD))))).toBe('excessive')
+
+  const text = JSON.stringify({ level: 'info', user: { id: 7 }, tags: ['a'] })
+  const attributes = ['a', 'b', 'c'].map((key) => ({ key, value: { stringValue: text } }))
+  const record = JSON.stringify({ timeUnixNano: '1772442870250000000', severityNumber: 9, body: { stringValue: text }, attributes })
+  expect(decode('application/json', json(Array(8_192).fill(record).join(',')))).toBe('decoded')
+  // Each of three messages: itself, its body, and the text in that.
+  const logRecord = field(0x12, field(0x2a, field(0x0a, bytes('GET /health'))))
+  expect(decode('application/x-protobuf', field(0x0a, field(0x12, Buffer.concat(Array(80_000).fill(logRecord)))))).toBe('decoded')
+})
