@@ -1,6 +1,6 @@
 import type { BatchDatabase, Keeping, Memory, Queueing, Room } from '../deps.ts'
 import type { Integration } from '../domain/access/integration.ts'
-import { decodeDelivery } from '../domain/doors/delivery-body.ts'
+import { CONTENT_TYPES, decodeDelivery } from '../domain/doors/delivery-body.ts'
 import type { Delivery, Door, DoorSettings, Signals } from '../domain/doors/door.ts'
 import { DOORS } from '../domain/doors/index.ts'
 import { AppError } from '../domain/errors.ts'
@@ -45,14 +45,22 @@ export type DoorCaller = {
 export type ReadDelivery = { readonly delivery: Delivery; readonly signals: Signals; readonly tenantId: TenantId }
 
 /** Decodes an unzipped body as a door takes it. */
-export function readDoorBody(door: Door, contentType: string | undefined, bytes: Uint8Array<ArrayBuffer>): DoorRequest['body'] {
+export function readDoorBody(door: Door, header: DoorRequest['header'], bytes: Uint8Array<ArrayBuffer>): DoorRequest['body'] {
+  const contentType = header('content-type')
+  const body = decodeBody(door, contentType, bytes)
+  const isJson = contentType === undefined ? bytes.byteLength > 0 : /json/i.test(contentType)
+  return 'refusal' in body && !isJson && door.isWhole?.(header) ? { value: undefined } : body
+}
+
+function decodeBody(door: Door, contentType: string | undefined, bytes: Uint8Array<ArrayBuffer>): DoorRequest['body'] {
   const isEmpty = bytes.byteLength === 0 && !contentType?.includes('protobuf')
   if (isEmpty) return { refusal: new AppError('invalid_request', 'request body must not be empty') }
   const decoded = decodeDelivery(door.mediaTypes, contentType, bytes)
   if (decoded.kind === 'decoded') return { value: decoded.body }
   if (decoded.kind === 'malformed') return { refusal: new AppError('invalid_request', decoded.message) }
   if (decoded.kind === 'excessive') return { refusal: new AppError('payload_too_large', decoded.message) }
-  return { refusal: new AppError('unsupported_media_type', `Content-Type must be ${door.mediaTypes.join(' or ')}`) }
+  const types = door.mediaTypes.map((type) => CONTENT_TYPES[type])
+  return { refusal: new AppError('unsupported_media_type', `Content-Type must be ${types.join(' or ')}`) }
 }
 
 /** What a decoded body comes to at a door that is set like this integration, or not at all. `id`: a new UUID. */

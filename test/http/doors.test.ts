@@ -242,6 +242,37 @@ test('CloudEvents’ senders are answered that they may', async () => {
   ])
 })
 
+test('a CloudEvent in headers is one whatever comes with it, and what is none is refused in a rehearsal, too', async () => {
+  const tenant = await createTestTenant(app)
+  const ask = (body: string, headers: Record<string, string>, query = '') =>
+    app.request(`/in/cloudevents${query}`, { key: tenant.ingestKey, body, headers })
+  const event = { 'ce-specversion': '1.0', 'ce-type': 'com.example.uploaded', 'ce-id': '1', 'ce-source': '/x' }
+  expect((await ask('<a/>', { ...event, 'Content-Type': 'application/xml' })).status).toBe(202)
+  expect((await ask('hello', { ...event, 'Content-Type': 'text/plain' })).status).toBe(202)
+  expect((await ask('', { ...event, 'Content-Type': 'application/octet-stream' })).status).toBe(202)
+  expect((await ask('{"a":', { ...event, 'Content-Type': 'application/json' })).status).toBe(400)
+  const markup = await ask('<a/>', { 'Content-Type': 'application/xml' })
+  expect([markup.status, (await markup.json()).detail]).toEqual([
+    415,
+    'Content-Type must be application/json or application/cloudevents+json or application/cloudevents-batch+json',
+  ])
+  expect(await (await ask('{"a":1}', { 'Content-Type': 'application/json' }, '?dry=1')).json()).toMatchObject({
+    ignored: null,
+    invalid: 'no CloudEvent',
+  })
+})
+
+test.each(['1', 'true', ''])('a rehearsal spelt dry=%s stores nothing, at an address of its own neither', async (dry) => {
+  const tenant = await createTestTenant(app)
+  const { webhook_url } = await connect(tenant, 'pagerduty')
+  const path = new URL(webhook_url).pathname
+  expect((await app.request(`${path}?dry=${dry}`, { body: exampleOf('pagerduty').body })).status).toBe(200)
+  expect((await app.request(`/v1/logs?dry=${dry}`, { key: tenant.ingestKey, body: DOORS.otlp.example.body })).status).toBe(200)
+  expect((await app.request(`/in/deploy?dry=${dry}`, { key: tenant.ingestKey, body: DOORS.deploy.example.body })).status).toBe(200)
+  await app.settle()
+  expect(await countStored(tenant)).toEqual({ events: 0, incidents: 0 })
+})
+
 test('Grafana may PUT', async () => {
   const tenant = await createTestTenant(app)
   expect((await app.request('/in/grafana', { method: 'PUT', key: tenant.ingestKey, body: DOORS.grafana.example.body })).status).toBe(202)

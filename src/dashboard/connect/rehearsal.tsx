@@ -30,12 +30,13 @@ export function rehearse(
   const sent = readHeaders(headers)
   const isForm = door.mediaTypes.includes('form') && !/^\s*[{[]/.test(body)
   const contentType = sent.get('content-type') ?? (isForm ? 'application/x-www-form-urlencoded' : 'application/json')
-  const decoded = readDoorBody(door, contentType, new TextEncoder().encode(body))
+  const header = (name: string) => (name.toLowerCase() === 'content-type' ? contentType : sent.get(name.toLowerCase()))
+  const decoded = readDoorBody(door, header, new TextEncoder().encode(body))
   const refuse = (reason: string): Tried => ({ body, headers, result: { kind: 'refused', reason } })
   if ('refusal' in decoded) return refuse(decoded.refusal.message)
-  const header = (name: string) => sent.get(name.toLowerCase())
   const { signals } = readWith({ sender: type, header, path: undefined }, decoded.value, integration, id)
-  if (signals.invalid !== undefined) return refuse(signals.invalid)
+  const refused = signals.isUnsupported ? signals.ignored : signals.invalid
+  if (refused !== undefined) return refuse(refused)
   const refusedEvents = signals.events.filter((event) => !parseEvent(event, keeping).ok).length
   return { body, headers, result: { kind: 'read', signals, refusedEvents } }
 }

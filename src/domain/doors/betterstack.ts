@@ -1,16 +1,39 @@
 import type { AlertAction, Delivery, Door, Signals } from './door.ts'
-import { ignore, oneAlert, toService, USUAL } from './mapping.ts'
+import { CONFIDENCE, ignore, oneAlert, oneEvent, toService, USUAL } from './mapping.ts'
 import { at, nameAt, textAt, toInstant } from './reading.ts'
 
-function read({ body, settings }: Delivery): Signals {
+function read(delivery: Delivery): Signals {
+  const { body, settings } = delivery
   const incident = at(body, 'data')
   const [type, key] = [textAt(incident, 'type'), nameAt(incident, 'id')]
+  if (type === 'release') return readRelease(delivery, key)
   if (type !== 'incident' || key === undefined) return ignore(`type ${type ?? 'missing'}`)
   const attributes = at(incident, 'attributes')
   const [action, time] = readAction(attributes)
   const named = nameAt(attributes, 'name')
   const service = toService(settings, [named], named)
   return oneAlert({ action, key, title: textAt(attributes, 'cause') ?? named, service, at: toInstant(time) })
+}
+
+/** A release that its error tracking has found. */
+function readRelease({ body, settings }: Delivery, id: string | undefined): Signals {
+  const attributes = at(body, 'data', 'attributes')
+  const version = ['release', 'version', 'release_name', 'name'].map((name) => nameAt(attributes, name)).find((one) => one !== undefined)
+  const named = nameAt(attributes, 'application_name')
+  const service = toService(settings, [nameAt(attributes, 'application_id'), named], named)
+  if (version === undefined || service === undefined) return ignore('a release without version or application')
+  const times = ['released_at', 'created_at', 'first_seen_at'].map((name) => toInstant(at(attributes, name)))
+  const facts = {
+    service,
+    vendor: 'betterstack',
+    entity: named ?? service,
+    type: 'deploy',
+    new: `released:${version}`,
+    confidence: CONFIDENCE.release,
+    at: times.find((time) => time !== undefined),
+    url: at(attributes, 'release_url') ?? at(attributes, 'url'),
+  } as const
+  return oneEvent(facts, facts.at === undefined ? id : undefined)
 }
 
 /** What an incident's status says; else the latest of its times. */
@@ -46,5 +69,5 @@ export const betterstack: Door = {
       },
     },
   },
-  setup: `Integrations → Webhooks → Outgoing: URL {{url}}, on incident start, acknowledgement and resolution. The monitor's name tells the service, through \`service_map\` where it is another.`,
+  setup: `Integrations → Webhooks → Outgoing: URL {{url}}, on incident start, acknowledgement and resolution. The monitor's name tells the service, through \`service_map\` where it is another. A release webhook of its error tracking, to the same address, is a deploy of the application it names.`,
 }

@@ -77,7 +77,7 @@ function readIncident(event: CloudEvent, settings: DoorSettings, action: 'trigge
   if (id === undefined) return ignore('no subject')
   const environment = judgeAlertEnvironment(settings, at(content, 'environment', 'id'))
   const named = nameAt(content, 'service', 'id') ?? nameAt(content, 'environment', 'id')
-  const source = nameAt(event.data, 'context', 'source')
+  const source = nameAt(event.data, 'context', 'source') ?? event.source
   const key = toName(source === undefined ? id : `${source}/${id}`) ?? id
   const service = toService(settings, [named], named)
   return oneAlert({ action, key, title: textAt(content, 'description') ?? id, service, at: toTime(event), environment })

@@ -1,9 +1,9 @@
 import { readCdEvent } from './cdevents.ts'
-import { type CloudEvent, toStructured } from './cloud-event.ts'
+import { type CloudEvent, toBinary, toStructured } from './cloud-event.ts'
 import type { Delivery, Door, Signals } from './door.ts'
 import { readTopologyChange } from './kubewatch.ts'
 import { ignore, toReason } from './mapping.ts'
-import { at, toName } from './reading.ts'
+import { at } from './reading.ts'
 
 const MAX_EVENTS = 500
 const MAX_ALERTS = 50
@@ -32,21 +32,6 @@ function readOne(event: CloudEvent | undefined, { settings }: Delivery): Signals
   return isTimed || event.id === undefined ? signals : { ...signals, idempotencyKey: event.id }
 }
 
-/** A CloudEvent whose attributes are headers, percent-encoded. */
-function toBinary({ body, header }: Delivery): CloudEvent | undefined {
-  const attribute = (name: string) => decode(header(`ce-${name}`))
-  const type = toName(attribute('type'))
-  return type === undefined ? undefined : { type, id: toName(attribute('id')), time: attribute('time'), data: body }
-}
-
-function decode(text: string | undefined): string | undefined {
-  try {
-    return text === undefined ? undefined : decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
 function join(parts: readonly Signals[]): Signals {
   const reasons = new Set(parts.flatMap(({ ignored }) => ignored ?? []))
   const events = parts.flatMap((part) => part.events)
@@ -67,6 +52,7 @@ export const cloudevents: Door = {
   // HTTP 1.1 Web Hooks for Event Delivery, §4: Azure Event Grid sends nothing without it.
   greeting: { 'WebHook-Allowed-Origin': '*', 'WebHook-Allowed-Rate': '6000' },
   mediaTypes: ['json', 'cloudevents', 'cloudevents-batch'],
+  isWhole: (header) => header('ce-specversion') !== undefined,
   maxBytes: 1_048_576,
   whenBusy: 503,
   config: ['service', 'service_map', 'environments', 'wait_seconds'],

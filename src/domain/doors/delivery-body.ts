@@ -18,6 +18,14 @@ const MIN_EXCESSIVE_BYTES = 1_048_577
 const EXCESSIVE = { kind: 'excessive', message: `request body must have at most ${MAX_PARTS.toLocaleString('en')} parts` } as const
 const [OPEN_OBJECT, OPEN_LIST] = [0x7b, 0x5b]
 
+/** How senders spell them. */
+export const CONTENT_TYPES: Readonly<Record<MediaType, string>> = {
+  json: 'application/json',
+  form: 'application/x-www-form-urlencoded',
+  protobuf: 'application/x-protobuf',
+  cloudevents: 'application/cloudevents+json',
+  'cloudevents-batch': 'application/cloudevents-batch+json',
+}
 const MEDIA_TYPES: ReadonlyMap<string, MediaType> = new Map([
   ['', 'json'],
   ['application/json', 'json'],

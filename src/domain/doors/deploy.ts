@@ -1,5 +1,5 @@
 import type { Delivery, Door, Signals } from './door.ts'
-import { CONFIDENCE, judgeEnvironment, oneEvent, toDeployValues, toReason, toService, toTitle } from './mapping.ts'
+import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, toDeployValues, toReason, toService, toTitle } from './mapping.ts'
 import { at, nameAt, textAt, toInstant, toText } from './reading.ts'
 
 const STATUSES: ReadonlyMap<string, string> = new Map([
@@ -18,14 +18,25 @@ const STATUSES: ReadonlyMap<string, string> = new Map([
   ['rollback', 'rolled_back'],
 ])
 
+/** What a pipeline says of itself when nothing was deployed. */
+const NOTHING = new Set(['cancelled', 'canceled', 'skipped', 'pending'])
+const SINCE_1970 = /^\d{9,14}$/
+/** The year 5138; as milliseconds, 1973. */
+const MAX_SECONDS = 100_000_000_000
+
 function read({ body, header, settings }: Delivery): Signals {
   const told = nameAt(body, 'service')
   const service = toService(settings, [told], told)
   if (service === undefined) return invalid('service is required')
   const sha = nameAt(body, 'sha') ?? nameAt(body, 'version')
   if (sha === undefined) return invalid('sha is required')
-  const outcome = STATUSES.get(toText(at(body, 'status'), 40)?.toLowerCase() ?? '')
+  const status = toText(at(body, 'status'), 40)?.toLowerCase() ?? ''
+  if (NOTHING.has(status)) return ignore(`status ${status}`)
+  const outcome = STATUSES.get(status)
   if (outcome === undefined) return invalid('status must be succeeded, failed, started or rolled_back')
+  const time = textAt(body, 'timestamp') ?? textAt(body, 'at')
+  const happenedAt = readTime(time)
+  if (time !== undefined && happenedAt === undefined) return invalid('timestamp must be ISO 8601, or seconds since 1970')
   const environment = judgeEnvironment(settings, at(body, 'environment'))
   return oneEvent(
     {
@@ -36,13 +47,18 @@ function read({ body, header, settings }: Delivery): Signals {
       ...toDeployValues(outcome, nameAt(body, 'previous_sha'), sha),
       actor: at(body, 'by'),
       confidence: CONFIDENCE.stated,
-      at: toInstant(at(body, 'timestamp') ?? at(body, 'at')),
+      at: happenedAt,
       environment,
       url: at(body, 'url'),
       details: toTitle(textAt(body, 'title')),
     },
     toText(header('idempotency-key'), 255),
   )
+}
+
+function readTime(time: string | undefined): string | undefined {
+  if (time === undefined || !SINCE_1970.test(time)) return toInstant(time)
+  return toInstant(Number(time) < MAX_SECONDS ? 1_000 * Number(time) : Number(time))
 }
 
 const invalid = (why: string): Signals => ({ events: [], alerts: [], invalid: toReason(why) })

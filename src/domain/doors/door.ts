@@ -122,6 +122,8 @@ export type Door = {
   readonly greeting?: Readonly<Record<string, string>>
   /** What it reads besides nothing at all, which is JSON everywhere. */
   readonly mediaTypes: readonly MediaType[]
+  /** Whether the headers alone are a delivery: what comes with them may be nothing, or of any type. */
+  readonly isWhole?: (header: Delivery['header']) => boolean
   readonly maxBytes: number
   /** Deliveries may come in any order and late: an acknowledgement may be the first of an alert, one of a day ago opens nothing. */
   readonly isUnordered?: true

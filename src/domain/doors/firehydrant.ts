@@ -1,6 +1,16 @@
 import type { Delivery, Door, Signals } from './door.ts'
-import { CONFIDENCE, firstService, ignore, judgeAlertEnvironment, judgeEnvironment, oneAlert, oneEvent, USUAL } from './mapping.ts'
-import { at, nameAt, textAt, toInstant } from './reading.ts'
+import {
+  CONFIDENCE,
+  firstService,
+  ignore,
+  judgeAlertEnvironment,
+  judgeEnvironment,
+  oneAlert,
+  oneEvent,
+  toService,
+  USUAL,
+} from './mapping.ts'
+import { at, isSameWord, listAt, nameAt, textAt, toInstant } from './reading.ts'
 
 /** Milestones after which nothing is wrong any more. */
 const OVER = new Set([
@@ -29,21 +39,33 @@ function readIncident({ body, settings }: Delivery): Signals {
   const isOver = milestone !== undefined && OVER.has(milestone)
   if (operation !== 'CREATED' && !isOver)
     return ignore(`incident ${operation?.toLowerCase() ?? 'unchanged'}: ${milestone ?? 'no milestone'}`)
-  const environment = judgeAlertEnvironment(settings, at(incident, 'environments', 0, 'name'))
-  const times = isOver ? ['resolved_at', 'updated_at'] : ['started_at', 'created_at']
+  const environment = judgeAlertEnvironment(settings, at(incident, 'environments', 0, 'name') ?? impacted(incident, 'environment').name)
+  const listed = firstService(settings, incident)
+  const { id, name } = impacted(incident, 'service')
+  const reached = listAt(incident, 'milestones').find((one) => isSameWord(textAt(one, 'type') ?? '', 'resolved'))
+  const times = isOver
+    ? [at(incident, 'resolved_at'), at(reached, 'occurred_at'), at(incident, 'updated_at')]
+    : [at(incident, 'started_at'), at(incident, 'created_at')]
   return oneAlert({
     action: isOver ? 'resolve' : 'trigger',
     key,
     title: textAt(incident, 'name'),
-    service: firstService(settings, incident).service,
+    service: listed.named === undefined ? toService(settings, [id, name], name) : listed.service,
     url: at(incident, 'incident_url'),
-    at: times.map((name) => toInstant(at(incident, name))).find((time) => time !== undefined),
+    at: times.map(toInstant).find((time) => time !== undefined),
     environment,
   })
 }
 
+/** The first service, or environment, among what an incident has an impact on. */
+function impacted(incident: unknown, kind: 'service' | 'environment') {
+  const impact = listAt(incident, 'impacts').find((one) => isSameWord(textAt(one, 'type') ?? '', kind))
+  const [id, name] = ['id', 'name'].map((field) => nameAt(impact, 'impact', field) ?? nameAt(impact, field))
+  return { id, name }
+}
+
 function readChange({ body, settings }: Delivery): Signals {
-  const change = at(body, 'data', 'change_event')
+  const change = at(body, 'data', 'change_event') ?? at(body, 'data')
   const summary = textAt(change, 'summary')
   if (summary === undefined) return ignore('a change event without a summary')
   const environment = judgeEnvironment(settings, at(change, 'environments', 0, 'name'))

@@ -11,6 +11,8 @@ export type KubernetesEvent = {
   readonly kind: string | undefined
   readonly namespace: string | undefined
   readonly name: string | undefined
+  /** What made the object, where the receiver knows. */
+  readonly owner?: { readonly kind?: string | undefined; readonly name?: string | undefined }
   readonly at: string | undefined
 }
 
@@ -47,9 +49,19 @@ export function readKubernetesEvent(event: unknown): KubernetesEvent {
     kind: nameAt(object, 'kind'),
     namespace: nameAt(object, 'namespace') ?? nameAt(event, 'metadata', 'namespace'),
     name: nameAt(object, 'name'),
-    at: toInstant(at(event, 'lastTimestamp')) ?? toInstant(at(event, 'eventTime')) ?? toInstant(at(event, 'metadata', 'creationTimestamp')),
+    owner: { kind: nameAt(object, 'ownerReferences', 0, 'kind'), name: nameAt(object, 'ownerReferences', 0, 'name') },
+    at: TIMES.map((path) => toInstant(at(event, ...path))).find((time) => time !== undefined),
   }
 }
+
+/** The latest that an Event tells: `events.k8s.io/v1` keeps the first time in `eventTime`. */
+const TIMES = [
+  ['lastTimestamp'],
+  ['series', 'lastObservedTime'],
+  ['deprecatedLastTimestamp'],
+  ['eventTime'],
+  ['metadata', 'creationTimestamp'],
+] as const
 
 /** The service that an object's labels name: the recommended one, then the usual one. */
 export function labelledService(labels: unknown): string | undefined {
@@ -61,7 +73,7 @@ export function labelledService(labels: unknown): string | undefined {
  * opens no service of its own.
  */
 export function toKubernetesSignal(
-  { reason = '', note, kind, namespace, name, at: instant }: KubernetesEvent,
+  { reason = '', note, kind, namespace, name, owner, at: instant }: KubernetesEvent,
   settings: DoorSettings,
   told: { readonly service: string | undefined; readonly environment: string | undefined },
 ): SentEvent | { readonly ignored: string; readonly isRejected?: true } {
@@ -72,7 +84,7 @@ export function toKubernetesSignal(
   const scale = found.type === 'scale_event' ? readScale(note) : undefined
   if (found.type === 'scale_event' && !scale) return { ignored: `reason ${reason}: no size` }
   const fallback = `${kind === 'Node' ? '' : (namespace ?? '')}/${name}`
-  const workload = workloadOfFallbackName({ serviceName: fallback, vendor: 'kubernetes', entity: name })
+  const workload = workloadOf(fallback, name, owner)
   const mapped = mappedService(settings, [told.service, workload, fallback, name, namespace])
   return toEvent({
     service: mapped ?? told.service ?? toName(settings.service) ?? workload ?? fallback,
@@ -85,6 +97,15 @@ export function toKubernetesSignal(
     at: instant,
     environment: told.environment,
   })
+}
+
+const named = (serviceName: string, entity: string) => workloadOfFallbackName({ serviceName, vendor: 'kubernetes', entity })
+
+/** A pod's set or job, which its own name need not show; the deployment behind a replica set it does. */
+function workloadOf(fallback: string, object: string, { kind, name }: NonNullable<KubernetesEvent['owner']> = {}): string | undefined {
+  if (name !== undefined && kind === 'Job') return named(`job/${name}`, name)
+  if (name !== undefined && (kind === 'StatefulSet' || kind === 'DaemonSet')) return name
+  return named(fallback, object)
 }
 
 const SIZES = [/\bfrom (\d{1,9})\b/, /(?:\bto |New size: )(\d{1,9})\b/] as const

@@ -1,5 +1,5 @@
 import { workloadOfFallbackName } from '../event/service-name.ts'
-import { type CloudEvent, toStructured } from './cloud-event.ts'
+import { type CloudEvent, toBinary, toStructured } from './cloud-event.ts'
 import type { Delivery, Door, DoorSettings, Signals } from './door.ts'
 import { labelledService } from './kubernetes-event.ts'
 import { CONFIDENCE, ignore, mappedService, oneEvent, toImageVersion, toTitle, USUAL } from './mapping.ts'
@@ -21,7 +21,7 @@ const RESTLESS = new Set(['pod', 'event', 'node', 'replicaset', 'job', 'endpoint
 
 function read(delivery: Delivery): Signals {
   const { body, settings } = delivery
-  const event = toStructured(body)
+  const event = toStructured(body) ?? toBinary(delivery)
   if (event) return event.type === 'KUBERNETES_TOPOLOGY_CHANGE' ? readTopologyChange(event, settings) : ignore(`type ${event.type}`)
   const meta = at(body, 'eventmeta')
   const [kind, name, reason] = [nameAt(meta, 'kind'), nameAt(meta, 'name')?.split('/').at(-1), textAt(meta, 'reason')]

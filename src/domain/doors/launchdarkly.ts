@@ -14,7 +14,9 @@ function read({ body, settings }: Delivery): Signals {
     resource: RESOURCE.exec(nameAt(access, 'resource') ?? '') ?? undefined,
   }))
   const named = accesses.filter(({ resource }) => resource !== undefined)
-  const access = named.find(({ action }) => action === undefined || !METADATA.has(action))
+  const changes = named.filter(({ action }) => action === undefined || !METADATA.has(action))
+  // One entry may be about every environment.
+  const access = changes.find(({ resource }) => !('ignored' in judgeEnvironment(settings, resource?.[2]))) ?? changes[0]
   if (!access?.resource) return ignore(named[0] ? `a flag's metadata: ${named[0].action}` : 'no environment in the resource')
   const [, project, name, key] = access.resource
   const flag = toName(key)
@@ -41,10 +43,12 @@ function readValues(body: unknown, environment: string, action: string | undefin
   const [before, after] = ['previousVersion', 'currentVersion'].map((version) => at(body, version, 'environments', environment, 'on'))
   if (typeof before === 'boolean' && typeof after === 'boolean' && before !== after) return { old: toState(before), new: toState(after) }
   const verb = textAt(body, 'titleVerb')
-  const turned = /^turned (on|off)\b/.exec(verb ?? '')?.[1]
+  const turned = /^turned (on|off)\b/.exec(verb ?? '')?.[1] ?? (verb === undefined ? turnedIn(textAt(body, 'title')) : undefined)
   if (turned !== undefined) return { old: turned === 'on' ? 'off' : 'on', new: turned }
   return { new: verb ?? action }
 }
+
+const turnedIn = (title = '') => / turned (on|off) the flag /.exec(title)?.[1]
 
 const toState = (isOn: boolean) => (isOn ? 'on' : 'off')
 

@@ -13,6 +13,8 @@ type Reading = SentEvent | { readonly ignored: string; readonly isRejected?: tru
 type Context = { readonly settings: DoorSettings; readonly service: string | undefined; readonly environment: string | undefined }
 
 const UNTOUCHED_REASONS = new Set(['default', 'static', 'disabled'])
+/** What SDKs say for a service that nobody has named. */
+const UNNAMED = /^unknown_service(?::|$)/
 const MAX_REASONS = 20
 
 function read({ body, settings }: Delivery): Signals {
@@ -42,7 +44,7 @@ function read({ body, settings }: Delivery): Signals {
 }
 
 function countReason(reasons: Map<string, number>, told: string): void {
-  const reason = reasons.size < MAX_REASONS ? told : 'other reasons'
+  const reason = reasons.size < MAX_REASONS || reasons.has(told) ? told : 'other reasons'
   reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
 }
 
@@ -64,7 +66,7 @@ function judge({ attributes, resource }: LogRecord, settings: DoorSettings) {
 
 function toOwnService({ resource }: LogRecord, settings: DoorSettings): string | undefined {
   const told = toName(resource.get('service.name'))
-  return mappedService(settings, [told]) ?? told
+  return mappedService(settings, [told]) ?? (told !== undefined && UNNAMED.test(told) ? undefined : told)
 }
 
 const isEvaluation = ({ eventName }: LogRecord) => eventName === 'feature_flag.evaluation' || eventName === 'feature_flag'

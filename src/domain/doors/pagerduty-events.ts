@@ -75,11 +75,11 @@ function answer({ alerts, invalid: error }: Signals, { body, id }: Delivery): Do
 }
 
 function refuse(status: number, error: string): DoorAnswer {
+  if (status === 429) return json(429, { status: 'throttle exceeded', message: error })
+  if (status >= 500) return json(status, { status: 'internal error', message: error })
   // An unknown key is an invalid event there, and nothing else.
-  if (status === 400 || status === 401 || status === 404) {
-    return json(400, { status: 'invalid event', message: 'Event object is invalid', errors: [error] })
-  }
-  return json(status, { status: 'throttle exceeded', message: error })
+  const told = status === 401 || status === 404 ? 400 : status
+  return json(told, { status: 'invalid event', message: 'Event object is invalid', errors: [error] })
 }
 
 const json = (status: number, body: unknown): DoorAnswer => ({ status, contentType: 'application/json', body: JSON.stringify(body) })

@@ -31,8 +31,9 @@ function readValues(type: string | undefined, body: unknown): { readonly old?: s
     case 'feature-strategy-add':
     case 'feature-strategy-update':
     case 'feature-strategy-remove':
+      return toStrategies(toStrategy(at(body, 'preData')), toStrategy(at(body, 'data')) ?? 'strategy:removed')
     case 'feature-environment-variants-updated':
-      return { old: toStrategy(at(body, 'preData')), new: toStrategy(at(body, 'data')) ?? 'strategy:removed' }
+      return toStrategies(toRollout(at(body, 'preData')), toRollout(at(body, 'data')) ?? 'variants:changed')
     case 'feature-archived':
       return { new: 'archived' }
     default:
@@ -40,10 +41,17 @@ function readValues(type: string | undefined, body: unknown): { readonly old?: s
   }
 }
 
+/** Where only a part that is not shown differs, there is nothing to go back to. */
+const toStrategies = (old: string | undefined, changed: string) => ({ ...(old !== changed && { old }), new: changed })
+
 function toStrategy(data: unknown): string | undefined {
   if (typeof data !== 'object' || data === null) return undefined
+  return toRollout(data) ?? `strategy:${nameAt(data, 'name') ?? 'changed'}`
+}
+
+function toRollout(data: unknown): string | undefined {
   const rollout = nameAt(data, 'parameters', 'rollout')
-  return rollout === undefined ? `strategy:${nameAt(data, 'name') ?? 'changed'}` : `strategy:${rollout}%`
+  return rollout === undefined ? undefined : `strategy:${rollout}%`
 }
 
 export const unleash: Door = {

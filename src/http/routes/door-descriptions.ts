@@ -1,4 +1,5 @@
 import { type RouteConfig, z } from '@hono/zod-openapi'
+import { CONTENT_TYPES } from '../../domain/doors/delivery-body.ts'
 import type { Delivery, Door, DoorAnswer, MediaType } from '../../domain/doors/door.ts'
 import type { ErrorCode } from '../../domain/errors.ts'
 import type { DoorType } from '../../domain/integration-type.ts'
@@ -24,14 +25,6 @@ export const Rehearsal = z
   })
   .openapi('Rehearsal')
 
-const TYPES: Readonly<Record<MediaType, string>> = {
-  json: 'application/json',
-  form: 'application/x-www-form-urlencoded',
-  protobuf: 'application/x-protobuf',
-  cloudevents: 'application/cloudevents+json',
-  'cloudevents-batch': 'application/cloudevents-batch+json',
-}
-
 const SIGNED = {
   prefixed: 'a signature over the body',
   hex: 'a signature over the body',
@@ -55,10 +48,13 @@ export function describeDoor(sender: DoorType, door: Door, { path, isFixed, hasT
     ...(hasToken || door.credential ? {} : { security: [...SECURITY.ingest] }),
     request: {
       ...params,
-      ...(!isFixed && { query: z.object({ dry: z.enum(['1']).optional().openapi({ description: 'Nothing is stored' }) }) }),
-      body: { required: true, content: Object.fromEntries(mediaTypes.map((type) => [TYPES[type], describeBody(type, example.body)])) },
+      query: z.object({ dry: z.enum(['1']).optional().openapi({ description: 'Nothing is stored' }) }),
+      body: {
+        required: true,
+        content: Object.fromEntries(mediaTypes.map((type) => [CONTENT_TYPES[type], describeBody(type, example.body)])),
+      },
     },
-    responses: { ...toAnswers(door, isFixed), ...toRefusals(door) },
+    responses: { ...toAnswers(door), ...toRefusals(door) },
   }
   const id = toOperationId([sender, ...(isFixed ? path.split('/') : hasToken ? ['token'] : [])])
   const asked = { tags: ['Doors'], path, request: { ...params }, summary: `Ask whether deliveries are taken: ${title}` }
@@ -99,16 +95,15 @@ function toContent(door: Door, { contentType, body }: DoorAnswer) {
   }
 }
 
-function toAnswers(door: Door, isFixed: boolean): RouteConfig['responses'] {
+function toAnswers(door: Door): RouteConfig['responses'] {
   const { example, answer } = door
   const taken = { description: 'Taken: what follows from it is stored, and done after this answer' }
   const rehearsed = { events: [], alerts: [], ignored: 'environment staging', invalid: null }
   const dry = json(Rehearsal, 'With `dry=1`: what it would become', rehearsed)
-  if (!answer) return { ...(!isFixed && { 200: dry }), 202: taken }
+  if (!answer) return { 200: dry, 202: taken }
   const delivery: Delivery = { body: example.body, header: () => undefined, settings: { serviceMap: {} }, id: EXAMPLE_IDS.event }
   const told = answer(door.read(delivery), delivery)
   const own = { ...taken, content: toContent(door, told) }
-  if (isFixed) return { [told.status]: own }
   // Where both are answered with one status, the body is either's.
   return told.status === 200 ? { 200: own } : { 200: dry, [told.status]: own }
 }

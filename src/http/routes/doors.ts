@@ -56,7 +56,7 @@ async function handle(deps: Deps, c: AppContext, sender: DoorType, place: DoorPa
     const request = await readRequest(deps, c, sender, place)
     shown = request.credential
     leave = enterAsTenant(deps, shown.hash)
-    if (c.req.query('dry') === '1' && !place.isFixed) return c.json(toRehearsal(await rehearseDelivery(deps, request)), 200)
+    if (isRehearsal(c)) return c.json(toRehearsal(await rehearseDelivery(deps, request)), 200)
     const read = await receiveDelivery(deps, request)
     if (!deps.tenantOfKey.has(shown.hash)) setBounded(deps.tenantOfKey, shown.hash, read.tenantId)
     return toResponse(c, door.answer?.(read.signals, read.delivery) ?? { status: 202, body: '' }, {})
@@ -66,6 +66,9 @@ async function handle(deps: Deps, c: AppContext, sender: DoorType, place: DoorPa
     leave()
   }
 }
+
+/** Whoever asks for a rehearsal, however it is spelt, wants nothing stored. */
+const isRehearsal = (c: AppContext) => !['0', 'false'].includes(c.req.query('dry') ?? '0')
 
 /** Takes a delivery apart. Throws for a credential that cannot be one; a body that cannot be read is the use case's to refuse. */
 async function readRequest(deps: Deps, c: AppContext, sender: DoorType, { path, isFixed }: DoorPath): Promise<DoorRequest> {
@@ -96,7 +99,7 @@ const refuseBody = ({ refusal }: Extract<Body, { refusal: AppError }>): never =>
 async function readDelivery(c: AppContext, door: Door): Promise<Pick<DoorRequest, 'bytes' | 'body'>> {
   try {
     const bytes = await readBytes(c, door.maxBytes)
-    return { bytes, body: readDoorBody(door, c.req.header('Content-Type'), bytes) }
+    return { bytes, body: readDoorBody(door, (name) => c.req.header(name), bytes) }
   } catch (error) {
     if (error instanceof AppError) return { bytes: new Uint8Array(), body: { refusal: error } }
     throw error
@@ -157,6 +160,7 @@ function toResponse(c: AppContext, { status, contentType, body }: DoorAnswer, he
 }
 
 function toRehearsal({ signals }: ReadDelivery): z.infer<typeof Rehearsal> {
-  const { events, alerts, ignored = null, invalid = null } = signals
+  const { events, alerts, isUnsupported } = signals
+  const [ignored = null, invalid = null] = isUnsupported ? [null, signals.ignored] : [signals.ignored, signals.invalid]
   return { events: events.map((event) => ({ ...event })), alerts: alerts.map((alert) => ({ ...alert })), ignored, invalid }
 }

@@ -47,6 +47,10 @@ testDoor('deploy', DOORS.deploy, [
   ['a mapped name', {}, event({ service_name: 'cart', entity: 'checkout' }), { settings: { serviceMap: { checkout: 'cart' } } }],
   ['no service', { service: ' ' }, invalid('service is required')],
   ['no sha', { sha: undefined }, invalid('sha is required')],
+  ['a pipeline that was cancelled', { status: 'cancelled' }, ignored('status cancelled')],
+  ['a time as date +%s tells it', { timestamp: '1772442728' }, event({ timestamp: '2026-03-02T09:12:08.000Z' })],
+  ['a time in milliseconds', { timestamp: 1_772_442_728_000 }, event({ timestamp: '2026-03-02T09:12:08.000Z' })],
+  ['no time', { timestamp: 'yesterday' }, invalid('timestamp must be ISO 8601, or seconds since 1970')],
   ['another status', { status: 'maybe' }, invalid('status must be succeeded, failed, started or rolled_back')],
 ])
 
@@ -165,6 +169,20 @@ testDoor('launchdarkly', DOORS.launchdarkly, [
   ['its name', { 'accesses.0.action': 'updateName' }, ignored("a flag's metadata: updateName")],
   ['no environment', { 'accesses.0.resource': 'proj/shop:flag/x' }, ignored('no environment in the resource')],
   ['an environment', { kind: 'environment' }, ignored('kind environment')],
+  [
+    'an entry about every environment',
+    {
+      previousVersion: undefined,
+      titleVerb: 'created the flag',
+      accesses: ['test', 'production'].map((name) => ({ action: 'createFlag', resource: `proj/shop:env/${name}:flag/express-checkout` })),
+    },
+    event({ new_value: 'created the flag', environment: 'production' }),
+  ],
+  [
+    'turned off, by its title alone',
+    { previousVersion: undefined, titleVerb: '', title: 'Mira turned off the flag Express checkout in `Production`' },
+    event({ old_value: 'on', new_value: 'off' }),
+  ],
 ])
 
 testDoor('unleash', DOORS.unleash, [
@@ -178,6 +196,16 @@ testDoor('unleash', DOORS.unleash, [
     'a strategy removed',
     { type: 'feature-strategy-remove', preData: { parameters: { rollout: '10' } } },
     event({ old_value: 'strategy:10%', new_value: 'strategy:removed' }),
+  ],
+  [
+    'a strategy whose rollout stays',
+    { type: 'feature-strategy-update', data: { parameters: { rollout: '10' } }, preData: { parameters: { rollout: '10' } } },
+    event({ old_value: undefined, new_value: 'strategy:10%' }),
+  ],
+  [
+    'variants',
+    { type: 'feature-environment-variants-updated', data: { variants: [{ name: 'a' }] }, preData: { variants: [] } },
+    event({ old_value: undefined, new_value: 'variants:changed' }),
   ],
   ['archived', { type: 'feature-archived', environment: null }, event({ new_value: 'archived', environment: undefined })],
   ['development', { environment: 'development' }, ignored('environment development')],
@@ -205,6 +233,11 @@ testDoor('cloudevents', DOORS.cloudevents, [
     alert({ action: 'trigger', key: '/watch/shop/inc-7', service: 'checkout', title: 'Slow' }),
   ],
   ['an incident over', cd('incident.resolved', { data: INCIDENT }), alert({ action: 'resolve', key: '/watch/shop/inc-7' })],
+  [
+    'an incident whose source only the envelope has',
+    cd('incident.detected', { data: { subject: INCIDENT.subject } }),
+    alert({ key: '/ci/shop/inc-7', at: '2026-03-02T09:12:08.000000Z' }),
+  ],
   [
     'an environment',
     cd('environment.modified', { data: { subject: { id: 'production' } } }),

@@ -43,6 +43,33 @@ testDoor('kubernetes-event-exporter', DOORS['kubernetes-event-exporter'], [
     { reason: 'NodeNotReady', 'involvedObject.kind': 'Node', 'involvedObject.labels': undefined, 'involvedObject.name': 'node-2' },
     event({ event_type: 'saturation', service_name: '/node-2', entity: 'node-2' }),
   ],
+  [
+    'a pod of a set whose ordinal could be a year',
+    {
+      'involvedObject.labels': undefined,
+      'involvedObject.name': 'web-2024',
+      'involvedObject.ownerReferences': [{ kind: 'StatefulSet', name: 'web' }],
+    },
+    event({ service_name: 'web', entity: 'web-2024' }),
+  ],
+  [
+    'a pod of a cron job',
+    {
+      'involvedObject.labels': undefined,
+      'involvedObject.name': 'report-28391520-abcde',
+      'involvedObject.ownerReferences': [{ kind: 'Job', name: 'report-28391520' }],
+    },
+    event({ service_name: 'report', entity: 'report-28391520-abcde' }),
+  ],
+  [
+    'the latest of a series',
+    {
+      lastTimestamp: null,
+      eventTime: '2026-03-02T09:00:00.000000Z',
+      series: { count: 3, lastObservedTime: '2026-03-02T09:20:00.000000Z' },
+    },
+    kube({ timestamp: '2026-03-02T09:20:00.000000Z' }),
+  ],
   ['daily work', { reason: 'Pulled' }, ignored('reason Pulled')],
   ['a layout of theirs', { involvedObject: undefined }, ignored('custom layout: no involvedObject')],
 ])
@@ -69,6 +96,20 @@ testDoor('kubewatch', DOORS.kubewatch, [
     'an image',
     topology('Deployment', 'r/checkout:1.8.1', 'r/checkout:1.8.2'),
     event({ event_type: 'deploy', old_value: '1.8.1', new_value: '1.8.2', sha: '1.8.2' }),
+  ],
+  [
+    'an image, in binary mode',
+    topology('Deployment', 'r/checkout:1.8.1', 'r/checkout:1.8.2').data,
+    event({ event_type: 'deploy', new_value: '1.8.2', timestamp: '2026-03-02T09:12:08.000000Z' }),
+    {
+      headers: {
+        'ce-specversion': '1.0',
+        'ce-type': 'KUBERNETES_TOPOLOGY_CHANGE',
+        'ce-source': 'https%3A%2F%2Fgithub.com%2Frobusta-dev%2Fkubewatch',
+        'ce-id': '1-1',
+        'ce-time': '2026-03-02T09:12:08Z',
+      },
+    },
   ],
   ['no image', topology('Deployment', 'r/checkout:1.8.1', 'r/checkout:1.8.1'), ignored('Deployment checkout: no image differs')],
 ])

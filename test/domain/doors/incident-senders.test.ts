@@ -145,6 +145,37 @@ testDoor('firehydrant', DOORS.firehydrant, [
     },
     event({ event_type: 'deploy', service_name: 'checkout', sha: SHA }),
   ],
+  [
+    'a change as it is documented, in the data itself',
+    {
+      event: { operation: 'updated', resource_type: 'change_event' },
+      data: {
+        id: '489d',
+        summary: 'Production Deploy ',
+        starts_at: '2026-03-02T09:12:08.000Z',
+        labels: { stack: 'rails' },
+        services: [{ id: 's1', name: 'checkout' }],
+        environments: [{ name: 'Production' }],
+      },
+    },
+    event({ event_type: 'deploy', service_name: 'checkout', new_value: 'Production Deploy', environment: 'production' }),
+  ],
+  [
+    'an incident that says what it has an impact on, and when it reached its milestones',
+    {
+      'event.operation': 'UPDATED',
+      'data.incident.current_milestone': 'resolved',
+      'data.incident.services': undefined,
+      'data.incident.environments': undefined,
+      'data.incident.updated_at': '2026-03-03T00:00:00Z',
+      'data.incident.milestones': [{ type: 'resolved', occurred_at: '2026-03-02 09:38:17 UTC' }],
+      'data.incident.impacts': [
+        { type: 'environment', impact: { id: 'e1', name: 'staging' } },
+        { type: 'service', impact: { id: 's1', name: 'orders' } },
+      ],
+    },
+    alert({ action: 'resolve', service: 'orders', environment: 'staging', at: '2026-03-02T09:38:17.000000Z' }),
+  ],
 ])
 
 testDoor('betterstack', DOORS.betterstack, [
@@ -155,6 +186,12 @@ testDoor('betterstack', DOORS.betterstack, [
     alert({ action: 'acknowledge', at: '2026-03-02T09:16:00.000000Z' }),
   ],
   ['resolved', { 'data.attributes.status': 'Resolved' }, alert({ action: 'resolve' })],
+  [
+    'a release',
+    { data: { id: 'r1', type: 'release', attributes: { event: 'new_release', application_name: 'Checkout', release: '1.8.2' } } },
+    event({ event_type: 'deploy', service_name: 'Checkout', new_value: 'released:1.8.2', confidence: 0.6 }),
+  ],
+  ['a monitor', { 'data.type': 'monitor' }, ignored('type monitor')],
 ])
 
 describe('an alert group', () => {
@@ -214,5 +251,11 @@ test('PagerDuty’s words', () => {
   })
   expect(answer?.({ events: [], alerts: [], invalid: 'x' }, delivery)?.status).toBe(400)
   expect(refusal?.(404, 'no such key', undefined)).toMatchObject({ status: 400, body: expect.stringContaining('Event object is invalid') })
-  expect(refusal?.(429, 'slow down', undefined).status).toBe(429)
+  const refused = (status: number) => [refusal?.(status, 'x', undefined).status, read(refusal?.(status, 'x', undefined).body).status]
+  expect([429, 503, 413, 401].map(refused)).toEqual([
+    [429, 'throttle exceeded'],
+    [503, 'internal error'],
+    [413, 'invalid event'],
+    [400, 'invalid event'],
+  ])
 })

@@ -205,6 +205,16 @@ function encodeValue({ stringValue, boolValue, intValue, arrayValue }: AnyValue)
 
 const pairOf = (key: string, value: AnyValue) => [...delimited(1, bytesOf(key)), ...delimited(2, encodeValue(value))]
 
+test('a service that nobody has named is none', () => {
+  const { events, rejected, evaluations } = read(
+    { ...flag, resource: { 'service.name': 'unknown_service:node' } },
+    { resource: { 'service.name': 'unknown_service' }, attributes: deployment },
+    { resource: { 'service.name': 'unknown_service:java' }, attributes: { 'deployment.id': '7' } },
+  )
+  expect(events.map(({ service_name }) => service_name)).toEqual(['flagd', 'checkout'])
+  expect([rejected, evaluations]).toEqual([1, undefined])
+})
+
 test('protobuf and JSON are the same request', () => {
   const value: fc.Arbitrary<AnyValue> = fc.letrec<{ value: AnyValue }>((tie) => ({
     value: fc.oneof(
