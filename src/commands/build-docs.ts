@@ -1,12 +1,14 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ASSETS as PAGE_ASSETS } from '../dashboard/assets.ts'
 import { ICON } from '../dashboard/icon.ts'
 import { STYLE } from '../dashboard/style.ts'
 import { MANUAL_STYLE, renderForAssistants, renderManual } from './manual.ts'
 
 const SOURCE = fileURLToPath(new URL('../docs', import.meta.url))
 const ASSETS = fileURLToPath(new URL('../../dist/assets', import.meta.url))
+const NAMES = fileURLToPath(new URL('../../dist/dashboard', import.meta.url))
 const SWAGGER_UI = dirname(fileURLToPath(import.meta.resolve('swagger-ui-dist/package.json')))
 const COPIED = ['swagger-ui.css', 'swagger-ui-bundle.js', 'LICENSE', 'NOTICE']
 
@@ -56,6 +58,9 @@ const HEADERS = `/docs*
 /llms.txt
   Content-Type: text/plain; charset=utf-8
   X-Content-Type-Options: nosniff
+/dashboard/*
+  Cache-Control: public, max-age=31536000, immutable
+  X-Content-Type-Options: nosniff
 `
 
 const read = (name: string): string => readFileSync(join(SOURCE, name), 'utf8')
@@ -81,3 +86,13 @@ for (const [name, text] of files) writeFileSync(join(ASSETS, name), text)
 for (const file of readdirSync(join(ASSETS, 'docs'))) {
   if (!files.has(`docs/${file}`) && !COPIED.includes(file)) rmSync(join(ASSETS, 'docs', file))
 }
+
+// What the dashboard's pages are made with is served like the manual: the Worker knows the names alone.
+const PAGE_PATHS = Object.fromEntries(Object.entries(PAGE_ASSETS).map(([name, { path }]) => [name, { path }]))
+rmSync(join(ASSETS, 'dashboard'), { recursive: true, force: true })
+for (const { path, text } of Object.values(PAGE_ASSETS)) {
+  mkdirSync(dirname(join(ASSETS, path)), { recursive: true })
+  writeFileSync(join(ASSETS, path), text)
+}
+mkdirSync(NAMES, { recursive: true })
+writeFileSync(join(NAMES, 'assets.js'), `export const ASSETS = ${JSON.stringify(PAGE_PATHS)}\nexport const serveAssets = () => {}\n`)

@@ -1,8 +1,8 @@
 import { html } from 'hono/html'
 import type { Child } from 'hono/jsx'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { ASSETS } from '#dashboard-assets'
 import { VERSION } from '../version.ts'
-import { ASSETS } from './assets.ts'
 import type { PageContext } from './page-env.ts'
 
 type Tab = 'incidents' | 'changes' | 'services' | 'connect' | 'settings'

@@ -188,6 +188,17 @@ test('the manual is served as pages without script, as Markdown and for assistan
   for (const address of pages) expect([address, (await fetch(`${dev.url}${address}`)).status]).toEqual([address, 200])
 })
 
+test('what pages are made with is served beside the Worker, to be kept for ever', async () => {
+  const page = await (await fetch(`${dev.url}/signin`)).text()
+  const addresses = [...page.matchAll(/ (?:href|src)="(\/dashboard\/[^"]+)"/g)].map(([, address = '']) => address)
+  expect(addresses).toHaveLength(3)
+  for (const address of addresses) {
+    const response = await fetch(`${dev.url}${address}`)
+    expect([address, response.status, response.headers.get('Cache-Control')]).toEqual([address, 200, 'public, max-age=31536000, immutable'])
+    expect((await response.text()).length).toBeGreaterThan(100)
+  }
+})
+
 test('a signed alert is a diagnosed incident and a note at the stand-in, and nothing is left for the cron', async () => {
   await alertAndFindNote(dev, dev.pagerduty_url)
   await fetch(`${dev.url}/cdn-cgi/handler/scheduled?cron=${encodeURIComponent(dev.sweep_cron)}`)
