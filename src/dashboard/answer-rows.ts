@@ -5,6 +5,7 @@ import { type KnownServices, toKnownServices } from '../domain/graph/callee.ts'
 import type { CitedEntry } from '../domain/incident/snapshot.ts'
 import { quoteName } from '../domain/text.ts'
 import type { Incident, StoredDiagnosis } from '../store/incidents.ts'
+import type { Aftermath } from './aftermath.ts'
 import { byActor, findCallee, nameChange, nameReplaced, nameRevision, nameTeller, tellFailure, toPageWords } from './event-words.ts'
 import { count, toActorName, toMoment, toPercent, toSpan } from './labels.ts'
 import { findCause, type ShownAnswer, toShares } from './shown-answer.ts'
@@ -24,19 +25,11 @@ export type AnswerRows = {
   readonly question: string
 }
 
-/** What followed an alert, as far as it changes what to do. */
-type Aftermath = {
-  /** What undid the blamed change. */
-  readonly undoing: CitedEntry | undefined
-  /** When calls failed last, if they no longer do. */
-  readonly quietSince: Date | undefined
-}
-
 export type AnswerSubject = {
   readonly incident: Pick<Incident, 'triggeredAt' | 'resolvedAt' | 'verdict' | 'verdictBy' | 'verdictAt' | 'serviceName'>
   readonly latest: StoredDiagnosis
   readonly answer: ShownAnswer
-  readonly aftermath: Aftermath
+  readonly aftermath: Pick<Aftermath, 'undoing' | 'quietSince'>
   /** Said of what was to blame instead, by whoever rejected the answer. */
   readonly correction: string | undefined
   readonly now: Date

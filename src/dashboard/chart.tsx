@@ -132,6 +132,22 @@ const Legend = ({ timeline: { lanes, left } }: { readonly timeline: Timeline }) 
   )
 }
 
+const SIGNS = {
+  alert: { group: 'alert', d: 'M0-7C3-7 5-5 5-2V2L7 5H-7L-5 2V-2C-5-5-3-7 0-7Z' },
+  undone: { group: 'well', d: 'M0 7 7-6H-7Z' },
+  well: { group: 'well', d: 'M-7 .5-4.5-2-2 .5 4.5-6 7-3.5-2 5.5Z' },
+} as const
+
+/** The sign of an event, or of an alert, an undoing or a recovery. */
+export const Sign = ({ of }: { readonly of: EventType | keyof typeof SIGNS }) => {
+  const { group, d } = { ...FORMS, ...SIGNS }[of]
+  return (
+    <svg class={`mark ${group}`} width="14" height="14" viewBox="-8 -8 16 16" aria-hidden="true">
+      <path stroke="none" d={d} />
+    </svg>
+  )
+}
+
 /** The sign of one kind of event, beside its name. */
 export const Glyph = ({ type }: { readonly type: EventType }) => (
   <svg class={`mark ${FORMS[type].group}`} width="14" height="14" viewBox="-8 -8 16 16" aria-hidden="true">

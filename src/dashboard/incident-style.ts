@@ -17,4 +17,22 @@ export const INCIDENT_STYLE = /* css */ `.told { padding: 0; overflow: hidden; }
   .told dl > div { grid-template-columns: minmax(0, 1fr); padding: .5rem 1rem; } .told dt { line-height: 1.35; } .told .main { line-height: 1.35; }
   .told .more { margin-top: 0; } .told .sure { grid-template-columns: minmax(0, 1fr); } .told footer { padding-inline: 1rem; } .told button { min-height: 2.75rem; }
 }
+.live + .live { margin-top: 1.75rem; } .head .live { margin-top: .375rem; }
+.mark.well { color: var(--well); } .mark.alert { color: var(--bad); }
+.since { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); }
+.since li { position: relative; padding: 1.625rem 1rem 0 0; line-height: 1.4; }
+.since li::before { content: ""; position: absolute; left: 0; right: 0; top: .625rem; border-top: 2px solid var(--line); }
+.since > li:last-child::before { right: 60%; border-top-style: dashed; }
+.since .mark { position: absolute; left: -2px; top: 0; width: 22px; height: 22px; padding: 3px; background: var(--card); }
+.since time { display: block; font-size: var(--small); color: var(--soft); }
+.since .good { color: var(--good); font-weight: 600; }
+.since details ol { margin-top: .5rem; } .since details li { padding: 0 0 .5rem 1.75rem; } .since details li::before { display: none; }
+.pulse { margin-left: auto; font-size: var(--small); font-weight: 400; color: var(--good); letter-spacing: 0; }
+.pulse::before { content: ""; display: inline-block; width: 8px; height: 8px; margin-right: .5rem; border-radius: 50%; background: var(--well); animation: pulse 2s ease-in-out infinite; }
+@keyframes pulse { 50% { opacity: .35; } }
+@media (max-width: 46rem) {
+  .since { grid-auto-flow: row; } .since > li { padding: 0 0 .875rem 2.25rem; }
+  .since > li::before { left: 8px; right: auto; top: 0; bottom: 0; border-top: 0; border-left: 2px solid var(--line); }
+  .since > li:last-child { padding-bottom: 0; } .since > li:last-child::before { display: none; } .since > .folded > details > summary { min-height: 2.75rem; }
+}
 `

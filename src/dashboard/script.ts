@@ -11,6 +11,11 @@ export const SCRIPT = /* js */ `
     return Math.floor(seconds / unit) + ' ' + name + ' ago'
   }
   const tell = () => {
+    for (const mark of document.querySelectorAll('[data-following]')) mark.hidden = false
+    for (const time of document.querySelectorAll('time[data-local]')) {
+      const instant = new Date(time.dateTime)
+      if (instant.getTimezoneOffset() !== 0) time.textContent = instant.toTimeString().slice(0, 8) + ' local, ' + time.dataset.local
+    }
     for (const time of document.querySelectorAll('time[data-age]')) time.textContent = age(Date.parse(time.dateTime))
   }
   const copy = async (button, text) => {

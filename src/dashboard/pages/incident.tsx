@@ -1,6 +1,8 @@
 import type { Hypothesis, RuledOut } from '../../domain/diagnosis/model.ts'
 import { toSureness } from '../../domain/telling/message.ts'
+import type { LaterEvent } from '../../store/aftermath.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
+import { toAftermath } from '../aftermath.ts'
 import { type AnswerRows, toAnswerRows } from '../answer-rows.ts'
 import { Chart } from '../chart.tsx'
 import { toPageWords } from '../event-words.ts'
@@ -11,53 +13,37 @@ import { describeAnswer, drawAnswer, type ShownAnswer, toShownAnswer, toValues }
 import { AnswerCard } from './incident-answer.tsx'
 import { Events } from './incident-events.tsx'
 import { Badges, Clock, ResolveForm, VerdictForm } from './incident-parts.tsx'
+import { Since } from './incident-since.tsx'
 
 const MAX_SENTENCE = 600
 const MAX_SHOWN_HYPOTHESES = 5
 const MAX_SHOWN_RULED_OUT = 12
 
-type Props = { readonly incident: IncidentDetail; readonly now: Date; readonly done: string | undefined; readonly eventsPage: number }
+type Props = {
+  readonly incident: IncidentDetail
+  readonly later: readonly LaterEvent[]
+  readonly now: Date
+  readonly done: string | undefined
+  readonly eventsPage: number
+}
 
-/** One incident: the answer, the picture it rests on, and everything that picture was made from. */
-export const IncidentPage = ({ incident, now, done, eventsPage }: Props) => {
+/** One incident: the answer, what followed it, the picture it rests on, and everything that picture was made from. */
+export const IncidentPage = ({ incident, later, now, done, eventsPage }: Props) => {
   const [latest, ...earlier] = incident.diagnoses
   const answer = latest && toShownAnswer(latest)
-  const aftermath = { undoing: undefined, quietSince: undefined }
+  const aftermath = toAftermath({ incident, latest, answer, later, now })
   const rows = latest && answer && toAnswerRows({ incident, latest, answer, aftermath, correction: undefined, now })
   return (
     <>
-      <div class="head">
-        <div>
-          <p class="crumb">
-            <a href="/incidents">Incidents</a>
-          </p>
-          <h1>
-            <Outside>{incident.title ?? `Incident on ${incident.serviceName}`}</Outside>
-          </h1>
-          <div class="row">
-            <Badges incident={incident} />
-            <span class="quiet">
-              <a href={`/services/${incident.serviceId}`}>
-                <Outside>{incident.serviceName}</Outside>
-              </a>
-              {' · '}
-              <Lasting incident={incident} now={now} />
-            </span>
-          </div>
-        </div>
-        <div class="row">
-          <PagerLink url={incident.url} source={incident.externalSource} />
-          <ResolveForm incident={incident} />
-        </div>
-      </div>
+      <Head incident={incident} now={now} isQuiet={aftermath.quietSince !== undefined} />
       <Notice done={done} />
       {incident.isMuted && <p class="notice">It began in a maintenance window: it was diagnosed, and nobody was told.</p>}
+      <Live id="now" of={[incident.status, rows, aftermath.steps]} news={`News: ${aftermath.steps.at(-1)?.text}`} soon={!latest}>
+        {rows ? <Answered incident={incident} rows={rows} changed={latest.changed} /> : <Undiagnosed incident={incident} />}
+        <Since aftermath={aftermath} alertAt={incident.triggeredAt} isOpen={incident.resolvedAt === null} />
+      </Live>
       <Live id="incident" of={incident} news="The incident has changed.">
-        {latest && answer && rows ? (
-          <Diagnosed incident={incident} latest={latest} answer={answer} rows={rows} />
-        ) : (
-          <Undiagnosed incident={incident} />
-        )}
+        {latest && answer && <Diagnosed latest={latest} answer={answer} />}
         <Similar incidents={incident.similar} now={now} />
         <Notes notes={incident.notes} />
         {earlier.length > 0 && <Earlier diagnoses={earlier} />}
@@ -66,6 +52,36 @@ export const IncidentPage = ({ incident, now, done, eventsPage }: Props) => {
     </>
   )
 }
+
+const Head = ({ incident, now, isQuiet }: { readonly incident: IncidentDetail; readonly now: Date; readonly isQuiet: boolean }) => (
+  <div class="head">
+    <div>
+      <p class="crumb">
+        <a href="/incidents">Incidents</a>
+      </p>
+      <h1>
+        <Outside>{incident.title ?? `Incident on ${incident.serviceName}`}</Outside>
+      </h1>
+      <Live id="state" of={[incident.status, incident.resolvedAt, incident.verdict, isQuiet]} news="">
+        <div class="row">
+          <Badges incident={incident} />
+          {isQuiet && incident.resolvedAt === null && <Badge kind="good">Recovering</Badge>}
+          <span class="quiet">
+            <a href={`/services/${incident.serviceId}`}>
+              <Outside>{incident.serviceName}</Outside>
+            </a>
+            {' · '}
+            <Lasting incident={incident} now={now} />
+          </span>
+        </div>
+      </Live>
+    </div>
+    <div class="row">
+      <PagerLink url={incident.url} source={incident.externalSource} />
+      <ResolveForm incident={incident} />
+    </div>
+  </div>
+)
 
 /** How long it has lasted, since when, and by whom it is known. */
 const Lasting = ({
@@ -78,7 +94,7 @@ const Lasting = ({
   <>
     {resolvedAt === null ? 'for ' : 'lasted '}
     {toSpan((resolvedAt ?? now).getTime() - triggeredAt.getTime())}, alert at{' '}
-    <time datetime={triggeredAt.toISOString()} data-local="">
+    <time datetime={triggeredAt.toISOString()} data-local={toExact(triggeredAt)}>
       {toExact(triggeredAt)}
     </time>
     {externalSource !== null && ` · from ${toSourceName(externalSource)}`}
@@ -108,14 +124,9 @@ const Undiagnosed = ({ incident: { status, failure } }: { readonly incident: Inc
   </div>
 )
 
-type DiagnosedProps = {
-  readonly incident: IncidentDetail
-  readonly latest: StoredDiagnosis
-  readonly answer: ShownAnswer
-  readonly rows: AnswerRows
-}
+type AnsweredProps = { readonly incident: IncidentDetail; readonly rows: AnswerRows; readonly changed: string | null }
 
-const Diagnosed = ({ incident, latest, answer, rows }: DiagnosedProps) => (
+const Answered = ({ incident, rows, changed }: AnsweredProps) => (
   <>
     <AnswerCard rows={rows}>
       <footer>
@@ -123,11 +134,16 @@ const Diagnosed = ({ incident, latest, answer, rows }: DiagnosedProps) => (
         <VerdictForm incident={incident} here={`/incidents/${incident.id}`} />
       </footer>
     </AnswerCard>
-    {latest.changed !== null && (
+    {changed !== null && (
       <p class="small">
-        <strong>Second look.</strong> What is different: <Outside max={MAX_SENTENCE}>{toPageWords(latest.changed)}</Outside>
+        <strong>Second look.</strong> What is different: <Outside max={MAX_SENTENCE}>{toPageWords(changed)}</Outside>
       </p>
     )}
+  </>
+)
+
+const Diagnosed = ({ latest, answer }: { readonly latest: StoredDiagnosis; readonly answer: ShownAnswer }) => (
+  <>
     <section aria-labelledby="timeline">
       <h2 id="timeline">What changed, and when</h2>
       {answer.entries.length === 0 ? (

@@ -5,6 +5,7 @@ import { VERDICTS, type Verdict } from '../../domain/incident/quality.ts'
 import { toStorableText } from '../../domain/text.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import { deferTo } from '../../http/context.ts'
+import { readAftermath } from '../../store/aftermath.ts'
 import { getIncident, type Incident, type IncidentQuery, listIncidents } from '../../store/incidents.ts'
 import { type FirstSteps, getFirstSteps } from '../../store/tenants.ts'
 import { judge, resolve } from '../../usecases/decide-incident.ts'
@@ -77,12 +78,14 @@ export const incidentPages = (deps: Deps) =>
     })
     .get('/incidents/:id', async (c) => {
       const id = getId<IncidentId>(c, 'incident')
-      const incident = await readPage(c, deps, (db, tenantId) => getIncident(db, tenantId, id))
+      const [incident, later] = await readPage(c, deps, (db, tenantId) =>
+        Promise.all([getIncident(db, tenantId, id), readAftermath(db, tenantId, id)]),
+      )
       const { done, events } = c.req.query()
       return renderPage(
         c,
         { title: incident.title ?? `Incident on ${incident.serviceName}`, now: deps.now(), tab: 'incidents' },
-        <IncidentPage incident={incident} now={deps.now()} done={done} eventsPage={Math.max(1, Number(events) || 1)} />,
+        <IncidentPage incident={incident} later={later} now={deps.now()} done={done} eventsPage={Math.max(1, Number(events) || 1)} />,
       )
     })
     .post('/incidents/:id/verdict', async (c) => {
