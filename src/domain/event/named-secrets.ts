@@ -9,15 +9,17 @@ const BEFORE_SEPARATOR = /[\p{L}\p{N}_\s"'`\];.%27-]/u
 const MAX_NAME = 64
 const MAX_BLANKS = 8
 const QUOTE = /\\{0,16}(?:"""|'''|["'`]|&quot;|&#3[49];|%2[27])/iy
-/** What may stand between a separator and its value: `=>`, `:=`, `==`, blanks, the start of a YAML block. */
-const BEFORE_VALUE = /(?:[=:>]{1,2}|(?:[^\S\n]|%20|\+){1,8}|[|>][-+]?[^\S\n]{0,8}\n\s{0,64}|\n\s{1,32}(?=["'])|\\[rnt]){0,4}/iy
+/** What may stand between a separator and its value: `=>`, `:=`, `==`, blanks, the value's type. */
+const BEFORE_VALUE =
+  /(?:[=:>]{1,2}|(?:[^\S\n]|%20|\+){1,8}|\n\s{1,32}(?=["'])|\\[rnt]|string\(\d{1,6}\)|[!&][\w!-]{1,32}(?=[^\S\n])|ConvertTo-SecureString(?: {1,4}-String)?(?= )){0,6}/iy
 const SCHEME =
   /(?:bearer|basic|token|digest|negotiate|aws4-hmac-sha256|apikey|api-key|api-token|bot|oauth|ssws|splunk|geniekey|key|hawk)(?: |%20|\+){1,8}(?=\S)/iy
 /** A value without quotes ends at a blank, or where the next pair begins. */
 const BARE_VALUE =
   /(?:\$\{[^{}\s]{0,128}\}|[^\s"'`<>&,;|(){}[\]%\\]|[,;|](?![\s,;|]|$|[\w.-]{1,40}[=:])|["'](?=[\w!@#$%^*+-])|%(?!2[267c]|0[ad])|[({[](?=[^\s]{0,64}[)}\]])|[)}\]](?=[\w!@#$%^*+-])|\\(?![nrt"'`])|&(?!quot;|#\d|[\w.-]{1,40}=)(?=\S))+/iy
 const LINE = /(?:[^\n\r"]|(?<==)"[^"\n\r]*"?)+/y
-const WHOLE_LINE_NAMES = /(?:^|[^a-z])(?:set-?cookie|cookie|proxy-?authorization|authorization)$/i
+const WHOLE_LINE_NAMES =
+  /(?:^|[^a-z])(?:set-?cookie|cookie|proxy-?authorization|authorization|mnemonic|(?:seed|recovery|secret)[_ -]?phrase)$/i
 const TOKEN_SCHEME = /^(?:bearer|basic|token|negotiate|api|bot|ssws|splunk|geniekey|key)/i
 
 /** Where secrets stand that a name before them gives away: `name=value`, JSON, YAML, headers, escaped or percent-encoded. */
@@ -44,8 +46,17 @@ function readNameBefore(text: string, separatorAt: number): string {
   for (let blanks = 0; blanks < MAX_BLANKS && /\s/.test(text.charAt(end - 1)); blanks += 1) end -= 1
   end = skipQuoteBefore(text, end)
   let start = end
-  while (start > 0 && end - start < MAX_NAME && NAME_CHARACTER.test(text.charAt(start - 1))) start -= 1
+  start = startOfWord(text, start)
+  // `API key: …`
+  if (/^(?:keys?|codes?|phrase|string)$/i.test(text.slice(start, end)) && text.charAt(start - 1) === ' ')
+    start = startOfWord(text, start - 1)
   return text.slice(start, end)
+}
+
+function startOfWord(text: string, end: number): number {
+  let start = end
+  while (start > 0 && end - start < MAX_NAME && NAME_CHARACTER.test(text.charAt(start - 1))) start -= 1
+  return start
 }
 
 /** A name may be quoted, its quotes escaped, and stand in brackets. */
@@ -55,10 +66,13 @@ function skipQuoteBefore(text: string, end: number): number {
 }
 
 function readValue(text: string, from: number, name: string, kind: NameKind): Stretch | undefined {
+  const below = kind === 'strong' || kind === 'plural' ? readBelow(text, from, kind) : undefined
+  if (below) return below
   let start = from + lengthAt(BEFORE_VALUE, text, from)
   const quote = textAt(QUOTE, text, start)
   start += quote.length
   if (quote === '' && text.charAt(start) === '[') return readList(text, start + 1, kind)
+  if (quote === '' && OBJECT.test(text.slice(start, start + 66))) return undefined
   const isWholeLine = WHOLE_LINE_NAMES.test(name)
   const scheme = textAt(SCHEME, text, start)
   start += scheme.length
@@ -81,10 +95,61 @@ function readChanged(text: string, from: number): readonly Stretch[] {
 
 const MAX_LIST = 2_048
 
+/** `|` or `>` of YAML, and what may follow in that line. */
+const BLOCK = /[^\S\n]{0,8}(?:[|>][-+\d]{0,3}[^\S\n]{0,8}(?:#[^\n]{0,64})?)?\r?\n(?=[^\S\n]|-)/y
+const BRACED = /[^\S\n]{0,8}\{(?=[^{}"'\n:]{1,128}\})/y
+/** The way to what of an object is its value, past some others. */
+const VALUE_WITHIN =
+  /[^\S\n]{0,8}(?:\{|\r?\n(?=[^\S\n]))\s{0,64}(?:["']?[\w-]{1,40}["']?[^\S\n]{0,4}[:=][^\S\n]{0,4}["']?[^,{}\n"']{0,128}["']?[,;\n]\s{0,64}){0,4}["']?(?:value|val|v|data|plain|plaintext|raw|content|string|text|current|new|old|default)["']?[^\S\n]{0,4}[:=]/iy
+const OBJECT = /^\{\s{0,64}["'\w]/
+const MAX_BLOCK = 16_384
+const MAX_BLOCK_LINE = 256
+/** A line that holds a value, or an item, and is neither prose nor an entry of a map. */
+const ONE_WORD = /^\s*(?:- )?(?:"[^"\n]*"|'[^'\n]*'|[^\s"':]+(?::(?=\S)[^\s]*)?)[^\S\n]*(?:\n|$)/
+
+/** A value that does not stand behind its name: in the lines below, in braces, in an object of which it is a part. */
+function readBelow(text: string, from: number, kind: NameKind): Stretch | undefined {
+  const within = lengthAt(VALUE_WITHIN, text, from)
+  if (within > 0) return readValue(text, from + within, '', kind)
+  const braced = lengthAt(BRACED, text, from)
+  if (braced > 0) return [from + braced, text.indexOf('}', from + braced)]
+  const block = textAt(BLOCK, text, from)
+  return block === '' ? undefined : readBlock(text, from + block.length, indentOf(text, text.lastIndexOf('\n', from - 1) + 1), block, kind)
+}
+
+/** The lines of a block, further in than the name is: those of a list or a text, not those of a map. */
+function readBlock(text: string, start: number, indent: number, marker: string, kind: NameKind): Stretch | undefined {
+  const isText = /[|>]/.test(marker)
+  let end = start
+  for (let at = start; at < text.length && at - start < MAX_BLOCK; at = lineAfter(text, at)) {
+    const [line, depth] = [text.slice(at, at + MAX_BLOCK_LINE), indentOf(text, at)]
+    const isItem = /^\s*- /.test(line)
+    const isWithin = depth > indent || line.trim() === '' || (isItem && depth === indent)
+    if (!isWithin || (!isText && !ONE_WORD.test(line))) break
+    end = lineAfter(text, at)
+  }
+  const lines = text.slice(start, end).trimEnd()
+  const items = lines.split('\n').map((line) => line.trim().replace(/^- |^["']|["']$/g, ''))
+  const first = start + (/^\s*(?:- )?/.exec(lines)?.[0].length ?? 0)
+  return items.some((item) => isSecretValue(item, kind, false)) ? [first, start + lines.length] : undefined
+}
+
+function indentOf(text: string, lineStart: number): number {
+  let at = lineStart
+  while (at - lineStart < MAX_NAME && (text.charAt(at) === ' ' || text.charAt(at) === '\t')) at += 1
+  return at - lineStart
+}
+
+function lineAfter(text: string, at: number): number {
+  const end = text.indexOf('\n', at)
+  return end < 0 ? text.length : end + 1
+}
+
 /** All of a list, where anything in it is a secret. */
 function readList(text: string, start: number, kind: NameKind): Stretch | undefined {
   const list = text.slice(start, start + MAX_LIST)
-  const length = list.indexOf(']') < 0 ? list.length : list.indexOf(']')
+  const end = list.search(/[[\]]/)
+  const length = end < 0 ? list.length : end
   const items = list.slice(0, length).split(/[\s,"'`\\]+/)
   return items.some((item) => isSecretValue(item, kind, kind === 'strong')) ? [start, start + length] : undefined
 }

@@ -1,4 +1,5 @@
 import type { Stretch } from './named-secrets.ts'
+import { looksLikeKey, looksRandom } from './secret-names.ts'
 
 const AT = /@|%40/gi
 const LOCAL_CHARACTER = /[\p{L}\p{N}.!#$&'*+/=?^_`{|}~-]/u
@@ -41,7 +42,7 @@ function startOfLocal(text: string, end: number): number {
 const MAX_AUTHORITY = 2_048
 const END_OF_URL = /[\s"'`<>\\]|:\/\//
 const SCHEMELESS =
-  /(?<![\w.:/@-])([\w.+-]{1,64}):([^\s:@/"'`<>]{1,128})@(?!sha\d)(?=(?:tcp|udp|unix)?\(|[\w.-]{1,128}(?::\d|\/|$|[\s"',;)]))/dg
+  /(?<![\w.:/@-])([\w.+-]{1,64}):([^\s:@/"'`<>]{1,128})@(?!sha\d)(?=(?:tcp|udp|unix)?\(|[\w.-]{1,128}(?::[\d/~]|\/|$|[\s"',;)]))/dg
 
 /** Where credentials stand before a host: `scheme://user:password@host`, and as drivers write it without a scheme. */
 export function findUrlCredentials(text: string): readonly Stretch[] {
@@ -66,11 +67,15 @@ function findPassword(url: string): Stretch | undefined {
   const authority = url.search(/[/?#]/)
   const end = (authority < 0 ? url : url.slice(0, authority)).lastIndexOf('@')
   const colon = url.indexOf(':')
-  if (end >= 0) return colon >= 0 && colon < end ? [colon + 1, end] : undefined
+  // A token alone takes the place of a name.
+  if (end >= 0 && (colon < 0 || colon > end)) return isToken(url.slice(0, end)) ? [0, end] : undefined
+  if (end >= 0) return [colon + 1, end]
   const last = url.lastIndexOf('@')
   if (colon < 0 || last < colon || (authority >= 0 && colon > authority)) return undefined
   return /^:\d{1,5}[/?#]/.test(url.slice(colon)) ? undefined : [colon + 1, last]
 }
+
+const isToken = (name: string) => looksLikeKey(name) || looksRandom(name)
 
 /** Digits, perhaps in groups, that are no part of a longer word, number or name. */
 const DIGITS = /(?<![\w.-])(?:\d(?:[ -]?\d){12,18}|\d{4}(?:\.\d{4}){3})(?![\w-]|\.\d)/g

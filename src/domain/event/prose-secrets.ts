@@ -11,24 +11,14 @@ const APART: readonly { readonly form: RegExp; readonly name: number; readonly v
     name: 1,
     value: 2,
   },
-]
-
-/** Where what stands there can only be a secret, whatever it looks like. */
-const PLACES: readonly RegExp[] = [
-  // SQL, in the dialects of Postgres, MySQL and Oracle.
-  /\b(?:password|identified(?:\s{1,4}with\s{1,4}[\w'"`]{1,40})?\s{1,4}(?:by|as))\s{0,4}(?:by\s{1,4}|password\s{1,4})?\(?\s{0,4}(?:'((?:[^'\\]|\\[\s\S])*)|"((?:[^"\\]|\\[\s\S])*)|\$\$([^$]+))/dgi,
-  // Redis, SMTP.
-  /\b(?:requirepass|masterauth)\s{1,4}["']?([^\s"']{4,})/dgi,
-  /\bAUTH(?:\s{1,4}(?:PLAIN|LOGIN|XOAUTH2))?\s{1,4}(?:[a-z_]{1,32}\s{1,4})?((?=[^\s\d]{0,256}\d)[^\s"':=]{8,})/dg,
-  // Netrc.
-  /\blogin\s{1,4}\S{1,64}\s{1,4}password\s{1,4}(\S{4,})/dgi,
-  // curl and its like; digits alone are ids of a user and a group.
-  /(?:^|\s)(?:-u|-U|--user|--proxy-user)[\s=]{1,4}["']?[^\s:"'=]{1,64}:((?!\d+(?:\s|$))[^\s"']{3,})/dg,
-  /\b(?:mysql|mariadb)\w{0,16}\s(?:[^\n;|]{0,160}?\s)?-p([^\s"'-][^\s"']*)/dg,
-  /\b(?:sshpass|mongo\w{0,8}|unzip|7z)\s(?:[^\n;|]{0,160}?\s)?-[pP]\s?["']?([^\s"'-][^\s"']*)/dg,
-  /\bredis-cli\s(?:[^\n;|]{0,160}?\s)?-a\s{1,4}["']?([^\s"'-][^\s"']*)/dg,
-  /\bldap\w{2,16}\s(?:[^\n;|]{0,160}?\s)?-w\s{1,4}["']?([^\s"'-][^\s"']*)/dg,
-  /:thin:[^\s/@]{1,64}\/([^\s@"]{1,128})@/dgi,
+  {
+    form: /["'\s](?:new_?|old_?)?value\\{0,8}["']?\s{0,4}[:=]\s{0,4}\\{0,8}["']?([^\s"'\\,}]+)["',\s\\;/-]{1,32}(?:name|key)\\{0,8}["']?\s{0,4}[:=]\s{0,4}\\{0,8}["']?([\w.-]{1,64})/dgi,
+    name: 2,
+    value: 1,
+  },
+  { form: /<key>([\w .-]{1,64})<\/key>\s{0,64}<string>([^<]+)/dg, name: 1, value: 2 },
+  { form: /\bname=["']?([\w.-]{1,64})["']?\r?\n(?:[\w-]{1,64}:[^\n]{0,256}\n)?\r?\n([^\r\n]+)/dg, name: 1, value: 2 },
+  { form: /\stype=["'](password)["'][^<>]{0,128}\svalue=["']([^"'<>]+)/dgi, name: 1, value: 2 },
 ]
 
 /** Where secrets stand whose name is set apart from them: `--password x`, `IDENTIFIED BY 'x'`, `<password>x</password>`. */
@@ -40,13 +30,7 @@ export function findSecretsApart(text: string): readonly Stretch[] {
       return stretch && isStrong && isSecretValue(match[value] ?? '', 'strong', true) ? [stretch] : []
     }),
   )
-  const placed = PLACES.flatMap((form) =>
-    Array.from(text.matchAll(form)).flatMap(({ indices }): Stretch[] => {
-      const stretch = indices?.slice(1).find((one) => one !== undefined)
-      return stretch && isSecretValue(text.slice(...stretch), 'strong', true) ? [stretch] : []
-    }),
-  )
-  return [...named, ...placed, ...findToldSecrets(text)]
+  return [...named, ...findToldSecrets(text)]
 }
 
 /** A word that may name a secret, with the word `key` after it. */
@@ -56,6 +40,8 @@ const WORD_AFTER = /[^\S\n]{0,8}(?:(?:->|=>|>>|!=|[,;|\t(["'`]|:=?|==?|is|was|to
 const PASSWORD = /pass(?:word|wd|phrase|code)|pwd$/i
 /** Letters and digits, but no commit or digest. */
 const MIXED = /^(?=.*[A-Za-z])(?=.*\d)(?![0-9a-f]{7,}$)[^\s./-]{6,}$/
+/** A digest is as long; but what follows the word `token` is one. */
+const LONG_HEX = /^[0-9a-f]{32,}$/i
 const MAX_WORDS = 4
 
 /** What is told of a secret in words: after a name, in the same line, what no word looks like; right after a password, less will do. */
@@ -65,7 +51,8 @@ function findToldSecrets(text: string): readonly Stretch[] {
     if (kind !== 'strong' && kind !== 'plural') return []
     return readWordsAfter(text, index + name.length).flatMap(([start, end], place): Stretch[] => {
       const word = text.slice(start, end)
-      return looksRandom(word) || (place === 0 && PASSWORD.test(name) && MIXED.test(word)) ? [[start, end]] : []
+      const isTold = place === 0 && (PASSWORD.test(name) ? MIXED.test(word) : LONG_HEX.test(word))
+      return looksRandom(word) || isTold ? [[start, end]] : []
     })
   })
 }
@@ -81,7 +68,7 @@ function readWordsAfter(text: string, from: number): readonly Stretch[] {
     const word = match[1] ?? ''
     const said = word.replace(/[.:!?]{1,4}$/, '')
     words.push([at - word.length, at - word.length + said.length])
-    if (said !== word) break
+    if (said !== word && !word.endsWith(':')) break
   }
   return words
 }

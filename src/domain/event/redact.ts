@@ -1,6 +1,7 @@
 import type { ChangeText, ContextEvent } from './event.ts'
 import { findNamedSecrets, type Stretch } from './named-secrets.ts'
 import { findCardNumbers, findMailAddresses, findUrlCredentials } from './personal-data.ts'
+import { findPlacedSecrets } from './placed-secrets.ts'
 import { findSecretsApart } from './prose-secrets.ts'
 import { PRIVATE_KEY, SECRET_FORM, SECRET_MARKS } from './secret-formats.ts'
 import { classifyName, isSecretValue, RARE_NAME_MARKS } from './secret-names.ts'
@@ -28,7 +29,7 @@ const OWN_KEY = /noc_(?:ingest|ro|view)_[1-9A-HJ-NP-Za-km-z]{44}(?![1-9A-HJ-NP-Z
 
 /** One look at a text decides whether any rule can find something in it. */
 const MAY_HOLD_SECRET = new RegExp(
-  `@|%40|://|private key|bearer|pass|pwd|secret|token|key|cred|auth|cookie|jwt|sess|connection|webhook|(?:pin|otp|mfa|cvv|cvc|ssn|sig|dsn|sas|pw)["'\\\\]{0,4}\\s{0,4}[=:]|signature|identified|private-lines|:thin:|\\s-[uUpPaw]|${RARE_NAME_MARKS}|(?:\\d[ -]?){12}\\d|${SECRET_MARKS}`,
+  `@|%40|://|private key|bearer|basic|pass|pwd|secret|token|key|cred|auth|cookie|jwt|sess|connection|webhook|(?:pin|otp|mfa|cvv|cvc|ssn|sig|dsn|sas|psw|pw|pat|sid|salt|pepper|codes?)["'\\\\]{0,4}\\s{0,4}[=:]|signature|verifier|identified|private-lines|:thin:|\\s-[uUpPawk]|from-literal|securestring|sudo|unseal|vault|login|values|sqlplus|rabbitmqctl|\\s>\\S|${RARE_NAME_MARKS}|(?:\\d[ -]?){12}\\d|${SECRET_MARKS}`,
   'i',
 )
 
@@ -49,6 +50,7 @@ export function redactText(text: string): string {
     findUrlCredentials,
     findNamedSecrets,
     findSecretsApart,
+    findPlacedSecrets,
     findMailAddresses,
     findCardNumbers,
   ])
@@ -57,7 +59,7 @@ export function redactText(text: string): string {
 /** The text with its credentials masked; addresses and numbers of people stay. */
 function redactCredentials(text: string): string {
   if (!mayHoldSecret(text)) return text
-  return redactWith(text, [findPrivateKeys, findForms, findUrlCredentials, findNamedSecrets, findSecretsApart])
+  return redactWith(text, [findPrivateKeys, findForms, findUrlCredentials, findNamedSecrets, findSecretsApart, findPlacedSecrets])
 }
 
 /** An actor as others than the tenant's own people may see it: of an e-mail address the first letter and the domain. */

@@ -1,48 +1,65 @@
 /** Words that name a secret wherever they end a word of a name: `PGPASSWORD`, `clientSecret`, `x-vault-token`. */
 const SECRET_WORD =
-  /(?:passw(?:or)?d|passphrase|passcode|pwd|secret|token|apikey|secretkey|accesskey|privatekey|signingkey|encryptionkey|authkey|accountkey|sharedkey|masterkey|credentials?|authorization|jwt|cookie|sessionid|connectionstring|webhookurl|passwort|kennwort|wachtwoord|senha|contrase[nñ]a|has[lł]o|парол[ья]|密码|密碼|パスワード|비밀번호|psk|samlresponse|client_?assertion|communitystring)$/
+  /(?:passw(?:or)?ds?|passwrd|passphrase|passcode|pwd|pswd|secret|token|apikey|secretkey|accesskey|privatekey|signingkey|encryptionkey|authkey|accountkey|sharedkey|masterkey|credentials?|creds|authorization|jwt|cookie|sess(?:ion)?id|connectionstring|webhookurl|passwort|kennwort|wachtwoord|senha|contrase[nñ]a|clave|parola|motdepasse|lozinka|heslo|salasana|lösenord|adgangskode|[sş]ifre|has[lł]o|парол[ья]|密码|密碼|パスワード|비밀번호|psk|mnemonic|dockerconfigjson|samlresponse|client_?assertion|communitystring)$/
 /** The same, of several. */
 const SECRET_WORDS = /(?:passw(?:or)?d|passphrase|secret|token|apikey|accesskey|cookie|jwt|_key)s$/
 
 /** Kinds of keys that are secrets; a bare `key` is none. */
 const SECRET_PAIR =
-  /(?:^|_)(?:api|secret|access|private|signing|encryption|auth|account|shared|master|client|session|service|license|storage|hmac|ssh|subscription|functions|deploy|webhook|routing|integration)_(?:key|id_token|secret)(?:$|_)|(?:^|_)(?:session|sess)_?id(?:$|_)|(?:^|_)connection_string(?:$|_)|(?:^|_)webhook_url(?:$|_)|(?:^|_)community_string(?:$|_)|(?:^|_)client_assertion(?:$|_)/
+  /(?:^|_)(?:api|secret|access|private|signing|encryption|auth|account|shared|master|client|session|service|license|storage|hmac|ssh|subscription|functions|deploy|webhook|routing|integration)_(?:key|id_token|secret)(?:$|_)|(?:^|_)(?:session|sess|connect)_?s?id(?:$|_)|(?:^|_)conn(?:ection)?_?str(?:ing)?s?(?:$|_)|(?:^|_)(?:mot_de_passe|snmp_community|(?:seed|recovery|secret)_phrase)(?:$|_)|(?:^|_)webhook_url(?:$|_)|(?:^|_)community_string(?:$|_)|(?:^|_)client_assertion(?:$|_)/
+
+/** Whose password `pass` after it is. */
+const WHOSE_PASS =
+  /(?:^|_)(?:db|database|sql|mysql|pg|postgres|oracle|mssql|redis|mongo|rabbit|amqp|mqtt|kafka|smtp|mail|imap|ldap|ftp|ssh|vpn|user|usr|admin|root|sudo|become|login|account|owner|bind|registry|docker|repo|git|proxy|http|auth|key|store|keystore|truststore|ssl|tls|cert|wifi|api|app|service|svc|client|server|bot)_?pass$/
 
 /** Short words, secret as a whole last word: of them only what looks like a secret is one. */
-const WEAK_NAME = /(?:^|_)(?:pass|auth|pw|pin|otp|totp|mfa|cvv|cvc|ssn|sig|signature|dsn|sas|bearer|x_amz_signature)$/
+const WEAK_NAME =
+  /(?:^|_)(?:pass|auth|pin|otp|totp|mfa|cvv|cvc|ssn|sig|signature|dsn|sas|bearer|pat|salt|pepper|oauth_verifier|(?:pin|otp|mfa|access|security|verification|recovery|backup|unlock|activation|reset|auth|authorization)_codes?|(?:seed|sid))$|pw$|psw$|(?<!com|by|sur|tres|over|under)pass$/
+
+/** Keys of issuers and ciphers. */
+const WEAK_KEY =
+  /(?:^|_)(?:app|application|admin|consumer|license|root|unseal|recovery|pre_?shared|aes|des|rsa|hmac|cipher|crypt|crypto|fernet|cert|tls|ssl|vapid|stripe|openai|anthropic|algolia|sendgrid|twilio|mailgun|azure|gcs|gcp|aws|cosmos|event_?hub|service_?bus|cloudflare|cf|heroku|ops_?genie|genie|pager_?duty|pd|data_?dog|dd|new_?relic|sentry|maps|bot)_?keys?$/
+
+/** Any other key that somebody has; not what names a place among others. */
+const ANY_KEY =
+  /(?<!(?:^|_)(?:cache|partition|primary|foreign|sort|shard|dedup|dedupe|deduplication|idempotency|object|row|group|hash|range|index|order|lock|message|record|map|dict|i18n|translation|feature|flag|config|metric|label|tag|tenant|issue|project|public|host|event|correlation|trace|unique|natural|surrogate|lookup|search|registry|arrow|bucket|queue|topic|job|task|item|field|column|join|rate|limit))_key$/
 
 /** What is said about a secret rather than it: `token_ttl`, `secretName`, `password_policy`. */
 const HARMLESS_LAST =
-  /_(?:name|names|ttl|count|counts|type|types|path|file|version|policy|expiry|expires|expired|expires_in|expiration|age|limit|length|len|size|status|state|namespace|ref|provider|issuer|endpoint|store|manager|enabled|disabled|required|rotation|rotated_at|created_at|updated_at|at|in|arn|kind|usage|used|budget|bucket|rate|attempts|errors?|failures?|total|refresh_interval|interval|timeout|review|url|uri|class|algorithm|alg|hint|prefix|mount|audience|scope|scopes|role)$/
+  /_(?:name|names|ttl|count|counts|type|types|path|file|version|policy|expiry|expires|expired|expires_in|expiration|age|limit|length|len|size|status|state|namespace|ref|provider|issuer|endpoint|store|manager|enabled|disabled|required|rotation|rotated_at|created_at|updated_at|at|in|arn|kind|usage|used|budget|bucket|rate|attempts|errors?|failures?|total|refresh_interval|interval|timeout|review|url|uri|class|algorithm|alg|hint|prefix|mount|audience|scope|scopes|role|service|handler|controller|parser|validator|filter|js|ts|tsx|go|py|rb|java|kt|php|rs|cs)$/
 
 /** What the names of secrets in other languages, and rare ones, hold. */
-export const RARE_NAME_MARKS = 'kennwort|wachtwoord|senha|contrase|has[lł]o|парол|密[码碼]|パスワード|비밀번호|psk|saml|assertion|community'
+export const RARE_NAME_MARKS =
+  'kennwort|wachtwoord|senha|contrase|clave|parola|lozinka|heslo|salasana|lösenord|adgangskode|[sş]ifre|has[lł]o|парол|密[码碼]|パスワード|비밀번호|psk|pswd|mnemonic|phrase|dockerconfig|saml|assertion|community|conn_?str'
 
 const NAME_HINT = new RegExp(
-  `pass|pwd|pw|secret|token|key|cred|auth|cookie|jwt|sess|connection|webhook|pin|otp|mfa|cv[vc]|ssn|sig|dsn|sas|bearer|${RARE_NAME_MARKS}`,
+  `pass|pwd|pw|psw|secret|token|key|cred|auth|cookie|jwt|sess|conn|webhook|code|phrase|dockerconfig|pin|otp|mfa|cv[vc]|ssn|sig|dsn|sas|bearer|pat|salt|pepper|se?[ei]d|${RARE_NAME_MARKS}`,
   'i',
 )
 
 /**
  * How surely a name is a secret's: `strong` by its words, `weak` by a short word that is often something else, `plural` of
- * several, which often counts or names them.
+ * several, which often counts or names them, `key` of what somebody's key may be.
  */
-export type NameKind = 'strong' | 'weak' | 'plural' | 'none'
+export type NameKind = 'strong' | 'weak' | 'plural' | 'key' | 'none'
 
 /** Whether a name, in any of the usual spellings, is that of a secret. At most 64 characters of it matter. */
 export function classifyName(name: string): NameKind {
   if (!NAME_HINT.test(name)) return 'none'
   const words = name
     .slice(-64)
+    .replace(/^-D/, '')
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
     .replace(/[^\p{L}\p{N}]+/gu, '_')
     .replace(/^_+|_+$/g, '')
     .toLowerCase()
-  if (SECRET_PAIR.test(words)) return 'strong'
+    .replace(/_?(?<!\d)\d{1,3}$/, '')
+  if (SECRET_PAIR.test(words) || WHOSE_PASS.test(words)) return 'strong'
   if (HARMLESS_LAST.test(words)) return 'none'
   if (words.split('_').some((word) => SECRET_WORD.test(word))) return 'strong'
   if (SECRET_WORDS.test(words)) return 'plural'
-  return WEAK_NAME.test(words) ? 'weak' : 'none'
+  if (WEAK_NAME.test(words) || WEAK_KEY.test(words)) return 'weak'
+  return ANY_KEY.test(words) ? 'key' : 'none'
 }
 
 /** Values that say how a secret fares, or stand in for one. */
@@ -53,7 +70,17 @@ const NO_SECRET =
 export function isSecretValue(value: string, kind: NameKind, isQuoted: boolean): boolean {
   if (value === '' || NO_SECRET.test(value)) return false
   if (kind === 'plural') return value.length >= 6 && /\d/.test(value) && /[A-Za-z]/.test(value)
+  if (kind === 'key') return looksLikeKey(value)
+  if (kind === 'weak' && IS_PATH.test(value)) return false
   return kind === 'strong' || isQuoted || (value.length >= 4 && /\d/.test(value))
+}
+
+const IS_PATH = /^[~.]{0,2}\/[\w./@-]+$|\.(?:pem|key|crt|cer|pub|json|ya?ml)$/
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** What is long and has letters and digits, but is no name of a thing: sixteen characters without a mark between words. */
+export function looksLikeKey(word: string): boolean {
+  return /^(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])[\w+/=~-]{16,512}$/.test(word) && /[A-Za-z0-9+=]{16}/.test(word) && !UUID.test(word)
 }
 
 /** Whether a word is none that anybody would say: letters of both cases and digits, in no order. */

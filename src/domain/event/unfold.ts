@@ -6,7 +6,7 @@ const ENCODED = /%[0-9a-f]{2}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|&#?\w{2,8};|[^\0-\x7
 /** The same at a glance. */
 const MAY_BE_ENCODED = /[%\\&\x80-\uffff]/
 const ENCODED_EACH =
-  /%([0-9a-f]{2})|\\u([0-9a-f]{4})|\\x([0-9a-f]{2})|&#x([0-9a-f]{1,6});|&#(\d{1,7});|&(equals|colon|quot|apos|amp|commat|lt|gt|nbsp|period);|([^\0-\x7f])/gi
+  /((?:%[89a-f][0-9a-f]){2,4})|%([0-9a-f]{2})|\\u([0-9a-f]{4})|\\x([0-9a-f]{2})|&#x([0-9a-f]{1,6});|&#(\d{1,7});|&(equals|colon|quot|apos|amp|commat|lt|gt|nbsp|period);|([^\0-\x7f])/gi
 const ENTITIES: Readonly<Record<string, string>> = {
   equals: '=',
   colon: ':',
@@ -58,10 +58,18 @@ function unfoldOnce({ text, places }: Unfolded): Unfolded {
   return { text: parts.join(''), places: kept }
 }
 
-function decode([whole, percent, unicode, hex, entityHex, entityDecimal, entity, character]: RegExpExecArray): string {
+function decode([whole, utf8, percent, unicode, hex, entityHex, entityDecimal, entity, character]: RegExpExecArray): string {
+  if (utf8 !== undefined) return decodeUtf8(utf8)
   if (character !== undefined) return INVISIBLE.test(character) ? '' : character.normalize('NFKC')
   if (entity !== undefined) return ENTITIES[entity.toLowerCase()] ?? whole
   const code = entityDecimal === undefined ? Number.parseInt(percent ?? unicode ?? hex ?? entityHex ?? '', 16) : Number(entityDecimal)
-  // Of longer encodings in bytes nothing that matters here is written.
   return code >= 0x20 && (code < 0x7f || percent === undefined) && code < 0xd800 ? String.fromCharCode(code) : whole
+}
+
+function decodeUtf8(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded)
+  } catch {
+    return encoded
+  }
 }
