@@ -26,6 +26,8 @@ export type Environment = {
   readonly bundle: Bundle
   readonly floorBundle: Bundle
   readonly sweepBundle: Bundle
+  /** Where each request to Postgres has a connection of its own; for an embedded one, which has a single one, as everywhere. */
+  readonly freshDatabase: string
   /** Serves a bundle until the end of the run. */
   readonly serve: (bundle: Bundle, name: string, bindings?: Readonly<Record<string, string>>) => Promise<ServedWorker>
 }
@@ -70,6 +72,8 @@ export async function openEnvironment(cleanup: Cleanup, report: (line: string) =
   report('starting the local stack')
   const stack = await spawnStack({ databaseUrl, redisUrl })
   cleanup.add(stack.stop)
+  const fresh = databaseUrl === undefined ? stack : await spawnStack({ databaseUrl, redisUrl, freshConnections: true })
+  if (fresh !== stack) cleanup.add(fresh.stop)
 
   const config = readConfig(toBindings(stack))
   const deps: Deps = {
@@ -93,5 +97,5 @@ export async function openEnvironment(cleanup: Cleanup, report: (line: string) =
     cleanup.add(worker.stop)
     return worker
   }
-  return { stack, deps, tenant, bindings, bundle, floorBundle, sweepBundle, serve }
+  return { stack, deps, tenant, bindings, bundle, floorBundle, sweepBundle, freshDatabase: fresh.databaseEndpoint, serve }
 }

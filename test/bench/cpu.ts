@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { sql } from 'drizzle-orm'
 import type { Db } from '../../src/store/postgres.ts'
+import { median } from './statistics.ts'
 
 export const PARTS = ['worker', 'postgres', 'stack', 'redis', 'load'] as const
 
@@ -34,6 +35,19 @@ export function toCpuPer(units: number, before: CpuTimes | undefined, after: Cpu
   if (!before || !after) return undefined
   const per = (part: keyof CpuTimes) => (after[part] - before[part]) / units
   return { worker: per('worker'), postgres: per('postgres'), stack: per('stack'), redis: per('redis'), load: per('load') }
+}
+
+/** Each part's median over several rounds. */
+export function toMedianCpu(rounds: readonly CpuTimes[]): CpuTimes | undefined {
+  if (rounds.length === 0) return undefined
+  const medianOf = (part: keyof CpuTimes) => median(rounds.map((round) => round[part]))
+  return {
+    worker: medianOf('worker'),
+    postgres: medianOf('postgres'),
+    stack: medianOf('stack'),
+    redis: medianOf('redis'),
+    load: medianOf('load'),
+  }
 }
 
 async function listProcesses(): Promise<Process[]> {

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import { createTenant } from '../../src/usecases/create-tenant.ts'
 import type { Environment } from './bench-setup.ts'
 import { type Latency, paceWhile, toLatency } from './pace.ts'
-import { prepareLoad } from './sweep.ts'
+import { prepareLoads } from './sweep.ts'
 
 export type FloodReport = {
   readonly changes: number
@@ -29,7 +29,7 @@ export async function measureFlood(
   { rate }: { readonly rate: number },
   report: (line: string) => void,
 ): Promise<FloodReport> {
-  const load = await prepareLoad(environment)
+  const { load } = await prepareLoads(environment)
   const path = await storeChanges(environment)
   report('ingest of one tenant by itself')
   const quiet = toLatency((await paceWhile(load, rate, sleep(PERIOD_MS))).latenciesMs)

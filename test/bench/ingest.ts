@@ -8,7 +8,7 @@ import { ingestEvents } from '../../src/usecases/ingest-events.ts'
 import { createIntegration } from '../../src/usecases/write-integration.ts'
 import type { Cleanup, Environment } from './bench-setup.ts'
 import { type CountingProxy, startCountingProxy } from './counting-proxy.ts'
-import { type CpuTimes, readCpuTimes, toCpuPer } from './cpu.ts'
+import { type CpuTimes, readCpuTimes, toCpuPer, toMedianCpu } from './cpu.ts'
 import {
   BATCH_EVENTS,
   makeDeployments,
@@ -33,7 +33,20 @@ export type IngestOptions = {
   readonly scenarios: readonly string[]
 }
 
-export const NAMES = ['ping', 'append', 'floor', 'single', 'hot', 'batch', 'door', 'otlp', 'readFloor', 'read'] as const
+export const NAMES = [
+  'ping',
+  'append',
+  'floor',
+  'single',
+  'hot',
+  'batch',
+  'door',
+  'otlp',
+  'readFloor',
+  'read',
+  'fresh',
+  'freshRead',
+] as const
 
 type Name = (typeof NAMES)[number]
 
@@ -42,6 +55,8 @@ type Scenario = {
   readonly eventsPerRequest: number
   /** Its part of the connections; all of them without it. */
   readonly share?: number
+  /** Its connections to Postgres end with their request, and with them what tells how much CPU they took. */
+  readonly isFresh?: true
   /** What its rate is held against, in requests or in events. */
   readonly against?: { readonly name: Name; readonly unit: 'requests' | 'events'; readonly target?: number }
 }
@@ -84,6 +99,20 @@ const SCENARIOS: Readonly<Record<Name, Scenario>> = {
     title: `window of ${WINDOW_ENTRIES} entries`,
     eventsPerRequest: 0,
     against: { name: 'readFloor', unit: 'requests', target: 0.9 },
+  },
+  fresh: {
+    title: 'single events, each by a connection of its own',
+    eventsPerRequest: 1,
+    share: 1 / 8,
+    isFresh: true,
+    against: { name: 'single', unit: 'requests' },
+  },
+  freshRead: {
+    title: 'that window, each read by a connection of its own',
+    eventsPerRequest: 0,
+    share: 1 / 8,
+    isFresh: true,
+    against: { name: 'read', unit: 'requests' },
   },
 }
 
@@ -146,7 +175,7 @@ export async function measureIngest(
     const result = await applyLoad(loads[name], toConnections(name, options), seconds)
     const after = await readCpuTimes(environment.deps.db)
     await settle(environment)
-    return { ...result, cpu: toCpuPer(result.latenciesMs.length, before, after) }
+    return { ...result, cpu: SCENARIOS[name].isFresh ? undefined : toCpuPer(result.latenciesMs.length, before, after) }
   }
   // Twice: ANALYZE, as autovacuum would do it, has every connection plan anew what it had planned on empty tables.
   for (const warmUp of [1, 2]) {
@@ -168,6 +197,8 @@ export async function measureIngest(
     otlp: [],
     readFloor: [],
     read: [],
+    fresh: [],
+    freshRead: [],
   }
   for (let round = 0; round < options.rounds; round += 1) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
@@ -204,8 +235,9 @@ async function settle({ deps }: Environment): Promise<void> {
   }
 }
 
-async function prepareLoads({ serve, bundle, floorBundle, tenant, deps }: Environment): Promise<Loads> {
+async function prepareLoads({ serve, bundle, floorBundle, tenant, deps, freshDatabase }: Environment): Promise<Loads> {
   const worker = await serve(bundle, 'worker')
+  const rested = await serve(bundle, 'rested', { DATABASE_ENDPOINT: freshDatabase })
   const headers = { authorization: `Bearer ${tenant.ingestKey}`, 'content-type': 'application/json' }
   const post = (path: string, body: unknown): LoadRequest => ({ method: 'POST', path, headers, body: JSON.stringify(body) })
 
@@ -219,6 +251,8 @@ async function prepareLoads({ serve, bundle, floorBundle, tenant, deps }: Enviro
   const { rows } = await deps.db.execute<{ id: string }>(
     sql`SELECT id FROM services WHERE tenant_id = ${tenant.tenantId} AND name = 'window'`,
   )
+  const path = `/v1/services/${rows[0]?.id}/context`
+  const read: LoadRequest = { method: 'GET', path, headers: { authorization: `Bearer ${tenant.readonlyKey}` } }
   const readRow = deps.newUuid()
   await deps.db.execute(sql`INSERT INTO bench_appends VALUES (${readRow}, now(), ${JSON.stringify(window[0])})`)
   const members = window.flatMap((event) => [deps.now().getTime(), JSON.stringify(event).slice(0, 200)])
@@ -246,12 +280,9 @@ async function prepareLoads({ serve, bundle, floorBundle, tenant, deps }: Enviro
       requests: [{ ...post('/v1/logs', makeLogs()), headers: { ...headers, authorization: `Bearer ${logsToken}` } }],
     },
     readFloor: { url: floor.url, requests: [{ method: 'GET', path: `/read?id=${readRow}&key=bench:window` }] },
-    read: {
-      url: worker.url,
-      requests: [
-        { method: 'GET', path: `/v1/services/${rows[0]?.id}/context`, headers: { authorization: `Bearer ${tenant.readonlyKey}` } },
-      ],
-    },
+    read: { url: worker.url, requests: [read] },
+    fresh: { url: rested.url, requests: spread.map((event) => post('/v1/events', event)) },
+    freshRead: { url: rested.url, requests: [read] },
   }
 }
 
@@ -351,18 +382,6 @@ function toRow(name: Name, results: Readonly<Record<Name, readonly Round[]>>, us
     ratio: toRatio(name, results),
     use,
     cpu: toMedianCpu(results[name].flatMap(({ cpu }) => cpu ?? [])),
-  }
-}
-
-function toMedianCpu(rounds: readonly CpuTimes[]): CpuTimes | undefined {
-  if (rounds.length === 0) return undefined
-  const medianOf = (part: keyof CpuTimes) => median(rounds.map((round) => round[part]))
-  return {
-    worker: medianOf('worker'),
-    postgres: medianOf('postgres'),
-    stack: medianOf('stack'),
-    redis: medianOf('redis'),
-    load: medianOf('load'),
   }
 }
 

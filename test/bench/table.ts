@@ -102,8 +102,17 @@ export function formatIngest(report: IngestReport): string {
 }
 
 /** What the sweep did, and what it did to ingest. */
-export function formatSweep({ quiet, sweeping, ratio, sweeps, isExact, expired, rate }: SweepReport): string {
+export function formatSweep({ alone, cpu, quiet, sweeping, ratio, sweeps, isExact, expired, rate }: SweepReport): string {
   return [
+    `swept by itself ${whole(alone.swept)} events/s, ${alone.ratio.toFixed(2)} × batches (${whole(alone.batches)} events/s; ≥ ${alone.target}: ${verdict(alone.isMet)})`,
+    ...(cpu
+      ? [
+          toLines([
+            ['CPU ms a thousand swept', ...PARTS],
+            ['', ...PARTS.map((part) => cpu[part].toFixed(1))],
+          ]),
+        ]
+      : []),
     toLines([
       [`ingest at ${rate} requests/s`, ...LATENCY_HEAD],
       ['without a sweep', ...toLatencyRow(quiet)],

@@ -214,14 +214,18 @@ async function inOrder<T>(results: readonly Promise<T>[]): Promise<readonly T[]>
 
 type ExtendedQuery = QueryArrayConfig & { readonly queryMode: 'extended' }
 
-/** Runs queries on a real Postgres through a pool of connections; as Neon's proxy does, it drops one on which a statement failed. */
-export function createPostgresBackend(connectionString: string): SqlBackend {
+/**
+ * Runs queries on a real Postgres through a pool of connections; as Neon's proxy does, it drops one on which a statement failed.
+ * `fresh`: each request has a connection of its own, as the first ones have after a rest.
+ */
+export function createPostgresBackend(connectionString: string, { fresh = false }: { readonly fresh?: boolean } = {}): SqlBackend {
   const pool = new Pool({
     connectionString,
     max: 32,
     idleTimeoutMillis: 60_000,
     connectionTimeoutMillis: 10_000,
     pipeline: true,
+    ...(fresh ? { maxUses: 1 } : {}),
     types: { getTypeParser: () => (value: string) => value },
   })
   // Without listeners, a connection that the server drops, idle or in use, ends the process.

@@ -8,13 +8,21 @@ export type SpawnOptions = {
   readonly databaseUrl?: string | undefined
   readonly redisUrl?: string | undefined
   readonly dataDirectory?: string | undefined
+  readonly freshConnections?: boolean | undefined
 }
 
 /** Starts the stack in a process of its own: inside Vitest its packages resolve to their browser builds. */
-export async function spawnStack({ databaseUrl = '', redisUrl = '', dataDirectory = '' }: SpawnOptions = {}): Promise<Stack> {
+export async function spawnStack(options: SpawnOptions = {}): Promise<Stack> {
+  const { databaseUrl = '', redisUrl = '', dataDirectory = '', freshConnections = false } = options
   const child = spawn(process.execPath, [fileURLToPath(new URL('stack.ts', import.meta.url))], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, NOCTUARY_DATA: dataDirectory },
+    env: {
+      ...process.env,
+      DATABASE_URL: databaseUrl,
+      REDIS_URL: redisUrl,
+      NOCTUARY_DATA: dataDirectory,
+      NOCTUARY_CONNECTIONS: freshConnections ? 'fresh' : '',
+    },
   })
   const exited = once(child, 'exit')
   const line = await Promise.race([

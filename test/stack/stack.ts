@@ -14,6 +14,8 @@ import { createEmbeddedBackend, createRedisBackend, type RedisBackend, serveUpst
 export type StackOptions = {
   /** A real Postgres; the embedded one without it. */
   readonly databaseUrl?: string | undefined
+  /** A connection of its own for each request to a real Postgres. */
+  readonly freshConnections?: boolean | undefined
   /** A real Redis; the embedded one without it. */
   readonly redisUrl?: string | undefined
   /** Where the embedded Postgres keeps its data; in memory without it. */
@@ -91,7 +93,7 @@ async function openPostgres(options: StackOptions): Promise<SqlBackend> {
     throw new Error(`No migrations in ${MIGRATIONS_FOLDER}: generate them with npm run db:generate`)
   if (options.databaseUrl === undefined) return openEmbedded(options)
   await migrateReal(options.databaseUrl)
-  return createPostgresBackend(withoutTimeout(options.databaseUrl))
+  return createPostgresBackend(withoutTimeout(options.databaseUrl), { fresh: options.freshConnections === true })
 }
 
 /** A busy machine is given more time than the role's `statement_timeout`; tests of that have a backend of their own. */
@@ -150,6 +152,7 @@ async function main(): Promise<void> {
   const read = (name: string): string | undefined => process.env[name] || undefined
   const { stop, ...addresses } = await startStack({
     databaseUrl: read('DATABASE_URL'),
+    freshConnections: read('NOCTUARY_CONNECTIONS') === 'fresh',
     redisUrl: read('REDIS_URL'),
     dataDirectory: read('NOCTUARY_DATA'),
     seed: read('NOCTUARY_SEED'),
