@@ -23,6 +23,8 @@ const WRANGLER_CONFIG = fileURLToPath(new URL('../../wrangler.toml', import.meta
 const STARTUP_TIMEOUT_MS = 15_000
 /** What the configuration says of files beside the Worker, which Cloudflare serves. */
 const FILES_TO_SERVE = /^\[(?:build|assets)\]\n(?:[^[\n].*\n)*/gm
+/** What it says of packages without what nothing asks for, which the build command makes. */
+const TRIMMED = /^\[alias\]\n(?:[^[\n].*\n)*/gm
 
 const requireFromHere = createRequire(import.meta.url)
 
@@ -33,12 +35,15 @@ function locateTools(): { readonly wrangler: string; readonly workerd: string } 
   return { wrangler: join(dirname(manifest), 'bin', 'wrangler.js'), workerd }
 }
 
-/** Builds an entry file for production, minified, into a directory that takes nothing and leaves nothing elsewhere. */
-export async function buildBundle(entry: string, directory: string): Promise<Bundle> {
+/**
+ * Builds an entry file for production, minified, into a directory that takes nothing and leaves nothing elsewhere. Unless `isTrimmed`,
+ * with packages as they are.
+ */
+export async function buildBundle(entry: string, directory: string, { isTrimmed = true } = {}): Promise<Bundle> {
   await mkdir(directory, { recursive: true })
   // wrangler puts its temporary files beside the configuration it is given.
   const config = join(directory, 'wrangler.toml')
-  const toml = (await readFile(WRANGLER_CONFIG, 'utf8')).replace(FILES_TO_SERVE, '')
+  const toml = (await readFile(WRANGLER_CONFIG, 'utf8')).replace(FILES_TO_SERVE, '').replace(isTrimmed ? '' : TRIMMED, '')
   await writeFile(config, toml)
   const outdir = join(directory, 'bundle')
   const flags = ['deploy', entry, '--config', config, '--dry-run', '--minify', '--outdir', outdir]

@@ -1,0 +1,153 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { migrate } from '../../src/commands/migrations.ts'
+import { createKey } from '../../src/domain/access/api-key.ts'
+import { sha256, toHex } from '../../src/domain/hash.ts'
+import { buildBundle, serveBundle } from '../bench/workerd.ts'
+import { createPostgresBackend, serveNeon } from '../stack/neon-http.ts'
+import { makeEvent } from '../support/app.ts'
+
+const run = promisify(execFile)
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const REAL = process.env['DATABASE_URL'] ?? ''
+const FIRST_RELEASE = '38d4c5c0d9760df460f733e694df9c3747155105'
+const INGEST_KEY = createKey('ingest', (length) => new Uint8Array(length))
+const [EVENTS_BEFORE, SENDERS, SLOWEST_MS] = [100_000, 4, 2_000]
+
+/** The release before the latest migration. */
+const findPrevious = async () =>
+  (await run('git', ['-C', ROOT, 'log', '-1', '--format=%H^', '--', 'drizzle/migrations/meta'])).stdout.trim()
+
+/** A release's files as they were, from the history, which a shallow clone does not have. */
+async function checkOut(release: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'noctuary-release-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  await run('sh', ['-c', `git -C '${ROOT}' archive '${release}' src drizzle package.json tsconfig.json | tar -x -C '${folder}'`])
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  return folder
+}
+
+async function createDatabase() {
+  const name = `noctuary_upgrade_${process.pid}_${Math.trunc(performance.now())}`
+  const admin = new pg.Client({ connectionString: REAL })
+  await admin.connect()
+  await admin.query('SET statement_timeout = 0')
+  await admin.query(`CREATE DATABASE ${name}`)
+  const url = Object.assign(new URL(REAL), { pathname: `/${name}` }).href
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const neon = await serveNeon({ backend: createPostgresBackend(url) })
+  onTestFinished(async () => {
+    await neon.stop()
+    await client.end()
+    await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+    await admin.end()
+  })
+  return { url, client, neonUrl: neon.url }
+}
+
+const post = (url: string, path: string, body: unknown) =>
+  fetch(`${url}${path}`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${INGEST_KEY}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+
+/** Sends events one after the other to wherever the Worker is by then, each again until it is taken, as agents do. */
+async function sendWhile(isWanted: () => boolean, where: () => string, name: string) {
+  const seen = { sent: 0, refused: 0, slowestMs: 0 }
+  while (isWanted()) {
+    const event = makeEvent({
+      service_name: `service-${seen.sent % 20}`,
+      sha: `during-${name}-${seen.sent}`,
+      timestamp: new Date().toISOString(),
+    })
+    for (let isTaken = false; !isTaken; ) {
+      const startedAt = performance.now()
+      const response = await post(where(), '/v1/events', event)
+      await response.arrayBuffer()
+      seen.slowestMs = Math.max(seen.slowestMs, performance.now() - startedAt)
+      isTaken = response.status === 201
+      if (isTaken) break
+      expect([response.status, Number(response.headers.get('Retry-After')) > 0]).toEqual([503, true])
+      seen.refused += 1
+      await sleep(100)
+    }
+    seen.sent += 1
+  }
+  return seen
+}
+
+test.runIf(REAL).each([
+  ['the first release', async () => FIRST_RELEASE],
+  ['the release before the latest migration', findPrevious],
+])('a filled database of %s is upgraded while events flow: none is lost, and none waits long', async (_name, findRelease) => {
+  const old = await checkOut(await findRelease())
+  const [{ url, client, neonUrl }, before, after] = await Promise.all([
+    createDatabase(),
+    buildBundle(join(old, 'src/worker.ts'), join(old, 'bundle'), { isTrimmed: false }),
+    buildBundle(join(ROOT, 'src/worker.ts'), join(old, 'bundle-of-now'), { isTrimmed: false }),
+  ])
+  await migrate(client, undefined, join(old, 'drizzle/migrations'))
+  const [ids] = (await client.query('SELECT gen_random_uuid() AS tenant, gen_random_uuid() AS key')).rows
+  await client.query(`INSERT INTO tenants (id, name) VALUES ($1, 'upgrade')`, [ids.tenant])
+  await client.query(
+    `INSERT INTO api_keys (id, tenant_id, key_type, prefix, last4, hash) VALUES ($1, $2, 'ingest', 'noc_ingest_x', 'none', $3)`,
+    [ids.key, ids.tenant, toHex(await sha256(INGEST_KEY))],
+  )
+  const { redisUrl, redisToken } = inject('stack')
+  const bindings = {
+    DATABASE_URL: url,
+    DATABASE_ENDPOINT: `${neonUrl}/sql`,
+    UPSTASH_REDIS_REST_URL: redisUrl,
+    UPSTASH_REDIS_REST_TOKEN: redisToken,
+  }
+  const [worker, next] = await Promise.all([serveBundle(before, 'before', bindings), serveBundle(after, 'after', bindings)])
+  onTestFinished(async () => void (await Promise.all([worker.stop(), next.stop()])))
+  expect((await post(worker.url, '/v1/agents/register', { hostname: 'upgrade' })).ok).toBe(true)
+  const batch = Array.from({ length: 500 }, (_, place) =>
+    makeEvent({ service_name: `service-${place % 20}`, sha: `before-${place}`, ttl_seconds: 86_400 }),
+  )
+  expect((await post(worker.url, '/v1/events/batch', batch)).status).toBe(200)
+  await client.query('SET statement_timeout = 0')
+  await client.query(
+    `INSERT INTO context_events SELECT (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid(), 'change_key', gen_random_uuid()))).*
+      FROM context_events e, generate_series(1, $1::int)`,
+    [EVENTS_BEFORE / batch.length - 1],
+  )
+
+  let [where, isWanted] = [worker.url, true]
+  const sending = Promise.all(
+    Array.from({ length: SENDERS }, (_, sender) =>
+      sendWhile(
+        () => isWanted,
+        () => where,
+        `${sender}`,
+      ),
+    ),
+  )
+  await sleep(500)
+  await run(process.execPath, [join(ROOT, 'src/commands/db-migrate.ts')], { env: { ...process.env, DATABASE_URL: url } })
+  await sleep(500)
+  where = next.url
+  await sleep(1_000)
+  isWanted = false
+  const senders = await sending
+
+  const sent = senders.reduce((sum, each) => sum + each.sent, 0)
+  const { rows } = await client.query(
+    `SELECT count(*)::int AS stored, count(DISTINCT sha)::int AS different, (SELECT count(*)::int FROM context_events) AS all
+      FROM context_events WHERE sha LIKE 'during-%'`,
+  )
+  expect(rows[0]).toEqual({ stored: sent, different: sent, all: EVENTS_BEFORE + sent })
+  expect(sent).toBeGreaterThan(100)
+  expect(Math.max(...senders.map(({ slowestMs }) => slowestMs))).toBeLessThan(SLOWEST_MS)
+  expect((await fetch(`${next.url}/health`)).status).toBe(200)
+})
