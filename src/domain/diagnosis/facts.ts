@@ -34,6 +34,9 @@ export type Facts = {
 
 /** Reports further apart are no burst. */
 const BURST_GAP_MS = 600_000
+/** Reports that come so many times as often are another matter than the trickle before them. */
+const MUCH_MORE = 8
+const FIRST_SIGNS_MS = 60_000
 const MAX_REPORTS = 8
 /** A store that reports on more is one thing. */
 const MAX_THINGS = 3
@@ -216,18 +219,20 @@ function toClass({ key, entry }: Observation, things: ReadonlyMap<string, Readon
 }
 
 /** Repeats that follow each other closely are one span, others are known by the first and the last of them. */
-function toSpans({ entry, firstMs, lastMs }: Observation): readonly Span[] {
-  if (lastMs <= firstMs) return [{ fromMs: firstMs, toMs: firstMs }]
-  if ((lastMs - firstMs) / Math.max(1, entry.count - 1) <= BURST_GAP_MS) return [{ fromMs: firstMs, toMs: lastMs }]
+function toSpans({ entry: { count }, firstMs, lastMs }: Observation): readonly (Span & { readonly count: number })[] {
+  if (lastMs <= firstMs) return [{ fromMs: firstMs, toMs: firstMs, count }]
+  if ((lastMs - firstMs) / Math.max(1, count - 1) <= BURST_GAP_MS) return [{ fromMs: firstMs, toMs: lastMs, count }]
   return [
-    { fromMs: firstMs, toMs: firstMs },
-    { fromMs: lastMs, toMs: lastMs },
+    { fromMs: firstMs, toMs: firstMs, count: 1 },
+    { fromMs: lastMs, toMs: lastMs, count: 1 },
   ]
 }
 
-/** The first report of the latest burst that is at least half as bad as its worst. */
-function toOnset(spans: readonly (Span & { readonly severity: number })[]): number {
-  const burst: (Span & { readonly severity: number })[] = []
+type Told = Span & { readonly count: number; readonly severity: number }
+
+/** The first report of the latest burst that is at least half as bad as its worst; what had trickled in long before it is none. */
+function toOnset(spans: readonly Told[]): number {
+  const burst: Told[] = []
   let fromMs = Number.POSITIVE_INFINITY
   for (const span of spans.toSorted((a, b) => b.toMs - a.toMs)) {
     if (burst.length > 0 && fromMs - span.toMs > BURST_GAP_MS) break
@@ -235,7 +240,15 @@ function toOnset(spans: readonly (Span & { readonly severity: number })[]): numb
     fromMs = Math.min(fromMs, span.fromMs)
   }
   const worst = Math.max(...burst.map(({ severity }) => severity))
-  return Math.min(...burst.filter(({ severity }) => severity >= worst / 2).map((span) => span.fromMs))
+  const bad = burst.filter(({ severity }) => severity >= worst / 2)
+  const most = Math.max(...bad.map(toRate))
+  const denseMs = Math.min(...bad.filter((span) => toRate(span) >= most / MUCH_MORE).map((span) => span.fromMs))
+  return Math.min(...bad.map((span) => span.fromMs).filter((ms) => ms >= denseMs - FIRST_SIGNS_MS))
+}
+
+/** Reports a minute. */
+function toRate({ fromMs, toMs, count }: Told): number {
+  return count / Math.max(1, (toMs - fromMs) / 60_000)
 }
 
 /** The share of calls that fail, where it is told. */

@@ -1,6 +1,7 @@
 import { type EventType, isCallFailure } from '../event/event.ts'
 import { matchServices, toNameKey } from '../event/service-name.ts'
 import { type NamedHost, namedHosts, toNamedHost } from './host.ts'
+import { namedProvider } from './provider.ts'
 
 /** Whom a failing call was to reach: a service of the tenant, or an external dependency by the host that the text names. */
 export type Callee =
@@ -50,7 +51,9 @@ export function toKnownServices(names: Iterable<string>): KnownServices {
  * names, else those whose hosts stand in the text; a name that was not found is a call to the resolver.
  */
 export function findCallees(source: CallSource, known: KnownServices): readonly Callee[] {
-  return isCallFailure(source.eventType) && !isObserver(source.vendor) ? calleesOf(source, known) : []
+  if (!isCallFailure(source.eventType) || isObserver(source.vendor)) return []
+  const callees = calleesOf(source, known)
+  return callees.length > 0 ? callees : findProvider(source, known)
 }
 
 /** The callees that the text alone names, of whatever a service says of itself: a crash tells who was called as well. */
@@ -74,6 +77,14 @@ function calleesOf(source: CallSource, known: KnownServices): readonly Callee[] 
   const host = toNamedHost(entity)
   const byEntity = toCallees(host ? [host] : namedHosts(entity), source, known)
   return byEntity.length > 0 ? byEntity : findCalleesInText(source, known)
+}
+
+/** Whoever a text without any host says is away; a service of the tenant's by that name is meant first. */
+function findProvider(source: CallSource, known: KnownServices): readonly Callee[] {
+  const opened = source.eventType === 'circuit_open' ? ' unavailable' : ''
+  const name = namedProvider(`${source.entity} ${source.newValue ?? ''}${opened}`)
+  if (name === undefined || keysOf(source).has(toNameKey(name))) return []
+  return [firstKnown([name], known) ?? { kind: 'external', host: name }]
 }
 
 /** Each once, and without the reporter itself. A host that leads to no known service is an external dependency. */

@@ -184,6 +184,27 @@ const ROWS: readonly Row[] = [
     says: /^Deploy sha=01234567 to orders/,
     advises: /^Roll back to sha=ffffffff$/,
   },
+  {
+    name: 'a company outside that is named without a host',
+    windows: [makeWindow('orders', deploy(-3 * HOUR, 'aaaaaa1'), own(-200, 'Stripe API error: 503 Service Unavailable'))],
+    assessment: 'external',
+    says: /^orders has been unable to reach stripe since 11:56 UTC/,
+    advises: /^Check whether stripe is up/,
+  },
+  {
+    name: 'errors that trickle in for hours before they burst, with a deploy',
+    windows: [
+      makeWindow(
+        'orders',
+        deploy(-240, 'aaaaaa1'),
+        own(-4 * HOUR, 'timeout awaiting response', { count: 24, timestamp: later(-400) }),
+        own(-200, 'timeout awaiting response', { count: 60, timestamp: later(60) }),
+      ),
+    ],
+    assessment: 'cause',
+    says: /^Deploy sha=aaaaaa1 to orders rolled out 40 seconds before onset$/,
+    advises: /^Roll back/,
+  },
 ]
 
 test.each(ROWS)('tells of $name', (row) => {
