@@ -3,6 +3,8 @@ import { deploy, errors, failure, later, type ToldRow } from './told.ts'
 
 const FLAG = makeEntry(-80, 'flag_change', { vendor: 'launchdarkly', entity: 'new-pay', oldValue: 'off', newValue: 'on' })
 
+const ROUTE = makeEntry(-80, 'config_change', { vendor: 'istio', entity: 'virtualservice/frontend', newValue: 'weight v2 100' })
+
 /** Answers that name a change, word by word. */
 export const TOLD_CAUSES: readonly ToldRow[] = [
   {
@@ -75,6 +77,18 @@ export const TOLD_CAUSES: readonly ToldRow[] = [
       '    + frontend has reported errors since 11:58 UTC, which it can explain',
       '    + frontend is the alerting service',
       '    + it came 20 seconds before onset',
+    ],
+  },
+  {
+    name: 'settings of another that name the service',
+    windows: [
+      makeWindow('istio', ROUTE),
+      makeWindow('frontend', { ...ROUTE, joinedBy: 'namespaced_name' }, errors(-50, 'no healthy upstream')),
+    ],
+    says: [
+      'cause: Config change on virtualservice/frontend at istio took effect 30 seconds before onset',
+      '→ Check virtualservice/frontend of istio and revert its config change',
+      'What broke: frontend has reported errors since 11:59 UTC. For it: frontend has reported errors since 11:59 UTC, which it can explain; it came 30 seconds before onset; virtualservice/frontend is of frontend. Against it: frontend has no recorded call path to istio.',
     ],
   },
   {

@@ -75,24 +75,20 @@ export function isAutoscaling(observation: Observation): boolean {
 }
 
 /**
- * Whether two changes are of one rollout: one revision that is put in place at several places, one value that two senders tell
- * of, or a deploy and the migration that it runs.
+ * Whether two changes are of one rollout: one revision that is put in place at several places, one setting step by step, or a
+ * deploy and the migration that it runs.
  */
 export function isOneRollout(a: Change, b: Change): boolean {
   const [one, other] = [toRevision(a.lead.entry), toRevision(b.lead.entry)]
   const isOfOneRevision = one !== undefined && other !== undefined && isSameRevision(one, other)
   if (a.lead.entry.eventType === b.lead.entry.eventType) {
     if (a.key !== b.key || Math.abs(a.atMs - b.atMs) > REPEAT_MS) return false
-    return isDeploy(a.lead) ? isOfOneRevision || (one ?? other) === undefined : isSameSetting(a.lead.entry, b.lead.entry)
+    return isDeploy(a.lead) ? isOfOneRevision || (one ?? other) === undefined : a.lead.entry.entity === b.lead.entry.entity
   }
   const [deploy, schema] = isDeploy(a.lead) ? [a, b] : [b, a]
   if (!isDeploy(deploy.lead) || schema.lead.entry.eventType !== 'schema_change') return false
   const afterMs = schema.atMs - deploy.atMs
   return (a.key === b.key || isOfOneRevision) && afterMs >= -REPORTED_LATE_MS && afterMs <= ROLLOUT_MS
-}
-
-function isSameSetting(a: Observation['entry'], b: Observation['entry']): boolean {
-  return a.entity === b.entity && a.newValue === b.newValue
 }
 
 function isDeploy({ entry }: Observation): boolean {

@@ -78,9 +78,12 @@ export function isProven(candidate: Candidate): boolean {
   return candidate.features.pattern > 0 || (candidate.lagMs <= LONG_MS && isPointedAt(candidate))
 }
 
-/** Whether anything that fails points to its service: not what its callers say of themselves without naming anybody. */
-function isPointedAt({ explained, concerned }: Candidate): boolean {
-  return explained.some(({ isCall, callee }) => isCall || callee === concerned)
+/**
+ * Whether anything that fails points to its service: not what its callers say of themselves without naming anybody and, long
+ * after, none of its own calls.
+ */
+function isPointedAt({ explained, concerned, lagMs }: Candidate): boolean {
+  return explained.some(({ isCall, caller, callee }) => callee === concerned || (isCall && (lagMs <= LONG_MS || caller !== concerned)))
 }
 
 /** Whether it is known how an alert leads to a change's service. */

@@ -36,6 +36,6 @@ function isUndoneBefore({ atMs, undoneBy }: Change, onsetMs: number, slackMs: nu
 
 /** Whether no way is known to a service although ways are known. */
 function isUnreachable({ key, lead }: Change, { isTopologyKnown, hops, callers, items, mentions }: Facts): boolean {
-  if (!isTopologyKnown || hops.has(key) || callers.has(key)) return false
+  if (!isTopologyKnown || [key, ...(lead.named ?? [])].some((each) => hops.has(each) || callers.has(each))) return false
   return !mentions.has(lead.entry.entity) && !items.some(({ caller, callee }) => caller === key || callee === key)
 }

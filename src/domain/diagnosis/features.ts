@@ -20,7 +20,11 @@ export function createAssessor(
   const placeOf = createPlacer(facts, weights)
   const patternsOf = Map.groupBy(patterns, ({ service }) => toNameKey(service))
   return (change) => {
-    const others = [...(change.lead.evaluators ?? []), ...(facts.mentions.size > 0 ? listMentioning(change, facts) : [])]
+    const others = [
+      ...(change.lead.evaluators ?? []),
+      ...(change.lead.named ?? []),
+      ...(facts.mentions.size > 0 ? listMentioning(change, facts) : []),
+    ]
     const concerned = new Set([change.key, ...others])
     const [best] = [...concerned].map((key) => assessAt(key, explain(key, change), placeOf, weights)).toSorted((a, b) => b.sum - a.sum)
     if (!best) throw new Error('a change that concerns no service')

@@ -23,6 +23,7 @@ export type Reading = {
 }
 
 const OWN_OBJECT_RULES: ReadonlySet<string> = new Set(['pod', 'replica_set', 'autoscaler'])
+const NAMED_RULES: ReadonlySet<string> = new Set(['entity', 'namespaced_name'])
 /** They are told of an object: what was rolled out, what restarted. The others are of whoever tells them. */
 const OF_OBJECTS: ReadonlySet<EventType> = new Set<EventType>(['deploy', 'restart', 'scale_event'])
 
@@ -76,7 +77,8 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
     const key = callees ? place.key : adopt(place, isOwner)
     const evaluators = findEvaluators(places, reporter)
     const plain = toObservation({ ...place, key }, reporter.key, alertMs, untilMs)
-    const observation = evaluators ? { ...plain, evaluators } : plain
+    const named = findNamed(places, key)
+    const observation = { ...plain, ...(evaluators && { evaluators }), ...(named && { named }) }
     if (callees) calls.push({ observation, callees })
     else if (isChange(place.entry)) changes.push(observation)
     else symptoms.push(observation)
@@ -142,6 +144,13 @@ function findEvaluators(places: Places, reporter: Place): Observation['evaluator
   if (evaluators.length === 0) return undefined
   const isFlagService = evaluators.includes(reporter.key) || reporter.key.includes(toNameKey(reporter.entry.vendor))
   return isFlagService ? evaluators : [...evaluators, reporter.key]
+}
+
+/** Whom a change of settings concerns by its entity, whoever made it: `virtualservice/web`. */
+function findNamed(places: Places, key: string): Observation['named'] {
+  if (places[0].entry.eventType !== 'config_change') return undefined
+  const named = places.flatMap((place) => (place.key !== key && NAMED_RULES.has(place.entry.joinedBy) ? place.key : []))
+  return named.length === 0 ? undefined : named
 }
 
 /** Whom a failure of calls names; `undefined` for what is no call or names nobody. */

@@ -130,6 +130,8 @@ export type Observation = {
   readonly reporter: string
   /** Of a flag's change: the services that evaluate the flag, and the one it was reported of if that is not the flag service. */
   readonly evaluators?: readonly string[]
+  /** Of a change of settings: the services that its entity names. */
+  readonly named?: readonly string[]
   readonly entry: WindowEntry
   readonly firstMs: number
   readonly lastMs: number

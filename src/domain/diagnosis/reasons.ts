@@ -54,9 +54,10 @@ export function toReasons(
 
 /** Why a change concerns the service that it is held against. */
 function toConcern({ change: { key, lead }, concerned }: Candidate, nameOf: NameOf): string {
-  const flag = quoteName(lead.entry.entity)
-  if (lead.evaluators?.includes(concerned)) return `${nameOf(concerned)} evaluates ${flag}`
-  return concerned === key ? '' : `failures of ${nameOf(concerned)} name ${flag}`
+  const thing = quoteName(lead.entry.entity)
+  if (lead.evaluators?.includes(concerned)) return `${nameOf(concerned)} evaluates ${thing}`
+  if (lead.named?.includes(concerned)) return `${thing} is of ${nameOf(concerned)}`
+  return concerned === key ? '' : `failures of ${nameOf(concerned)} name ${thing}`
 }
 
 /** When a change came: what came late, or long before, its time speaks against. */

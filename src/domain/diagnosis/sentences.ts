@@ -10,6 +10,7 @@ export const NO_CAUSE = 'no recorded change explains it'
 const MAX_VALUE_LENGTH = 40
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
+const PERCENTAGE = /^\d{1,3}(?:\.\d{1,3})? ?%$/
 const SECRET = /secret|passw|token|credential|api_?key|private_?key/i
 
 export type NameOf = (key: string) => string
@@ -18,7 +19,7 @@ export type NameOf = (key: string) => string
 export function toTold(value: string | null, entity = ''): string | undefined {
   if (value === null || value.length > MAX_VALUE_LENGTH || SECRET.test(entity)) return undefined
   const line = toFirstLine(value)
-  return line !== undefined && isIdentifier(line) ? line : undefined
+  return line !== undefined && (isIdentifier(line) || PERCENTAGE.test(line)) ? line : undefined
 }
 
 /** What a change is, such as "Deploy sha=a4f2c1 to payments-api". */

@@ -20,7 +20,13 @@ export function toEnvironmentKey(text: string | null | undefined): string {
   return (toEnvironment(text ?? '') ?? 'production').toLowerCase()
 }
 
-/** Whether two environments are one. */
+/** A region, a cluster or a share of production, beside its name: `production-eu`, `us-east-1/prod`. */
+const PLACE =
+  '(?:(?:eu|us|uk|ap|apac|emea|na|sa|ca|me|af|asia|europe)(?:[-_ ]?[a-z]+)?(?:[-_ ]?\\d+[a-z]?)?|[a-z]?\\d{1,3}|[a-d]|blue|green|canary)'
+const PART = new RegExp(`^(?:production|prod|prd|live)[-_ /.:]+(${PLACE})$|^(${PLACE})[-_ /.:]+(?:production|prod|prd|live)$`)
+
+/** Whether two environments are one, or one of them production and the other a part of that. */
 export function isSameEnvironment(a: string | null | undefined, b: string | null | undefined): boolean {
-  return toEnvironmentKey(a) === toEnvironmentKey(b)
+  const [one, other] = [toEnvironmentKey(a), toEnvironmentKey(b)]
+  return one === other || (one === 'production' && PART.test(other)) || (other === 'production' && PART.test(one))
 }

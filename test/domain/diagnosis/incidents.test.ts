@@ -34,6 +34,7 @@ const trouble = (seconds: number, eventType: EventType, vendor: string, newValue
   makeEntry(seconds, eventType, { vendor, newValue, ...fields })
 const flag = (seconds: number, oldValue: string, newValue: string) =>
   makeEntry(seconds, 'flag_change', { vendor: 'launchdarkly', entity: 'new-tax', oldValue, newValue })
+const route = makeEntry(-200, 'config_change', { vendor: 'istio', entity: 'virtualservice/orders', newValue: 'weight v2 100' })
 const OLD = deploy(-5 * HOUR, 'aaaaaa1')
 const AWAY = /^(?!.*(?:Roll back|Set flag|revert)).*/
 
@@ -203,6 +204,39 @@ const ROWS: readonly Row[] = [
     ],
     assessment: 'cause',
     says: /^Deploy sha=aaaaaa1 to orders rolled out 40 seconds before onset$/,
+    advises: /^Roll back/,
+  },
+  {
+    name: 'a mesh that is told to send a service’s traffic elsewhere',
+    windows: [
+      makeWindow('istio-ingress', route),
+      makeWindow('orders', { ...route, joinedBy: 'namespaced_name' }, own(-150, 'upstream connect error before headers')),
+    ],
+    calls: ['pricing'],
+    assessment: 'cause',
+    says: /^Config change on virtualservice\/orders at istio-ingress took effect 50 seconds before onset/,
+    advises: /^Check virtualservice\/orders of istio-ingress and revert its config change$/,
+  },
+  {
+    name: 'a flag that is rolled out step by step',
+    windows: [makeWindow('orders', flag(-900, '0%', '5%'), flag(-300, '5%', '100%'), own(-280))],
+    assessment: 'cause',
+    says: /^Flag change of new-tax to 100% at orders took effect 20 seconds before onset$/,
+    advises: /^Set flag new-tax back to 5%$/,
+  },
+  {
+    name: 'an internal service whose certificate expired, most of an hour after a deploy of its caller',
+    windows: [makeWindow('orders', deploy(-3_000, 'aaaaaa1'), own(-150, 'Get "https://auth:8443/keys": x509: certificate has expired'))],
+    calls: ['auth'],
+    assessment: 'unrecorded',
+    says: /^Calls from orders to auth have failed/,
+    advises: /^Look at auth/,
+  },
+  {
+    name: 'a deploy in one region',
+    windows: [makeWindow('orders', deploy(-300, 'aaaaaa1', { environment: 'production-eu' }), own(-240))],
+    assessment: 'cause',
+    says: /^Deploy sha=aaaaaa1 to orders/,
     advises: /^Roll back/,
   },
 ]

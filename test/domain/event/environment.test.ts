@@ -21,3 +21,17 @@ test('an environment is compared without its case, and none is production', () =
   expect(isSameEnvironment('staging', undefined)).toBe(false)
   expect(isSameEnvironment(null, undefined)).toBe(true)
 })
+
+test.each([
+  ['production-eu', null, true],
+  ['prod/us-east-1', 'production', true],
+  ['eu-west-1 prod', undefined, true],
+  ['production-canary', 'live', true],
+  ['production-eu', 'production-us', false],
+  ['pre-prod', 'production', false],
+  ['non-prod', null, false],
+  ['staging-eu', 'production-eu', false],
+  ['prod-test', 'production', false],
+])('%s and %s are one: %s', (a, b, isOne) => {
+  expect([isSameEnvironment(a, b), isSameEnvironment(b, a)]).toEqual([isOne, isOne])
+})
