@@ -118,14 +118,14 @@ function nameWithTime(subject: AnswerSubject, entry: CitedEntry): string {
 function blame(subject: AnswerSubject, cause: CitedEntry): Row {
   const replaced = nameReplaced(cause)
   const { latest, answer } = subject
-  const [second] = listNext(subject)
+  const [second] = listRivals(subject)
   const isClose = second !== undefined && second.share >= CLOSE * latest.confidence
   return {
     main: nameWithTime(subject, cause),
     more: [
       replaced === undefined ? '' : `Replaced ${replaced}.`,
       tellConsequence(answer, cause),
-      isClose ? `Or: ${lower(second.name)}.` : '',
+      isClose ? `Or: ${lower(nameChange(second.entry))}.` : '',
       cause.count > 1 ? `${count(cause.count, 'message')}.` : '',
       `Told by ${nameTeller(cause)}.`,
     ]
@@ -149,9 +149,13 @@ function tellConsequence({ entries, cites }: ShownAnswer, cause: CitedEntry): st
 
 function blameNext(subject: AnswerSubject, cause: CitedEntry): Row {
   const { incident, correction } = subject
-  const [next] = listNext(subject)
+  const [next] = listRivals(subject)
   const instead =
-    correction === undefined ? (next ? `Next best: ${lower(next.name)}` : 'Nothing else on record explains it') : `It was ${correction}`
+    correction === undefined
+      ? next
+        ? `Next best: ${lower(nameChange(next.entry))}`
+        : 'Nothing else on record explains it'
+      : `It was ${correction}`
   const who = incident.verdictBy === null ? 'An engineer' : capitalise(toActorName(incident.verdictBy))
   const when = incident.verdictAt === null ? '' : ` at ${clockOf(subject, incident.verdictAt)}`
   return { main: `Not ${lower(nameChange(cause))}. ${instead}`, more: `${who} said so${when}.` }
@@ -162,16 +166,17 @@ function blameNothing({ answer, incident, correction }: AnswerSubject, known: Kn
   const changes = answer.entries.filter(({ event_type }) => isChangeType(event_type))
   const outside =
     answer.assessment === 'external' ? answer.entries.map((entry) => findCallee(entry, known)).find((one) => one?.isOutside) : undefined
+  if (incident.verdict === 'rejected') return { main: 'Not known yet', more: 'An engineer said that something on record explains it.' }
   const none = changes.length === 0 ? 'No change is on record there.' : `None of ${count(changes.length, 'change')} on record fits.`
   const where = outside ? `The trouble starts outside, at ${quoteName(outside.name)}.` : ''
   const confirmed = incident.verdict === 'confirmed' ? 'An engineer confirmed that.' : ''
   return { main: 'Nothing on record explains it', more: [none, where, confirmed].filter(Boolean).join(' ') }
 }
 
-type Next = { readonly name: string; readonly share: number; readonly action: string | null }
+type Rival = { readonly entry: CitedEntry; readonly share: number; readonly action: string | null }
 
 /** The other hypotheses, the likeliest first, as far as their changes are on record: not the revision to go back to. */
-function listNext({ answer, latest }: AnswerSubject): readonly Next[] {
+export function listRivals({ answer, latest }: Pick<AnswerSubject, 'answer' | 'latest'>): readonly Rival[] {
   const shares = toShares(answer, latest.confidence)
   const cause = findCause(answer)
   const replaced = cause && nameReplaced(cause)
@@ -179,7 +184,7 @@ function listNext({ answer, latest }: AnswerSubject): readonly Next[] {
     replaced !== undefined && entry.event_type === 'deploy' && entry.service === cause?.service && nameRevision(entry) === replaced
   return answer.hypotheses.slice(1).flatMap(({ eventIds, recommendedAction }, place) => {
     const entry = answer.entries.find(({ id }) => id === eventIds[0])
-    return entry && !isFormer(entry) ? [{ name: nameChange(entry), share: shares[place + 1] ?? 0, action: recommendedAction }] : []
+    return entry && !isFormer(entry) ? [{ entry, share: shares[place + 1] ?? 0, action: recommendedAction }] : []
   })
 }
 
@@ -191,7 +196,7 @@ function tellAct(subject: AnswerSubject, cause: CitedEntry | undefined, isReject
     return { main: `Nothing: resolved at ${clockOf(subject, incident.resolvedAt)}`, more: `It lasted ${lasted}.`, isDone: true }
   }
   if (isRejected) {
-    const [next] = listNext(subject)
+    const [next] = listRivals(subject)
     return next?.action ? { main: toPageWords(next.action), more: '', isDone: false } : undefined
   }
   const { undoing } = aftermath
@@ -244,13 +249,15 @@ export function toSureWord(confidence: number): string {
 
 function tellSure(subject: AnswerSubject): Row & { readonly share: number } {
   const { latest } = subject
-  const [next] = listNext(subject)
+  const [next] = listRivals(subject)
   const isClose = latest.confidence < POSSIBLE || (next !== undefined && next.share >= CLOSE * latest.confidence)
   const made = `Answered at ${clockOf(subject, latest.madeAt)}${latest.number > 1 ? `, look ${latest.number}` : ''}`
   return {
     main: `${toSureWord(latest.confidence)}, ${toPercent(latest.confidence)}`,
     more: [
-      next ? `Next best: ${lower(next.name)}, ${next.share < 0.01 ? 'under 1 %' : toPercent(next.share)}.` : 'Nothing else comes near.',
+      next
+        ? `Next best: ${lower(nameChange(next.entry))}, ${next.share < 0.01 ? 'under 1 %' : toPercent(next.share)}.`
+        : 'Nothing else comes near.',
       next && isClose ? 'They are close.' : '',
       `${made}, ${toTeller(latest)}.`,
     ]

@@ -12,7 +12,9 @@ export const INCIDENT_STYLE = /* css */ `.told { padding: 0; overflow: hidden; }
 .told .sure { display: grid; grid-template-columns: 10rem minmax(0, 1fr); gap: 0 1rem; align-items: center; } .told .sure .main { grid-column: 1 / -1; }
 .told .sure svg { width: 100%; height: 8px; } .told .sure rect { fill: var(--fill); } .told .sure rect + rect { fill: var(--accent); }
 .told footer { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem .75rem; padding: .625rem 1.5rem; border-top: 1px solid var(--line); background: var(--paper); font-size: var(--small); }
-.told footer:empty { display: none; }
+.told footer > details { flex-basis: 100%; } .told footer:has(fieldset) { align-items: end; }
+.pick { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .75rem; min-height: 2.25rem; font-size: inherit; font-weight: 400; } .pick label { font-weight: 400; font-size: inherit; }
+.pick select, .pick input:not([type]) { flex: 1 1 14rem; width: auto; max-width: 36rem; }
 @media (max-width: 46rem) {
   .told dl > div { grid-template-columns: minmax(0, 1fr); padding: .5rem 1rem; } .told dt { line-height: 1.35; } .told .main { line-height: 1.35; }
   .told .more { margin-top: 0; } .told .sure { grid-template-columns: minmax(0, 1fr); } .told footer { padding-inline: 1rem; } .told button { min-height: 2.75rem; }
@@ -31,6 +33,7 @@ export const INCIDENT_STYLE = /* css */ `.told { padding: 0; overflow: hidden; }
 .pulse::before { content: ""; display: inline-block; width: 8px; height: 8px; margin-right: .5rem; border-radius: 50%; background: var(--well); animation: pulse 2s ease-in-out infinite; }
 @keyframes pulse { 50% { opacity: .35; } }
 @media (max-width: 46rem) {
+  .head:has(> .corner) { position: relative; } .head > .corner:not(:has([open])) { position: absolute; top: -.375rem; right: 0; } .corner summary { min-height: 2.75rem; align-content: center; }
   .since { grid-auto-flow: row; } .since > li { padding: 0 0 .875rem 2.25rem; }
   .since > li::before { left: 8px; right: auto; top: 0; bottom: 0; border-top: 0; border-left: 2px solid var(--line); }
   .since > li:last-child { padding-bottom: 0; } .since > li:last-child::before { display: none; } .since > .folded > details > summary { min-height: 2.75rem; }

@@ -174,8 +174,10 @@ export const Live = ({
 
 /** What a form did, on the page after it. */
 const NOTICES: Readonly<Record<string, string>> = {
-  confirmed: 'Marked as confirmed. Later diagnoses learn from it.',
-  rejected: 'Marked as wrong. Later diagnoses learn from it.',
+  confirmed: 'Marked as confirmed.',
+  rejected: 'Marked as wrong.',
+  corrected: 'What it was is saved.',
+  reconsidered: 'What was said of the answer is taken back.',
   resolved: 'The incident is resolved.',
   listed: 'They are listed.',
   unlisted: 'They are listed no more.',

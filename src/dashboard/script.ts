@@ -14,7 +14,9 @@ export const SCRIPT = /* js */ `
     for (const mark of document.querySelectorAll('[data-following]')) mark.hidden = false
     for (const time of document.querySelectorAll('time[data-local]')) {
       const instant = new Date(time.dateTime)
-      if (instant.getTimezoneOffset() !== 0) time.textContent = instant.toTimeString().slice(0, 8) + ' local, ' + time.dataset.local
+      if (instant.getTimezoneOffset() === 0 || time.dataset.local) continue
+      time.dataset.local = 'told'
+      time.prepend(instant.toTimeString().slice(0, 8) + ' local, ')
     }
     for (const time of document.querySelectorAll('time[data-age]')) time.textContent = age(Date.parse(time.dateTime))
   }

@@ -79,7 +79,7 @@ function toLatest({ signature, ...latest }: LatestRow): Subject['latest'] {
   return { ...latest, ...readSignature(signature).compared }
 }
 
-export type NewDiagnosis = Omit<StoredDiagnosis, 'verdict' | 'answer' | 'contextSnapshot'> & {
+export type NewDiagnosis = Omit<StoredDiagnosis, 'verdict' | 'correction' | 'answer' | 'contextSnapshot'> & {
   /** JSON, whose bytes are kept. */
   readonly answerText: string
   readonly snapshotText: string
@@ -119,12 +119,13 @@ export async function storeDiagnosis(
 ): Promise<{ readonly isLost: boolean; readonly isTold: boolean; readonly messages: number }> {
   const stored = diagnosis
     ? sql`INSERT INTO diagnoses (incident_id, number, tenant_id, made_at, diagnosed_by, hypothesis, recommended_action,
-          confidence, abstained, changed, answer, context_snapshot, signature, verdict, verdict_at)
+          confidence, abstained, changed, answer, context_snapshot, signature, verdict, verdict_at, verdict_by, verdict_cause)
         SELECT ended.incident_id, ${diagnosis.number}, ${tenantId}::uuid, ${iso(diagnosis.madeAt)}::timestamptz, ${diagnosis.diagnosedBy},
           ${diagnosis.hypothesis}, ${diagnosis.recommendedAction}, ${diagnosis.confidence}::float8,
           ${diagnosis.abstained}::boolean, ${diagnosis.changed}, ${diagnosis.answerText}::json, ${diagnosis.snapshotText}::json,
           ${writeSignature(diagnosis.signature)}::json, CASE WHEN ${diagnosis.keepsVerdict}::boolean THEN p.verdict END,
-          CASE WHEN ${diagnosis.keepsVerdict}::boolean THEN p.verdict_at END
+          CASE WHEN ${diagnosis.keepsVerdict}::boolean THEN p.verdict_at END, CASE WHEN ${diagnosis.keepsVerdict}::boolean THEN p.verdict_by END,
+          CASE WHEN ${diagnosis.keepsVerdict}::boolean THEN p.verdict_cause END
         FROM ended LEFT JOIN diagnoses p ON p.incident_id = ended.incident_id AND p.number = ${diagnosis.number - 1}
         WHERE p.verdict IS DISTINCT FROM 'confirmed'
         ON CONFLICT DO NOTHING RETURNING incident_id, number`

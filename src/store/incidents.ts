@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
 import { type IncidentId, type IntegrationId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type Answer, readAnswer } from '../domain/incident/answer.ts'
+import { type Correction, readCorrection } from '../domain/incident/correction.ts'
 import { MIN_SIMILARITY } from '../domain/incident/memory.ts'
 import type { Verdict } from '../domain/incident/quality.ts'
 import type { IncidentStatus } from '../domain/incident/schedule.ts'
@@ -129,6 +130,8 @@ export type StoredDiagnosis = {
   readonly answer: Answer
   readonly contextSnapshot: ContextSnapshot
   readonly verdict: Verdict | null
+  /** What it was instead, as an engineer said. */
+  readonly correction: Correction | null
 }
 
 export type StoredNote = {
@@ -153,6 +156,8 @@ export type IncidentDetail = Incident & {
   readonly failure: string | null
   /** Whether it began in a maintenance window, so that nobody was told. */
   readonly isMuted: boolean
+  /** Whether a verdict teaches later diagnoses, for which there has to be a memory. */
+  readonly learns: boolean
 }
 
 /** A past incident with what was decided about its answer. */
@@ -163,11 +168,17 @@ export type SimilarIncident = {
   readonly triggeredAt: Date
   readonly hypothesis: string
   readonly verdict: Verdict
+  /** What it was instead, as an engineer said. */
+  readonly correction: string | null
+  readonly recommendedAction: string | null
+  /** Whether the blamed change is known to have been undone. */
+  readonly wasUndone: boolean
+  readonly resolvedAt: Date | null
   /** In [0, 1]. */
   readonly similarity: number
 }
 
-type SimilarRow = Omit<SimilarIncident, 'triggeredAt'> & { readonly triggeredMs: number }
+type SimilarRow = Omit<SimilarIncident, 'triggeredAt' | 'resolvedAt'> & { readonly triggeredMs: number; readonly resolvedMs: number | null }
 
 const MAX_SIMILAR = 5
 
@@ -178,9 +189,14 @@ export function isReadable(document: SQL): SQL {
 
 /** Past incidents like incident `i`, whose latest diagnosis is `d`: none in a database without vectors. */
 const SIMILAR_JSON = sql`json_build_object('id', p.id, 'serviceName', p.service_name, 'title', p.title,
-  'triggeredMs', ${epochMs(sql`p.triggered_at`)}, 'hypothesis', a.hypothesis, 'verdict', c.item->>'verdict', 'similarity', least(greatest((c.item->>'similarity')::float8, 0), 1))`
+  'triggeredMs', ${epochMs(sql`p.triggered_at`)}, 'resolvedMs', ${epochMs(sql`p.resolved_at`)}, 'hypothesis',
+  CASE WHEN a.verdict = 'rejected' AND c.item->>'verdict' = 'confirmed' THEN a.correction ELSE a.hypothesis END, 'correction', a.correction,
+  'recommendedAction', a.recommended_action, 'wasUndone', EXISTS (
+    SELECT 1 FROM incident_work u WHERE u.incident_id = p.id AND u.kind = 'undone' AND u.event_id IS NOT NULL),
+  'verdict', c.item->>'verdict', 'similarity', least(greatest((c.item->>'similarity')::float8, 0), 1))`
 
-type DiagnosisRow = Omit<StoredDiagnosis, 'madeAt' | 'answer' | 'contextSnapshot'> & {
+type DiagnosisRow = Omit<StoredDiagnosis, 'madeAt' | 'answer' | 'contextSnapshot' | 'correction'> & {
+  readonly correction: unknown
   readonly madeMs: number
   readonly answer: unknown
   readonly contextSnapshot: unknown
@@ -189,7 +205,8 @@ type NoteRow = Omit<StoredNote, 'doneAt'> & { readonly doneMs: number | null }
 
 const DIAGNOSIS_JSON = sql`json_build_object('number', a.number, 'madeMs', ${epochMs(sql`a.made_at`)}, 'diagnosedBy', a.diagnosed_by,
   'hypothesis', a.hypothesis, 'recommendedAction', a.recommended_action, 'confidence', a.confidence,
-  'abstained', a.abstained, 'changed', a.changed, 'answer', a.answer, 'contextSnapshot', a.context_snapshot, 'verdict', a.verdict)`
+  'abstained', a.abstained, 'changed', a.changed, 'answer', a.answer, 'contextSnapshot', a.context_snapshot, 'verdict', a.verdict,
+  'correction', a.verdict_cause)`
 
 const NOTE_JSON = sql`json_build_object('number', n.number, 'state', n.state, 'attempts', n.attempts, 'reason', n.reason, 'receiver', (SELECT t.type FROM integrations t WHERE t.id = n.target),
   'content', n.content, 'doneMs', ${epochMs(sql`n.done_at`)})`
@@ -200,12 +217,14 @@ type DetailRow = IncidentRow & {
   readonly similar: SimilarRow[] | null
   readonly failure: string | null
   readonly is_muted: boolean
+  readonly learns: boolean
 }
 
 /** One incident of the tenant with all its answers; throws `not_found`. */
 export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): Promise<IncidentDetail> {
   const { rows } = await db.execute<DetailRow>(
     sql`SELECT ${INCIDENT_COLUMNS}, w.reason AS failure, ${isInMaintenance(sql`i`)} AS is_muted,
+        to_regclass('causal_patterns') IS NOT NULL AND coalesce(json_typeof(d.signature->'embedding') = 'array', false) AS learns,
         (SELECT json_agg(${DIAGNOSIS_JSON} ORDER BY a.number DESC) FROM diagnoses a
           WHERE a.incident_id = coalesce(i.diagnosis_of, i.id)) AS diagnoses,
         (SELECT json_agg(${NOTE_JSON} ORDER BY n.number, n.target) FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note') AS notes,
@@ -215,7 +234,7 @@ export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): P
             WITH ORDINALITY AS c(item, place)
           JOIN incidents p ON p.id = (c.item->>'incidentId')::uuid AND p.tenant_id = i.tenant_id
           JOIN LATERAL (
-            SELECT v.hypothesis FROM diagnoses v WHERE v.incident_id = p.id AND v.verdict IS NOT NULL ORDER BY v.number DESC LIMIT 1
+            SELECT v.hypothesis, v.verdict, v.recommended_action, v.verdict_cause->>'text' AS correction FROM diagnoses v WHERE v.incident_id = p.id AND v.verdict IS NOT NULL ORDER BY v.number DESC LIMIT 1
           ) a ON true
           WHERE (c.item->>'similarity')::float8 >= ${MIN_SIMILARITY} AND ${isReadable(sql`c.item`)}) AS similar
       FROM incidents i ${ANSWERS} WHERE i.tenant_id = ${tenantId} AND i.id = ${id}`,
@@ -227,13 +246,18 @@ export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): P
     failure: row.failure,
     isMuted: row.is_muted,
     diagnoses: (row.diagnoses ?? []).map(toStoredDiagnosis),
-    similar: (row.similar ?? []).map(({ triggeredMs, ...similar }) => ({ ...similar, triggeredAt: new Date(triggeredMs) })),
+    similar: (row.similar ?? []).map(toSimilar),
+    learns: row.learns,
     notes: (row.notes ?? []).map(toStoredNote),
   }
 }
 
 function toStoredNote({ doneMs, content, ...note }: NoteRow): StoredNote {
   return { ...note, content: content && maskVerdictLinks(content), doneAt: doneMs === null ? null : new Date(doneMs) }
+}
+
+function toSimilar({ triggeredMs, resolvedMs, ...similar }: SimilarRow): SimilarIncident {
+  return { ...similar, triggeredAt: new Date(triggeredMs), resolvedAt: resolvedMs === null ? null : new Date(resolvedMs) }
 }
 
 /** Marks an incident resolved; one that was, stays as it was. Throws `not_found`. */
@@ -281,6 +305,12 @@ function toStatus({ hypothesis, work_state }: IncidentRow): IncidentStatus {
   return work_state === 'given_up' ? 'failed' : 'diagnosing'
 }
 
-function toStoredDiagnosis({ madeMs, answer, contextSnapshot, ...diagnosis }: DiagnosisRow): StoredDiagnosis {
-  return { ...diagnosis, madeAt: new Date(madeMs), answer: readAnswer(answer), contextSnapshot: readSnapshot(contextSnapshot) }
+function toStoredDiagnosis({ madeMs, answer, contextSnapshot, correction, ...diagnosis }: DiagnosisRow): StoredDiagnosis {
+  return {
+    ...diagnosis,
+    madeAt: new Date(madeMs),
+    answer: readAnswer(answer),
+    contextSnapshot: readSnapshot(contextSnapshot),
+    correction: correction === null ? null : readCorrection(correction),
+  }
 }

@@ -1,18 +1,28 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
 import type { IncidentId, TenantId } from '../domain/ids.ts'
+import { type TaughtCorrection, writeCorrection } from '../domain/incident/correction.ts'
 import type { JudgedAnswer, JudgedConfidence, Verdict } from '../domain/incident/quality.ts'
 import { STORED_VERSION } from '../domain/json.ts'
 import type { VerdictLink } from '../domain/telling/verdict-link.ts'
-import { appendAudit, type Trail } from './audit.ts'
+import { type AuditAction, appendAudit, type Trail } from './audit.ts'
 import { functionNamed } from './functions.ts'
 import { isReadable } from './incidents.ts'
 import { type Db, selectOne } from './postgres.ts'
 import { SOURCE } from './source.ts'
 
+/** What an engineer says of an answer. */
+export type Judgement = {
+  /** `null`: takes back what was said. */
+  readonly verdict: Verdict | null
+  /** What it was instead; without one, what was said of an equal verdict stays. */
+  readonly correction?: TaughtCorrection | undefined
+  readonly link?: VerdictLink | undefined
+}
+
 /**
  * Keeps an engineer's verdict about an incident's latest answer, in place of an earlier one, and what it teaches: a causal
- * pattern, where the database has vectors. By a `link`, only once, and only while the latest answer blames what the link's did.
+ * pattern, where the database has vectors. What they said it was instead is taught in place of what it was not. By a `link`, only once, and only while the latest answer blames what the link's did.
  * Throws `not_found`, `conflict` while there is no answer, or for a link that is used up, and `unavailable` for an answer that a
  * later release has stored.
  */
@@ -20,35 +30,37 @@ export async function judgeIncident(
   db: Db,
   tenantId: TenantId,
   id: IncidentId,
-  verdict: Verdict,
+  { verdict, correction, link }: Judgement,
   trail: Trail,
-  link?: VerdictLink,
 ): Promise<void> {
   const allowed = link
     ? sql`UPDATE incident_work w SET used_links = w.used_links || ${verdict}::text
         WHERE ${isMessageOf(link)} AND ${verdict} <> ALL(w.used_links)
           AND EXISTS (SELECT 1 FROM latest l WHERE l.is_readable AND ${isStillSaid(link, sql`l`)}) RETURNING 1`
     : sql`SELECT 1`
+  const cause = correction
+    ? sql`${writeCorrection(correction)}`
+    : sql`CASE WHEN l.verdict IS NOT DISTINCT FROM ${verdict}::text THEN l.verdict_cause::text END`
   const { known, readable, judged } = await selectOne<{ known: boolean; readable: boolean | null; judged: number }>(
     db,
     sql`WITH subject AS (
       SELECT coalesce(diagnosis_of, id) AS id FROM incidents WHERE tenant_id = ${tenantId} AND id = ${id}
     ),
     latest AS (
-      SELECT a.incident_id, a.number, a.tenant_id, a.signature, ${isReadable(sql`a.signature`)} AS is_readable FROM diagnoses a JOIN subject s ON a.incident_id = s.id
+      SELECT a.incident_id, a.number, a.tenant_id, a.signature, a.verdict, a.verdict_cause, ${isReadable(sql`a.signature`)} AS is_readable FROM diagnoses a JOIN subject s ON a.incident_id = s.id
       WHERE a.tenant_id = ${tenantId} ORDER BY a.number DESC LIMIT 1
     ),
     allowed AS (${allowed}),
     changed AS (
-      UPDATE diagnoses a SET verdict = ${verdict}, verdict_at = now(), verdict_by = ${trail.actor} FROM latest l, allowed
-      WHERE a.incident_id = l.incident_id AND a.number = l.number AND l.is_readable AND a.verdict IS DISTINCT FROM ${verdict} RETURNING ${id}::uuid AS id
+      UPDATE diagnoses a SET verdict = ${verdict}, verdict_at = CASE WHEN ${verdict}::text IS NOT NULL THEN now() END,
+        verdict_by = CASE WHEN ${verdict}::text IS NOT NULL THEN ${trail.actor}::text END, verdict_cause = ${cause}::json
+      FROM latest l, allowed
+      WHERE a.incident_id = l.incident_id AND a.number = l.number AND l.is_readable
+        AND (a.verdict IS DISTINCT FROM ${verdict}::text OR a.verdict_cause::text IS DISTINCT FROM ${cause}) RETURNING ${id}::uuid AS id
     ),
-    audit AS (${appendAudit(tenantId, trail, `incident.${verdict}`, sql`changed`)})
+    audit AS (${appendAudit(tenantId, trail, toAction(verdict, correction), sql`changed`)})
     SELECT EXISTS (SELECT 1 FROM subject) AS known, (SELECT is_readable FROM latest) AS readable, (
-      SELECT count(CASE WHEN json_typeof(l.signature->'embedding') = 'array' AND json_typeof(l.signature->'cause') = 'object' THEN
-        ${functionNamed('save_causal_pattern')}(${tenantId}, l.incident_id, ${STORED_VERSION}, l.signature->'cause'->>'service',
-          l.signature->'cause'->>'vendor', l.signature->'cause'->>'eventType', l.signature->'cause'->>'valueClass', (l.signature->'embedding')::text, ${verdict})
-        ELSE ${functionNamed('delete_causal_pattern')}(${tenantId}, l.incident_id) END)::int FROM latest l, allowed WHERE l.is_readable
+      SELECT count(${teach(tenantId, verdict, correction)})::int FROM latest l, allowed WHERE l.is_readable
     ) AS judged`,
   )
   if (!known) throw new AppError('not_found', 'no such incident')
@@ -58,6 +70,29 @@ export async function judgeIncident(
 }
 
 /** Whether work `w` is the message that a link was in, to somebody who still is told. */
+/** The expression, over a row `l` of the latest answer, that keeps what a judgement teaches; never null. */
+function teach(tenantId: TenantId, verdict: Verdict | null, correction: TaughtCorrection | undefined): SQL {
+  const forget = sql`${functionNamed('delete_causal_pattern')}(${tenantId}, l.incident_id)`
+  if (verdict === null) return forget
+  const save = (cause: readonly SQL[], as: Verdict) =>
+    sql`${functionNamed('save_causal_pattern')}(${tenantId}, l.incident_id, ${STORED_VERSION}, ${sql.join([...cause], sql`, `)}, (l.signature->'embedding')::text, ${as})`
+  const taught = correction?.cause
+  if (taught) {
+    const { service, vendor, eventType, valueClass } = taught
+    const saved = save([sql`${service}`, sql`${vendor}`, sql`${eventType}`, sql`${valueClass}`], 'confirmed')
+    return sql`CASE WHEN json_typeof(l.signature->'embedding') = 'array' THEN ${saved} ELSE ${forget} END`
+  }
+  const own = ['service', 'vendor', 'eventType', 'valueClass'].map((field) => sql`l.signature->'cause'->>${field}::text`)
+  const stays = correction ? sql`false` : sql`l.verdict = ${verdict} AND l.verdict_cause IS NOT NULL`
+  return sql`CASE WHEN ${stays} THEN true
+    WHEN json_typeof(l.signature->'embedding') = 'array' AND json_typeof(l.signature->'cause') = 'object' THEN ${save(own, verdict)} ELSE ${forget} END`
+}
+
+function toAction(verdict: Verdict | null, correction: TaughtCorrection | undefined): AuditAction {
+  if (verdict === null) return 'incident.reconsidered'
+  return correction ? 'incident.corrected' : `incident.${verdict}`
+}
+
 const isMessageOf = ({ tenantId, incidentId, number, target }: VerdictLink): SQL =>
   sql`w.tenant_id = ${tenantId} AND w.incident_id = ${incidentId} AND w.kind = 'note' AND w.number = ${number} AND w.target = ${target}
     AND (w.target = ${SOURCE} OR EXISTS (SELECT 1 FROM integrations r WHERE r.tenant_id = w.tenant_id AND r.id = w.target))`

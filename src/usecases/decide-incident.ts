@@ -1,9 +1,7 @@
 import type { IncidentId, TenantId } from '../domain/ids.ts'
-import type { Verdict } from '../domain/incident/quality.ts'
-import type { VerdictLink } from '../domain/telling/verdict-link.ts'
 import type { Trail } from '../store/audit.ts'
 import { resolveIncident } from '../store/incidents.ts'
-import { judgeIncident } from '../store/verdicts.ts'
+import { type Judgement, judgeIncident } from '../store/verdicts.ts'
 import { announceWork, tellFollowUps, type WorkDeps } from './work-on-incident.ts'
 
 /** Keeps work alive after the answer. */
@@ -14,11 +12,11 @@ export async function judge(
   deps: WorkDeps,
   tenantId: TenantId,
   id: IncidentId,
-  { verdict, link }: { readonly verdict: Verdict; readonly link?: VerdictLink },
+  judgement: Judgement,
   trail: Trail,
   defer: Defer,
 ): Promise<void> {
-  await Promise.all([judgeIncident(deps.db, tenantId, id, verdict, trail, link), announceWork(deps)])
+  await Promise.all([judgeIncident(deps.db, tenantId, id, judgement, trail), announceWork(deps)])
   defer(tellFollowUps(deps, tenantId, id))
 }
 

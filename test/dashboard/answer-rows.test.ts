@@ -109,6 +109,7 @@ function rowsOf({
     abstained,
     changed: null,
     verdict: null,
+    correction: null,
     contextSnapshot,
     answer: {
       hypotheses: changes.map(({ service, entry }, place) => ({

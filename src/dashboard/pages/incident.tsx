@@ -7,13 +7,14 @@ import { type AnswerRows, toAnswerRows } from '../answer-rows.ts'
 import { Chart } from '../chart.tsx'
 import { toPageWords } from '../event-words.ts'
 import { INTEGRATION_WORDS, toSourceName } from '../integrations/index.ts'
-import { count, TYPE_NAMES, toChange, toExact, toPercent, toSpan } from '../labels.ts'
+import { count, TYPE_NAMES, toChange, toMoment, toPercent, toSpan } from '../labels.ts'
 import { Age, Badge, Besides, Exact, Live, Notice, Outside } from '../parts.tsx'
 import { describeAnswer, drawAnswer, type ShownAnswer, toShownAnswer, toValues } from '../shown-answer.ts'
 import { AnswerCard } from './incident-answer.tsx'
 import { Events } from './incident-events.tsx'
-import { Badges, Clock, ResolveForm, VerdictForm } from './incident-parts.tsx'
+import { Badges, Clock, ResolveForm } from './incident-parts.tsx'
 import { Since } from './incident-since.tsx'
+import { toCorrectionText, VerdictFoot } from './incident-verdict.tsx'
 
 const MAX_SENTENCE = 600
 const MAX_SHOWN_HYPOTHESES = 5
@@ -32,14 +33,24 @@ export const IncidentPage = ({ incident, later, now, done, eventsPage }: Props) 
   const [latest, ...earlier] = incident.diagnoses
   const answer = latest && toShownAnswer(latest)
   const aftermath = toAftermath({ incident, latest, answer, later, now })
-  const rows = latest && answer && toAnswerRows({ incident, latest, answer, aftermath, correction: undefined, now })
+  const rows =
+    latest && answer && toAnswerRows({ incident, latest, answer, aftermath, correction: toCorrectionText(latest.correction), now })
   return (
     <>
       <Head incident={incident} now={now} isQuiet={aftermath.quietSince !== undefined} />
       <Notice done={done} />
       {incident.isMuted && <p class="notice">It began in a maintenance window: it was diagnosed, and nobody was told.</p>}
-      <Live id="now" of={[incident.status, rows, aftermath.steps]} news={`News: ${aftermath.steps.at(-1)?.text}`} soon={!latest}>
-        {rows ? <Answered incident={incident} rows={rows} changed={latest.changed} /> : <Undiagnosed incident={incident} />}
+      <Live
+        id="now"
+        of={[incident.status, incident.verdict, rows, aftermath.steps]}
+        news={`News: ${aftermath.steps.at(-1)?.text}`}
+        soon={!latest}
+      >
+        {latest && answer && rows ? (
+          <Answered incident={incident} latest={latest} answer={answer} rows={rows} />
+        ) : (
+          <Undiagnosed incident={incident} />
+        )}
         <Since aftermath={aftermath} alertAt={incident.triggeredAt} isOpen={incident.resolvedAt === null} />
       </Live>
       <Live id="incident" of={incident} news="The incident has changed.">
@@ -76,7 +87,7 @@ const Head = ({ incident, now, isQuiet }: { readonly incident: IncidentDetail; r
         </div>
       </Live>
     </div>
-    <div class="row">
+    <div class="row corner">
       <PagerLink url={incident.url} source={incident.externalSource} />
       <ResolveForm incident={incident} />
     </div>
@@ -94,8 +105,8 @@ const Lasting = ({
   <>
     {resolvedAt === null ? 'for ' : 'lasted '}
     {toSpan((resolvedAt ?? now).getTime() - triggeredAt.getTime())}, alert at{' '}
-    <time datetime={triggeredAt.toISOString()} data-local={toExact(triggeredAt)}>
-      {toExact(triggeredAt)}
+    <time datetime={triggeredAt.toISOString()} data-local="">
+      {toMoment(triggeredAt, now)} UTC
     </time>
     {externalSource !== null && ` · from ${toSourceName(externalSource)}`}
   </>
@@ -124,19 +135,21 @@ const Undiagnosed = ({ incident: { status, failure } }: { readonly incident: Inc
   </div>
 )
 
-type AnsweredProps = { readonly incident: IncidentDetail; readonly rows: AnswerRows; readonly changed: string | null }
+type AnsweredProps = {
+  readonly incident: IncidentDetail
+  readonly latest: StoredDiagnosis
+  readonly answer: ShownAnswer
+  readonly rows: AnswerRows
+}
 
-const Answered = ({ incident, rows, changed }: AnsweredProps) => (
+const Answered = ({ incident, latest, answer, rows }: AnsweredProps) => (
   <>
     <AnswerCard rows={rows}>
-      <footer>
-        <span>{rows.question}</span>
-        <VerdictForm incident={incident} here={`/incidents/${incident.id}`} />
-      </footer>
+      <VerdictFoot incident={incident} latest={latest} answer={answer} rows={rows} />
     </AnswerCard>
-    {changed !== null && (
+    {latest.changed !== null && (
       <p class="small">
-        <strong>Second look.</strong> What is different: <Outside max={MAX_SENTENCE}>{toPageWords(changed)}</Outside>
+        <strong>Second look.</strong> What is different: <Outside max={MAX_SENTENCE}>{toPageWords(latest.changed)}</Outside>
       </p>
     )}
   </>

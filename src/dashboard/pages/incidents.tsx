@@ -15,6 +15,7 @@ import { createPageRouter, getId, readForm, readPage, requireManager, toAppConte
 import { Age, Confidence, Live, Notice, Outside, Pages, withQuery } from '../parts.tsx'
 import { IncidentPage } from './incident.tsx'
 import { Badges, VerdictForm } from './incident-parts.tsx'
+import { readCorrection } from './incident-verdict.tsx'
 
 const PAGE_SIZE = 20
 const MAX_SENTENCE = 400
@@ -92,10 +93,22 @@ export const incidentPages = (deps: Deps) =>
       const id = getId<IncidentId>(c, 'incident')
       const { tenantId } = await requireManager(c, deps)
       const { verdict: wanted, back } = await readForm(c)
-      const verdict = VERDICTS.find((one) => one === wanted)
+      const verdict = wanted === 'none' ? null : VERDICTS.find((one) => one === wanted)
       if (verdict === undefined) throw new AppError('invalid_request', 'Say whether the answer was right.')
       await judge(deps, tenantId, id, { verdict }, toPageTrail(c), deferTo(toAppContext(c)))
-      return c.redirect(addDone(toOwnPath(back, `/incidents/${id}`), verdict), 303)
+      return c.redirect(addDone(toOwnPath(back, `/incidents/${id}`), verdict ?? 'reconsidered'), 303)
+    })
+    .post('/incidents/:id/cause', async (c) => {
+      const id = getId<IncidentId>(c, 'incident')
+      const { tenantId } = await requireManager(c, deps)
+      const form = await readForm(c)
+      const [latest] = (await getIncident(deps.db, tenantId, id)).diagnoses
+      const correction = latest && readCorrection(form, latest)
+      if (!correction) throw new AppError('invalid_request', 'Say what it was: an event that the diagnosis saw, or in your words.')
+      // That nothing on record explains it stays true of what nobody reported.
+      const verdict = latest.abstained && correction.eventId === null ? 'confirmed' : 'rejected'
+      await judge(deps, tenantId, id, { verdict, correction }, toPageTrail(c), deferTo(toAppContext(c)))
+      return c.redirect(addDone(`/incidents/${id}`, 'corrected'), 303)
     })
     .post('/incidents/:id/resolve', async (c) => {
       const id = getId<IncidentId>(c, 'incident')

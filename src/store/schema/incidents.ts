@@ -74,6 +74,8 @@ export const diagnoses = pgTable(
     verdictAt: instant('verdict_at'),
     /** Who gave it, as the audit names them. */
     verdictBy: text('verdict_by'),
+    /** What they said it was instead, if they did. */
+    verdictCause: json('verdict_cause'),
   },
   (table) => [
     primaryKey({ columns: [table.incidentId, table.number] }),
