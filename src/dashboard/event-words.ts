@@ -32,13 +32,13 @@ export function nameReplaced(entry: CitedEntry): string | undefined {
   return replaced === nameRevision(entry) ? undefined : replaced
 }
 
-function nameValues({ old_value, new_value }: CitedEntry): string {
+function nameValues({ old_value, new_value }: NamedChange): string {
   const [from, to] = [old_value, new_value].map((value) => (value === null ? undefined : quoteName(shortenRevision(value))))
   if (from === undefined) return to === undefined ? '' : ` to ${to}`
   return ` ${from} → ${to ?? 'nothing'}`
 }
 
-const NAMES: Readonly<Record<EventType, (entry: CitedEntry, service: string, thing: string) => string>> = {
+const NAMES: Readonly<Record<EventType, (entry: NamedChange, service: string, thing: string) => string>> = {
   deploy: (entry, service) => {
     const revision = nameRevision(entry)
     return `Deploy${revision === undefined ? '' : ` ${revision}`} to ${service}`
@@ -53,12 +53,15 @@ const NAMES: Readonly<Record<EventType, (entry: CitedEntry, service: string, thi
   dependency_failure: (entry, service, thing) => `Failure of ${thing}${ofService(entry, service)}`,
 }
 
-function ofService({ entity, service: name }: CitedEntry, service: string): string {
+function ofService({ entity, service: name }: NamedChange, service: string): string {
   return entity === name ? '' : ` of ${service}`
 }
 
+/** What a change is named by. */
+export type NamedChange = Pick<CitedEntry, 'event_type' | 'service' | 'entity' | 'old_value' | 'new_value' | 'sha'>
+
 /** A change in a few words, such as "Deploy 1a220982 to payment-service". */
-export function nameChange(entry: CitedEntry): string {
+export function nameChange(entry: NamedChange): string {
   return NAMES[entry.event_type](entry, quoteName(entry.service), quoteName(entry.entity))
 }
 

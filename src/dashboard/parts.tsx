@@ -1,8 +1,6 @@
 import { getContext } from 'hono/context-storage'
 import type { Child } from 'hono/jsx'
-import type { Assessment } from '../domain/diagnosis/model.ts'
 import type { EventDetails } from '../domain/event/event.ts'
-import { toMeaning, toSureness } from '../domain/telling/message.ts'
 import { isWebAddress } from '../domain/text.ts'
 import { fingerprint } from './fingerprint.ts'
 import { shorten, toAge, toExact } from './labels.ts'
@@ -126,29 +124,6 @@ export const Badge = ({ kind = 'neutral', hollow = false, sign, children }: Badg
       </svg>
     )}
     {children}
-  </span>
-)
-
-/** How sure an answer is; of one that names no cause, what that means. */
-export const Confidence = ({ value, assessment }: { readonly value: number; readonly assessment?: Assessment | undefined }) =>
-  value > 0 ? <Meter value={value} /> : <NoCause assessment={assessment} />
-
-const NoCause = ({ assessment }: { readonly assessment: Assessment | undefined }) => (
-  <span>
-    <strong>No cause named</strong>
-    {assessment !== undefined && <span class="quiet small">: {toMeaning(assessment)}</span>}
-  </span>
-)
-
-const Meter = ({ value }: { readonly value: number }) => (
-  <span class="meter">
-    <svg width="64" height="6" viewBox="0 0 64 6" aria-hidden="true">
-      <rect width="64" height="6" rx="3" />
-      <rect width={Math.max(3, 64 * value)} height="6" rx="3" />
-    </svg>
-    <span>
-      <strong>{toSureness(value)}</strong> <span class="quiet small">confidence</span>
-    </span>
   </span>
 )
 
@@ -282,6 +257,14 @@ export const SettingsTabs = ({ at }: { readonly at: (typeof SETTINGS)[number][0]
       </a>
     ))}
   </nav>
+)
+
+/** A list's filter: on a phone one folded line that says what is filtered. */
+export const Filters = ({ says, children }: { readonly says: string; readonly children: Child }) => (
+  <details class="filters">
+    <summary>Filter: {says}</summary>
+    {children}
+  </details>
 )
 
 /** Leads from a page of a list to its neighbours. */

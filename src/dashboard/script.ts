@@ -19,6 +19,17 @@ export const SCRIPT = /* js */ `
       time.prepend(instant.toTimeString().slice(0, 8) + ' local, ')
     }
     for (const time of document.querySelectorAll('time[data-age]')) time.textContent = age(Date.parse(time.dateTime))
+    tellLocal()
+  }
+  const two = (number) => String(number).padStart(2, '0')
+  const tellLocal = () => {
+    const time = document.querySelector('time[data-local]')
+    const at = time && new Date(time.dateTime)
+    if (!at || at.getTimezoneOffset() === 0 || time.querySelector('.local')) return
+    const local = document.createElement('span')
+    local.className = 'local quiet'
+    local.textContent = ' UTC, ' + two(at.getHours()) + ':' + two(at.getMinutes()) + ' here'
+    time.append(local)
   }
   const copy = async (button, text) => {
     await navigator.clipboard.writeText(text)

@@ -53,7 +53,7 @@ main:focus { outline: none; }
 .bar nav { display: flex; flex-wrap: wrap; gap: .125rem; flex: 1; }
 .bar nav a, .tabs a, .brand, button { white-space: nowrap; }
 @media (max-width: 34rem) {
-  .bar nav { order: 3; flex-basis: 100%; margin-inline: -.375rem; font-size: .9375rem; } .bar nav a { padding-inline: .375rem; }
+  .bar nav { order: 3; flex-basis: 100%; justify-content: space-between; gap: 0; margin-inline: -.25rem; font-size: .875rem; } header.bar nav a { padding: .625rem .25rem; }
   .bar form { margin-left: auto; } .fields .field { flex: 1 1 8rem; }
 }
 .bar nav a, .tabs a { padding: .25rem .5rem; border-radius: 6px; color: var(--soft); text-decoration: none; }
@@ -83,6 +83,16 @@ section > h2 + p { margin: -.375rem 0 .75rem; }
 .row { display: flex; flex-wrap: wrap; align-items: center; gap: .375rem .75rem; min-width: 0; }
 .row > .end { margin-left: auto; }
 .card h2 { font-size: 1rem; }
+.card.group { padding: 0; overflow: hidden; } .group > * + * { margin-top: 0; }
+.group > header { padding: .875rem 1.125rem; background: var(--paper); } .group > header > * + * { margin-top: .25rem; } .group h3 { font-size: var(--large); } .group h3 a { text-decoration: underline; text-decoration-color: var(--edge); }
+.incident { display: grid; grid-template-columns: 7rem minmax(0, 1fr) 11rem 14rem; gap: 0 1rem; align-items: center; padding: .625rem 1.125rem; min-height: 3.25rem; position: relative; } .incident + .incident, header + ul > .incident { border-top: 1px solid var(--line); }
+.incident:hover { background: var(--fill); } .incident .main a { font-weight: 600; color: inherit; text-decoration-color: var(--edge); } .incident .main > a:first-child::after { content: ""; position: absolute; inset: 0; }
+.incident .blame { display: block; font-size: var(--small); color: var(--soft); } .incident .svc, .incident .when { font-size: var(--small); color: var(--soft); } .incident .svc, .incident .storm { position: relative; z-index: 1; } .incident .storm { margin-left: .5rem; text-decoration: none; } .incident .when { text-align: right; }
+@media (max-width: 46rem) { .incident { grid-template-columns: auto minmax(0, 1fr); gap: .25rem .75rem; } .incident .main { grid-column: 1 / -1; grid-row: 2; } .incident .when { grid-row: 1; grid-column: 2; } .incident .svc { display: none; } }
+.filters { margin-bottom: 1.5rem; } .filters .field { flex: 0 1 13rem; } .filters > summary { display: flex; align-items: center; min-height: var(--tap); }
+.filters > summary::before { content: "▸"; width: 1.25rem; } .filters[open] > summary::before { content: "▾"; } .filters > summary::-webkit-details-marker { display: none; }
+@supports selector(::details-content) { @media (min-width: 46.01rem) { .filters > summary { display: none; } .filters::details-content { content-visibility: visible; display: block; block-size: auto; } } }
+@media (max-width: 46rem) { .filters { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding-inline: 1rem; } .filters > form { padding-block: .25rem 1rem; } .filters .field { flex: 1 1 9rem; } }
 .card h2 a, .card h3 a { color: inherit; text-decoration: none; }
 .card h2 a:hover, .card h3 a:hover { text-decoration: underline; }
 .answer::first-letter { text-transform: uppercase; }
@@ -98,11 +108,6 @@ section > h2 + p { margin: -.375rem 0 .75rem; }
 .badge.warn { background: var(--warn-fill); color: var(--warn); }
 .badge.good { background: var(--good-fill); color: var(--good); }
 .badge.hollow::before { background: none; border: 1.5px solid currentColor; }
-.meter { display: inline-flex; align-items: center; gap: .5rem; white-space: nowrap; }
-.meter svg { display: block; }
-.meter rect { fill: var(--fill); }
-.meter rect + rect { fill: var(--accent); }
-.meter strong { font-size: var(--large); font-weight: 650; }
 
 button, .button { font: inherit; font-weight: 500; line-height: 1.35; display: inline-flex; align-items: center; justify-content: center; min-height: var(--tap); padding: .25rem .875rem; border-radius: 8px; border: 1px solid var(--edge); background: var(--card); color: var(--ink); cursor: pointer; text-decoration: none; text-align: center; }
 button:hover, .button:hover { border-color: var(--soft); }

@@ -44,7 +44,7 @@ export type Incident = {
   readonly isPosted: boolean
 }
 
-type IncidentRow = {
+export type IncidentRow = {
   readonly id: string
   readonly tenant_id: string
   readonly service_id: string
@@ -70,18 +70,19 @@ type IncidentRow = {
 }
 
 /** An incident `i` with its latest diagnosis, or that of the incident it was folded into. */
-const INCIDENT_COLUMNS = sql`i.id, i.tenant_id, i.service_id, i.service_name, w.state AS work_state, i.title, i.url, i.environment,
+export const INCIDENT_COLUMNS = sql`i.id, i.tenant_id, i.service_id, i.service_name, w.state AS work_state, i.title, i.url, i.environment,
   ${epochMs(sql`i.triggered_at`)} AS triggered_ms, ${epochMs(sql`i.created_at`)} AS created_ms, ${epochMs(sql`i.resolved_at`)} AS resolved_ms,
   i.external_source, i.external_ref, i.integration_id, i.diagnosis_of, d.hypothesis, d.recommended_action, d.confidence, d.verdict, d.verdict_by,
   ${epochMs(sql`d.verdict_at`)} AS verdict_ms,
   EXISTS (SELECT 1 FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note' AND n.target = ${SOURCE} AND n.state = 'done') AS is_posted`
 
-const ANSWERS = sql`LEFT JOIN incident_work w ON w.incident_id = coalesce(i.diagnosis_of, i.id) AND w.kind = 'diagnosis'
+/** By what `INCIDENT_COLUMNS` finds them. */
+export const ANSWERS = sql`LEFT JOIN incident_work w ON w.incident_id = coalesce(i.diagnosis_of, i.id) AND w.kind = 'diagnosis'
   LEFT JOIN LATERAL (
     SELECT a.* FROM diagnoses a WHERE a.incident_id = coalesce(i.diagnosis_of, i.id) ORDER BY a.number DESC LIMIT 1
   ) d ON true`
 
-const MAX_LISTED_INCIDENTS = 50
+export const MAX_LISTED_INCIDENTS = 50
 
 export type IncidentQuery = {
   /** ISO 8601. */
@@ -90,7 +91,10 @@ export type IncidentQuery = {
   readonly serviceName?: string | undefined
   readonly serviceId?: ServiceId | undefined
   readonly isResolved?: boolean | undefined
-  readonly verdict?: Verdict | undefined
+  /** A part of the title or the service's name, whatever its case. */
+  readonly textLike?: string | undefined
+  /** `null`: those without. */
+  readonly verdict?: Verdict | null | undefined
   /** The last one of the page before. */
   readonly after?: IncidentId | undefined
   readonly limit?: number
@@ -98,23 +102,26 @@ export type IncidentQuery = {
 
 /** The tenant's incidents triggered after `since` and before `before`, newest first, fifty at most. */
 export async function listIncidents(db: Db, tenantId: TenantId, query: IncidentQuery): Promise<Incident[]> {
-  const { since, before, serviceName, serviceId, isResolved, verdict, after, limit = MAX_LISTED_INCIDENTS } = query
+  const { rows } = await db.execute<IncidentRow>(sql`SELECT ${INCIDENT_COLUMNS} FROM incidents i ${ANSWERS} ${toListed(tenantId, query)}`)
+  return rows.map(toIncident)
+}
+
+/** Which incidents a listing has, and in which order. */
+export function toListed(tenantId: TenantId, query: IncidentQuery): SQL {
+  const { since, before, serviceName, serviceId, textLike, isResolved, verdict, after, limit = MAX_LISTED_INCIDENTS } = query
   const filters = [
     sql`i.tenant_id = ${tenantId} AND i.triggered_at > ${since}::timestamptz`,
     ...(before === undefined ? [] : [sql`i.triggered_at < ${before}::timestamptz`]),
     ...(serviceName === undefined ? [] : [sql`i.service_name = ${serviceName}`]),
     ...(serviceId === undefined ? [] : [sql`i.service_id = ${serviceId}`]),
+    ...(textLike === undefined ? [] : [sql`strpos(lower(concat_ws(' ', i.title, i.service_name)), lower(${textLike})) > 0`]),
     ...(isResolved === undefined ? [] : [sql`(i.resolved_at IS NOT NULL) = ${isResolved}`]),
-    ...(verdict === undefined ? [] : [sql`d.verdict = ${verdict}`]),
+    ...(verdict === undefined ? [] : [verdict === null ? sql`d.verdict IS NULL` : sql`d.verdict = ${verdict}`]),
     ...(after === undefined
       ? []
       : [sql`(i.triggered_at, i.id) < (SELECT p.triggered_at, p.id FROM incidents p WHERE p.tenant_id = ${tenantId} AND p.id = ${after})`]),
   ]
-  const { rows } = await db.execute<IncidentRow>(
-    sql`SELECT ${INCIDENT_COLUMNS} FROM incidents i ${ANSWERS} WHERE ${sql.join(filters, sql` AND `)}
-      ORDER BY i.triggered_at DESC, i.id DESC LIMIT ${Math.min(limit, MAX_LISTED_INCIDENTS)}`,
-  )
-  return rows.map(toIncident)
+  return sql`WHERE ${sql.join(filters, sql` AND `)} ORDER BY i.triggered_at DESC, i.id DESC LIMIT ${Math.min(limit, MAX_LISTED_INCIDENTS)}`
 }
 
 /** An answer as it was stored. */
@@ -273,7 +280,8 @@ export async function resolveIncident(db: Db, tenantId: TenantId, id: IncidentId
   if (!known) throw new AppError('not_found', 'no such incident')
 }
 
-function toIncident(row: IncidentRow): Incident {
+/** An incident of its row. */
+export function toIncident(row: IncidentRow): Incident {
   return {
     id: toId(row.id),
     tenantId: toId(row.tenant_id),

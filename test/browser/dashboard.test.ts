@@ -157,12 +157,12 @@ test('an engineer signs in, reads the timeline, confirms the answer and filters'
   await page.getByText('Marked as wrong').waitFor()
 
   await page.getByRole('link', { name: 'Incidents', exact: true }).first().click()
-  await page.getByLabel('Status').selectOption('Marked wrong')
-  await page.getByLabel('Service').fill('checkout')
+  await page.getByLabel('Verdict').selectOption('Marked wrong')
+  await page.getByLabel('Title or service contains').fill('checkout')
   await page.getByRole('button', { name: 'Filter' }).click()
-  await page.getByRole('heading', { name: /^Marked wrong/ }).waitFor()
-  expect(await page.locator('.card').count()).toBe(1)
-  await page.getByLabel('Service').fill('storefront')
+  await page.getByRole('heading', { name: 'What was blamed is not to blame' }).waitFor()
+  expect(await page.locator('.incident').count()).toBe(1)
+  await page.getByLabel('Title or service contains').fill('storefront')
   await page.getByRole('button', { name: 'Filter' }).click()
   await page.getByRole('heading', { name: 'No incident matches' }).waitFor()
 

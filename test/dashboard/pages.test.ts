@@ -195,7 +195,7 @@ test('an answer that names no cause has no percentage, and says what that means'
   const person = await signIn(site, own.readonlyKey)
   for (const [path, says] of [
     [`/incidents/${id}`, 'Nothing on record explains it'],
-    ['/incidents', 'No cause named'],
+    ['/incidents', 'Not explained'],
     [`/services/${service_id}`, 'no cause named'],
   ] as const) {
     const text = (await (await person.get(path)).text()).replaceAll(/<[^>]*>/g, '')
@@ -237,7 +237,7 @@ test('an incident of a storm leads to the one that has its answer', async () => 
   ).json()
   const follower = listed.find(({ diagnosis_of }) => diagnosis_of !== null)
   const there = await signIn(site, own.readonlyKey)
-  const link = new RegExp(`<a href="/incidents/${follower?.diagnosis_of}"><span class="badge[^"]*">Part of a storm<`)
+  const link = new RegExp(`<a href="/incidents/${follower?.diagnosis_of}"[^>]*><span class="badge[^"]*">Part of a storm<`)
   for (const path of ['/incidents', `/incidents/${follower?.id}`]) expect(await (await there.get(path)).text()).toMatch(link)
 })
 

@@ -1,57 +1,46 @@
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
 import { type IncidentId, parseId } from '../../domain/ids.ts'
-import { VERDICTS, type Verdict } from '../../domain/incident/quality.ts'
+import { VERDICTS } from '../../domain/incident/quality.ts'
 import { toStorableText } from '../../domain/text.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import { deferTo } from '../../http/context.ts'
 import { readAftermath } from '../../store/aftermath.ts'
-import { getIncident, type Incident, type IncidentQuery, listIncidents } from '../../store/incidents.ts'
+import { listIncidentCards } from '../../store/incident-cards.ts'
+import { getIncident, type IncidentQuery, MAX_LISTED_INCIDENTS } from '../../store/incidents.ts'
 import { type FirstSteps, getFirstSteps } from '../../store/tenants.ts'
 import { judge, resolve } from '../../usecases/decide-incident.ts'
-import { count } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readForm, readPage, requireManager, toAppContext, toOwnPath, toPageTrail } from '../page-request.ts'
-import { Age, Confidence, Live, Notice, Outside, Pages, withQuery } from '../parts.tsx'
+import { Filters, Live, Notice, Pages, withQuery } from '../parts.tsx'
 import { IncidentPage } from './incident.tsx'
-import { Badges, VerdictForm } from './incident-parts.tsx'
+import { ActiveCount, ActiveGroups, groupByCause, ResolvedDays } from './incident-list.tsx'
 import { readCorrection } from './incident-verdict.tsx'
 
 const PAGE_SIZE = 20
-const MAX_SENTENCE = 400
 const RECENT_DAYS = 7
 /** What was not resolved for longer was most likely forgotten. */
 const ACTIVE_DAYS = 30
-
-const STATUSES = ['active', 'resolved', 'confirmed', 'rejected'] as const
-type Status = (typeof STATUSES)[number]
-
-const STATUS_NAMES: Readonly<Record<Status, string>> = {
-  active: 'Active',
-  resolved: 'Resolved',
-  confirmed: 'Confirmed',
-  rejected: 'Marked wrong',
-}
 
 /** The incidents and each one's own page. */
 export const incidentPages = (deps: Deps) =>
   createPageRouter()
     .get('/incidents', async (c) => {
-      const { service: named, status: wanted, after: last, done } = c.req.query()
-      const filter = { service: toStorableText(named?.trim() ?? '') || undefined, status: STATUSES.find((one) => one === wanted) }
-      const after = parseId<IncidentId>(last ?? '')
+      const filter = readFilter(c.req.query())
+      const after = parseId<IncidentId>(c.req.query('after') ?? '')
       const now = deps.now()
       const plan = planLists(filter, after, now)
       const [active, rest, steps] = await readPage(c, deps, (db, tenantId) =>
         Promise.all([
-          plan.active ? listIncidents(db, tenantId, plan.active) : [],
-          plan.rest ? listIncidents(db, tenantId, plan.rest) : [],
+          plan.active ? listIncidentCards(db, tenantId, plan.active) : [],
+          plan.rest ? listIncidentCards(db, tenantId, plan.rest) : [],
           getFirstSteps(db, tenantId),
         ]),
       )
       const shown = rest.slice(0, PAGE_SIZE)
+      const groups = groupByCause(active)
+      const isFiltered = Object.values(filter).some((value) => value !== undefined) || after !== undefined
       const next = rest.length > PAGE_SIZE ? withQuery('/incidents', { ...filter, after: shown.at(-1)?.id }) : undefined
-      const here = withQuery('/incidents', { ...filter, after })
       return renderPage(
         c,
         { title: 'Incidents', now, tab: 'incidents' },
@@ -59,19 +48,18 @@ export const incidentPages = (deps: Deps) =>
           <div class="head">
             <div>
               <h1>Incidents</h1>
+              <p class="row">{plan.active && <ActiveCount groups={groups} />}</p>
             </div>
-            <Filter {...filter} />
           </div>
-          <Notice done={done} />
+          <Filter {...filter} />
+          <Notice done={c.req.query('done')} />
           <Live id="incidents" of={[active, rest]} news="The list of incidents has changed.">
-            {active.length + rest.length === 0 && <Empty isFiltered={Boolean(filter.service || filter.status || after)} steps={steps} />}
-            <List title="Active" incidents={active.slice(0, PAGE_SIZE)} now={now} here={here} />
-            {active.length > PAGE_SIZE && (
-              <p>
-                <a href={withQuery('/incidents', { ...filter, status: 'active' })}>All active incidents</a>
-              </p>
+            {active.length + rest.length === 0 && <Empty isFiltered={isFiltered} steps={steps} />}
+            <ActiveGroups groups={groups} now={now} />
+            {active.length === MAX_LISTED_INCIDENTS && (
+              <p class="quiet">These are the {MAX_LISTED_INCIDENTS} newest; filter to see others.</p>
             )}
-            <List title={plan.title} incidents={shown} now={now} here={here} />
+            <ResolvedDays incidents={shown} now={now} />
           </Live>
           <Pages first={after && withQuery('/incidents', filter)} next={next} />
         </>,
@@ -118,44 +106,93 @@ export const incidentPages = (deps: Deps) =>
       return c.redirect(addDone(toOwnPath(back, `/incidents/${id}`), 'resolved'), 303)
     })
 
-type Filters = { readonly service: string | undefined; readonly status: Status | undefined }
-type Plan = { readonly active: IncidentQuery | undefined; readonly rest: IncidentQuery | undefined; readonly title: string }
+const STATUSES = { active: 'Active', resolved: 'Resolved' } as const
+const TIMES = { '1': 'Last 24 hours', '7': 'Last 7 days', '30': 'Last 30 days', '90': 'Last 90 days' } as const
+const VERDICT_FILTERS = { confirmed: 'Confirmed', rejected: 'Marked wrong', none: 'Not judged' } as const
 
-/** Which lists a page shows: without a filter what is active comes first, then what was resolved in the last week. */
-function planLists({ service: serviceName, status }: Filters, after: IncidentId | undefined, now: Date): Plan {
-  const limit = PAGE_SIZE + 1
-  const long = { since: daysBefore(now, ACTIVE_DAYS).toISOString(), serviceName, after, limit }
-  if (status === undefined) {
-    const recent = { ...long, since: daysBefore(now, RECENT_DAYS).toISOString(), isResolved: true }
-    const active = after ? undefined : { ...long, isResolved: false }
-    return { active, rest: recent, title: `Resolved in the last ${RECENT_DAYS} days` }
-  }
-  const title = `${STATUS_NAMES[status]}, last ${ACTIVE_DAYS} days`
-  if (status === 'active' || status === 'resolved')
-    return { active: undefined, rest: { ...long, isResolved: status === 'resolved' }, title }
-  return { active: undefined, rest: { ...long, verdict: status satisfies Verdict }, title }
+type Chosen = {
+  readonly service: string | undefined
+  readonly status: keyof typeof STATUSES | undefined
+  readonly days: keyof typeof TIMES | undefined
+  readonly verdict: keyof typeof VERDICT_FILTERS | undefined
 }
 
-const Filter = ({ service, status }: Filters) => (
-  <form method="get" action="/incidents" class="fields" aria-label="Filter the incidents">
-    <div class="field">
-      <label for="service">Service</label>
-      <input id="service" name="service" value={service ?? ''} placeholder="any" autocomplete="off" />
-    </div>
-    <div class="field">
-      <label for="filter-status">Status</label>
-      <select id="filter-status" name="status">
-        <option value="">any</option>
-        {STATUSES.map((one) => (
-          <option value={one} selected={one === status}>
-            {STATUS_NAMES[one]}
-          </option>
-        ))}
-      </select>
-    </div>
-    <button type="submit">Filter</button>
-    {(service !== undefined || status !== undefined) && <a href="/incidents">Clear</a>}
-  </form>
+function readFilter({ service, status, days, verdict }: Readonly<Record<string, string>>): Chosen {
+  const pick = <Key extends string>(options: Readonly<Record<Key, string>>, wanted: string | undefined): Key | undefined =>
+    // The keys of an object literal are its type's.
+    (Object.keys(options) as Key[]).find((key) => key === wanted)
+  return {
+    service: toStorableText(service?.trim() ?? '') || undefined,
+    status: pick(STATUSES, status),
+    days: pick(TIMES, days),
+    // Where statuses and verdicts were one list, links said so.
+    verdict: pick(VERDICT_FILTERS, verdict ?? status),
+  }
+}
+
+type Plan = { readonly active: IncidentQuery | undefined; readonly rest: IncidentQuery | undefined }
+
+/** Which lists a page shows: what is active first, then what was resolved. */
+function planLists({ service, status, days, verdict }: Chosen, after: IncidentId | undefined, now: Date): Plan {
+  const common = { textLike: service, verdict: verdict === 'none' ? null : verdict }
+  const since = (usual: number) => daysBefore(now, days === undefined ? usual : Number(days)).toISOString()
+  const isWide = service !== undefined || verdict !== undefined || status !== undefined
+  return {
+    active: status === 'resolved' || after ? undefined : { ...common, since: since(ACTIVE_DAYS), isResolved: false },
+    rest:
+      status === 'active'
+        ? undefined
+        : { ...common, since: since(isWide ? ACTIVE_DAYS : RECENT_DAYS), isResolved: true, after, limit: PAGE_SIZE + 1 },
+  }
+}
+
+const RECENT = `last ${RECENT_DAYS} days`
+
+const Filter = ({ service, status, days, verdict }: Chosen) => (
+  <Filters
+    says={[
+      service && `“${service}”`,
+      status ? STATUSES[status].toLowerCase() : 'every status',
+      days ? TIMES[days].toLowerCase() : RECENT,
+      verdict && VERDICT_FILTERS[verdict].toLowerCase(),
+    ]
+      .filter(Boolean)
+      .join(', ')}
+  >
+    <form method="get" action="/incidents" class="fields" aria-label="Filter the incidents">
+      <div class="field">
+        <label for="service">Title or service contains</label>
+        <input id="service" name="service" value={service ?? ''} autocomplete="off" />
+      </div>
+      <Select name="status" label="Status" any="every status" options={STATUSES} chosen={status} />
+      <Select name="days" label="Time" any={RECENT} options={TIMES} chosen={days} />
+      <Select name="verdict" label="Verdict" any="any" options={VERDICT_FILTERS} chosen={verdict} />
+      <button type="submit">Filter</button>
+      {[service, status, days, verdict].some((value) => value !== undefined) && <a href="/incidents">Clear</a>}
+    </form>
+  </Filters>
+)
+
+type SelectProps = {
+  readonly name: string
+  readonly label: string
+  readonly any: string
+  readonly options: Readonly<Record<string, string>>
+  readonly chosen: string | undefined
+}
+
+const Select = ({ name, label, any, options, chosen }: SelectProps) => (
+  <div class="field">
+    <label for={`filter-${name}`}>{label}</label>
+    <select id={`filter-${name}`} name={name}>
+      <option value="">{any}</option>
+      {Object.entries(options).map(([value, words]) => (
+        <option value={value} selected={value === chosen}>
+          {words}
+        </option>
+      ))}
+    </select>
+  </div>
 )
 
 const Empty = ({ isFiltered, steps }: { readonly isFiltered: boolean; readonly steps: FirstSteps }) => {
@@ -164,7 +201,7 @@ const Empty = ({ isFiltered, steps }: { readonly isFiltered: boolean; readonly s
       <div class="empty">
         <h2>No incident matches</h2>
         <p>
-          Names of services are compared as they are written. <a href="/incidents">Show all incidents</a>
+          <a href="/incidents">Show all incidents</a>
         </p>
       </div>
     )
@@ -197,64 +234,6 @@ const Empty = ({ isFiltered, steps }: { readonly isFiltered: boolean; readonly s
         You can also <a href="/services">diagnose a service now</a>.
       </p>
     </div>
-  )
-}
-
-type ListProps = { readonly title: string; readonly incidents: readonly Incident[]; readonly now: Date; readonly here: string }
-
-const List = ({ title, incidents, now, here }: ListProps) =>
-  incidents.length === 0 ? null : (
-    <section>
-      <h2>
-        {title} <span class="quiet small">{count(incidents.length, 'incident')}</span>
-      </h2>
-      <ul class="cards">
-        {incidents.map((incident) => (
-          <li class="card">
-            <Card incident={incident} now={now} here={here} />
-          </li>
-        ))}
-      </ul>
-    </section>
-  )
-
-const Card = ({ incident, now, here }: { readonly incident: Incident; readonly now: Date; readonly here: string }) => {
-  const { id, serviceName, title, triggeredAt, hypothesis, recommendedAction, confidence } = incident
-  return (
-    <>
-      <div class="row">
-        <h3>
-          <a href={`/incidents/${id}`}>
-            <Outside>{title ?? serviceName}</Outside>
-          </a>
-        </h3>
-        <Badges incident={incident} />
-        <span class="end small quiet">
-          <a href={withQuery('/incidents', { service: serviceName })}>
-            <Outside>{serviceName}</Outside>
-          </a>
-          {' · '}
-          <Age at={triggeredAt} now={now} />
-        </span>
-      </div>
-      {hypothesis !== null && (
-        <p class="answer">
-          <Outside max={MAX_SENTENCE}>{hypothesis}</Outside>
-        </p>
-      )}
-      {recommendedAction !== null && (
-        <p class="action">
-          <Outside max={MAX_SENTENCE}>{recommendedAction}</Outside>
-        </p>
-      )}
-      {confidence !== null && (
-        <div class="row">
-          <Confidence value={confidence} />
-          <span class="end" />
-          <VerdictForm incident={incident} here={here} />
-        </div>
-      )}
-    </>
   )
 }
 

@@ -1,0 +1,49 @@
+import { sql } from 'drizzle-orm'
+import type { EventType } from '../domain/event/event.ts'
+import { type EventId, type TenantId, toId } from '../domain/ids.ts'
+import { ANSWERS, INCIDENT_COLUMNS, type Incident, type IncidentQuery, type IncidentRow, toIncident, toListed } from './incidents.ts'
+import { type Db, epochMs } from './postgres.ts'
+import { SOURCE } from './source.ts'
+
+/** The change that an answer blames, as far as it is still stored; named as a snapshot's entries are. */
+type BlamedChange = {
+  readonly id: EventId
+  readonly event_type: EventType
+  readonly service: string
+  readonly vendor: string
+  readonly entity: string
+  readonly old_value: string | null
+  readonly new_value: string | null
+  readonly sha: string | null
+  readonly actor: string | null
+}
+
+/** An incident as a list shows it: with what its answer blames, and when that was undone. */
+export type IncidentCard = Incident & {
+  readonly isAbstained: boolean
+  readonly cause: BlamedChange | undefined
+  readonly undoneAt: Date | null
+}
+
+type CardRow = IncidentRow & { readonly abstained: boolean | null; readonly cause: BlamedChange | null; readonly undone_ms: number | null }
+
+/** The tenant's incidents as `listIncidents` finds them, with their causes: one statement. */
+export async function listIncidentCards(db: Db, tenantId: TenantId, query: IncidentQuery): Promise<IncidentCard[]> {
+  const { rows } = await db.execute<CardRow>(
+    sql`SELECT ${INCIDENT_COLUMNS}, d.abstained, (
+        SELECT json_build_object('id', e.id, 'event_type', e.event_type, 'service', coalesce(d.answer #>> '{hypotheses,0,service}', e.service_name),
+          'vendor', e.vendor, 'entity', e.entity, 'old_value', e.old_value, 'new_value', e.new_value, 'sha', e.sha, 'actor', e.actor)
+        FROM context_events e WHERE e.tenant_id = ${tenantId} AND e.id = (d.answer #>> '{hypotheses,0,eventIds,0}')::uuid
+      ) AS cause, (
+        SELECT ${epochMs(sql`least(u."timestamp", u.received_at)`)} FROM incident_work n JOIN context_events u ON u.id = n.event_id AND u.tenant_id = ${tenantId}
+        WHERE n.incident_id = i.id AND n.kind = 'undone' AND n.target = ${SOURCE}
+      ) AS undone_ms
+      FROM incidents i ${ANSWERS} ${toListed(tenantId, query)}`,
+  )
+  return rows.map((row) => ({
+    ...toIncident(row),
+    isAbstained: row.abstained ?? false,
+    cause: row.cause === null || row.abstained ? undefined : { ...row.cause, id: toId(row.cause.id) },
+    undoneAt: row.undone_ms === null ? null : new Date(row.undone_ms),
+  }))
+}
