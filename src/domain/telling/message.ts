@@ -159,7 +159,7 @@ export function toSureness(confidence: number): string {
 }
 
 /** What it means that an answer names no cause. */
-export const toMeaning = (assessment: Assessment | null): string => MEANINGS[assessment ?? 'unrecorded']
+const toMeaning = (assessment: Assessment | null): string => MEANINGS[assessment ?? 'unrecorded']
 
 const MEANINGS: Readonly<Record<Assessment, string>> = {
   cause: 'no recorded change is likely enough',
