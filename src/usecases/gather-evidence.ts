@@ -2,17 +2,19 @@ import type { Clock, Database, Logging } from '../deps.ts'
 import { MAX_HOPS } from '../domain/diagnosis/facts.ts'
 import type { Alert, ChangeFeed, DiagnosisInput } from '../domain/diagnosis/model.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
-import { isCallFailure } from '../domain/event/event.ts'
+import { isCallFailure, isChangeType } from '../domain/event/event.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { toKnownServices } from '../domain/graph/callee.ts'
 import { namedHosts } from '../domain/graph/host.ts'
 import { type GraphEdge, learnEdges, type ServiceGraph, servicesToRead } from '../domain/graph/service-graph.ts'
 import type { IncidentId, ServiceId, TenantId } from '../domain/ids.ts'
 import { type Embedding, embedEvidence, MIN_SIMILARITY, type SimilarPattern } from '../domain/incident/memory.ts'
+import { splitBurst } from '../domain/window/burst.ts'
 import { type StoredLife, toAppearedAt } from '../domain/window/copy.ts'
 import { buildWindow, keepLatest, type StateWindow, weighWindow } from '../domain/window/window.ts'
 import { findSimilarIncidents } from '../store/causal-patterns.ts'
 import { countKinds } from '../store/event-counts.ts'
+import { findOccurrences } from '../store/occurrences.ts'
 import type { Db } from '../store/postgres.ts'
 import { readServiceGraph } from '../store/service-graph.ts'
 import { findStoredWindows, type ServiceLives } from '../store/state-windows.ts'
@@ -32,6 +34,10 @@ const MORE_PER_TYPE = [WHOLE.perType, 50]
 /** How often what was read may lead to services that were not. */
 const MAX_ROUNDS = 3
 const MAX_PATTERNS = 10
+/** What is repeated so often, for so long, may be a trickle and then a burst; of at most so many that is looked at. */
+const MIN_REPEATS = 8
+const LONG_MS = 6 * 60_000
+const MAX_SPLIT = 32
 /** Names in texts of failures that are looked up in one round. */
 const MAX_NAMED = 32
 
@@ -55,7 +61,8 @@ export async function gatherEvidence(
   observedUntil: Date | null,
 ): Promise<Evidence> {
   const graph = await readServiceGraph(deps.db, tenantId)
-  const { found, named, readAt } = await readWindows(deps, tenantId, alert.service, graph, observedUntil)
+  const { found: read, named, readAt } = await readWindows(deps, tenantId, alert.service, graph, observedUntil)
+  const found = await splitBursts(deps, tenantId, read, observedUntil)
   const windows = withinLimit(found.map(({ service, lives }) => ({ service, window: buildWindow(lives, new Map(), readAt) })))
   const seen = {
     alert,
@@ -96,6 +103,24 @@ async function readWindows(deps: Database & Clock & Logging, tenantId: TenantId,
     for (const key of [...keys, ...read.windows.map((window) => toNameKey(window.service.name))]) asked.add(key)
   }
   return { found, named, readAt: readAt ?? now }
+}
+
+/**
+ * The same with what trickled in for long before it burst as two lives each: repeats are told as one from the first to the last,
+ * which would hide when it became another matter.
+ */
+async function splitBursts({ db, log }: Database & Logging, tenantId: TenantId, windows: readonly ServiceLives[], until: Date | null) {
+  const isLong = ({ text, count, isExpired, firstTimestamp, timestamp }: StoredLife) =>
+    text && !isChangeType(text.eventType) && !isExpired && count >= MIN_REPEATS && timestamp.getTime() - firstTimestamp.getTime() >= LONG_MS
+  const long = windows.flatMap(({ lives }) => lives.filter(isLong).map(({ id }) => id)).slice(0, MAX_SPLIT)
+  if (long.length === 0) return windows
+  try {
+    const occurrences = await findOccurrences(db, tenantId, long, { until, sampleSize: WHOLE.sampleSize })
+    return windows.map((each) => ({ ...each, lives: each.lives.flatMap((life) => splitBurst(life, occurrences.get(life.id) ?? [])) }))
+  } catch {
+    log('evidence_reduced', { tenant_id: tenantId })
+    return windows
+  }
 }
 
 type Asked = { readonly until: Date | null; readonly recent: number }

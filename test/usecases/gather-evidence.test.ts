@@ -1,7 +1,9 @@
 import { sql } from 'drizzle-orm'
 import { expect, inject, test } from 'vitest'
 import type { components } from '../../dist/api.d.ts'
+import { type EventId, toId } from '../../src/domain/ids.ts'
 import { FUNCTIONS } from '../../src/store/functions.ts'
+import { findOccurrences } from '../../src/store/occurrences.ts'
 import { createTestTenant, listServicesOf, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 
@@ -44,6 +46,41 @@ test('of a flood, as many occurrences are counted as are looked at, fewer where 
   expect(toRestarts(incident).get('checkout')).toEqual([['pod of checkout', 2_000]])
   expect(toRestarts(incident).get('elsewhere')).toEqual([['pod of elsewhere', 100]])
   expect(incident.hypothesis).toContain('a4f2c1')
+})
+
+test('errors that trickled in for hours and burst after a deploy are two entries, and the burst is the onset', async () => {
+  const tenant = await createTestTenant(app)
+  const errorOf = (new_value: string) => (seconds: number) =>
+    makeEvent({
+      service_name: 'checkout',
+      vendor: 'pino',
+      entity: 'checkout',
+      event_type: 'dependency_failure',
+      new_value,
+      raw_line: `${new_value} ${seconds}`,
+      timestamp: secondsAgo(seconds),
+      ttl_seconds: 36_000,
+    })
+  const every = (count: number, from: number, gap: number) => Array.from({ length: count }, (_, index) => from - index * gap)
+  const trickle = every(20, 12_000, 580)
+  await send(tenant, [makeEvent({ service_name: 'checkout', entity: 'checkout', timestamp: secondsAgo(240) })])
+  const burst = [...trickle, ...every(60, 200, 3)].map(errorOf('timeout awaiting response'))
+  await send(tenant, [...burst, ...trickle.map(errorOf('EPIPE'))])
+  const { hypothesis, context_snapshot } = await ask(tenant)
+  const failures = context_snapshot?.windows[0]?.dependency_failure_events.map(({ new_value, count }) => [new_value, count])
+
+  expect(failures).toEqual([
+    ['timeout awaiting response', 20],
+    ['EPIPE', 20],
+    ['timeout awaiting response', 60],
+  ])
+  expect(hypothesis).toMatch(/ to checkout rolled out 4\d seconds before onset/)
+  const ids = context_snapshot?.windows[0]?.dependency_failure_events.map(({ id }) => toId<EventId>(id)) ?? []
+  const stranger = await createTestTenant(app)
+  const [own, others] = await Promise.all(
+    [tenant, stranger].map(({ tenantId }) => findOccurrences(app.deps.db, tenantId, ids, { until: null, sampleSize: 100 })),
+  )
+  expect([own?.size, others?.size]).toEqual([3, 0])
 })
 
 const TIMED_OUT = { status: 504, body: 'timeout' }
