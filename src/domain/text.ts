@@ -56,6 +56,13 @@ export function toFirstLine(text: string): string | undefined {
   return chars.length > MAX_QUOTED_LENGTH ? `${chars.slice(0, MAX_QUOTED_LENGTH).join('')}…` : line
 }
 
+/** Foreign text in a sentence of ours: bare when it is plainly a name, else in quotes; fit to be told. */
+export function quoteSafely(text: string, maxLength: number): string {
+  const safe = defang(text, maxLength)
+  if (safe === '') return '(blank)'
+  return isIdentifier(text) ? safe : `"${safe}"`
+}
+
 /** Control, format (bidirectional, zero-width), private-use and unassigned characters, and all that looks like a blank. */
 const INVISIBLE = /[\p{C}\p{Z}\p{DI}\s\u2800]+/gu
 /** What some reader of notes takes for markup. An underscore inside a word is none. */

@@ -73,11 +73,14 @@ export const BY_URL = {
 /** The beginning of a defanged dot. */
 const HALF_DOT = /\[\.?$/
 
-/** At most so many characters, the last of them a sign that there were more; nothing that is defanged is cut in two. */
+/** At most so many characters, at the end a sign that there were more; nothing that is defanged is cut in two, and a quotation ends. */
 export function cut(text: string, maxLength: number): string {
   const characters = Array.from(text)
   if (characters.length <= maxLength && text.length <= maxLength) return text
-  return `${toLength(characters, maxLength - 1).replace(HALF_DOT, '')}…`
+  const shown = toLength(characters, maxLength - 2).replace(HALF_DOT, '')
+  // What is quoted has no such character itself.
+  const isOpen = shown.split('"').length % 2 === 0
+  return `${shown}…${isOpen ? '"' : ''}`
 }
 
 /** Events of a timeline, and of one that is too long, what to do being more worth telling. */

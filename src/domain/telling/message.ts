@@ -3,7 +3,7 @@ import { type EventDetails, isChangeType } from '../event/event.ts'
 import type { IncidentId } from '../ids.ts'
 import type { Verdict } from '../incident/quality.ts'
 import type { MessageType } from '../integration-type.ts'
-import { defang } from '../text.ts'
+import { defang, quoteSafely } from '../text.ts'
 import type { CitedEvent } from './cited-event.ts'
 
 /** What a message about an incident is made of: an answer, or that it was opened. */
@@ -55,6 +55,8 @@ export type Message = {
   readonly incidentId: IncidentId
   readonly at: Date
   readonly service: string
+  /** The service as sentences have it: in quotes, unless it is plainly a name. */
+  readonly subject: string
   /** In quotes; `null` when the alert had none. */
   readonly title: string | null
   /** What broke and since when. */
@@ -104,12 +106,13 @@ const MAX_LISTED = 3
 /** Puts a message into its parts: the one place where what comes from events is made fit to be told. */
 export function writeMessage({ alert, answer, undoneBy, ...source }: MessageSource): Message {
   const title = alert.title === null ? '' : defang(alert.title, MAX_SENTENCE_LENGTH)
-  const service = name(alert.service)
+  const subject = name(alert.service)
   return {
     ...source,
-    service,
+    service: toField(alert.service),
+    subject,
     title: title === '' ? null : `"${title}"`,
-    broke: toBroke(service, title, alert.triggeredAt, answer),
+    broke: toBroke(subject, title, alert.triggeredAt, answer),
     triggeredAt: alert.triggeredAt,
     answer: answer && toParts(answer),
     undoneBy: undoneBy && describeEvent(undoneBy),
@@ -142,15 +145,15 @@ function toParts({
     action: recommendedAction === null ? 'none that the evidence supports' : sentence(recommendedAction),
     ruledOut: ruledOut.slice(0, MAX_RULED_OUT).map((text) => defang(text, MAX_RULED_OUT_LENGTH)),
     cost: diagnosedBy === 'rules' ? 'by rules, 0 tokens' : `by rules, put into words by ${name(diagnosedBy)}`,
-    blamed: blamed && { service: name(blamed.serviceName), at: blamed.timestamp },
+    blamed: blamed && { service: toField(blamed.serviceName), at: blamed.timestamp },
   }
 }
 
 /** Since the first failure that the answer cites; while it cites none, since the alert. */
-function toBroke(service: string, title: string, triggeredAt: Date, answer: AnswerSource | null): string {
+function toBroke(subject: string, title: string, triggeredAt: Date, answer: AnswerSource | null): string {
   const failures = (answer?.cited ?? []).filter(({ eventType, timestamp }) => !isChangeType(eventType) && isInstant(timestamp))
   const since = Math.min(triggeredAt.getTime(), ...failures.map(({ timestamp }) => timestamp.getTime()))
-  return `${service}${title === '' ? '' : `, "${title}"`}, since ${toUtc(new Date(since))} UTC`
+  return `${subject}${title === '' ? '' : `, "${title}"`}, since ${toUtc(new Date(since))} UTC`
 }
 
 /** How sure an answer is, as a percentage; there is none for naming no cause. */
@@ -181,7 +184,7 @@ function describeEvent(event: CitedEvent): string {
     actor === null ? '' : `by ${name(actor)}`,
     environment === null || environment === 'production' ? '' : `in ${name(environment)}`,
     details === null ? '' : toDetailsText(details),
-    url === null ? '' : `see ${value(url)}`,
+    url === null ? '' : `see ${toLink(url)}`,
     count > 1 ? `(${count} times)` : '',
     `via ${name(vendor)}`,
   ]
@@ -194,6 +197,9 @@ function toDetailsText({ title, files = [], keys = [] }: EventDetails): string {
   return [...(title === undefined ? [] : [`titled "${value(title)}"`]), ...list('files', files), ...list('keys', keys)].join(' ')
 }
 
+/** What says more about a value: `exit_code=137`. */
+const SETTING = /^[a-z_]{1,40}=\w{1,40}$/i
+
 function toChange(oldValue: string | null, newValue: string | null): string {
   const to = newValue === null ? '' : `"${value(newValue)}"`
   return oldValue === null ? to : `"${value(oldValue)}" → ${to === '' ? 'nothing' : to}`
@@ -201,7 +207,7 @@ function toChange(oldValue: string | null, newValue: string | null): string {
 
 /** What is no change has no earlier value: there the old value says more about the new one, as kubernetes' does. */
 function toState(oldValue: string | null, newValue: string | null): string {
-  const qualifier = oldValue === null ? '' : `(${value(oldValue)})`
+  const qualifier = oldValue === null ? '' : `(${SETTING.test(oldValue) ? oldValue : quoteSafely(oldValue, MAX_VALUE_LENGTH)})`
   return newValue === null ? qualifier : `"${value(newValue)}" ${qualifier}`.trimEnd()
 }
 
@@ -217,8 +223,11 @@ function toUtc(instant: Date): string {
 
 const isInstant = (instant: Date): boolean => !Number.isNaN(instant.getTime())
 const sentence = (text: string): string => defang(text, MAX_SENTENCE_LENGTH)
-const name = (text: string): string => defang(text, MAX_QUOTED_NAME) || '(blank)'
+const name = (text: string): string => quoteSafely(text, MAX_QUOTED_NAME)
+/** A name by itself, as programs read it. */
+const toField = (text: string): string => defang(text, MAX_QUOTED_NAME) || '(blank)'
 const value = (text: string): string => defang(text, MAX_VALUE_LENGTH)
+const toLink = (url: string): string => (/\s/.test(url) ? `"${value(url)}"` : value(url))
 
 /** The lines of a message, without markup: what a receiver that knows none of it shows. At most so many `events` of the timeline. */
 export function toLines({ answer, broke, pageUrl }: Message, events = MAX_TIMELINE): readonly string[] {
@@ -270,16 +279,16 @@ export function toFollowUpLines({ undoneBy, resolvedAt }: Message): readonly str
 
 /** What a message comes to in one line. */
 export function toOneLine(message: Message): string {
-  const { type, service, answer, at, verdict, undoneBy } = message
+  const { type, subject, answer, at, verdict, undoneBy } = message
   const what = answer ? `: ${answer.headline}` : ''
   const lines: Readonly<Record<MessageType, string>> = {
-    'incident.opened': `An incident of ${service} was opened at ${toUtc(at)} UTC`,
-    'incident.diagnosed': `${service}${what}`,
-    'incident.cause_changed': `${service}, second look${what}`,
-    'incident.details': `${service}${what}`,
+    'incident.opened': `An incident of ${subject} was opened at ${toUtc(at)} UTC`,
+    'incident.diagnosed': `${subject}${what}`,
+    'incident.cause_changed': `${subject}, second look${what}`,
+    'incident.details': `${subject}${what}`,
     'incident.undone': undoneBy === null ? 'The change that was blamed was undone.' : `The change that was blamed was undone: ${undoneBy}`,
-    'incident.resolved': `Resolved at ${toUtc(at)} UTC: ${service}`,
-    'incident.verdict': `An engineer ${verdict ?? 'judged'} the answer for ${service}`,
+    'incident.resolved': `Resolved at ${toUtc(at)} UTC: ${subject}`,
+    'incident.verdict': `An engineer ${verdict ?? 'judged'} the answer for ${subject}`,
     test: 'A test message of Noctuary’s: answers will come here',
   }
   return lines[type]
