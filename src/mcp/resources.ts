@@ -1,5 +1,6 @@
 import { AppError } from '../domain/errors.ts'
 import { type IncidentId, parseId } from '../domain/ids.ts'
+import { quoteName } from '../domain/text.ts'
 import { getIncident, listIncidents } from '../store/incidents.ts'
 import { type Call, INVALID_PARAMS, RpcError } from './call.ts'
 import { tellIncident } from './incidents.ts'
@@ -35,7 +36,7 @@ export async function listResources({ deps, tenantId }: Call) {
     resources: incidents.map(({ id, serviceName, triggeredAt }) => ({
       uri: toIncidentUri(id),
       name: `incident ${id}`,
-      title: `Incident of ${toName(serviceName)}, ${triggeredAt.toISOString()}`,
+      title: `Incident of ${quoteName(toName(serviceName))}, ${triggeredAt.toISOString()}`,
       mimeType: JSON_TYPE,
     })),
   }

@@ -4,6 +4,7 @@ import { nearestNames } from '../domain/event/nearest-name.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import type { GraphEdge } from '../domain/graph/service-graph.ts'
 import { parseId, type ServiceId } from '../domain/ids.ts'
+import { quoteName } from '../domain/text.ts'
 import { daysBefore } from '../domain/window/sweep.ts'
 import { toHappenedAt, type WindowEntry } from '../domain/window/window.ts'
 import { listChanges } from '../store/changes.ts'
@@ -25,8 +26,12 @@ export async function getService({ deps, tenantId }: Call, text: string): Promis
   const id = parseId<ServiceId>(text)
   const service = await findService(deps.db, tenantId, id === undefined ? { name: text } : { id })
   if (service) return service
-  const names = (await listServices(deps.db, tenantId, { heardOfSince: new Date(0) })).map(({ name }) => name)
-  const nearest = nearestNames(text, names, MAX_NEAREST).map(toName)
+  const services = await listServices(deps.db, tenantId, { heardOfSince: new Date(0) })
+  // A name is asked for as it was told, which is not always as it is.
+  const told = services.find(({ name }) => toName(name) === text)
+  if (told) return told
+  const names = services.map(({ name }) => name)
+  const nearest = nearestNames(text, names, MAX_NEAREST).map((name) => quoteName(toName(name)))
   const hint = nearest.length === 0 ? 'list_services has the names' : `the nearest: ${nearest.join(', ')}`
   throw new AppError('not_found', `no such service; ${hint}`)
 }
@@ -40,9 +45,10 @@ export async function getChangesTool(call: Call, args: Arguments) {
   const since = readTime(args, 'since') ?? new Date(ended.getTime() - HOUR_MS).toISOString()
   const types = readChoices(args, 'types', EVENT_TYPES) ?? EVENT_TYPES.filter(isChangeType)
   const limit = isFull ? 100 : 50
-  const found = await listChanges(db, call.tenantId, { types, limit: limit + 1, since, until, serviceName: service })
-  // A name that finds nothing may be misspelt.
-  if (found.length === 0 && service !== undefined) await getService(call, service)
+  const list = (serviceName: string | undefined) => listChanges(db, call.tenantId, { types, limit: limit + 1, since, until, serviceName })
+  const named = await list(service)
+  // A name that finds nothing may be misspelt, or not quite as it was told.
+  const found = named.length > 0 || service === undefined ? named : await list((await getService(call, service)).name)
   return within(isFull ? MAX_BYTES.full : MAX_BYTES.usual, (room) => {
     const shown = room.first(found, limit)
     const last = shown.at(-1)

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
+import { toNameKey } from '../domain/event/service-name.ts'
 import { type IncidentId, type IntegrationId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type Answer, readAnswer } from '../domain/incident/answer.ts'
 import { type Correction, readCorrection } from '../domain/incident/correction.ts'
@@ -88,6 +89,7 @@ export type IncidentQuery = {
   /** ISO 8601. */
   readonly since: string
   readonly before?: string | undefined
+  /** Compared as everywhere. */
   readonly serviceName?: string | undefined
   readonly serviceId?: ServiceId | undefined
   readonly isResolved?: boolean | undefined
@@ -112,7 +114,12 @@ export function toListed(tenantId: TenantId, query: IncidentQuery): SQL {
   const filters = [
     sql`i.tenant_id = ${tenantId} AND i.triggered_at > ${since}::timestamptz`,
     ...(before === undefined ? [] : [sql`i.triggered_at < ${before}::timestamptz`]),
-    ...(serviceName === undefined ? [] : [sql`i.service_name = ${serviceName}`]),
+    ...(serviceName === undefined
+      ? []
+      : [
+          sql`(i.service_name = ${serviceName} OR i.service_id IN (
+          SELECT s.id FROM services s WHERE s.tenant_id = ${tenantId} AND s.name_key = ${toNameKey(serviceName)}))`,
+        ]),
     ...(serviceId === undefined ? [] : [sql`i.service_id = ${serviceId}`]),
     ...(textLike === undefined ? [] : [sql`strpos(lower(concat_ws(' ', i.title, i.service_name)), lower(${textLike})) > 0`]),
     ...(isResolved === undefined ? [] : [sql`(i.resolved_at IS NOT NULL) = ${isResolved}`]),

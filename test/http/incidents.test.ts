@@ -186,6 +186,7 @@ test('incidents are listed newest first, by service and time', async () => {
   const services = async (query = '') => (await (await read(tenant, `/v1/incidents${query}`)).json()).map(({ service }: Body) => service)
   expect(await services()).toEqual(['checkout', 'search', 'checkout'])
   expect(await services('?service=checkout')).toEqual(['checkout', 'checkout'])
+  expect(await services('?service=Check-Out')).toEqual(['checkout', 'checkout'])
   expect(await services(`?since=${minutesAgo(15)}`)).toEqual(['checkout'])
   expect(await services(`?before=${minutesAgo(15)}`)).toEqual(['search', 'checkout'])
   expect(await services(`?since=${minutesAgo(60 * 24 * 30)}`)).toHaveLength(4)
