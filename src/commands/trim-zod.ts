@@ -7,8 +7,12 @@ import { fileURLToPath } from 'node:url'
 const ZOD = dirname(fileURLToPath(import.meta.resolve('zod/package.json')))
 const COPY = fileURLToPath(new URL('../../dist/zod', import.meta.url))
 const PARTS = ['index.js', 'v4/classic', 'v4/core', 'v4/locales/en.js']
-const LEFT_OUT = ['compile', 'from-json-schema', 'json-schema-generator', 'deep-partial']
+const LEFT_OUT = ['compile', 'from-json-schema', 'json-schema-generator', 'json-schema-processors', 'to-json-schema', 'deep-partial']
 const LISTS = ['v4/classic/external.js', 'v4/core/index.js']
+const SCHEMAS = 'v4/classic/schemas.js'
+/** How a schema would tell itself as JSON Schema, which nothing asks for: `/openapi.json` is written by another library. */
+const AS_JSON_SCHEMA = /^ *inst\._zod\.processJSONSchema = .*\n|^import .*to-json-schema\.js";\n/gm
+const JSON_SCHEMA_METHODS = /\bcreate(?:Standard|To)JSONSchemaMethod\([^)]*\)(?:\(params\))?/g
 const NAMES = /\b(?:INVALID|compile|withParser|ZodCompile\w+), /g
 
 rmSync(COPY, { recursive: true, force: true })
@@ -20,4 +24,6 @@ for (const list of LISTS) {
   const kept = lines.filter((line) => !LEFT_OUT.some((name) => line.endsWith(`/${name}.js";`)))
   writeFileSync(join(COPY, list), kept.join('\n').replace(NAMES, ''))
 }
+const schemas = readFileSync(join(ZOD, SCHEMAS), 'utf8')
+writeFileSync(join(COPY, SCHEMAS), schemas.replace(AS_JSON_SCHEMA, '').replace(JSON_SCHEMA_METHODS, 'undefined'))
 writeFileSync(join(COPY, 'package.json'), JSON.stringify({ type: 'module', sideEffects: false }))
