@@ -33,7 +33,7 @@ function toPage(): string {
   const groups = BRINGS.map((group) => `## ${GROUPS[group]}\n\n${ofGroup(group).map(toSection).join('\n')}`)
   return `# Senders
 
-What to paste where, for each sender. On the dashboard, Connect shows the same with an address and a token of your own, and what has arrived. Here \`${ORIGIN}\` and \`${TOKEN}\` stand for them. An ingest key does as well wherever the token goes into a header; \`POST /v1/integrations\` with the \`type\` makes a token. A \`webhook_secret\` that is set has to sign every delivery.
+What to paste where, for each sender. On the dashboard, Connect shows the same with an address and a token of your own, and what has arrived. Here \`${ORIGIN}\` and \`${TOKEN}\` stand for them. An ingest key does as well wherever the token goes into a header; \`POST /v1/integrations\` with the \`type\` makes a token. A \`webhook_secret\` that is set has to sign every delivery. What a sender says of another environment than production (\`prod\`, \`prd\`, \`live\` and the like) is ignored, which the page shows, unless \`environments\` names it; what says none is taken.
 
 ${groups.join('\n')}`
 }

@@ -17,7 +17,7 @@ export const CONFIDENCE = { stated: 0.95, summary: 0.85, workflow: 0.7, release:
 const MAX_REASON_LENGTH = 80
 const MAX_TITLE_LENGTH = 200
 const PRODUCTION = /^(?:prod|production|prd|live)\b/i
-/** The environments of alerts are only told, not judged: here `prod1` is production, too. */
+/** An alert is not lost for a number behind it: here `prod1` is production, too. */
 const PRODUCTION_LIKE = /^(?:prod|production|prd|live)(?![a-z])/i
 
 /** Nothing but the reason, at most 80 characters. */
@@ -70,14 +70,9 @@ export function judgeEnvironment(settings: DoorSettings, told: unknown, isMarked
   return { environment: isProduction ? 'production' : (toEnvironment(name) ?? name) }
 }
 
-/** The environment of an alert, which opens an incident of its own there; left out only by `settings.environments`. */
+/** Judges the environment of an alert, which opens an incident of its own there. */
 export function judgeAlertEnvironment(settings: DoorSettings, told: unknown): EnvironmentVerdict {
-  const name = toText(told, MAX_ENVIRONMENT_LENGTH)
-  if (name === undefined) return {}
-  if (settings.environments && !settings.environments.some((one) => isSameWord(one, name))) {
-    return { ignored: toReason(`environment ${name}`) }
-  }
-  return { environment: PRODUCTION_LIKE.test(name) ? 'production' : (toEnvironment(name) ?? name) }
+  return judgeEnvironment(settings, told, PRODUCTION_LIKE.test(toText(told, MAX_ENVIRONMENT_LENGTH) ?? '') || undefined)
 }
 
 export type EventFacts = {

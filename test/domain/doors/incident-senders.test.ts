@@ -16,6 +16,14 @@ testDoor('alertmanager', DOORS.alertmanager, [
   ],
   ['no service label but a job', { 'alerts.0.labels': { alertname: 'A', job: 'web' }, commonLabels: {} }, alert({ service: 'web' })],
   ['another label', { 'alerts.0.labels.team': 'shop' }, alert({ service: 'shop' }), { settings: { serviceLabel: 'team' } }],
+  ['another environment', { 'alerts.0.labels.env': 'staging' }, ignored('environment staging')],
+  [
+    'another environment, let in',
+    { 'alerts.0.labels.environment': 'staging' },
+    alert({ environment: 'staging' }),
+    { settings: { environments: ['staging'] } },
+  ],
+  ['production by a number', { 'commonLabels.environment': 'prod1' }, alert({ environment: 'production' })],
   ['Watchdog', { 'alerts.0.labels.alertname': 'Watchdog' }, ignored('Watchdog')],
   ['severity none', { 'alerts.0.labels.severity': 'none' }, ignored('severity none')],
   ['a custom payload', { groupKey: undefined }, ignored('custom payload: no groupKey')],
@@ -90,6 +98,7 @@ testDoor('datadog', DOORS.datadog, [
     alert({ action: 'trigger', key: '8842113900', service: 'checkout', at: '2026-03-02T09:14:30.000Z', environment: 'production' }),
   ],
   ['recovered', { transition: 'Recovered' }, alert({ action: 'resolve', key: '8842113900' })],
+  ['of staging', { tags: 'env:staging,service:checkout' }, ignored('environment staging')],
   ['no cycle', { cycle: '$ALERT_CYCLE_KEY' }, alert({ key: '7001' })],
   ['no data', { transition: 'No Data' }, ignored('transition No Data')],
 ])
@@ -170,11 +179,11 @@ testDoor('firehydrant', DOORS.firehydrant, [
       'data.incident.updated_at': '2026-03-03T00:00:00Z',
       'data.incident.milestones': [{ type: 'resolved', occurred_at: '2026-03-02 09:38:17 UTC' }],
       'data.incident.impacts': [
-        { type: 'environment', impact: { id: 'e1', name: 'staging' } },
+        { type: 'environment', impact: { id: 'e1', name: 'live' } },
         { type: 'service', impact: { id: 's1', name: 'orders' } },
       ],
     },
-    alert({ action: 'resolve', service: 'orders', environment: 'staging', at: '2026-03-02T09:38:17.000000Z' }),
+    alert({ action: 'resolve', service: 'orders', environment: 'production', at: '2026-03-02T09:38:17.000000Z' }),
   ],
 ])
 
