@@ -1,10 +1,9 @@
 import type { Delivery, Door, DoorAlert, DoorSettings, Signals } from './door.ts'
-import { ignore, judgeAlertEnvironment, present, toReason, toService } from './mapping.ts'
+import { ignore, judgeAlertEnvironment, present, takeAlerts, toReason, toService } from './mapping.ts'
 import { at, listAt, nameAt, toInstant, toName, toText, toUrl } from './reading.ts'
 
 /** The labels that may name a service, the most telling first. */
 const SERVICE_LABELS = ['service', 'service_name', 'app_kubernetes_io_name', 'app', 'deployment', 'statefulset', 'job', 'namespace']
-const MAX_ALERTS = 50
 /** What kube-prometheus fires for ever: that alerting works, and what inhibits others. */
 const ENDLESS = new Set(['Watchdog', 'InfoInhibitor'])
 const MAX_KEY_LENGTH = 512
@@ -30,10 +29,9 @@ export function readAlertGroup({ body, settings }: Delivery): Signals {
   const members = read.filter((member): member is Member => typeof member !== 'string')
   const reasons = new Set(read.filter((member): member is string => typeof member === 'string'))
   const groups = Map.groupBy(members, ({ service, alertname }) => JSON.stringify([service ?? null, alertname]))
-  const alerts = [...groups.values()].flatMap((group) => toAlert(groupKey, group))
-  const left = alerts.length > MAX_ALERTS ? [`${alerts.length - MAX_ALERTS} alerts beyond the ${MAX_ALERTS} of one delivery`] : []
-  const why = [...reasons, ...left].join(', ') || (alerts.length === 0 ? 'no alerts' : undefined)
-  return { events: [], alerts: alerts.slice(0, MAX_ALERTS), ...(why !== undefined && { ignored: toReason(why) }) }
+  const { alerts, left } = takeAlerts([...groups.values()].flatMap((group) => toAlert(groupKey, group)))
+  const why = [...left, ...reasons].join(', ') || (alerts.length === 0 ? 'no alerts' : undefined)
+  return { events: [], alerts, ...(why !== undefined && { ignored: toReason(why) }) }
 }
 
 /** A member of the group, or why it does not count. */

@@ -2,11 +2,10 @@ import { readCdEvent } from './cdevents.ts'
 import { type CloudEvent, toBinary, toStructured } from './cloud-event.ts'
 import type { Delivery, Door, Signals } from './door.ts'
 import { readTopologyChange } from './kubewatch.ts'
-import { ignore, toReason } from './mapping.ts'
+import { ignore, takeAlerts, toReason } from './mapping.ts'
 import { at } from './reading.ts'
 
 const MAX_EVENTS = 500
-const MAX_ALERTS = 50
 const BATCH = /^\s*application\/cloudevents-batch\+json\b/i
 
 function read(delivery: Delivery): Signals {
@@ -36,11 +35,11 @@ function join(parts: readonly Signals[]): Signals {
   const reasons = new Set(parts.flatMap(({ ignored }) => ignored ?? []))
   const events = parts.flatMap((part) => part.events)
   const key = parts.find(({ idempotencyKey }) => idempotencyKey !== undefined)?.idempotencyKey
-  const alerts = parts.flatMap((part) => part.alerts)
-  const ignored = [...reasons].join(', ') || (parts.length === 0 ? 'an empty batch' : undefined)
+  const { alerts, left } = takeAlerts(parts.flatMap((part) => part.alerts))
+  const ignored = [...left, ...reasons].join(', ') || (parts.length === 0 ? 'an empty batch' : undefined)
   return {
     events,
-    alerts: alerts.slice(0, MAX_ALERTS),
+    alerts,
     ...(ignored !== undefined && { ignored: toReason(ignored) }),
     ...(key !== undefined && { idempotencyKey: key }),
   }

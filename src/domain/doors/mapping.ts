@@ -1,7 +1,7 @@
 import { MAX_ENVIRONMENT_LENGTH, toEnvironment } from '../event/environment.ts'
 import { type EventDetails, type EventType, MAX_DETAILS_BYTES } from '../event/event.ts'
 import { toPrintable } from '../text.ts'
-import type { AlertAction, DoorSettings, SentEvent, Signals } from './door.ts'
+import type { AlertAction, DoorAlert, DoorSettings, SentEvent, Signals } from './door.ts'
 import { isSameWord, nameAt, toName, toText, toUrl } from './reading.ts'
 
 /** What most doors have: JSON of at most 1 MiB; a rate limit is a 503, which senders that give up on 429 send again. */
@@ -14,6 +14,7 @@ export const SYMPTOM_TTL_SECONDS = 1_800
 /** The sender states the fact; we read it out of a summary, a workflow's name, a release or an evaluation, a push. */
 export const CONFIDENCE = { stated: 0.95, summary: 0.85, workflow: 0.7, release: 0.6, update: 0.5, push: 0.4 } as const
 
+const MAX_ALERTS = 50
 const MAX_REASON_LENGTH = 80
 const MAX_TITLE_LENGTH = 200
 const PRODUCTION = /^(?:prod|production|prd|live)\b/i
@@ -23,6 +24,12 @@ const PRODUCTION_LIKE = /^(?:prod|production|prd|live)(?![a-z])/i
 /** Nothing but the reason, at most 80 characters. */
 export function ignore(reason: string): Signals {
   return { events: [], alerts: [], ignored: toReason(reason) }
+}
+
+/** As many alerts as one statement takes, and the reason for the rest. */
+export function takeAlerts(alerts: readonly DoorAlert[]): { readonly alerts: readonly DoorAlert[]; readonly left: readonly string[] } {
+  const beyond = alerts.length - MAX_ALERTS
+  return { alerts: alerts.slice(0, MAX_ALERTS), left: beyond > 0 ? [`${beyond} alerts beyond the ${MAX_ALERTS} of one delivery`] : [] }
 }
 
 export function toReason(reason: string): string {

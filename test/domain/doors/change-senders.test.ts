@@ -258,6 +258,15 @@ test('CloudEvents come in headers and in batches, too', () => {
     events: structured.events,
     ignored: 'type x',
   })
+  const incidents = Array.from({ length: 60 }, (_, index) => ({
+    ...attributes,
+    type: 'dev.cdevents.incident.detected.0.3.0',
+    data: { subject: { ...INCIDENT.subject, id: `inc-${index}` } },
+  }))
+  expect(deliver(DOORS.cloudevents, incidents, batch)).toMatchObject({
+    alerts: { length: 50 },
+    ignored: '10 alerts beyond the 50 of one delivery',
+  })
   expect(deliver(DOORS.cloudevents, { any: 1 }, { headers: {} })).toMatchObject({ isUnsupported: true })
 })
 
