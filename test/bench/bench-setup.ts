@@ -4,16 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
-// What wrangler's build step makes, which the bundles below are built without.
-import '../../src/commands/trim-neon.ts'
-import '../../src/commands/trim-zod.ts'
 import { readConfig } from '../../src/config.ts'
 import { createDeps, type Deps } from '../../src/deps.ts'
 import { createTenant, type NewTenant } from '../../src/usecases/create-tenant.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
 import { type StackAddresses, toBindings } from '../stack/stack.ts'
 import { eraseFromPostgres, eraseFromRedis } from './erase.ts'
-import { type Bundle, buildBundle, type ServedWorker, serveBundle } from './workerd.ts'
+import { type Bundle, buildBundle, prepareBundles, type ServedWorker, serveBundle } from './workerd.ts'
 
 /** Ends what was started, last started first. */
 export type Cleanup = { readonly add: (stop: () => Promise<unknown>) => void; readonly run: () => Promise<void> }
@@ -57,6 +54,7 @@ export async function openEnvironment(cleanup: Cleanup, report: (line: string) =
   const directory = await mkdtemp(join(tmpdir(), 'noctuary-bench-'))
   cleanup.add(() => rm(directory, { recursive: true, force: true }))
   report('building the bundles')
+  await prepareBundles()
   const [bundle, floorBundle, sweepBundle] = await Promise.all([
     buildBundle(pathTo('../../src/worker.ts'), join(directory, 'worker')),
     buildBundle(pathTo('floor-worker.ts'), join(directory, 'floor')),

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, exec, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -19,12 +19,11 @@ export type Bundle = {
 
 export type ServedWorker = { readonly url: string; readonly stop: () => Promise<void> }
 
-const WRANGLER_CONFIG = fileURLToPath(new URL('../../wrangler.toml', import.meta.url))
+const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
 const STARTUP_TIMEOUT_MS = 15_000
 /** What the configuration says of files beside the Worker, which Cloudflare serves. */
 const FILES_TO_SERVE = /^\[(?:build|assets)\]\n(?:[^[\n].*\n)*/gm
-/** What it says of packages without what nothing asks for, which the build command makes. */
-const TRIMMED = /^\[alias\]\n(?:[^[\n].*\n)*/gm
+const BUILD_COMMAND = /^\[build\]\ncommand = "([^"]+)"/m
 
 const requireFromHere = createRequire(import.meta.url)
 
@@ -35,19 +34,24 @@ function locateTools(): { readonly wrangler: string; readonly workerd: string } 
   return { wrangler: join(dirname(manifest), 'bin', 'wrangler.js'), workerd }
 }
 
-/**
- * Builds an entry file for production, minified, into a directory that takes nothing and leaves nothing elsewhere. Unless `isTrimmed`,
- * with packages as they are.
- */
-export async function buildBundle(entry: string, directory: string, { isTrimmed = true } = {}): Promise<Bundle> {
+const readConfig = (project: string) => readFile(join(project, 'wrangler.toml'), 'utf8')
+
+/** Makes what bundles are built with: what the configuration has wrangler do first, which they are built without. */
+export async function prepareBundles(project = PROJECT): Promise<void> {
+  await promisify(exec)(BUILD_COMMAND.exec(await readConfig(project))?.[1] ?? 'true', { cwd: project })
+}
+
+/** Builds an entry file of a project for production, minified, into a directory that takes nothing and leaves nothing elsewhere. */
+export async function buildBundle(entry: string, directory: string, project = PROJECT): Promise<Bundle> {
   await mkdir(directory, { recursive: true })
   // wrangler puts its temporary files beside the configuration it is given.
   const config = join(directory, 'wrangler.toml')
-  const toml = (await readFile(WRANGLER_CONFIG, 'utf8')).replace(FILES_TO_SERVE, '').replace(isTrimmed ? '' : TRIMMED, '')
+  const toml = (await readConfig(project)).replace(FILES_TO_SERVE, '')
   await writeFile(config, toml)
   const outdir = join(directory, 'bundle')
   const flags = ['deploy', entry, '--config', config, '--dry-run', '--minify', '--outdir', outdir]
   await promisify(execFile)(process.execPath, [locateTools().wrangler, ...flags], {
+    cwd: project,
     env: { ...process.env, ...QUIET_WRANGLER },
   })
   return {

@@ -10,7 +10,7 @@ import { expect, inject, onTestFinished, test } from 'vitest'
 import { migrate } from '../../src/commands/migrations.ts'
 import { createKey } from '../../src/domain/access/api-key.ts'
 import { sha256, toHex } from '../../src/domain/hash.ts'
-import { buildBundle, serveBundle } from '../bench/workerd.ts'
+import { buildBundle, prepareBundles, serveBundle } from '../bench/workerd.ts'
 import { createPostgresBackend, serveNeon } from '../stack/neon-http.ts'
 import { makeEvent } from '../support/app.ts'
 
@@ -25,13 +25,20 @@ const [EVENTS_BEFORE, SENDERS, SLOWEST_MS] = [100_000, 4, 2_000]
 const findPrevious = async () =>
   (await run('git', ['-C', ROOT, 'log', '-1', '--format=%H^', '--', 'drizzle/migrations/meta'])).stdout.trim()
 
-/** A release's files as they were, from the history, which a shallow clone does not have. */
-async function checkOut(release: string): Promise<string> {
+const FILES = 'src drizzle package.json tsconfig.json wrangler.toml'
+
+/**
+ * A release as a folder of its files, and its Worker's bundle: from the history, which a shallow clone does not have; without a release
+ * as they are now.
+ */
+async function buildRelease(release?: string) {
   const folder = await mkdtemp(join(tmpdir(), 'noctuary-release-'))
   onTestFinished(() => rm(folder, { recursive: true }))
-  await run('sh', ['-c', `git -C '${ROOT}' archive '${release}' src drizzle package.json tsconfig.json | tar -x -C '${folder}'`])
+  const files = release === undefined ? `tar -C '${ROOT}' -c ${FILES}` : `git -C '${ROOT}' archive '${release}' ${FILES}`
+  await run('sh', ['-c', `${files} | tar -x -C '${folder}'`])
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-  return folder
+  await prepareBundles(folder)
+  return { folder, bundle: await buildBundle(join(folder, 'src/worker.ts'), join(folder, 'bundle'), folder) }
 }
 
 async function createDatabase() {
@@ -89,13 +96,8 @@ test.runIf(REAL).each([
   ['the first release', async () => FIRST_RELEASE],
   ['the release before the latest migration', findPrevious],
 ])('a filled database of %s is upgraded while events flow: none is lost, and none waits long', async (_name, findRelease) => {
-  const old = await checkOut(await findRelease())
-  const [{ url, client, neonUrl }, before, after] = await Promise.all([
-    createDatabase(),
-    buildBundle(join(old, 'src/worker.ts'), join(old, 'bundle'), { isTrimmed: false }),
-    buildBundle(join(ROOT, 'src/worker.ts'), join(old, 'bundle-of-now'), { isTrimmed: false }),
-  ])
-  await migrate(client, undefined, join(old, 'drizzle/migrations'))
+  const [{ url, client, neonUrl }, before, after] = await Promise.all([createDatabase(), buildRelease(await findRelease()), buildRelease()])
+  await migrate(client, undefined, join(before.folder, 'drizzle/migrations'))
   const [ids] = (await client.query('SELECT gen_random_uuid() AS tenant, gen_random_uuid() AS key')).rows
   await client.query(`INSERT INTO tenants (id, name) VALUES ($1, 'upgrade')`, [ids.tenant])
   await client.query(
@@ -109,7 +111,7 @@ test.runIf(REAL).each([
     UPSTASH_REDIS_REST_URL: redisUrl,
     UPSTASH_REDIS_REST_TOKEN: redisToken,
   }
-  const [worker, next] = await Promise.all([serveBundle(before, 'before', bindings), serveBundle(after, 'after', bindings)])
+  const [worker, next] = await Promise.all([serveBundle(before.bundle, 'before', bindings), serveBundle(after.bundle, 'after', bindings)])
   onTestFinished(async () => void (await Promise.all([worker.stop(), next.stop()])))
   expect((await post(worker.url, '/v1/agents/register', { hostname: 'upgrade' })).ok).toBe(true)
   const batch = Array.from({ length: 500 }, (_, place) =>
