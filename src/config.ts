@@ -270,7 +270,7 @@ function read(bindings: Bindings): Config {
       snapshotDays: count(bindings, 'SNAPSHOT_DAYS', 90),
     },
     maxServices: count(bindings, 'MAX_SERVICES', 10_000),
-    sweepRequests: count(bindings, 'SWEEP_REQUESTS', 1_000),
+    sweepRequests: count(bindings, 'SWEEP_REQUESTS', 5_000),
     readsAtOnce: count(bindings, 'READS_AT_ONCE', 64),
     keeping: { redacts: flag(bindings, 'REDACT'), keepsRawLines: flag(bindings, 'STORE_RAW_LINES') },
     pagerDuty: { url: url(bindings, 'PAGERDUTY_API_URL') ?? 'https://api.pagerduty.com', timeoutMs: PAGERDUTY_TIMEOUT_MS },

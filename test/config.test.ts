@@ -75,7 +75,7 @@ test.each([
 
 test.each(['0', '-1', '1.5', 'many'])('SWEEP_REQUESTS of %s is refused', (text) => {
   expect(() => readConfig({ ...bindings, SWEEP_REQUESTS: text })).toThrow('SWEEP_REQUESTS')
-  expect(readConfig(bindings).sweepRequests).toBe(1_000)
+  expect(readConfig(bindings).sweepRequests).toBe(5_000)
   expect(readConfig(bindings).pagerDuty.url).toBe('https://api.pagerduty.com')
   expect(readConfig({ ...bindings, SWEEP_REQUESTS: '40' }).sweepRequests).toBe(40)
 })

@@ -88,9 +88,11 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
       FROM deleted WHERE received_at > now() - interval '61 minutes' GROUP BY 1, 2, 3 ORDER BY 1, 3
       ON CONFLICT (agent_id, minute) DO UPDATE SET count = m.count + excluded.count
     ),
+    lives AS MATERIALIZED (
+      SELECT DISTINCT ON (service_id, change_key, appeared_at) * FROM deleted ORDER BY service_id, change_key, appeared_at
+    ),
     ended AS (
-      SELECT DISTINCT ON (service_id, change_key, appeared_at) * FROM deleted d
-      WHERE NOT EXISTS (
+      SELECT * FROM lives d WHERE NOT EXISTS (
         SELECT 1 FROM context_events e WHERE e.service_id = d.service_id AND e.change_key = d.change_key
           AND e.expires_at > ${instant} AND e.appeared_at = d.appeared_at)
     ),
@@ -101,7 +103,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
         CROSS JOIN LATERAL ${windowsOf(sql`j`)} s WHERE s.id <> e.service_id
     )
     SELECT (SELECT count(*) FROM deleted)::int AS deleted, (SELECT count(*) FROM forgotten)::int AS forgotten,
-      (SELECT jsonb_agg(jsonb_build_array(tenant_id, window_id, ${functionNamed('life_key_of')}(change_key, appeared_at), event_type, vendor, entity,
+      (SELECT json_agg(json_build_array(tenant_id, window_id, ${functionNamed('life_key_of')}(change_key, appeared_at), event_type, vendor, entity,
         left(old_value, ${MAX_SHOWN_LENGTH}), left(new_value, ${MAX_SHOWN_LENGTH}), actor, sha, environment)) FROM windows) AS ended`,
   )
   const ended = (row.ended ?? []).map(([tenantId, serviceId, lifeKey, ...text]) => ({

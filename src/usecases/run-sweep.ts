@@ -15,10 +15,15 @@ import { repairWindow } from './read-window.ts'
 import { tellCounts } from './tell-counts.ts'
 import type { WorkDeps } from './work-on-incident.ts'
 
-/** Small batches with a rest after each, so that ingest hardly notices the sweep; while a backlog stands they grow. */
+/**
+ * Small batches, and after each a rest as long as it took, so that ingest hardly notices the sweep; while a backlog stands they grow,
+ * unless they take long, and in the end there are two at a time.
+ */
 const BATCH_ROWS = 250
 const MAX_BATCH_ROWS = 5_000
-const REST_MS = 40
+const SLOW_BATCH_MS = 500
+const BATCHES_AT_ONCE = 2
+const LEAST_REST_MS = 40
 const REMAINS_ROWS = 10_000
 /** Of a request to Redis, which takes 1 MB on the free plan. */
 const MAX_REMOVED_LIVES = 500
@@ -86,42 +91,64 @@ async function sweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
   await attempt(deps, 'service_graph_not_learned', async () => void (await learnServiceGraph(deps)))
   await attempt(deps, 'received_not_counted', () => countReceived(deps.db))
   const repairs = await repairMarked(deps)
-  let [deleted, batches, ended, requests] = [0, 0, 0, OTHER_REQUESTS + incidentWork * REQUESTS_EACH + repairs.tried * REPAIR_REQUESTS]
-  let rows = BATCH_ROWS
-  // Beside the next batch: Redis waits for nobody.
-  let removal = Promise.resolve(0)
-  // One in any case: what is due otherwise may use all of them up, tick after tick.
-  for (let isMore = true; isMore && (batches === 0 || requests < deps.sweepRequests); batches += 1) {
-    if (batches > 0) await deps.rest(REST_MS)
-    const batch = await sweepBatch(deps.db, now, rows)
-    ended += await removal
-    removal = removeEnded(deps, batch.ended)
-    deleted += batch.deleted
-    deps.counts.count('noctuary_swept_events_total', {}, batch.deleted)
-    requests += 1 + Math.ceil(batch.ended.length / MAX_REMOVED_LIVES)
-    isMore = batch.deleted >= rows || batch.forgotten === rows
-    // An event may end lives in two windows, its own and one that it joins.
-    const left = ((deps.sweepRequests - requests - 1) * MAX_REMOVED_LIVES) / 2
-    rows = Math.max(BATCH_ROWS, Math.min(2 * rows, MAX_BATCH_ROWS, left))
-  }
-  ended += await removal
+  const taken = OTHER_REQUESTS + incidentWork * REQUESTS_EACH + repairs.tried * REPAIR_REQUESTS
+  const swept = await sweepExpired(deps, now, deps.sweepRequests - taken)
   await attempt(deps, 'incidents_not_forgotten', () => forgetIncidents(deps, now))
   const samples = await forgetSamples(deps.db, now)
   await removeServices(deps, now, samples.removed)
   const { lastExpiryAt } = await sweepRemains(deps.db, now, deps.retention, REMAINS_ROWS)
   const due = [lastExpiryAt, samples.nextAt, await findNextWork(deps.db), repairs.areMore ? now : await findNextRepair(deps.db)]
   if (isWorkDone) await attempt(deps, 'sweep_hint_failed', () => writeSweepDue(deps.redis, nextSweepAt(due, now)))
-  return { skipped: false, incidentWork, deleted, batches, ended, repairedWindows: repairs.done }
+  return { skipped: false, incidentWork, ...swept, repairedWindows: repairs.done }
 }
 
-/** Takes what ended out of copies, and says how much. Never fails. */
-async function removeEnded(deps: Copies & Logging, lives: readonly EndedLife[]): Promise<number> {
-  let removed = 0
+const requestsFor = (endedLives: number) => 1 + Math.ceil(endedLives / MAX_REMOVED_LIVES)
+
+/** Deletes what has expired, as far as so many requests go: one batch in any case, for what is due otherwise may use all of them up, tick after tick. */
+async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
+  const done = { deleted: 0, batches: 0, ended: 0 }
+  let [left, rows, isMore] = [requests, BATCH_ROWS, true]
+  const sweepOne = async () => {
+    // An event may end lives in two windows, its own and one that it joins.
+    const limit = Math.max(BATCH_ROWS, Math.min(rows, ((left - 1) * MAX_REMOVED_LIVES) / 2))
+    const reserved = requestsFor(2 * limit)
+    left -= reserved
+    const startedAt = deps.now().getTime()
+    const batch = await sweepBatch(deps.db, now, limit)
+    left += reserved - requestsFor(batch.ended.length)
+    done.batches += 1
+    done.deleted += batch.deleted
+    deps.counts.count('noctuary_swept_events_total', {}, batch.deleted)
+    isMore &&= batch.deleted >= limit || batch.forgotten === limit
+    const tookMs = deps.now().getTime() - startedAt
+    rows = tookMs > SLOW_BATCH_MS ? Math.floor(limit / 2) : Math.min(2 * limit, MAX_BATCH_ROWS)
+    return { ended: batch.ended, tookMs }
+  }
+  const tellEnded = (removed: number) => {
+    done.ended += removed
+  }
+  const sweepWhile = async (isWanted: () => boolean) => {
+    // Beside the next batch: Redis waits for nobody.
+    let removal = Promise.resolve()
+    while (isMore && (done.batches === 0 || left > 0) && isWanted()) {
+      const { ended, tookMs } = await sweepOne()
+      await removal
+      removal = removeEnded(deps, ended, tellEnded)
+      if (isMore) await deps.rest(Math.max(LEAST_REST_MS, tookMs))
+    }
+    await removal
+  }
+  await sweepWhile(() => rows < MAX_BATCH_ROWS)
+  await Promise.all(Array.from({ length: BATCHES_AT_ONCE }, () => sweepWhile(() => true)))
+  return done
+}
+
+/** Takes what ended out of copies, and tells how much. Never fails. */
+async function removeEnded(deps: Copies & Logging, lives: readonly EndedLife[], tell: (removed: number) => void): Promise<void> {
   for (let start = 0; start < lives.length; start += MAX_REMOVED_LIVES) {
     const some = lives.slice(start, start + MAX_REMOVED_LIVES)
-    if (await attempt(deps, 'ended_lives_not_removed', () => removeEndedLives(deps.redis, some))) removed += some.length
+    if (await attempt(deps, 'ended_lives_not_removed', () => removeEndedLives(deps.redis, some))) tell(some.length)
   }
-  return removed
 }
 
 async function findHints({ redis }: Copies): Promise<SweepHints> {

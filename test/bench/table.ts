@@ -102,17 +102,16 @@ export function formatIngest(report: IngestReport): string {
 }
 
 /** What the sweep did, and what it did to ingest. */
-export function formatSweep({ alone, cpu, quiet, sweeping, ratio, sweeps, isExact, expired, rate }: SweepReport): string {
+export function formatSweep({ alone, quiet, sweeping, ratio, sweeps, isExact, expired, rate }: SweepReport): string {
+  const rates = alone.map(({ of, swept, batches, ratio: each, target, cpu }) => [
+    of === 'repeats' ? 'like those of batches' : 'each a change of its own',
+    whole(swept),
+    `${each.toFixed(2)} × batches (${whole(batches)})`,
+    target === undefined ? '' : `≥ ${target}: ${verdict(each >= target)}`,
+    ...PARTS.map((part) => cpu?.[part].toFixed(1) ?? ''),
+  ])
   return [
-    `swept by itself ${whole(alone.swept)} events/s, ${alone.ratio.toFixed(2)} × batches (${whole(alone.batches)} events/s; ≥ ${alone.target}: ${verdict(alone.isMet)})`,
-    ...(cpu
-      ? [
-          toLines([
-            ['CPU ms a thousand swept', ...PARTS],
-            ['', ...PARTS.map((part) => cpu[part].toFixed(1))],
-          ]),
-        ]
-      : []),
+    toLines([['swept by itself', 'events/s', 'paired ratio', 'target', ...PARTS.map((part) => `${part} CPU ms / 1,000`)], ...rates]),
     toLines([
       [`ingest at ${rate} requests/s`, ...LATENCY_HEAD],
       ['without a sweep', ...toLatencyRow(quiet)],
