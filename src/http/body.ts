@@ -66,13 +66,23 @@ export const decodeBody = createMiddleware<AppEnv>(async (c, next) => {
   const value = parseJson(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new AppError('invalid_request', 'request body must be valid JSON')
+  replaceBody(c, text)
+  await next()
+})
+
+/** Holds a body to its limit, for handlers that ask for none. */
+export const boundBody = createMiddleware<AppEnv>(async (c, next) => {
+  replaceBody(c, await readBytes(c))
+  await next()
+})
+
+function replaceBody(c: AppContext, body: string | Uint8Array<ArrayBuffer>): void {
   const headers = new Headers(c.req.raw.headers)
   headers.set('Content-Type', 'application/json')
   headers.delete('Content-Encoding')
   headers.delete('Content-Length')
-  c.req.raw = new Request(c.req.raw.url, { method: c.req.method, headers, body: text })
-  await next()
-})
+  c.req.raw = new Request(c.req.raw.url, { method: c.req.method, headers, body })
+}
 
 function refuseGzip(): never {
   throw new AppError('invalid_request', 'request body must be valid gzip')

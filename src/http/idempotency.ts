@@ -1,6 +1,6 @@
 import { createMiddleware } from 'hono/factory'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import type { Chance, Clock, Database, Logging } from '../deps.ts'
+import type { BatchDatabase, Chance, Clock, Logging } from '../deps.ts'
 import { deriveRepeat } from '../domain/access/repeat.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
 import { sha256, toHex } from '../domain/hash.ts'
@@ -47,9 +47,9 @@ export function readIdempotencyKey(c: AppContext): string | undefined {
  * is kept of an answer is sealed under a key that only the sender has. When it was not kept, as whoever made it died, it is made
  * again, and comes out the same: all its ids and secrets are drawn from the request. What was refused claims no key.
  *
- * After `requirePrincipal` and `decodeBody`.
+ * After `requirePrincipal` and `decodeBody` or `boundBody`.
  */
-export const repeatable = (deps: Database & Chance & Logging & Clock) =>
+export const repeatable = (deps: BatchDatabase & Chance & Logging & Clock) =>
   createMiddleware<AppEnv>(async (c, next) => {
     const idempotencyKey = readIdempotencyKey(c)
     if (idempotencyKey === undefined) return await next()

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { ApiKeyId, TenantId } from '../domain/ids.ts'
-import { type Db, selectOne } from './postgres.ts'
+import type { BatchDb, Db } from './postgres.ts'
 
 /** A request that may be repeated, by its API key, a name of its own and the hash of its body. */
 export type Claim = { readonly apiKeyId: ApiKeyId; readonly key: string; readonly bodyHash: string }
@@ -15,18 +15,22 @@ type Found =
 const own = (tenantId: TenantId, apiKeyId: ApiKeyId) =>
   sql`(SELECT k.id FROM api_keys k WHERE k.id = ${apiKeyId} AND k.tenant_id = ${tenantId})`
 
-/** Claims a request, or finds what came of it. One that is just being claimed by another is `fresh`. */
-export async function claimRequest(db: Db, tenantId: TenantId, { apiKeyId, key, bodyHash }: Claim): Promise<Found> {
-  const { found } = await selectOne<{ found: { readonly body_hash: string; readonly result: string | null } | null }>(
-    db,
-    sql`WITH claimed AS (
-        INSERT INTO idempotency_keys (api_key_id, key, body_hash) SELECT id, ${key}, ${bodyHash} FROM ${own(tenantId, apiKeyId)} k
-        ON CONFLICT DO NOTHING
-      )
-      SELECT (SELECT json_build_object('body_hash', i.body_hash, 'result', i.result) FROM idempotency_keys i
-        WHERE i.api_key_id = ${own(tenantId, apiKeyId)} AND i.key = ${key}) AS found`,
-  )
-  if (!found) return { kind: 'fresh' }
+/**
+ * Claims a request, or finds what came of it: a claim that another made meanwhile is waited for, and seen by the second statement,
+ * not by the first.
+ */
+export async function claimRequest(db: BatchDb, tenantId: TenantId, { apiKeyId, key, bodyHash }: Claim): Promise<Found> {
+  const [claimed, known] = await db.batch([
+    db.execute(
+      sql`INSERT INTO idempotency_keys (api_key_id, key, body_hash) SELECT id, ${key}, ${bodyHash} FROM ${own(tenantId, apiKeyId)} k
+        ON CONFLICT DO NOTHING RETURNING key`,
+    ),
+    db.execute<{ readonly body_hash: string; readonly result: string | null }>(
+      sql`SELECT i.body_hash, i.result FROM idempotency_keys i WHERE i.api_key_id = ${own(tenantId, apiKeyId)} AND i.key = ${key}`,
+    ),
+  ])
+  const [found] = known.rows
+  if (!found || claimed.rows.length > 0) return { kind: 'fresh' }
   return found.body_hash === bodyHash ? { kind: 'replayed', result: found.result } : { kind: 'conflict' }
 }
 

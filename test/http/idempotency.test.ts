@@ -96,6 +96,16 @@ describe.each(POSTS)('POST $path', ({ path, keyOf, body, other, rows }) => {
     expect(new Set(ids.map(String)).size).toBe(1)
     expect(ids[0]?.[0]).toBe(201)
   })
+
+  test('at once with several bodies is one of them', async () => {
+    const tenant = await createTestTenant(app)
+    for (const key of ['once-a', 'once-b', 'once-c']) {
+      const answers = await Promise.all([body, other, body, other].map((sent) => post(app, tenant, key, sent)))
+      const statuses = answers.map(({ status }) => status)
+      expect(statuses.toSorted()).toEqual([201, 201, 409, 409])
+      expect(statuses[0]).toBe(statuses[2])
+    }
+  })
 })
 
 test('what was refused claims no key', async () => {
@@ -121,6 +131,13 @@ test('a token rotated again with the same key is the same, and a new key works',
   const first = await rotate('one')
   expect((await rotate('one')).token).toBe(first.token)
   expect((await rotate('two')).token).not.toBe(first.token)
+})
+
+test('a body that nobody asked for is bounded, too', async () => {
+  const tenant = await createTestTenant(app)
+  const path = '/v1/integrations/00000000-0000-4000-8000-000000000001/rotate-token'
+  const answer = await app.request(path, { key: tenant.readonlyKey, body: 'x'.repeat(1_048_577), headers: { 'Idempotency-Key': 'large' } })
+  expect(answer.status).toBe(413)
 })
 
 test('nothing of an answer or a key is kept in clear', async () => {

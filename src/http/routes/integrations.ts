@@ -7,7 +7,7 @@ import { INTEGRATION_TYPES, type IntegrationType } from '../../domain/integratio
 import { deleteIntegration, getIntegration, listIntegrations, TOO_MANY_INTEGRATIONS, TOO_MANY_MAPPED } from '../../store/integrations.ts'
 import { createIntegration, rotateToken, updateIntegration } from '../../usecases/write-integration.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
-import { decodeBody } from '../body.ts'
+import { boundBody, decodeBody } from '../body.ts'
 import { createRouter, toTrail } from '../context.ts'
 import type { AppContext } from '../env.ts'
 import { chanceOf, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
@@ -122,7 +122,16 @@ const rotate = createRoute({
       ...json(IntegrationBody, 'The integration with its new webhook; the old one is dead', EXAMPLE_INTEGRATION),
       headers: REPLAYED_HEADER,
     },
-    ...problems('invalid_request', 'unauthorized', 'forbidden', 'not_found', 'conflict', 'unavailable'),
+    ...problems(
+      'invalid_request',
+      'unauthorized',
+      'forbidden',
+      'not_found',
+      'conflict',
+      'payload_too_large',
+      'unsupported_media_type',
+      'unavailable',
+    ),
     ...NOT_FOUND,
   },
 })
@@ -131,7 +140,7 @@ export const integrationRoutes = (deps: Deps) => {
   const router = createRouter()
   router.use('/v1/integrations/*', requireKey(deps), requirePrincipal(deps, 'readonly'))
   router.on('POST', create.path, decodeBody, repeatable(deps))
-  router.on('POST', '/v1/integrations/:id/rotate-token', repeatable(deps))
+  router.on('POST', '/v1/integrations/:id/rotate-token', boundBody, repeatable(deps))
   router.on('PUT', '/v1/integrations/:id', decodeBody)
 
   return router
