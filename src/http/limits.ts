@@ -11,7 +11,17 @@ const EVERYBODY = ''
 /** What one visitor can hardly leave: an IPv4 address, or the first half of an IPv6 one; `undefined` where nobody tells. */
 export function readNetwork(c: Pick<AppContext, 'req'>): string | undefined {
   const address = c.req.header('CF-Connecting-IP')
-  return address?.includes(':') ? address.split(':').slice(0, 4).join(':') : address
+  return address?.includes(':') ? toPrefix(address) : address
+}
+
+/** The first four groups of an IPv6 address, of which the longest run of zeros may not be written (RFC 5952). */
+function toPrefix(address: string): string {
+  const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(address)?.[1]
+  if (mapped !== undefined) return mapped
+  const [head = [], tail = []] = address.split('::', 2).map((part) => part.split(':').filter((group) => group !== ''))
+  const zeros = address.includes('::') ? Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0') : []
+  const groups = [...head, ...zeros, ...tail].slice(0, 4)
+  return groups.map((group) => group.toLowerCase().replace(/^0+(?=.)/, '')).join(':')
 }
 
 /** Lets no more requests in than an isolate can serve: who comes too many is told so before a store is asked. */
@@ -88,6 +98,31 @@ function countRefusal(deps: Memory & Clock & RateLimits, c: AppContext): AppErro
 export function refuseStranger(deps: Memory & Clock & RateLimits, c: AppContext): void {
   const network = readNetwork(c)
   if (network !== undefined && isOverLimit(deps, network)) throw tooManyRefused(deps, c)
+}
+
+/** Bounds what an address may ask that costs the stores something and needs no key. */
+export function limitAsking(deps: Memory & Clock & RateLimits, c: AppContext): void {
+  const network = readNetwork(c)
+  if (network === undefined) return
+  const [asker, nowMs] = [`asks ${network}`, deps.now().getTime()]
+  deps.refusals.add(asker, 1, nowMs)
+  if (deps.refusals.read(asker, nowMs) <= deps.refusedPerMinute) return
+  c.header('RateLimit-Policy', `"open";q=${deps.refusedPerMinute};w=60`)
+  throw new AppError('rate_limited', `without a key an address may ask ${deps.refusedPerMinute} times a minute; wait`)
+}
+
+/** A body of so many bytes is not worth reading before its key is known. */
+export const MAX_UNJUDGED_BYTES = 16_384
+
+/**
+ * Asks whether a key lives that this isolate never saw live. Throws `unauthorized` for a dead one; while nobody can be asked, whoever
+ * stores what was sent says so.
+ */
+export async function judgeKey(deps: Database & Memory & Clock, hash: string): Promise<void> {
+  if (deps.tenantOfKey.has(hash)) return
+  await vouch(deps, hash).catch((error: unknown) => {
+    if (error instanceof AppError) throw error
+  })
 }
 
 function isOverLimit({ refusals, refusedPerMinute, now }: Memory & Clock & RateLimits, network: string): boolean {

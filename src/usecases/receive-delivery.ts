@@ -68,7 +68,7 @@ class OtherSettings extends Error {
  * `undefined`: there is more to it than events.
  */
 async function storeAtOnce(deps: ReceiveDeps, request: DoorRequest, supposed: KnownIntegration | undefined): Promise<Fast | undefined> {
-  if ('refusal' in request.body) return undefined
+  if ('refusal' in request.body || isUnjudged(deps, request, supposed)) return undefined
   const integration = supposed?.integration
   if (integration && (integration.type !== request.sender || !(await isGenuine(deps, request, integration)))) return undefined
   const read = readWith(request, request.body.value, integration, deps.newUuid())
@@ -99,6 +99,12 @@ async function storeAtOnce(deps: ReceiveDeps, request: DoorRequest, supposed: Kn
     throw error
   }
 }
+
+/** Bytes of a delivery that are not worth reading before its credential is known. */
+const MAX_UNJUDGED_BYTES = 16_384
+
+const isUnjudged = ({ tenantOfKey }: ReceiveDeps, { bytes, credential }: DoorRequest, supposed: KnownIntegration | undefined) =>
+  bytes.byteLength > MAX_UNJUDGED_BYTES && supposed === undefined && !tenantOfKey.has(credential.hash)
 
 /** Stores events for a live credential; a key that has no agent gets one with the sender's name. */
 async function insertFor(deps: ReceiveDeps, { credential, sender }: DoorRequest, wanted: InsertRequest): Promise<InsertResult> {

@@ -1,8 +1,9 @@
 import { expect, inject, test } from 'vitest'
 import type { RateLimiter } from '../../src/config.ts'
 import { createKey } from '../../src/domain/access/api-key.ts'
-import { createTestTenant, makeEvent, startApp, type TestApp } from '../support/app.ts'
+import { createTestTenant, METRICS_TOKEN, makeEvent, startApp, type TestApp } from '../support/app.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
+import { createVisitor, startSite } from '../support/site.ts'
 
 const stack = inject('stack')
 const database = await startFaultProxy(stack.databaseEndpoint)
@@ -68,6 +69,69 @@ test('an address that is refused too often is told so without a store, and whoev
   expect((await app.request('/v1/services', { key: tenant.readonlyKey, headers })).status).toBe(200)
   const elsewhere = { 'CF-Connecting-IP': '2001:db8:1:2:3::4' }
   expect((await app.request('/v1/services', { key: unknown(), headers: elsewhere })).status).toBe(401)
+})
+
+test.each([
+  ['2001:db8::1', '2001:db8::a:b:c:d'],
+  ['2001:0db8:0:0:1::', '2001:db8:0000:0000:ffff:1:2:3'],
+  ['::1', '::a:b:c'],
+  ['2001:DB8:1:2::', '2001:db8:1:2:3:4:5:6'],
+])('%s and %s are one visitor', async (one, other) => {
+  const app = start({ REFUSED_PER_MINUTE: '1' })
+  const ask = async (address: string) => (await app.request('/nowhere', { headers: { 'CF-Connecting-IP': address } })).status
+  expect([
+    await ask(one),
+    await ask(other),
+    await ask('2001:db8:7::1'),
+    await ask('::ffff:192.0.2.1'),
+    await ask('::ffff:192.0.2.2'),
+  ]).toEqual([404, 429, 404, 404, 404])
+})
+
+test('a made-up key that signs in is asked for once', async () => {
+  const site = startSite({ database: database.url, redis: redis.url, bindings: { REFUSED_PER_MINUTE: '3' } })
+  const visitor = createVisitor(site)
+  const costs = []
+  const key = createKey('readonly', site.app.deps.randomBytes)
+  for (const tried of [key, key, ...Array.from({ length: 3 }, () => createKey('viewer', site.app.deps.randomBytes))]) {
+    const before = seen()
+    const { status } = await visitor.post('/signin', { key: tried }, { 'CF-Connecting-IP': '192.0.2.11' })
+    costs.push([status, seen() - before])
+  }
+  expect(costs).toEqual([
+    [401, 1],
+    [401, 0],
+    [401, 1],
+    [429, 0],
+    [429, 0],
+  ])
+})
+
+test('without a key an address may ask how the stores are so often in a minute, and the operator goes on', async () => {
+  const app = start({ REFUSED_PER_MINUTE: '2' })
+  const headers = { 'CF-Connecting-IP': '192.0.2.12' }
+  const answers = []
+  for (let tries = 0; tries < 3; tries += 1) answers.push(await costOf(app, '/health', { headers }))
+  expect(answers).toEqual([
+    [200, 2],
+    [200, 2],
+    [429, 0],
+  ])
+  expect((await app.request('/health', { headers, key: METRICS_TOKEN })).status).toBe(200)
+  expect((await app.request('/health', { headers: { 'CF-Connecting-IP': '192.0.2.13' } })).status).toBe(200)
+})
+
+test.each([
+  ['/v1/events', (text: string) => makeEvent({ new_value: text })],
+  ['/v1/events/batch', (text: string) => [makeEvent({ new_value: text })]],
+])('what a stranger sends to %s costs no time before the key is known to be none', async (path, toBody) => {
+  const app = start()
+  const key = createKey('ingest', app.deps.randomBytes)
+  await app.request(path, { key: createKey('ingest', app.deps.randomBytes), body: toBody('short') })
+  const before = process.threadCpuUsage().user
+  const { status } = await app.request(path, { key, body: toBody(`password @ ${'%41'.repeat(280_000)}`) })
+  expect(status).toBe(401)
+  expect(process.threadCpuUsage().user - before).toBeLessThan(200_000)
 })
 
 const TOKEN_OF_NOBODY = `tok_${'b'.repeat(40)}`

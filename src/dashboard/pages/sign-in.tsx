@@ -1,16 +1,16 @@
-import type { Clock, Database, Deps, Logging, People, RateLimits } from '../../deps.ts'
+import type { Clock, Database, Deps, Logging, Memory, People, RateLimits } from '../../deps.ts'
 import { isWellFormedKey } from '../../domain/access/api-key.ts'
 import { AppError } from '../../domain/errors.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
 import { parseId, type SessionId, type TenantId, toId } from '../../domain/ids.ts'
-import { readNetwork } from '../../http/limits.ts'
+import { readNetwork, refuseStranger } from '../../http/limits.ts'
 import type { Principal } from '../../store/api-keys.ts'
 import { findMemberships, type Membership } from '../../store/people.ts'
 import { endSession, openSession } from '../../store/sessions.ts'
 import { getFirstSteps } from '../../store/tenants.ts'
 import { renderPage } from '../layout.tsx'
 import type { PageContext } from '../page-env.ts'
-import { createPageRouter, readForm, toOwnPath } from '../page-request.ts'
+import { createPageRouter, readForm, toAppContext, toOwnPath } from '../page-request.ts'
 import { Notice, Outside } from '../parts.tsx'
 import { enterTenant, identifyPerson } from '../person.ts'
 import { findSession, forgetSession, startSession } from '../session.ts'
@@ -45,6 +45,7 @@ export const signInPages = (deps: Deps) =>
         })
       }
       const session = { keyHash: toHex(await sha256(key)), id: toId<SessionId>(deps.newUuid()) }
+      refuseStranger(deps, toAppContext(c))
       const principal = await findOpener(deps, session, c.get('requestId'))
       if (!principal) return renderSignIn(c, deps, { next: path, problem: 'This key is unknown or revoked.', status: 401 })
       if (principal.keyType === 'ingest') {
@@ -172,12 +173,18 @@ async function isNew({ db }: Database, tenantId: TenantId): Promise<boolean> {
 
 type KeySession = Parameters<typeof openSession>[1]
 
-async function findOpener({ db }: Database, session: KeySession, requestId: string): Promise<Principal | undefined> {
+async function findOpener(
+  { db, knownCallers, now }: Database & Memory & Clock,
+  session: KeySession,
+  requestId: string,
+): Promise<Principal | undefined> {
+  if (knownCallers.get(session.keyHash, now().getTime()) === 'unknown') return undefined
   try {
     return await openSession(db, session, requestId)
   } catch (error) {
-    if (error instanceof AppError && error.code === 'unauthorized') return undefined
-    throw error
+    if (!(error instanceof AppError) || error.code !== 'unauthorized') throw error
+    knownCallers.set(session.keyHash, 'unknown', now().getTime())
+    return undefined
   }
 }
 

@@ -18,7 +18,7 @@ import { type DecodedBody, parseJson, readBody } from '../body.ts'
 import { createRouter, deferTo } from '../context.ts'
 import type { AppContext } from '../env.ts'
 import { INVALID_IDEMPOTENCY_KEY, idempotencyHeader, readIdempotencyKey } from '../idempotency.ts'
-import { limitEvents } from '../limits.ts'
+import { judgeKey, limitEvents, MAX_UNJUDGED_BYTES } from '../limits.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EXAMPLE_IDS, json, Uuid } from '../schemas.ts'
 
@@ -258,6 +258,7 @@ type Items = { readonly items: readonly unknown[]; readonly error?: AppError }
 
 async function ingest(deps: Deps, c: AppContext, { text }: DecodedBody, { items, error }: Items) {
   await limitEvents(deps, c, c.var.keyHash, items.length)
+  if (text.length > MAX_UNJUDGED_BYTES) await judgeKey(deps, c.var.keyHash)
   const key = readIdempotencyKey(c)
   const idempotency = key === undefined || error ? undefined : { key, bodyHash: toHex(await sha256(text)) }
   const request: IngestRequest = { keyHash: c.var.keyHash, items, idempotency, mayQueue: true, defer: deferTo(c) }

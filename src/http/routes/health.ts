@@ -4,6 +4,7 @@ import { type Backlog, findHealth } from '../../store/health.ts'
 import { VERSION } from '../../version.ts'
 import { isOperator } from '../auth.ts'
 import { createRouter } from '../context.ts'
+import { limitAsking } from '../limits.ts'
 import { problemOf, problems, RETRY_AFTER } from '../problem.ts'
 import { json } from '../schemas.ts'
 
@@ -50,7 +51,7 @@ const health = createRoute({
       checks: { postgres: 'up', redis: 'up' },
       backlog: { sweep_lag_seconds: 0, windows_awaiting_repair: 0, incident_work_due: 0, notes_given_up: 0 },
     }),
-    ...problems('invalid_request'),
+    ...problems('invalid_request', 'rate_limited'),
     503: {
       description: 'Postgres cannot be reached, or lacks migrations; as a problem: too much is under way to find out',
       content: {
@@ -65,7 +66,9 @@ const health = createRoute({
 export const healthRoutes = (deps: Deps) =>
   createRouter().openapi(health, async (c) => {
     const mayWake = c.req.valid('query').wake === 'true'
-    const { postgres, reason, redis, backlog } = await findHealth(deps.db, deps.redis, { mayWake, withBacklog: await isOperator(deps, c) })
+    const withBacklog = await isOperator(deps, c)
+    if (!withBacklog) limitAsking(deps, c)
+    const { postgres, reason, redis, backlog } = await findHealth(deps.db, deps.redis, { mayWake, withBacklog })
     const body = { version: VERSION, checks: { postgres, redis }, backlog: backlog ? toBacklogBody(backlog) : null }
     if (reason !== undefined) {
       deps.log('unavailable', { request_id: c.get('requestId'), method: c.req.method, reason })
