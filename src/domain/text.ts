@@ -42,9 +42,16 @@ export function quoteName(name: string): string {
   return isIdentifier(line) ? line : `"${line.replaceAll('"', "'")}"`
 }
 
+/**
+ * What a reader's program could take for an address or markup: a scheme before what is no port and no version, unless our own doors
+ * say it; a host before a path.
+ */
+const ADDRESS =
+  /(?:^|[/:])(?!sha\d|(?:health|syncing|released|strategy|incident|value):)[a-z][a-z\d+.-]{0,64}:(?!v?\d[\w.-]{0,80}(?:$|\/))|^www\d?\.|^[\w-]+(?:\.[\w-]+){0,16}\.[a-z]{2,63}\/|^_.*_$/i
+
 /** Whether a text of one line may stand bare in a sentence. */
 export function isIdentifier(text: string): boolean {
-  return text.length <= MAX_QUOTED_LENGTH && IDENTIFIER.test(text)
+  return text.length <= MAX_QUOTED_LENGTH && IDENTIFIER.test(text) && !ADDRESS.test(text) && !KNOWN_SCHEME.test(text)
 }
 
 /** The first line that says anything, without what nobody sees: at most 80 characters and a mark that there were more. */
@@ -72,8 +79,10 @@ const FULL_WIDTH_OFFSET = 0xfee0
 const SCHEME = /([\p{L}\p{N}+.-]{0,64}):(?=\/\/)/gu
 const HTTP = /^http(s?)$/i
 /** Schemes that need no slashes to become a link, and take numbers. */
-const BARE_SCHEME =
-  /\b(https?|mailto|tel|sms|mms|data|javascript|vbscript|file|xmpp|magnet|blob|geo|sips?|facetime|facetime-audio|callto|fax|im|webcal|zoommtg|whatsapp):(?!\/\/)/gi
+const SCHEMES =
+  'https?|mailto|tel|sms|smsto|mms|mmsto|data|javascript|vbscript|file|xmpp|magnet|blob|geo|sips?|facetime(?:-audio|-group)?|callto|skype|viber|fax|im|webcals?|zoommtg|zoomus|zoomphonecall|whatsapp|bitcoin'
+const BARE_SCHEME = new RegExp(`\\b(${SCHEMES}):(?!//)`, 'gi')
+const KNOWN_SCHEME = new RegExp(`\\b(?:${SCHEMES}):`, 'i')
 /** Any other (RFC 3986) before something: not before a port or a time, nor the name of a hash. */
 const OTHER_SCHEME = /(?<![\w+.-])(?!sha\d{1,3}:)([a-z][a-z0-9+.-]*):(?!\/\/)(?=\S)(?!\d{1,5}(?![\p{L}\p{N}]))/giu
 const IP_ADDRESS = /\d{1,9}(?:\.\d{1,9}){3,}/g
