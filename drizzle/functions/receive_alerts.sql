@@ -8,6 +8,7 @@
 --
 -- What is not signed changes nothing that a signed integration opened, nor anything that one will open: it does not resolve it, not
 -- even in advance, nor open it again, nor lead its storm. What is signed takes over what another integration opened unsigned.
+-- Nor does what began in a maintenance window, of which nobody is told, lead what begins outside of that window.
 --
 -- `delivery`: source, integration_id, sender_id (whose delivery_id it is, if there is one), is_unordered (what is acknowledged may
 -- be news), is_signed (and found genuine). `alerts`: kind (trigger, acknowledge, resolve or reopen), key, incident_id and lease for
@@ -15,7 +16,7 @@
 -- Where a tenant has `max_services`, an alert opens its incident all the same, but no service.
 -- Answers, for each: outcome and incident_id.
 -- Called by: deliveries. A function because each step depends on the one before, under one lock.
-CREATE FUNCTION receive_alerts_v3(tenant uuid, delivery jsonb, alerts jsonb, fold_seconds int, lease_seconds int,
+CREATE FUNCTION receive_alerts_v4(tenant uuid, delivery jsonb, alerts jsonb, fold_seconds int, lease_seconds int,
   max_services int) RETURNS json
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -104,6 +105,11 @@ BEGIN
         AND i.resolved_at IS NULL AND i.environment IS NOT DISTINCT FROM alert.environment
         AND (NOT is_signed OR i.integration_id = ANY (signed_ids))
         AND i.triggered_at BETWEEN alert.triggered_at - make_interval(secs => fold_seconds) AND alert.triggered_at + make_interval(secs => fold_seconds)
+        AND NOT EXISTS (
+          SELECT 1 FROM maintenance_windows m JOIN services s ON s.id = found_service.id AND s.tenant_id = m.tenant_id
+          WHERE m.tenant_id = tenant AND (m.service_key = s.name_key OR m.team_key = s.team_key)
+            AND m.starts_at <= i.triggered_at AND i.triggered_at < m.ends_at
+            AND NOT (m.starts_at <= alert.triggered_at AND alert.triggered_at < m.ends_at))
       ORDER BY i.triggered_at, i.id LIMIT 1;
 
       ref := alert.key;
@@ -113,9 +119,9 @@ BEGIN
           ref := ref || '-' || left(alert.incident_id::text, 8);
         END IF;
       END IF;
-      INSERT INTO incidents (id, tenant_id, service_id, service_name, title, url, environment, triggered_at, resolved_at, external_source, external_ref,
+      INSERT INTO incidents (id, tenant_id, service_id, service_name, title, url, environment, triggered_at, external_source, external_ref,
         dedupe_key, integration_id, diagnosis_of)
-      VALUES (alert.incident_id, tenant, found_service.id, found_service.name, alert.title, alert.url, alert.environment, alert.triggered_at, resolved,
+      VALUES (alert.incident_id, tenant, found_service.id, found_service.name, alert.title, alert.url, alert.environment, alert.triggered_at,
         source, ref, alert.key, (delivery->>'integration_id')::uuid, leader_id);
 
       IF leader_id IS NOT NULL THEN
@@ -132,6 +138,8 @@ BEGIN
           VALUES (alert.incident_id, 'diagnosis', 0, tenant, 'due', now() + make_interval(secs => lease_seconds), 1, alert.lease);
         END IF;
       END IF;
+      -- As its end comes at any other time, so that it is told.
+      UPDATE incidents SET resolved_at = resolved WHERE id = alert.incident_id AND resolved IS NOT NULL;
       latest.id := alert.incident_id;
     END IF;
     answers := answers || jsonb_build_object('outcome', outcome, 'incident_id', latest.id);

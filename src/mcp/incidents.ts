@@ -106,7 +106,7 @@ function toSimilar(
 }
 
 /** An incident with its latest answer, in 4 kB, or in 20 with all that speaks for it. */
-export function tellIncident({ diagnoses, notes, similar, failure, ...incident }: IncidentDetail, isFull: boolean) {
+export function tellIncident({ diagnoses, notes, similar, failure, maintenance, ...incident }: IncidentDetail, isFull: boolean) {
   const [latest, ...earlier] = diagnoses
   return within(isFull ? MAX_BYTES.full : MAX_BYTES.compact, (room) => ({
     note: AS_DATA,
@@ -120,6 +120,9 @@ export function tellIncident({ diagnoses, notes, similar, failure, ...incident }
       ? { similar_incidents: room.first(similar, 5).map((each) => toSimilar(each, room)) }
       : { similar_incidents: similar.length }),
     notes: notes.map(({ state }) => state).slice(0, 5),
+    ...(maintenance && {
+      maintenance: { until: maintenance.until.toISOString(), reason: quote(maintenance.reason, MAX_TITLE), told: false },
+    }),
   }))
 }
 

@@ -14,7 +14,7 @@ import { maskVerdictLinks } from '../domain/telling/verdict-link.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { EXACT_UP_TO } from './causal-patterns.ts'
 import { functionNamed } from './functions.ts'
-import { isInMaintenance } from './maintenance.ts'
+import { type MaintenanceRow, type MaintenanceWindow, maintenanceOf, toWindow } from './maintenance.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 import { SOURCE } from './source.ts'
 
@@ -168,8 +168,8 @@ export type IncidentDetail = Incident & {
   readonly similar: readonly SimilarIncident[]
   /** Why the incident is not diagnosed yet, if something went wrong. */
   readonly failure: string | null
-  /** Whether it began in a maintenance window, so that nobody was told. */
-  readonly isMuted: boolean
+  /** The maintenance window that it began in, so that nobody is told. */
+  readonly maintenance: MaintenanceWindow | null
   /** Whether a verdict teaches later diagnoses, for which there has to be a memory. */
   readonly learns: boolean
 }
@@ -230,14 +230,14 @@ type DetailRow = IncidentRow & {
   readonly notes: NoteRow[] | null
   readonly similar: SimilarRow[] | null
   readonly failure: string | null
-  readonly is_muted: boolean
+  readonly maintenance: MaintenanceRow | null
   readonly learns: boolean
 }
 
 /** One incident of the tenant with all its answers; throws `not_found`. */
 export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): Promise<IncidentDetail> {
   const { rows } = await db.execute<DetailRow>(
-    sql`SELECT ${INCIDENT_COLUMNS}, w.reason AS failure, ${isInMaintenance(sql`i`)} AS is_muted,
+    sql`SELECT ${INCIDENT_COLUMNS}, w.reason AS failure, ${maintenanceOf(sql`i`)} AS maintenance,
         to_regclass('causal_patterns') IS NOT NULL AND coalesce(json_typeof(d.signature->'embedding') = 'array', false) AS learns,
         (SELECT json_agg(${DIAGNOSIS_JSON} ORDER BY a.number DESC) FROM diagnoses a
           WHERE a.incident_id = coalesce(i.diagnosis_of, i.id)) AS diagnoses,
@@ -258,7 +258,7 @@ export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): P
   return {
     ...toIncident(row),
     failure: row.failure,
-    isMuted: row.is_muted,
+    maintenance: row.maintenance && toWindow(row.maintenance),
     diagnoses: (row.diagnoses ?? []).map(toStoredDiagnosis),
     similar: (row.similar ?? []).map(toSimilar),
     learns: row.learns,

@@ -18,7 +18,7 @@ export type MaintenanceWindow = {
   readonly createdAt: Date
 }
 
-type Row = Pick<MaintenanceWindow, 'service' | 'team' | 'reason'> & {
+export type MaintenanceRow = Pick<MaintenanceWindow, 'service' | 'team' | 'reason'> & {
   readonly id: string
   readonly from_ms: number
   readonly until_ms: number
@@ -42,7 +42,7 @@ export async function planMaintenance(
   { id, service, team, from, until, reason }: Omit<MaintenanceWindow, 'createdAt'>,
   trail: Trail,
 ): Promise<MaintenanceWindow> {
-  const { rows } = await db.execute<Row>(
+  const { rows } = await db.execute<MaintenanceRow>(
     sql`WITH forgotten AS (
       DELETE FROM maintenance_windows m WHERE m.tenant_id = ${tenantId} AND m.ends_at < now() - ${KEPT}
     ),
@@ -64,7 +64,7 @@ export async function planMaintenance(
 
 /** The tenant's windows that have not ended, the next first. */
 export async function listMaintenance(db: Db, tenantId: TenantId): Promise<MaintenanceWindow[]> {
-  const { rows } = await db.execute<Row>(
+  const { rows } = await db.execute<MaintenanceRow>(
     sql`SELECT ${COLUMNS} FROM maintenance_windows m WHERE m.tenant_id = ${tenantId} AND m.ends_at > now()
       ORDER BY m.starts_at, m.id LIMIT ${MAX_WINDOWS}`,
   )
@@ -86,17 +86,23 @@ export async function endMaintenance(db: Db, tenantId: TenantId, id: Maintenance
 }
 
 /** Whether incident `row` began in a maintenance window of its service's, or of its team's. */
-export function isInMaintenance(row: SQL): SQL {
-  return sql`EXISTS (
-    SELECT 1 FROM maintenance_windows m LEFT JOIN services s ON s.id = ${row}.service_id AND s.tenant_id = m.tenant_id
+export const isInMaintenance = (row: SQL): SQL => sql`EXISTS (SELECT 1 ${windowsOf(row)})`
+
+/** The window that incident `row` began in, of several the one that ends last: the JSON of a `MaintenanceRow`, or null. */
+export const maintenanceOf = (row: SQL): SQL =>
+  sql`(SELECT row_to_json(w) FROM (SELECT ${COLUMNS} ${windowsOf(row)} ORDER BY m.ends_at DESC, m.id LIMIT 1) w)`
+
+function windowsOf(row: SQL): SQL {
+  return sql`FROM maintenance_windows m LEFT JOIN services s ON s.id = ${row}.service_id AND s.tenant_id = m.tenant_id
     WHERE m.tenant_id = ${row}.tenant_id AND m.starts_at <= ${row}.triggered_at AND ${row}.triggered_at < m.ends_at
-      AND (m.service_key = s.name_key OR m.team_key = s.team_key))`
+      AND (m.service_key = s.name_key OR m.team_key = s.team_key)`
 }
 
 /** The team of incident `row`'s service. */
 export const teamOf = (row: SQL): SQL =>
   sql`(SELECT s.team FROM services s WHERE s.id = ${row}.service_id AND s.tenant_id = ${row}.tenant_id)`
 
-function toWindow({ id, from_ms, until_ms, created_ms, ...row }: Row): MaintenanceWindow {
+/** A window as it was read. */
+export function toWindow({ id, from_ms, until_ms, created_ms, ...row }: MaintenanceRow): MaintenanceWindow {
   return { ...row, id: toId(id), from: new Date(from_ms), until: new Date(until_ms), createdAt: new Date(created_ms) }
 }

@@ -170,21 +170,32 @@ test('a webhook is told what an engineer said, and that the incident is over, ea
   expect(new Set(messages.map(({ headers }) => headers['webhook-id'])).size).toBe(5)
 })
 
+/** What PagerDuty's Events API says of a tenant's one alert, so long ago. */
+async function alert(tenant: TestTenant, action: string, minutes: number): Promise<void> {
+  const body = {
+    routing_key: '',
+    event_action: action,
+    dedup_key: 'one',
+    payload: { summary: 'Errors', source: 'checkout', severity: 'error', timestamp: ago(minutes) },
+  }
+  expect((await app.request('/in/pagerduty-events', { key: tenant.ingestKey, body })).status).toBeLessThan(300)
+  await app.settle()
+}
+
+test('an incident whose end is told before its beginning is told to be over, after its answer', async () => {
+  const { tenant, path } = await startBy('webhook')
+  await send(tenant, BLAMED)
+  await alert(tenant, 'resolve', 2)
+  await alert(tenant, 'trigger', 3)
+  for (const minutes of [1, 2]) await tick(minutes)
+  expect(typesOf(await taken(path))).toEqual(['incident.opened', 'incident.diagnosed', 'incident.resolved'])
+})
+
 test('an incident that its sender ends, opens again and ends again is told to be over twice', async () => {
   const { tenant, path } = await startBy('webhook', { on: ['incident.resolved'] })
-  const alert = async (action: string, minutes: number) => {
-    const body = {
-      routing_key: '',
-      event_action: action,
-      dedup_key: 'one',
-      payload: { summary: 'Errors', source: 'checkout', severity: 'error', timestamp: ago(minutes) },
-    }
-    expect((await app.request('/in/pagerduty-events', { key: tenant.ingestKey, body })).status).toBeLessThan(300)
-    await app.settle()
-  }
   await send(tenant, BLAMED)
-  await alert('trigger', 3)
-  await alert('resolve', 2)
+  await alert(tenant, 'trigger', 3)
+  await alert(tenant, 'resolve', 2)
   await tick(1)
   expect(typesOf(await taken(path))).toEqual(['incident.resolved'])
   const [incident] = await (await app.request('/v1/incidents', { key: tenant.readonlyKey })).json()

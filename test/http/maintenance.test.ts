@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
+import { callTool } from '../support/mcp.ts'
 import { connectPager, deliver, listNotes, makeDelivery, newRef } from '../support/pagerduty.ts'
 import { connectReceiver, listTaken, newPath, toUrl } from '../support/receivers.ts'
 
@@ -90,6 +91,33 @@ describe('a maintenance window', () => {
     await app.request(`/v1/maintenance/${id}`, { key: tenant.readonlyKey, method: 'DELETE' })
     await ask(tenant)
     expect(await told()).toBe(2)
+  })
+
+  test('is told by its incidents, to programs and to assistants', async () => {
+    const { tenant } = await start()
+    expect((await ask(tenant)).maintenance).toBeNull()
+    const window = await (await plan(tenant, { service: 'checkout', until: inMinutes(60), reason: 'upgrade of @postgres' })).json()
+    const { id, maintenance } = await ask(tenant)
+    expect(maintenance).toEqual(window)
+    await app.request(`/v1/maintenance/${window.id}`, { key: tenant.readonlyKey, method: 'DELETE' })
+    const { data } = await callTool(app, tenant.readonlyKey, 'get_incident', { id })
+    expect(data).toMatchObject({ maintenance: { until: expect.any(String), reason: 'upgrade of at postgres' } })
+  })
+
+  test('has no part in what begins after it, soon as that may be', async () => {
+    const { tenant } = await start()
+    const pager = await connectPager(app, tenant)
+    await plan(tenant, { service: 'checkout', from: inMinutes(-10), until: inMinutes(-0.5) })
+    const [within, after, later] = [newRef(), newRef(), newRef()]
+    for (const [ref, minutes] of [
+      [within, 0.75],
+      [after, 0.25],
+      [later, 0.1],
+    ] as const) {
+      await deliver(app, pager, makeDelivery({ ref, at: new Date(Date.now() - 60_000 * minutes) }))
+      await app.settle()
+    }
+    expect(await Promise.all([within, after, later].map(async (ref) => (await listNotes(ref)).length))).toEqual([0, 1, 0])
   })
 
   test('mutes a team’s services, and the pager’s notes, too', async () => {

@@ -39,7 +39,7 @@ export const IncidentPage = ({ incident, later, now, done, eventsPage }: Props) 
     <>
       <Head incident={incident} now={now} isQuiet={aftermath.quietSince !== undefined} />
       <Notice done={done} />
-      {incident.isMuted && <p class="notice">It began in a maintenance window: it was diagnosed, and nobody was told.</p>}
+      {incident.maintenance !== null && <p class="notice">It began in a maintenance window: it was diagnosed, and nobody was told.</p>}
       <Live
         id="now"
         of={[incident.status, incident.verdict, rows, aftermath.steps]}

@@ -5,6 +5,7 @@ import { citedEntries } from '../../domain/incident/snapshot.ts'
 import { toToldEntry, toToldWindow } from '../../domain/window/document.ts'
 import type { Incident, IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
 import { Instant, name, optionalName, Uuid } from '../schemas.ts'
+import { toWindowBody, WindowBody } from './maintenance.ts'
 import { entryFields, windowFields } from './window-body.ts'
 
 const itemFields = {
@@ -174,6 +175,7 @@ export const DetailBody = z
       .array(SimilarBody)
       .openapi({ description: 'Past incidents like this one that an engineer judged, the likest first' }),
     failure: z.string().nullable().openapi({ description: 'Why there is no answer yet' }),
+    maintenance: WindowBody.nullable().openapi({ description: 'The window it began in: nobody is told' }),
   })
   .openapi('IncidentDetail')
 
@@ -227,7 +229,7 @@ function toConfirmed({ verdict }: Pick<StoredDiagnosis, 'verdict'>): boolean | n
   return verdict === null ? null : verdict === 'confirmed'
 }
 
-export function toDetailBody({ diagnoses, notes, similar, failure, ...incident }: IncidentDetail): z.infer<typeof DetailBody> {
+export function toDetailBody({ diagnoses, notes, similar, failure, maintenance, ...incident }: IncidentDetail): z.infer<typeof DetailBody> {
   const [latest, ...earlierOnes] = diagnoses
   const unanswered = {
     diagnosed_at: null,
@@ -252,6 +254,7 @@ export function toDetailBody({ diagnoses, notes, similar, failure, ...incident }
     notes: notes.map(toNoteBody),
     similar_incidents: similar.map(toSimilarBody),
     failure: latest ? null : failure,
+    maintenance: maintenance && toWindowBody(maintenance),
   }
 }
 

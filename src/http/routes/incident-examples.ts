@@ -77,4 +77,5 @@ export const EXAMPLE_DETAIL = {
     },
   ],
   failure: null,
+  maintenance: null,
 }

@@ -19,7 +19,7 @@ const FROM_ERROR = 'from must be ISO 8601'
 const UNTIL_ERROR = 'until must be ISO 8601'
 const ORDER_ERROR = `until must be later than from, by at most ${MAX_DAYS} days`
 
-const WindowBody = z
+export const WindowBody = z
   .strictObject({
     id: Uuid,
     service: z.string().nullable(),
@@ -127,7 +127,7 @@ export const maintenanceRoutes = (deps: Deps) => {
   router.on('POST', plan.path, decodeBody, repeatable(deps))
 
   return router
-    .openapi(list, async (c) => c.json((await listMaintenance(deps.db, c.var.principal.tenantId)).map(toBody), 200))
+    .openapi(list, async (c) => c.json((await listMaintenance(deps.db, c.var.principal.tenantId)).map(toWindowBody), 200))
     .openapi(plan, async (c) => {
       const { tenantId } = c.var.principal
       const { service, team, from, until, reason } = c.req.valid('json')
@@ -141,7 +141,7 @@ export const maintenanceRoutes = (deps: Deps) => {
       const known = service ? await findService(deps.db, tenantId, { name: service }) : undefined
       if (service && !known)
         throw new AppError('not_found', 'no such service', { fields: [{ pointer: '/service', detail: 'no such service' }] })
-      return c.json(toBody(await planMaintenance(deps.db, tenantId, { ...window, service: known?.name ?? null }, toTrail(c))), 201)
+      return c.json(toWindowBody(await planMaintenance(deps.db, tenantId, { ...window, service: known?.name ?? null }, toTrail(c))), 201)
     })
     .openapi(end, async (c) => {
       const id = getPathId<MaintenanceId>(c.req.valid('param').id, 'maintenance window')
@@ -171,7 +171,7 @@ function readInstant(pointer: string, text: string | null | undefined, error: st
 
 const refuse = (pointer: string, detail: string) => new AppError('invalid_request', detail, { fields: [{ pointer, detail }] })
 
-function toBody({ id, service, team, from, until, reason, createdAt }: MaintenanceWindow): z.infer<typeof WindowBody> {
+export function toWindowBody({ id, service, team, from, until, reason, createdAt }: MaintenanceWindow): z.infer<typeof WindowBody> {
   return {
     id,
     service,
