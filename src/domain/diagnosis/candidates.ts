@@ -1,6 +1,6 @@
 import { compareText } from '../compare.ts'
 import { toEnvironmentKey } from '../event/environment.ts'
-import { isSameRevision, toRevision } from '../event/revision.ts'
+import { isHash, isSameRevision, toRevision } from '../event/revision.ts'
 import { compareTimes } from './input.ts'
 import type { Change, Observation, Step } from './model.ts'
 
@@ -75,20 +75,24 @@ export function isAutoscaling(observation: Observation): boolean {
 }
 
 /**
- * Whether two changes are of one rollout: one revision that is put in place at several places, one setting step by step, or a
+ * Whether two changes are of one rollout: one revision that is put in place at several places, one commit in several services, one setting step by step, or a
  * deploy and the migration that it runs.
  */
 export function isOneRollout(a: Change, b: Change): boolean {
   const [one, other] = [toRevision(a.lead.entry), toRevision(b.lead.entry)]
   const isOfOneRevision = one !== undefined && other !== undefined && isSameRevision(one, other)
-  if (a.lead.entry.eventType === b.lead.entry.eventType) {
-    if (a.key !== b.key || Math.abs(a.atMs - b.atMs) > REPEAT_MS) return false
-    return isDeploy(a.lead) ? isOfOneRevision || (one ?? other) === undefined : a.lead.entry.entity === b.lead.entry.entity
+  const isAtOne = a.key === b.key
+  if (a.lead.entry.eventType !== b.lead.entry.eventType) {
+    return (isAtOne || isOfOneRevision) && (isMigrationOf(a, b) || isMigrationOf(b, a))
   }
-  const [deploy, schema] = isDeploy(a.lead) ? [a, b] : [b, a]
-  if (!isDeploy(deploy.lead) || schema.lead.entry.eventType !== 'schema_change') return false
-  const afterMs = schema.atMs - deploy.atMs
-  return (a.key === b.key || isOfOneRevision) && afterMs >= -REPORTED_LATE_MS && afterMs <= ROLLOUT_MS
+  if (Math.abs(a.atMs - b.atMs) > REPEAT_MS) return false
+  if (!isDeploy(a.lead)) return isAtOne && a.lead.entry.entity === b.lead.entry.entity
+  return isAtOne ? isOfOneRevision || (one ?? other) === undefined : isOfOneRevision && isHash(one)
+}
+
+function isMigrationOf(deploy: Change, { lead, atMs }: Change): boolean {
+  if (!isDeploy(deploy.lead) || lead.entry.eventType !== 'schema_change') return false
+  return atMs >= deploy.atMs - REPORTED_LATE_MS && atMs <= deploy.atMs + ROLLOUT_MS
 }
 
 function isDeploy({ entry }: Observation): boolean {

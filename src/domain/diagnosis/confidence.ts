@@ -47,8 +47,12 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const top = Math.max(leader.score, ...hazards.map(({ logOdds }) => logOdds), MIN_SCORE)
   const total = ranked.reduce((sum, { score }) => sum + Math.exp(score - top), 0)
   const recorded = sumBestOfServices(ranked, top)
-  const squares = hazards.reduce((sum, { logOdds }) => sum + Math.exp(2 * (logOdds - top)), 0)
-  const unrecorded = Math.sqrt(squares) * Math.sqrt(Math.max(weights.minMultiplicity, toMultiplicity(ranked, facts)))
+  const doubt = Math.log(Math.max(weights.minMultiplicity, toMultiplicity(ranked, facts)))
+  const squares = hazards.reduce((sum, { logOdds, troubleMs }) => {
+    // Few changes about do not make less likely what is seen to have broken.
+    return sum + Math.exp(2 * (logOdds - top) + (troubleMs === undefined ? doubt : Math.max(0, doubt)))
+  }, 0)
+  const unrecorded = Math.sqrt(squares)
   const present = recorded / (recorded + unrecorded)
   const next = ranked.find(({ change }) => change !== leader.change && !isOneRollout(change, leader.change))
   const rollout = ranked.filter(({ change }) => change === leader.change || isOneRollout(change, leader.change))

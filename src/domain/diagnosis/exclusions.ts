@@ -19,9 +19,9 @@ export function excludeEarly(
 /** Why a change is not to blame for the trouble that its service may cause. */
 export function excludeByOnset({ change, onsetMs, troubleMs }: Candidate, slackMs: number): RuledOutReason | undefined {
   if (isUndoneBefore(change, onsetMs ?? 0, slackMs)) return 'reverted'
-  if (troubleMs === undefined || change.atMs <= troubleMs + slackMs) return undefined
-  if (change.undoes) return 'revert'
-  return isAutoscaling(change.lead) ? 'consequence' : undefined
+  if (troubleMs === undefined) return undefined
+  if (isAutoscaling(change.lead) && change.atMs > troubleMs) return 'consequence'
+  return change.undoes && change.atMs > troubleMs + slackMs ? 'revert' : undefined
 }
 
 /**

@@ -140,6 +140,11 @@ function listEvictions(symptoms: readonly Observation[]): readonly Report[] {
     })
 }
 
+/** Whether a store or a node tells of itself, whoever uses it. */
+export function isOfInfrastructure({ reports }: Item): boolean {
+  return reports.some(({ entry }) => STORES.has(entry.vendor) || NODE_TROUBLE.test(entry.newValue ?? ''))
+}
+
 /** A host's key as a callee, which no service has. */
 function toHostKey(host: string): string {
   return toNameKey(`@${host}`)

@@ -34,7 +34,7 @@ export function createAssessor(
       evidence: account.evidence,
       place,
       late,
-      kind: Math.log(toKind(change, weights)),
+      kind: Math.log(toKind(change, account.troubleMs, weights)),
       lag: -weights.lagExponent * Math.log1p(lagMs / weights.scaleMs) - Math.max(0, change.atMs / weights.slackMs),
       habit: Math.log(1 - 0.9 * facts.habits.toShare(change.lead)),
       pattern: toPattern(change, patternsOf.get(change.key) ?? []),
@@ -71,8 +71,11 @@ function listMentioning({ key, lead: { entry } }: Change, { mentions }: Facts): 
   return [...(mentions.get(entry.entity) ?? [])].filter((service) => service !== key).toSorted()
 }
 
-function toKind({ lead, undoes }: Change, weights: Weights): number {
-  const undoing = undoes && lead.entry.eventType !== 'deploy' ? weights.undoing : 1
+function toKind({ lead, atMs, undoes }: Change, troubleMs: number | undefined, weights: Weights): number {
+  // What is set back just before the trouble, in place for long without any, is no answer to it.
+  const beforeMs = (troubleMs ?? 0) - atMs
+  const isAnswer = undoes && (beforeMs < 0 || beforeMs > 2 * weights.slackMs || atMs - undoes.lastMs < 10 * weights.slackMs)
+  const undoing = isAnswer && lead.entry.eventType !== 'deploy' ? weights.undoing : 1
   if (isScaling(lead)) return weights.scaling
   return lead.entry.eventType === 'flag_change' ? weights.flag * undoing : undoing
 }

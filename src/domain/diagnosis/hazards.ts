@@ -1,6 +1,6 @@
 import { compareText } from '../compare.ts'
 import type { Explain } from './blame.ts'
-import { type Facts, hopsFrom } from './facts.ts'
+import { type Facts, hopsFrom, isOfInfrastructure } from './facts.ts'
 import { createPlacer } from './features.ts'
 import type { Candidate, Hazard, Item } from './model.ts'
 import type { Weights } from './weights.ts'
@@ -13,9 +13,9 @@ const OF_CLIENTS =
   /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated|started)|latency|\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
 
 /**
- * The faults that nobody recorded, the likeliest first: at what the alerting service reaches, at its direct callers and, while
- * no call of it is known, wherever something broke just then. What broke by its own account, before or with what calls it, is
- * as likely as what lies outside.
+ * The faults that nobody recorded, the likeliest first: at what the alerting service reaches, at its direct callers and, while no
+ * call of it is known, wherever a store or a node broke just then. Likelier than others is one where something broke by its own
+ * account, before or with what calls it.
  */
 export function listHazards(facts: Facts, explain: Explain, weights: Weights): readonly Hazard[] {
   const { alertKey, hops, callers, hosts, items } = facts
@@ -50,8 +50,10 @@ function createTroubleFinder({ alertKey, hops, callers, items }: Facts, explain:
       ? explain(key, null).explained.filter(({ callee, isCall }) => isCall || callee !== key)
       : items.filter(({ caller, callee }) => caller === alertKey || callee === alertKey)
     const sinceMs = Math.min(0, ...above.map(({ onsetMs }) => onsetMs))
-    const isNear = ({ onsetMs }: { readonly onsetMs: number }) =>
-      onsetMs <= sinceMs + slackMs && onsetMs >= sinceMs - (isBelow ? BEFORE_MS : BESIDE_MS)
+    const isNear = (item: Item) =>
+      item.onsetMs <= sinceMs + slackMs &&
+      item.onsetMs >= sinceMs - (isBelow ? BEFORE_MS : BESIDE_MS) &&
+      (isBelow || isOfInfrastructure(item))
     const near = own.filter(isNear).map(({ onsetMs }) => onsetMs)
     return near.length === 0 ? undefined : Math.min(...near)
   }
@@ -66,12 +68,14 @@ function isBroken({ reports }: Item): boolean {
  * something which its service calls broke after.
  */
 export function besides(hazards: readonly Hazard[], leader: Candidate, { adjacency }: Facts, weights: Weights): readonly Hazard[] {
-  const fresh = Math.exp(leader.features.lag)
+  // Something that breaks elsewhere soon after a change may well come from it, after ten minutes hardly.
+  const fresh = Math.exp(2 * leader.features.lag)
   const raise = Math.log(weights.unrecorded / weights.troubled)
   return hazards.map((hazard) => {
     const { key, troubleMs, logOdds } = hazard
     if (troubleMs === undefined || leader.change.atMs > troubleMs + weights.slackMs) return hazard
-    return { ...hazard, logOdds: logOdds + raise * (hopsFrom(key, adjacency).has(leader.concerned) ? 1 : fresh) }
+    if (hopsFrom(key, adjacency).has(leader.concerned)) return { ...hazard, logOdds: logOdds + raise, troubleMs: undefined }
+    return { ...hazard, logOdds: logOdds + raise * fresh }
   })
 }
 

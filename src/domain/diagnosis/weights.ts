@@ -69,7 +69,7 @@ export const WEIGHTS: Weights = {
   scaling: 0.25,
   undoing: 0.25,
   unrecorded: 0.04,
-  troubled: 0.3,
+  troubled: 0.4,
   external: 0.3,
   minMultiplicity: 0.2,
   minRatio: 0.75,

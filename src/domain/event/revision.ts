@@ -53,6 +53,12 @@ export function isSameRevision(a: string, b: string): boolean {
   return one.version !== undefined && other.version !== undefined && isSameVersion(one.version, other.version)
 }
 
+/** Whether a revision is a commit's or an image's, which no two things share by chance as they do `v1.4.2`. */
+export function isHash(revision: string): boolean {
+  const { hash } = toSpelling(revision)
+  return hash !== undefined && !NUMBER.test(hash)
+}
+
 const FULL_HASH = /\b(?:[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})\b/gi
 const SHORT_LENGTH = 8
 

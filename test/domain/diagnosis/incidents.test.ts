@@ -239,6 +239,43 @@ const ROWS: readonly Row[] = [
     says: /^Deploy sha=aaaaaa1 to orders/,
     advises: /^Roll back/,
   },
+  {
+    name: 'one commit that is rolled out to several services',
+    windows: [
+      makeWindow('pricing', deploy(-300, 'aaaaaa1')),
+      makeWindow('stock', deploy(-295, 'aaaaaa1')),
+      makeWindow('orders', deploy(-290, 'aaaaaa1'), own(-200)),
+    ],
+    calls: ['pricing', 'stock'],
+    assessment: 'cause',
+    says: /^Deploy sha=aaaaaa1 to orders rolled out 2 minutes before onset$/,
+    advises: /^Roll back orders/,
+  },
+  {
+    name: 'an autoscaler that reacts within a minute',
+    windows: [
+      makeWindow(
+        'orders',
+        trouble(-320, 'saturation', 'datadog', 'cpu 97%', { entity: 'orders', count: 9, timestamp: later(60) }),
+        makeEntry(-300, 'scale_event', { vendor: 'kubernetes', entity: 'orders-hpa', oldValue: '6', newValue: '12' }),
+        trouble(-280, 'saturation', 'kubernetes', 'FailedScheduling', { entity: 'orders-7d9f8b6c5-x2x9k' }),
+      ),
+    ],
+    assessment: 'unrecorded',
+    says: /^orders has been under strain/,
+    advises: AWAY,
+  },
+  {
+    name: 'a broker that shuts down a quarter of an hour after a deploy of its client',
+    windows: [
+      makeWindow('kafka', trouble(-200, 'restart', 'kafka', 'controlled_shutdown', { entity: 'broker_1' })),
+      makeWindow('orders', deploy(-1_100, 'aaaaaa1'), own(-190, 'NotLeaderForPartition')),
+    ],
+    calls: ['kafka'],
+    assessment: 'unrecorded',
+    says: /^kafka has been restarting/,
+    advises: /^Look at kafka/,
+  },
 ]
 
 test.each(ROWS)('tells of $name', (row) => {
