@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util'
 import type { Client } from 'pg'
 import { type Bindings, ConfigError, readConfig } from '../config.ts'
+import type { IntegrationId, TenantId } from '../domain/ids.ts'
 import { field, parseJson } from '../domain/json.ts'
+import { type DeliveryOutcome, readDoorDeliveries } from '../store/door-deliveries.ts'
 import { createRedis } from '../store/redis.ts'
 import { readSweepHints } from '../store/sweeps.ts'
 import { VERSION } from '../version.ts'
@@ -29,6 +31,8 @@ const SLOW_MS = 100
 const MAX_SKEW_MS = 2_000
 const CRON_LATE_MS = 10 * 60_000
 const TIMEOUT_MS = 10_000
+/** Findings of one kind, and doors that are looked at. */
+const [MAX_SHOWN, MAX_DOORS] = [20, 2_000]
 
 async function main(): Promise<void> {
   const { help, json, url } = readArguments()
@@ -38,6 +42,7 @@ async function main(): Promise<void> {
     ...(await lookAt('postgres', process.env['DATABASE_URL'], checkPostgres)),
     ...(await lookAt('redis', process.env['UPSTASH_REDIS_REST_URL'], checkRedis)),
     ...(await lookAt('worker', url, checkWorker)),
+    ...(await checkDoors().catch((error: unknown) => [warn('doors', `not looked at: ${explain(error)}`)])),
   ]
   const isOk = findings.every(({ level }) => level !== 'broken')
   if (json) console.log(JSON.stringify({ ok: isOk, findings }, null, 2))
@@ -123,21 +128,80 @@ async function checkServer(client: Client): Promise<Finding[]> {
   ]
 }
 
-type Receiver = { readonly id: string; readonly type: string; readonly outcome: string }
+type Receiver = {
+  readonly id: string
+  readonly type: string
+  readonly outcome: string
+  readonly since: string
+  readonly off: string | null
+}
 
 /** By their last outcomes, as each integration's page shows them. */
 async function checkReceivers(client: Client): Promise<Finding[]> {
   const { rows } = await client.query<Receiver>(
-    `SELECT id, type, telling->>'outcome' AS outcome FROM integrations WHERE telling->>'failingSince' IS NOT NULL ORDER BY type, id LIMIT 20`,
+    `SELECT id, type, telling->>'outcome' AS outcome, telling->>'failingSince' AS since, telling->>'switchedOff' AS off
+      FROM integrations WHERE telling->>'failingSince' IS NOT NULL ORDER BY (telling->>'failingSince')::bigint, id LIMIT ${MAX_SHOWN}`,
   )
-  const { rows: all } = await client.query<{ told: string; taken: string | null }>(
-    `SELECT (SELECT count(*) FROM integrations WHERE telling IS NOT NULL) AS told, (SELECT max(received_at)::text FROM deliveries) AS taken`,
+  const { rows: all } = await client.query<{ told: string; at: string | null }>(
+    `SELECT count(*) AS told, max((telling->>'at')::bigint) AS at FROM integrations WHERE telling IS NOT NULL`,
   )
   return [
-    ...rows.map(({ id, type, outcome }) => warn('receiver', `${type} ${id} fails: ${outcome}`)),
-    ...(rows.length === 0 ? [ok('receivers', `none of ${all[0]?.told ?? 0} that were told fails`)] : []),
-    ok('doors', all[0]?.taken ? `the last alert was taken at ${all[0].taken}` : 'no alert has been taken so far'),
+    ...rows.map(({ id, type, outcome, since, off }) =>
+      warn('receiver', `${type} ${id} fails since ${toInstant(since)}: ${outcome}${off === null ? '' : ', and is told nothing any more'}`),
+    ),
+    ...(rows.length === 0
+      ? [
+          ok(
+            'receivers',
+            `none of ${all[0]?.told ?? 0} that were told fails${all[0]?.at ? `; the last was told at ${toInstant(all[0].at)}` : ''}`,
+          ),
+        ]
+      : []),
   ]
+}
+
+const toInstant = (ms: string | number) => new Date(Number(ms)).toISOString()
+
+type Door = { readonly tenant_id: TenantId; readonly id: IntegrationId; readonly type: string }
+
+/** By what became of the last delivery of each, which Redis has; with people's keys anybody delivers, and no row says who. */
+async function checkDoors(): Promise<Finding[]> {
+  const url = process.env['UPSTASH_REDIS_REST_URL']
+  if (!process.env['DATABASE_URL'] || !url) return [warn('doors', 'not looked at: that takes DATABASE_URL and UPSTASH_REDIS_REST_URL')]
+  const doors = await listDoors()
+  const redis = createRedis({ url, token: process.env['UPSTASH_REDIS_REST_TOKEN'] ?? '', timeoutMs: TIMEOUT_MS })
+  const outcomes: (DeliveryOutcome & { readonly door: Door })[] = []
+  for (const [tenantId, own] of Map.groupBy(doors, ({ tenant_id }) => tenant_id)) {
+    const found = await readDoorDeliveries(redis, tenantId, { whole: [], others: own.map(({ id }) => id) }, new Date())
+    outcomes.push(...own.flatMap((door) => (found.get(door.id)?.latest ?? []).map((outcome) => ({ ...outcome, door }))))
+  }
+  outcomes.sort((a, b) => b.at.getTime() - a.at.getTime())
+  const refused = outcomes.filter(({ kind }) => kind === 'refused')
+  const [last] = outcomes
+  return [
+    ...refused
+      .slice(0, MAX_SHOWN)
+      .map(({ door, text, at }) => warn('door', `${door.type} ${door.id} refused its last delivery at ${at.toISOString()}: ${text}`)),
+    last
+      ? ok(
+          'doors',
+          `${outcomes.length} of ${doors.length} had a delivery lately, ${refused.length} refused their last; the last of all at ${last.at.toISOString()}: ${last.text}`,
+        )
+      : ok('doors', `none of ${doors.length} had a delivery lately`),
+  ]
+}
+
+async function listDoors(): Promise<Door[]> {
+  const client = createClient(readDatabaseUrl())
+  await client.connect()
+  try {
+    const { rows } = await client.query<Door>(
+      `SELECT tenant_id, id, type FROM integrations WHERE direction <> 'outbound' ORDER BY tenant_id, id LIMIT ${MAX_DOORS}`,
+    )
+    return rows
+  } finally {
+    await client.end()
+  }
 }
 
 async function checkRedis(url: string): Promise<Finding[]> {

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { sql } from 'drizzle-orm'
 import { expect, inject, test } from 'vitest'
+import { createTestTenant, startApp } from '../support/app.ts'
 
 const COMMAND = fileURLToPath(new URL('../../src/commands/doctor.ts', import.meta.url))
 const { redisUrl, redisToken } = inject('stack')
@@ -42,4 +44,26 @@ test.runIf(REAL)('a migrated database is well', async () => {
   const { code, stdout } = await run([], { ...REDIS, DATABASE_URL: REAL })
   expect([code, stdout]).toEqual([expect.any(Number), expect.stringMatching(/^ok +migrations +all \d+ are applied$/m)])
   expect(stdout).toMatch(/^ok +postgres +PostgreSQL /m)
+})
+
+test.runIf(REAL)('what doors refused last and receivers do not take is said, with since when', async () => {
+  const app = startApp()
+  const tenant = await createTestTenant(app)
+  const connect = async (type: string, config: object, direction = 'inbound') => {
+    const response = await app.request('/v1/integrations', { key: tenant.readonlyKey, body: { type, direction, config } })
+    return (await response.json()) as { id: string; token: string }
+  }
+  const [door, receiver] = [
+    await connect('alertmanager', {}),
+    await connect('slack', { url: 'https://hooks.slack.com/services/T/B/x' }, 'outbound'),
+  ]
+  await app.request(`/in/alertmanager/${door.token}`, { body: 'no JSON' })
+  await app.settle()
+  await app.deps.db.execute(
+    sql`UPDATE integrations SET telling = '{"at": 1, "outcome": "404", "failingSince": 86400000, "switchedOff": null}' WHERE id = ${receiver.id}`,
+  )
+  const { stdout } = await run([], { ...REDIS, DATABASE_URL: REAL })
+  expect(stdout).toMatch(new RegExp(`^warn +door +alertmanager ${door.id} refused its last delivery at 20`, 'm'))
+  expect(stdout).toContain(`slack ${receiver.id} fails since 1970-01-02T00:00:00.000Z: 404`)
+  expect(stdout).toMatch(/^ok +doors +\d+ of \d+ had a delivery lately/m)
 })
