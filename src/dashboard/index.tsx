@@ -13,6 +13,7 @@ import { agentPages } from './pages/agents.tsx'
 import { changePages } from './pages/changes.tsx'
 import { connectPages } from './pages/connect.tsx'
 import { incidentPages } from './pages/incidents.tsx'
+import { searchPages } from './pages/search.tsx'
 import { servicePages } from './pages/services.tsx'
 import { settingsPages } from './pages/settings.tsx'
 import { signInPages } from './pages/sign-in.tsx'
@@ -25,7 +26,7 @@ import { findSession } from './session.ts'
 const MAX_FORM_BYTES = 65_536
 /** A map of services as long as they get, or a delivery that somebody tries, as a form sends it. */
 const MAX_MAP_FORM_BYTES = 163_840
-const PRIVATE_PATHS = ['/', '/incidents/*', '/changes', '/services/*', '/connect/*', '/agents/*', '/settings/*', '/start']
+const PRIVATE_PATHS = ['/', '/incidents/*', '/changes', '/services/*', '/connect/*', '/agents/*', '/settings/*', '/start', '/search']
 
 const LIMIT_FORM = bodyLimit({ maxSize: MAX_FORM_BYTES, onError: refuseSize })
 const LIMIT_MAP_FORM = bodyLimit({ maxSize: MAX_MAP_FORM_BYTES, onError: refuseSize })
@@ -45,6 +46,7 @@ export function createDashboard(deps: Deps) {
   router.route('/', incidentPages(deps))
   router.route('/', changePages(deps))
   router.route('/', servicePages(deps))
+  router.route('/', searchPages(deps))
   router.route('/', connectPages(deps))
   router.route('/', agentPages(deps))
   router.route('/', settingsPages(deps))

@@ -5,7 +5,7 @@ import { ASSETS } from '#dashboard-assets'
 import { VERSION } from '../version.ts'
 import type { PageContext } from './page-env.ts'
 
-type Tab = 'incidents' | 'changes' | 'services' | 'connect' | 'settings'
+type Tab = 'incidents' | 'changes' | 'services' | 'connect' | 'settings' | 'search'
 
 type PageOptions = {
   readonly title: string
@@ -13,6 +13,8 @@ type PageOptions = {
   /** Which part of the site the page belongs to; `undefined` where nobody is signed in. */
   readonly tab?: Tab | undefined
   readonly status?: ContentfulStatusCode
+  /** What was searched for. */
+  readonly query?: string
 }
 
 const TABS: readonly { readonly tab: Tab; readonly path: string; readonly name: string }[] = [
@@ -24,7 +26,11 @@ const TABS: readonly { readonly tab: Tab; readonly path: string; readonly name: 
 ]
 
 /** Answers a whole page around its content. */
-export function renderPage(c: PageContext, { title, now, tab, status = 200 }: PageOptions, content: Child): Response | Promise<Response> {
+export function renderPage(
+  c: PageContext,
+  { title, now, tab, status = 200, query = '' }: PageOptions,
+  content: Child,
+): Response | Promise<Response> {
   const nonce = c.get('secureHeadersNonce')
   const page = (
     <html lang="en" data-now={now.toISOString()}>
@@ -42,7 +48,7 @@ export function renderPage(c: PageContext, { title, now, tab, status = 200 }: Pa
         <a class="skip" href="#main">
           Skip to content
         </a>
-        <Bar tab={tab} who={c.get('principal')?.email} />
+        <Bar tab={tab} who={c.get('principal')?.email} query={query} />
         <main id="main" tabindex={-1}>
           {content}
         </main>
@@ -59,7 +65,9 @@ export function renderPage(c: PageContext, { title, now, tab, status = 200 }: Pa
   return c.html(html`<!doctype html>${page}`, status)
 }
 
-const Bar = ({ tab, who }: { readonly tab: Tab | undefined; readonly who: string | undefined }) => (
+type BarProps = { readonly tab: Tab | undefined; readonly who: string | undefined; readonly query: string }
+
+const Bar = ({ tab, who, query }: BarProps) => (
   <header class="bar">
     <div>
       <a class="brand" href="/">
@@ -77,6 +85,21 @@ const Bar = ({ tab, who }: { readonly tab: Tab | undefined; readonly who: string
               </a>
             ))}
           </nav>
+          <search>
+            <form method="get" action="/search">
+              <input
+                id="search"
+                type="search"
+                name="q"
+                value={query}
+                maxlength={200}
+                placeholder="Search  /"
+                aria-label="Search services, shas, flags, people, incidents"
+                aria-keyshortcuts="/"
+                autocomplete="off"
+              />
+            </form>
+          </search>
           <form method="post" action="/signout">
             <button type="submit" class="bare" title={who}>
               Sign out

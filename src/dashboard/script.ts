@@ -77,6 +77,21 @@ export const SCRIPT = /* js */ `
     tell()
     return false
   }
+  const move = (step) => {
+    const hits = [...document.querySelectorAll('.hit')]
+    hits[Math.max(0, Math.min(hits.length - 1, hits.indexOf(document.activeElement) + step))]?.focus()
+  }
+  document.addEventListener('keydown', (event) => {
+    const search = document.getElementById('search')
+    if (event.ctrlKey || event.metaKey || event.altKey || !search) return
+    const isTyping = event.target.closest('input:not(#search), textarea, select')
+    if (event.key === '/' && !isTyping && event.target !== search) { event.preventDefault(); search.select() }
+    else if (event.key === 'Escape' && event.target === search) search.blur()
+    else if (!isTyping && document.querySelector('.hit') && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
+      event.preventDefault()
+      move(event.key === 'ArrowDown' ? 1 : -1)
+    }
+  })
   const startedAt = Date.now()
   const isAwaited = () => document.querySelector('[data-soon]') !== null && Date.now() - startedAt < 600000
   const follow = () => setTimeout(async () => { if (!await refresh().catch(() => false)) follow() }, isAwaited() ? 2000 : 15000)

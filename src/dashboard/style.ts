@@ -59,6 +59,10 @@ main:focus { outline: none; }
 .bar nav a, .tabs a { padding: .25rem .5rem; border-radius: 6px; color: var(--soft); text-decoration: none; }
 .bar nav a:hover, .tabs a:hover { background: var(--fill); color: var(--ink); }
 .bar nav a[aria-current], .tabs a[aria-current] { color: var(--ink); font-weight: 600; background: var(--fill); }
+.bar input { width: 12rem; background: var(--paper); } .bar search { margin-left: auto; } @media (max-width: 34rem) { .bar search { flex: 1; } .bar input { width: 100%; } }
+.hit { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 .75rem; align-items: center; min-height: 3rem; padding: .5rem 1.125rem; color: var(--ink); text-decoration: none; } .hits > li + li { border-top: 1px solid var(--line); }
+.hit small { display: block; font-size: var(--small); color: var(--soft); } .hit:hover, .hit:focus-visible, .best > li:first-child > .hit { background: var(--accent-fill); box-shadow: inset 3px 0 0 var(--accent); }
+.hit mark { background: none; color: inherit; font-weight: 700; text-decoration: underline; text-decoration-color: var(--accent); text-decoration-thickness: 2px; text-underline-offset: .2em; }
 main { flex: 1; padding-block: clamp(1.25rem, 3vw, 2.25rem) 4rem; }
 .foot { padding-block: 1rem 1.5rem; color: var(--soft); font-size: var(--small); display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; }
 .foot a { color: inherit; }

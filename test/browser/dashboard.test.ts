@@ -79,6 +79,8 @@ async function listPages(page: Page): Promise<Readonly<Record<string, string>>> 
     'incidents-filtered': '/incidents?status=confirmed&service=nothing',
     incident: `${incident}`,
     changes: '/changes',
+    search: '/search?q=pay',
+    'search-nothing': '/search?q=nothing-of-that-name',
     services: '/services',
     service: `${service}`,
     'service-json': `${service}?view=json`,
@@ -288,6 +290,22 @@ test('by keyboard alone: skip to the content, sign in, open an incident', async 
   }
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { name: 'What changed, and when' }).waitFor()
+})
+
+test('a slash is a search from anywhere, and arrows choose among what it finds', async () => {
+  const page = await open()
+  await signIn(page, shop.tenant.readonlyKey, '/changes')
+  await page.keyboard.press('/')
+  await page.keyboard.type('paym')
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'Search: paym' }).waitFor()
+  const focused = () => page.evaluate(() => document.activeElement?.textContent)
+  await page.keyboard.press('ArrowDown')
+  expect(await focused()).toMatch(/^ ?payment-service/)
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('ArrowUp')
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'payment-service', level: 1 }).waitFor()
 })
 
 test('the first event turns the first steps green, by itself', { timeout: 60_000 }, async () => {

@@ -31,6 +31,8 @@ async function listPages(key: string): Promise<string[]> {
     ...(incidents ?? []).map((id) => `/incidents/${id}`),
     '/changes',
     '/changes?service=pay&actor=o&text=a&type=deploy&since=2026-01-01&until=2099-01-01T00:00:00Z',
+    '/search?q=pay',
+    '/search',
     '/services',
     ...(services ?? []).flatMap((id) => [`/services/${id}`, `/services/${id}?view=json`]),
     '/connect',

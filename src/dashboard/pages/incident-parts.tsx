@@ -28,21 +28,6 @@ export const Badges = ({
   </>
 )
 
-/** Asks whether the answer was right. */
-export const VerdictForm = ({ incident: { id, verdict }, here }: { readonly incident: Incident; readonly here: string }) => (
-  <ForManagers>
-    <form method="post" action={`/incidents/${id}/verdict`} class="row">
-      <input type="hidden" name="back" value={here} />
-      <button type="submit" name="verdict" value="confirmed" class="minor" aria-pressed={verdict === 'confirmed' ? 'true' : 'false'}>
-        Confirm
-      </button>
-      <button type="submit" name="verdict" value="rejected" class="minor" aria-pressed={verdict === 'rejected' ? 'true' : 'false'}>
-        Wrong
-      </button>
-    </form>
-  </ForManagers>
-)
-
 /** Closes an incident whose pager did not. */
 export const ResolveForm = ({ incident: { id, resolvedAt } }: { readonly incident: Incident }) =>
   resolvedAt === null ? (

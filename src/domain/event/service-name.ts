@@ -97,6 +97,11 @@ export function openedService(event: Names & { readonly eventType: EventType }):
   return NAMESPACED.exec(entity)?.[2] ?? entity
 }
 
+/** The service that an event is shown with: the one that it opens, where it names another only because that reports it. */
+export function toOwner(event: Names & { readonly eventType: EventType }): string {
+  return openedService(event) ?? event.serviceName
+}
+
 /**
  * The workload that stands behind a `service_name` the kubernetes plugin made up from an object's name
  * (`prod/checkout-7d9f8b6c5-x2x9k` → `checkout`). Without a service of its own, such events would never meet.

@@ -78,6 +78,16 @@ export const contextEvents = pgTable(
       table.receivedAt.desc().nullsLast(),
       table.id.desc().nullsLast(),
     ),
+    /** What a search finds changes by: how their entities, shas and actors begin. Repeats are not in them. */
+    ...(['entity', 'sha', 'actor'] as const).map((column) =>
+      index(`context_events_by_${column}`)
+        .on(table.tenantId, sql.raw(`lower(${column}) text_pattern_ops`))
+        .where(
+          sql.raw(
+            `${column} IS NOT NULL AND event_type IN ('deploy', 'flag_change', 'config_change', 'schema_change', 'scale_event') AND received_at - appeared_at < interval '1 second'`,
+          ),
+        ),
+    ),
     /** What the service graph is learned from. */
     index('context_events_of_failures').on(table.receivedAt).where(sql`event_type IN ('dependency_failure', 'circuit_open')`),
   ],

@@ -1,0 +1,5 @@
+SET LOCAL statement_timeout = 0;
+--> statement-breakpoint
+CREATE INDEX IF NOT EXISTS "context_events_by_entity" ON "context_events" USING btree ("tenant_id",lower(entity) text_pattern_ops) WHERE entity IS NOT NULL AND event_type IN ('deploy', 'flag_change', 'config_change', 'schema_change', 'scale_event') AND received_at - appeared_at < interval '1 second';--> statement-breakpoint
+CREATE INDEX IF NOT EXISTS "context_events_by_sha" ON "context_events" USING btree ("tenant_id",lower(sha) text_pattern_ops) WHERE sha IS NOT NULL AND event_type IN ('deploy', 'flag_change', 'config_change', 'schema_change', 'scale_event') AND received_at - appeared_at < interval '1 second';--> statement-breakpoint
+CREATE INDEX IF NOT EXISTS "context_events_by_actor" ON "context_events" USING btree ("tenant_id",lower(actor) text_pattern_ops) WHERE actor IS NOT NULL AND event_type IN ('deploy', 'flag_change', 'config_change', 'schema_change', 'scale_event') AND received_at - appeared_at < interval '1 second';

@@ -1,0 +1,118 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { EventType } from '../domain/event/event.ts'
+import { toNameKey } from '../domain/event/service-name.ts'
+import type { EventId, IncidentId, ServiceId, TenantId } from '../domain/ids.ts'
+import { BEGINS, HAPPENED } from './changes.ts'
+import { isFolded } from './folded-services.ts'
+import { type Db, epochMs, selectOne } from './postgres.ts'
+
+type FoundService = { readonly id: ServiceId; readonly name: string; readonly lastMs: number; readonly isAlerting: boolean }
+type FoundIncident = {
+  readonly id: IncidentId
+  readonly title: string | null
+  readonly serviceName: string
+  readonly triggeredMs: number
+  readonly isResolved: boolean
+}
+/** Named as a snapshot's entries are. */
+type FoundChange = {
+  readonly id: EventId
+  readonly event_type: EventType
+  readonly serviceName: string
+  readonly vendor: string
+  readonly entity: string
+  readonly old_value: string | null
+  readonly new_value: string | null
+  readonly sha: string | null
+  readonly actor: string | null
+  readonly atMs: number
+}
+type FoundActor = { readonly name: string; readonly changes: number }
+
+/** What a search found, of each kind the best first. */
+export type Found = {
+  readonly services: readonly FoundService[]
+  readonly incidents: readonly FoundIncident[]
+  readonly changes: readonly FoundChange[]
+  readonly actors: readonly FoundActor[]
+}
+
+const MAX_FOUND = 6
+/** Incidents whose titles are looked at, the newest. */
+const MAX_INCIDENTS = 5_000
+/** Changes of one kind that are looked at: what begins like very many is a sample. */
+const MAX_CHANGES = 500
+const MAX_ACTORS = 4
+/** Of so many of the services found the latest changes are shown. */
+const MAX_SERVICES_READ = 3
+const ACTIVE_DAYS = 30
+const CHANGE_TYPES = sql.raw("('deploy', 'flag_change', 'config_change', 'schema_change', 'scale_event')")
+const COLUMNS = sql`e.id, e.event_type, e.service_id, e.service_name, e.vendor, e.entity, e.old_value, e.new_value, e.sha, e.actor, e.change_key, ${HAPPENED} AS at`
+
+/**
+ * The tenant's services and incidents whose names and titles hold a text, the changes whose entities or shas begin with it, or that
+ * services found have, and who made changes and is called so; whatever its case. What is part of another service is found by how its
+ * name begins alone. One statement.
+ */
+export async function searchAll(db: Db, tenantId: TenantId, text: string, heardOfSince: Date): Promise<Found> {
+  const part = text.toLowerCase()
+  const key = toNameKey(text)
+  const begins = (
+    column: string,
+  ) => sql`e.tenant_id = ${tenantId} AND e.${sql.raw(column)} IS NOT NULL AND lower(e.${sql.raw(column)}) LIKE ${toPrefix(part)}
+    AND e.event_type IN ${CHANGE_TYPES} AND ${BEGINS}`
+  const found = await selectOne<{ [Kind in keyof Found]: Found[Kind] | null }>(
+    db,
+    sql`WITH found_services AS MATERIALIZED (
+        SELECT s.id, s.name, s.last_event_at, starts_with(s.name_key, ${key}) AS is_begun FROM services s
+        WHERE s.tenant_id = ${tenantId} AND (strpos(lower(s.name), ${part}) > 0 OR strpos(s.name_key, ${key}) > 0)
+          AND (starts_with(lower(s.name), ${part}) OR NOT ${isFolded(heardOfSince)})
+        ORDER BY s.name_key = ${key} DESC, is_begun DESC, s.last_event_at DESC, s.id LIMIT ${MAX_FOUND}
+      ),
+      found_incidents AS (
+        SELECT * FROM (
+          SELECT i.id, i.title, i.service_name, i.triggered_at, i.resolved_at FROM incidents i
+          WHERE i.tenant_id = ${tenantId} ORDER BY i.triggered_at DESC, i.id DESC LIMIT ${MAX_INCIDENTS}
+        ) i WHERE strpos(lower(concat_ws(' ', i.title, i.service_name)), ${part}) > 0 LIMIT ${MAX_FOUND}
+      ),
+      begun AS (
+        (SELECT ${COLUMNS}, 0 AS rank FROM context_events e WHERE ${begins('sha')} LIMIT ${MAX_CHANGES})
+        UNION ALL (SELECT ${COLUMNS}, 0 FROM context_events e WHERE ${begins('entity')} LIMIT ${MAX_CHANGES})
+        UNION ALL SELECT c.*, 1 FROM (SELECT id FROM found_services LIMIT ${MAX_SERVICES_READ}) s
+          CROSS JOIN (SELECT unnest(ARRAY['deploy', 'flag_change', 'config_change', 'schema_change', 'scale_event']) AS event_type) t
+          CROSS JOIN LATERAL (SELECT ${COLUMNS} FROM context_events e WHERE e.service_id = s.id AND e.event_type = t.event_type AND ${BEGINS}
+            ORDER BY ${HAPPENED} DESC, e.id DESC LIMIT ${MAX_SERVICES_READ}) c
+      ),
+      found_changes AS (
+        SELECT * FROM (SELECT DISTINCT ON (service_id, change_key) * FROM begun ORDER BY service_id, change_key, rank, at DESC) c
+        ORDER BY rank, at DESC, id LIMIT ${MAX_FOUND}
+      ),
+      found_actors AS (
+        SELECT min(a.actor) AS name, count(*)::int AS changes FROM (SELECT e.actor FROM context_events e WHERE ${begins('actor')} LIMIT ${MAX_CHANGES}) a
+        GROUP BY lower(a.actor) ORDER BY 2 DESC, 1 LIMIT ${MAX_ACTORS}
+      )
+      SELECT
+        ${listOf(
+          'found_services',
+          sql`'id', id, 'name', name, 'lastMs', ${epochMs(sql`last_event_at`)}, 'isAlerting', EXISTS (SELECT 1 FROM incidents i
+          WHERE i.tenant_id = ${tenantId} AND i.service_id = f.id AND i.resolved_at IS NULL AND i.triggered_at > now() - make_interval(days => ${ACTIVE_DAYS}))`,
+        )} AS services,
+        ${listOf('found_incidents', sql`'id', id, 'title', title, 'serviceName', service_name, 'triggeredMs', ${epochMs(sql`triggered_at`)}, 'isResolved', resolved_at IS NOT NULL`)} AS incidents,
+        ${listOf(
+          'found_changes',
+          sql`'id', id, 'event_type', event_type, 'serviceName', service_name, 'vendor', vendor, 'entity', entity, 'old_value', old_value, 'new_value', new_value, 'sha', sha,
+          'actor', actor, 'atMs', ${epochMs(sql`at`)}`,
+        )} AS changes,
+        ${listOf('found_actors', sql`'name', name, 'changes', changes`)} AS actors`,
+  )
+  return { services: found.services ?? [], incidents: found.incidents ?? [], changes: found.changes ?? [], actors: found.actors ?? [] }
+}
+
+function listOf(name: string, fields: SQL): SQL {
+  return sql`(SELECT json_agg(json_build_object(${fields})) FROM ${sql.raw(name)} f)`
+}
+
+/** A text as what `LIKE` takes for the beginning of others. */
+function toPrefix(text: string): string {
+  return `${text.replaceAll(/[\\%_]/g, '\\$&')}%`
+}
