@@ -25,7 +25,8 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
 
 function read({ body, settings }: Delivery): Signals {
   const key = textAt(body, 'aggregation_key')
-  const findingType = textAt(body, 'finding_type')?.toUpperCase()
+  // Older releases write the enumeration as Python keeps it.
+  const findingType = (textAt(body, 'finding_type') ?? textAt(body, 'finding_type', '_name_'))?.toUpperCase()
   const isChange = findingType === 'CONFIGURATION_CHANGE'
   if (key === undefined || findingType === undefined) return ignore('no aggregation_key or finding_type')
   const found = MEANINGS.get(key.toLowerCase().replace(/[^a-z]/g, '')) ?? (isChange ? (['config_change', 'changed'] as const) : undefined)

@@ -117,6 +117,11 @@ testDoor('kubewatch', DOORS.kubewatch, [
 testDoor('robusta', DOORS.robusta, [
   ['a crash loop', {}, event({ event_type: 'restart', service_name: 'checkout', new_value: 'CrashLoopBackOff' })],
   ['a change', { finding_type: 'CONFIGURATION_CHANGE', aggregation_key: 'any' }, event({ event_type: 'config_change' })],
+  [
+    'a crash loop as older releases write it',
+    { finding_type: { _value_: 'issue', _name_: 'ISSUE', _sort_order_: 0 }, starts_at: '2026-03-02 09:14:20+00:00' },
+    event({ event_type: 'restart', timestamp: '2026-03-02T09:14:20.000000Z' }),
+  ],
   ['a report', { finding_type: 'REPORT', aggregation_key: 'krr' }, ignored('aggregation_key krr')],
 ])
 
