@@ -1,6 +1,6 @@
 import type { Incident } from '../../store/incidents.ts'
 import { toActorName, toClock } from '../labels.ts'
-import { Badge, ForManagers, Sure } from '../parts.tsx'
+import { Badge, Sure } from '../parts.tsx'
 
 /** What state an incident is in, and what its answer was found to be. */
 export const Badges = ({
