@@ -32,7 +32,20 @@ export const INCIDENT_STYLE = /* css */ `.told { padding: 0; overflow: hidden; }
 .pulse { margin-left: auto; font-size: var(--small); font-weight: 400; color: var(--good); letter-spacing: 0; }
 .pulse::before { content: ""; display: inline-block; width: 8px; height: 8px; margin-right: .5rem; border-radius: 50%; background: var(--well); animation: pulse 2s ease-in-out infinite; }
 @keyframes pulse { 50% { opacity: .35; } }
+.ranked.card { gap: 0; } .ranked.card > li { grid-template-columns: 1.25rem minmax(0, 1fr) 5.5rem; padding: .75rem 0; border-top: 1px solid var(--line); }
+.ranked.card > li:first-child { border-top: 0; padding-top: 0; } .ranked .none::before { content: ""; } .ranked.card > li > .why { grid-column: 2 / -1; }
+.ranked.card > li > .share { grid-column: 3; grid-row: 1; text-align: right; } .share svg { display: block; width: 100%; height: 6px; } .share rect { fill: var(--fill); } .share rect + rect { fill: var(--edge); } .ranked > li:first-child .share rect + rect { fill: var(--accent); }
+.ruled > li + li, .gaps > li + li { border-top: 1px solid var(--line); } .ruled summary { padding-block: .375rem; } .ruled summary .badge { float: right; } .ruled ul { display: grid; gap: .375rem; padding: 0 0 .5rem 1.125rem; color: var(--soft); }
+.gaps li { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .25rem 1rem; padding: .375rem 0; }
+.card.ruled > * + *, .card.gaps > * + *, .ranked.card > * + * { margin-top: 0; }
+.narrow-only { display: none; } .unfold { margin-top: .75rem; }
+.feed td.v { font-size: var(--small); min-width: 6.5rem; } .feed tr.cited > * { background: none; } .feed tr.cited > :first-child { box-shadow: inset 3px 0 0 var(--accent); } .feed small { display: block; font-size: var(--small); color: var(--soft); font-weight: 400; } .feed td.k { white-space: nowrap; } tr:target > * { background: var(--accent-fill); }
+.fields label.field { font-size: var(--small); font-weight: 600; }
 @media (max-width: 46rem) {
+  .wide-only { display: none; } .narrow-only { display: block; } .narrow-only form { margin-top: .5rem; } details.card.narrow-only { padding-block: .625rem; margin-bottom: .75rem; }
+  .feed tbody tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 .75rem; }
+  .feed td.k { grid-area: 1 / 1; font-size: var(--small); white-space: normal; } .feed tr.cited { box-shadow: inset 3px 0 0 var(--accent); } .feed tr.cited > :first-child { box-shadow: none; } .feed td.t { grid-area: 1 / 2; font-size: var(--small); text-align: right; width: auto; }
+  .feed th.s { grid-area: 2 / 1 / auto / -1; } .feed td.w { grid-area: 3 / 1 / auto / -1; } .feed td.v { grid-column: 1 / -1; } .feed th small { display: inline; } .feed th small::before { content: " "; }
   .head:has(> .corner) { position: relative; } .head > .corner:not(:has([open])) { position: absolute; top: -.375rem; right: 0; } .corner summary { min-height: 2.75rem; align-content: center; }
   .since { grid-auto-flow: row; } .since > li { padding: 0 0 .875rem 2.25rem; }
   .since > li::before { left: 8px; right: auto; top: 0; bottom: 0; border-top: 0; border-left: 2px solid var(--line); }

@@ -80,11 +80,11 @@ export const TYPE_NAMES: Readonly<Record<EventType, string>> = {
 /** Why an event is in a window, in words. */
 export const JOIN_NAMES: Readonly<Record<JoinRule, string>> = {
   service_name: 'names the service',
-  entity: 'its entity does',
-  namespaced_name: 'name after the namespace',
-  pod: 'workload of the pod',
-  replica_set: 'workload of the replica set',
-  autoscaler: 'workload of the autoscaler',
+  entity: 'known by its name',
+  namespaced_name: 'known by its name',
+  pod: 'known by its workload',
+  replica_set: 'known by its workload',
+  autoscaler: 'known by its workload',
   evaluates: 'evaluates the flag',
 }
 

@@ -150,7 +150,7 @@ test('an engineer signs in, reads the timeline, confirms the answer and filters'
   const picture = page.getByRole('img', { name: /Timeline of the incident/ })
   expect(await picture.locator('.lane').count()).toBeGreaterThan(3)
   expect(await picture.locator('.mark').count()).toBeGreaterThan(10)
-  expect(await page.getByRole('table').getByRole('row').count()).toBe(11)
+  expect(await page.getByRole('table').getByRole('row').count()).toBe(9)
 
   await page.getByRole('button', { name: 'Confirm' }).click()
   await page.getByText('Marked as confirmed').waitFor()

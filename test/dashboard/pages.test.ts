@@ -220,13 +220,16 @@ test('a time of another day than those around it has its date', async () => {
   const incident = await (await there.get(`/incidents/${id}`)).text()
   const cites = [...(/<ol class="cites legend">(.*?)<\/ol>/s.exec(incident)?.[1]?.matchAll(/<time datetime="([^"]+)">([^<]+)</g) ?? [])]
   const shown = (minute: number) => (minute < 0 ? at(minute).slice(0, 19).replace('T', ' ') : at(minute).slice(11, 19))
+  const day = new Date(at(-1)).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' })
+  const told = (minute: number) => (minute < 0 ? `${day} ${shown(minute).slice(11)}` : shown(minute))
   expect(cites.length).toBeGreaterThan(0)
-  for (const [, datetime = '', text] of cites) expect(text).toBe(shown((Date.parse(datetime) - midnight) / 60_000))
-  expect(cites.some(([, , text]) => text?.length === 19)).toBe(true)
+  for (const [, datetime = '', text] of cites) expect(text).toBe(told((Date.parse(datetime) - midnight) / 60_000))
+  expect(cites.some(([, , text]) => text?.startsWith(day))).toBe(true)
+  expect(incident).toMatch(new RegExp(`>${told(-1)}</time></a><small>2 times until <time[^>]*>${told(2)}<`))
 
   const service = (await listIds(own.readonlyKey, '/v1/services'))[0]
-  for (const page of [incident, await (await there.get(`/services/${service}`)).text()])
-    expect(page).toMatch(new RegExp(`(?:×2|2 times) since (?:<time[^>]*>)?${shown(-1)}<`))
+  const page = await (await there.get(`/services/${service}`)).text()
+  expect(page).toMatch(new RegExp(`(?:×2|2 times) since (?:<time[^>]*>)?${shown(-1)}<`))
 })
 
 test('an incident of a storm leads to the one that has its answer', async () => {

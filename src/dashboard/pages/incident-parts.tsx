@@ -1,5 +1,5 @@
 import type { Incident } from '../../store/incidents.ts'
-import { toActorName, toClock } from '../labels.ts'
+import { toActorName, toMoment } from '../labels.ts'
 import { Badge, Sure } from '../parts.tsx'
 
 /** What state an incident is in, and what its answer was found to be. */
@@ -38,5 +38,5 @@ export const ResolveForm = ({ incident: { id, resolvedAt } }: { readonly inciden
 
 /** A time of the day, with its date where that is another than `beside`'s. */
 export const Clock = ({ at, beside }: { readonly at: string; readonly beside: string }) => (
-  <time datetime={at}>{toClock(new Date(at), new Date(beside))}</time>
+  <time datetime={at}>{toMoment(new Date(at), new Date(beside))}</time>
 )

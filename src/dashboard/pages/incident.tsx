@@ -1,4 +1,3 @@
-import type { Hypothesis, RuledOut } from '../../domain/diagnosis/model.ts'
 import { toSureness } from '../../domain/telling/message.ts'
 import type { LaterEvent } from '../../store/aftermath.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
@@ -7,29 +6,28 @@ import { type AnswerRows, toAnswerRows } from '../answer-rows.ts'
 import { Chart } from '../chart.tsx'
 import { toPageWords } from '../event-words.ts'
 import { INTEGRATION_WORDS, toSourceName } from '../integrations/index.ts'
-import { count, TYPE_NAMES, toChange, toMoment, toPercent, toSpan } from '../labels.ts'
+import { TYPE_NAMES, toChange, toMoment, toPercent, toSpan } from '../labels.ts'
 import { Age, Badge, Besides, Exact, Live, Notice, Outside } from '../parts.tsx'
 import { describeAnswer, drawAnswer, type ShownAnswer, toShownAnswer, toValues } from '../shown-answer.ts'
 import { AnswerCard } from './incident-answer.tsx'
-import { Events } from './incident-events.tsx'
+import { Causes } from './incident-causes.tsx'
+import { Events, type EventsQuery } from './incident-events.tsx'
 import { Badges, Clock, ResolveForm } from './incident-parts.tsx'
 import { Since } from './incident-since.tsx'
 import { toCorrectionText, VerdictFoot } from './incident-verdict.tsx'
 
 const MAX_SENTENCE = 600
-const MAX_SHOWN_HYPOTHESES = 5
-const MAX_SHOWN_RULED_OUT = 12
 
 type Props = {
   readonly incident: IncidentDetail
   readonly later: readonly LaterEvent[]
   readonly now: Date
   readonly done: string | undefined
-  readonly eventsPage: number
+  readonly events: EventsQuery
 }
 
 /** One incident: the answer, what followed it, the picture it rests on, and everything that picture was made from. */
-export const IncidentPage = ({ incident, later, now, done, eventsPage }: Props) => {
+export const IncidentPage = ({ incident, later, now, done, events }: Props) => {
   const [latest, ...earlier] = incident.diagnoses
   const answer = latest && toShownAnswer(latest)
   const aftermath = toAftermath({ incident, latest, answer, later, now })
@@ -56,9 +54,9 @@ export const IncidentPage = ({ incident, later, now, done, eventsPage }: Props) 
       <Live id="incident" of={incident} news="The incident has changed.">
         {latest && answer && <Diagnosed latest={latest} answer={answer} />}
         <Similar incidents={incident.similar} now={now} />
+        {answer && <Events answer={answer} query={events} path={`/incidents/${incident.id}`} />}
         <Notes notes={incident.notes} />
         {earlier.length > 0 && <Earlier diagnoses={earlier} />}
-        {answer && <Events answer={answer} page={eventsPage} id={incident.id} />}
       </Live>
     </>
   )
@@ -168,10 +166,7 @@ const Diagnosed = ({ latest, answer }: { readonly latest: StoredDiagnosis; reado
         </>
       )}
     </section>
-    <div class="columns stack">
-      <Hypotheses hypotheses={answer.hypotheses} isAbstained={latest.abstained} />
-      <RuledOutList ruledOut={answer.ruledOut} />
-    </div>
+    <Causes answer={answer} latest={latest} />
   </>
 )
 
@@ -195,80 +190,6 @@ const Cited = ({ answer: { entries, cites, snapshot } }: { readonly answer: Show
         ))}
     </ol>
   )
-
-const Hypotheses = ({ hypotheses, isAbstained }: { readonly hypotheses: readonly Hypothesis[]; readonly isAbstained: boolean }) => (
-  <section aria-labelledby="hypotheses">
-    <h2 id="hypotheses">{isAbstained ? 'Looked at, but not convincing' : 'Ranked hypotheses'}</h2>
-    {hypotheses.length === 0 ? (
-      <p class="quiet">No recorded change could have caused it.</p>
-    ) : (
-      <ol class="ranked">
-        {hypotheses.slice(0, MAX_SHOWN_HYPOTHESES).map(({ sentence, recommendedAction, path, reasonsFor, reasonsAgainst }) => (
-          <li>
-            <h3>
-              <Outside max={MAX_SENTENCE}>{sentence}</Outside>
-            </h3>
-            {path.length > 1 && (
-              <p class="small quiet">
-                <Outside max={MAX_SENTENCE}>{path.join(' → ')}</Outside>
-              </p>
-            )}
-            <ul class="reasons">
-              {reasonsFor.map((reason) => (
-                <li>
-                  <Outside max={MAX_SENTENCE}>{reason}</Outside>
-                </li>
-              ))}
-              {reasonsAgainst.map((reason) => (
-                <li class="against">
-                  <span>
-                    <span class="hidden">Against it: </span>
-                    <Outside max={MAX_SENTENCE}>{reason}</Outside>
-                  </span>
-                </li>
-              ))}
-            </ul>
-            {recommendedAction !== null && (
-              <p class="small action">
-                <Outside max={MAX_SENTENCE}>{recommendedAction}</Outside>
-              </p>
-            )}
-          </li>
-        ))}
-      </ol>
-    )}
-    {hypotheses.length > MAX_SHOWN_HYPOTHESES && (
-      <p class="small quiet">{count(hypotheses.length - MAX_SHOWN_HYPOTHESES, 'weaker one')} in the API’s answer.</p>
-    )}
-  </section>
-)
-
-const RULED_OUT_NAMES: Readonly<Record<RuledOut['reason'], string>> = {
-  after_onset: 'came after the onset',
-  no_path: 'nothing connects it',
-  reverted: 'was reverted',
-  revert: 'is the revert of another',
-  not_rolled_out: 'was never put in place',
-  consequence: 'followed the trouble',
-  other_environment: 'is of another environment',
-}
-
-const RuledOutList = ({ ruledOut }: { readonly ruledOut: readonly RuledOut[] }) => (
-  <section aria-labelledby="ruled-out">
-    <h2 id="ruled-out">Ruled out</h2>
-    {ruledOut.length === 0 ? (
-      <p class="quiet">No other change of that time was on record.</p>
-    ) : (
-      <ul class="cards">
-        {ruledOut.slice(0, MAX_SHOWN_RULED_OUT).map(({ text, reason }) => (
-          <li>
-            <span class="badge plain">{RULED_OUT_NAMES[reason]}</span> <Outside max={MAX_SENTENCE}>{text}</Outside>
-          </li>
-        ))}
-      </ul>
-    )}
-  </section>
-)
 
 const Similar = ({ incidents, now }: { readonly incidents: readonly SimilarIncident[]; readonly now: Date }) =>
   incidents.length === 0 ? null : (
@@ -301,8 +222,8 @@ const NOTE_STATES: Readonly<Record<StoredNote['state'], string>> = {
 
 const Notes = ({ notes }: { readonly notes: readonly StoredNote[] }) =>
   notes.length === 0 ? null : (
-    <section aria-labelledby="notes">
-      <h2 id="notes">What was told</h2>
+    <details class="card">
+      <summary>What was told</summary>
       {notes.map(({ state, content, doneAt, reason, attempts, receiver }) => (
         <div class="stack">
           <p class="small quiet">
@@ -323,12 +244,12 @@ const Notes = ({ notes }: { readonly notes: readonly StoredNote[] }) =>
           {content !== null && <pre class="note">{content}</pre>}
         </div>
       ))}
-    </section>
+    </details>
   )
 
 const Earlier = ({ diagnoses }: { readonly diagnoses: readonly StoredDiagnosis[] }) => (
-  <section aria-labelledby="earlier">
-    <h2 id="earlier">Earlier answers</h2>
+  <details class="card">
+    <summary>Earlier answers</summary>
     <ul class="cards">
       {diagnoses.map(({ hypothesis, confidence, madeAt, verdict }) => (
         <li>
@@ -340,5 +261,5 @@ const Earlier = ({ diagnoses }: { readonly diagnoses: readonly StoredDiagnosis[]
         </li>
       ))}
     </ul>
-  </section>
+  </details>
 )

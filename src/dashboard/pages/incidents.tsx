@@ -14,6 +14,7 @@ import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readForm, readPage, requireManager, toAppContext, toOwnPath, toPageTrail } from '../page-request.ts'
 import { Filters, Live, Notice, Pages, withQuery } from '../parts.tsx'
 import { IncidentPage } from './incident.tsx'
+import { readEventsQuery } from './incident-events.tsx'
 import { ActiveCount, ActiveGroups, groupByCause, ResolvedDays } from './incident-list.tsx'
 import { readCorrection } from './incident-verdict.tsx'
 
@@ -70,11 +71,11 @@ export const incidentPages = (deps: Deps) =>
       const [incident, later] = await readPage(c, deps, (db, tenantId) =>
         Promise.all([getIncident(db, tenantId, id), readAftermath(db, tenantId, id)]),
       )
-      const { done, events } = c.req.query()
+      const query = c.req.query()
       return renderPage(
         c,
         { title: incident.title ?? `Incident on ${incident.serviceName}`, now: deps.now(), tab: 'incidents' },
-        <IncidentPage incident={incident} later={later} now={deps.now()} done={done} eventsPage={Math.max(1, Number(events) || 1)} />,
+        <IncidentPage incident={incident} later={later} now={deps.now()} done={query['done']} events={readEventsQuery(query)} />,
       )
     })
     .post('/incidents/:id/verdict', async (c) => {
