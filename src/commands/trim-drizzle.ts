@@ -1,0 +1,36 @@
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+// Drizzle's database has a builder for every kind of query, and no bundler can tell that all of ours are written as SQL. In this
+// copy the builders, relations and columns are names of nothing.
+const DRIZZLE = dirname(fileURLToPath(import.meta.resolve('drizzle-orm')))
+const COPY = fileURLToPath(new URL('../../dist/drizzle', import.meta.url))
+const PARTS = ['cache', 'neon-http', 'pg-core', 'query-builders', 'sql']
+const LEFT_OUT = ['pg-core/query-builders', 'pg-core/columns', 'query-builders']
+const LEFT_OUT_FILES = ['relations.js', 'selection-proxy.js', 'alias.js']
+/** What `execute` answers with. */
+const KEPT = 'raw.js'
+const EXPORTS = /export \{([^}]*)\}(?! from)/g
+
+const isScript = (name: string) => name.endsWith('.js')
+
+/** What a module exports, each as a function that does nothing, and a class of nothing. */
+function toNothing(text: string): string {
+  const names = [...text.matchAll(EXPORTS)].flatMap(([, list = '']) => list.split(',').map((one) => one.trim().replace(/^.* as /, '')))
+  const classes = names.filter(Boolean).map((name) => `export const ${name} = /* @__PURE__ */ nothing('${name}')`)
+  return `const nothing = (name) => Object.assign(function () {}, { [Symbol.for('drizzle:entityKind')]: name })\n${classes.join('\n')}\n`
+}
+
+rmSync(COPY, { recursive: true, force: true })
+for (const part of PARTS) {
+  cpSync(join(DRIZZLE, part), join(COPY, part), { recursive: true, filter: (path) => isScript(path) || !/\.\w+$/.test(path) })
+}
+for (const name of readdirSync(DRIZZLE).filter(isScript)) cpSync(join(DRIZZLE, name), join(COPY, name))
+const files = LEFT_OUT.flatMap((folder) =>
+  readdirSync(join(COPY, folder))
+    .filter((name) => isScript(name) && name !== 'index.js' && name !== KEPT)
+    .map((name) => join(folder, name)),
+)
+for (const file of [...LEFT_OUT_FILES, ...files]) writeFileSync(join(COPY, file), toNothing(readFileSync(join(COPY, file), 'utf8')))
+writeFileSync(join(COPY, 'package.json'), JSON.stringify({ type: 'module', main: 'index.js', sideEffects: false }))
