@@ -146,7 +146,16 @@ function noteSecrets(deps: Database & Logging, { defer }: IngestRequest, items: 
   const stored = items.flatMap((item) => ('id' in item && created.has(item.id) ? [item.parsed] : []))
   const redacted = stored.filter(({ event }) => isRedactedEvent(event)).length
   if (redacted > 0) deps.log('events_redacted', { tenant_id: result.principal.tenantId, events: redacted })
-  const keys = new Set(stored.flatMap(({ exposedKeys }) => exposedKeys).filter(isWellFormedKey))
+  noteExposedKeys(
+    deps,
+    defer,
+    stored.flatMap(({ exposedKeys }) => exposedKeys),
+  )
+}
+
+/** Tells the tenants whose keys are among these, after the answer. */
+export function noteExposedKeys(deps: Database & Logging, defer: (work: Promise<unknown>) => void, found: readonly string[]): void {
+  const keys = new Set(found.filter(isWellFormedKey))
   if (keys.size > 0) defer(reportKeys(deps, [...keys].slice(0, MAX_REPORTED_KEYS)))
 }
 

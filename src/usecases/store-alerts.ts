@@ -1,12 +1,15 @@
 import type { Chance } from '../deps.ts'
-import type { DoorAlert } from '../domain/doors/door.ts'
+import type { Door, DoorAlert, Signals } from '../domain/doors/door.ts'
 import { DOORS } from '../domain/doors/index.ts'
 import { toKeptAlert } from '../domain/doors/kept-alert.ts'
 import { AppError } from '../domain/errors.ts'
+import { findOwnKeys } from '../domain/event/redact.ts'
+import { sha256, toHex } from '../domain/hash.ts'
 import { type IncidentId, toId } from '../domain/ids.ts'
 import { type KeyedAlert, type Reception, receiveAlerts } from '../store/alerts.ts'
 import { toDiagnosis } from '../store/incident-work.ts'
 import type { DoorCaller, DoorRequest, ReadDelivery, ReceiveDeps } from './door-request.ts'
+import { noteExposedKeys } from './ingest-events.ts'
 import { announceWork, tellFollowUps, workOn } from './work-on-incident.ts'
 
 const DAY_MS = 86_400_000
@@ -17,7 +20,7 @@ const DAY_MS = 86_400_000
  */
 export async function storeAlerts(
   deps: ReceiveDeps,
-  { sender, defer }: Pick<DoorRequest, 'sender' | 'defer'>,
+  { sender, defer, bytes }: Pick<DoorRequest, 'sender' | 'defer'> & Partial<Pick<DoorRequest, 'bytes'>>,
   { tenantId, integration, apiKeyId }: DoorCaller,
   { signals, delivery }: Pick<ReadDelivery, 'signals' | 'delivery'>,
 ): Promise<StoredAlerts> {
@@ -26,24 +29,23 @@ export async function storeAlerts(
   const now = deps.now()
   const isSigned = (door.signatures ?? []).length > 0 && integration?.secrets.webhook_secret !== undefined
   // Signed once, it may be sent again by whoever caught it.
-  const isDated = isUnordered && isSigned
-  const wanted = signals.alerts.filter((alert) => !isDated || isOfToday(alert, now))
+  const wanted = signals.alerts.filter((alert) => !isSigned || isOfToday(alert, door, now))
   const kept = await Promise.all(wanted.map((alert) => toKeptAlert(alert, tenantId, deps.keeping)))
   const alerts = kept.map((alert) => toKeyed(deps, alert, delivery, now))
   const senderId = integration?.id ?? apiKeyId
-  if (alerts.length === 0 || senderId === undefined)
-    return { texts: signals.alerts.length === 0 ? [] : ['an alert of more than a day ago'], opened: undefined }
+  if (alerts.length === 0 || senderId === undefined) return nothingOf(signals)
   // Before anything is stored, so that the cron looks even if this isolate gets no further.
   const isMarked = await announceWork(deps)
   const about = {
     source: sender,
     integrationId: integration?.id ?? null,
     senderId,
-    deliveryId: signals.idempotencyKey,
+    deliveryId: signals.idempotencyKey ?? (await nameSigned(isSigned, bytes)),
     isUnordered,
     isSigned,
   }
   const receptions = await receiveAlerts(deps.db, tenantId, about, alerts, deps.maxServices)
+  noteExposedKeys(deps, defer, wanted.flatMap(findKeysIn))
   const isPointedAt = isMarked || (await announceWork(deps))
   const opened = alerts.filter((_, place) => receptions[place]?.outcome === 'opened')
   const work = opened.map(({ incidentId, lease }) => workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now))
@@ -53,6 +55,18 @@ export async function storeAlerts(
   for (const id of resolved) defer(tellFollowUps(deps, tenantId, id))
   return { texts: describe(receptions), opened: alerts.find((_, place) => IS_NEW.has(receptions[place]?.outcome))?.incidentId }
 }
+
+const nothingOf = ({ alerts }: Signals): StoredAlerts => ({
+  texts: alerts.length === 0 ? [] : ['an alert of more than a day ago'],
+  opened: undefined,
+})
+
+const findKeysIn = ({ key, title, service, url, environment }: DoorAlert) =>
+  findOwnKeys(JSON.stringify([key, title, service, url, environment]))
+
+/** What was signed is known by its bytes, where its sender gives it no name: whoever caught it has nothing of sending it again. */
+const nameSigned = async (isSigned: boolean, bytes: DoorRequest['bytes'] | undefined) =>
+  isSigned && bytes ? `body ${toHex(await sha256(bytes))}` : undefined
 
 export type StoredAlerts = { readonly texts: readonly string[]; readonly opened: IncidentId | undefined }
 
@@ -68,8 +82,10 @@ async function assertLookedAt(deps: ReceiveDeps, receptions: readonly Reception[
 }
 
 /** A delivery that was held up for so long is about nothing that anybody could still want to be told. */
-const isOfToday = ({ at, action }: DoorAlert, now: Date) =>
-  action === 'resolve' || at === undefined || now.getTime() - Date.parse(at) <= DAY_MS
+function isOfToday({ action, at, sentAt }: DoorAlert, { isUnordered }: Door, now: Date): boolean {
+  const told = isUnordered ? at : sentAt
+  return action === 'resolve' || told === undefined || now.getTime() - Date.parse(told) <= DAY_MS
+}
 
 function toKeyed(deps: Chance, alert: DoorAlert, { settings }: ReadDelivery['delivery'], now: Date): KeyedAlert {
   const told = alert.at === undefined ? undefined : new Date(alert.at)

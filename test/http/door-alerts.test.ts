@@ -1,5 +1,6 @@
-import { randomUUID } from 'node:crypto'
+import { createHmac, randomUUID } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
+import type { IntegrationId } from '../../src/domain/ids.ts'
 import { readDeliveries } from '../../src/usecases/read-deliveries.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
 import { createTestTenant, startApp, type TestTenant } from '../support/app.ts'
@@ -166,3 +167,49 @@ test('deliveries at once open one incident', async () => {
   await app.settle()
   expect(await incidentsOf(tenant)).toHaveLength(1)
 })
+
+const SENDERS = {
+  sentry: {
+    header: 'sentry-hook-signature',
+    body: (from: string) => ({ data: { event: { issue_id: '7', title: 'TypeError', datetime: from } } }),
+  },
+  firehydrant: {
+    header: 'fh-signature',
+    body: (from: string) => ({
+      event: { operation: 'CREATED', resource_type: 'incident' },
+      data: { incident: { id: 'i7', name: 'Slow', current_milestone: 'started', created_at: from } },
+    }),
+  },
+  grafana: {
+    header: 'x-grafana-alerting-signature',
+    body: (from: string) => makeGroup([{ from }]),
+  },
+} as const
+
+test.each(Object.entries(SENDERS))(
+  'what %s signed is taken once, and opens nothing once it is caught and kept',
+  async (type, { header, body }) => {
+    const tenant = await createTestTenant(app)
+    const secret = 'a-secret-of-the-senders'
+    const config = { webhook_secret: secret, service: 'checkout' }
+    const made = await app.request('/v1/integrations', { key: tenant.readonlyKey, body: { type, direction: 'inbound', config } })
+    const { id, token }: { id: IntegrationId; token: string } = await made.json()
+    const deliverSigned = async (from: string) => {
+      const text = JSON.stringify(body(from))
+      const headers = { 'Content-Type': 'application/json', [header]: createHmac('sha256', secret).update(text).digest('hex') }
+      const { status } = await app.request(`/in/${type}/${token}`, { body: text, headers })
+      await app.settle()
+      const [latest] = (await readDeliveries(app.deps, tenant.tenantId, [id])).get(id)?.latest ?? []
+      return [status, latest?.text]
+    }
+    const now = ago(1)
+    expect([await deliverSigned(now), await deliverSigned(now)]).toEqual([
+      [202, '1 alert opened'],
+      [202, '1 alert delivered before'],
+    ])
+    // Grafana tells of what has been firing for days.
+    const [status, text] = await deliverSigned(ago(60 * 25))
+    expect([status, text]).toEqual([202, type === 'grafana' ? '1 alert known' : 'an alert of more than a day ago'])
+    expect(await incidentsOf(tenant)).toHaveLength(1)
+  },
+)

@@ -173,3 +173,23 @@ test('a key of ours in an event is told to its own tenant, once', async () => {
   expect(senders.filter(({ action }) => action === 'api_key.exposed')).toEqual([])
   expectNoSecret('the log', JSON.stringify(app.logs), [owner.readonlyKey])
 })
+
+test.each([
+  ['an environment', '/v1/events', (key: string) => makeEvent({ environment: key })],
+  [
+    'an alert',
+    '/in/alertmanager',
+    (key: string) => ({
+      version: '4',
+      groupKey: '{}',
+      status: 'firing',
+      alerts: [{ status: 'firing', labels: { alertname: `Slow ${key}`, service: 'shop' }, startsAt: new Date().toISOString() }],
+    }),
+  ],
+])('a key of ours in %s is told, too', async (_, path, toBody) => {
+  const [sender, owner] = [await createTestTenant(app), await createTenant(app.deps, `exposed ${crypto.randomUUID()}`)]
+  expect((await app.request(path, { key: sender.ingestKey, body: toBody(owner.readonlyKey) })).ok).toBe(true)
+  await app.settle()
+  const { data: told = [] } = await app.as(owner.readonlyKey).GET('/v1/audit')
+  expect(told.map(({ action }) => action)).toContain('api_key.exposed')
+})

@@ -37,6 +37,8 @@ export type DoorAlert = {
   readonly url?: string
   /** When the sender says it happened: ISO 8601 UTC. */
   readonly at?: string
+  /** When the sender began to tell of it, where no signature covers a time. */
+  readonly sentAt?: string
   readonly environment?: string
 }
 

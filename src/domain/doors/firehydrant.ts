@@ -53,6 +53,7 @@ function readIncident({ body, settings }: Delivery): Signals {
     service: listed.named === undefined ? toService(settings, [id, name], name) : listed.service,
     url: at(incident, 'incident_url'),
     at: times.map(toInstant).find((time) => time !== undefined),
+    sentAt: operation === 'CREATED' ? toInstant(at(incident, 'created_at')) : undefined,
     environment,
   })
 }

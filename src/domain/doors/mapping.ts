@@ -141,13 +141,14 @@ export type AlertFacts = {
   readonly url?: unknown
   /** What `toInstant` made of the sender's time. */
   readonly at?: string | undefined
+  readonly sentAt?: string | undefined
   readonly environment?: EnvironmentVerdict
 }
 
 /** The one alert that a delivery tells of; nothing where its environment is not let in. */
-export function oneAlert({ action, key, title = key, service, url, at, environment = {} }: AlertFacts): Signals {
+export function oneAlert({ action, key, title = key, service, url, at, sentAt, environment = {} }: AlertFacts): Signals {
   if ('ignored' in environment) return ignore(environment.ignored)
-  return { events: [], alerts: [{ action, key, title, ...present({ service, url: toUrl(url), at }), ...environment }] }
+  return { events: [], alerts: [{ action, key, title, ...present({ service, url: toUrl(url), at, sentAt }), ...environment }] }
 }
 
 type Present<Fields> = { readonly [Name in keyof Fields]?: Exclude<Fields[Name], undefined> }

@@ -20,7 +20,7 @@ export function toSample({ events, alerts, evaluations: _, ...rest }: Signals, i
       environment: SAMPLE_ENVIRONMENT,
       ttl_seconds: SAMPLE_SECONDS,
     })),
-    alerts: alerts.map(({ at: _, ...alert }, place) => ({
+    alerts: alerts.map(({ at: _, sentAt: _sent, ...alert }, place) => ({
       ...alert,
       key: `${MARK}${id}-${place}`,
       service: mark(alert.service ?? 'unknown'),

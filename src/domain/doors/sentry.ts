@@ -31,13 +31,16 @@ function readEventAlert(data: unknown, { settings }: Delivery): Signals {
   const tag = listAt(event, 'tags').find((pair) => at(pair, 0) === 'environment')
   const environment = judgeAlertEnvironment(settings, at(event, 'environment') ?? at(tag, 1))
   const project = toName(PROJECT.exec(textAt(event, 'url') ?? '')?.[1]) ?? nameAt(event, 'project_slug')
+  const [received, happened] = [at(event, 'received'), toInstant(at(event, 'datetime'))]
   return oneAlert({
     action: 'trigger',
     key,
     title: textAt(event, 'title'),
     service: toService(settings, [project], project),
     url: at(event, 'web_url'),
-    at: toInstant(at(event, 'datetime')),
+    at: happened,
+    // A client's clock may be wrong, Sentry's is not.
+    sentAt: typeof received === 'number' ? toInstant(1_000 * received) : happened,
     environment,
   })
 }

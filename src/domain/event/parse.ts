@@ -102,10 +102,11 @@ function findExposedKeys({
   actor,
   sha,
   rawLine,
+  environment,
   url,
   details,
 }: ContextEvent): readonly string[] {
-  const texts = [serviceName, vendor, entity, oldValue, newValue, actor, sha, rawLine, url, details && JSON.stringify(details)]
+  const texts = [serviceName, vendor, entity, oldValue, newValue, actor, sha, rawLine, environment, url, details && JSON.stringify(details)]
   return texts.flatMap((text) => (text === null ? [] : findOwnKeys(text)))
 }
 

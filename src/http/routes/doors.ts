@@ -162,5 +162,5 @@ function toResponse(c: AppContext, { status, contentType, body }: DoorAnswer, he
 function toRehearsal({ signals }: ReadDelivery): z.infer<typeof Rehearsal> {
   const { events, alerts, isUnsupported } = signals
   const [ignored = null, invalid = null] = isUnsupported ? [null, signals.ignored] : [signals.ignored, signals.invalid]
-  return { events: events.map((event) => ({ ...event })), alerts: alerts.map((alert) => ({ ...alert })), ignored, invalid }
+  return { events: events.map((event) => ({ ...event })), alerts: alerts.map(({ sentAt: _, ...alert }) => alert), ignored, invalid }
 }
