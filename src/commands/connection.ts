@@ -14,6 +14,8 @@ export function readDatabaseUrl(): string {
   if (!/^postgres(?:ql)?:\/\/[^/]/.test(text) || !URL.canParse(text))
     throw new CommandError('DATABASE_URL must look like postgres://user:password@host/database')
   const url = new URL(text)
+  // Without one the driver takes the database that is called like the user: seldom the one that is meant.
+  if (url.pathname.length < 2) throw new CommandError('DATABASE_URL names no database: postgres://user:password@host/database')
   // What Neon's console shows: the driver verifies all the same, and warns that it will not for ever.
   if (['prefer', 'require', 'verify-ca'].includes(url.searchParams.get('sslmode') ?? '')) url.searchParams.set('sslmode', 'verify-full')
   url.searchParams.delete('channel_binding')
@@ -57,7 +59,7 @@ export function explain(error: unknown, known: Readonly<Record<string, string>> 
   const cause = error instanceof DrizzleQueryError ? error.cause : error
   const { code, message } = cause as { readonly code?: string; readonly message?: string }
   const reason = code === undefined ? undefined : (known[code] ?? KNOWN_ERRORS[code])
-  if (reason !== undefined) return reason
+  if (reason !== undefined) return code === '42501' && message ? `${reason}: ${message}` : reason
   const text = message?.split('\n', 1).join('') || code || 'no answer'
   return /^[0-9A-Z]{5}$/.test(code ?? '') ? `the database refused: ${text}` : `the database cannot be reached: ${text}`
 }

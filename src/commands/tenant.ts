@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { text } from '@clack/prompts'
 import { reseal } from '../domain/access/integration.ts'
 import { parseSealingKeys } from '../domain/access/sealed-secret.ts'
+import { field, isText, parseJson } from '../domain/json.ts'
 import { listApiKeys } from '../store/api-keys.ts'
 import { listAllIntegrations, replaceSealed } from '../store/integrations.ts'
 import type { Db } from '../store/postgres.ts'
@@ -146,6 +147,8 @@ async function exportTenant(
         tell(`${table.name}: ${written} rows so far`)
       } while (page.length > 0)
     }
+    // What was cut off is not imported.
+    if (withKeys) await write(`${JSON.stringify({ rows: written + 1 })}\n`)
   } finally {
     await file?.close()
   }
@@ -160,6 +163,7 @@ const [IMPORTED_ROWS, IMPORTED_BYTES] = [500, 4_000_000]
 /** Table by table, those first that others refer to: once through the file for each, which may be larger than memory. */
 async function importTenant(db: Db, path: string) {
   const tables = ['tenants', ...(await listTenantTables(db)).map(({ name }) => name).toReversed()]
+  await checkExport(path, tables)
   let imported = 0
   for (const table of tables) {
     let [rows, bytes]: [TenantRow[], number] = [[], 0]
@@ -173,7 +177,6 @@ async function importTenant(db: Db, path: string) {
       if (!line.startsWith(`{"table":"${table}",`)) continue
       // What `export` wrote.
       const { row }: { readonly row: TenantRow } = JSON.parse(line)
-      if (table === 'api_keys' && !('hash' in row)) throw new CommandError('that export is without keys: make one with --keys')
       rows.push(row)
       bytes += line.length
       if (rows.length === IMPORTED_ROWS || bytes > IMPORTED_BYTES) await store()
@@ -181,6 +184,25 @@ async function importTenant(db: Db, path: string) {
     await store()
   }
   return { imported_rows: imported }
+}
+
+/** Before anything is stored: whether a file is a whole export, with keys, of tables that are known here. */
+async function checkExport(path: string, tables: readonly string[]): Promise<void> {
+  let [rows, told, place]: [number, unknown, number] = [0, undefined, 0]
+  const file = await open(path)
+  for await (const line of file.readLines()) {
+    place += 1
+    const read = parseJson(line)
+    const [table, row] = [field(read, 'table'), field(read, 'row')]
+    told = field(read, 'rows')
+    if (told !== undefined) continue
+    if (!isText(table) || typeof row !== 'object' || row === null)
+      throw new CommandError(`line ${place} of that file is no row of an export`)
+    if (!tables.includes(table)) throw new CommandError(`there is no table "${table}" here: the file is of a newer release, migrate first`)
+    if (table === 'api_keys' && !('hash' in row)) throw new CommandError('that export is without keys: make one with --keys')
+    rows += 1
+  }
+  if (told !== rows) throw new CommandError(`that export is cut off after ${rows} rows: make it again`)
 }
 
 async function eraseTenant(db: Db, name: string, { yes }: Options) {
@@ -255,6 +277,7 @@ function toText(result: unknown): string {
 const KNOWN_ERRORS = {
   '23503': 'another tenant of that name is there, or the file is not whole',
   '23505': 'a tenant of that name exists already',
+  EISDIR: 'that is a folder',
   EEXIST: 'that file exists already: choose another with --out',
   ENOENT: 'there is no such file, or no folder for it',
   EACCES: 'that file cannot be written',

@@ -1,4 +1,5 @@
 import { type SQL, type SQLChunk, sql } from 'drizzle-orm'
+import { AppError } from '../domain/errors.ts'
 import type { TenantId } from '../domain/ids.ts'
 import { appendAudit, OPERATOR } from './audit.ts'
 import { type Db, selectOne } from './postgres.ts'
@@ -77,14 +78,22 @@ export async function readTenantItself(db: Db, tenantId: TenantId): Promise<Tena
 
 /**
  * Stores rows as another database had them, but for the numbers of its transactions, and says how many were not there yet: those that
- * are there stay as they are.
+ * are there stay as they are. Throws `conflict` for rows with columns that are not here.
  */
 export async function writeTenantRows(db: Db, table: string, rows: readonly TenantRow[]): Promise<number> {
-  const { columns } = await selectOne<{ columns: string[] }>(
+  const { columns, others } = await selectOne<{ columns: string[]; others: string[] }>(
     db,
-    sql`SELECT json_agg(a.attname ORDER BY a.attnum) AS columns FROM pg_attribute a
-      WHERE a.attrelid = ${table}::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.atttypid <> 'xid8'::regtype`,
+    sql`SELECT coalesce(json_agg(name ORDER BY place) FILTER (WHERE is_told), '[]') AS columns,
+        coalesce(json_agg(name) FILTER (WHERE NOT is_told), '[]') AS others
+      FROM (
+        SELECT a.attname AS name, a.attnum AS place, a.attgenerated = '' AND a.atttypid <> 'xid8'::regtype AS is_told FROM pg_attribute a
+        WHERE a.attrelid = ${table}::regclass AND a.attnum > 0 AND NOT a.attisdropped
+      ) c`,
   )
+  const here = new Set([...columns, ...others])
+  const missing = rows.flatMap((row) => Object.keys(row)).find((column) => !here.has(column))
+  if (missing !== undefined)
+    throw new AppError('conflict', `${table} has no ${missing} here: the rows are of a newer release, migrate first`)
   const known = joinSql(columns.map((column) => sql.identifier(column)))
   const { written } = await selectOne<{ written: number }>(
     db,

@@ -23,6 +23,8 @@ function run(url: string, ...args: string[]): Promise<{ readonly code: number; r
 const REFUSED = [
   ['', /^npm run db:migrate: DATABASE_URL is not set\n$/],
   ['mysql://a', /must look like postgres:/],
+  ['postgres://postgres@127.0.0.1:5432', /names no database/],
+  ['postgres://postgres@127.0.0.1:5432/', /names no database/],
   ['postgres://a:b@ep-x-pooler.eu.aws.neon.tech/x?sslmode=require&channel_binding=require', /direct connection string/],
   ['postgres://a:b@127.0.0.1:1/x', /^npm run db:migrate: nothing listens where DATABASE_URL points\n$/],
 ] as const

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -60,6 +60,22 @@ test('a tenant moves to another database with its keys, windows, counts and inci
   await run(['export', tenant.tenantId, '--out', without])
   expect(await run(['import', without], at)).toMatchObject({ code: 1, stderr: expect.stringContaining('--keys') })
   await run(['export', tenant.tenantId, '--keys', '--raw-lines', '--out', out])
+  const whole = await readFile(out, 'utf8')
+  for (const [bad, says] of [
+    [whole.slice(0, whole.lastIndexOf('\n{') + 1), 'cut off after'],
+    [whole.slice(0, whole.length / 2), 'is no row of an export'],
+    ['', 'cut off after 0 rows'],
+    [`${whole.split('\n', 1)[0]}\n{"table":"later","row":{}}\n`, 'no table "later" here'],
+    [whole.replace('"row":{', '"row":{"later":1,'), 'tenants has no later here'],
+  ] as const) {
+    await writeFile(join(folder, 'bad.ndjson'), bad)
+    expect(await run(['import', join(folder, 'bad.ndjson')], at)).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining(says),
+    })
+  }
+  expect(await run(['import', folder], at)).toMatchObject({ code: 1, stderr: expect.stringContaining('folder') })
   expect(await run(['import', out], at)).toMatchObject({ code: 0 })
   expect((await run(['import', out], at)).stdout).toMatch(/imported_rows +0/)
 
