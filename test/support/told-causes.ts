@@ -243,6 +243,21 @@ export const TOLD_CAUSES: readonly ToldRow[] = [
     ],
   },
   {
+    name: 'replicas that an autoscaler took away before calls failed',
+    windows: [
+      makeWindow(
+        'checkout-api',
+        makeEntry(-90, 'scale_event', { vendor: 'kubernetes', entity: 'checkout-hpa', oldValue: '12', newValue: '2' }),
+      ),
+      makeWindow('frontend', failure(-60, 'checkout-api', 'success=2%')),
+    ],
+    says: [
+      'cause: Scaling of checkout-hpa (2) at checkout-api took effect 30 seconds before onset',
+      '→ Check how few replicas checkout-hpa may leave checkout-api',
+      'What broke: calls from frontend to checkout-api have failed since 11:59 UTC. For it: calls from frontend to checkout-api have failed since 11:59 UTC, which it can explain; frontend calls checkout-api; it came 30 seconds before onset.',
+    ],
+  },
+  {
     name: 'a sync that failed half-way',
     windows: [
       makeWindow(

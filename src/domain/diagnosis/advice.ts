@@ -40,11 +40,18 @@ export function recommendUndoing(change: Change, previous: Previous, nameOf: Nam
   const { entry, key } = change.lead
   if (!isChangeType(entry.eventType)) return recommendComparing([change], true, nameOf)
   const told = { entity: quoteName(entry.entity), service: nameOf(key), former: toTold(entry.oldValue, entry.entity), previous }
-  if (isAutoscaling(change.lead)) return `Look at the load of ${told.service}, to which ${told.entity} reacted`
+  if (isAutoscaling(change.lead))
+    return isLess(entry)
+      ? `Check how few replicas ${told.entity} may leave ${told.service}`
+      : `Look at the load of ${told.service}, to which ${told.entity} reacted`
   if (!change.undoneBy) return UNDOING[entry.eventType](told)
   return entry.eventType === 'deploy'
     ? `Make sure that the rollback of ${told.service} has taken effect`
     : `Make sure that setting ${told.entity} of ${told.service} back has taken effect`
+}
+
+function isLess({ oldValue, newValue }: Observation['entry']): boolean {
+  return oldValue !== null && newValue !== null && Number(newValue) < Number(oldValue)
 }
 
 /** What to do about a change that only time, or not only one change, speaks against. */

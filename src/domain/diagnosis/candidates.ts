@@ -12,7 +12,8 @@ const REPORTED_LATE_MS = 2 * 60_000
 const REPEAT_MS = 30 * 60_000
 const FINISHED = /^(?:succeeded|success|synced|completed?|finished|done)$/i
 const FAILED = /^(?:failed|failure|aborted|cancell?ed|error)$/i
-const TERMINATED = /^terminated$/i
+/** A pod that is taken away, by a rollout as a rule. */
+const TERMINATED = /^(?:terminated|killing)$/i
 /** The first replicas of a revision, which only a rollout brings. */
 const FROM_NONE = /\b0$/
 

@@ -50,6 +50,11 @@ const WORD = /[\w.-]{6,128}/g
 const MAX_TEXT_LENGTH = 1_024
 const NODE_TROUBLE = /^(?:Node(?:HasMemory|Memory|HasDisk|Disk|PID)\w*Pressure|EvictionThresholdMet|NodeNotReady)$/
 const EVICTED = /^Evicted$/
+/** What its clients do to a store or make slow, by degrees: no sign that anything broke there. */
+const OF_CLIENTS =
+  /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated|killing|started)|latency|\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
+const BESIDE_MS = 2 * 60_000
+const SLACK_MS = 30_000
 /** Their reports are each of one thing: a database, a group of consumers. */
 const STORES: ReadonlySet<string> = new Set(['postgres', 'redis', 'kafka', 'mysql', 'mongodb'])
 
@@ -82,6 +87,8 @@ export function gatherFacts(input: DiagnosisInput): Facts {
   const isTopologyKnown = alertKey !== null && hops.size > 1
   const items = [...toItems(pairs, true), ...toItems(own, false)]
   const isRelated = ({ caller, callee }: Item) => [caller, callee].some((key) => hops.has(key) || callers.has(key))
+  const vagueMs = Math.min(...items.filter((item) => !item.isCall && item.callee === alertKey).map(({ onsetMs }) => onsetMs))
+  const isBeside = (item: Item) => isBroken(item) && isOfInfrastructure(item) && isJustBefore(item.onsetMs, vagueMs)
   return {
     names: new Map([...names, ...hosts]),
     adjacency,
@@ -90,7 +97,7 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     callers,
     isTopologyKnown,
     hosts,
-    items: isTopologyKnown ? items.filter(isRelated) : items,
+    items: isTopologyKnown ? items.filter((item) => isRelated(item) || isBeside(item)) : items,
     changes: found.changes,
     habits,
     mentions: toMentions([...calls.map(({ observation }) => observation), ...symptoms]),
@@ -138,6 +145,16 @@ function listEvictions(symptoms: readonly Observation[]): readonly Report[] {
       const near = nodes.filter(({ firstMs }) => Math.abs(firstMs - observation.firstMs) <= BURST_GAP_MS).toSorted(compareTimes)
       return near[0] ? [{ caller: observation.key, callee: near[0].key, observation }] : []
     })
+}
+
+/** Whether something broke at a service by its own account, more than its clients do to it. */
+export function isBroken({ isCall, reports }: Item): boolean {
+  return !isCall && reports.some(({ entry }) => !OF_CLIENTS.test(entry.newValue ?? ''))
+}
+
+/** Whether something began just before what may come from it, though no way is known, as far as clocks tell. */
+export function isJustBefore(ms: number, sinceMs: number): boolean {
+  return ms <= sinceMs + SLACK_MS && ms >= sinceMs - BESIDE_MS
 }
 
 /** Whether a store or a node tells of itself, whoever uses it. */

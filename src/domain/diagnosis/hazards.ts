@@ -1,28 +1,23 @@
 import { compareText } from '../compare.ts'
 import type { Explain } from './blame.ts'
-import { type Facts, hopsFrom, isOfInfrastructure } from './facts.ts'
+import { type Facts, hopsFrom, isBroken, isJustBefore, isOfInfrastructure } from './facts.ts'
 import { createPlacer } from './features.ts'
 import type { Candidate, Hazard, Item } from './model.ts'
 import type { Weights } from './weights.ts'
 
-/** Trouble of a service's own so long before that of its callers is another matter; sooner where no way to it is known. */
+/** Trouble of a service's own so long before that of its callers is another matter. */
 const BEFORE_MS = 30 * 60_000
-const BESIDE_MS = 2 * 60_000
-/** What its clients do to a store or make slow, by degrees: no sign that anything broke there. */
-const OF_CLIENTS =
-  /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated|started)|latency|\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
 
 /**
- * The faults that nobody recorded, the likeliest first: at what the alerting service reaches, at its direct callers and, while no
- * call of it is known, wherever a store or a node broke just then. Likelier than others is one where something broke by its own
+ * The faults that nobody recorded, the likeliest first: at what the alerting service reaches, at its direct callers and, wherever
+ * a store or a node broke just then. Likelier than others is one where something broke by its own
  * account, before or with what calls it.
  */
 export function listHazards(facts: Facts, explain: Explain, weights: Weights): readonly Hazard[] {
   const { alertKey, hops, callers, hosts, items } = facts
   const placeOf = createPlacer(facts, weights)
   const toTroubleMs = createTroubleFinder(facts, explain, weights)
-  const beside =
-    alertKey === null || facts.isTopologyKnown ? [] : items.map(({ callee }) => callee).filter((key) => toTroubleMs(key) !== undefined)
+  const beside = alertKey === null ? [] : items.map(({ callee }) => callee).filter((key) => toTroubleMs(key) !== undefined)
   const keys = alertKey === null ? items.flatMap(({ caller, callee }) => [caller, callee]) : [...hops.keys(), ...callers, ...beside]
   return [...new Set(keys)]
     .map((key) => {
@@ -30,7 +25,8 @@ export function listHazards(facts: Facts, explain: Explain, weights: Weights): r
       const isExternal = hosts.has(key)
       const troubleMs = isExternal ? undefined : toTroubleMs(key)
       const chance = isExternal ? weights.external : troubleMs === undefined ? weights.unrecorded : weights.troubled
-      return { key, isExternal, troubleMs, logOdds: Math.log(chance) + evidence + Math.log(placeOf(key, evidence > 0)) }
+      const place = troubleMs === undefined || hops.has(key) ? placeOf(key, evidence > 0) : weights.unknownPlace
+      return { key, isExternal, troubleMs, logOdds: Math.log(chance * place) + evidence }
     })
     .toSorted((a, b) => b.logOdds - a.logOdds || compareText(a.key, b.key))
 }
@@ -38,10 +34,7 @@ export function listHazards(facts: Facts, explain: Explain, weights: Weights): r
 /** Since when a service that fails to reach nobody shows trouble of its own, where that began before or with the trouble above it. */
 function createTroubleFinder({ alertKey, hops, callers, items }: Facts, explain: Explain, { slackMs }: Weights) {
   const failing = new Set(items.flatMap(({ isCall, caller }) => (isCall ? caller : [])))
-  const broken = Map.groupBy(
-    items.filter((item) => !item.isCall && isBroken(item)),
-    ({ callee }) => callee,
-  )
+  const broken = Map.groupBy(items.filter(isBroken), ({ callee }) => callee)
   return (key: string): number | undefined => {
     const own = broken.get(key)
     if (!own || key === alertKey || callers.has(key) || failing.has(key)) return undefined
@@ -51,16 +44,12 @@ function createTroubleFinder({ alertKey, hops, callers, items }: Facts, explain:
       : items.filter(({ caller, callee }) => caller === alertKey || callee === alertKey)
     const sinceMs = Math.min(0, ...above.map(({ onsetMs }) => onsetMs))
     const isNear = (item: Item) =>
-      item.onsetMs <= sinceMs + slackMs &&
-      item.onsetMs >= sinceMs - (isBelow ? BEFORE_MS : BESIDE_MS) &&
-      (isBelow || isOfInfrastructure(item))
+      isBelow
+        ? item.onsetMs <= sinceMs + slackMs && item.onsetMs >= sinceMs - BEFORE_MS
+        : isOfInfrastructure(item) && isJustBefore(item.onsetMs, sinceMs)
     const near = own.filter(isNear).map(({ onsetMs }) => onsetMs)
     return near.length === 0 ? undefined : Math.min(...near)
   }
-}
-
-function isBroken({ reports }: Item): boolean {
-  return reports.some(({ entry }) => !OF_CLIENTS.test(entry.newValue ?? ''))
 }
 
 /**

@@ -58,6 +58,31 @@ const ROWS: readonly Row[] = [
     advises: /^Look at redis-cart/,
   },
   {
+    name: 'a database to which no call is known, though others are',
+    windows: [
+      makeWindow('pg', trouble(-130, 'saturation', 'postgres', 'connection_limit_reached', { count: 9, timestamp: later(60) })),
+      makeWindow('orders', OLD, own(-120, 'remaining connection slots are reserved')),
+    ],
+    calls: ['pricing'],
+    assessment: 'unrecorded',
+    says: /^pg has been under strain/,
+    advises: /^Look at pg/,
+  },
+  {
+    name: 'pods of a callee that are replaced, and a deploy a quarter of an hour ago',
+    windows: [
+      makeWindow(
+        'pricing',
+        trouble(-200, 'restart', 'kubernetes', 'Killing', { entity: 'pricing-7d9f8b6c5-x2x9k', count: 3, timestamp: later(-150) }),
+      ),
+      makeWindow('orders', deploy(-1_090, 'aaaaaa1'), own(-190, 'TypeError: x')),
+    ],
+    calls: ['pricing'],
+    assessment: 'cause',
+    says: /^Deploy sha=aaaaaa1 to orders/,
+    advises: /^Roll back orders/,
+  },
+  {
     name: 'a broker that shuts down',
     windows: [
       makeWindow(
