@@ -19,6 +19,9 @@ const WORKLOADS = new Set([
 /** What changes all the time, and tells nothing by that. */
 const RESTLESS = new Set(['pod', 'event', 'node', 'replicaset', 'job', 'endpoints', 'lease'])
 
+/** Older releases write `daemon set`. */
+const isIn = (kinds: ReadonlySet<string>, kind: string) => kinds.has(kind.toLowerCase().replaceAll(' ', ''))
+
 function read(delivery: Delivery): Signals {
   const { body, settings } = delivery
   const event = toStructured(body) ?? toBinary(delivery)
@@ -26,7 +29,7 @@ function read(delivery: Delivery): Signals {
   const meta = at(body, 'eventmeta')
   const [kind, name, reason] = [nameAt(meta, 'kind'), nameAt(meta, 'name')?.split('/').at(-1), textAt(meta, 'reason')]
   if (kind === undefined || !name || reason === undefined) return ignore('no eventmeta')
-  if (RESTLESS.has(kind.toLowerCase())) return ignore(`kind ${kind}`)
+  if (isIn(RESTLESS, kind)) return ignore(`kind ${kind}`)
   const service = toOwner(settings, kind, nameAt(meta, 'namespace'), name)
   if (service === undefined) return ignore(`no service for ${kind} ${name}: set service_map`)
   return oneEvent({
@@ -45,7 +48,7 @@ function read(delivery: Delivery): Signals {
 function toOwner(settings: DoorSettings, kind: string, namespace: string | undefined, name: string): string | undefined {
   const fallback = `${namespace ?? 'default'}/${name}`
   const mapped = mappedService(settings, [fallback, name]) ?? toName(settings.service)
-  if (mapped !== undefined || !WORKLOADS.has(kind.toLowerCase())) return mapped
+  if (mapped !== undefined || !isIn(WORKLOADS, kind)) return mapped
   return workloadOfFallbackName({ serviceName: fallback, vendor: 'kubernetes', entity: name }) ?? name
 }
 
@@ -61,7 +64,7 @@ export function readTopologyChange({ data, time }: CloudEvent, settings: DoorSet
   const namespace = nameAt(object, 'metadata', 'namespace')
   const service = mappedService(settings, [`${namespace}/${name}`, name]) ?? labelledService(at(object, 'metadata', 'labels'))
   const owner = service ?? toOwner(settings, kind, namespace, name)
-  if (owner === undefined || RESTLESS.has(kind.toLowerCase())) return ignore(`kind ${kind}`)
+  if (owner === undefined || isIn(RESTLESS, kind)) return ignore(`kind ${kind}`)
   const [old, version] = [toImageVersion(before.get(container)), toImageVersion(image)]
   const isTold = old !== undefined && version !== undefined && old !== version
   return oneEvent({

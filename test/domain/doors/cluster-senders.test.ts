@@ -81,6 +81,7 @@ testDoor('kubewatch', DOORS.kubewatch, [
     event({ event_type: 'config_change', service_name: 'checkout', entity: 'checkout', new_value: 'updated', confidence: 0.5 }),
   ],
   ['a pod', { 'eventmeta.kind': 'Pod' }, ignored('kind Pod')],
+  ['a kind in two words', { 'eventmeta.kind': 'daemon set', 'eventmeta.name': 'proxy' }, event({ service_name: 'proxy' })],
   [
     'a config map',
     { 'eventmeta.kind': 'ConfigMap', 'eventmeta.name': 'settings' },
