@@ -27,7 +27,7 @@ export function nameRevision(entry: Pick<CitedEntry, 'event_type' | 'new_value' 
 }
 
 /** The revision that a deploy replaced, where the deploy itself tells. */
-export function nameReplaced(entry: CitedEntry): string | undefined {
+export function nameReplaced(entry: NamedChange): string | undefined {
   const replaced = entry.event_type === 'deploy' ? nameRevision({ ...entry, new_value: entry.old_value, sha: null }) : undefined
   return replaced === nameRevision(entry) ? undefined : replaced
 }

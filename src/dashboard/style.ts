@@ -93,7 +93,7 @@ section > h2 + p { margin: -.375rem 0 .75rem; }
 .incident:hover { background: var(--fill); } .incident .main a { font-weight: 600; color: inherit; text-decoration-color: var(--edge); } .incident .main > a:first-child::after { content: ""; position: absolute; inset: 0; }
 .incident .blame { display: block; font-size: var(--small); color: var(--soft); } .incident .svc, .incident .when { font-size: var(--small); color: var(--soft); } .incident .svc, .incident .storm { position: relative; z-index: 1; } .incident .storm { margin-left: .5rem; text-decoration: none; } .incident .when { text-align: right; }
 @media (max-width: 46rem) { .incident { grid-template-columns: auto minmax(0, 1fr); gap: .25rem .75rem; } .incident .main { grid-column: 1 / -1; grid-row: 2; } .incident .when { grid-row: 1; grid-column: 2; } .incident .svc { display: none; } }
-.filters { margin-bottom: 1.5rem; } .filters .field { flex: 0 1 13rem; } .filters > summary { display: flex; align-items: center; min-height: var(--tap); }
+.filters { margin-bottom: 1.5rem; } .filters .field { flex: 0 1 12rem; } .filters > summary { display: flex; align-items: center; min-height: var(--tap); }
 .filters > summary::before { content: "▸"; width: 1.25rem; } .filters[open] > summary::before { content: "▾"; } .filters > summary::-webkit-details-marker { display: none; }
 @supports selector(::details-content) { @media (min-width: 46.01rem) { .filters > summary { display: none; } .filters::details-content { content-visibility: visible; display: block; block-size: auto; } } }
 @media (max-width: 46rem) { .filters { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding-inline: 1rem; } .filters > form { padding-block: .25rem 1rem; } .filters .field { flex: 1 1 9rem; } }
@@ -182,8 +182,10 @@ tr.cited > * { background: color-mix(in srgb, var(--accent) 9%, transparent); }
   .fold td.number { text-align: left; }
   .fold td[data-label]::before { content: attr(data-label) "  "; color: var(--soft); font-size: var(--small); }
   .fold td:empty { display: none; }
-  .feed tr { display: grid; grid-template-columns: minmax(0, 1fr) max-content; gap: 0 .75rem; } .feed tr > * { grid-column: 1 / -1; } .feed tr > :nth-child(-n+2) { grid-column: 1; grid-row: 1; } .feed tr > :first-child { grid-column: 2; max-width: 12rem; text-align: right; }
+  .feed tr { display: grid; grid-template-columns: minmax(0, 1fr) max-content; gap: 0 .75rem; } .feed tr > * { grid-column: 1 / -1; } .feed tr > :nth-child(-n+2) { grid-column: 1; grid-row: 1; } .feed tr > :first-child { grid-column: 2; max-width: 12rem; text-align: right; } .feed tr.part { display: block; background: var(--paper); }  .feed tr.part > * { max-width: none; text-align: left; }
 }
+tr.part th { background: var(--paper); font-size: var(--small); padding-block: .375rem; } tr.alert { background: color-mix(in srgb, var(--bad-fill) 45%, transparent); } tr.cited > :first-child { box-shadow: inset 3px 0 0 var(--accent); }
+.strip { display: block; width: 100%; margin-bottom: 1rem; } .strip line { stroke: var(--edge); stroke-width: 3; } .strip .rule { stroke: var(--line); stroke-width: 1; } .strip .blamed { stroke: var(--change); stroke-width: 5; } .strip .alert { stroke: var(--bad); stroke-width: 2; } .strip text { fill: var(--soft); font-size: .75rem; } .strip text.alert { fill: var(--bad); stroke: var(--paper); stroke-width: 4px; paint-order: stroke; font-weight: 600; }
 .pages { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; margin-top: .875rem; }
 
 dl.facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1rem; }

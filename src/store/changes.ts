@@ -108,7 +108,7 @@ function toFilters(tenantId: TenantId, query: ChangeQuery): SQL[] {
     ...(until === undefined ? [] : [sql`${HAPPENED} <= ${until}::timestamptz`]),
     ...(before === undefined ? [] : [sql`${HAPPENED} < ${before}::timestamptz`]),
     ...(after === undefined ? [] : [isAfter(tenantId, after)]),
-    ...(serviceLike === undefined ? [] : [holds(sql`e.service_name`, serviceLike)]),
+    ...(serviceLike === undefined ? [] : [holds(SHOWN_WITH, serviceLike)]),
     ...(actorLike === undefined ? [] : [holds(sql`e.actor`, actorLike)]),
     ...(textLike === undefined ? [] : [holds(sql`concat_ws(' ', e.entity, e.old_value, e.new_value, e.sha)`, textLike)]),
     isFirst,
@@ -119,6 +119,9 @@ const selectWhere = (conditions: SQL[], limit: number) => sql`
   SELECT e.id, e.service_id, e.service_name, e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha,
     e.environment, e.url, e.details, e.change_key, e.appeared_at, ${HAPPENED} AS happened_at
   FROM context_events e WHERE ${sql.join(conditions, sql` AND `)} ORDER BY ${HAPPENED} DESC, e.id DESC LIMIT ${limit}`
+
+/** Whose change it is: what deployers and clusters tell of stands in the entity. */
+const SHOWN_WITH = sql`concat_ws(' ', e.service_name, CASE WHEN lower(e.vendor) IN ('argocd', 'flux', 'kubernetes') THEN e.entity END)`
 
 const holds = (column: SQL, part: string) => sql`strpos(lower(${column}), lower(${part})) > 0`
 

@@ -400,6 +400,9 @@ test('changes tell where they were made, which incidents blame them, and are fou
   const services = await (await visitor.get('/services')).text()
   const [, culprit] = /href="(\/services\/[0-9a-f-]{36})"><bdi>payment-service</.exec(services) ?? []
   expect(await (await visitor.get(`${culprit}`)).text()).toContain('Incidents that its changes are blamed for')
+  const found = (await (await visitor.get('/changes?service=recommendations&type=deploy')).text()).replaceAll(/<[^>]*>/g, ' ')
+  expect(found).toContain('recommendations')
+  expect(found).not.toContain('argocd-application-controller')
   const none = await (await visitor.get('/changes?actor=nobody-of-that-name')).text()
   expect(none).toContain('No change matches')
   const odd = await (await visitor.get('/changes?since=yesterday&type=nonsense&after=x')).text()

@@ -4,20 +4,21 @@ import { type EventId, parseId } from '../../domain/ids.ts'
 import { toStorableText } from '../../domain/text.ts'
 import { parseTimestamp } from '../../domain/timestamp.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
-import { type Blame, type Change, listBlames, listChanges } from '../../store/changes.ts'
-import { Glyph, TypeLabel } from '../chart.tsx'
-import { count, TYPE_NAMES, toChange } from '../labels.ts'
+import { listBlames, listChanges } from '../../store/changes.ts'
+import { listIncidents } from '../../store/incidents.ts'
+import { Glyph } from '../chart.tsx'
+import { TYPE_NAMES } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, readPage } from '../page-request.ts'
-import { Live, Outside, Pages, Reporter, withQuery } from '../parts.tsx'
-import { Clock } from './incident-parts.tsx'
+import { Filters, Live, Pages, withQuery } from '../parts.tsx'
+import { ChangeList } from './change-list.tsx'
 
 const CHANGE_TYPES = EVENT_TYPES.filter(isChangeType)
 const PAGE_SIZE = 50
 /** As long as changes are kept at least. */
 const USUAL_DAYS = 1
 const BLAME_DAYS = 8
-const MAX_VALUE = 200
+const MAX_ALERTS = 20
 
 /** What was changed across services: what people look at before anything fires. */
 export const changePages = (deps: Deps) =>
@@ -36,8 +37,12 @@ export const changePages = (deps: Deps) =>
       actorLike: asked.texts.actor,
       textLike: asked.texts.text,
     }
-    const [changes, blames] = await readPage(c, deps, (db, tenantId) =>
-      Promise.all([listChanges(db, tenantId, query), listBlames(db, tenantId, daysBefore(now, BLAME_DAYS))]),
+    const [changes, blames, incidents] = await readPage(c, deps, (db, tenantId) =>
+      Promise.all([
+        listChanges(db, tenantId, query),
+        listBlames(db, tenantId, daysBefore(now, BLAME_DAYS)),
+        listIncidents(db, tenantId, { since, before: until, limit: MAX_ALERTS }),
+      ]),
     )
     const shown = changes.slice(0, PAGE_SIZE)
     const next = changes.length > PAGE_SIZE ? withQuery('/changes', { ...asked.texts, after: shown.at(-1)?.id }) : undefined
@@ -58,11 +63,17 @@ export const changePages = (deps: Deps) =>
         )}
         <Filter texts={asked.texts} />
         <Kinds texts={asked.texts} type={type} />
-        <Live id="changes" of={[shown, blames.length]} news="There are new changes.">
+        <Live id="changes" of={[shown, blames.length, incidents.length]} news="There are new changes.">
           {shown.length === 0 ? (
             <Empty isFiltered={Object.values(asked.texts).some((text) => text !== undefined) || after !== undefined} />
           ) : (
-            <ChangeTable changes={shown} blames={blames} now={now} />
+            <ChangeList
+              changes={shown}
+              blames={blames}
+              incidents={incidents}
+              isLatest={after === undefined && until === undefined}
+              now={now}
+            />
           )}
         </Live>
         <Pages first={after && withQuery('/changes', asked.texts)} next={next} />
@@ -72,7 +83,7 @@ export const changePages = (deps: Deps) =>
 
 const FIELDS = [
   { name: 'service', label: 'Service contains', placeholder: '' },
-  { name: 'actor', label: 'By', placeholder: 'login or bot' },
+  { name: 'actor', label: 'By contains', placeholder: 'login or bot' },
   { name: 'text', label: 'Text contains', placeholder: 'sha, flag, table' },
   { name: 'since', label: 'Since', placeholder: 'a day ago' },
   { name: 'until', label: 'Until', placeholder: 'now' },
@@ -107,17 +118,24 @@ function readTime(text: string | undefined): string | undefined {
 }
 
 const Filter = ({ texts }: { readonly texts: Texts }) => (
-  <form method="get" action="/changes" class="fields" aria-label="Filter the changes">
-    {FIELDS.map(({ name, label, placeholder }) => (
-      <div class="field">
-        <label for={`by-${name}`}>{label}</label>
-        <input id={`by-${name}`} name={name} value={texts[name] ?? ''} placeholder={placeholder} autocomplete="off" />
-      </div>
-    ))}
-    {texts.type !== undefined && <input type="hidden" name="type" value={texts.type} />}
-    <button type="submit">Filter</button>
-    {Object.values(texts).some((text) => text !== undefined) && <a href="/changes">Clear</a>}
-  </form>
+  <Filters
+    says={
+      FIELDS.flatMap(({ name, label }) => (texts[name] === undefined ? [] : `${label.toLowerCase()} ${texts[name]}`)).join(', ') ||
+      'the last day'
+    }
+  >
+    <form method="get" action="/changes" class="fields" aria-label="Filter the changes">
+      {FIELDS.map(({ name, label, placeholder }) => (
+        <div class="field">
+          <label for={`by-${name}`}>{label}</label>
+          <input id={`by-${name}`} name={name} value={texts[name] ?? ''} placeholder={placeholder} autocomplete="off" />
+        </div>
+      ))}
+      {texts.type !== undefined && <input type="hidden" name="type" value={texts.type} />}
+      <button type="submit">Filter</button>
+      {Object.values(texts).some((text) => text !== undefined) && <a href="/changes">Clear</a>}
+    </form>
+  </Filters>
 )
 
 const Kinds = ({ texts, type }: { readonly texts: Texts; readonly type: EventType | undefined }) => (
@@ -152,91 +170,4 @@ const Empty = ({ isFiltered }: { readonly isFiltered: boolean }) => (
       )}
     </p>
   </div>
-)
-
-type ChangeTableProps = { readonly changes: readonly Change[]; readonly blames: readonly Blame[]; readonly now: Date }
-
-const ChangeTable = ({ changes, blames, now }: ChangeTableProps) => {
-  const blamed = Map.groupBy(blames, ({ change }) => toKey(change))
-  return (
-    <div class="scroll">
-      <table class="fold">
-        <thead>
-          <tr>
-            <th scope="col">Time</th>
-            <th scope="col">Kind</th>
-            <th scope="col">Service</th>
-            <th scope="col">What changed</th>
-            <th scope="col">Told by</th>
-          </tr>
-        </thead>
-        <tbody>
-          {changes.map((change) => (
-            <ChangeRow
-              change={change}
-              blames={(blamed.get(toKey(change)) ?? []).filter((one) => one.triggeredAt >= change.timestamp)}
-              now={now}
-            />
-          ))}
-        </tbody>
-      </table>
-    </div>
-  )
-}
-
-/** What makes two reports one change. */
-function toKey({ serviceName, eventType, vendor, entity, oldValue, newValue, actor, sha, environment }: Blame['change']): string {
-  return JSON.stringify([serviceName, eventType, vendor, entity, oldValue, newValue, actor, sha, environment])
-}
-
-type ChangeRowProps = { readonly change: Change; readonly blames: readonly Blame[]; readonly now: Date }
-
-const ChangeRow = ({ change, blames, now }: ChangeRowProps) => (
-  <tr class={blames.length > 0 ? 'cited' : undefined}>
-    <td>
-      <Clock at={change.timestamp.toISOString()} beside={now.toISOString()} />
-      {change.count > 1 && <span class="quiet small"> ×{change.count.toLocaleString('en')}</span>}
-    </td>
-    <td>
-      <TypeLabel type={change.eventType} />
-    </td>
-    <th scope="row">
-      <a href={withQuery('/services', { name: change.serviceName })}>
-        <Outside>{change.serviceName}</Outside>
-      </a>
-      {change.environment !== null && (
-        <span class="quiet small">
-          {' '}
-          <Outside>{change.environment}</Outside>
-        </span>
-      )}
-    </th>
-    <td>
-      {change.entity !== change.serviceName && (
-        <>
-          <Outside>{change.entity}</Outside>{' '}
-        </>
-      )}
-      <Outside max={MAX_VALUE}>{toChange(change)}</Outside>
-      {blames.length > 0 && <BlamedBy blames={blames} />}
-    </td>
-    <td>
-      <Reporter event={change} />
-    </td>
-  </tr>
-)
-
-const BlamedBy = ({ blames }: { readonly blames: readonly Blame[] }) => (
-  <ul class="small">
-    <li>
-      <span class="badge bad">blamed by {count(blames.length, 'incident')}</span>
-    </li>
-    {blames.slice(0, 3).map(({ incidentId, title, alertingService }) => (
-      <li>
-        <a href={`/incidents/${incidentId}`}>
-          <Outside>{title ?? alertingService}</Outside>
-        </a>
-      </li>
-    ))}
-  </ul>
 )
