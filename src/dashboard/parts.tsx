@@ -248,15 +248,36 @@ const SETTINGS = [
   ['/settings/audit', 'Audit'],
 ] as const
 
-/** The way between the pages of the settings. */
-export const SettingsTabs = ({ at }: { readonly at: (typeof SETTINGS)[number][0] }) => (
-  <nav class="tabs" aria-label="Settings">
-    {SETTINGS.map(([path, name]) => (
-      <a href={path} aria-current={path === at ? 'page' : undefined}>
-        {name}
-      </a>
-    ))}
-  </nav>
+/** The head of a page of the settings: its name, and the way to the others. */
+export const SettingsHead = ({ at }: { readonly at: (typeof SETTINGS)[number][0] }) => (
+  <>
+    <h1>{SETTINGS.find(([path]) => path === at)?.[1]}</h1>
+    <nav class="tabs" aria-label="Settings">
+      {SETTINGS.map(([path, name]) => (
+        <a href={path} aria-current={path === at ? 'page' : undefined}>
+          {name}
+        </a>
+      ))}
+    </nav>
+  </>
+)
+
+type TableProps = { readonly heads: readonly Child[]; readonly isFeed?: boolean; readonly children: Child }
+
+/** A table that folds into rows where it is narrow; of a feed the first two columns, time and kind, stay beside each other. */
+export const Table = ({ heads, isFeed = false, children }: TableProps) => (
+  <div class="scroll">
+    <table class={isFeed ? 'fold feed' : 'fold'}>
+      <thead>
+        <tr>
+          {heads.map((head) => (
+            <th scope="col">{head}</th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
+  </div>
 )
 
 /** A list's filter: on a phone one folded line that says what is filtered. */

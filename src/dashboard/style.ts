@@ -186,6 +186,7 @@ tr.cited > * { background: color-mix(in srgb, var(--accent) 9%, transparent); }
 }
 tr.part th { background: var(--paper); font-size: var(--small); padding-block: .375rem; } tr.alert { background: color-mix(in srgb, var(--bad-fill) 45%, transparent); } tr.cited > :first-child { box-shadow: inset 3px 0 0 var(--accent); }
 .strip { display: block; width: 100%; margin-bottom: 1rem; } .strip line { stroke: var(--edge); stroke-width: 3; } .strip .rule { stroke: var(--line); stroke-width: 1; } .strip .blamed { stroke: var(--change); stroke-width: 5; } .strip .alert { stroke: var(--bad); stroke-width: 2; } .strip text { fill: var(--soft); font-size: .75rem; } .strip text.alert { fill: var(--bad); stroke: var(--paper); stroke-width: 4px; paint-order: stroke; font-weight: 600; }
+.said { font-size: var(--large); } .said > li + li { margin-top: .5rem; }
 .pages { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; margin-top: .875rem; }
 
 dl.facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1rem; }

@@ -55,6 +55,9 @@ export type AuditEntry = {
   readonly requestId: string | null
   /** Of a configuration, those that changed, by their names in the API. */
   readonly fields: readonly string[]
+  /** Of an API key that acted, and of one that was acted on, prefix and last characters. */
+  readonly actorKey: string | null
+  readonly targetKey: string | null
 }
 
 type AuditRow = {
@@ -66,6 +69,8 @@ type AuditRow = {
   readonly target_id: string
   readonly request_id: string | null
   readonly fields: readonly string[]
+  readonly actor_key: string | null
+  readonly target_key: string | null
 }
 
 /**
@@ -90,10 +95,11 @@ export type AuditStart = { readonly entry: AuditEntryId } | { readonly instant: 
 /** A tenant's audit, newest first. An entry that is not the tenant's starts an empty page. */
 export async function listAudit(db: Db, tenantId: TenantId, start: AuditStart, limit: number): Promise<AuditEntry[]> {
   const { rows } = await db.execute<AuditRow>(
-    sql`SELECT id, ${epochMs(sql`at`)} AS at_ms, actor, action, target_type, target_id, request_id, fields FROM audit_entries
+    sql`SELECT id, ${epochMs(sql`at`)} AS at_ms, actor, action, target_type, target_id, request_id, fields,
+        ${keyNamed(sql`substr(actor, 9)`)} AS actor_key, ${keyNamed(sql`target_id`)} AS target_key FROM audit_entries a
       WHERE tenant_id = ${tenantId} AND ${isBefore(tenantId, start)} ORDER BY at DESC, id DESC LIMIT ${limit}`,
   )
-  return rows.map(({ id, at_ms, actor, action, target_type, target_id, request_id, fields }) => ({
+  return rows.map(({ id, at_ms, actor, action, target_type, target_id, request_id, fields, actor_key, target_key }) => ({
     id: toId(id),
     at: new Date(at_ms),
     actor,
@@ -102,7 +108,14 @@ export async function listAudit(db: Db, tenantId: TenantId, start: AuditStart, l
     targetId: target_id,
     requestId: request_id,
     fields,
+    actorKey: actor_key,
+    targetKey: target_key,
   }))
+}
+
+/** An API key as people know it, by its id as text; null where there is none. */
+function keyNamed(id: SQL): SQL {
+  return sql`(SELECT k.prefix || '…' || k.last4 FROM api_keys k WHERE k.tenant_id = a.tenant_id AND k.id::text = ${id})`
 }
 
 function isBefore(tenantId: TenantId, start: AuditStart): SQL {

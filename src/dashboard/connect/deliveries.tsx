@@ -5,7 +5,7 @@ import { DOORS } from '../../domain/doors/index.ts'
 import type { IntegrationId } from '../../domain/ids.ts'
 import type { DoorType } from '../../domain/integration-type.ts'
 import type { DeliveryKind, DeliveryOutcome, DoorDeliveries } from '../../store/door-deliveries.ts'
-import { Age, ForManagers, Live, Outside } from '../parts.tsx'
+import { Age, ForManagers, Live, Outside, Table } from '../parts.tsx'
 import { toShortReason } from './senders.tsx'
 
 const MAX_OUTCOME = 240
@@ -138,30 +138,19 @@ const Became = ({ type, outcome: { kind, text, at, incidentId }, now, title }: O
 const KINDS: Readonly<Record<DeliveryKind, string>> = { taken: 'Taken', ignored: 'Ignored', refused: 'Refused' }
 
 const OutcomeTable = ({ outcomes, now }: { readonly outcomes: readonly DeliveryOutcome[]; readonly now: Date }) => (
-  <div class="scroll">
-    <table class="fold">
-      <thead>
-        <tr>
-          <th scope="col">Received</th>
-          <th scope="col">Outcome</th>
-          <th scope="col">What became of it</th>
-        </tr>
-      </thead>
-      <tbody>
-        {outcomes.map(({ at, kind, text }) => (
-          <tr>
-            <td>
-              <Age at={at} now={now} />
-            </td>
-            <td>
-              <span class={`badge ${MARKS[kind].tone || 'neutral'}`}>{KINDS[kind]}</span>
-            </td>
-            <td>
-              <Outside max={MAX_OUTCOME}>{text}</Outside>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table heads={['Received', 'Outcome', 'What became of it']}>
+    {outcomes.map(({ at, kind, text }) => (
+      <tr>
+        <td>
+          <Age at={at} now={now} />
+        </td>
+        <td>
+          <span class={`badge ${MARKS[kind].tone || 'neutral'}`}>{KINDS[kind]}</span>
+        </td>
+        <td>
+          <Outside max={MAX_OUTCOME}>{text}</Outside>
+        </td>
+      </tr>
+    ))}
+  </Table>
 )

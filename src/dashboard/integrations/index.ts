@@ -1,7 +1,7 @@
 import { DOOR_TYPES, type DoorType, INTEGRATION_TYPES, type IntegrationType, type SecretField } from '../../domain/integration-type.ts'
 import { toDoorWords } from './door.tsx'
 import { pagerduty } from './pagerduty.tsx'
-import { RECEIVER_WORDS } from './receiver.tsx'
+import { RECEIVER_WORDS } from './receiver-words.tsx'
 import type { IntegrationWords } from './words.ts'
 
 export const INTEGRATION_WORDS: Readonly<Record<IntegrationType, IntegrationWords>> = {

@@ -10,7 +10,7 @@ import { TypeLabel } from '../chart.tsx'
 import { count, TYPE_NAMES, toChange, toExact, toPercent } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readPage } from '../page-request.ts'
-import { Age, Badge, type BadgeKind, Exact, Live, Outside, Pages, Reporter, withQuery } from '../parts.tsx'
+import { Age, Badge, type BadgeKind, Exact, Live, Outside, Pages, Reporter, Table, withQuery } from '../parts.tsx'
 
 const PAGE_SIZE = 50
 /** Characters that the changes on one page of a log may take together. */
@@ -249,49 +249,34 @@ const LogFilter = ({ path, filter }: { readonly path: string; readonly filter: L
 )
 
 const LogTable = ({ events }: { readonly events: readonly LoggedEvent[] }) => (
-  <div class="scroll">
-    <table class="fold">
-      <thead>
-        <tr>
-          <th scope="col">Received</th>
-          <th scope="col">Type</th>
-          <th scope="col">Service</th>
-          <th scope="col">Entity</th>
-          <th scope="col">Change</th>
-          <th scope="col">Reported by</th>
-          <th scope="col">Confidence</th>
-        </tr>
-      </thead>
-      <tbody>
-        {events.map((event) => (
-          <tr>
-            <td>
-              <time
-                datetime={event.receivedAt.toISOString()}
-                title={`happened ${toExact(event.timestamp)}, expires ${toExact(event.expiresAt)}`}
-              >
-                {toExact(event.receivedAt).slice(0, 19)}
-              </time>
-            </td>
-            <td>
-              <TypeLabel type={event.eventType} />
-            </td>
-            <td>
-              <Outside>{event.serviceName}</Outside>
-            </td>
-            <td>
-              <Outside>{event.entity}</Outside>
-            </td>
-            <td>
-              <Outside max={Math.ceil(MAX_LOG_TEXT / events.length)}>{toChange(event)}</Outside>
-            </td>
-            <td>
-              <Reporter event={event} />
-            </td>
-            <td data-label="Confidence">{toPercent(event.confidence)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table heads={['Received', 'Type', 'Service', 'Entity', 'Change', 'Reported by', 'Confidence']}>
+    {events.map((event) => (
+      <tr>
+        <td>
+          <time
+            datetime={event.receivedAt.toISOString()}
+            title={`happened ${toExact(event.timestamp)}, expires ${toExact(event.expiresAt)}`}
+          >
+            {toExact(event.receivedAt).slice(0, 19)}
+          </time>
+        </td>
+        <td>
+          <TypeLabel type={event.eventType} />
+        </td>
+        <td>
+          <Outside>{event.serviceName}</Outside>
+        </td>
+        <td>
+          <Outside>{event.entity}</Outside>
+        </td>
+        <td>
+          <Outside max={Math.ceil(MAX_LOG_TEXT / events.length)}>{toChange(event)}</Outside>
+        </td>
+        <td>
+          <Reporter event={event} />
+        </td>
+        <td data-label="Confidence">{toPercent(event.confidence)}</td>
+      </tr>
+    ))}
+  </Table>
 )

@@ -4,7 +4,7 @@ import { type AuditEntry, listAudit } from '../../store/audit.ts'
 import { toActorName } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, readPage } from '../page-request.ts'
-import { Age, Pages, SettingsTabs } from '../parts.tsx'
+import { Age, Pages, SettingsHead, Table } from '../parts.tsx'
 
 const PAGE_SIZE = 50
 
@@ -21,8 +21,7 @@ export const auditPages = (deps: Deps) =>
       c,
       { title: 'Audit', now, tab: 'settings' },
       <>
-        <h1>Audit</h1>
-        <SettingsTabs at="/settings/audit" />
+        <SettingsHead at="/settings/audit" />
         {shown.length === 0 ? (
           <div class="empty">
             <h2>Nothing has been changed yet</h2>
@@ -39,45 +38,32 @@ export const auditPages = (deps: Deps) =>
 const TARGET_PATHS: Readonly<Record<string, string>> = { incident: '/incidents/', integration: '/settings/integrations/' }
 
 const AuditTable = ({ entries, now }: { readonly entries: readonly AuditEntry[]; readonly now: Date }) => (
-  <div class="scroll">
-    <table class="fold">
-      <thead>
-        <tr>
-          <th scope="col">When</th>
-          <th scope="col">What</th>
-          <th scope="col">Which</th>
-          <th scope="col">Who</th>
-          <th scope="col">Request</th>
-        </tr>
-      </thead>
-      <tbody>
-        {entries.map((entry) => (
-          <tr>
-            <td>
-              <Age at={entry.at} now={now} />
-            </td>
-            <td>
-              {entry.action.replaceAll(/[._]/g, ' ')}
-              {entry.fields.length > 0 && <span class="quiet">: {entry.fields.join(', ')}</span>}
-            </td>
-            <td data-label="Which">
-              <Target {...entry} />
-            </td>
-            <td data-label="Who">
-              <code>{toActorName(entry.actor)}</code>
-            </td>
-            <td data-label="Request">
-              <code class="quiet">{entry.requestId?.slice(0, 8) ?? ''}</code>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table heads={['When', 'What', 'Which', 'Who', 'Request']}>
+    {entries.map((entry) => (
+      <tr>
+        <td>
+          <Age at={entry.at} now={now} />
+        </td>
+        <td>
+          {entry.action.replaceAll(/[._]/g, ' ')}
+          {entry.fields.length > 0 && <span class="quiet">: {entry.fields.join(', ')}</span>}
+        </td>
+        <td data-label="Which">
+          <Target {...entry} />
+        </td>
+        <td data-label="Who">
+          <code>{entry.actorKey ?? toActorName(entry.actor)}</code>
+        </td>
+        <td data-label="Request">
+          <code class="quiet">{entry.requestId?.slice(0, 8) ?? ''}</code>
+        </td>
+      </tr>
+    ))}
+  </Table>
 )
 
-const Target = ({ action, targetType, targetId }: AuditEntry) => {
+const Target = ({ action, targetType, targetId, targetKey }: AuditEntry) => {
   const path = TARGET_PATHS[targetType]
-  const id = <code>{targetId.slice(0, 8)}</code>
+  const id = <code>{targetKey ?? targetId.slice(0, 8)}</code>
   return path === undefined || action === 'integration.deleted' ? id : <a href={`${path}${targetId}`}>{id}</a>
 }

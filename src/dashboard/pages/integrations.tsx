@@ -27,7 +27,7 @@ import { count } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import type { PageContext } from '../page-env.ts'
 import { createPageRouter, type Form, getId, readForm, readPage, requireManager, toPageTrail } from '../page-request.ts'
-import { Age, ForManagers, Notice, SettingsTabs } from '../parts.tsx'
+import { Age, ForManagers, Notice, SettingsHead } from '../parts.tsx'
 import { readServiceMap } from '../service-map-form.ts'
 import { DirectionField, IntegrationPage } from './integration.tsx'
 import { canBeTested, readFilter } from './receiver.tsx'
@@ -45,8 +45,7 @@ export const integrationPages = (deps: Deps) =>
         c,
         { title: 'Integrations', now, tab: 'settings' },
         <>
-          <h1>Integrations</h1>
-          <SettingsTabs at="/settings/integrations" />
+          <SettingsHead at="/settings/integrations" />
           <Notice done={c.req.query('done')} />
           <div class="stack">
             {integrations.length === 0 ? <NoIntegrations /> : <IntegrationList integrations={integrations} now={now} />}

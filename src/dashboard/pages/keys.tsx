@@ -9,7 +9,7 @@ import { createApiKey } from '../../usecases/create-api-key.ts'
 import { revokeKey } from '../../usecases/revoke-key.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readForm, readPage, requireManager, toPageTrail } from '../page-request.ts'
-import { Age, Choice, ForManagers, Notice, Outside, Pages, SettingsTabs, Sure } from '../parts.tsx'
+import { Age, Choice, ForManagers, Notice, Outside, Pages, SettingsHead, Sure, Table } from '../parts.tsx'
 
 const PAGE_SIZE = 50
 
@@ -33,8 +33,7 @@ export const keyPages = (deps: Deps) =>
         c,
         { title: 'API keys', now, tab: 'settings' },
         <>
-          <h1>API keys</h1>
-          <SettingsTabs at="/settings/keys" />
+          <SettingsHead at="/settings/keys" />
           <Notice done={c.req.query('done')} />
           <div class="stack">
             <KeyTable keys={newestFirst} own={c.var.principal.apiKeyId} now={now} />
@@ -78,46 +77,30 @@ const NewKey = ({ value, apiKey }: { readonly value: string; readonly apiKey: Ap
 )
 
 const KeyTable = ({ keys, own, now }: { readonly keys: readonly ApiKey[]; readonly own: ApiKeyId | undefined; readonly now: Date }) => (
-  <div class="scroll">
-    <table class="fold">
-      <thead>
-        <tr>
-          <th scope="col">Key</th>
-          <th scope="col">Name</th>
-          <th scope="col">Kind</th>
-          <th scope="col">Made</th>
-          <th scope="col">Last used</th>
-          <th scope="col">
-            <span class="hidden">What to do</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {keys.map(({ id, keyType, name, prefix, last4, createdAt, lastUsedAt }) => (
-          <tr>
-            <th scope="row">
-              <code>
-                {prefix}…{last4}
-              </code>
-            </th>
-            <td>{name === null ? <span class="quiet">no name</span> : <Outside>{name}</Outside>}</td>
-            <td>{TYPE_NAMES[keyType]}</td>
-            <td data-label="Made">
-              <Age at={createdAt} now={now} />
-            </td>
-            <td data-label="Last used">{lastUsedAt === null ? <span class="quiet">never</span> : <Age at={lastUsedAt} now={now} />}</td>
-            <td>
-              <Sure label={`Revoke ${last4}`} action={`/settings/keys/${id}/revoke`} button="Revoke for good">
-                {id === own
-                  ? 'This is the key you are signed in with: you will be signed out.'
-                  : 'Whoever uses it is refused at the next request. This cannot be undone.'}
-              </Sure>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table heads={['Key', 'Name', 'Kind', 'Made', 'Last used', <span class="hidden">What to do</span>]}>
+    {keys.map(({ id, keyType, name, prefix, last4, createdAt, lastUsedAt }) => (
+      <tr>
+        <th scope="row">
+          <code>
+            {prefix}…{last4}
+          </code>
+        </th>
+        <td>{name === null ? <span class="quiet">no name</span> : <Outside>{name}</Outside>}</td>
+        <td>{TYPE_NAMES[keyType]}</td>
+        <td data-label="Made">
+          <Age at={createdAt} now={now} />
+        </td>
+        <td data-label="Last used">{lastUsedAt === null ? <span class="quiet">never</span> : <Age at={lastUsedAt} now={now} />}</td>
+        <td>
+          <Sure label={`Revoke ${last4}`} action={`/settings/keys/${id}/revoke`} button="Revoke for good">
+            {id === own
+              ? 'This is the key you are signed in with: you will be signed out.'
+              : 'Whoever uses it is refused at the next request. This cannot be undone.'}
+          </Sure>
+        </td>
+      </tr>
+    ))}
+  </Table>
 )
 
 const CreateForm = () => (

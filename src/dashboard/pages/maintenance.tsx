@@ -7,7 +7,7 @@ import { endMaintenance, listMaintenance, type MaintenanceWindow, planMaintenanc
 import { findService } from '../../store/services.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, type Form, readForm, readPage, requireManager, toPageTrail } from '../page-request.ts'
-import { Choice, Exact, ForManagers, Notice, Outside, SettingsTabs, Sure } from '../parts.tsx'
+import { Choice, Exact, ForManagers, Notice, Outside, SettingsHead, Sure, Table } from '../parts.tsx'
 
 /** How long a window that begins now lasts, in minutes. */
 const LENGTHS = [
@@ -32,8 +32,7 @@ export const maintenancePages = (deps: Deps) =>
         c,
         { title: 'Maintenance', now, tab: 'settings' },
         <>
-          <h1>Maintenance</h1>
-          <SettingsTabs at="/settings/maintenance" />
+          <SettingsHead at="/settings/maintenance" />
           <Notice done={c.req.query('done')} />
           <div class="stack">
             <p class="prose quiet">Incidents that begin in a maintenance window are diagnosed, and nobody is told: no note, no message.</p>
@@ -84,45 +83,30 @@ async function readWindow({ db, newUuid, now }: Deps, tenantId: TenantId, form: 
 }
 
 const WindowTable = ({ windows }: { readonly windows: readonly MaintenanceWindow[] }) => (
-  <div class="scroll">
-    <table class="fold">
-      <thead>
-        <tr>
-          <th scope="col">Whose</th>
-          <th scope="col">From</th>
-          <th scope="col">Until</th>
-          <th scope="col">Why</th>
-          <th scope="col">
-            <span class="hidden">What to do</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {windows.map(({ id, service, team, from, until, reason }) => (
-          <tr>
-            <th scope="row">
-              {service === null ? 'team ' : ''}
-              <Outside>{service ?? team ?? ''}</Outside>
-            </th>
-            <td data-label="From">
-              <Exact at={from} />
-            </td>
-            <td data-label="Until">
-              <Exact at={until} />
-            </td>
-            <td data-label="Why">
-              <Outside>{reason ?? ''}</Outside>
-            </td>
-            <td>
-              <Sure label="End" action="/settings/maintenance/end" button="End now" fields={{ id }}>
-                What begins from now on is told again.
-              </Sure>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table heads={['Whose', 'From', 'Until', 'Why', <span class="hidden">What to do</span>]}>
+    {windows.map(({ id, service, team, from, until, reason }) => (
+      <tr>
+        <th scope="row">
+          {service === null ? 'team ' : ''}
+          <Outside>{service ?? team ?? ''}</Outside>
+        </th>
+        <td data-label="From">
+          <Exact at={from} />
+        </td>
+        <td data-label="Until">
+          <Exact at={until} />
+        </td>
+        <td data-label="Why">
+          <Outside>{reason ?? ''}</Outside>
+        </td>
+        <td>
+          <Sure label="End" action="/settings/maintenance/end" button="End now" fields={{ id }}>
+            What begins from now on is told again.
+          </Sure>
+        </td>
+      </tr>
+    ))}
+  </Table>
 )
 
 const BeginForm = () => (

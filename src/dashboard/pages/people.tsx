@@ -4,7 +4,7 @@ import { AppError } from '../../domain/errors.ts'
 import { type ListedPeople, listPeople, putPeople, removePeople } from '../../store/people.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, type Form, readForm, readPage, requireManager, toPageTrail } from '../page-request.ts'
-import { Age, Choice, ForManagers, Notice, SettingsTabs, Sure } from '../parts.tsx'
+import { Age, Choice, ForManagers, Notice, SettingsHead, Sure, Table } from '../parts.tsx'
 
 const ROLE_NAMES: Readonly<Record<PersonRole, string>> = { viewer: 'Viewer', readonly: 'Manager' }
 const ROLE_HINTS: Readonly<Record<PersonRole, string>> = {
@@ -22,8 +22,7 @@ export const peoplePages = (deps: Deps) =>
         c,
         { title: 'People', now, tab: 'settings' },
         <>
-          <h1>People</h1>
-          <SettingsTabs at="/settings/people" />
+          <SettingsHead at="/settings/people" />
           <Notice done={c.req.query('done')} />
           <div class="stack">
             <p class="prose quiet">
@@ -65,36 +64,22 @@ const Nobody = () => (
 )
 
 const PeopleTable = ({ people: listed, now }: { readonly people: readonly ListedPeople[]; readonly now: Date }) => (
-  <div class="scroll">
-    <table class="fold">
-      <thead>
-        <tr>
-          <th scope="col">Who</th>
-          <th scope="col">Role</th>
-          <th scope="col">Since</th>
-          <th scope="col">
-            <span class="hidden">What to do</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {listed.map(({ people, role, createdAt }) => (
-          <tr>
-            <th scope="row">{people.startsWith('@') ? `everybody ${people}` : people}</th>
-            <td>{ROLE_NAMES[role]}</td>
-            <td data-label="Since">
-              <Age at={createdAt} now={now} />
-            </td>
-            <td>
-              <Sure label="Remove" action="/settings/people/remove" button="Remove now" fields={{ people }}>
-                Their next request is refused.
-              </Sure>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table heads={['Who', 'Role', 'Since', <span class="hidden">What to do</span>]}>
+    {listed.map(({ people, role, createdAt }) => (
+      <tr>
+        <th scope="row">{people.startsWith('@') ? `everybody ${people}` : people}</th>
+        <td>{ROLE_NAMES[role]}</td>
+        <td data-label="Since">
+          <Age at={createdAt} now={now} />
+        </td>
+        <td>
+          <Sure label="Remove" action="/settings/people/remove" button="Remove now" fields={{ people }}>
+            Their next request is refused.
+          </Sure>
+        </td>
+      </tr>
+    ))}
+  </Table>
 )
 
 const AddForm = () => (

@@ -4,7 +4,7 @@ import { readVerdicts } from '../../store/verdicts.ts'
 import { count, toPercent } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, readPage } from '../page-request.ts'
-import { SettingsTabs } from '../parts.tsx'
+import { SettingsHead } from '../parts.tsx'
 
 /** How often answers were right, and whether their confidence meant it. */
 export const qualityPages = (deps: Deps) =>
@@ -15,8 +15,7 @@ export const qualityPages = (deps: Deps) =>
       c,
       { title: 'Quality', now: deps.now(), tab: 'settings' },
       <>
-        <h1>Quality</h1>
-        <SettingsTabs at="/settings/quality" />
+        <SettingsHead at="/settings/quality" />
         {quality.verdicts === 0 ? (
           <div class="empty">
             <h2>No verdicts yet</h2>
@@ -26,14 +25,40 @@ export const qualityPages = (deps: Deps) =>
             </p>
           </div>
         ) : (
-          <div class="columns">
-            <Figures quality={quality} answers={answers} />
-            <Calibration bands={quality.reliability} />
+          <div class="stack">
+            <ul class="said">
+              {tellQuality(quality, answers).map((sentence) => (
+                <li>{sentence}</li>
+              ))}
+            </ul>
+            <details class="more">
+              <summary>The figures</summary>
+              <div class="columns">
+                <Figures quality={quality} answers={answers} />
+                <Calibration bands={quality.reliability} />
+              </div>
+            </details>
           </div>
         )}
       </>,
     )
   })
+
+const SURE = 0.8
+
+/** How good answers were, in three sentences. */
+function tellQuality({ verdicts, confirmed, abstained, reliability }: Quality, answers: number): readonly string[] {
+  const sure = reliability.filter(({ from }) => from >= SURE)
+  const total = sure.reduce((sum, band) => sum + band.answers, 0)
+  const right = sure.reduce((sum, band) => sum + band.confirmed, 0)
+  return [
+    `Of ${count(verdicts, 'answer')} that somebody judged, ${confirmed} ${confirmed === 1 ? 'was' : 'were'} right.`,
+    total === 0
+      ? `No judged answer was ${toPercent(SURE)} sure or more.`
+      : `Of ${count(total, 'judged answer')} that ${total === 1 ? 'was' : 'were'} ${toPercent(SURE)} sure or more, ${right} ${right === 1 ? 'was' : 'were'} right.`,
+    `Of all ${count(answers, 'answer')}, ${toPercent(abstained ?? 0)} named no cause, because nothing on record explained the incident.`,
+  ]
+}
 
 type FigureProps = { readonly quality: Quality; readonly answers: number }
 

@@ -5,7 +5,7 @@ import { OVERVIEW_HOURS, type ServiceOverview } from '../../store/service-overvi
 import { Glyph } from '../chart.tsx'
 import { describeParts, HealthBadge } from '../health.tsx'
 import { count, TYPE_NAMES } from '../labels.ts'
-import { Age, Outside } from '../parts.tsx'
+import { Age, Outside, Table } from '../parts.tsx'
 
 const TROUBLED: ReadonlySet<Health> = new Set(['alerting', 'failing', 'recovering'])
 
@@ -72,47 +72,34 @@ const Group = ({ title, services, now }: GroupProps) =>
       <h2>
         {title} <span class="quiet small">{count(services.length, 'service')}</span>
       </h2>
-      <div class="scroll">
-        <table class="fold">
-          <thead>
-            <tr>
-              <th scope="col">Service</th>
-              <th scope="col">How it is</th>
-              <th scope="col">Last event</th>
-              <th scope="col">Live events</th>
-              <th scope="col">Last {OVERVIEW_HOURS} hours</th>
-            </tr>
-          </thead>
-          <tbody>
-            {services.map((service) => (
-              <tr>
-                <th scope="row">
-                  <a href={`/services/${service.id}`}>
-                    <Outside>{service.name}</Outside>
-                  </a>
-                  {service.team !== null && (
-                    <span class="quiet small">
-                      {' '}
-                      <Outside>{service.team}</Outside>
-                    </span>
-                  )}
-                </th>
-                <td>
-                  <HealthBadge health={toHealth(service, now)} /> <span class="small quiet">{toSigns(service)}</span>
-                  <Parts parts={service.parts} />
-                </td>
-                <td>{service.lastEventAt !== null && <Age at={service.lastEventAt} now={now} />}</td>
-                <td>
-                  <LiveCounts live={service.live} isSample={service.isSample} />
-                </td>
-                <td>
-                  <Spark hourly={service.hourly} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table heads={['Service', 'How it is', 'Last event', 'Live events', `Last ${OVERVIEW_HOURS} hours`]}>
+        {services.map((service) => (
+          <tr>
+            <th scope="row">
+              <a href={`/services/${service.id}`}>
+                <Outside>{service.name}</Outside>
+              </a>
+              {service.team !== null && (
+                <span class="quiet small">
+                  {' '}
+                  <Outside>{service.team}</Outside>
+                </span>
+              )}
+            </th>
+            <td>
+              <HealthBadge health={toHealth(service, now)} /> <span class="small quiet">{toSigns(service)}</span>
+              <Parts parts={service.parts} />
+            </td>
+            <td>{service.lastEventAt !== null && <Age at={service.lastEventAt} now={now} />}</td>
+            <td>
+              <LiveCounts live={service.live} isSample={service.isSample} />
+            </td>
+            <td>
+              <Spark hourly={service.hourly} />
+            </td>
+          </tr>
+        ))}
+      </Table>
     </section>
   )
 

@@ -3,7 +3,7 @@ import type { JoinRule } from '../../domain/event/service-name.ts'
 import { type StateWindow, toHappenedAt, type WindowEntry } from '../../domain/window/window.ts'
 import { Chart, TypeLabel } from '../chart.tsx'
 import { count, TYPE_NAMES, toChange, toClock, toExact, toPercent } from '../labels.ts'
-import { Besides, Code, Live, Outside, Reporter, withQuery } from '../parts.tsx'
+import { Besides, Code, Live, Outside, Reporter, Table, withQuery } from '../parts.tsx'
 import { layOut, type Mark } from '../timeline.ts'
 
 const ENTRIES_PER_PAGE = 30
@@ -118,22 +118,11 @@ function foldPods(entries: readonly WindowEntry[]): readonly Row[] {
 type TableProps = { readonly rows: readonly Row[]; readonly serviceName: string; readonly now: Date }
 
 const EntryTable = ({ rows, serviceName, now }: TableProps) => (
-  <table class="fold feed">
-    <thead>
-      <tr>
-        <th scope="col">Time</th>
-        <th scope="col">Kind</th>
-        <th scope="col">What</th>
-        <th scope="col">Change</th>
-        <th scope="col">Told by</th>
-      </tr>
-    </thead>
-    <tbody>
-      {rows.map((row) => (
-        <EntryRow row={row} serviceName={serviceName} now={now} />
-      ))}
-    </tbody>
-  </table>
+  <Table isFeed heads={['Time', 'Kind', 'What', 'Change', 'Told by']}>
+    {rows.map((row) => (
+      <EntryRow row={row} serviceName={serviceName} now={now} />
+    ))}
+  </Table>
 )
 
 type RowProps = { readonly row: Row; readonly serviceName: string; readonly now: Date }
@@ -192,15 +181,11 @@ const Entries = ({ path, serviceName, entries, page, now }: EntriesProps) => {
   const shown = rows.slice((at - 1) * ENTRIES_PER_PAGE, at * ENTRIES_PER_PAGE)
   return (
     <>
-      <div class="scroll">
-        <EntryTable rows={shown.slice(0, UNFOLDED)} serviceName={serviceName} now={now} />
-      </div>
+      <EntryTable rows={shown.slice(0, UNFOLDED)} serviceName={serviceName} now={now} />
       {shown.length > UNFOLDED && (
         <details class="more">
           <summary>{shown.length - UNFOLDED} more</summary>
-          <div class="scroll">
-            <EntryTable rows={shown.slice(UNFOLDED)} serviceName={serviceName} now={now} />
-          </div>
+          <EntryTable rows={shown.slice(UNFOLDED)} serviceName={serviceName} now={now} />
         </details>
       )}
       {pages > 1 && (
