@@ -28,6 +28,8 @@ const MAX_SHARE = 0.9
 const NOTHING: Certainty = { present: 0, share: 0, serviceShare: 0, isNamed: false, confidence: 0, rival: undefined, unrecorded: 1 }
 /** A change after which its service ran well for so long is no more than suspect. */
 export const LONG_MS = 30 * 60_000
+/** Its own calls fail so soon after a change, if they fail for it. */
+const SOON_MS = 10 * 60_000
 /** What was seen for less than so long after an alert is a first look. */
 const FIRST_LOOK_MS = 60_000
 const TIED = 0.5
@@ -83,11 +85,11 @@ export function isProven(candidate: Candidate): boolean {
 }
 
 /**
- * Whether anything that fails points to its service: not what its callers say of themselves without naming anybody and, long
- * after, none of its own calls.
+ * Whether anything that fails points to its service: not what its callers say of themselves without naming anybody and, of its
+ * own calls, those that fail soon after alone.
  */
 function isPointedAt({ explained, concerned, lagMs }: Candidate): boolean {
-  return explained.some(({ isCall, caller, callee }) => callee === concerned || (isCall && (lagMs <= LONG_MS || caller !== concerned)))
+  return explained.some(({ isCall, caller, callee }) => callee === concerned || (isCall && (lagMs <= SOON_MS || caller !== concerned)))
 }
 
 /** Whether it is known how an alert leads to a change's service. */

@@ -53,18 +53,19 @@ function createTroubleFinder({ alertKey, hops, callers, items }: Facts, explain:
 }
 
 /**
- * The same beside a change: nothing more of what broke where the change explains it, and the less the fresher a change is that
- * something which its service calls broke after.
+ * The same beside a change: nothing more of what broke where the change explains it, and the less the fresher a change is of a
+ * client of what broke after it.
  */
-export function besides(hazards: readonly Hazard[], leader: Candidate, { adjacency }: Facts, weights: Weights): readonly Hazard[] {
+export function besides(hazards: readonly Hazard[], leader: Candidate, { adjacency, hops, alertKey }: Facts, weights: Weights) {
   // Something that breaks elsewhere soon after a change may well come from it, after ten minutes hardly.
   const fresh = Math.exp(2 * leader.features.lag)
-  const raise = Math.log(weights.unrecorded / weights.troubled)
-  return hazards.map((hazard) => {
+  const lower = Math.log(weights.unrecorded / weights.troubled)
+  const isClient = (key: string) => (hops.has(key) ? adjacency.callers.get(key)?.includes(leader.concerned) : leader.concerned === alertKey)
+  return hazards.map((hazard): Hazard => {
     const { key, troubleMs, logOdds } = hazard
     if (troubleMs === undefined || leader.change.atMs > troubleMs + weights.slackMs) return hazard
-    if (hopsFrom(key, adjacency).has(leader.concerned)) return { ...hazard, logOdds: logOdds + raise, troubleMs: undefined }
-    return { ...hazard, logOdds: logOdds + raise * fresh }
+    if (hopsFrom(key, adjacency).has(leader.concerned)) return { ...hazard, logOdds: logOdds + lower, troubleMs: undefined }
+    return isClient(key) ? { ...hazard, logOdds: logOdds + lower * fresh } : hazard
   })
 }
 

@@ -4,7 +4,7 @@ import type { Assessment, DiagnosisInput } from '../../../src/domain/diagnosis/m
 import type { EventType } from '../../../src/domain/event/event.ts'
 import type { ServiceWindow, WindowEntry } from '../../../src/domain/window/window.ts'
 import { declareEdge, makeEntry, makeWindow, SHOP } from '../../support/diagnosis.ts'
-import { deploy, errors, later } from '../../support/told.ts'
+import { deploy, errors, failure, later } from '../../support/told.ts'
 
 /** What somebody on call would conclude from what is on record two minutes after `orders` alerts. */
 type Row = {
@@ -81,6 +81,26 @@ const ROWS: readonly Row[] = [
     assessment: 'cause',
     says: /^Deploy sha=aaaaaa1 to orders/,
     advises: /^Roll back orders/,
+  },
+  {
+    name: 'a callee that fails, half an hour after a deploy of its caller',
+    windows: [makeWindow('orders', deploy(-1_620, 'aaaaaa1'), failure(-120, 'pricing', 'success=40%'))],
+    calls: ['pricing'],
+    assessment: 'suspect',
+    says: /^Deploy sha=aaaaaa1 to orders rolled out 25 minutes before onset$/,
+    advises: /^Compare/,
+  },
+  {
+    name: 'a database that goes away beside a deploy of what never calls it',
+    windows: [
+      makeWindow('pg', trouble(-130, 'restart', 'postgres', 'shutdown')),
+      makeWindow('pricing', deploy(-720, 'aaaaaa1')),
+      makeWindow('orders', own(-120, 'Connection terminated')),
+    ],
+    calls: ['pricing'],
+    assessment: 'unrecorded',
+    says: /^pg has been restarting/,
+    advises: /^Look at pg/,
   },
   {
     name: 'a broker that shuts down',
