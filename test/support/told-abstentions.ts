@@ -20,6 +20,20 @@ export const TOLD_ABSTENTIONS: readonly ToldRow[] = [
     ],
   },
   {
+    name: 'a host outside that cannot be reached, soon after a deploy',
+    windows: [makeWindow('frontend', deploy(-400, 'a4f2c1d'), errors(-300, 'Post "https://api.stripe.com/v1": context deadline exceeded'))],
+    says: [
+      'external: frontend has been unable to reach api.stripe.com since 11:55 UTC; no recorded change explains it',
+      '→ Check whether api.stripe.com is up, and whether frontend can reach it; if so, compare with before deploy sha=a4f2c1d to frontend',
+      'What broke: frontend has been unable to reach api.stripe.com since 11:55 UTC. No recorded change is likely enough to be named.',
+      'or: Deploy sha=a4f2c1d to frontend rolled out 2 minutes before onset',
+      '    → Compare errors and latency of frontend before and after deploy sha=a4f2c1d to frontend',
+      '    + frontend has been unable to reach api.stripe.com since 11:55 UTC, which began after it',
+      '    + frontend is the alerting service',
+      '    + it came 2 minutes before onset',
+    ],
+  },
+  {
     name: 'calls that fail, and nothing changed',
     windows: [makeWindow('checkout-api', failure(-200, 'payments-api')), makeWindow('frontend', failure(-180, 'checkout-api'))],
     says: [

@@ -72,9 +72,12 @@ const UNDOING: Readonly<Record<ChangeType, (told: Told) => string>> = {
   scale_event: ({ entity, service }) => `Scale ${entity} of ${service} back`,
 }
 
-/** What to look at when a host outside cannot be reached. */
-export function recommendOutside(host: string, caller: string): string {
-  return `Check whether ${host} is up, and whether ${caller} can reach it: there is no recorded change to undo`
+/** What to look at when a host outside cannot be reached, soon after a change of who calls it perhaps. */
+export function recommendOutside(host: string, caller: string, change: Change | undefined, nameOf: NameOf): string {
+  const check = `Check whether ${host} is up, and whether ${caller} can reach it`
+  return change
+    ? `${check}; if so, compare with before ${toInner(describe(change.lead, nameOf))}`
+    : `${check}: there is no recorded change to undo`
 }
 
 /** What to look at when a service fails for no recorded reason. */

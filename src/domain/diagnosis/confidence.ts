@@ -29,7 +29,7 @@ const NOTHING: Certainty = { present: 0, share: 0, serviceShare: 0, isNamed: fal
 /** A change after which its service ran well for so long is no more than suspect. */
 export const LONG_MS = 30 * 60_000
 /** Its own calls fail so soon after a change, if they fail for it. */
-const SOON_MS = 10 * 60_000
+export const SOON_MS = 10 * 60_000
 /** What was seen for less than so long after an alert is a first look. */
 const FIRST_LOOK_MS = 60_000
 const TIED = 0.5

@@ -6,7 +6,7 @@ import { quoteName } from '../text.ts'
 import { findPrevious, recommendComparing, recommendLooking, recommendOutside, recommendUndoing, recommendWatching } from './advice.ts'
 import { isOneRollout } from './candidates.ts'
 import { diagnoseComponents } from './components.ts'
-import { isProven } from './confidence.ts'
+import { isProven, SOON_MS } from './confidence.ts'
 import type { Facts } from './facts.ts'
 import type { Candidate, Change, Diagnosis, DiagnosisInput, Hazard, Hypothesis, RuledOut, WeighedItem } from './model.ts'
 import { describeRuledOut, tellOnce, toGaps, toReasons } from './reasons.ts'
@@ -240,13 +240,14 @@ function nameNone(context: Context): Naming {
   const main = findMain(told, unrecorded)
   if (!main) return nameNothing(context)
   const cited = told.slice(0, MAX_ITEMS_CITED).flatMap(({ reports }) => reports.slice(0, MAX_REPORTS_CITED))
-  const evidence = [...new Set(cited.map(({ entry }) => entry.id))]
   const [lead] = ranked
+  const before = lead && lead.lagMs <= SOON_MS && lead.explained.includes(main) && facts.hosts.has(main.callee) ? lead.change : undefined
+  const evidence = [...new Set([...cited, ...(before ? [before.lead] : [])].map(({ entry }) => entry.id))]
   const likeliest = lead ? 'No recorded change is likely enough to be named.' : ''
   return {
     hypothesis: `${capitalise(tell(main))}; ${NO_CAUSE}`,
     recommendedAction: facts.hosts.has(main.callee)
-      ? recommendOutside(nameOf(main.callee), nameOf(main.caller))
+      ? recommendOutside(nameOf(main.callee), nameOf(main.caller), before, nameOf)
       : recommendLooking(nameOf(main.callee)),
     evidence,
     reasoning: [toWhatBroke(told, tell), likeliest].filter(Boolean).join(' '),
