@@ -67,10 +67,10 @@ export function addSums(all: readonly Sums[]): Sums {
 
 export type Gauges = Readonly<Record<string, { readonly help: string; readonly value: number }>>
 
-/** Sums and gauges in Prometheus' text format 0.0.4. */
-export function toPrometheus(sums: Sums, gauges: Gauges): string {
-  const counters = Object.entries(FAMILIES).flatMap(([family, help]) => {
-    const lines = Object.entries(sums)
+/** Sums, as far as they are known, and gauges in Prometheus' text format 0.0.4. */
+export function toPrometheus(sums: Sums | undefined, gauges: Gauges): string {
+  const counters = Object.entries(sums ? FAMILIES : {}).flatMap(([family, help]) => {
+    const lines = Object.entries(sums ?? {})
       .filter(([series]) => series === family || series.startsWith(`${family}{`))
       .map(([series, value]) => `${series} ${value}`)
     return [`# HELP ${family} ${help}`, `# TYPE ${family} counter`, ...lines.toSorted()]

@@ -45,6 +45,27 @@ test('what was counted is summed over isolates, for the operator alone, and name
   }
 })
 
+test.each([
+  ['redis', /^noctuary_redis_up 0$/m, /^noctuary_sweep_lag_seconds \d+$/m, /^noctuary_\w+_total/m],
+  ['database', /^noctuary_postgres_up 0$/m, /^noctuary_redis_up 1$/m, /^noctuary_sweep_lag_seconds/m],
+] as const)('while %s is away, what the other store knows is told', async (store, isAway, isTold, isNot) => {
+  const halved = startApp({ [store]: 'http://127.0.0.1:1' })
+  const answer = await halved.request('/metrics', operator)
+  const text = await answer.text()
+  expect([answer.status, text]).toEqual([200, expect.stringMatching(isAway)])
+  expect(text).toMatch(isTold)
+  expect(text).not.toMatch(isNot)
+  const neither = startApp({ redis: 'http://127.0.0.1:1', database: 'http://127.0.0.1:1' })
+  expect((await neither.request('/metrics', operator)).status).toBe(503)
+})
+
+test('what somebody else left where isolates count is passed over', async () => {
+  for (const entry of ['no JSON', '["x", null]', '["x", {"made_up_too": "7"}]', '{}'])
+    await app.deps.redis.client.ask(['ZADD', 'metrics:counts', 1, entry])
+  expect(await readSums(app.deps.redis, app.deps.newUuid(), app.deps.now())).not.toHaveProperty('made_up_too')
+  expect((await app.request('/metrics', operator)).status).toBe(200)
+})
+
 test('many entries are put together without a change of what they say', async () => {
   await Promise.all(
     Array.from({ length: 60 }, (_, place) =>

@@ -19,7 +19,10 @@ import type { Form } from '../page-request.ts'
 type Field = Exclude<Door['config'][number], 'webhook_secret' | 'service_map'>
 
 const LABELS: Readonly<Record<Field, { readonly label: string; readonly hint: string }>> = {
-  service: { label: 'Service', hint: 'Whom deliveries concern unless the name that they tell is mapped; of logs and clusters, those that name none.' },
+  service: {
+    label: 'Service',
+    hint: 'Whom deliveries concern unless the name that they tell is mapped; of logs and clusters, those that name none.',
+  },
   environments: { label: 'Environments', hint: 'Names between commas that are let in, instead of production alone.' },
   push: { label: 'Count pushes to the default branch', hint: 'Where a push is a deploy.' },
   wait_seconds: {

@@ -1,8 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
-import { toPrometheus } from '../../domain/counts.ts'
+import { type Gauges, toPrometheus } from '../../domain/counts.ts'
 import { AppError } from '../../domain/errors.ts'
-import { findBacklog } from '../../store/health.ts'
+import { type Backlog, findBacklog } from '../../store/health.ts'
 import { readSums } from '../../store/metrics.ts'
 import { isOperator } from '../auth.ts'
 import { createRouter } from '../context.ts'
@@ -34,19 +34,27 @@ const get = createRoute({
 export const metricsRoutes = (deps: Deps) =>
   createRouter().openapi(get, async (c) => {
     if (!(await isOperator(deps, c))) throw new AppError('unauthorized', 'the METRICS_TOKEN of this installation is required')
-    const [sums, backlog] = await Promise.all([readSums(deps.redis, deps.newUuid(), deps.now()).catch(refuse), findBacklog(deps.db)])
-    const gauges = {
-      noctuary_sweep_lag_seconds: {
-        help: 'How long the event that expired first has been waiting for the sweep',
-        value: backlog.sweepLagSeconds,
-      },
-      noctuary_windows_awaiting_repair: { help: 'Windows whose copies wait for the cron', value: backlog.windowsAwaitingRepair },
-      noctuary_incident_work_due: { help: 'Diagnoses and messages that are due, and nobody is at', value: backlog.incidentWorkDue },
-      noctuary_notes_given_up: { help: 'Notes that were given up in the last seven days', value: backlog.notesGivenUp },
-    }
+    // What one store does not say is left out: its outage is when the other's figures are looked at.
+    const [sums, backlog] = await Promise.all([
+      readSums(deps.redis, deps.newUuid(), deps.now()).catch(() => undefined),
+      findBacklog(deps.db).catch(() => undefined),
+    ])
+    if (!sums && !backlog) throw new AppError('unavailable', 'neither store is available; try again')
+    const gauges = { ...(backlog ? toGauges(backlog) : {}), ...toUp({ postgres: backlog !== undefined, redis: sums !== undefined }) }
     return c.text(toPrometheus(sums, gauges), 200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' })
   })
 
-function refuse(): never {
-  throw new AppError('unavailable', 'Redis is not available; try again')
-}
+const toGauges = (backlog: Backlog): Gauges => ({
+  noctuary_sweep_lag_seconds: {
+    help: 'How long the event that expired first has been waiting for the sweep',
+    value: backlog.sweepLagSeconds,
+  },
+  noctuary_windows_awaiting_repair: { help: 'Windows whose copies wait for the cron', value: backlog.windowsAwaitingRepair },
+  noctuary_incident_work_due: { help: 'Diagnoses and messages that are due, and nobody is at', value: backlog.incidentWorkDue },
+  noctuary_notes_given_up: { help: 'Notes that were given up in the last seven days', value: backlog.notesGivenUp },
+})
+
+const toUp = (stores: { readonly postgres: boolean; readonly redis: boolean }): Gauges => ({
+  noctuary_postgres_up: { help: 'Whether Postgres answered this request', value: Number(stores.postgres) },
+  noctuary_redis_up: { help: 'Whether Redis did, which has all counters', value: Number(stores.redis) },
+})
