@@ -52,8 +52,16 @@ function trim(text: string): string {
   const locals = WANTED.map((name) => exported.get(name) ?? '')
   // The client takes them from within, as one object: they are exported through the other client.
   const types = only('pg-types', (one) => /\bsetTypeParser\b/.test(one) && /\bbuiltins\b/.test(one))
-  // No statement of ours has bytes.
-  const buffer = only('Buffer', (one) => /\bkMaxLength\b/.test(one))
+  const stubs = new Map([
+    // No statement of ours has bytes.
+    [only('Buffer', (one) => /\bkMaxLength\b/.test(one)), '()=>({Buffer:class{}})'],
+    // The client's settings are static members of a socket that is never opened, and whose password is never hashed.
+    [
+      only('EventEmitter', (one) => /\bsetMaxListeners\b/.test(one) && /\bcaptureRejection|\bnewListener\b/.test(one)),
+      '()=>({EventEmitter:class{}})',
+    ],
+    [only('MD5', (one) => /\b_dataLength\b/.test(one) && /\bappendByteArray\b/.test(one)), '()=>{}'],
+  ])
 
   const byName = new Map(units.map((unit) => [unit.name, unit]))
   const kept = new Set<Unit>()
@@ -62,13 +70,16 @@ function trim(text: string): string {
     const unit = byName.get(name)
     if (!unit || kept.has(unit)) continue
     kept.add(unit)
-    if (name !== buffer) wanted.push(...unit.reads)
+    if (!stubs.has(name)) wanted.push(...unit.reads)
     // What a part's own function sets up when it is first called.
     if (!unit.text.includes('=')) wanted.push(...units.flatMap((one) => (one.writes.has(unit.name ?? '') ? (one.name ?? []) : [])))
   }
   const isKept = (unit: Unit) =>
     unit.name === undefined ? [...unit.reads].every((name) => !byName.has(name) || kept.has(byName.get(name) as Unit)) : kept.has(unit)
-  const lines = units.filter(isKept).map((unit) => (unit.name === buffer ? `var ${buffer}=()=>({Buffer:class{}});` : unit.text))
+  const lines = units.filter(isKept).map((unit) => {
+    const stub = stubs.get(unit.name ?? '')
+    return stub === undefined ? unit.text : `var ${unit.name}=${stub};`
+  })
   return [...lines, `export{${WANTED.map((name, place) => `${locals[place]} as ${name}`).join()}};`, `export const types=${types}();`].join(
     '\n',
   )
