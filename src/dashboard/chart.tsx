@@ -1,6 +1,6 @@
 import { EVENT_TYPES, type EventType } from '../domain/event/event.ts'
 import { count, shorten, TYPE_NAMES } from './labels.ts'
-import { FOOT_HEIGHT, type PlacedLane, type PlacedMark, type Timeline } from './timeline.ts'
+import type { PlacedLane, PlacedMark, Timeline } from './timeline.ts'
 
 const MAX_LANE_NAME = 34
 const MAX_MARK_TEXT = 160
@@ -22,60 +22,56 @@ type ChartProps = { readonly timeline: Timeline; readonly title: string; readonl
 
 /** A timeline as a picture. What it shows is also said in words beside it. */
 export const Chart = ({ timeline, title, summary, id }: ChartProps) => {
-  const { height, top, lanes, ticks, alertX, onsetX, path } = timeline
-  const hasCites = lanes.some(({ marks }) => marks.some(({ cite }) => cite !== undefined))
-  const bottom = height - FOOT_HEIGHT
+  const { height, top, bottom, lanes, ticks, moments, path, breakX } = timeline
+  const hasCites = lanes.some(({ marks }) => marks.some(({ cites }) => cites.length > 0))
   return (
     <figure>
-      <svg class="chart" height={height} role="img" aria-labelledby={`${id}-title ${id}-summary`}>
+      {/* biome-ignore lint/a11y/useSemanticElements: no element of SVG is a group of links with a name. */}
+      <svg class="chart" height={height} role="group" aria-labelledby={`${id}-title ${id}-summary`}>
         <title id={`${id}-title`}>{title}</title>
         <desc id={`${id}-summary`}>{summary}</desc>
-        <defs>
-          <marker id={`${id}-tip`} viewBox="-8 -4 8 8" markerWidth="9" markerHeight="9" refX="0" orient="auto">
-            <path class="tip" d="M0 0-8-4V4Z" />
-          </marker>
-        </defs>
-        {ticks.map(({ x, label }) => (
+        {ticks.map(({ x, label, day }) => (
           <>
             <line class="rule" x1={`${x}%`} x2={`${x}%`} y1={top} y2={bottom} />
             <text x={`${x}%`} y={bottom + 15} text-anchor={toAnchor(x)}>
               {label}
             </text>
+            {day !== undefined && (
+              <text x={`${x}%`} y={bottom + 29} text-anchor={toAnchor(x)}>
+                {day}
+              </text>
+            )}
           </>
         ))}
-        {onsetX !== undefined && <Moment x={onsetX} name="onset" y={12} bottom={bottom} />}
-        {alertX !== undefined && <Moment x={alertX} name="alert" y={27} bottom={bottom} />}
         {lanes.map((lane) => (
           <LaneBack lane={lane} />
         ))}
-        {path.map(({ x1, y1, x2, y2 }) => (
-          <line class="path" x1={`${x1}%`} y1={y1} x2={`${x2}%`} y2={y2} marker-end={`url(#${id}-tip)`} />
+        {breakX !== undefined && <line class="break" x1={`${breakX}%`} x2={`${breakX}%`} y1={top} y2={bottom} />}
+        {moments.map(({ x, name, label, y }) => (
+          <>
+            <line class={`when ${name}`} x1={`${x}%`} x2={`${x}%`} y1={y + 3} y2={bottom} />
+            <text class={name} x={`${x}%`} y={y} dx={x > 50 ? -5 : 5} text-anchor={x > 50 ? 'end' : 'start'}>
+              {label}
+            </text>
+          </>
         ))}
-        {lanes.flatMap(({ marks }) => marks.map((mark) => <MarkShape mark={mark} isAside={hasCites && mark.cite === undefined} />))}
+        {lanes.flatMap(({ marks }) => marks.map((mark) => <MarkSpan mark={mark} isAside={hasCites && mark.cites.length === 0} />))}
+        {path.map(({ x1, y1, x2, y2, isTip }) => (
+          <>
+            <line class="path" x1={`${x1}%`} y1={y1} x2={`${x2}%`} y2={y2} />
+            {isTip && (
+              <svg x={`${x2}%`} y={y2} overflow="visible" aria-hidden="true">
+                <path class="tip" d="M0 2-5-7H5Z" />
+              </svg>
+            )}
+          </>
+        ))}
+        {lanes.flatMap(({ marks }) => marks.map((mark) => <MarkShape mark={mark} isAside={hasCites && mark.cites.length === 0} />))}
       </svg>
       <Legend timeline={timeline} />
     </figure>
   )
 }
-
-const Moment = ({
-  x,
-  name,
-  y,
-  bottom,
-}: {
-  readonly x: number
-  readonly name: 'alert' | 'onset'
-  readonly y: number
-  readonly bottom: number
-}) => (
-  <>
-    <line class={name} x1={`${x}%`} x2={`${x}%`} y1={y + 3} y2={bottom} />
-    <text class={name} x={`${x}%`} y={y} dx={x > 50 ? -5 : 5} text-anchor={x > 50 ? 'end' : 'start'}>
-      {name}
-    </text>
-  </>
-)
 
 const LaneBack = ({ lane: { name, note, y } }: { readonly lane: PlacedLane }) => (
   <>
@@ -93,26 +89,53 @@ const LaneBack = ({ lane: { name, note, y } }: { readonly lane: PlacedLane }) =>
 
 type MarkProps = { readonly mark: PlacedMark; readonly isAside: boolean }
 
-const MarkShape = ({ mark: { type, x, fromX, isCut, y, count: times, text, cite }, isAside }: MarkProps) => (
-  <g class={`mark ${FORMS[type].group}${isAside ? ' aside' : ''}`}>
-    <title>{shorten(text, MAX_MARK_TEXT)}</title>
-    {(fromX < x || isCut) && <line class="span" x1={`${isCut ? 0 : fromX}%`} x2={`${x}%`} y1={y} y2={y} />}
-    <svg x={`${fromX}%`} y={y} overflow="visible" aria-hidden="true">
-      {cite !== undefined && <circle class="halo" r="11" />}
-      <path stroke="none" d={FORMS[type].d} transform={cite === undefined ? 'scale(.85)' : 'scale(.8)'} />
-      {cite !== undefined && (
-        <text class="cite" x="13" y="-4">
-          {cite}
+const toClass = ({ type }: PlacedMark, isAside: boolean) => `mark ${ALL[type].group}${isAside ? ' aside' : ''}`
+
+const MarkSpan = ({ mark, isAside }: MarkProps) => {
+  const { x, fromX, isCut, y, count: times, type } = mark
+  return (
+    <g class={toClass(mark, isAside)}>
+      {(fromX < x || isCut) && <line class="span" x1={`${isCut ? 0 : fromX}%`} x2={`${x}%`} y1={y} y2={y} />}
+      {times > 1 && !isAside && ALL[type].group !== 'change' && (
+        <text class="times" x={`${x}%`} y={y + 4} {...(x > 80 ? { dx: -8, 'text-anchor': 'end' } : { dx: fromX < x ? 6 : 14 })}>
+          ×{times}
         </text>
       )}
-    </svg>
-    {times > 1 && (
-      <text class="times" x={`${x}%`} y={y + 4} {...(x > 80 ? { dx: -8, 'text-anchor': 'end' } : { dx: fromX < x ? 6 : 14 })}>
-        ×{times}
-      </text>
-    )}
-  </g>
-)
+    </g>
+  )
+}
+
+const MarkShape = ({ mark, isAside }: MarkProps) => {
+  const { type, fromX, y, text, cites, isCause, href } = mark
+  const isCited = cites.length > 0
+  const shape = (
+    <>
+      <title>{shorten(text, MAX_MARK_TEXT)}</title>
+      <svg x={`${fromX}%`} y={y} overflow="visible" aria-hidden="true">
+        <circle class="halo" r={isCited ? 11 : 9} />
+        <path stroke="none" d={ALL[type].d} transform="scale(.8)" />
+        {isCited && (
+          <text class="cite" x="13" y="-4">
+            {toNumbers(cites)}
+          </text>
+        )}
+      </svg>
+    </>
+  )
+  const kind = `${toClass(mark, isAside)}${isCited ? ' cited' : ''}${isCause ? ' cause' : ''}`
+  if (href === undefined) return <g class={kind}>{shape}</g>
+  return (
+    <a href={href} class={kind} tabindex={isCited ? undefined : -1}>
+      {shape}
+    </a>
+  )
+}
+
+/** `3`, or `1–3` of several. */
+function toNumbers(cites: readonly number[]): string {
+  const [first, last] = [cites[0], cites.at(-1)]
+  return first === last ? `${first}` : `${first}–${last}`
+}
 
 const Legend = ({ timeline: { lanes, left } }: { readonly timeline: Timeline }) => {
   const marks = lanes.flatMap((lane) => lane.marks)
@@ -125,8 +148,7 @@ const Legend = ({ timeline: { lanes, left } }: { readonly timeline: Timeline }) 
             <Glyph type={type} /> {TYPE_NAMES[type]}
           </li>
         ))}
-        {left.lanes > 0 && <li>and {count(left.lanes, 'more service')} in the table</li>}
-        {left.marks > 0 && <li>{count(left.marks, 'more change')} in the table</li>}
+        {left.marks > 0 && <li>{count(left.marks, 'more event')} of other times, in the list below</li>}
       </ul>
     </figcaption>
   )
@@ -138,9 +160,11 @@ const SIGNS = {
   well: { group: 'well', d: 'M-7 .5-4.5-2-2 .5 4.5-6 7-3.5-2 5.5Z' },
 } as const
 
+const ALL = { ...FORMS, ...SIGNS }
+
 /** The sign of an event, or of an alert, an undoing or a recovery. */
 export const Sign = ({ of }: { readonly of: EventType | keyof typeof SIGNS }) => {
-  const { group, d } = { ...FORMS, ...SIGNS }[of]
+  const { group, d } = ALL[of]
   return (
     <svg class={`mark ${group}`} width="14" height="14" viewBox="-8 -8 16 16" aria-hidden="true">
       <path stroke="none" d={d} />

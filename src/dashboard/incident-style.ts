@@ -20,6 +20,16 @@ export const INCIDENT_STYLE = /* css */ `.told { padding: 0; overflow: hidden; }
   .told .more { margin-top: 0; } .told .sure { grid-template-columns: minmax(0, 1fr); } .told footer { padding-inline: 1rem; } .told button { min-height: 2.75rem; }
 }
 .live + .live { margin-top: 1.75rem; } .head .live { margin-top: .375rem; }
+.chart .when { stroke-width: 1.5; } .chart .when.alert { stroke: var(--bad); } .chart .when.trouble { stroke: var(--strain); stroke-dasharray: 4 3; } .chart .when.undone { stroke: var(--well); stroke-width: 2; stroke-dasharray: 1 3; }
+.chart text.alert, .chart text.trouble, .chart text.undone { font-weight: 600; paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round; } .chart text.alert { fill: var(--bad); } .chart text.trouble { fill: var(--warn); } .chart text.undone { fill: var(--good); }
+.chart .break { stroke: var(--edge); stroke-width: 5; stroke-dasharray: 2 4; }
+.chart .path { stroke: var(--ink); stroke-width: 1.75; stroke-dasharray: none; }
+.chart .halo { fill: var(--card); stroke: none; } .chart .cited .halo { stroke: var(--ink); stroke-width: 1.75; } .chart .cause .halo { fill: var(--accent-fill); stroke: var(--accent); stroke-width: 2.5; }
+.card .chart .lane, .card .chart text.cite, .card .chart text.times { stroke: var(--card); }
+.chart a:focus-visible .halo { stroke: var(--focus); stroke-width: 3; } .chart a { outline-offset: 4px; }
+.steps-to { margin-top: .75rem; } .steps-to > li { display: grid; grid-template-columns: 1.5rem 4.75rem minmax(0, 1fr); gap: 0 .75rem; padding: .375rem 0; align-items: baseline; border-top: 1px solid var(--line); }
+.steps-to b { display: grid; place-items: center; width: 1.5rem; height: 1.5rem; border-radius: 50%; border: 1.75px solid var(--ink); font-size: var(--small); line-height: 1; } .steps-to .cause b { border-color: var(--accent); background: var(--accent-fill); color: var(--accent); }
+.steps-to time { color: var(--soft); font-size: var(--small); } .steps-to p + p { font-size: var(--small); color: var(--soft); } .steps-to .mark { vertical-align: -.125rem; } .steps-to > li:target { background: var(--accent-fill); }
 .mark.well { color: var(--well); } .mark.alert { color: var(--bad); }
 .since { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); }
 .since li { position: relative; padding: 1.625rem 1rem 0 0; line-height: 1.4; }
@@ -42,6 +52,7 @@ export const INCIDENT_STYLE = /* css */ `.told { padding: 0; overflow: hidden; }
 .feed td.v { font-size: var(--small); min-width: 6.5rem; } .feed tr.cited > * { background: none; } .feed tr.cited > :first-child { box-shadow: inset 3px 0 0 var(--accent); } .feed small { display: block; font-size: var(--small); color: var(--soft); font-weight: 400; } .feed td.k { white-space: nowrap; } tr:target > * { background: var(--accent-fill); }
 .fields label.field { font-size: var(--small); font-weight: 600; }
 @media (max-width: 46rem) {
+  .steps-to > li { grid-template-columns: 1.5rem minmax(0, 1fr); } .steps-to > li > * { grid-column: 2; } .steps-to > li > b { grid-column: 1; grid-row: 1 / span 2; }
   .wide-only { display: none; } .narrow-only { display: block; } .narrow-only form { margin-top: .5rem; } details.card.narrow-only { padding-block: .625rem; margin-bottom: .75rem; }
   .feed tbody tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 .75rem; }
   .feed td.k { grid-area: 1 / 1; font-size: var(--small); white-space: normal; } .feed tr.cited { box-shadow: inset 3px 0 0 var(--accent); } .feed tr.cited > :first-child { box-shadow: none; } .feed td.t { grid-area: 1 / 2; font-size: var(--small); text-align: right; width: auto; }

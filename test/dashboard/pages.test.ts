@@ -218,7 +218,7 @@ test('a time of another day than those around it has its date', async () => {
   const { id } = await (await site.app.request('/v1/incidents', { key: own.readonlyKey, body })).json()
   const there = await signIn(site, own.readonlyKey)
   const incident = await (await there.get(`/incidents/${id}`)).text()
-  const cites = [...(/<ol class="cites legend">(.*?)<\/ol>/s.exec(incident)?.[1]?.matchAll(/<time datetime="([^"]+)">([^<]+)</g) ?? [])]
+  const cites = [...(/<ol class="steps-to">(.*?)<\/ol>/s.exec(incident)?.[1]?.matchAll(/<time datetime="([^"]+)">([^<]+)</g) ?? [])]
   const shown = (minute: number) => (minute < 0 ? at(minute).slice(0, 19).replace('T', ' ') : at(minute).slice(11, 19))
   const day = new Date(at(-1)).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' })
   const told = (minute: number) => (minute < 0 ? `${day} ${shown(minute).slice(11)}` : shown(minute))

@@ -3,16 +3,16 @@ import type { LaterEvent } from '../../store/aftermath.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
 import { toAftermath } from '../aftermath.ts'
 import { type AnswerRows, toAnswerRows } from '../answer-rows.ts'
-import { Chart } from '../chart.tsx'
 import { toPageWords } from '../event-words.ts'
 import { INTEGRATION_WORDS, toSourceName } from '../integrations/index.ts'
-import { TYPE_NAMES, toChange, toMoment, toPercent, toSpan } from '../labels.ts'
-import { Age, Badge, Besides, Exact, Live, Notice, Outside } from '../parts.tsx'
-import { describeAnswer, drawAnswer, type ShownAnswer, toShownAnswer, toValues } from '../shown-answer.ts'
+import { toMoment, toPercent, toSpan } from '../labels.ts'
+import { Age, Badge, Exact, Live, Notice, Outside } from '../parts.tsx'
+import { type ShownAnswer, toShownAnswer } from '../shown-answer.ts'
 import { AnswerCard } from './incident-answer.tsx'
 import { Causes } from './incident-causes.tsx'
 import { Events, type EventsQuery } from './incident-events.tsx'
-import { Badges, Clock, ResolveForm } from './incident-parts.tsx'
+import { Badges, ResolveForm } from './incident-parts.tsx'
+import { Picture } from './incident-picture.tsx'
 import { Since } from './incident-since.tsx'
 import { toCorrectionText, VerdictFoot } from './incident-verdict.tsx'
 
@@ -24,10 +24,13 @@ type Props = {
   readonly now: Date
   readonly done: string | undefined
   readonly events: EventsQuery
+  /** Whether the picture is of a day. */
+  readonly isWholeDay: boolean
 }
 
 /** One incident: the answer, what followed it, the picture it rests on, and everything that picture was made from. */
-export const IncidentPage = ({ incident, later, now, done, events }: Props) => {
+export const IncidentPage = ({ incident, later, now, done, events, isWholeDay }: Props) => {
+  const path = `/incidents/${incident.id}`
   const [latest, ...earlier] = incident.diagnoses
   const answer = latest && toShownAnswer(latest)
   const aftermath = toAftermath({ incident, latest, answer, later, now })
@@ -51,10 +54,15 @@ export const IncidentPage = ({ incident, later, now, done, events }: Props) => {
         )}
         <Since aftermath={aftermath} alertAt={incident.triggeredAt} isOpen={incident.resolvedAt === null} />
       </Live>
+      {latest && answer && (
+        <Live id="picture" of={[latest.number, incident.verdict, aftermath.steps]} news="">
+          <Picture answer={answer} isAbstained={latest.abstained} aftermath={aftermath} path={path} now={now} isWholeDay={isWholeDay} />
+        </Live>
+      )}
       <Live id="incident" of={incident} news="The incident has changed.">
-        {latest && answer && <Diagnosed latest={latest} answer={answer} />}
+        {latest && answer && <Causes answer={answer} latest={latest} />}
         <Similar incidents={incident.similar} now={now} />
-        {answer && <Events answer={answer} query={events} path={`/incidents/${incident.id}`} />}
+        {answer && <Events answer={answer} query={events} path={path} />}
         <Notes notes={incident.notes} />
         {earlier.length > 0 && <Earlier diagnoses={earlier} />}
       </Live>
@@ -152,44 +160,6 @@ const Answered = ({ incident, latest, answer, rows }: AnsweredProps) => (
     )}
   </>
 )
-
-const Diagnosed = ({ latest, answer }: { readonly latest: StoredDiagnosis; readonly answer: ShownAnswer }) => (
-  <>
-    <section aria-labelledby="timeline">
-      <h2 id="timeline">What changed, and when</h2>
-      {answer.entries.length === 0 ? (
-        <p class="quiet">Nothing was on record for this service or what it depends on.</p>
-      ) : (
-        <>
-          <Chart id="picture" timeline={drawAnswer(answer)} title="Timeline of the incident" summary={describeAnswer(answer)} />
-          <Cited answer={answer} />
-        </>
-      )}
-    </section>
-    <Causes answer={answer} latest={latest} />
-  </>
-)
-
-const Cited = ({ answer: { entries, cites, snapshot } }: { readonly answer: ShownAnswer }) =>
-  cites.size === 0 ? null : (
-    <ol class="cites legend">
-      {entries
-        .filter(({ id }) => cites.has(id))
-        .toSorted((a, b) => (cites.get(a.id) ?? 0) - (cites.get(b.id) ?? 0))
-        .map((entry) => (
-          <li>
-            <strong>{cites.get(entry.id)}</strong>
-            <span>
-              <Clock at={entry.first_timestamp} beside={snapshot.alert.triggered_at} /> <Outside>{entry.service}</Outside>:{' '}
-              {TYPE_NAMES[entry.event_type]} <Outside>{toChange(toValues(entry))}</Outside>
-              <Besides event={entry} />
-              {entry.count > 1 && `, ${entry.count} times until `}
-              {entry.count > 1 && <Clock at={entry.timestamp} beside={snapshot.alert.triggered_at} />}
-            </span>
-          </li>
-        ))}
-    </ol>
-  )
 
 const Similar = ({ incidents, now }: { readonly incidents: readonly SimilarIncident[]; readonly now: Date }) =>
   incidents.length === 0 ? null : (

@@ -75,7 +75,14 @@ export const incidentPages = (deps: Deps) =>
       return renderPage(
         c,
         { title: incident.title ?? `Incident on ${incident.serviceName}`, now: deps.now(), tab: 'incidents' },
-        <IncidentPage incident={incident} later={later} now={deps.now()} done={query['done']} events={readEventsQuery(query)} />,
+        <IncidentPage
+          incident={incident}
+          later={later}
+          now={deps.now()}
+          done={query['done']}
+          events={readEventsQuery(query)}
+          isWholeDay={query['day'] !== undefined}
+        />,
       )
     })
     .post('/incidents/:id/verdict', async (c) => {

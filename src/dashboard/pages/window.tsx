@@ -46,7 +46,7 @@ export const WindowView = ({ path, serviceName, window, document, now, view, pag
             <>
               <Chart
                 id="lanes"
-                timeline={layOut({ lanes: toLanes(window), alertMs: undefined, onsetMs: undefined, path: [], untilMs: now.getTime() })}
+                timeline={layOut({ lanes: toLanes(window), moments: [], path: [], untilMs: now.getTime() })}
                 title="Live changes by type"
                 summary={`${count(entries.length, 'live change')}, the latest ${entries[0] ? toExact(toHappenedAt(entries[0])) : ''}. The table below lists them.`}
               />
