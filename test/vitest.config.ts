@@ -8,7 +8,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const APART: Readonly<Record<string, readonly string[]>> = {
   browser: ['test/browser/*.test.ts'],
   clients: ['test/clients/*.test.ts'],
-  long: ['test/long/*.test.ts', 'test/http/{fuzz,incident-work,receivers}.test.ts'],
+  long: ['test/long/*.test.ts', 'test/http/{fuzz,incident-work,receivers,follow-up-deaths}.test.ts'],
 }
 const apart = APART[process.env['NOCTUARY_TESTS'] ?? '']
 

@@ -81,23 +81,25 @@ type AwaitedRow = {
 const MAX_AWAITED = 100
 const MAX_REPORTS = 60
 
+/** What a look for undoings saw: every incident that awaits one, up to then, and those that may have one. */
+export type UndoingLook = {
+  readonly awaiting: readonly IncidentId[]
+  readonly at: Date
+  readonly found: readonly AwaitedUndoing[]
+}
+
 /**
  * Of the incidents whose blamed change somebody wants to know undone, of each tenant's in turn, those of which something was
- * reported since they were looked at that is of the same type and about the same thing. What was awaited long enough is done.
+ * reported since they were looked at that is of the same type and about the same thing. `endUndoingLook` ends the look.
  */
-export async function findAwaitedUndoing(db: Db, now: Date): Promise<AwaitedUndoing[]> {
-  const { found } = await selectOne<{ found: readonly AwaitedRow[] | null }>(
+export async function findAwaitedUndoing(db: Db): Promise<UndoingLook> {
+  const look = await selectOne<{ awaiting: readonly IncidentId[]; at_ms: number; found: readonly AwaitedRow[] | null }>(
     db,
     sql`WITH looked_at AS (
-      UPDATE incident_work w SET looked_at = now(), state = CASE WHEN w.next_at <= ${now.toISOString()}::timestamptz THEN 'done' ELSE 'awaiting' END
-      FROM (
-        SELECT incident_id, looked_at - interval '5 seconds' AS since FROM (
-          SELECT incident_id, looked_at, row_number() OVER (PARTITION BY tenant_id ORDER BY looked_at, incident_id) AS turn
-          FROM incident_work WHERE state = 'awaiting'
-        ) a ORDER BY turn, looked_at, incident_id LIMIT ${MAX_AWAITED}
-      ) a
-      WHERE w.incident_id = a.incident_id AND w.kind = 'undone' AND w.target = ${SOURCE} AND w.state = 'awaiting'
-      RETURNING w.tenant_id, w.incident_id, a.since
+      SELECT tenant_id, incident_id, looked_at - interval '5 seconds' AS since FROM (
+        SELECT tenant_id, incident_id, looked_at, row_number() OVER (PARTITION BY tenant_id ORDER BY looked_at, incident_id) AS turn
+        FROM incident_work WHERE state = 'awaiting' AND kind = 'undone' AND target = ${SOURCE}
+      ) a ORDER BY turn, looked_at, incident_id LIMIT ${MAX_AWAITED}
     ),
     blamed AS (
       SELECT l.tenant_id, l.incident_id, l.since, d.made_at, c.cause->>1 AS event_type, c.cause->>3 AS entity, c.cause->>4 AS new_value, c.cause->>5 AS sha
@@ -106,8 +108,9 @@ export async function findAwaitedUndoing(db: Db, now: Date): Promise<AwaitedUndo
         WHERE a.incident_id = l.incident_id AND ${isReadable(sql`a.signature`)} ORDER BY a.number DESC LIMIT 1
       ) d ON d.told IS NOT NULL CROSS JOIN LATERAL (SELECT d.told::json AS cause) c
     )
+    SELECT (SELECT coalesce(json_agg(incident_id), '[]') FROM looked_at) AS awaiting, ${epochMs(sql`now()`)} AS at_ms, (
     SELECT json_agg(json_build_object('tenant_id', b.tenant_id, 'incident_id', b.incident_id, 'new_value', b.new_value, 'sha', b.sha,
-      'made_ms', ${epochMs(sql`b.made_at`)}, 'reports', r.reports)) AS found
+      'made_ms', ${epochMs(sql`b.made_at`)}, 'reports', r.reports))
     FROM blamed b CROSS JOIN LATERAL (
       SELECT array_agg(n.id) AS ids FROM agents g CROSS JOIN LATERAL (
         SELECT e.id FROM context_events e WHERE e.agent_id = g.id AND e.received_at > b.since AND e.event_type = b.event_type AND e.entity = b.entity
@@ -121,15 +124,26 @@ export async function findAwaitedUndoing(db: Db, now: Date): Promise<AwaitedUndo
           AND ${HAPPENED} >= b.made_at - interval '1 day'
         ORDER BY ${HAPPENED} DESC LIMIT ${MAX_REPORTS}))
     ) r
-    WHERE news.ids IS NOT NULL`,
+    WHERE news.ids IS NOT NULL) AS found`,
   )
-  return (found ?? []).map(({ tenant_id, incident_id, new_value, sha, made_ms, reports }) => ({
+  const found = (look.found ?? []).map(({ tenant_id, incident_id, new_value, sha, made_ms, reports }): AwaitedUndoing => ({
     tenantId: toId(tenant_id),
     incidentId: toId(incident_id),
     blamed: { newValue: new_value, sha },
     answeredAt: new Date(made_ms),
     reports: reports.map(({ atMs, ...report }) => ({ ...report, at: new Date(atMs) })),
   }))
+  return { awaiting: look.awaiting, at: new Date(look.at_ms), found }
+}
+
+/** Ends a look whose undoings are noted: the next begins where it began. What was awaited long enough is done. */
+export async function endUndoingLook(db: Db, { awaiting, at }: UndoingLook, now: Date): Promise<void> {
+  await db.execute(
+    sql`UPDATE incident_work w SET looked_at = greatest(w.looked_at, ${at.toISOString()}::timestamptz),
+        state = CASE WHEN w.next_at <= ${now.toISOString()}::timestamptz THEN 'done' ELSE 'awaiting' END
+      FROM json_array_elements_text(${JSON.stringify(awaiting)}::json) AS e(id)
+      WHERE w.incident_id = e.id::uuid AND w.kind = 'undone' AND w.target = ${SOURCE} AND w.state = 'awaiting'`,
+  )
 }
 
 /** A value as entries show it, and so as answers have it. */

@@ -1,6 +1,6 @@
 import type { Clock, Database } from '../deps.ts'
 import { findUndoing } from '../domain/incident/undoing.ts'
-import { findAwaitedUndoing, findFollowed, noteUndoing, planFollowUps } from '../store/follow-ups.ts'
+import { endUndoingLook, findAwaitedUndoing, findFollowed, noteUndoing, planFollowUps } from '../store/follow-ups.ts'
 import { type ClaimedWork, type FollowUpKind, putOffWork } from '../store/incident-work.ts'
 import { listIntegrations } from '../store/integrations.ts'
 import { SOURCE } from '../store/source.ts'
@@ -27,13 +27,16 @@ export async function followUp({ db }: Database, work: FollowUp, clock: Clock['n
 
 /** Looks whether changes that are blamed were undone since the last tick; returns how many were. */
 export async function noticeUndoing({ db }: Database, now: Date): Promise<number> {
-  const awaited = await findAwaitedUndoing(db, now)
+  const look = await findAwaitedUndoing(db)
+  if (look.awaiting.length === 0) return 0
   let undone = 0
-  for (const one of awaited) {
+  for (const one of look.found) {
     const undoing = findUndoing(one.reports, one.blamed, one.answeredAt)
     if (!undoing) continue
     await noteUndoing(db, one, undoing.id, now)
     undone += 1
   }
+  // Only now: who dies before has noted nothing, and the next one looks again.
+  await endUndoingLook(db, look, now)
   return undone
 }
