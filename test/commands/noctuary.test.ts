@@ -53,6 +53,14 @@ test('a deploy is noted, tailed and blamed, each by one command', async () => {
   expect(shown).toMatchObject({ code: 0, out: expect.stringMatching(/%: .*a4f2c19[\s\S]*Do: /) })
 })
 
+test('all that began is tailed, however much that is', async () => {
+  const other = await createTestTenant(site.app)
+  const events = Array.from({ length: 130 }, (_, index) => makeEvent({ entity: `checkout-${index}`, new_value: `v${index}` }))
+  await site.app.request('/v1/events/batch', { key: other.ingestKey, body: events })
+  const { out } = await run(['events', 'tail', '--once', '--json'], { NOCTUARY_KEY: other.readonlyKey })
+  expect(new Set(out.split('\n').map((line) => JSON.parse(line).entity)).size).toBe(130)
+})
+
 test.each(['pagerduty-events'])('the sample of %s is tried, and nothing is stored', async (door) => {
   const other = await createTestTenant(site.app)
   const tried = await run(['test', door], { NOCTUARY_KEY: other.ingestKey })
@@ -66,7 +74,10 @@ test('exit codes tell a refusal from wrong usage and from silence', async () => 
     [['incident', gone], reading(), 1, /^404: no such incident$/],
     [['deploy', '--service', 'x', '--sha', 'y', '--status', 'maybe'], sending(), 1, /^400: status must be/],
     [['deploy', '--service', 'x'], sending(), 2, /--sha/],
+    [['deploy', '--service', 'x', '--sha', 'y', '--enviroment', 'staging'], sending(), 2, /^there is no option --enviroment/],
+    [['deploy', '--service', 'x', '--sha', 'y', 'staging'], sending(), 2, /^"staging" is one too many/],
     [['incident', gone], {}, 2, /NOCTUARY_KEY/],
+    [['incident', gone], { NOCTUARY_KEY: 'noc_ro_one\nnoc_ro_two' }, 2, /^NOCTUARY_KEY is no key: it is more than one word$/],
     [['incident', gone], { ...reading(), NOCTUARY_URL: 'http://127.0.0.1:9' }, 3, /does not answer/],
   ]
   const ended = await Promise.all(cases.map(([args, env]) => run(args, env)))

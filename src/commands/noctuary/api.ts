@@ -1,3 +1,5 @@
+import { type ArgsDef, type CommandDef, defineCommand } from 'citty'
+
 /** How a command ends: what a script is told by its exit code. */
 export const EXIT = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const
 
@@ -9,6 +11,21 @@ export class CommandError extends Error {
     super(message)
     this.exitCode = exitCode
   }
+}
+
+/** A command that knows all that it is told: of what is misspelt it would do the opposite without a word. */
+export const defineVerb = <Args extends ArgsDef>(verb: CommandDef<Args> & { readonly args: Args }): CommandDef<Args> =>
+  defineCommand({ ...verb, setup: ({ args }) => assertKnown(args, verb.args) })
+
+/** What is parsed has a name of several words in camel case, too. */
+const toKebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
+function assertKnown(args: Readonly<Record<string, unknown>> & { readonly _: readonly string[] }, known: ArgsDef): void {
+  const unknown = Object.keys(args).find((name) => name !== '_' && !Object.hasOwn(known, name) && !Object.hasOwn(known, toKebab(name)))
+  if (unknown !== undefined) throw new CommandError(`there is no option --${toPlain(unknown)}; --help tells what there is`, EXIT.usage)
+  const places = Object.values(known).filter(({ type }) => type === 'positional').length
+  const more = args._[places]
+  if (more !== undefined) throw new CommandError(`"${toPlain(more)}" is one too many; --help tells what there is`, EXIT.usage)
 }
 
 type Call = {
@@ -28,9 +45,10 @@ const TIMEOUT_MS = 15_000
 export async function callApi(path: string, { method = 'GET', query = {}, headers = {}, body }: Call = {}): Promise<unknown> {
   const url = new URL(path, getBase())
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
-  const key = process.env['NOCTUARY_KEY']
+  const key = process.env['NOCTUARY_KEY']?.trim()
   if (!key)
     throw new CommandError('NOCTUARY_KEY is not set: an ingest key to send with, a read-only or viewer key to read with', EXIT.usage)
+  if (!/^[\x21-\x7e]+$/.test(key)) throw new CommandError('NOCTUARY_KEY is no key: it is more than one word', EXIT.usage)
   const response = await fetch(url, {
     method,
     headers: { Authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },

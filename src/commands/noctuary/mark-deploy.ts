@@ -1,8 +1,7 @@
-import { defineCommand } from 'citty'
-import { callApi, JSON_FLAG, toPlain } from './api.ts'
+import { callApi, defineVerb, JSON_FLAG, toPlain } from './api.ts'
 
 /** Says that a service was deployed: what the door of CI takes, from a terminal. */
-export const markDeploy = defineCommand({
+export const markDeploy = defineVerb({
   meta: { name: 'deploy', description: 'Say that a service was deployed (ingest key)' },
   args: {
     service: { type: 'string', description: 'Its name', required: true, valueHint: 'checkout' },

@@ -1,5 +1,4 @@
-import { defineCommand } from 'citty'
-import { CommandError, callApi, EXIT, JSON_FLAG, toPlain } from './api.ts'
+import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toPlain } from './api.ts'
 
 /** What is shown of `GET /v1/incidents/{id}`. */
 type Shown = {
@@ -23,7 +22,7 @@ type Shown = {
 }
 
 /** Shows an incident with its answer. Without an answer the exit code says that there is none. */
-export const showIncident = defineCommand({
+export const showIncident = defineVerb({
   meta: { name: 'incident', description: 'Show an incident with its answer (read-only or viewer key)' },
   args: { id: { type: 'positional', description: 'Its id, as the page’s address has it', required: true }, ...JSON_FLAG },
   run: async ({ args }) => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { defineCommand } from 'citty'
 import { EVENT_TYPES } from '../../domain/event/event.ts'
-import { CommandError, callApi, EXIT, JSON_FLAG, toPlain } from './api.ts'
+import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toPlain } from './api.ts'
 
 /** As `GET /v1/changes` has it. */
 type Change = {
@@ -24,7 +24,7 @@ const LATE_MS = 120_000
 const PAGE = 100
 
 /** Prints what begins to be so, oldest first, until it is ended; with `--once`, what began lately. */
-const tail = defineCommand({
+const tail = defineVerb({
   meta: { name: 'tail', description: 'Print what begins to change or fail, as it comes (read-only or viewer key)' },
   args: {
     service: { type: 'string', description: 'Only this service' },
@@ -37,22 +37,47 @@ const tail = defineCommand({
     const minutes = Number(args.minutes)
     if (!(minutes >= 0 && minutes <= 10_080)) throw new CommandError('--minutes takes a number from 0 to 10080', EXIT.usage)
     const query = { service: args.service, types: args.types ?? EVENT_TYPES.join(','), limit: String(PAGE) }
+    const print = (change: Change) => console.log(args.json ? JSON.stringify(change) : toLine(change))
     const seen = new Set<string>()
-    let since = new Date(Date.now() - 60_000 * minutes)
-    for (;;) {
-      const looked = Date.now()
-      // `GET /v1/changes` answers a list of changes.
-      const changes = (await callApi('/v1/changes', { query: { ...query, since: since.toISOString() } })) as readonly Change[]
-      for (const change of changes.toReversed().filter(({ id }) => !seen.has(id))) {
-        seen.add(change.id)
-        console.log(args.json ? JSON.stringify(change) : toLine(change))
-      }
-      if (args.once) return
-      since = new Date(Math.max(since.getTime(), looked - LATE_MS))
+    let since = await look({ ...query, since: new Date(Date.now() - 60_000 * minutes).toISOString() }, seen, print)
+    while (!args.once) {
       await sleep(POLL_MS)
+      since = await look({ ...query, since }, seen, print).catch((error: unknown) => {
+        console.error(toHiccup(error))
+        return since
+      })
     }
   },
 })
+
+type Query = Readonly<Record<string, string | undefined>> & { readonly since: string }
+
+/** Prints what is new, and returns since when to look again. */
+async function look(query: Query, seen: Set<string>, print: (change: Change) => void): Promise<string> {
+  const lookedMs = Date.now()
+  for (const change of await listSince(query, seen)) {
+    seen.add(change.id)
+    print(change)
+  }
+  return new Date(Math.max(Date.parse(query.since), lookedMs - LATE_MS)).toISOString()
+}
+
+/** What was there once will be there again; anything else ends the command. */
+function toHiccup(error: unknown): string {
+  if (error instanceof CommandError && error.exitCode === EXIT.unreachable) return toPlain(error.message)
+  throw error
+}
+
+/** What began and was not seen, oldest first, page by page. */
+async function listSince(query: Query, seen: ReadonlySet<string>): Promise<readonly Change[]> {
+  const found: Change[] = []
+  for (let before: string | undefined; ; before = found.at(-1)?.id) {
+    // `GET /v1/changes` answers a list of changes.
+    const page = (await callApi('/v1/changes', { query: { ...query, before } })) as readonly Change[]
+    found.push(...page)
+    if (page.length < PAGE || page.every(({ id }) => seen.has(id))) return found.filter(({ id }) => !seen.has(id)).toReversed()
+  }
+}
 
 function toLine({ timestamp, service, event_type, entity, old_value, new_value, sha, actor, vendor, environment }: Change): string {
   const values = [old_value, new_value].filter((value) => value !== null).join(' → ')

@@ -1,7 +1,6 @@
-import { defineCommand } from 'citty'
 import { DOORS } from '../../domain/doors/index.ts'
 import { DOOR_TYPES } from '../../domain/integration-type.ts'
-import { CommandError, callApi, EXIT, JSON_FLAG, toPlain } from './api.ts'
+import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toPlain } from './api.ts'
 
 /** As a door answers `?dry=1`. */
 type Rehearsed = {
@@ -12,7 +11,7 @@ type Rehearsed = {
 }
 
 /** Sends a sender's sample to its door, which says what it would become and stores nothing. */
-export const tryDoor = defineCommand({
+export const tryDoor = defineVerb({
   meta: { name: 'test', description: 'Ask a door what it makes of its sender’s sample; nothing is stored (ingest key)' },
   args: { door: { type: 'positional', description: DOOR_TYPES.join(', '), required: true }, ...JSON_FLAG },
   run: async ({ args }) => {
