@@ -1,8 +1,8 @@
-import { MAX_ENVIRONMENT_LENGTH, toEnvironment } from '../event/environment.ts'
+import { MAX_ENVIRONMENT_LENGTH, toEnvironment, toEnvironmentKey } from '../event/environment.ts'
 import { type EventDetails, type EventType, MAX_DETAILS_BYTES } from '../event/event.ts'
 import { toPrintable } from '../text.ts'
 import type { AlertAction, DoorAlert, DoorSettings, SentEvent, Signals } from './door.ts'
-import { isSameWord, nameAt, toName, toText, toUrl } from './reading.ts'
+import { nameAt, toName, toText, toUrl } from './reading.ts'
 
 /** What most doors have: JSON of at most 1 MiB; a rate limit is a 503, which senders that give up on 429 send again. */
 export const USUAL = { mediaTypes: ['json'], maxBytes: 1_048_576, whenBusy: 503 } as const
@@ -66,15 +66,17 @@ export type EnvironmentVerdict = { readonly environment?: string } | { readonly 
 
 /**
  * Judges the environment a sender told. Production passes: by the sender's own mark where it has one, else by the
- * name; `settings.environments` replaces that rule; what tells no environment passes.
+ * name; `settings.environments` lists what passes instead, and means the same by production; what tells no environment passes.
  */
 export function judgeEnvironment(settings: DoorSettings, told: unknown, isMarked?: boolean): EnvironmentVerdict {
   const name = toText(told, MAX_ENVIRONMENT_LENGTH)
   if (name === undefined) return isMarked === false && !settings.environments ? { ignored: 'environment not production' } : {}
   const isProduction = isMarked ?? PRODUCTION.test(name)
-  const isLetIn = settings.environments ? settings.environments.some((one) => isSameWord(one, name)) : isProduction
+  const kept = isProduction ? 'production' : (toEnvironment(name) ?? name)
+  const keys = [name, kept].map(toEnvironmentKey)
+  const isLetIn = settings.environments?.some((one) => keys.includes(toEnvironmentKey(one))) ?? isProduction
   if (!isLetIn) return { ignored: toReason(`environment ${name}`) }
-  return { environment: isProduction ? 'production' : (toEnvironment(name) ?? name) }
+  return { environment: kept }
 }
 
 /** Judges the environment of an alert, which opens an incident of its own there. */

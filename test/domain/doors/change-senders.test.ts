@@ -43,6 +43,12 @@ testDoor('deploy', DOORS.deploy, [
   ['staging', { environment: 'staging' }, ignored('environment staging')],
   ['staging, let in', { environment: 'staging' }, event({ environment: 'staging' }), { settings: { environments: ['Staging'] } }],
   ['production, no longer let in', {}, ignored('environment production'), { settings: { environments: ['staging'] } }],
+  [
+    'production by another name than the one that is let in',
+    { environment: 'prod-eu' },
+    event({ environment: 'production' }),
+    { settings: { environments: ['production', 'staging'] } },
+  ],
   ['a spelling of production', { environment: 'PRD eu' }, event({ environment: 'production' })],
   ['a mapped name', {}, event({ service_name: 'cart', entity: 'checkout' }), { settings: { serviceMap: { checkout: 'cart' } } }],
   ['no service', { service: ' ' }, invalid('service is required')],
@@ -72,6 +78,12 @@ testDoor('github', DOORS.github, [
     'one marked as production',
     { 'deployment.environment': 'eu-1', 'deployment.production_environment': true },
     event({ environment: 'production' }),
+  ],
+  [
+    'one marked as production, where that and staging are let in',
+    { 'deployment.environment': 'eu-1', 'deployment.production_environment': true },
+    event({ environment: 'production' }),
+    { ...github('deployment_status'), settings: { environments: ['Production', 'staging'] } },
   ],
   ['a ping', {}, ignored('event ping'), github('ping')],
   [
