@@ -73,7 +73,7 @@ test('every sender has a page with what to paste, its own address and token fill
 })
 
 test('the page shows what arrived, what was ignored and why, and what was refused', async () => {
-  const { visitor, connect, read } = await open()
+  const { visitor, connect, read, integrations } = await open()
   const { token, id } = await connect('argocd')
   const page = `/connect/argocd?integration=${id}`
   expect(await read(page)).toContain('data-soon')
@@ -90,7 +90,14 @@ test('the page shows what arrived, what was ignored and why, and what was refuse
   const staging = { ...status, deployment: { ...status.deployment, environment: 'staging' } }
   await site.app.request(`/in/github/${github.token}`, { body: staging, headers: { ...DOORS.github.example.headers } })
   await site.app.settle()
-  expect(toText(await read('/connect/github'))).toContain('ignored: environment staging')
+  const leftOut = toText(await read('/connect/github'))
+  expect(leftOut).toContain('ignored: environment staging')
+  expect(leftOut).toContain('Let staging through')
+  expect((await visitor.post('/connect/github/environment', { integration: github.id, environment: 'staging' })).status).toBe(303)
+  expect((await integrations()).find(({ id: own }) => own === github.id)?.config).toMatchObject({ environments: ['production', 'staging'] })
+  await site.app.request(`/in/github/${github.token}`, { body: staging, headers: { ...DOORS.github.example.headers } })
+  await site.app.settle()
+  expect(toText(await read('/connect/github'))).toMatch(/It delivers\s*1 event/)
   expect((await visitor.post('/connect/github/secret', { integration: github.id, webhook_secret: 'a-secret-of-githubs' })).status).toBe(303)
   expect(await deliverExample('github', github.token, { 'X-Hub-Signature-256': 'sha256=00' })).toBe(401)
   const refused = await read('/connect/github')

@@ -26,7 +26,9 @@ export const Deliveries = ({ type, integration, deliveries, now }: DeliveriesPro
   return (
     <Live id="deliveries" of={[deliveries, id]} news={toNews(newest)} soon={integration !== undefined && newest?.kind !== 'taken'}>
       {newest ? (
-        <Arrived type={type} outcome={newest} now={now} />
+        <Arrived type={type} outcome={newest} now={now}>
+          {id && <LetInForm type={type} id={id} outcome={newest} />}
+        </Arrived>
       ) : (
         id && <Waiting>{!sample && <SampleForm type={type} id={id} />}</Waiting>
       )}
@@ -84,6 +86,25 @@ const SampleForm = ({ type, id }: { readonly type: DoorType; readonly id: Integr
   </ForManagers>
 )
 
+/** Why an environment was left out, and nothing else. */
+const LEFT_OUT = /^ignored: (?:\d+ × )?environment ([^,]{1,64})$/
+
+const LetInForm = ({ type, id, outcome }: { readonly type: DoorType; readonly id: IntegrationId; readonly outcome: DeliveryOutcome }) => {
+  const environment = LEFT_OUT.exec(outcome.text)?.[1]
+  if (environment === undefined) return null
+  return (
+    <ForManagers>
+      <form method="post" action={`/connect/${type}/environment`}>
+        <input type="hidden" name="integration" value={id} />
+        <input type="hidden" name="environment" value={environment} />
+        <button type="submit" class="minor">
+          Let <Outside max={20}>{environment}</Outside> through
+        </button>
+      </form>
+    </ForManagers>
+  )
+}
+
 const MARKS: Readonly<Record<DeliveryKind, { readonly tone: string; readonly path: string }>> = {
   taken: { tone: 'good', path: 'm5 12.500 4.500 4.500L19 7.500' },
   ignored: { tone: '', path: 'M6 12h12' },
@@ -97,12 +118,12 @@ const NEXT: Readonly<Record<Door['brings'], { readonly path: string; readonly te
   logs: { path: '/services', text: 'See the services' },
 }
 
-type OutcomeProps = { readonly type: DoorType; readonly outcome: DeliveryOutcome; readonly now: Date }
+type OutcomeProps = { readonly type: DoorType; readonly outcome: DeliveryOutcome; readonly now: Date; readonly children?: Child }
 
-const Arrived = ({ type, outcome, now }: OutcomeProps) => {
+const Arrived = ({ outcome, ...props }: OutcomeProps) => {
   const { kind, text } = outcome
   const title = kind === 'refused' ? `Refused: ${toShortReason(text)}` : kind === 'ignored' ? 'Arrived, and was ignored' : 'It delivers'
-  return <Became type={type} outcome={outcome} now={now} title={title} />
+  return <Became {...props} outcome={outcome} title={title} />
 }
 
 const Sampled = ({ outcome, ...props }: OutcomeProps) => (
@@ -112,7 +133,7 @@ const Sampled = ({ outcome, ...props }: OutcomeProps) => (
 )
 
 /** What became of a delivery, and where to see it. */
-const Became = ({ type, outcome: { kind, text, at, incidentId }, now, title }: OutcomeProps & { readonly title: string }) => {
+const Became = ({ type, outcome: { kind, text, at, incidentId }, now, title, children }: OutcomeProps & { readonly title: string }) => {
   const { tone, path } = MARKS[kind]
   const next = incidentId === undefined ? NEXT[DOORS[type].brings] : { path: `/incidents/${incidentId}`, text: 'Open the incident' }
   return (
@@ -131,6 +152,7 @@ const Became = ({ type, outcome: { kind, text, at, incidentId }, now, title }: O
           {next.text}
         </a>
       )}
+      {children}
     </div>
   )
 }

@@ -111,6 +111,11 @@ export function readSettings(type: DoorType, form: Form): ConfigPatch {
   return { settings, secrets: {} }
 }
 
+/** Lets one more environment in, beside production or whatever is let in already. Throws `invalid_request`. */
+export function readLetIn({ settings: { environments = ['production'] } }: Integration, { environment = '' }: Form): ConfigPatch {
+  return { settings: { environments: readEnvironments({ environments: [...environments, environment].join(',') }) }, secrets: {} }
+}
+
 /** The secret that deliveries are signed with. Throws `invalid_request`. */
 export function readWebhookSecret({ webhook_secret = '' }: Form): ConfigPatch {
   if (!WEBHOOK_SECRET_PATTERN.test(webhook_secret))
@@ -129,7 +134,7 @@ function readEnvironments(form: Form): readonly string[] | null {
   const names = toStorableText(form['environments'] ?? '')
     .split(',')
     .map((name) => name.trim())
-    .filter((name) => name !== '')
+    .filter((name, place, all) => name !== '' && all.indexOf(name) === place)
   if (names.length > MAX_ENVIRONMENTS || names.some((name) => name.length > MAX_ENVIRONMENT_LENGTH)) {
     throw new AppError('invalid_request', `At most ${MAX_ENVIRONMENTS} environments of ${MAX_ENVIRONMENT_LENGTH} characters can be let in.`)
   }

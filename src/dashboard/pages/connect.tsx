@@ -13,7 +13,7 @@ import { createIntegration, rotateToken, updateIntegration } from '../../usecase
 import { Deliveries } from '../connect/deliveries.tsx'
 import { rehearse, type Tried, TryForm } from '../connect/rehearsal.tsx'
 import { countDelivering, SenderList, type SenderListProps, type SenderState } from '../connect/senders.tsx'
-import { isSigned, readSettings, readWebhookSecret, SettingsForm } from '../connect/settings-form.tsx'
+import { isSigned, readLetIn, readSettings, readWebhookSecret, SettingsForm } from '../connect/settings-form.tsx'
 import { toSetupValues } from '../connect/setup.ts'
 import { Setup } from '../connect/snippet.tsx'
 import { renderPage } from '../layout.tsx'
@@ -41,6 +41,7 @@ export const connectPages = (deps: Deps) =>
     })
     .post('/connect/:sender/secret', (c) => update(deps, c, (_, form) => readWebhookSecret(form)))
     .post('/connect/:sender/settings', (c) => update(deps, c, readSettings))
+    .post('/connect/:sender/environment', (c) => update(deps, c, (_, form, integration) => readLetIn(integration, form)))
     .post('/connect/:sender/rotate', async (c) => {
       const { type, integration } = await readOwn(deps, c, await readForm(c))
       await rotateToken(deps, integration.tenantId, integration.id, toPageTrail(c))
@@ -72,10 +73,12 @@ async function readOwn(deps: Deps, c: PageContext, { integration: id }: Form) {
   return { type, integration }
 }
 
-async function update(deps: Deps, c: PageContext, toPatch: (type: DoorType, form: Form) => ConfigPatch): Promise<Response> {
+type ToPatch = (type: DoorType, form: Form, integration: Integration) => ConfigPatch
+
+async function update(deps: Deps, c: PageContext, toPatch: ToPatch): Promise<Response> {
   const form = await readForm(c)
   const { type, integration } = await readOwn(deps, c, form)
-  const changes = { direction: undefined, patch: toPatch(type, form) }
+  const changes = { direction: undefined, patch: toPatch(type, form, integration) }
   await updateIntegration(deps, integration.tenantId, integration.id, changes, toPageTrail(c))
   return c.redirect(`/connect/${type}?integration=${integration.id}&done=saved`, 303)
 }
