@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type AccessTeam, AUDIENCE, startAccessTeam } from '../support/access.ts'
 import {
   alertAndFindNote,
   type DevFile,
@@ -28,14 +29,17 @@ const devFile = join(state, 'dev.json')
 let running: DevServer
 let dev: DevFile
 let port: number
+let team: AccessTeam
 
 beforeAll(async () => {
+  team = await startAccessTeam()
   port = await findFreePort()
-  running = startDevServer(port, state, { NOCTUARY_DATA: '' })
+  running = startDevServer(port, state, { NOCTUARY_DATA: '', ACCESS_TEAM: team.origin, ACCESS_AUD: AUDIENCE })
   dev = await running.ready()
 })
 
-afterAll(() => {
+afterAll(async () => {
+  await team.stop()
   running.child.kill('SIGKILL')
   rmSync(folder, { recursive: true, force: true })
 })
@@ -147,6 +151,31 @@ test('the dashboard signs in with the demo tenant’s key and shows its services
   const page = await fetch(`${dev.url}/services`, { headers: { Cookie: cookie } })
   expect([page.status, page.headers.get('content-security-policy')?.includes("'nonce-")]).toEqual([200, true])
   expect(await page.text()).toContain('<bdi>checkout</bdi>')
+})
+
+test('whom Cloudflare Access vouches for is let in as far as the tenant lists them', async () => {
+  const send = (path: string, headers: Readonly<Record<string, string>>, form?: Readonly<Record<string, string>>) =>
+    fetch(dev.url + path, {
+      redirect: 'manual',
+      headers: { Origin: dev.url, Accept: 'text/html', ...headers },
+      ...(form && { method: 'POST', body: new URLSearchParams(form) }),
+    })
+  const statusFor = async (assertion: string) => (await send('/incidents', { 'Cf-Access-Jwt-Assertion': assertion })).status
+  const email = 'jane@people.example'
+  expect(await statusFor(await team.assert(email))).toBe(403)
+  const entered = await send('/signin', {}, { key: dev.readonly_key })
+  const [Cookie = ''] = (entered.headers.get('Set-Cookie') ?? '').split(';')
+  expect((await send('/settings/people', { Cookie }, { people: email, role: 'viewer' })).status).toBe(303)
+  expect(await statusFor(await team.assert(email))).toBe(200)
+  const refused = [
+    await team.assert(email, { aud: ['other'] }),
+    await team.assert(email, { iss: 'https://other.cloudflareaccess.com' }),
+    await team.assert(email, { exp: Math.floor(Date.now() / 1_000) - 1 }),
+    await team.assert('eve@people.example'),
+    (await team.assert(email)).replace(/[^.]{8}$/, 'AAAAAAAA'),
+  ]
+  for (const assertion of refused) expect(await statusFor(assertion)).toBe(403)
+  expect((await send('/incidents', {})).status).toBe(303)
 })
 
 test('its cron sweeps', async () => {
