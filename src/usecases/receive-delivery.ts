@@ -91,7 +91,10 @@ async function storeAtOnce(deps: ReceiveDeps, request: DoorRequest, supposed: Kn
     return stored.result
   }
   try {
-    const stored = await storeDoorEvents(deps, request, read.signals, insert)
+    // How an integration is set, Postgres alone knows.
+    const from = { ...request, mayQueue: request.credential.kind === 'key' }
+    const stored = await storeDoorEvents(deps, from, read.signals, insert)
+    caller ??= stored.queuedFor && { ...stored.queuedFor, integration: undefined, deliverer: request.sender }
     if (caller) note(deps, request, caller, stored.isRefused ? 'refused' : 'taken', stored.texts, read.signals.ignored)
     return caller && { kind: 'done', read: { ...withRejected(read, stored), tenantId: caller.tenantId } }
   } catch (error) {

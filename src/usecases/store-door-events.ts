@@ -1,6 +1,7 @@
 import type { Chance, Clock, Keeping, Logging, Queueing, Room, Stores } from '../deps.ts'
 import type { SentEvent, Signals } from '../domain/doors/door.ts'
 import { sha256, toHex } from '../domain/hash.ts'
+import type { Principal } from '../store/api-keys.ts'
 import { type Insert, ingestEvents } from './ingest-events.ts'
 
 /** Events that one statement takes. */
@@ -16,12 +17,16 @@ export type StoredEvents = {
   readonly isRefused: boolean
   /** Why the first of those was. */
   readonly reason: string | undefined
+  /** Whom those are of that wait in the queue. */
+  readonly queuedFor: Principal | undefined
 }
 
 type From = {
   readonly credential: { readonly hash: string }
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly admit: (events: number) => Promise<void>
+  /** Whether they may wait in the queue, if there is one, while the database is away. */
+  readonly mayQueue?: boolean
   readonly defer: (work: Promise<unknown>) => void
 }
 
@@ -32,7 +37,7 @@ type From = {
  */
 export async function storeDoorEvents(
   deps: Stores & Chance & Clock & Keeping & Logging & Room & Queueing,
-  { credential, bytes, admit, defer }: From,
+  { credential, bytes, admit, mayQueue, defer }: From,
   { events, evaluations = [], idempotencyKey }: Signals,
   insert: Insert,
 ): Promise<StoredEvents> {
@@ -42,6 +47,7 @@ export async function storeDoorEvents(
   const name = isNamed ? idempotencyKey : `${toHex(await sha256(bytes))} ${Math.floor(deps.now().getTime() / SAME_MS)}`
   const counts = { created: 0, duplicate: 0, rejected: 0 }
   let reason: string | undefined
+  let queuedFor: Principal | undefined
   const last = Math.max(sent.length, evaluations.length)
   for (let from = 0; from < last; from += MAX_EVENTS) {
     const items = sent.slice(from, from + MAX_EVENTS)
@@ -57,14 +63,16 @@ export async function storeDoorEvents(
       idempotency: undefined,
       defer,
       ...(deliveryId !== undefined && { deliveryId }),
+      ...(mayQueue && { mayQueue: true as const }),
     }
     const result = await ingestEvents(deps, request, insert)
+    if (result.isQueued) queuedFor = result.principal
     for (const { status } of result.items) counts[status] += 1
     reason ??= result.items.flatMap((item) => (item.status === 'rejected' ? [item.fields[0].detail] : []))[0]
   }
   const { created, duplicate, rejected } = counts
   const texts = [...describe(created, ''), ...describe(duplicate, ' known'), ...describe(rejected, ` refused: ${reason}`)]
-  return { texts, rejected, isRefused: rejected > 0 && created + duplicate === 0, reason }
+  return { texts, rejected, isRefused: rejected > 0 && created + duplicate === 0, reason, queuedFor }
 }
 
 const toPair = (service: string, flag: string) => `${service}\0${flag}`

@@ -97,6 +97,27 @@ test('whose key was not seen good, or was revoked, gets 503; so does everybody w
   expect(app.logs.map(({ event }) => event)).toContain('events_not_queued')
 })
 
+test('events of doors wait, too, where a key sends them; alerts, and what a token sends, do not', async () => {
+  const [known, quiet] = [await createSender(), await createTestTenant(app)]
+  const deploy = { service: 'checkout', sha: 'a4f2c1d9', timestamp: new Date().toISOString() }
+  const made = await app.request('/v1/integrations', { key: known.readonlyKey, body: { type: 'deploy', direction: 'inbound' } })
+  const { token }: { token: string } = await made.json()
+  expect((await app.request(`/in/deploy/${token}`, { body: deploy })).status).toBe(202)
+  const alert = { status: 'firing', labels: { alertname: 'Slow', service: 'checkout' }, startsAt: new Date().toISOString() }
+  const before = await idsOf(known)
+  const answers = await away(async () => [
+    await send(known, { ...deploy, sha: 'b1b2b3b4' }, '/in/deploy'),
+    await send(quiet, deploy, '/in/deploy'),
+    await send(known, { version: '4', groupKey: '{}', status: 'firing', alerts: [alert] }, '/in/alertmanager'),
+    await app.request(`/in/deploy/${token}`, { body: { ...deploy, sha: 'c1c2c3c4' } }),
+  ])
+  expect(answers.map(({ status }) => status)).toEqual([202, 503, 503, 503])
+  await drain()
+  expect(await idsOf(known)).toHaveLength(before.length + 1)
+  await send(known, { ...deploy, sha: 'b1b2b3b4' }, '/in/deploy')
+  expect(await idsOf(known)).toHaveLength(before.length + 1)
+})
+
 test('events that were accepted before their key was revoked are stored, those after it are not', async () => {
   const tenant = await createSender()
   await away(() => send(tenant, makeEvent({ sha: 'before' })))
