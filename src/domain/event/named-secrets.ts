@@ -1,4 +1,4 @@
-import { classifyName, isSecretValue, type NameKind } from './secret-names.ts'
+import { createClassifier, isSecretValue, type NameKind } from './secret-names.ts'
 
 /** A stretch of a text, from its first character to the one after its last. */
 export type Stretch = readonly [start: number, end: number]
@@ -25,11 +25,12 @@ const TOKEN_SCHEME = /^(?:bearer|basic|token|negotiate|api|bot|ssws|splunk|genie
 /** Where secrets stand that a name before them gives away: `name=value`, JSON, YAML, headers, escaped or percent-encoded. */
 export function findNamedSecrets(text: string): readonly Stretch[] {
   const found: Stretch[] = []
+  const classify = createClassifier()
   let done = 0
   for (const { index, 0: separator } of text.matchAll(SEPARATOR)) {
     if (index < done) continue
     const name = readNameBefore(text, index)
-    const kind = name === '' ? 'none' : classifyName(name)
+    const kind = name === '' ? 'none' : classify(name)
     if (kind === 'none') continue
     const stretch = readValue(text, index + separator.length, name, kind)
     if (!stretch) continue

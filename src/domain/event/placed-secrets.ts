@@ -27,14 +27,10 @@ const PLACES: readonly RegExp[] = [
   /\bopenssl\s(?:[^\n;|]{0,160}?\s)?(?:-k\s{1,4}|-pass(?:in|out)?\s{1,4}pass:)["']?([^\s"'-][^\s"']*)/dg,
   /\b(?:rabbitmqctl|rabbitmq)\s(?:[^\n;|]{0,80}?\s)?(?:add_user|change_password|authenticate_user)\s{1,4}\S{1,64}\s{1,4}["']?([^\s"']+)/dg,
   /\b(?:smbclient|rpcclient|smbget|net)\s(?:[^\n;|]{0,160}?\s)?-U\s{0,4}["']?[^\s%"']{1,64}%([^\s"']+)/dg,
-  /\blftp\s(?:[^\n;|]{0,80}?\s)?-u\s{1,4}[^\s,]{1,64},([^\s"']+)/dg,
-  /\buser(?:add|mod)\s(?:[^\n;|]{0,160}?\s)?-p\s{1,4}["']?([^\s"'-][^\s"']*)/dg,
   /\becho\s{1,4}(?:-n\s{1,4})?["']?(?:\w{1,64}:)?([^\s"'|:$]{3,})["']?\s{0,4}\|\s{0,4}(?:sudo\s{1,4}-S|chpasswd|passwd\b|[^\n|]{0,80}--password-stdin)/dg,
   /\bSecureString\s{1,4}(?:-String\s{1,4})?["']([^"'\n]+)/dgi,
-  // FTP, POP, IMAP; the lists of Redis; MongoDB's shell.
+  // FTP, POP; the lists of Redis; MongoDB's shell.
   /\bUSER\s{1,4}\S{1,64}\s{1,4}PASS\s{1,4}(\S+)/dg,
-  /(?:^|\n)PASS\s{1,4}:?((?=[^\s\d]{0,256}\d)[^\s/.]{6,})[^\S\n]*(?:\r?\n|$)/dg,
-  /\bLOGIN\s{1,4}"?[\w.@-]{1,64}"?\s{1,4}"?((?=[^\s\d]{0,256}\d)[^\s"':=]{6,})/dg,
   /\b(?:setuser\s{1,4}\S{1,64}|user\s{1,4}\S{1,64}\s{1,4}o(?:n|ff))\s{1,4}(?:\S{1,64}\s{1,4}){0,6}?>([^\s>=-]\S{2,})/dgi,
   /\bAUTH\s{1,4}["']([^"'\n]{3,})/dg,
   /\.auth\(\s{0,4}["'][^"'\n]{1,64}["']\s{0,4},\s{0,4}["']([^"'\n]+)/dg,

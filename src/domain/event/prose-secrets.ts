@@ -1,5 +1,5 @@
 import type { Stretch } from './named-secrets.ts'
-import { classifyName, isSecretValue, looksRandom, type NameKind } from './secret-names.ts'
+import { classifyName, createClassifier, isSecretValue, looksRandom } from './secret-names.ts'
 
 /** A name and its value without a separator: flags, SQL, XML, and the entries of lists. */
 const APART: readonly { readonly form: RegExp; readonly name: number; readonly value: number }[] = [
@@ -46,10 +46,9 @@ const MAX_WORDS = 4
 
 /** What is told of a secret in words: after a name, in the same line, what no word looks like; right after a password, less will do. */
 function findToldSecrets(text: string): readonly Stretch[] {
-  const kinds = new Map<string, NameKind>()
+  const classify = createClassifier()
   return Array.from(text.matchAll(NAMING)).flatMap(({ index, 0: name }) => {
-    const kind = kinds.get(name) ?? classifyName(name)
-    kinds.set(name, kind)
+    const kind = classify(name)
     if (kind !== 'strong' && kind !== 'plural') return []
     return readWordsAfter(text, index + name.length).flatMap(([start, end], place): Stretch[] => {
       const word = text.slice(start, end)

@@ -16,11 +16,7 @@ const WHOSE_PASS =
 const WEAK_NAME =
   /(?:^|_)(?:pass|auth|pin|otp|totp|mfa|cvv|cvc|ssn|sig|signature|dsn|sas|bearer|pat|salt|pepper|oauth_verifier|(?:pin|otp|mfa|access|security|verification|recovery|backup|unlock|activation|reset|auth|authorization)_codes?|(?:seed|sid))$|pw$|psw$|(?<!com|by|sur|tres|over|under)pass$/
 
-/** Keys of issuers and ciphers. */
-const WEAK_KEY =
-  /(?:^|_)(?:app|application|admin|consumer|license|root|unseal|recovery|pre_?shared|aes|des|rsa|hmac|cipher|crypt|crypto|fernet|cert|tls|ssl|vapid|stripe|openai|anthropic|algolia|sendgrid|twilio|mailgun|azure|gcs|gcp|aws|cosmos|event_?hub|service_?bus|cloudflare|cf|heroku|ops_?genie|genie|pager_?duty|pd|data_?dog|dd|new_?relic|sentry|maps|bot)_?keys?$/
-
-/** Any other key that somebody has; not what names a place among others. */
+/** A key that somebody has, of an issuer or a cipher; not what names a place among others. */
 const ANY_KEY =
   /(?<!(?:^|_)(?:cache|partition|primary|foreign|sort|shard|dedup|dedupe|deduplication|idempotency|object|row|group|hash|range|index|order|lock|message|record|map|dict|i18n|translation|feature|flag|config|metric|label|tag|tenant|issue|project|public|host|event|correlation|trace|unique|natural|surrogate|lookup|search|registry|arrow|bucket|queue|topic|job|task|item|field|column|join|rate|limit))_key$/
 
@@ -58,8 +54,18 @@ export function classifyName(name: string): NameKind {
   if (HARMLESS_LAST.test(words)) return 'none'
   if (words.split('_').some((word) => SECRET_WORD.test(word))) return 'strong'
   if (SECRET_WORDS.test(words)) return 'plural'
-  if (WEAK_NAME.test(words) || WEAK_KEY.test(words)) return 'weak'
+  if (WEAK_NAME.test(words)) return 'weak'
   return ANY_KEY.test(words) ? 'key' : 'none'
+}
+
+/** `classifyName` for a text, in which names come again. */
+export function createClassifier(): typeof classifyName {
+  const kinds = new Map<string, NameKind>()
+  return (name) => {
+    const kind = kinds.get(name) ?? classifyName(name)
+    kinds.set(name, kind)
+    return kind
+  }
 }
 
 /** Values that say how a secret fares, or stand in for one. */
@@ -80,7 +86,9 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** What is long and has letters and digits, but is no name of a thing: sixteen characters without a mark between words. */
 export function looksLikeKey(word: string): boolean {
-  return /^(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])[\w+/=~-]{16,512}$/.test(word) && /[A-Za-z0-9+=]{16}/.test(word) && !UUID.test(word)
+  return (
+    /^(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])(?:base64:)?[\w+/=~-]{16,512}$/.test(word) && /[A-Za-z0-9+=]{16}/.test(word) && !UUID.test(word)
+  )
 }
 
 /** Whether a word is none that anybody would say: letters of both cases and digits, in no order. */

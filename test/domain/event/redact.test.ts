@@ -462,7 +462,6 @@ const HOSTILE = [
   "password=a'",
   'tokens=[a,',
   'password:\n ',
-  'password: |\n ',
   'password:{a:1,',
   '(password) VALUES (',
   "(password) VALUES ('",
