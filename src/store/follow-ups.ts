@@ -126,13 +126,15 @@ export async function findAwaitedUndoing(db: Db): Promise<UndoingLook> {
     ) r
     WHERE news.ids IS NOT NULL) AS found`,
   )
-  const found = (look.found ?? []).map(({ tenant_id, incident_id, new_value, sha, made_ms, reports }): AwaitedUndoing => ({
-    tenantId: toId(tenant_id),
-    incidentId: toId(incident_id),
-    blamed: { newValue: new_value, sha },
-    answeredAt: new Date(made_ms),
-    reports: reports.map(({ atMs, ...report }) => ({ ...report, at: new Date(atMs) })),
-  }))
+  const found = (look.found ?? []).map(
+    ({ tenant_id, incident_id, new_value, sha, made_ms, reports }): AwaitedUndoing => ({
+      tenantId: toId(tenant_id),
+      incidentId: toId(incident_id),
+      blamed: { newValue: new_value, sha },
+      answeredAt: new Date(made_ms),
+      reports: reports.map(({ atMs, ...report }) => ({ ...report, at: new Date(atMs) })),
+    }),
+  )
   return { awaiting: look.awaiting, at: new Date(look.at_ms), found }
 }
 

@@ -11,7 +11,12 @@ export type Turns = {
 
 type Turn = { endsMs: number }
 
-type Line = { readonly inside: Set<Turn>; room: number }
+type Line = {
+  readonly inside: Set<Turn>
+  room: number
+  /** Until when it would rest, were each long answer followed by its whole rest. */
+  owedUntilMs: number
+}
 
 /** Nothing takes as long as that: who is said to is dead, for a runtime ends whose client has gone without a word. */
 const DEAD_AFTER_MS = 10_000
@@ -26,6 +31,8 @@ const LONG = 100_000
 const LONG_REST_FACTOR = 8
 const ROOM_WHEN_LONG = 1
 const MAX_REST_MS = 1_000
+/** So much of that rest is let off: who reads one after the other, a person or a diagnosis, is no flood. */
+const LONG_ALLOWANCE_MS = 2_000
 /** How often one that waits looks. Nobody wakes it: in a Worker what one request resolves, another waits for in vain now and then. */
 const LOOK_EVERY_MS = 15
 
@@ -38,7 +45,7 @@ export function createTurns(most: number, patienceMs: number, tooMany: () => Err
   const lineOf = (who: string): Line => {
     const known = lines.get(who)
     if (known) return known
-    const line = { inside: new Set<Turn>(), room: Math.min(ROOM_AT_FIRST, most) }
+    const line = { inside: new Set<Turn>(), room: Math.min(ROOM_AT_FIRST, most), owedUntilMs: 0 }
     setBounded(lines, who, line)
     return line
   }
@@ -55,7 +62,10 @@ export function createTurns(most: number, patienceMs: number, tooMany: () => Err
     }
     return (length) => {
       const tookMs = Date.now() - nowMs
-      if (length >= LONG) return rest(LONG_REST_FACTOR * tookMs, ROOM_WHEN_LONG)
+      if (length >= LONG) {
+        line.owedUntilMs = Math.max(line.owedUntilMs, Date.now()) + LONG_REST_FACTOR * tookMs
+        return rest(Math.max(0, line.owedUntilMs - Date.now() - LONG_ALLOWANCE_MS), ROOM_WHEN_LONG)
+      }
       if (tookMs >= SLOW_MS) return rest(SLOW_REST_FACTOR * tookMs, ROOM_WHEN_SLOW)
       line.room = Math.min(line.room + 1, most)
       line.inside.delete(turn)
