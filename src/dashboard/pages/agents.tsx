@@ -249,7 +249,7 @@ const LogFilter = ({ path, filter }: { readonly path: string; readonly filter: L
 )
 
 const LogTable = ({ events }: { readonly events: readonly LoggedEvent[] }) => (
-  <Table heads={['Received', 'Type', 'Service', 'Entity', 'Change', 'Reported by', 'Confidence']}>
+  <Table heads={['Received', 'Kind', 'Service', 'What', 'Change', 'Told by', 'Certainty']}>
     {events.map((event) => (
       <tr>
         <td>
@@ -275,7 +275,7 @@ const LogTable = ({ events }: { readonly events: readonly LoggedEvent[] }) => (
         <td>
           <Reporter event={event} />
         </td>
-        <td data-label="Confidence">{toPercent(event.confidence)}</td>
+        <td data-label="Certainty">{toPercent(event.confidence)}</td>
       </tr>
     ))}
   </Table>

@@ -1,8 +1,10 @@
+import { toOwner } from '../../domain/event/service-name.ts'
 import { toSureness } from '../../domain/telling/message.ts'
 import type { Blame } from '../../store/changes.ts'
 import type { Incident } from '../../store/incidents.ts'
-import { TypeLabel } from '../chart.tsx'
-import { count, toChange } from '../labels.ts'
+import { Glyph } from '../chart.tsx'
+import { byActor, nameChange } from '../event-words.ts'
+import { count } from '../labels.ts'
 import { Age, Badge, Outside, withQuery } from '../parts.tsx'
 import { Badges } from './incident-parts.tsx'
 
@@ -45,6 +47,12 @@ export const ServiceIncidents = ({ serviceName, incidents, now }: ServiceInciden
 
 const MAX_BLAMED = 3
 
+/** A blamed change in a few words, which all that tell of one rollout share. */
+function nameBlamed({ serviceName, eventType, vendor, entity, oldValue, newValue, sha, actor }: Blame['change']): string {
+  const service = toOwner({ serviceName, vendor, entity, eventType })
+  return `${nameChange({ event_type: eventType, service, entity, old_value: oldValue, new_value: newValue, sha })}${byActor({ actor })}`
+}
+
 /** Which changes of a service incidents blame, whatever service they were raised for; nothing where there is none. */
 export const BlamedFor = ({ blames, now }: { readonly blames: readonly Blame[]; readonly now: Date }) =>
   blames.length === 0 ? null : (
@@ -52,7 +60,7 @@ export const BlamedFor = ({ blames, now }: { readonly blames: readonly Blame[]; 
       <h2 id="blamed-for" class="hidden">
         Incidents that its changes are blamed for
       </h2>
-      {[...Map.groupBy(blames, ({ change }) => JSON.stringify(change)).values()].slice(0, MAX_BLAMED).map((own) => (
+      {[...Map.groupBy(blames, ({ change }) => nameBlamed(change)).values()].slice(0, MAX_BLAMED).map((own) => (
         <Blamed blames={own} now={now} />
       ))}
     </section>
@@ -65,15 +73,10 @@ const Blamed = ({ blames, now }: { readonly blames: readonly Blame[]; readonly n
     <div>
       <p>
         <Badge kind={blames.some(({ isResolved }) => !isResolved) ? 'bad' : 'neutral'}>{count(blames.length, 'incident')}</Badge>{' '}
-        {blames.length === 1 ? 'blames' : 'blame'} <TypeLabel type={first.change.eventType} />{' '}
+        {blames.length === 1 ? 'blames' : 'blame'} <Glyph type={first.change.eventType} />{' '}
         <strong>
-          <Outside max={MAX_VALUE}>{toChange(first.change)}</Outside>
+          <Outside max={MAX_VALUE}>{nameBlamed(first.change)}</Outside>
         </strong>
-        {first.change.actor !== null && (
-          <>
-            , by <Outside>{first.change.actor}</Outside>
-          </>
-        )}
       </p>
       <ul>
         {blames.slice(0, SHOWN_INCIDENTS).map(({ incidentId, title, alertingService, triggeredAt, isResolved }) => (

@@ -66,7 +66,7 @@ const Json = ({ path, document }: { readonly path: string; readonly document: un
     <>
       {!isWhole && (
         <>
-          <p>The window is too long for a page. This is its beginning; the whole of it:</p>
+          <p>It is too long for a page. This is its beginning; the whole of it:</p>
           <Code what="the command">{`curl -s "$URL/v1${path}/context" -H "Authorization: Bearer $READ"`}</Code>
         </>
       )}
