@@ -39,7 +39,7 @@ export async function tellAnswer(deps: TellDeps, work: ClaimedWork, clock: () =>
   const startedMs = clock().getTime()
   const { tenantId, incidentId, attempts } = work
   const [telling, integrations] = await Promise.all([findTelling(deps.db, tenantId, incidentId, work), listIntegrations(deps.db, tenantId)])
-  const addressee = telling ? await findAddressee(deps, work, telling, integrations) : NOTHING_TO_TELL
+  const addressee = telling ? await findAddressee(deps, work, telling, integrations, clock()) : NOTHING_TO_TELL
   const message = telling && typeof addressee !== 'string' ? await writeTelling(deps, work, telling) : undefined
   if (!telling || typeof addressee === 'string' || !message) {
     await putOffWork(deps.db, work, undefined, typeof addressee === 'string' ? addressee : NOTHING_TO_TELL)
@@ -136,10 +136,11 @@ async function noteHealth({ db }: Database, { integration }: Addressee, outcome:
 
 /** Whom to tell, or why nobody can be told. */
 async function findAddressee(
-  deps: Sealing,
+  deps: Database & Sealing,
   { target }: ClaimedWork,
   { incident }: Telling,
   integrations: readonly Integration[],
+  now: Date,
 ): Promise<Addressee | string> {
   if (target === SOURCE) return await findSource(deps, incident, integrations)
   const integration = integrations.find(({ id }) => id === target)
@@ -147,7 +148,11 @@ async function findAddressee(
   if (!integration || type === undefined || !canPost(integration)) return 'the integration is gone'
   if (isSwitchedOff(integration)) return 'the integration is switched off'
   const settings = await openSettings(deps, integration, type)
-  return RECEIVERS[type].findMissing(settings) ?? { integration, type, settings, ref: '' }
+  const addressee = { integration, type, settings, ref: '' }
+  const missing = RECEIVERS[type].findMissing(settings)
+  if (missing === undefined) return addressee
+  await noteHealth(deps, addressee, { kind: 'refused', reason: missing }, now)
+  return missing
 }
 
 /** Where the incident came from: through the integration its alert came by or, if that one does not post, another of its type. */

@@ -10,8 +10,10 @@ import {
 } from '../domain/access/integration.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AgentId, type ApiKeyId, type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
-import type { IntegrationType } from '../domain/integration-type.ts'
+import { type IntegrationType, RECEIVER_TYPES } from '../domain/integration-type.ts'
 import { findFaultOfAddress } from '../domain/receivers/address.ts'
+import { findFaultOfFilter } from '../domain/receivers/filter.ts'
+import { RECEIVERS } from '../domain/receivers/index.ts'
 import { createSigningSecret } from '../domain/receivers/webhook.ts'
 import type { Trail } from '../store/audit.ts'
 import { getIntegration, insertIntegration, mergeIntegration, replaceToken } from '../store/integrations.ts'
@@ -37,6 +39,7 @@ export async function createIntegration(
   const id = toId<IntegrationId>(deps.newUuid())
   const { type, direction, patch } = wanted
   checkAddress(deps, patch.secrets)
+  checkFilter(type, patch)
   const secret = type === 'webhook' ? createSigningSecret(deps.randomBytes) : undefined
   const plain = { ...patch.secrets, ...(secret !== undefined && { signing_secret: secret }) }
   const secrets = await sealPatch(deps.sealingKeys, { id, tenantId }, plain, deps.randomBytes)
@@ -77,6 +80,7 @@ export async function updateIntegration(
   trail: Trail,
 ): Promise<Integration> {
   checkAddress(deps, patch.secrets)
+  if (patch.settings?.on) checkFilter((await getIntegration(deps.db, tenantId, id)).type, patch)
   const secrets = await sealPatch(deps.sealingKeys, { id, tenantId }, patch.secrets, deps.randomBytes)
   return await mergeIntegration(deps.db, tenantId, id, { direction, patch: { ...patch, secrets } }, trail)
 }
@@ -84,6 +88,12 @@ export async function updateIntegration(
 function checkAddress({ addressRules }: Receivers, { url }: SecretPatch): void {
   const detail = typeof url === 'string' ? findFaultOfAddress(url, addressRules) : undefined
   if (detail !== undefined) throw new AppError('invalid_request', detail, { fields: [{ pointer: '/config/url', detail }] })
+}
+
+function checkFilter(type: IntegrationType, { settings }: ConfigPatch): void {
+  const receiver = RECEIVER_TYPES.find((one) => one === type)
+  const detail = receiver && settings?.on ? findFaultOfFilter(RECEIVERS[receiver], settings.on) : undefined
+  if (detail !== undefined) throw new AppError('invalid_request', detail, { fields: [{ pointer: '/config/on', detail }] })
 }
 
 function withoutNulls<Key extends string>(record: Readonly<Partial<Record<Key, string | null>>>): Readonly<Record<Key, string>> {

@@ -227,11 +227,22 @@ test.each([
   ['webhook', { url: 'https://metadata.google.internal/' }],
   ['webhook', { url: 'http://hooks.acme.com/' }],
   ['webhook', { url: 'https://hooks.acme.com/', on: ['incident.exploded'] }],
+  ['slack', { url: 'https://hooks.acme.com/', on: ['incident.opened'] }],
   ['slack', { url: 'https://hooks.acme.com/', services: [] }],
   ['discord', { url: 'https://discord.com/api/webhooks/1/x', min_confidence: 2 }],
 ])('an integration with %s is not made with %j', async (type, config) => {
   const { readonlyKey } = await createTestTenant(app)
   expect((await app.request('/v1/integrations', { key: readonlyKey, body: { type, config } })).status).toBe(400)
+})
+
+test('a receiver that lacks a setting says which, once there was something to tell', async () => {
+  const tenant = await createTestTenant(app)
+  const { id } = await connectReceiver(app, tenant, 'slack', { bot_token: 'xoxb-1' })
+  await ask(tenant)
+  const { data = [] } = await app.as(tenant.readonlyKey).GET('/v1/integrations')
+  expect(data.find((one) => one.id === id)?.telling).toMatchObject({ outcome: 'channel is not set', switched_off: null })
+  const update = { key: tenant.readonlyKey, method: 'PUT', body: { config: { on: ['incident.verdict'] } } }
+  expect((await app.request(`/v1/integrations/${id}`, update)).status).toBe(400)
 })
 
 test('an address that is private by now is not sent to', async () => {

@@ -7,8 +7,11 @@ export type AddressRules = {
 }
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/
-/** What no public name ends in: RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476, and ICANN's `internal`. */
-const PRIVATE_ENDING = /(?:^|\.)(?:localhost|local|internal|intranet|private|corp|home|lan|home\.arpa|test|invalid|example|onion|alt)$/
+/** What no public name ends in: clusters' own names, RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476, and ICANN's `internal`. */
+const PRIVATE_ENDING =
+  /(?:^|\.)(?:localhost|local|internal|intranet|private|corp|home|lan|home\.arpa|localdomain|svc|cluster|test|invalid|example|onion|alt)$/
+/** Public names that say a private address, or a cloud's own. */
+const SAYS_ADDRESS = /(?:^|\.)(?:(?:nip|sslip|xip)\.io|traefik\.me|localtest\.me|lvh\.me|vcap\.me|metadata\.goog)$/
 const IP_ADDRESS = /^(?:\[.*\]|\d+(?:\.\d+){3})$/
 const MAX_LENGTH = 2_048
 
@@ -26,6 +29,6 @@ export function findFaultOfAddress(text: string, { ownHosts, allowsLoopback }: A
   if (LOOPBACK.test(host) && allowsLoopback && /^https?:$/.test(protocol)) return undefined
   if (protocol !== 'https:') return 'url must be an https address'
   if (IP_ADDRESS.test(host)) return 'url must name a host, not its number'
-  if (!host.includes('.') || PRIVATE_ENDING.test(host)) return 'url must name a public host'
+  if (!host.includes('.') || PRIVATE_ENDING.test(host) || SAYS_ADDRESS.test(host)) return 'url must name a public host'
   return ownHosts.includes(host) ? 'url must not be this installation’s own' : undefined
 }

@@ -35,6 +35,11 @@ export function lets(
   return isAmong(services, service) && isAmong(teams, team)
 }
 
+/** Why a filter would let nothing pass to a receiver, whatever happens; `undefined`: something may. */
+export function findFaultOfFilter({ tells }: Receiver, on: readonly Subscribable[]): string | undefined {
+  return on.some((type) => tells.includes(type)) ? undefined : `on must have one of ${tells.join(', ')}`
+}
+
 function isAmong(names: readonly string[] | undefined, name: string | null): boolean {
   return names === undefined || (name !== null && names.some((one) => toNameKey(one) === toNameKey(name)))
 }
