@@ -80,13 +80,13 @@ export function isAutoscaling(observation: Observation): boolean {
  * deploy and the migration that it runs.
  */
 export function isOneRollout(a: Change, b: Change): boolean {
+  if (Math.abs(a.atMs - b.atMs) > REPEAT_MS || (!isDeploy(a.lead) && !isDeploy(b.lead) && a.key !== b.key)) return false
   const [one, other] = [toRevision(a.lead.entry), toRevision(b.lead.entry)]
   const isOfOneRevision = one !== undefined && other !== undefined && isSameRevision(one, other)
   const isAtOne = a.key === b.key
   if (a.lead.entry.eventType !== b.lead.entry.eventType) {
     return (isAtOne || isOfOneRevision) && (isMigrationOf(a, b) || isMigrationOf(b, a))
   }
-  if (Math.abs(a.atMs - b.atMs) > REPEAT_MS) return false
   if (!isDeploy(a.lead)) return isAtOne && a.lead.entry.entity === b.lead.entry.entity
   return isAtOne ? isOfOneRevision || (one ?? other) === undefined : isOfOneRevision && isHash(one)
 }

@@ -56,8 +56,8 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   }, 0)
   const unrecorded = Math.sqrt(squares)
   const present = recorded / (recorded + unrecorded)
-  const next = ranked.find(({ change }) => change !== leader.change && !isOneRollout(change, leader.change))
   const rollout = ranked.filter(({ change }) => change === leader.change || isOneRollout(change, leader.change))
+  const next = ranked.find((candidate) => !rollout.includes(candidate))
   const share = rollout.reduce((sum, { score }) => sum + Math.exp(score - top), 0) / total
   const own = ranked.filter(({ change }) => change.key === leader.change.key)
   const serviceShare = own.reduce((sum, { score }) => sum + Math.exp(score - top), 0) / total
