@@ -34,3 +34,6 @@ const files = LEFT_OUT.flatMap((folder) =>
 )
 for (const file of [...LEFT_OUT_FILES, ...files]) writeFileSync(join(COPY, file), toNothing(readFileSync(join(COPY, file), 'utf8')))
 writeFileSync(join(COPY, 'package.json'), JSON.stringify({ type: 'module', main: 'index.js', sideEffects: false }))
+// Of the project's own manifest the Worker tells the version alone.
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+writeFileSync(new URL('../../dist/manifest.json', import.meta.url), JSON.stringify({ version }))

@@ -14,8 +14,8 @@ type Drawn = {
   readonly answer: ShownAnswer
   readonly isAbstained: boolean
   readonly aftermath: Pick<Aftermath, 'steps' | 'undoing'>
-  /** The incident's page. */
-  readonly path: string
+  /** The incident's page; `undefined`: there is none for whoever reads it. */
+  readonly path: string | undefined
   readonly now: Date
   readonly isWholeDay: boolean
 }
@@ -27,7 +27,7 @@ export function drawAnswer({ answer, isAbstained, aftermath, path: page, now, is
   const alerting = snapshot.alert.service ?? path.at(-1)
   const alertMs = Date.parse(snapshot.alert.triggered_at)
   const toHref = (entry: CitedEntry, place: number) =>
-    cites.has(entry.id) ? `#s${cites.get(entry.id)}` : `${page}?event=${place}#e${place}`
+    cites.has(entry.id) ? `#s${cites.get(entry.id)}` : page && `${page}?event=${place}#e${place}`
   const own = new Map(entries.map((entry, place) => [entry.id, toMark(entry, cites.get(entry.id), toHref(entry, place))]))
   const followed = aftermath.steps.filter(({ kind }) => kind === 'undone' || kind === 'well')
   const lanes = [...Map.groupBy(entries, ({ service }) => service)].map(([name, there]): Lane => {
@@ -93,7 +93,7 @@ function rankLane({ name, marks }: Lane, path: readonly string[], alerting: stri
   return marks.some(({ cite }) => cite !== undefined) ? 2_000 : OFF_PATH
 }
 
-function toMark(entry: CitedEntry, cite: number | undefined, href: string): Mark {
+function toMark(entry: CitedEntry, cite: number | undefined, href: string | undefined): Mark {
   return {
     id: entry.id,
     type: entry.event_type,

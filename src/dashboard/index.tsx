@@ -12,6 +12,7 @@ import { createPageRouter, toAppContext } from './page-request.ts'
 import { agentPages } from './pages/agents.tsx'
 import { changePages } from './pages/changes.tsx'
 import { connectPages } from './pages/connect.tsx'
+import { sharedPages } from './pages/incident-share.tsx'
 import { incidentPages } from './pages/incidents.tsx'
 import { searchPages } from './pages/search.tsx'
 import { servicePages } from './pages/services.tsx'
@@ -36,7 +37,7 @@ export function createDashboard(deps: Deps) {
   const router = createPageRouter()
   router.onError((error, c) => answerPageError(error, c, deps))
   serveAssets(router)
-  for (const path of [...PRIVATE_PATHS, '/signin/*', '/signout', '/verdicts/*']) {
+  for (const path of [...PRIVATE_PATHS, '/signin/*', '/signout', '/verdicts/*', '/shared/*']) {
     router.use(path, PAGE_HEADERS, csrf(), limitForm)
   }
   for (const path of PRIVATE_PATHS) router.use(path, requireSession(deps))
@@ -52,6 +53,7 @@ export function createDashboard(deps: Deps) {
   router.route('/', settingsPages(deps))
   router.route('/', startPages(deps))
   router.route('/', verdictPages(deps))
+  router.route('/', sharedPages(deps))
   for (const path of PRIVATE_PATHS) router.all(path, () => notFound())
   router.get(
     '*',

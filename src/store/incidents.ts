@@ -287,6 +287,16 @@ export async function resolveIncident(db: Db, tenantId: TenantId, id: IncidentId
   if (!known) throw new AppError('not_found', 'no such incident')
 }
 
+/** Notes in the audit that a link to read an incident was made. Throws `not_found`. */
+export async function noteShared(db: Db, tenantId: TenantId, id: IncidentId, trail: Trail): Promise<void> {
+  const { rows } = await db.execute(
+    sql`WITH known AS (SELECT id FROM incidents WHERE tenant_id = ${tenantId} AND id = ${id}),
+    audit AS (${appendAudit(tenantId, trail, 'incident.shared', sql`known`)})
+    SELECT id FROM known`,
+  )
+  if (rows.length === 0) throw new AppError('not_found', 'no such incident')
+}
+
 /** An incident of its row. */
 export function toIncident(row: IncidentRow): Incident {
   return {

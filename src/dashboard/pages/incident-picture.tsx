@@ -18,7 +18,7 @@ type Props = {
   readonly isAbstained: boolean
   readonly aftermath: Aftermath
   /** The incident's page; `undefined`: there is none for whoever reads it. */
-  readonly path: string
+  readonly path: string | undefined
   readonly now: Date
   readonly isWholeDay: boolean
 }
@@ -36,7 +36,13 @@ export const Picture = ({ answer, isAbstained, aftermath, path, now, isWholeDay 
       <h2 id="way">
         {title}{' '}
         <span class="small quiet">
-          {from} to {until} UTC · {isWholeDay ? <a href={`${path}#way`}>the incident</a> : <a href={`${path}?day=1#way`}>whole day</a>}
+          {from} to {until} UTC
+          {path !== undefined && (
+            <>
+              {' · '}
+              <a href={isWholeDay ? `${path}#way` : `${path}?day=1#way`}>{isWholeDay ? 'the incident' : 'whole day'}</a>
+            </>
+          )}
         </span>
       </h2>
       <div class="card">

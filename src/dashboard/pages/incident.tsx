@@ -1,12 +1,13 @@
 import { toSureness } from '../../domain/telling/message.ts'
+import { defang } from '../../domain/text.ts'
 import type { LaterEvent } from '../../store/aftermath.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
 import { toAftermath } from '../aftermath.ts'
-import { type AnswerRows, toAnswerRows } from '../answer-rows.ts'
+import { type AnswerRows, type Row, toAnswerRows } from '../answer-rows.ts'
 import { toPageWords } from '../event-words.ts'
 import { INTEGRATION_WORDS, toSourceName } from '../integrations/index.ts'
 import { toMoment, toPercent, toSpan } from '../labels.ts'
-import { Age, Badge, Exact, Live, Notice, Outside } from '../parts.tsx'
+import { Age, Badge, Exact, Live, Notice, Outside, Sure } from '../parts.tsx'
 import { type ShownAnswer, toShownAnswer } from '../shown-answer.ts'
 import { AnswerCard } from './incident-answer.tsx'
 import { Causes } from './incident-causes.tsx'
@@ -118,6 +119,20 @@ const Lasting = ({
   </>
 )
 
+/** An answer as lines for a chat: what came from outside is on one line and turns into nothing there. */
+function toChatText({ title, serviceName, resolvedAt }: IncidentDetail, { broke, blame, act, sure, lookedAt }: AnswerRows): string {
+  const line = (label: string, row: Row | undefined) =>
+    row ? [`${label}: ${defang(`${row.main}. ${row.more}`.trim(), MAX_SENTENCE)}`] : []
+  return [
+    `${defang(title ?? serviceName, MAX_SENTENCE)} (${resolvedAt === null ? 'active' : 'resolved'})`,
+    ...line('What broke', broke),
+    ...line('To blame', blame),
+    ...line('Do now', act),
+    ...line('How sure', sure),
+    ...line('Looked at', lookedAt),
+  ].join('\n')
+}
+
 const PagerLink = ({ url, source }: { readonly url: string | null; readonly source: string | null }) =>
   url !== null && /^https:\/\//.test(url) ? (
     <a class="button" href={url} rel="noreferrer noopener">
@@ -153,6 +168,17 @@ const Answered = ({ incident, latest, answer, rows }: AnsweredProps) => (
     <AnswerCard rows={rows}>
       <VerdictFoot incident={incident} latest={latest} answer={answer} rows={rows} />
     </AnswerCard>
+    <div class="row">
+      <details class="more">
+        <summary class="small">Copy as text</summary>
+        <pre class="code" data-copy="the text">
+          <code>{toChatText(incident, rows)}</code>
+        </pre>
+      </details>
+      <Sure label="Share" action={`/incidents/${incident.id}/share`} button="Make a link">
+        Whoever has the link reads this incident for three days, without an account.
+      </Sure>
+    </div>
     {latest.changed !== null && (
       <p class="small">
         <strong>Second look.</strong> What is different: <Outside max={MAX_SENTENCE}>{toPageWords(latest.changed)}</Outside>
@@ -166,22 +192,35 @@ const Similar = ({ incidents, now }: { readonly incidents: readonly SimilarIncid
     <section aria-labelledby="similar">
       <h2 id="similar">Similar incidents before</h2>
       <ul class="cards">
-        {incidents.map(({ id, title, serviceName, hypothesis, verdict, similarity, triggeredAt }) => (
-          <li>
-            <a href={`/incidents/${id}`}>
-              <Outside>{title ?? serviceName}</Outside>
-            </a>{' '}
-            <Badge kind={verdict === 'confirmed' ? 'good' : 'warn'}>{verdict === 'confirmed' ? 'Confirmed' : 'Marked wrong'}</Badge>{' '}
-            <span class="small quiet">
-              {toPercent(similarity)} alike, <Age at={triggeredAt} now={now} />
-            </span>
-            <br />
-            <Outside max={MAX_SENTENCE}>{hypothesis}</Outside>
-          </li>
-        ))}
+        {incidents
+          .map((incident) => ({ ...incident, whatHelped: tellHelp(incident) }))
+          .map(({ id, title, serviceName, hypothesis, verdict, similarity, triggeredAt, whatHelped }) => (
+            <li>
+              <a href={`/incidents/${id}`}>
+                <Outside>{title ?? serviceName}</Outside>
+              </a>{' '}
+              <Badge kind={verdict === 'confirmed' ? 'good' : 'warn'}>{verdict === 'confirmed' ? 'Confirmed' : 'Marked wrong'}</Badge>{' '}
+              <span class="small quiet">
+                {toPercent(similarity)} alike, <Age at={triggeredAt} now={now} />
+              </span>
+              <br />
+              <Outside max={MAX_SENTENCE}>{toPageWords(hypothesis)}</Outside>
+              <br />
+              <span class="small quiet">
+                <Outside max={MAX_SENTENCE}>{whatHelped}</Outside>
+              </span>
+            </li>
+          ))}
       </ul>
     </section>
   )
+
+/** What is known to have helped in a past incident. */
+function tellHelp({ correction, verdict, wasUndone, triggeredAt, resolvedAt }: SimilarIncident): string {
+  const lasted = resolvedAt === null ? 'It is not resolved.' : `Resolved after ${toSpan(resolvedAt.getTime() - triggeredAt.getTime())}.`
+  const instead = correction !== null && verdict === 'rejected' ? `It was: ${correction}. ` : ''
+  return `${instead}${wasUndone ? 'The blamed change was undone. ' : ''}${lasted}`
+}
 
 const NOTE_STATES: Readonly<Record<StoredNote['state'], string>> = {
   due: 'waiting to be posted',

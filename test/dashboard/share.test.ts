@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { toId } from '../../src/domain/ids.ts'
+import { readShareLink, signShareLink } from '../../src/domain/telling/share-link.ts'
+import { createTestTenant, makeEvent } from '../support/app.ts'
+import { createVisitor, signIn, startSite } from '../support/site.ts'
+
+const site = startSite()
+const { app } = site
+const SECRET = 'a secret of the tests, long enough'
+const DAY_MS = 24 * 3_600_000
+
+async function start() {
+  const tenant = await createTestTenant(app)
+  await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })
+  const body = { service: 'checkout', title: 'Errors <b>', create: true }
+  const { id } = await (await app.request('/v1/incidents', { key: tenant.readonlyKey, body })).json()
+  return { tenant, id, visitor: await signIn(site, tenant.readonlyKey) }
+}
+
+test('a link to share shows the incident, and that alone, to whoever has it; the audit says who made it', async () => {
+  const { tenant, id, visitor } = await start()
+  const made = await visitor.post(`/incidents/${id}/share`)
+  expect(made.status).toBe(201)
+  const [, path = ''] = /<code>https:\/\/[^/]+(\/shared\/[\w-]{91})<\/code>/.exec(await made.text()) ?? []
+  const [entry] = await (await app.request('/v1/audit', { key: tenant.readonlyKey })).json()
+  expect(entry).toMatchObject({ action: 'incident.shared', target_id: id, actor: expect.stringMatching(/^api_key:/) })
+
+  const stranger = createVisitor(site)
+  const response = await stranger.get(path)
+  const html = await response.text()
+  expect([response.status, response.headers.get('Cache-Control')]).toEqual([200, 'no-store'])
+  expect(html).toContain('Errors &lt;b&gt;')
+  expect(html).toContain('What broke')
+  expect(html).not.toMatch(/<form|href="\/(?:incidents|services|settings)/)
+  expect((await stranger.get(`/incidents/${id}`)).status).toBe(303)
+  expect((await stranger.get(`${path.slice(0, -1)}${path.endsWith('A') ? 'B' : 'A'}`)).status).toBe(404)
+})
+
+test('a link is of its tenant and of its time, and none of another purpose', async () => {
+  const { tenant, id } = await start()
+  const other = await createTestTenant(app)
+  const now = Date.now()
+  const stranger = createVisitor(site)
+  const statusOf = async (tenantId: string, ms: number, secret = SECRET) => {
+    const link = { tenantId: toId<never>(tenantId), incidentId: toId<never>(id), expiresAt: new Date(ms) }
+    return (await stranger.get(`/shared/${await signShareLink(secret, link)}`)).status
+  }
+  expect(await statusOf(tenant.tenantId, now + DAY_MS)).toBe(200)
+  expect(await statusOf(tenant.tenantId, now - 2_000)).toBe(404)
+  expect(await statusOf(other.tenantId, now + DAY_MS)).toBe(404)
+  expect(await statusOf(tenant.tenantId, now + DAY_MS, 'another secret, as long as that')).toBe(404)
+  expect(await readShareLink(SECRET, 'A'.repeat(91), new Date())).toBe('foreign')
+})
+
+test('nobody shares another tenant’s incident', async () => {
+  const [{ visitor }, { id }] = [await start(), await start()]
+  expect((await visitor.post(`/incidents/${id}/share`)).status).toBe(404)
+})
