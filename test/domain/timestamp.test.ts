@@ -142,10 +142,10 @@ test.each(['T', ' ', '[a]', '[', '0', '+0000 ', 'm=', 'T 00:', '2024-01-15T10:23
   'texts of repeated %j are read in linear time',
   (part) => {
     const text = part.repeat(100_000 / part.length)
-    const startedAt = performance.now()
+    const before = process.threadCpuUsage().user
     parseTimestamp(text)
     parseTimestamp(`2024-01-15T10:23:41${text}`)
     // A quadratic reading takes seconds.
-    expect(performance.now() - startedAt).toBeLessThan(500)
+    expect((process.threadCpuUsage().user - before) / 1_000).toBeLessThan(500)
   },
 )
