@@ -11,7 +11,7 @@ const LEFT_OUT = ['pg-core/query-builders', 'pg-core/columns', 'query-builders']
 const LEFT_OUT_FILES = ['relations.js', 'selection-proxy.js', 'alias.js']
 /** What `execute` answers with. */
 const KEPT = 'raw.js'
-const EXPORTS = /export \{([^}]*)\}(?! from)/g
+const EXPORTS = /export \{([^{}]*)\}(?! from)/g
 
 const isScript = (name: string) => name.endsWith('.js')
 
