@@ -6,7 +6,7 @@ import { type Db, epochMs, selectOne } from './postgres.ts'
 /** Occurrences of one change that are told, at equal distances: enough to see where it came more often. */
 const MAX_TOLD = 64
 
-/** When the changes with these latest events occurred in their present lives, from the first on, of at most so many each. */
+/** When the changes with these latest events occurred in their present lives, from the first that is stored on, of at most so many each. */
 export async function findOccurrences(
   db: Db,
   tenantId: TenantId,
@@ -24,7 +24,7 @@ export async function findOccurrences(
           SELECT e.id, e.happened_at, row_number() OVER (ORDER BY e.happened_at, e.id) AS place, count(*) OVER () AS total
           FROM (
             SELECT c.id, least(c."timestamp", c.received_at) AS happened_at FROM context_events c
-            WHERE c.service_id = l.service_id AND c.change_key = l.change_key AND c.expires_at > now() AND c.received_at >= l.appeared_at
+            WHERE c.service_id = l.service_id AND c.change_key = l.change_key AND c.expires_at > l.appeared_at AND c.received_at >= l.appeared_at
               AND least(c."timestamp", c.received_at) <= ${until?.toISOString() ?? 'infinity'}::timestamptz
             ORDER BY c.expires_at DESC LIMIT ${sampleSize}
           ) e

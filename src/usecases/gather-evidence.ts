@@ -9,7 +9,7 @@ import { namedHosts } from '../domain/graph/host.ts'
 import { type GraphEdge, learnEdges, type ServiceGraph, servicesToRead } from '../domain/graph/service-graph.ts'
 import type { IncidentId, ServiceId, TenantId } from '../domain/ids.ts'
 import { type Embedding, embedEvidence, MIN_SIMILARITY, type SimilarPattern } from '../domain/incident/memory.ts'
-import { splitBurst } from '../domain/window/burst.ts'
+import { splitBurst, toWhole } from '../domain/window/burst.ts'
 import { type StoredLife, toAppearedAt } from '../domain/window/copy.ts'
 import { buildWindow, keepLatest, type StateWindow, weighWindow } from '../domain/window/window.ts'
 import { findSimilarIncidents } from '../store/causal-patterns.ts'
@@ -62,7 +62,7 @@ export async function gatherEvidence(
 ): Promise<Evidence> {
   const graph = await readServiceGraph(deps.db, tenantId)
   const { found: read, named, readAt } = await readWindows(deps, tenantId, alert.service, graph, observedUntil)
-  const found = await splitBursts(deps, tenantId, read, observedUntil)
+  const found = await splitBursts(deps, tenantId, read, observedUntil, readAt)
   const windows = withinLimit(found.map(({ service, lives }) => ({ service, window: buildWindow(lives, new Map(), readAt) })))
   const seen = {
     alert,
@@ -106,21 +106,34 @@ async function readWindows(deps: Database & Clock & Logging, tenantId: TenantId,
 }
 
 /**
- * The same with what trickled in for long before it burst as two lives each: repeats are told as one from the first to the last,
- * which would hide when it became another matter.
+ * The same with what trickled in for long before it burst as two lives each, for repeats are told as one from the first to the last,
+ * which would hide when it became another matter; and from the beginning, though the sweep took what had expired of it.
  */
-async function splitBursts({ db, log }: Database & Logging, tenantId: TenantId, windows: readonly ServiceLives[], until: Date | null) {
-  const isLong = ({ text, count, isExpired, firstTimestamp, timestamp }: StoredLife) =>
-    text && !isChangeType(text.eventType) && !isExpired && count >= MIN_REPEATS && timestamp.getTime() - firstTimestamp.getTime() >= LONG_MS
+async function splitBursts(
+  { db, log }: Database & Logging,
+  tenantId: TenantId,
+  windows: readonly ServiceLives[],
+  until: Date | null,
+  readAt: Date,
+): Promise<readonly ServiceLives[]> {
+  const isLong = (life: StoredLife) =>
+    isSymptom(life) && life.count >= MIN_REPEATS && life.timestamp.getTime() - life.firstTimestamp.getTime() >= LONG_MS
   const long = windows.flatMap(({ lives }) => lives.filter(isLong).map(({ id }) => id)).slice(0, MAX_SPLIT)
-  if (long.length === 0) return windows
-  try {
-    const occurrences = await findOccurrences(db, tenantId, long, { until, sampleSize: WHOLE.sampleSize })
-    return windows.map((each) => ({ ...each, lives: each.lives.flatMap((life) => splitBurst(life, occurrences.get(life.id) ?? [])) }))
-  } catch {
+  const read = long.length === 0 ? undefined : findOccurrences(db, tenantId, long, { until, sampleSize: WHOLE.sampleSize })
+  const occurrences = await read?.catch(() => {
     log('evidence_reduced', { tenant_id: tenantId })
-    return windows
+    return undefined
+  })
+  const split = (life: StoredLife) => {
+    const [first, ...rest] = splitBurst(life, occurrences?.get(life.id) ?? [])
+    return first && isSymptom(first) && first.isCounted ? [toWhole(first, readAt), ...rest] : [life]
   }
+  return windows.map((each) => ({ ...each, lives: each.lives.flatMap(split) }))
+}
+
+/** Changes are kept for a day, and all of their occurrences with them. */
+function isSymptom({ text, isExpired }: StoredLife): boolean {
+  return text !== undefined && !isChangeType(text.eventType) && !isExpired
 }
 
 type Asked = { readonly until: Date | null; readonly recent: number }

@@ -153,3 +153,31 @@ test('what is usual is told from the latest counts of a service that has more th
   expect(kinds.get('checkout')?.hours).toBeGreaterThan(0.9 * observed)
   expect(Math.abs((kinds.get('checkout')?.count ?? 0) - 4_000)).toBeLessThan(400)
 })
+
+test.each([
+  { swept: 'all', kept: sql`expires_at > now()` },
+  { swept: 'some', kept: sql`expires_at > now() - interval '3 minutes'` },
+  { swept: 'none', kept: sql`true` },
+])('errors that outlast their TTL began when they began, $swept of what expired swept', async ({ kept }) => {
+  const tenant = await createTestTenant(app)
+  const error = (seconds: number) =>
+    makeEvent({
+      ...{ service_name: 'checkout', vendor: 'pino', entity: 'checkout', event_type: 'dependency_failure', new_value: 'ECONNRESET' },
+      ...{ raw_line: `ECONNRESET ${seconds}`, timestamp: secondsAgo(seconds), ttl_seconds: 600 },
+    })
+  const deploy = makeEvent({ service_name: 'checkout', entity: 'checkout', timestamp: secondsAgo(500), ttl_seconds: 600 })
+  await send(tenant, [...Array.from({ length: 120 }, (_, index) => error(1_200 - 10 * index)), deploy])
+  // As each would be had it been received when it happened.
+  await app.deps.db.execute(sql`UPDATE context_events e SET received_at = "timestamp", expires_at = "timestamp" + interval '10 minutes',
+    appeared_at = (SELECT min(o."timestamp") FROM context_events o WHERE o.change_key = e.change_key) WHERE tenant_id = ${tenant.tenantId}`)
+  await app.deps.db.execute(sql`DELETE FROM context_events WHERE tenant_id = ${tenant.tenantId} AND NOT ${kept}`)
+  const { assessment, hypothesis, context_snapshot } = await ask(tenant)
+  const failures = context_snapshot?.windows[0]?.dependency_failure_events.map(({ count, first_timestamp }) => [count, first_timestamp])
+
+  expect(assessment).toBe('unrecorded')
+  expect(hypothesis).not.toContain('rolled out')
+  expect(failures).toEqual([[expect.any(Number), expect.any(String)]])
+  const [[count, since] = []] = failures ?? []
+  expect(Math.abs(Number(count) - 120)).toBeLessThan(5)
+  expect(Math.abs(Date.now() - Date.parse(String(since)) - 1_200_000)).toBeLessThan(10_000)
+})

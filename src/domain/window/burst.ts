@@ -1,5 +1,5 @@
 import type { EventId } from '../ids.ts'
-import type { StoredLife } from './copy.ts'
+import { type StoredLife, toAppearedAt } from './copy.ts'
 
 /** An occurrence of a change: when it happened, and how many came before it. */
 export type Occurrence = { readonly id: EventId; readonly atMs: number; readonly before: number }
@@ -9,6 +9,8 @@ const MUCH_MORE = 8
 /** … if it came often enough, and that had trickled for long enough. */
 const MIN_BURST = 5
 const MIN_TRICKLE_MS = 5 * 60_000
+/** A life's key tells when its first occurrence was received, in whole seconds: what is left may begin so much later by itself. */
+const MIN_SWEPT_MS = 2_000
 
 /** A life in two parts, the trickle and the burst, where its occurrences, or some of them in order, show that it became one. */
 export function splitBurst(life: StoredLife, occurrences: readonly Occurrence[]): readonly StoredLife[] {
@@ -19,6 +21,21 @@ export function splitBurst(life: StoredLife, occurrences: readonly Occurrence[])
   // A part has a key of its own, which no change has.
   const trickle = { ...life, lifeKey: `-${life.lifeKey.slice(1)}`, id: last.id, timestamp: lastAt, orderedAt: lastAt, count: first.before }
   return [trickle, { ...life, firstTimestamp: new Date(first.atMs), count: life.count - first.before }]
+}
+
+/**
+ * A life from its beginning, which its key tells, where the sweep has taken its first occurrences: as many as at the rate of
+ * those that are left. Where no occurrence is left of when one would still be there, it began anew since.
+ */
+export function toWhole(life: StoredLife, now: Date): StoredLife {
+  const { lifeKey, firstTimestamp, orderedAt, expiresAt, earliestExpiresAt, count } = life
+  const [firstMs, lastMs, appearedAt] = [firstTimestamp.getTime(), orderedAt.getTime(), toAppearedAt(lifeKey)]
+  if (firstMs - appearedAt.getTime() < MIN_SWEPT_MS) return life
+  const ttlMs = expiresAt.getTime() - lastMs
+  const gapMs = Math.max(1_000, count > 1 ? (lastMs - firstMs) / (count - 1) : ttlMs)
+  const silenceMs = earliestExpiresAt.getTime() - now.getTime()
+  if (silenceMs > Math.max(MUCH_MORE * gapMs, ttlMs / MUCH_MORE)) return life
+  return { ...life, firstTimestamp: appearedAt, count: Math.max(count, 1 + Math.round((lastMs - appearedAt.getTime()) / gapMs)) }
 }
 
 /** The place of the occurrence from which on two rates are likelier than at any other; 0 where there is one rate. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type EventId, toId } from '../../../src/domain/ids.ts'
-import { splitBurst } from '../../../src/domain/window/burst.ts'
+import { splitBurst, toWhole } from '../../../src/domain/window/burst.ts'
 import type { StoredLife } from '../../../src/domain/window/copy.ts'
 
 const AT = Date.parse('2026-03-01T12:00:00Z')
@@ -51,4 +51,22 @@ test('of occurrences of which every fourth is known the burst is found all the s
     [24, at(-14_400)],
     [200, at(-200)],
   ])
+})
+
+/** The same as one that appeared at a second and of which a sweep took what had expired 900 seconds later. */
+function sweep(seconds: readonly number[], appeared: number): StoredLife {
+  const life = lifeOf(seconds)
+  return { ...life, lifeKey: `${life.lifeKey.slice(0, 36)}${(at(appeared).getTime() / 1_000).toString(16)}` }
+}
+
+test.each([
+  { name: 'what goes on', seconds: every(90, -890, 10), appeared: -1_800, since: -1_800, count: 181 },
+  { name: 'what goes on, of which the sweep left some', seconds: every(110, -1_090, 10), appeared: -1_800, since: -1_800, count: 181 },
+  { name: 'batches', seconds: every(14, -830, 60).flatMap((second) => every(10, second, 0)), appeared: -3_600, since: -3_600, count: 634 },
+  { name: 'what comes every ten minutes', seconds: [-600, 0], appeared: -6_000, since: -6_000, count: 11 },
+  { name: 'the last of what comes every quarter of an hour', seconds: [-20], appeared: -9_000, since: -9_000, count: 11 },
+  { name: 'a trickle that was swept before its burst', seconds: every(60, -300, 5), appeared: -9_000, since: -300, count: 60 },
+  { name: 'what nothing was swept of', seconds: every(60, -299, 5), appeared: -300, since: -299, count: 60 },
+])('$name began when its key says, if it did not rest since', ({ seconds, appeared, since, count }) => {
+  expect(toWhole(sweep(seconds, appeared), at(2))).toMatchObject({ firstTimestamp: at(since), count })
 })
