@@ -3,8 +3,9 @@ import { type ChangeType, isChangeType } from '../event/event.ts'
 import { isSameRevision, toRevision, toShortRevision } from '../event/revision.ts'
 import { quoteName } from '../text.ts'
 import { isAutoscaling } from './candidates.ts'
+import type { Outlasted } from './confidence.ts'
 import type { Change, Observation } from './model.ts'
-import { describe, type NameOf, toInner, toRevisionName, toTold } from './sentences.ts'
+import { describe, type NameOf, toInner, toLagText, toRevisionName, toTold } from './sentences.ts'
 
 /** The revision a deploy replaced, and the event that tells. */
 export type Previous = { readonly text: string; readonly source: Observation } | undefined
@@ -35,8 +36,8 @@ export function findPrevious({ lead, atMs }: Change, ofService: readonly Change[
   return earlier && text !== undefined ? { text, source: earlier.lead } : undefined
 }
 
-/** What to do about a change that more than time speaks against. */
-export function recommendUndoing(change: Change, previous: Previous, nameOf: NameOf): string {
+/** What to do about a change that more than time speaks against; `outlasted`: how long what it may explain went on without it. */
+export function recommendUndoing(change: Change, previous: Previous, outlasted: Outlasted, nameOf: NameOf): string {
   const { entry, key } = change.lead
   if (!isChangeType(entry.eventType)) return recommendComparing([change], true, nameOf)
   const told = { entity: quoteName(entry.entity), service: nameOf(key), former: toTold(entry.oldValue, entry.entity), previous }
@@ -44,10 +45,20 @@ export function recommendUndoing(change: Change, previous: Previous, nameOf: Nam
     return isLess(entry)
       ? `Check how few replicas ${told.entity} may leave ${told.service}`
       : `Look at the load of ${told.service}, to which ${told.entity} reacted`
+  if (!change.undoneBy && change.replacedBy) return recommendWaiting(change.replacedBy, previous, outlasted, nameOf)
   if (!change.undoneBy) return UNDOING[entry.eventType](told)
   return entry.eventType === 'deploy'
     ? `Make sure that the rollback of ${told.service} has taken effect`
     : `Make sure that setting ${told.entity} of ${told.service} back has taken effect`
+}
+
+/** What to do about a deploy that is no longer live. */
+function recommendWaiting({ lead, atMs }: Change, previous: Previous, outlasted: Outlasted, nameOf: NameOf): string {
+  const [by, when] = [toInner(describe(lead, nameOf)), toLagText(-atMs, 'the alert')]
+  if (outlasted === 'long') return `Check whether ${by}, which replaced it ${when}, still contains what it changed: what failed goes on`
+  return outlasted === 'no' || !previous || previous.text === toRevisionName(lead.entry)
+    ? `Watch whether what failed ends: ${by} replaced it ${when}`
+    : `Roll back to ${previous.text}, as it was before both: ${by} replaced it ${when}, and did not end what failed`
 }
 
 function isLess({ oldValue, newValue }: Observation['entry']): boolean {

@@ -254,6 +254,7 @@ function linkUndone(drafts: readonly Draft[]): readonly Change[] {
   const changes = new Map<Draft, Change>()
   for (const draft of drafts.toReversed()) {
     const by = undoing.get(draft)
+    const live = findLive(draft, byThing)
     changes.set(draft, {
       key: draft.lead.key,
       lead: draft.lead,
@@ -262,9 +263,23 @@ function linkUndone(drafts: readonly Draft[]): readonly Change[] {
       isFailed: draft.isFailed,
       undoes: isRedone(draft, undone) ? undefined : undone.get(draft)?.lead,
       undoneBy: by && changes.get(by),
+      replacedBy: live && changes.get(live),
     })
   }
   return drafts.flatMap((draft) => changes.get(draft) ?? [])
+}
+
+/** Whether anything of a change was put in place. */
+function isLive({ isFailed, steps }: Draft): boolean {
+  return !isFailed || steps.length > 0
+}
+
+/** What is live of a deploy's thing, where that is not the deploy's own revision. */
+function findLive(draft: Draft, byThing: ReadonlyMap<string, readonly Draft[]>): Draft | undefined {
+  const live = isDeploy(draft.lead) ? byThing.get(toThing(draft.lead))?.findLast(isLive) : undefined
+  if (!live || live.atMs <= draft.atMs) return undefined
+  const isOther = draft.revision === undefined || live.revision === undefined || !isSameRevision(draft.revision, live.revision)
+  return isOther ? live : undefined
 }
 
 /** Whether a change puts in place again what was set back in between. */
@@ -280,7 +295,7 @@ function isRedone(draft: Draft, undone: ReadonlyMap<Draft, Draft>): boolean {
 
 function isUndone(draft: Draft, place: number, other: Draft, at: number, ofThing: readonly Draft[]): boolean {
   // Scaling goes up and down by itself, and may fail either way; what failed before anything came of it undid nothing.
-  if (isScaling(draft.lead) || (other.isFailed && other.steps.length === 0)) return false
+  if (isScaling(draft.lead) || !isLive(other)) return false
   const { entry } = draft.lead
   const { entry: later } = other.lead
   if (entry.oldValue !== null && entry.newValue !== null && entry.oldValue !== entry.newValue) {

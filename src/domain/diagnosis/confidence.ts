@@ -30,6 +30,9 @@ const NOTHING: Certainty = { present: 0, share: 0, serviceShare: 0, isNamed: fal
 export const LONG_MS = 30 * 60_000
 /** Its own calls fail so soon after a change, if they fail for it. */
 export const SOON_MS = 10 * 60_000
+/** What a change broke ends so soon after the change did, or has ended by then. */
+const SETTLING_MS = 60_000
+const SETTLED_MS = 5 * 60_000
 /** What was seen for less than so long after an alert is a first look. */
 const FIRST_LOOK_MS = 60_000
 const TIED = 0.5
@@ -79,9 +82,23 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   }
 }
 
-/** Whether more than time speaks for a change: calls that fail there, symptoms of its own service, soon after it; or a verdict. */
+/**
+ * Whether more than time speaks for a change: calls that fail there, symptoms of its own service, soon after it, none of which
+ * outlasted it; or a verdict.
+ */
 export function isProven(candidate: Candidate): boolean {
-  return candidate.features.pattern > 0 || (candidate.lagMs <= LONG_MS && isPointedAt(candidate))
+  return candidate.features.pattern > 0 || (candidate.lagMs <= LONG_MS && isPointedAt(candidate) && toOutlasted(candidate) !== 'long')
+}
+
+export type Outlasted = 'no' | 'soon' | 'long'
+
+/** Whether what a change may explain went on after it was set back or replaced, and long after. */
+export function toOutlasted({ change: { undoneBy, replacedBy }, explained }: Candidate): Outlasted {
+  const ended = undoneBy ?? replacedBy
+  if (!ended) return 'no'
+  const afterMs = Math.max(...explained.flatMap(({ reports }) => reports.map(({ lastMs }) => lastMs - ended.atMs)))
+  if (afterMs > SETTLED_MS) return 'long'
+  return afterMs > SETTLING_MS ? 'soon' : 'no'
 }
 
 /**

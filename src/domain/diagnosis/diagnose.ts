@@ -6,7 +6,7 @@ import { quoteName } from '../text.ts'
 import { findPrevious, recommendComparing, recommendLooking, recommendOutside, recommendUndoing, recommendWatching } from './advice.ts'
 import { isOneRollout } from './candidates.ts'
 import { diagnoseComponents } from './components.ts'
-import { isProven, SOON_MS } from './confidence.ts'
+import { isProven, SOON_MS, toOutlasted } from './confidence.ts'
 import type { Facts } from './facts.ts'
 import type { Candidate, Change, Diagnosis, DiagnosisInput, Hazard, Hypothesis, RuledOut, WeighedItem } from './model.ts'
 import { describeRuledOut, tellOnce, toGaps, toReasons } from './reasons.ts'
@@ -133,12 +133,14 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
   const path = paths.get(change.key) ?? [change.key]
   const previous = findPrevious(change, changesOf.get(change.key) ?? [])
   const isExplaining = candidate.explained.length > 0
-  const isToBlame = certainty.isNamed && candidate === ranked[0] && !certainty.rival && isProven(candidate)
+  const outlasted = toOutlasted(candidate)
+  const isToBlame = certainty.isNamed && candidate === ranked[0] && !certainty.rival && (isProven(candidate) || outlasted === 'long')
   const cited = [
     change.lead,
     ...change.steps.slice(0, MAX_STEPS_CITED).map(({ observation }) => observation),
     ...candidate.explained.slice(0, MAX_ITEMS_CITED).flatMap(({ reports }) => reports.slice(0, MAX_REPORTS_CITED)),
     ...(change.undoneBy ? [change.undoneBy.lead] : []),
+    ...(change.replacedBy && isToBlame ? [change.replacedBy.lead] : []),
     ...(previous ? [previous.source] : []),
   ]
   return {
@@ -148,7 +150,9 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
     path: path.toReversed().map((key) => facts.names.get(key) ?? key),
     ...toReasons(candidate, notable, { facts, nameOf, tell, path, onset, isNamed: certainty.isNamed }),
     sentence: toSentence(change, onset, nameOf),
-    recommendedAction: isToBlame ? recommendUndoing(change, previous, nameOf) : recommendComparing([change], isExplaining, nameOf),
+    recommendedAction: isToBlame
+      ? recommendUndoing(change, previous, outlasted, nameOf)
+      : recommendComparing([change], isExplaining, nameOf),
   }
 }
 
@@ -187,7 +191,7 @@ function toAction(
   const other = besides ?? rival
   if (other && rival) return recommendComparing([leader.change, other.change], true, nameOf)
   const isSchemaLeft = together?.change.lead.entry.eventType === 'schema_change' && isProven(leader)
-  const then = isSchemaLeft ? recommendUndoing(together.change, undefined, nameOf) : besides && second?.recommendedAction
+  const then = isSchemaLeft ? recommendUndoing(together.change, undefined, 'no', nameOf) : besides && second?.recommendedAction
   return recommendedAction === null || !then ? recommendedAction : `${recommendedAction}; then ${toInner(then)}`
 }
 

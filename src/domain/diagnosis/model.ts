@@ -178,6 +178,8 @@ export type Change = {
   /** The change that this one set back, and the one that set this one back. */
   readonly undoes: Observation | undefined
   readonly undoneBy: Change | undefined
+  /** Of a deploy that is no longer live: the one of the same thing that is. */
+  readonly replacedBy: Change | undefined
 }
 
 /** What speaks for and against a change; sums to its score. All but `lagMs` in nats. */

@@ -139,6 +139,38 @@ const ROWS: readonly Row[] = [
     advises: /^Roll back to sha=aaaaaa1/,
   },
   {
+    name: 'a deploy put back, whose earlier one is no longer on record',
+    windows: [
+      makeWindow('orders', deploy(-900, 'bbbbbb2'), own(-880, 'TypeError: x', { timestamp: later(-425) }), deploy(-430, 'aaaaaa1')),
+    ],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to orders rolled out 20 seconds before onset$/,
+    advises: /^Watch whether what failed ends: deploy sha=aaaaaa1 to orders replaced it 7 minutes before the alert$/,
+  },
+  {
+    name: 'a deploy fixed forward by one after which its errors go on',
+    windows: [makeWindow('orders', OLD, deploy(-1_500, 'bbbbbb2'), own(-1_000, 'connect ETIMEDOUT'), deploy(-700, 'cccccc3'))],
+    assessment: 'suspect',
+    says: /^Deploy sha=bbbbbb2 to orders rolled out 8 minutes before onset$/,
+    advises: /^Check whether deploy sha=cccccc3 to orders, which replaced it 12 minutes before the alert, still contains what it changed/,
+  },
+  {
+    name: 'a deploy that failed to replace the one to blame',
+    windows: [
+      makeWindow('orders', OLD, deploy(-300, 'bbbbbb2'), own(-280), makeEntry(-60, 'deploy', { newValue: 'failed', sha: 'cccccc3' })),
+    ],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2/,
+    advises: /^Roll back to sha=aaaaaa1$/,
+  },
+  {
+    name: 'a rollback that did not help',
+    windows: [makeWindow('orders', OLD, deploy(-900, 'bbbbbb2'), own(-880), deploy(-500, 'aaaaaa1'))],
+    assessment: 'suspect',
+    says: /^Deploy sha=bbbbbb2/,
+    advises: /^Make sure that the rollback of orders has taken effect$/,
+  },
+  {
     name: 'slow queries as ever, and a deploy',
     windows: [
       makeWindow('pg', trouble(-200, 'saturation', 'postgres', 'slow_query:812ms', { count: 9, timestamp: later(60) })),
