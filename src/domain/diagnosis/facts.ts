@@ -52,7 +52,7 @@ const NODE_TROUBLE = /^(?:Node(?:HasMemory|Memory|HasDisk|Disk|PID)\w*Pressure|E
 const EVICTED = /^Evicted$/
 /** What its clients do to a store or make slow, by degrees: no sign that anything broke there. */
 const OF_CLIENTS =
-  /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated|killing|started)|latency|\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
+  /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated|killing|started)|latency|(?<!\d)\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
 const BESIDE_MS = 2 * 60_000
 const SLACK_MS = 30_000
 /** Their reports are each of one thing: a database, a group of consumers. */
