@@ -183,6 +183,11 @@ test('an engineer signs in, reads the timeline, confirms the answer and filters'
   await page.goto(`${url}/settings/quality`)
   await page.getByText('The figures').click()
   await page.getByRole('img', { name: /How often answers were right/ }).waitFor()
+
+  await page.goto(`${url}/incidents`)
+  await openIncident(page)
+  await page.getByRole('button', { name: 'Undo “wrong”' }).click()
+  await page.getByText('taken back').waitFor()
 })
 
 test('an agent’s log is paged through, page by page, without a gap while events arrive', async () => {
