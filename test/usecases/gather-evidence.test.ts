@@ -169,7 +169,7 @@ test.each([
   await send(tenant, [...Array.from({ length: 120 }, (_, index) => error(1_200 - 10 * index)), deploy])
   // As each would be had it been received when it happened.
   await app.deps.db.execute(sql`UPDATE context_events e SET received_at = "timestamp", expires_at = "timestamp" + interval '10 minutes',
-    appeared_at = (SELECT min(o."timestamp") FROM context_events o WHERE o.change_key = e.change_key) WHERE tenant_id = ${tenant.tenantId}`)
+    appeared_at = (SELECT min(o."timestamp") FROM context_events o WHERE o.change_key = e.change_key AND o.tenant_id = e.tenant_id) WHERE tenant_id = ${tenant.tenantId}`)
   await app.deps.db.execute(sql`DELETE FROM context_events WHERE tenant_id = ${tenant.tenantId} AND NOT ${kept}`)
   const { assessment, hypothesis, context_snapshot } = await ask(tenant)
   const failures = context_snapshot?.windows[0]?.dependency_failure_events.map(({ count, first_timestamp }) => [count, first_timestamp])
