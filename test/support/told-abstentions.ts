@@ -34,6 +34,20 @@ export const TOLD_ABSTENTIONS: readonly ToldRow[] = [
     ],
   },
   {
+    name: 'a host outside that refuses, long after a deploy',
+    windows: [makeWindow('frontend', deploy(-5_000, 'a4f2c1d'), errors(-300, 'GET https://api.stripe.com/v1/charges: 403 Forbidden'))],
+    says: [
+      'external: Calls from frontend to api.stripe.com have been refused since 11:55 UTC; no recorded change explains it',
+      '→ Check what frontend asks of api.stripe.com, and with which credentials: there is no recorded change to undo',
+      'What broke: calls from frontend to api.stripe.com have been refused since 11:55 UTC. No recorded change is likely enough to be named.',
+      'or: Deploy sha=a4f2c1d to frontend rolled out 78 minutes before onset',
+      '    → Compare errors and latency of frontend before and after deploy sha=a4f2c1d to frontend',
+      '    + calls from frontend to api.stripe.com have been refused since 11:55 UTC, which began after it',
+      '    + frontend is the alerting service',
+      '    − it came 78 minutes before onset: most causes show sooner',
+    ],
+  },
+  {
     name: 'calls that fail, and nothing changed',
     windows: [makeWindow('checkout-api', failure(-200, 'payments-api')), makeWindow('frontend', failure(-180, 'checkout-api'))],
     says: [

@@ -83,11 +83,15 @@ const UNDOING: Readonly<Record<ChangeType, (told: Told) => string>> = {
   scale_event: ({ entity, service }) => `Scale ${entity} of ${service} back`,
 }
 
-/** What to look at when a host outside cannot be reached, soon after a change of who calls it perhaps. */
-export function recommendOutside(host: string, caller: string, change: Change | undefined, nameOf: NameOf): string {
-  const check = `Check whether ${host} is up, and whether ${caller} can reach it`
+type Outside = { readonly host: string; readonly caller: string; readonly isRefusing: boolean }
+
+/** What to look at when a host outside cannot be reached or refuses, soon after a change of who calls it perhaps. */
+export function recommendOutside({ host, caller, isRefusing }: Outside, change: Change | undefined, nameOf: NameOf): string {
+  const check = isRefusing
+    ? `Check what ${caller} asks of ${host}, and with which credentials`
+    : `Check whether ${host} is up, and whether ${caller} can reach it`
   return change
-    ? `${check}; if so, compare with before ${toInner(describe(change.lead, nameOf))}`
+    ? `${check}${isRefusing ? ', and' : '; if so,'} compare with before ${toInner(describe(change.lead, nameOf))}`
     : `${check}: there is no recorded change to undo`
 }
 

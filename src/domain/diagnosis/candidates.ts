@@ -121,18 +121,19 @@ function toDrafts(own: readonly Observation[]): readonly Draft[] {
       told.reportedMs = Math.max(told.reportedMs, atMs)
       told.steps.push({ atMs, observation })
     }
-    const draft = told ?? open(occurrence)
+    const draft = told ?? open(occurrence, earlier)
     if (!told) drafts.push(draft)
     latest.set(thing, draft)
   }
   return addScalings(drafts, occurrences)
 }
 
-function open({ observation, atMs }: Occurrence): Draft {
+/** A change that begins with a report, perhaps of what was tried in vain before. */
+function open({ observation, atMs }: Occurrence, earlier?: Draft): Draft {
   return {
     lead: observation,
     atMs,
-    revision: toRevision(observation.entry),
+    revision: toRevision(observation.entry) ?? (earlier && isVain(earlier) ? earlier.revision : undefined),
     reportedMs: Math.max(atMs, observation.entry.count > 2 ? observation.lastMs : atMs),
     isFailed: FAILED.test(observation.entry.newValue ?? '') && isDeploy(observation),
     isFinished: FINISHED.test(observation.entry.newValue ?? ''),
@@ -148,6 +149,8 @@ function joinDeploy({ observation, atMs }: Occurrence, deploy: Draft | undefined
   if (!deploy || atMs - deploy.reportedMs > REPEAT_MS || (deploy.isFinished && toThing(deploy.lead) !== toThing(observation))) return false
   const revision = toRevision(observation.entry)
   if (revision !== undefined && deploy.revision !== undefined && !isSameRevision(revision, deploy.revision)) return false
+  // What was tried in vain began when it went through.
+  if (isEnd && isVain(deploy)) return false
   deploy.revision ??= revision
   deploy.reportedMs = atMs
   if (isEnd) {
@@ -157,8 +160,13 @@ function joinDeploy({ observation, atMs }: Occurrence, deploy: Draft | undefined
   return true
 }
 
+/** Whether a rollout failed, and brought nothing as far as is known by then. */
+function isVain({ isFailed, isFinished, steps }: Draft): boolean {
+  return isFailed && !isFinished && steps.length === 0
+}
+
 function isRepeat(earlier: Draft, { observation, atMs }: Occurrence): boolean {
-  if (atMs - earlier.reportedMs > REPEAT_MS) return false
+  if (atMs - earlier.reportedMs > REPEAT_MS || isVain(earlier)) return false
   const revision = toRevision(observation.entry)
   if (isDeploy(observation) && revision !== undefined && earlier.revision !== undefined) return isSameRevision(revision, earlier.revision)
   return observation.entry.newValue === earlier.lead.entry.newValue && observation.entry.sha === earlier.lead.entry.sha
@@ -229,6 +237,7 @@ function isBetween(other: Observation, { entry, firstMs, lastMs }: Observation):
   if (other.entry.newValue === entry.newValue && other.entry.sha === entry.sha) return false
   const isInside = [other.firstMs, other.lastMs].some((ms) => ms > firstMs && ms < lastMs)
   if (!isInside || !isDeployEntry(entry)) return isInside
+  if (FAILED.test(other.entry.newValue ?? '')) return true
   const [own, another] = [toRevision(entry), toRevision(other.entry)]
   // A state without a revision is of whatever is rolled out just then.
   return another !== undefined && (own === undefined || !isSameRevision(own, another))

@@ -53,6 +53,9 @@ const EVICTED = /^Evicted$/
 /** What its clients do to a store or make slow, by degrees: no sign that anything broke there. */
 const OF_CLIENTS =
   /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated|killing|started)|latency|(?<!\d)\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
+/** What a host answers that was reached, and would not do what was asked. */
+const REFUSAL =
+  /\b(?:400 bad request|401 unauthorized|403 forbidden|404 not found|409 conflict|410 gone|422 unprocessable)\b|\b(?:status|code|http\/\d(?:\.\d)?)\W{1,3}4(?:0[01345679]|1[0-57]|22)\b/i
 const BESIDE_MS = 2 * 60_000
 const SLACK_MS = 30_000
 /** Their reports are each of one thing: a database, a group of consumers. */
@@ -150,6 +153,11 @@ function listEvictions(symptoms: readonly Observation[]): readonly Report[] {
 /** Whether something broke at a service by its own account, more than its clients do to it. */
 export function isBroken({ isCall, reports }: Item): boolean {
   return !isCall && reports.some(({ entry }) => !OF_CLIENTS.test(entry.newValue ?? ''))
+}
+
+/** Whether all that is told of calls is that they were refused: whom they reached is up. */
+export function isRefusal({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
+  return isCall && reports.every(({ entry }) => REFUSAL.test(entry.newValue ?? ''))
 }
 
 /** Whether something began just before what may come from it, though no way is known, as far as clocks tell. */

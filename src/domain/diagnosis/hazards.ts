@@ -1,6 +1,6 @@
 import { compareText } from '../compare.ts'
 import type { Explain } from './blame.ts'
-import { type Facts, hopsFrom, isBroken, isJustBefore, isOfInfrastructure } from './facts.ts'
+import { type Facts, hopsFrom, isBroken, isJustBefore, isOfInfrastructure, isRefusal } from './facts.ts'
 import { createPlacer } from './features.ts'
 import type { Candidate, Hazard, Item } from './model.ts'
 import type { Weights } from './weights.ts'
@@ -17,6 +17,7 @@ export function listHazards(facts: Facts, explain: Explain, weights: Weights): r
   const { alertKey, hops, callers, hosts, items } = facts
   const placeOf = createPlacer(facts, weights)
   const toTroubleMs = createTroubleFinder(facts, explain, weights)
+  const isDown = (host: string) => items.some((item) => item.callee === host && item.isCall && !isRefusal(item))
   const beside = alertKey === null ? [] : items.map(({ callee }) => callee).filter((key) => toTroubleMs(key) !== undefined)
   const keys = alertKey === null ? items.flatMap(({ caller, callee }) => [caller, callee]) : [...hops.keys(), ...callers, ...beside]
   return [...new Set(keys)]
@@ -24,7 +25,7 @@ export function listHazards(facts: Facts, explain: Explain, weights: Weights): r
       const { evidence } = explain(key, null)
       const isExternal = hosts.has(key)
       const troubleMs = isExternal ? undefined : toTroubleMs(key)
-      const chance = isExternal ? weights.external : troubleMs === undefined ? weights.unrecorded : weights.troubled
+      const chance = isExternal && isDown(key) ? weights.external : troubleMs === undefined ? weights.unrecorded : weights.troubled
       const place = troubleMs === undefined || hops.has(key) ? placeOf(key, evidence > 0) : weights.unknownPlace
       return { key, isExternal, troubleMs, logOdds: Math.log(chance * place) + evidence }
     })

@@ -40,6 +40,38 @@ const AWAY = /^(?!.*(?:Roll back|Set flag|revert)).*/
 
 const ROWS: readonly Row[] = [
   {
+    name: 'a sync that failed before, and went through after it failed',
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        deploy(-900, 'bbbbbb2', { count: 2, timestamp: later(-400) }),
+        makeEntry(-880, 'deploy', { newValue: 'failed' }),
+        own(-600),
+        deploy(-395, 'bbbbbb2', { newValue: 'succeeded' }),
+      ),
+    ],
+    assessment: 'unrecorded',
+    says: /^orders has reported errors/,
+    advises: AWAY,
+  },
+  {
+    name: 'a sync that failed, and broke it when it went through',
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        deploy(-900, 'bbbbbb2'),
+        makeEntry(-880, 'deploy', { newValue: 'failed' }),
+        deploy(-140, 'bbbbbb2', { newValue: 'succeeded' }),
+        own(-120),
+      ),
+    ],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to orders rolled out 20 seconds before/,
+    advises: /^Roll back .*aaaaaa1/,
+  },
+  {
     name: 'a database that fails over',
     windows: [makeWindow('pg', trouble(-130, 'restart', 'postgres', 'failover')), makeWindow('orders', OLD, own(-120, 'Connection lost'))],
     calls: ['pg'],
@@ -268,6 +300,20 @@ const ROWS: readonly Row[] = [
     assessment: 'external',
     says: /^orders has been unable to reach stripe since 11:56 UTC/,
     advises: /^Check whether stripe is up/,
+  },
+  {
+    name: 'a host outside that refuses, from a deploy on',
+    windows: [makeWindow('orders', OLD, deploy(-215, 'bbbbbb2'), own(-200, 'POST https://api.mail.example/v3/send 401 Unauthorized'))],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+    advises: /^Roll back to sha=aaaaaa1/,
+  },
+  {
+    name: 'a host outside that refuses for no recorded reason',
+    windows: [makeWindow('orders', OLD, own(-200, 'POST https://api.mail.example/v3/send 403 Forbidden'))],
+    assessment: 'external',
+    says: /^Calls from orders to api\.mail\.example have been refused since 11:56 UTC/,
+    advises: /^Check what orders asks of api\.mail\.example, and with which credentials/,
   },
   {
     name: 'errors that trickle in for hours before they burst, with a deploy',
