@@ -14,7 +14,7 @@ import { IS_THOROUGH } from '../support/thoroughness.ts'
 const LONG_SECONDS = Number(process.env['FUZZ_SECONDS'] || 0)
 const SEED = Number(process.env['FUZZ_SEED'] || (LONG_SECONDS > 0 || IS_THOROUGH ? randomInt(2 ** 31) : 7_201))
 // Counted, for on a busy machine a time may pass before the first of them has ended.
-const USUAL_RUNS = IS_THOROUGH ? 100 : 20
+const USUAL_RUNS = IS_THOROUGH ? 100 : 8
 
 const app = startApp({ bindings: { CORS_ORIGINS: 'https://pages.example' } })
 const document = await readApiDocument()

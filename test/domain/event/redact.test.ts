@@ -144,7 +144,7 @@ test('a value that is named a secret survives in no carrier', () => {
       expect(text).not.toContain(secret.slice(0, 6))
       expect(text).not.toContain(secret.slice(-6))
     }),
-    { numRuns: 2_000 },
+    { numRuns: 600 },
   )
 })
 
@@ -355,7 +355,7 @@ test('redacting twice is redacting once, whatever the text', () => {
       const once = redactText(parts.join(''))
       expect(redactText(once)).toBe(once)
     }),
-    { numRuns: 2_000 },
+    { numRuns: 600 },
   )
 })
 
