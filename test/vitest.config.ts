@@ -13,7 +13,17 @@ const APART: Readonly<Record<string, readonly string[]>> = {
 const apart = APART[process.env['NOCTUARY_TESTS'] ?? '']
 
 /** What starts processes or waits takes longer than a file's size says, which is all that is known in a fresh checkout. */
-const LONG = ['worker/dev', 'http/incident-work', 'http/receivers', 'store/sweep', 'http/known-windows', 'http/fuzz', 'http/faults']
+const LONG = [
+  'worker/dev',
+  'store/races',
+  'http/receivers',
+  'store/sweep',
+  'http/incident-work',
+  'http/follow-up-deaths',
+  'http/known-windows',
+  'http/fuzz',
+  'http/faults',
+]
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

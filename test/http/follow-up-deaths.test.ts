@@ -102,7 +102,7 @@ async function dieAfter(left: number, what: string, type: string) {
 /** After each number of requests up to where the isolate lives; the everyday suite tries some. */
 async function dieEverywhere(what: string, type: string) {
   const outcomes = [await dieAfter(1, what, type)]
-  while (!outcomes.at(-1)?.isAlive) outcomes.push(await dieAfter(1 + outcomes.length * (IS_THOROUGH ? 1 : 5), what, type))
+  while (!outcomes.at(-1)?.isAlive) outcomes.push(await dieAfter(1 + outcomes.length * (IS_THOROUGH ? 1 : 8), what, type))
   return outcomes
 }
 
