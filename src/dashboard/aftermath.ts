@@ -1,4 +1,4 @@
-import { isCallFailure, isChangeType } from '../domain/event/event.ts'
+import { isCallFailure } from '../domain/event/event.ts'
 import { maskActor } from '../domain/event/redact.ts'
 import { matchServices } from '../domain/event/service-name.ts'
 import { type KnownServices, toKnownServices } from '../domain/graph/callee.ts'
@@ -7,7 +7,7 @@ import { findUndoing } from '../domain/incident/undoing.ts'
 import { quoteName } from '../domain/text.ts'
 import type { LaterEvent } from '../store/aftermath.ts'
 import type { Incident, StoredDiagnosis } from '../store/incidents.ts'
-import { byActor, nameChange, nameRevision, tellFailure } from './event-words.ts'
+import { byActor, nameChange, nameRevision, tellEntry, tellFailure } from './event-words.ts'
 import { findCause, type ShownAnswer } from './shown-answer.ts'
 
 /** What a step after an alert is: an event of its type, or something that is known by what stopped. */
@@ -117,7 +117,7 @@ function tellStep(entry: CitedEntry, known: KnownServices): Pick<Step, 'kind' | 
   const service = quoteName(entry.service)
   if (kind === 'deploy' && HEALTHY.test(new_value ?? '')) return { kind: 'well', text: `${service} is reported healthy` }
   if (kind === 'deploy' && UNHEALTHY.test(new_value ?? '')) return { kind: 'dependency_failure', text: `${service} is reported unhealthy` }
-  return { kind, text: isChangeType(kind) ? `${nameChange(entry)}${byActor(entry)}` : tellFailure(entry, known) }
+  return { kind, text: tellEntry(entry, known) }
 }
 
 /** The later reports of one rollback are told by its first. */

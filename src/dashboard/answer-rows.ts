@@ -1,4 +1,4 @@
-import { toDuration } from '../domain/diagnosis/sentences.ts'
+import { toDuration, toInner } from '../domain/diagnosis/sentences.ts'
 import { isChangeType } from '../domain/event/event.ts'
 import { isSameRevision } from '../domain/event/revision.ts'
 import { type KnownServices, toKnownServices } from '../domain/graph/callee.ts'
@@ -125,7 +125,7 @@ function blame(subject: AnswerSubject, cause: CitedEntry): Row {
     more: [
       replaced === undefined ? '' : `Replaced ${replaced}.`,
       tellConsequence(answer, cause),
-      isClose ? `Or: ${lower(nameChange(second.entry))}.` : '',
+      isClose ? `Or: ${toInner(nameChange(second.entry))}.` : '',
       cause.count > 1 ? `${count(cause.count, 'message')}.` : '',
       `Told by ${nameTeller(cause)}.`,
     ]
@@ -153,12 +153,12 @@ function blameNext(subject: AnswerSubject, cause: CitedEntry): Row {
   const instead =
     correction === undefined
       ? next
-        ? `Next best: ${lower(nameChange(next.entry))}`
+        ? `Next best: ${toInner(nameChange(next.entry))}`
         : 'Nothing else on record explains it'
       : `It was ${correction}`
   const who = incident.verdictBy === null ? 'An engineer' : capitalise(toActorName(incident.verdictBy))
   const when = incident.verdictAt === null ? '' : ` at ${clockOf(subject, incident.verdictAt)}`
-  return { main: `Not ${lower(nameChange(cause))}. ${instead}`, more: `${who} said so${when}.` }
+  return { main: `Not ${toInner(nameChange(cause))}. ${instead}`, more: `${who} said so${when}.` }
 }
 
 function blameNothing({ answer, incident, correction }: AnswerSubject, known: KnownServices): Row {
@@ -256,7 +256,7 @@ function tellSure(subject: AnswerSubject): Row & { readonly share: number } {
     main: `${toSureWord(latest.confidence)}, ${toPercent(latest.confidence)}`,
     more: [
       next
-        ? `Next best: ${lower(nameChange(next.entry))}, ${next.share < 0.01 ? 'under 1 %' : toPercent(next.share)}.`
+        ? `Next best: ${toInner(nameChange(next.entry))}, ${next.share < 0.01 ? 'under 1 %' : toPercent(next.share)}.`
         : 'Nothing else comes near.',
       next && isClose ? 'They are close.' : '',
       `${made}, ${toTeller(latest)}.`,
@@ -282,17 +282,12 @@ function tellLookedAt(subject: AnswerSubject): Row {
   return {
     main: answer.entries.length === 0 ? 'Nothing was on record' : seen,
     more: [
-      entry ? `Closest: ${lower(nameChange(entry))} at ${clockOf(subject, entry.first_timestamp)}${but}.` : '',
+      entry ? `Closest: ${toInner(nameChange(entry))} at ${clockOf(subject, entry.first_timestamp)}${but}.` : '',
       `Answered at ${clockOf(subject, latest.madeAt)}, ${toTeller(latest)}.`,
     ]
       .filter(Boolean)
       .join(' '),
   }
-}
-
-/** Our own word at the beginning of a name, within a sentence. */
-function lower(name: string): string {
-  return `${name.charAt(0).toLowerCase()}${name.slice(1)}`
 }
 
 function capitalise(text: string): string {

@@ -1,4 +1,4 @@
-import { type EventType, isCallFailure } from '../domain/event/event.ts'
+import { type EventType, isCallFailure, isChangeType } from '../domain/event/event.ts'
 import { toRevision } from '../domain/event/revision.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { findCallees, isObserver, type KnownServices } from '../domain/graph/callee.ts'
@@ -89,6 +89,11 @@ const PLACE = /^[a-z][a-z0-9-]*(?::\d+)?$/
 /** Whether a failure names a place that nobody reports from, such as a store. */
 function isPlace({ entity, service, vendor }: CitedEntry): boolean {
   return PLACE.test(entity) && toNameKey(entity) !== toNameKey(service) && !isObserver(vendor)
+}
+
+/** An event in a few words: of a change who made it, too. */
+export function tellEntry(entry: CitedEntry, known: KnownServices): string {
+  return isChangeType(entry.event_type) ? `${nameChange(entry)}${byActor(entry)}` : tellFailure(entry, known)
 }
 
 const CALL_VERBS: readonly (readonly [RegExp, string])[] = [

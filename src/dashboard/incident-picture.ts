@@ -77,8 +77,9 @@ export function describeAnswer({ cites, entries, hypotheses, snapshot }: ShownAn
 }
 
 /** When what the alert is about began to show: the first cited failure after the cause; `undefined` without a cause. */
-function findOnset({ entries, cites, hypotheses }: ShownAnswer, alertMs: number): number | undefined {
-  const cause = entries.find(({ id }) => id === hypotheses[0]?.eventIds[0])
+function findOnset(answer: ShownAnswer, alertMs: number): number | undefined {
+  const { entries, cites } = answer
+  const cause = findCause(answer)
   if (!cause || !cites.has(cause.id)) return undefined
   const causeMs = Date.parse(cause.first_timestamp)
   const failures = entries.filter(({ id, event_type }) => cites.has(id) && isCallFailure(event_type))

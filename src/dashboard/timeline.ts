@@ -187,7 +187,7 @@ function placeMarks(marks: readonly Mark[], range: Range, toX: (ms: number) => n
   const seen = marks.filter(
     ({ toMs, fromMs, cite, id }) => cite !== undefined || id === causeId || (toMs >= range.startMs && fromMs <= range.endMs),
   )
-  const rowOf = ({ type }: Mark) => (isChange(type) ? 'change' : type === 'well' ? 'change' : type)
+  const rowOf = ({ type }: Mark) => (isChange(type) || type === 'well' ? 'change' : type)
   const rows = [...Map.groupBy(seen, rowOf)].toSorted(([a], [b]) => Number(b === 'change') - Number(a === 'change'))
   const placed = rows.flatMap(([, own], row) => {
     const y = top + row * ROW_HEIGHT + ROW_HEIGHT / 2

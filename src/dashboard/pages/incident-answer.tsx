@@ -1,6 +1,12 @@
 import type { Child } from 'hono/jsx'
-import type { AnswerRows, Row } from '../answer-rows.ts'
+import type { LaterEvent } from '../../store/aftermath.ts'
+import type { IncidentDetail } from '../../store/incidents.ts'
+import { toAftermath } from '../aftermath.ts'
+import { type AnswerRows, type Row, toAnswerRows } from '../answer-rows.ts'
 import { Outside } from '../parts.tsx'
+import { toShownAnswer } from '../shown-answer.ts'
+import { Meter } from './incident-parts.tsx'
+import { toCorrectionText } from './incident-verdict.tsx'
 
 const MAX_SENTENCE = 600
 
@@ -38,6 +44,16 @@ const Line = ({ icon, label, row: { main, more }, kind, children }: LineProps & 
   </div>
 )
 
+/** An incident's latest answer with all that its pages show of it, if there is one, and what followed the alert. */
+export function toShownIncident(incident: IncidentDetail, later: readonly LaterEvent[], now: Date) {
+  const [latest] = incident.diagnoses
+  const answer = latest && toShownAnswer(latest)
+  const aftermath = toAftermath({ incident, latest, answer, later, now })
+  if (!latest || !answer) return { aftermath, told: undefined }
+  const rows = toAnswerRows({ incident, latest, answer, aftermath, correction: toCorrectionText(latest.correction), now })
+  return { aftermath, told: { latest, answer, rows } }
+}
+
 /** An answer at a glance: what broke, what is to blame, what to do, how sure; and what is asked about it. */
 export const AnswerCard = ({ rows, children }: { readonly rows: AnswerRows; readonly children?: Child }) => (
   <section class="card told" aria-labelledby="answer">
@@ -50,10 +66,7 @@ export const AnswerCard = ({ rows, children }: { readonly rows: AnswerRows; read
       {rows.act && <Line icon={rows.act.isDone ? 'done' : 'act'} label="Do now" row={rows.act} kind={rows.act.isDone ? 'done' : 'do'} />}
       {rows.sure && (
         <Line icon="sure" label="How sure" row={rows.sure}>
-          <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
-            <rect width="100" height="8" rx="1.5" />
-            <rect width={Math.round(100 * rows.sure.share)} height="8" rx="1.5" />
-          </svg>
+          <Meter of={rows.sure.share} />
         </Line>
       )}
       {rows.lookedAt && <Line icon="looked" label="Looked at" row={rows.lookedAt} />}

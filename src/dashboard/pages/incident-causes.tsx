@@ -4,6 +4,7 @@ import { nameChange, toPageWords } from '../event-words.ts'
 import { count, toMoment, toPercent } from '../labels.ts'
 import { Outside } from '../parts.tsx'
 import { type ShownAnswer, toShares } from '../shown-answer.ts'
+import { Meter } from './incident-parts.tsx'
 
 const MAX_SENTENCE = 600
 const MAX_HYPOTHESES = 5
@@ -56,10 +57,7 @@ const Ranked = ({ answer, latest }: Props) => {
 const Share = ({ of }: { readonly of: number }) => (
   <div class="share">
     <strong>{of < LEAST ? 'under 1 %' : toPercent(of)}</strong>
-    <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
-      <rect width="100" height="8" rx="1.5" />
-      <rect width={Math.round(100 * of)} height="8" rx="1.5" />
-    </svg>
+    <Meter of={of} />
   </div>
 )
 

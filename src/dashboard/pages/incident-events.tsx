@@ -2,7 +2,7 @@ import { EVENT_TYPES, type EventType } from '../../domain/event/event.ts'
 import type { CitedEntry } from '../../domain/incident/snapshot.ts'
 import { TypeLabel } from '../chart.tsx'
 import { count, JOIN_NAMES, shorten, TYPE_NAMES, toChange } from '../labels.ts'
-import { Besides, Outside, Reporter, withQuery } from '../parts.tsx'
+import { Besides, Outside, Reporter, Table, withQuery } from '../parts.tsx'
 import { type ShownAnswer, toValues } from '../shown-answer.ts'
 import { Clock } from './incident-parts.tsx'
 
@@ -157,55 +157,42 @@ type RowsProps = {
 }
 
 const Rows = ({ rows, cites, openedPlace, isWhole, path, alertAt }: RowsProps) => (
-  <div class="scroll">
-    <table class="fold feed">
-      <thead>
-        <tr>
-          <th scope="col">Time</th>
-          <th scope="col">Kind</th>
-          <th scope="col">Service</th>
-          <th scope="col">What changed</th>
-          <th scope="col">Told by</th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map(({ entry, place }) => (
-          <tr id={`e${place}`} class={cites.has(entry.id) ? 'cited' : undefined}>
-            <td class="t">
-              <a href={`${path}?event=${place}#e${place}`}>
-                <Clock at={entry.first_timestamp} beside={alertAt} />
-              </a>
-              {entry.count > 1 && (
-                <small>
-                  {entry.count} times until <Clock at={entry.timestamp} beside={alertAt} />
-                </small>
-              )}
-            </td>
-            <td class="k">
-              <TypeLabel type={entry.event_type} /> {cites.has(entry.id) && <span class="badge plain">step {cites.get(entry.id)}</span>}
-            </td>
-            <th class="s" scope="row">
-              <Outside>{entry.service}</Outside>
-              {entry.entity !== entry.service && (
-                <small>
-                  <Outside>{entry.entity}</Outside>
-                  {entry.joined_by !== 'service_name' && `, ${JOIN_NAMES[entry.joined_by]}`}
-                </small>
-              )}
-            </th>
-            <td class="w">
-              <Outside max={MAX_CHANGE}>{toChange(toValues(entry))}</Outside>
-              <Besides event={entry} />
-              {isWhole && <RawFields entry={entry} isOpen={place === openedPlace} />}
-            </td>
-            <td class="v">
-              <Reporter event={entry} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table isFeed heads={['Time', 'Kind', 'Service', 'What changed', 'Told by']}>
+    {rows.map(({ entry, place }) => (
+      <tr id={`e${place}`} class={cites.has(entry.id) ? 'cited' : undefined}>
+        <td class="t">
+          <a href={`${path}?event=${place}#e${place}`}>
+            <Clock at={entry.first_timestamp} beside={alertAt} />
+          </a>
+          {entry.count > 1 && (
+            <small>
+              {entry.count} times until <Clock at={entry.timestamp} beside={alertAt} />
+            </small>
+          )}
+        </td>
+        <td class="k">
+          <TypeLabel type={entry.event_type} /> {cites.has(entry.id) && <span class="badge plain">step {cites.get(entry.id)}</span>}
+        </td>
+        <th class="s" scope="row">
+          <Outside>{entry.service}</Outside>
+          {entry.entity !== entry.service && (
+            <small>
+              <Outside>{entry.entity}</Outside>
+              {entry.joined_by !== 'service_name' && `, ${JOIN_NAMES[entry.joined_by]}`}
+            </small>
+          )}
+        </th>
+        <td class="w">
+          <Outside max={MAX_CHANGE}>{toChange(toValues(entry))}</Outside>
+          <Besides event={entry} />
+          {isWhole && <RawFields entry={entry} isOpen={place === openedPlace} />}
+        </td>
+        <td class="v">
+          <Reporter event={entry} />
+        </td>
+      </tr>
+    ))}
+  </Table>
 )
 
 /** Every field of an entry by its name in the API, a line each: what would turn the text around it ends with its line. */

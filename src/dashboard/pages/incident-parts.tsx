@@ -40,3 +40,11 @@ export const ResolveForm = ({ incident: { id, resolvedAt } }: { readonly inciden
 export const Clock = ({ at, beside }: { readonly at: string; readonly beside: string }) => (
   <time datetime={at}>{toMoment(new Date(at), new Date(beside))}</time>
 )
+
+/** A share as a bar. */
+export const Meter = ({ of }: { readonly of: number }) => (
+  <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+    <rect width="100" height="8" rx="1.5" />
+    <rect width={Math.round(100 * of)} height="8" rx="1.5" />
+  </svg>
+)

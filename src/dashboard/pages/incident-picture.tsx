@@ -1,9 +1,8 @@
-import { isChangeType } from '../../domain/event/event.ts'
 import { toKnownServices } from '../../domain/graph/callee.ts'
 import type { CitedEntry } from '../../domain/incident/snapshot.ts'
 import type { Aftermath } from '../aftermath.ts'
 import { Chart, Glyph } from '../chart.tsx'
-import { byActor, nameChange, nameTeller, tellFailure } from '../event-words.ts'
+import { nameTeller, tellEntry } from '../event-words.ts'
 import { describeAnswer, drawAnswer } from '../incident-picture.ts'
 import { count, toChange, toMoment } from '../labels.ts'
 import { Besides, Outside } from '../parts.tsx'
@@ -72,10 +71,7 @@ const Steps = ({ answer, isAbstained }: { readonly answer: ShownAnswer; readonly
       <Clock at={entry.first_timestamp} beside={snapshot.alert.triggered_at} />
       <div>
         <p>
-          <Glyph type={entry.event_type} />{' '}
-          <Outside max={MAX_TEXT}>
-            {isChangeType(entry.event_type) ? `${nameChange(entry)}${byActor(entry)}` : tellFailure(entry, known)}
-          </Outside>
+          <Glyph type={entry.event_type} /> <Outside max={MAX_TEXT}>{tellEntry(entry, known)}</Outside>
           <Until entry={entry} alertAt={snapshot.alert.triggered_at} />
         </p>
         <p>

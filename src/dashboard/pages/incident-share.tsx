@@ -5,17 +5,13 @@ import { readShareLink, signShareLink } from '../../domain/telling/share-link.ts
 import { readAftermath } from '../../store/aftermath.ts'
 import { getIncident, noteShared } from '../../store/incidents.ts'
 import { inOneRequest } from '../../store/postgres.ts'
-import { toAftermath } from '../aftermath.ts'
-import { toAnswerRows } from '../answer-rows.ts'
 import { toExact } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, requireManager, toPageTrail } from '../page-request.ts'
 import { Outside } from '../parts.tsx'
-import { toShownAnswer } from '../shown-answer.ts'
-import { AnswerCard } from './incident-answer.tsx'
+import { AnswerCard, toShownIncident } from './incident-answer.tsx'
 import { Picture } from './incident-picture.tsx'
 import { Since } from './incident-since.tsx'
-import { toCorrectionText } from './incident-verdict.tsx'
 
 const SHARED_MS = 3 * 24 * 3_600_000
 
@@ -57,9 +53,7 @@ export const sharedPages = (deps: Deps) =>
         getIncident(db, link.tenantId, link.incidentId),
         readAftermath(db, link.tenantId, link.incidentId),
       ])
-      const [latest] = incident.diagnoses
-      const answer = latest && toShownAnswer(latest)
-      const aftermath = toAftermath({ incident, latest, answer, later, now })
+      const { aftermath, told } = toShownIncident(incident, later, now)
       const title = incident.title ?? `Incident on ${incident.serviceName}`
       return renderPage(
         c,
@@ -74,14 +68,17 @@ export const sharedPages = (deps: Deps) =>
               {toExact(link.expiresAt)}.
             </p>
           </div>
-          {latest && answer && (
-            <AnswerCard
-              rows={toAnswerRows({ incident, latest, answer, aftermath, correction: toCorrectionText(latest.correction), now })}
-            />
-          )}
+          {told && <AnswerCard rows={told.rows} />}
           <Since aftermath={aftermath} alertAt={incident.triggeredAt} isOpen={false} />
-          {latest && answer && (
-            <Picture answer={answer} isAbstained={latest.abstained} aftermath={aftermath} path={undefined} now={now} isWholeDay={false} />
+          {told && (
+            <Picture
+              answer={told.answer}
+              isAbstained={told.latest.abstained}
+              aftermath={aftermath}
+              path={undefined}
+              now={now}
+              isWholeDay={false}
+            />
           )}
         </div>,
       )

@@ -1,3 +1,4 @@
+import { toInner } from '../../domain/diagnosis/sentences.ts'
 import { isChangeType } from '../../domain/event/event.ts'
 import { type Correction, correctToEvent, type TaughtCorrection } from '../../domain/incident/correction.ts'
 import { quoteName, toStorableText } from '../../domain/text.ts'
@@ -157,5 +158,5 @@ export function readCorrection({ cause = '', event = '', text = '' }: Form, late
 /** What it was, as the answer's rows have it. */
 export function toCorrectionText(correction: Correction | null): string | undefined {
   if (correction === null) return undefined
-  return correction.eventId === null ? `“${correction.text}”` : `${correction.text.charAt(0).toLowerCase()}${correction.text.slice(1)}`
+  return correction.eventId === null ? `“${correction.text}”` : toInner(correction.text)
 }

@@ -2,20 +2,19 @@ import { toSureness } from '../../domain/telling/message.ts'
 import { defang } from '../../domain/text.ts'
 import type { LaterEvent } from '../../store/aftermath.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
-import { toAftermath } from '../aftermath.ts'
-import { type AnswerRows, type Row, toAnswerRows } from '../answer-rows.ts'
+import type { AnswerRows, Row } from '../answer-rows.ts'
 import { toPageWords } from '../event-words.ts'
 import { INTEGRATION_WORDS, toSourceName } from '../integrations/index.ts'
 import { toMoment, toPercent, toSpan } from '../labels.ts'
 import { Age, Badge, Exact, Live, Notice, Outside, Sure } from '../parts.tsx'
-import { type ShownAnswer, toShownAnswer } from '../shown-answer.ts'
-import { AnswerCard } from './incident-answer.tsx'
+import type { ShownAnswer } from '../shown-answer.ts'
+import { AnswerCard, toShownIncident } from './incident-answer.tsx'
 import { Causes } from './incident-causes.tsx'
 import { Events, type EventsQuery } from './incident-events.tsx'
 import { Badges, ResolveForm } from './incident-parts.tsx'
 import { Picture } from './incident-picture.tsx'
 import { Since } from './incident-since.tsx'
-import { toCorrectionText, VerdictFoot } from './incident-verdict.tsx'
+import { VerdictFoot } from './incident-verdict.tsx'
 
 const MAX_SENTENCE = 600
 
@@ -32,11 +31,8 @@ type Props = {
 /** One incident: the answer, what followed it, the picture it rests on, and everything that picture was made from. */
 export const IncidentPage = ({ incident, later, now, done, events, isWholeDay }: Props) => {
   const path = `/incidents/${incident.id}`
-  const [latest, ...earlier] = incident.diagnoses
-  const answer = latest && toShownAnswer(latest)
-  const aftermath = toAftermath({ incident, latest, answer, later, now })
-  const rows =
-    latest && answer && toAnswerRows({ incident, latest, answer, aftermath, correction: toCorrectionText(latest.correction), now })
+  const { aftermath, told } = toShownIncident(incident, later, now)
+  const earlier = incident.diagnoses.slice(1)
   return (
     <>
       <Head incident={incident} now={now} isQuiet={aftermath.quietSince !== undefined} />
@@ -44,26 +40,29 @@ export const IncidentPage = ({ incident, later, now, done, events, isWholeDay }:
       {incident.maintenance !== null && <p class="notice">It began in a maintenance window: it was diagnosed, and nobody was told.</p>}
       <Live
         id="now"
-        of={[incident.status, incident.verdict, rows, aftermath.steps]}
+        of={[incident.status, incident.verdict, told?.rows, aftermath.steps]}
         news={`News: ${aftermath.steps.at(-1)?.text}`}
-        soon={!latest}
+        soon={!told}
       >
-        {latest && answer && rows ? (
-          <Answered incident={incident} latest={latest} answer={answer} rows={rows} />
-        ) : (
-          <Undiagnosed incident={incident} />
-        )}
+        {told ? <Answered incident={incident} {...told} /> : <Undiagnosed incident={incident} />}
         <Since aftermath={aftermath} alertAt={incident.triggeredAt} isOpen={incident.resolvedAt === null} />
       </Live>
-      {latest && answer && (
-        <Live id="picture" of={[latest.number, incident.verdict, aftermath.steps]} news="">
-          <Picture answer={answer} isAbstained={latest.abstained} aftermath={aftermath} path={path} now={now} isWholeDay={isWholeDay} />
+      {told && (
+        <Live id="picture" of={[told.latest.number, incident.verdict, aftermath.steps]} news="">
+          <Picture
+            answer={told.answer}
+            isAbstained={told.latest.abstained}
+            aftermath={aftermath}
+            path={path}
+            now={now}
+            isWholeDay={isWholeDay}
+          />
         </Live>
       )}
       <Live id="incident" of={incident} news="The incident has changed.">
-        {latest && answer && <Causes answer={answer} latest={latest} />}
+        {told && <Causes answer={told.answer} latest={told.latest} />}
         <Similar incidents={incident.similar} now={now} />
-        {answer && <Events answer={answer} query={events} path={path} />}
+        {told && <Events answer={told.answer} query={events} path={path} />}
         <Notes notes={incident.notes} />
         {earlier.length > 0 && <Earlier diagnoses={earlier} />}
       </Live>
