@@ -3,6 +3,7 @@ import { isEvaluationVendor } from '../event/flag.ts'
 import { toNameKey } from '../event/service-name.ts'
 import type { KnownServices } from '../graph/callee.ts'
 import { type Adjacency, toAdjacency } from '../graph/service-graph.ts'
+import { MUCH_MORE } from '../window/burst.ts'
 import { findChanges } from './candidates.ts'
 import { compareTimes, readInput } from './input.ts'
 import type { Change, DiagnosisInput, Item, Observation, Span } from './model.ts'
@@ -34,8 +35,6 @@ export type Facts = {
 
 /** Reports further apart are no burst. */
 const BURST_GAP_MS = 600_000
-/** Reports that come so many times as often are another matter than the trickle before them. */
-const MUCH_MORE = 8
 const FIRST_SIGNS_MS = 60_000
 const MAX_REPORTS = 8
 /** A store that reports on more is one thing. */

@@ -5,7 +5,7 @@ import { type StoredLife, toAppearedAt } from './copy.ts'
 export type Occurrence = { readonly id: EventId; readonly atMs: number; readonly before: number }
 
 /** What comes so many times as often is another matter than the trickle before it, … */
-const MUCH_MORE = 8
+export const MUCH_MORE = 8
 /** … if it came often enough, and that had trickled for long enough. */
 const MIN_BURST = 5
 const MIN_TRICKLE_MS = 5 * 60_000
