@@ -111,9 +111,6 @@ export function limitAsking(deps: Memory & Clock & RateLimits, c: AppContext): v
   throw new AppError('rate_limited', `without a key an address may ask ${deps.refusedPerMinute} times a minute; wait`)
 }
 
-/** A body of so many bytes is not worth reading before its key is known. */
-export const MAX_UNJUDGED_BYTES = 16_384
-
 /**
  * Asks whether a key lives that this isolate never saw live. Throws `unauthorized` for a dead one; while nobody can be asked, whoever
  * stores what was sent says so.

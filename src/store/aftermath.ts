@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type ChangeText, EVENT_TYPES } from '../domain/event/event.ts'
 import { type EventId, type IncidentId, type TenantId, toId } from '../domain/ids.ts'
-import { BEGINS, HAPPENED } from './changes.ts'
+import { BEGINS, HAPPENED, typesTable } from './changes.ts'
 import { type ChangeColumns, toShownChange } from './event-log.ts'
 import { type Db, epochMs } from './postgres.ts'
 
@@ -38,10 +38,6 @@ const MAX_REPEATS = 20
 export async function readAftermath(db: Db, tenantId: TenantId, incidentId: IncidentId): Promise<readonly LaterEvent[]> {
   const columns = sql`e.id, e.service_id, e.service_name, e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha,
     e.environment, e.confidence, e.change_key, ${HAPPENED} AS happened_at`
-  const types = sql.join(
-    EVENT_TYPES.map((type) => sql`(${type}::text)`),
-    sql`, `,
-  )
   const { rows } = await db.execute<LaterRow>(
     sql`WITH subject AS (
       SELECT i.service_id, i.triggered_at AS since, coalesce(i.resolved_at, i.triggered_at + ${SEEN}) + interval '10 minutes' AS until, d.answer
@@ -61,7 +57,7 @@ export async function readAftermath(db: Db, tenantId: TenantId, incidentId: Inci
     places AS (SELECT service_id FROM subject UNION SELECT service_id FROM blamed UNION SELECT service_id FROM cited),
     names AS (SELECT s.name FROM services s JOIN places p ON p.service_id = s.id WHERE s.tenant_id = ${tenantId}),
     begun AS (
-      SELECT l.* FROM subject s CROSS JOIN (VALUES ${types}) AS t(event_type) CROSS JOIN LATERAL (
+      SELECT l.* FROM subject s CROSS JOIN ${typesTable(EVENT_TYPES)} CROSS JOIN LATERAL (
         SELECT ${columns} FROM context_events e
         WHERE e.tenant_id = ${tenantId} AND e.event_type = t.event_type AND ${BEGINS} AND ${isWithin(sql`s`)}
         ORDER BY ${HAPPENED}, e.id LIMIT ${MAX_LOOKED_AT}

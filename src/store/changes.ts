@@ -57,8 +57,7 @@ export const BEGINS = sql`e.received_at - e.appeared_at < interval '1 second'`
 /**
  * What began to be so across the tenant's services, newest first, of what is still stored: each change once, where it began,
  * however often it was reported since. With a service's name, its own changes and those that join its window. An index leads
- * to the page's changes alone, type by type. The types are listed, not unpacked from JSON, which is estimated at a hundred and
- * has Postgres compile the plan.
+ * to the page's changes alone, type by type.
  */
 export async function listChanges(db: Db, tenantId: TenantId, query: ChangeQuery): Promise<Change[]> {
   const { rows } = await db.execute<ChangeRow>(
@@ -71,14 +70,17 @@ export async function listChanges(db: Db, tenantId: TenantId, query: ChangeQuery
   return rows.map(toChange)
 }
 
+/** Types of events as a table `t` of `event_type`: listed, not unpacked from JSON, which is estimated at a hundred. */
+export function typesTable(types: readonly EventType[]): SQL {
+  const rows = types.map((type) => sql`(${type}::text)`)
+  return sql`(VALUES ${sql.join(rows, sql`, `)}) AS t(event_type)`
+}
+
 function selectPage(tenantId: TenantId, query: ChangeQuery): SQL {
   const { types, limit, serviceName } = query
   const filters = toFilters(tenantId, query)
   const latest = (conditions: SQL[]) => selectWhere([...conditions, ...filters], limit)
-  const kinds = sql`(VALUES ${sql.join(
-    types.map((type) => sql`(${type}::text)`),
-    sql`, `,
-  )}) AS t(event_type)`
+  const kinds = typesTable(types)
   const ofTenant = [sql`e.tenant_id = ${tenantId}`, sql`e.event_type = t.event_type`]
   if (serviceName === undefined) return sql`SELECT c.* FROM ${kinds} CROSS JOIN LATERAL (${latest(ofTenant)}) c`
 

@@ -6,7 +6,7 @@ import { type Db, epochMs } from './postgres.ts'
 import { SOURCE } from './source.ts'
 
 /** The change that an answer blames, as far as it is still stored; named as a snapshot's entries are. */
-type BlamedChange = {
+export type BlamedChange = {
   readonly id: EventId
   readonly event_type: EventType
   readonly service: string

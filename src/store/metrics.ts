@@ -1,5 +1,5 @@
 import { addSums, type Sums } from '../domain/counts.ts'
-import { isNumber, parseJson } from '../domain/json.ts'
+import { isNumber, isObject, parseJson } from '../domain/json.ts'
 import { isNews, keys, type Redis, remember } from './redis.ts'
 
 /** What is told less often is kept in the isolate meanwhile. */
@@ -41,5 +41,5 @@ export async function readSums(redis: Redis, id: string, now: Date): Promise<Sum
 function toSums(entry: string): Sums {
   const parsed: unknown = parseJson(entry)
   const sums: unknown = Array.isArray(parsed) ? parsed[1] : undefined
-  return typeof sums === 'object' && sums !== null ? Object.fromEntries(Object.entries(sums).filter(([, value]) => isNumber(value))) : {}
+  return isObject(sums) ? Object.fromEntries(Object.entries(sums).filter((sum): sum is [string, number] => isNumber(sum[1]))) : {}
 }

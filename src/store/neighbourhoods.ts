@@ -7,6 +7,7 @@ import { MAX_SHOWN_LENGTH } from '../domain/text.ts'
 import { HAPPENED } from './changes.ts'
 import { type Db, epochMs } from './postgres.ts'
 import { type EdgeRow, toEdge } from './service-graph.ts'
+import { isAlerting } from './services.ts'
 
 /** Failing calls of one kind that a service told of in the last hour. */
 type FailingCall = CallSource & { readonly count: number; readonly firstAt: Date; readonly lastAt: Date }
@@ -35,7 +36,6 @@ const MAX_EDGES = 200
 /** Of one service's events so many are searched for failing calls. */
 const MAX_EVENTS = 2_000
 const MAX_KINDS = 200
-const ACTIVE_DAYS = 30
 
 /** What is around one service of the tenant: one statement. Throws `not_found`. */
 export async function getNeighbourhood(db: Db, tenantId: TenantId, serviceId: ServiceId): Promise<Neighbourhood> {
@@ -60,8 +60,7 @@ export async function getNeighbourhood(db: Db, tenantId: TenantId, serviceId: Se
       SELECT self.name, self.team, self.owner_url,
         (SELECT json_agg(json_build_object('caller', caller, 'callee', callee, 'seen', seen, 'last_seen_ms', ${epochMs(sql`last_seen_at`)},
           'declared', declared)) FROM edges) AS edges,
-        (SELECT json_agg(json_build_object('id', id, 'name', name, 'isAlerting', EXISTS (SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId}
-          AND i.service_id = near.id AND i.resolved_at IS NULL AND i.triggered_at > now() - make_interval(days => ${ACTIVE_DAYS})))) FROM near) AS services,
+        (SELECT json_agg(json_build_object('id', id, 'name', name, 'isAlerting', ${isAlerting(sql`${tenantId}`, sql`near.id`)})) FROM near) AS services,
         (SELECT json_agg(f) FROM failing f) AS failing
       FROM self`,
   )

@@ -2,7 +2,7 @@ import { type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverle
 import { DrizzleQueryError, type SQL, sql } from 'drizzle-orm'
 import { drizzle, type NeonHttpDatabase } from 'drizzle-orm/neon-http'
 import { readBoundedText } from '../bounded-body.ts'
-import { field } from '../domain/json.ts'
+import { field, parseJson } from '../domain/json.ts'
 import { UnusableAnswer } from './database-error.ts'
 import { withDeadline } from './deadline.ts'
 import { FUNCTIONS, type FunctionName, functionNamed } from './functions.ts'
@@ -61,7 +61,7 @@ const MAX_ANSWER_BYTES = 33_554_432
 async function readAnswer(url: string, init: RequestInit) {
   const { ok, status, text } = await ask(url, init)
   const { length } = text
-  const answer = parse(text)
+  const answer = parseJson(text)
   if (ok && isResult(answer)) return { ok, status, length, json: async () => answer }
   const message = readMessage(answer)
   if (status === 400 && message !== undefined) return { ok, status, length, json: async () => answer }
@@ -73,14 +73,6 @@ async function ask(url: string, init: RequestInit) {
   const text = await readBoundedText(response, MAX_ANSWER_BYTES)
   if (text === undefined) throw new UnusableAnswer(`HTTP ${response.status}, and too long`)
   return { ok: response.ok, status: response.status, text }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 type NeonResult = { readonly fields: readonly { readonly name: string }[]; readonly rows: readonly (readonly unknown[])[] }

@@ -1,10 +1,12 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { EventType } from '../domain/event/event.ts'
+import { EVENT_TYPES, isChangeType } from '../domain/event/event.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
-import type { EventId, IncidentId, ServiceId, TenantId } from '../domain/ids.ts'
-import { BEGINS, HAPPENED } from './changes.ts'
+import type { IncidentId, ServiceId, TenantId } from '../domain/ids.ts'
+import { BEGINS, HAPPENED, typesTable } from './changes.ts'
 import { isFolded } from './folded-services.ts'
+import type { BlamedChange } from './incident-cards.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
+import { isAlerting } from './services.ts'
 
 type FoundService = { readonly id: ServiceId; readonly name: string; readonly lastMs: number; readonly isAlerting: boolean }
 type FoundIncident = {
@@ -14,19 +16,7 @@ type FoundIncident = {
   readonly triggeredMs: number
   readonly isResolved: boolean
 }
-/** Named as a snapshot's entries are. */
-type FoundChange = {
-  readonly id: EventId
-  readonly event_type: EventType
-  readonly serviceName: string
-  readonly vendor: string
-  readonly entity: string
-  readonly old_value: string | null
-  readonly new_value: string | null
-  readonly sha: string | null
-  readonly actor: string | null
-  readonly atMs: number
-}
+type FoundChange = Omit<BlamedChange, 'service'> & { readonly serviceName: string; readonly atMs: number }
 type FoundActor = { readonly name: string; readonly changes: number }
 
 /** What a search found, of each kind the best first. */
@@ -45,7 +35,6 @@ const MAX_CHANGES = 500
 const MAX_ACTORS = 4
 /** Of so many of the services found the latest changes are shown. */
 const MAX_SERVICES_READ = 3
-const ACTIVE_DAYS = 30
 const CHANGE_TYPES = sql.raw("('deploy', 'flag_change', 'config_change', 'schema_change', 'scale_event')")
 const COLUMNS = sql`e.id, e.event_type, e.service_id, e.service_name, e.vendor, e.entity, e.old_value, e.new_value, e.sha, e.actor, e.change_key, ${HAPPENED} AS at`
 
@@ -79,7 +68,7 @@ export async function searchAll(db: Db, tenantId: TenantId, text: string, heardO
         (SELECT ${COLUMNS}, 0 AS rank FROM context_events e WHERE ${begins('sha')} LIMIT ${MAX_CHANGES})
         UNION ALL (SELECT ${COLUMNS}, 0 FROM context_events e WHERE ${begins('entity')} LIMIT ${MAX_CHANGES})
         UNION ALL SELECT c.*, 1 FROM (SELECT id FROM found_services LIMIT ${MAX_SERVICES_READ}) s
-          CROSS JOIN (SELECT unnest(ARRAY['deploy', 'flag_change', 'config_change', 'schema_change', 'scale_event']) AS event_type) t
+          CROSS JOIN ${typesTable(EVENT_TYPES.filter(isChangeType))}
           CROSS JOIN LATERAL (SELECT ${COLUMNS} FROM context_events e WHERE e.service_id = s.id AND e.event_type = t.event_type AND ${BEGINS}
             ORDER BY ${HAPPENED} DESC, e.id DESC LIMIT ${MAX_SERVICES_READ}) c
       ),
@@ -94,8 +83,7 @@ export async function searchAll(db: Db, tenantId: TenantId, text: string, heardO
       SELECT
         ${listOf(
           'found_services',
-          sql`'id', id, 'name', name, 'lastMs', ${epochMs(sql`last_event_at`)}, 'isAlerting', EXISTS (SELECT 1 FROM incidents i
-          WHERE i.tenant_id = ${tenantId} AND i.service_id = f.id AND i.resolved_at IS NULL AND i.triggered_at > now() - make_interval(days => ${ACTIVE_DAYS}))`,
+          sql`'id', id, 'name', name, 'lastMs', ${epochMs(sql`last_event_at`)}, 'isAlerting', ${isAlerting(sql`${tenantId}`, sql`f.id`)}`,
         )} AS services,
         ${listOf('found_incidents', sql`'id', id, 'title', title, 'serviceName', service_name, 'triggeredMs', ${epochMs(sql`triggered_at`)}, 'isResolved', resolved_at IS NOT NULL`)} AS incidents,
         ${listOf(

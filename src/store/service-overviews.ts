@@ -2,10 +2,10 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { EventType } from '../domain/event/event.ts'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { isFailure, RECENT_MINUTES, TROUBLE_TYPES } from '../domain/window/health.ts'
-import { BEGINS, HAPPENED } from './changes.ts'
+import { BEGINS, HAPPENED, typesTable } from './changes.ts'
 import { isFolded, OWNERS, PARTS_JSON } from './folded-services.ts'
 import { type Db, epochMs } from './postgres.ts'
-import { hasIncidentSince } from './services.ts'
+import { hasIncidentSince, IS_ACTIVE } from './services.ts'
 import { joinNamesOf } from './window-joins.ts'
 
 export type ServiceOverview = {
@@ -46,8 +46,6 @@ const MAX_EVENTS = 2_000
 const MAX_AHEAD = 25
 const MAX_INCIDENTS = 500
 const MAX_FAILURES = 500
-/** What was not resolved for longer was most likely forgotten. */
-const ACTIVE_DAYS = 30
 const AHEAD_HOURS = 6
 
 type OverviewRow = {
@@ -88,8 +86,7 @@ export async function listServiceOverviews(db: Db, tenantId: TenantId, query: Ov
       )
       SELECT p.id, p.name, p.team, p.ahead::int, CASE WHEN p.agent_id IS NULL THEN NULL ELSE ${epochMs(sql`p.last_event_at`)} END AS last_ms,
         EXISTS (SELECT 1 FROM context_events e WHERE e.service_id = p.id OFFSET ${MAX_EVENTS} LIMIT 1) AS is_sample,
-        (SELECT count(*)::int FROM incidents i WHERE i.tenant_id = p.tenant_id AND i.service_id = p.id AND i.resolved_at IS NULL
-          AND i.triggered_at > now() - make_interval(days => ${ACTIVE_DAYS})) AS active,
+        (SELECT count(*)::int FROM incidents i WHERE i.tenant_id = p.tenant_id AND i.service_id = p.id AND ${IS_ACTIVE}) AS active,
         ${PARTS_JSON} AS parts, (
         SELECT json_agg(json_build_array(k.event_type, k.hours_ago, k.events, k.live, k.recent, k.last_ms)) FROM (
           SELECT c.event_type, extract(epoch FROM date_trunc('hour', now()) - date_trunc('hour', c.at))::int / 3600 AS hours_ago,
@@ -120,15 +117,10 @@ export async function listServiceOverviews(db: Db, tenantId: TenantId, query: Ov
 
 /** Services with active incidents, and those whose failures began lately, their pods' included. */
 function listAhead(tenantId: TenantId): SQL {
-  const types = sql.join(
-    TROUBLE_TYPES.map((type) => sql`(${type}::text)`),
-    sql`, `,
-  )
   return sql`SELECT id, sum(weight) AS weight FROM (
-      (SELECT i.service_id AS id, 1000 AS weight FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.resolved_at IS NULL
-        AND i.triggered_at > now() - make_interval(days => ${ACTIVE_DAYS}) ORDER BY i.triggered_at DESC LIMIT ${MAX_INCIDENTS})
+      (SELECT i.service_id AS id, 1000 AS weight FROM incidents i WHERE i.tenant_id = ${tenantId} AND ${IS_ACTIVE} ORDER BY i.triggered_at DESC LIMIT ${MAX_INCIDENTS})
       UNION ALL
-      SELECT o.service_id, 1 FROM (VALUES ${types}) AS t(event_type) CROSS JOIN LATERAL (
+      SELECT o.service_id, 1 FROM ${typesTable(TROUBLE_TYPES)} CROSS JOIN LATERAL (
         SELECT e.service_id, e.change_key FROM context_events e
         WHERE e.tenant_id = ${tenantId} AND e.event_type = t.event_type AND ${BEGINS} AND ${HAPPENED} > now() - make_interval(hours => ${AHEAD_HOURS})
         ORDER BY ${HAPPENED} DESC, e.id DESC LIMIT ${MAX_FAILURES}

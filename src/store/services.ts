@@ -31,6 +31,17 @@ export function hasIncidentSince(tenantId: SQL, serviceId: SQL, instant: Date): 
     AND i.triggered_at > ${instant.toISOString()}::timestamptz)`
 }
 
+/** What was not resolved for longer was most likely forgotten. */
+export const ACTIVE_DAYS = 30
+
+/** Whether incident `i` is active. */
+export const IS_ACTIVE = sql`i.resolved_at IS NULL AND i.triggered_at > now() - make_interval(days => ${ACTIVE_DAYS})`
+
+/** Whether a service has an active incident. */
+export function isAlerting(tenantId: SQL, serviceId: SQL): SQL {
+  return sql`EXISTS (SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.service_id = ${serviceId} AND ${IS_ACTIVE})`
+}
+
 /** The tenant's services with an event or an incident since an instant, by name, ten thousand at most. */
 export async function listServices(
   db: Db,

@@ -69,7 +69,6 @@ export async function judgeIncident(
     throw new AppError('conflict', link ? 'this link was used, or the answer has changed since' : 'the incident is not diagnosed yet')
 }
 
-/** Whether work `w` is the message that a link was in, to somebody who still is told. */
 /** The expression, over a row `l` of the latest answer, that keeps what a judgement teaches; never null. */
 function teach(tenantId: TenantId, verdict: Verdict | null, correction: TaughtCorrection | undefined): SQL {
   const forget = sql`${functionNamed('delete_causal_pattern')}(${tenantId}, l.incident_id)`
@@ -93,6 +92,7 @@ function toAction(verdict: Verdict | null, correction: TaughtCorrection | undefi
   return correction ? 'incident.corrected' : `incident.${verdict}`
 }
 
+/** Whether work `w` is the message that a link was in, to somebody who still is told. */
 const isMessageOf = ({ tenantId, incidentId, number, target }: VerdictLink): SQL =>
   sql`w.tenant_id = ${tenantId} AND w.incident_id = ${incidentId} AND w.kind = 'note' AND w.number = ${number} AND w.target = ${target}
     AND (w.target = ${SOURCE} OR EXISTS (SELECT 1 FROM integrations r WHERE r.tenant_id = w.tenant_id AND r.id = w.target))`

@@ -153,6 +153,9 @@ function noteSecrets(deps: Database & Logging, { defer }: IngestRequest, items: 
   )
 }
 
+/** A body of more bytes is not worth reading before whoever sent it is known. */
+export const MAX_UNJUDGED_BYTES = 16_384
+
 /** Tells the tenants whose keys are among these, after the answer. */
 export function noteExposedKeys(deps: Database & Logging, defer: (work: Promise<unknown>) => void, found: readonly string[]): void {
   const keys = new Set(found.filter(isWellFormedKey))

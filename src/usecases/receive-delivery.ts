@@ -13,6 +13,7 @@ import { type Deliverer, type DeliveryKind, recordDelivery } from '../store/door
 import { type InsertRequest, type InsertResult, insertEvents, insertEventsAs } from '../store/events.ts'
 import { findIntegrationByHash, type KnownIntegration } from '../store/integrations.ts'
 import { type DoorCaller, type DoorRequest, type ReadDelivery, type ReceiveDeps, readWith } from './door-request.ts'
+import { MAX_UNJUDGED_BYTES } from './ingest-events.ts'
 import { storeAlerts } from './store-alerts.ts'
 import { type StoredEvents, storeDoorEvents } from './store-door-events.ts'
 
@@ -102,9 +103,6 @@ async function storeAtOnce(deps: ReceiveDeps, request: DoorRequest, supposed: Kn
     throw error
   }
 }
-
-/** Bytes of a delivery that are not worth reading before its credential is known. */
-const MAX_UNJUDGED_BYTES = 16_384
 
 const isUnjudged = ({ tenantOfKey }: ReceiveDeps, { bytes, credential }: DoorRequest, supposed: KnownIntegration | undefined) =>
   bytes.byteLength > MAX_UNJUDGED_BYTES && supposed === undefined && !tenantOfKey.has(credential.hash)

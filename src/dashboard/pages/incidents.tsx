@@ -8,6 +8,7 @@ import { deferTo } from '../../http/context.ts'
 import { readAftermath } from '../../store/aftermath.ts'
 import { listIncidentCards } from '../../store/incident-cards.ts'
 import { getIncident, type IncidentQuery, MAX_LISTED_INCIDENTS } from '../../store/incidents.ts'
+import { ACTIVE_DAYS } from '../../store/services.ts'
 import { type FirstSteps, getFirstSteps } from '../../store/tenants.ts'
 import { judge, resolve } from '../../usecases/decide-incident.ts'
 import { renderPage } from '../layout.tsx'
@@ -20,8 +21,6 @@ import { readCorrection } from './incident-verdict.tsx'
 
 const PAGE_SIZE = 20
 const RECENT_DAYS = 7
-/** What was not resolved for longer was most likely forgotten. */
-const ACTIVE_DAYS = 30
 
 /** The incidents and each one's own page. */
 export const incidentPages = (deps: Deps) =>
