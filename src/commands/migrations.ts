@@ -71,7 +71,9 @@ async function migrateInTurn(client: Client, migrations: readonly Migration[], r
 }
 
 /** Replaces numbers of transactions that another server gave and this one has not reached. Answers of how many events. */
-export async function renumber(client: Client): Promise<number> {
+export async function renumber(client: {
+  readonly query: (text: string) => Promise<{ readonly rowCount: number | null }>
+}): Promise<number> {
   const { rowCount } = await client.query('UPDATE context_events SET written_by = DEFAULT WHERE written_by > pg_current_xact_id()')
   return rowCount ?? 0
 }

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import type { Client } from 'pg'
 import { renumber } from '../../src/commands/migrations.ts'
 import { openPglite } from '../stack/neon-http.ts'
 
@@ -10,8 +9,7 @@ const pglite = await openPglite(directory)
 // psql's own commands are for psql.
 await pglite.exec((await readFile(dump, 'utf8')).replace(/^\\.*$/gm, ''))
 await pglite.exec('SET search_path = public')
-// All that it asks of a client.
-const client = { query: async (text: string) => ({ rowCount: (await pglite.query(text)).affectedRows }) } as unknown as Client
+const client = { query: async (text: string) => ({ rowCount: (await pglite.query(text)).affectedRows ?? null }) }
 const { rows } = await pglite.query<{ server_version: string }>('SHOW server_version')
 console.log(JSON.stringify({ version: rows[0]?.server_version, renumbered: await renumber(client) }))
 await pglite.close()
