@@ -6,17 +6,22 @@
 -- is told once more, is that same one. A resolution that comes before its alert is kept for it; one that is older than what it
 -- would resolve changes nothing, nor does a reopening that is older than the resolution.
 --
+-- A key is its sender's: two integrations, or keys, that tell the same one tell of two incidents. Where keys are unique, as
+-- PagerDuty's are, they tell of one. What a sender that is gone left behind is whoever's who goes on with it: tells what began no
+-- later, or resolves it.
+--
 -- What is not signed changes nothing that a signed integration opened, nor anything that one will open: it does not resolve it, not
 -- even in advance, nor open it again, nor lead its storm. What is signed takes over what another integration opened unsigned.
 -- Nor does what began in a maintenance window, of which nobody is told, lead what begins outside of that window.
 --
 -- `delivery`: source, integration_id, sender_id (whose delivery_id it is, if there is one), is_unordered (what is acknowledged may
--- be news), is_signed (and found genuine). `alerts`: kind (trigger, acknowledge, resolve or reopen), key, incident_id and lease for
--- a new one, service_name, name_key, title, url, environment, triggered_at, is_told (by the sender), occurred_at, wait_seconds.
+-- be news), is_signed (and found genuine), is_unique (what its keys are). `alerts`: kind (trigger, acknowledge, resolve or reopen),
+-- key, incident_id and lease for a new one, service_name, name_key, title, url, environment, triggered_at, is_told (by the sender),
+-- occurred_at, wait_seconds.
 -- Where a tenant has `max_services`, an alert opens its incident all the same, but no service.
 -- Answers, for each: outcome and incident_id.
 -- Called by: deliveries. A function because each step depends on the one before, under one lock.
-CREATE FUNCTION receive_alerts_v4(tenant uuid, delivery jsonb, alerts jsonb, fold_seconds int, lease_seconds int,
+CREATE FUNCTION receive_alerts_v5(tenant uuid, delivery jsonb, alerts jsonb, fold_seconds int, lease_seconds int,
   max_services int) RETURNS json
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -25,6 +30,7 @@ DECLARE
   sender uuid := (delivery->>'sender_id')::uuid;
   own uuid := (delivery->>'integration_id')::uuid;
   is_signed boolean := coalesce((delivery->>'is_signed')::boolean, false);
+  is_unique boolean := coalesce((delivery->>'is_unique')::boolean, false);
   signed_ids uuid[];
   alert record;
   latest record;
@@ -32,6 +38,7 @@ DECLARE
   outcome text;
   leader_id uuid;
   ref text;
+  addition text;
   resolved timestamptz;
   due timestamptz;
   answers jsonb := '[]';
@@ -51,19 +58,26 @@ BEGIN
     SELECT a.* FROM jsonb_to_recordset(alerts) AS a(kind text, key text, incident_id uuid, lease uuid, service_name text, name_key text, title text,
       url text, environment text, triggered_at timestamptz, is_told boolean, occurred_at timestamptz, wait_seconds int)
   LOOP
-    SELECT i.id, i.resolved_at, coalesce(i.reopened_at, i.triggered_at) AS began_at, i.integration_id,
+    SELECT i.id, i.triggered_at, i.resolved_at, coalesce(i.reopened_at, i.triggered_at) AS began_at, i.integration_id,
+      NOT is_unique AND coalesce(i.sender_id, i.integration_id, sender) <> sender AS is_left,
       NOT is_signed AND i.integration_id IS DISTINCT FROM own AND coalesce(i.integration_id = ANY (signed_ids), false) AS is_foreign
     INTO latest FROM incidents i
     WHERE i.tenant_id = tenant AND i.external_source = source AND coalesce(i.dedupe_key, i.external_ref) = alert.key
-    ORDER BY i.resolved_at IS NULL DESC, i.triggered_at DESC, i.id LIMIT 1;
+      -- A Worker of before stored no sender, and of a key that people made nothing else.
+      AND (is_unique OR coalesce(i.sender_id, i.integration_id, sender) = sender
+        OR NOT EXISTS (SELECT 1 FROM integrations o WHERE o.id = coalesce(i.sender_id, i.integration_id) AND o.tenant_id = tenant)
+          AND NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.id = i.sender_id AND k.tenant_id = tenant AND k.revoked_at IS NULL))
+    ORDER BY is_left, i.resolved_at IS NULL DESC, i.triggered_at DESC, i.id LIMIT 1;
 
     outcome := CASE
       WHEN latest.is_foreign AND (latest.resolved_at IS NULL OR alert.kind <> 'trigger' OR alert.triggered_at <= latest.resolved_at) THEN 'foreign'
       WHEN alert.kind = 'resolve' THEN CASE
-        WHEN latest.id IS NULL THEN 'early'
+        WHEN latest.id IS NULL OR latest.is_left AND latest.resolved_at IS NOT NULL THEN 'early'
         WHEN latest.resolved_at IS NULL AND alert.occurred_at >= latest.began_at THEN 'resolved'
         ELSE 'known' END
       WHEN latest.id IS NULL THEN CASE WHEN alert.kind = 'acknowledge' AND NOT (delivery->>'is_unordered')::boolean THEN 'dropped' ELSE 'opened' END
+      WHEN latest.is_left AND NOT (alert.is_told AND alert.triggered_at <= latest.triggered_at) THEN
+        CASE WHEN alert.kind = 'acknowledge' AND NOT (delivery->>'is_unordered')::boolean THEN 'dropped' ELSE 'opened' END
       WHEN latest.resolved_at IS NULL OR alert.kind = 'acknowledge' THEN 'known'
       WHEN alert.kind = 'reopen' THEN CASE WHEN alert.occurred_at >= latest.resolved_at THEN 'reopened' ELSE 'known' END
       WHEN alert.is_told AND alert.triggered_at <= latest.resolved_at THEN 'known'
@@ -74,8 +88,9 @@ BEGIN
       VALUES (sender, 'resolve ' || md5(source || ' ' || alert.key), tenant, 'resolve', source, alert.key, alert.occurred_at)
       ON CONFLICT (integration_id, delivery_id) DO UPDATE SET occurred_at = greatest(d.occurred_at, excluded.occurred_at), received_at = now();
       outcome := 'dropped';
-    ELSIF outcome = 'known' AND is_signed AND latest.resolved_at IS NULL AND NOT coalesce(latest.integration_id = ANY (signed_ids), false) THEN
-      UPDATE incidents SET integration_id = own WHERE id = latest.id;
+    ELSIF outcome = 'known' AND latest.resolved_at IS NULL
+      AND (latest.is_left OR is_signed AND NOT coalesce(latest.integration_id = ANY (signed_ids), false)) THEN
+      UPDATE incidents SET integration_id = own, sender_id = CASE WHEN NOT is_unique THEN sender END WHERE id = latest.id;
     ELSIF outcome = 'resolved' THEN
       UPDATE incidents SET resolved_at = alert.occurred_at WHERE id = latest.id;
       -- What ended before it had lasted long enough is told to nobody.
@@ -86,7 +101,7 @@ BEGIN
     ELSIF outcome = 'opened' THEN
       SELECT max(d.occurred_at) INTO resolved FROM deliveries d
       WHERE d.tenant_id = tenant AND d.external_source = source AND d.external_ref = alert.key AND d.kind = 'resolve' AND d.occurred_at >= alert.triggered_at
-        AND (NOT is_signed OR d.integration_id = sender OR d.integration_id = ANY (signed_ids));
+        AND (d.integration_id = sender OR is_unique AND (NOT is_signed OR d.integration_id = ANY (signed_ids)));
 
       SELECT s.id, s.name INTO found_service FROM services s WHERE s.tenant_id = tenant AND s.name_key = alert.name_key
       ORDER BY s.name = alert.service_name DESC, s.last_event_at DESC, s.id LIMIT 1;
@@ -113,16 +128,14 @@ BEGIN
       ORDER BY i.triggered_at, i.id LIMIT 1;
 
       ref := alert.key;
-      IF latest.id IS NOT NULL THEN
-        ref := ref || '@' || epoch_ms(alert.triggered_at);
-        IF EXISTS (SELECT 1 FROM incidents i WHERE i.tenant_id = tenant AND i.external_source = source AND i.external_ref = ref) THEN
-          ref := ref || '-' || left(alert.incident_id::text, 8);
-        END IF;
-      END IF;
+      FOREACH addition IN ARRAY ARRAY['@' || epoch_ms(alert.triggered_at), '-' || left(alert.incident_id::text, 8)] LOOP
+        EXIT WHEN NOT EXISTS (SELECT 1 FROM incidents i WHERE i.tenant_id = tenant AND i.external_source = source AND i.external_ref = ref);
+        ref := ref || addition;
+      END LOOP;
       INSERT INTO incidents (id, tenant_id, service_id, service_name, title, url, environment, triggered_at, external_source, external_ref,
-        dedupe_key, integration_id, diagnosis_of)
+        dedupe_key, integration_id, sender_id, diagnosis_of)
       VALUES (alert.incident_id, tenant, found_service.id, found_service.name, alert.title, alert.url, alert.environment, alert.triggered_at,
-        source, ref, alert.key, (delivery->>'integration_id')::uuid, leader_id);
+        source, ref, alert.key, own, CASE WHEN NOT is_unique THEN sender END, leader_id);
 
       IF leader_id IS NOT NULL THEN
         outcome := 'folded';

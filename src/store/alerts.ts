@@ -50,6 +50,8 @@ export type AlertDelivery = {
   readonly deliveryId: string | undefined
   /** Deliveries may come in any order: what is acknowledged may be news. */
   readonly isUnordered: boolean
+  /** Its keys name one incident, whichever integration tells of it. */
+  readonly isUnique: boolean
   /** It is signed by a secret that only the sender has, and was found genuine. */
   readonly isSigned: boolean
 }
@@ -81,6 +83,7 @@ export async function receiveAlerts(
     sender_id: delivery.senderId,
     delivery_id: delivery.deliveryId ?? null,
     is_unordered: delivery.isUnordered,
+    is_unique: delivery.isUnique,
     is_signed: delivery.isSigned,
   }
   return await callFunction<Reception[]>(db, 'receive_alerts', [

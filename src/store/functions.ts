@@ -14,7 +14,7 @@ export const FUNCTIONS = {
   life_key_of: 'life_key_of',
   nearest_causal_patterns: 'nearest_causal_patterns_v2',
   read_window: 'read_window_v8',
-  receive_alerts: 'receive_alerts_v4',
+  receive_alerts: 'receive_alerts_v5',
   receive_question: 'receive_question_v1',
   resolve_caller: 'resolve_caller_v1',
   save_causal_pattern: 'save_causal_pattern_v2',

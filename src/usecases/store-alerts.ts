@@ -42,6 +42,7 @@ export async function storeAlerts(
     senderId,
     deliveryId: signals.idempotencyKey ?? (await nameSigned(isSigned, bytes)),
     isUnordered,
+    isUnique: door.hasUniqueKeys === true,
     isSigned,
   }
   const receptions = await receiveAlerts(deps.db, tenantId, about, alerts, deps.maxServices)

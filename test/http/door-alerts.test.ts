@@ -1,4 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto'
+import { sql } from 'drizzle-orm'
 import { expect, inject, test } from 'vitest'
 import type { IntegrationId } from '../../src/domain/ids.ts'
 import { readDeliveries } from '../../src/usecases/read-deliveries.ts'
@@ -97,6 +98,45 @@ test('ids of different senders never meet', async () => {
     ['pagerduty', false],
     ['pagerduty-events', true],
   ])
+  await app.settle()
+})
+
+test('two senders of one type never touch each other’s, whatever their keys; what a sender left behind goes on', async () => {
+  const tenant = await createTestTenant(app)
+  const connect = async () => {
+    const body = { type: 'alertmanager', direction: 'inbound' }
+    const { id, token } = await (await app.request('/v1/integrations', { key: tenant.readonlyKey, body })).json()
+    return { id, path: `/in/alertmanager/${token}` }
+  }
+  const [first, second] = [await connect(), await connect()]
+  const tell = async (path: string | undefined, ...alerts: readonly Alert[]) => {
+    expect(await send(tenant, makeGroup(alerts), app, path)).toBe(202)
+    return (await incidentsOf(tenant)).map(({ resolved_at }) => (resolved_at === null ? 'open' : 'over')).toSorted()
+  }
+  const over = (minutes: number) => ({ status: 'resolved', from: ago(50), to: ago(minutes) })
+
+  const began = ago(45)
+
+  // Not even in advance.
+  expect(await tell(second.path, over(40))).toEqual([])
+  expect(await tell(first.path, { from: began })).toEqual(['open'])
+  expect(await tell(second.path, { from: ago(30) })).toEqual(['open', 'open'])
+  expect(await tell(undefined, { from: ago(30) })).toEqual(['open', 'open', 'open'])
+  expect(await tell(second.path, over(20))).toEqual(['open', 'open', 'over'])
+  expect(await tell(second.path, { from: ago(15) })).toEqual(['open', 'open', 'open', 'over'])
+  expect(await tell(undefined, over(10))).toEqual(['open', 'open', 'over', 'over'])
+
+  // As a Worker of before stored it.
+  const { db } = app.deps
+  await db.execute(sql`UPDATE incidents SET sender_id = NULL WHERE integration_id = ${second.id}`)
+  expect(await tell(second.path, over(10))).toEqual(['open', 'over', 'over', 'over'])
+
+  // Its integration is made anew: what goes on is known, and its end is heard; what begins anew is another.
+  await app.request(`/v1/integrations/${first.id}`, { key: tenant.readonlyKey, method: 'DELETE' })
+  const third = await connect()
+  expect(await tell(third.path, { from: began })).toEqual(['open', 'over', 'over', 'over'])
+  expect(await tell(third.path, over(5))).toEqual(['over', 'over', 'over', 'over'])
+  expect(await tell(third.path, { from: ago(2) })).toEqual(['open', 'over', 'over', 'over', 'over'])
   await app.settle()
 })
 

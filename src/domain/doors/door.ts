@@ -129,6 +129,8 @@ export type Door = {
   readonly maxBytes: number
   /** Deliveries may come in any order and late: an acknowledgement may be the first of an alert, one of a day ago opens nothing. */
   readonly isUnordered?: true
+  /** A key names one incident, whichever integration tells of it; else two that tell the same one tell of two. */
+  readonly hasUniqueKeys?: true
   /** What a rate limit answers: 503 where the sender drops what is answered 429. */
   readonly whenBusy: 429 | 503
   readonly config: readonly ConfigField[]

@@ -127,6 +127,7 @@ export const pagerduty: Door = {
   fixedPaths: ['/webhooks/pagerduty/{token}'],
   signatures: [{ kind: 'pagerduty' }],
   isUnordered: true,
+  hasUniqueKeys: true,
   ...USUAL,
   config: ['service', 'service_map', 'wait_seconds', 'webhook_secret'],
   read,

@@ -24,6 +24,8 @@ export const incidents = pgTable(
     /** The sender's name of the alert, which may name another incident once this one is resolved; `null`: `external_ref` is it. */
     dedupeKey: text('dedupe_key'),
     integrationId: uuid('integration_id'),
+    /** Whose the key is: an integration, or an API key. `null`: everybody's, or an integration's of before. */
+    senderId: uuid('sender_id'),
     /** When it was last opened again. */
     reopenedAt: instant('reopened_at'),
     /** The incident of a storm whose answer is this one's too. */
@@ -35,8 +37,13 @@ export const incidents = pgTable(
   },
   (table) => [
     uniqueIndex('incidents_by_external_ref').on(table.tenantId, table.externalSource, table.externalRef),
-    uniqueIndex('incidents_open_by_key')
-      .on(table.tenantId, table.externalSource, sql`coalesce(dedupe_key, external_ref)`)
+    uniqueIndex('incidents_open_by_sender')
+      .on(
+        table.tenantId,
+        table.externalSource,
+        sql`coalesce(dedupe_key, external_ref)`,
+        sql`coalesce(sender_id, '00000000-0000-0000-0000-000000000000')`,
+      )
       .where(sql`resolved_at IS NULL`),
     index('incidents_by_key').on(table.tenantId, table.externalSource, sql`coalesce(dedupe_key, external_ref)`, table.triggeredAt),
     index('incidents_by_tenant').on(table.tenantId, table.triggeredAt, table.id),
