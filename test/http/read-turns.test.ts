@@ -98,11 +98,12 @@ test('whose reads are quick have more turns with each, and whose are hard one at
 })
 
 test('a window of more changes than are looked at shows the latest of each type, and says that it is a part', async () => {
-  const tenant = await createTestTenant(app)
-  const send = (...events: Record<string, unknown>[]) => app.request('/v1/events/batch', { key: tenant.ingestKey, body: events })
+  const patient = startApp()
+  const tenant = await createTestTenant(patient)
+  const send = (...events: Record<string, unknown>[]) => patient.request('/v1/events/batch', { key: tenant.ingestKey, body: events })
   const joined = makeEvent({ service_name: 'argocd', entity: 'checkout', event_type: 'config_change', sha: 'joined' })
   await send(makeEvent({ sha: 'the one' }), joined)
-  await app.deps.db.execute(sql`
+  await patient.deps.db.execute(sql`
     INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, confidence, ttl_seconds,
       "timestamp", received_at, expires_at, value_class, change_key, appeared_at)
     SELECT gen_random_uuid(), e.tenant_id, e.agent_id, e.service_id, e.service_name, 'postgres', 'saturation', 'table ' || n, 0.9, 900,
@@ -110,12 +111,12 @@ test('a window of more changes than are looked at shows the latest of each type,
       date_trunc('second', now() + n * interval '1 millisecond')
     FROM context_events e, generate_series(1, 3500) n WHERE e.tenant_id = ${tenant.tenantId} AND e.service_name = 'checkout'`)
   const at = `at=${new Date(Date.now() + 10_000).toISOString()}`
-  const window = await readWindowOf(app, tenant, 'checkout', at)
+  const window = await readWindowOf(patient, tenant, 'checkout', at)
   expect(window.partial).toBe(true)
   expect(window.deploy_events).toMatchObject([{ sha: 'the one' }])
   expect(window.config_change_events).toMatchObject([{ sha: 'joined', joined_by: 'entity' }])
   expect(window.saturation_events.map(({ entity }) => entity)).toContain('table 3500')
   expect(window.saturation_events).toHaveLength(250)
   expect(window.saturation_events.at(-1)?.entity).toBe('table 3500')
-  expect(entriesOf(await readWindowOf(app, tenant, 'argocd'))).toHaveLength(1)
+  expect(entriesOf(await readWindowOf(patient, tenant, 'argocd'))).toHaveLength(1)
 })
