@@ -1,4 +1,4 @@
-import { createClassifier, isSecretValue, type NameKind } from './secret-names.ts'
+import { createClassifier, isSecretValue, isStrong, type NameKind } from './secret-names.ts'
 
 /** A stretch of a text, from its first character to the one after its last. */
 export type Stretch = readonly [start: number, end: number]
@@ -11,16 +11,19 @@ const MAX_BLANKS = 8
 const QUOTE = /\\{0,16}(?:"""|'''|["'`]|&quot;|&#3[49];|%2[27])/iy
 /** What may stand between a separator and its value: `=>`, `:=`, `==`, blanks, the value's type. */
 const BEFORE_VALUE =
-  /(?:[=:>]{1,2}|(?:[^\S\n]|%20|\+){1,8}|\n\s{1,32}(?=["'])|\\[rnt]|string\(\d{1,6}\)|[!&][\w!-]{1,32}(?=[^\S\n])|ConvertTo-SecureString(?: {1,4}-String)?(?= )){0,6}/iy
+  /(?:[=:>]{1,2}|(?:[^\S\n]|%20|\+){1,8}|\n\s{1,32}(?=["'])|\\[rnt]|string\(\d{1,6}\)|[!&][\w!-]{1,32}(?=[^\S\n])|ConvertTo-SecureString(?: {1,4}-String)?(?= )|\\\r?\n\s{0,32}|\(\s{0,8}(?=["'`])){0,6}/iy
 const SCHEME =
   /(?:bearer|basic|token|digest|negotiate|aws4-hmac-sha256|apikey|api-key|api-token|bot|oauth|ssws|splunk|geniekey|key|hawk)(?: |%20|\+){1,8}(?=\S)/iy
 /** A value without quotes ends at a blank, or where the next pair begins. */
 const BARE_VALUE =
-  /(?:\$\{[^{}\s]{0,128}\}|[^\s"'`<>&,;|(){}[\]%\\]|[,;|](?![\s,;|]|$|[\w.-]{1,40}[=:])|["'](?=[\w!@#$%^*+-])|%(?!2[267c]|0[ad])|[({[](?=[^\s]{0,64}[)}\]])|[)}\]](?=[\w!@#$%^*+-])|\\(?![nrt"'`])|&(?!quot;|#\d|[\w.-]{1,40}=)(?=\S))+/iy
+  /(?:\$\{[^{}\s]{0,128}\}|[^\s"'`<>&,;|(){}[\]%\\]|[,;|](?![\s,;|]|$|[\w.-]{1,40}[=:])|["'](?=[\w!@#$%^*+-])|%(?!2[267c]|0[ad])|[({[](?=[^\s]{0,64}[)}\]])|[)}\]](?=[\w!@#$%^*+-])|\\\r?\n[^\S\n]{0,32}(?=[^\s-])|\\(?![nrt"'`\r\n])|&(?!quot;|#\d|[\w.-]{1,40}=)(?=\S))+/iy
 const LINE = /(?:[^\n\r"]|(?<==)"[^"\n\r]*"?)+/y
 const WHOLE_LINE_NAMES =
   /(?:^|[^a-z])(?:set-?cookie|cookie|proxy-?authorization|authorization|mnemonic|(?:seed|recovery|secret)[_ -]?phrase)$/i
 const TOKEN_SCHEME = /^(?:bearer|basic|token|negotiate|api|bot|ssws|splunk|geniekey|key)/i
+
+/** The name of a thing at AWS, in which a kind of things may be `secret`. */
+const ARN = /\barn:[\w:-]{0,120}$/
 
 /** Where secrets stand that a name before them gives away: `name=value`, JSON, YAML, headers, escaped or percent-encoded. */
 export function findNamedSecrets(text: string): readonly Stretch[] {
@@ -31,7 +34,7 @@ export function findNamedSecrets(text: string): readonly Stretch[] {
     if (index < done) continue
     const name = readNameBefore(text, index)
     const kind = name === '' ? 'none' : classify(name)
-    if (kind === 'none') continue
+    if (kind === 'none' || (separator === ':' && ARN.test(text.slice(Math.max(0, index - 128), index)))) continue
     const stretch = readValue(text, index + separator.length, name, kind)
     if (!stretch) continue
     const changed = readChanged(text, stretch[1])
@@ -66,8 +69,9 @@ function skipQuoteBefore(text: string, end: number): number {
   return end - (/(?:\\{0,16}(?:["'`]|&quot;|&#3[49];|%2[27])|["']?\])?$/i.exec(before)?.[0].length ?? 0)
 }
 
-function readValue(text: string, from: number, name: string, kind: NameKind): Stretch | undefined {
-  const below = kind === 'strong' || kind === 'plural' ? readBelow(text, from, kind) : undefined
+/** The value that begins after a separator, if it is a secret of a name of this kind. */
+export function readValue(text: string, from: number, name: string, kind: NameKind): Stretch | undefined {
+  const below = isStrong(kind) || kind === 'plural' ? readBelow(text, from, name, kind) : undefined
   if (below) return below
   let start = from + lengthAt(BEFORE_VALUE, text, from)
   const quote = textAt(QUOTE, text, start)
@@ -80,10 +84,31 @@ function readValue(text: string, from: number, name: string, kind: NameKind): St
   const end =
     quote === '' || (scheme !== '' && TOKEN_SCHEME.test(scheme))
       ? endOfBare(text, start, isWholeLine && !TOKEN_SCHEME.test(scheme))
-      : endOfQuoted(text, start, quote)
+      : endOfParts(text, start, quote)
   const value = text.slice(start, end)
-  return isSecretValue(value, kind, quote !== '') ? [start, end] : undefined
+  const isStatus = /^\d{1,3}$/.test(value) && !MAY_BE_SHORT.test(name)
+  return isSecretValue(value, kind, quote !== '') && !isStatus ? [start, end] : undefined
 }
+
+/** A few digits after any other name count something, or are a status. */
+const MAY_BE_SHORT = /pass|p?wd?$|pin|[cv]v[cv]/i
+
+/** How a text in quotes goes on in the next ones. */
+const GOES_ON =
+  /["'`](?:[^\S\n]{0,8}(?:[+&\\]|\.\.?|\|\|)|(?=\s{0,32}\n[^\S\n]))\s{0,32}(?:[+&]\s{0,8})?(?=(["'`])(?![^\n"'`]{0,64}["'`]\s{0,4}:))/y
+
+/** Where a value in quotes ends, with the parts that are joined to it. */
+function endOfParts(text: string, start: number, quote: string): number {
+  let end = endOfQuoted(text, start, quote)
+  for (let parts = 0; parts < MAX_PARTS; parts += 1) {
+    const between = lengthAt(GOES_ON, text, end)
+    if (between === 0) break
+    end = endOfQuoted(text, end + between + 1, text.charAt(end + between))
+  }
+  return end
+}
+
+const MAX_PARTS = 64
 
 /** What stands between a value and the one that took its place. */
 const CHANGED_TO = /["'`]?[^\S\n]{0,8}(?:->|=>|\u2192|to(?=[^\S\n]{1,4}["'`]))[^\S\n]{0,8}/y
@@ -98,6 +123,12 @@ const MAX_LIST = 2_048
 
 /** `|` or `>` of YAML, and what may follow in that line. */
 const BLOCK = /[^\S\n]{0,8}(?:[|>][-+\d]{0,3}[^\S\n]{0,8}(?:#[^\n]{0,64})?)?\r?\n(?=[^\S\n]|-)/y
+/** The way to one word in a line of its own, no further in than its name. */
+const NEXT_LINE = /[^\S\n]{0,8}\r?\n(?:[^\S\n]{0,8}\r?\n)?(?=[^\s=:[\]{}<>#"'|-][^\s=:]{3,255}[^\S\n]{0,8}(?:\r?\n|$))/y
+/** What an object holds, and what in it looks like a secret and neither like a time nor a name in parts. */
+const HELD = /[^\S\n]{0,8}\{[^{}]{1,2048}\}/y
+const LEAF =
+  /[:=]\s{0,8}\\{0,8}["']?(?=[^\s"'\d]{0,64}\d)(?=[^\s"'A-Za-z]{0,64}[A-Za-z])(?![0-9a-f]{7,128}["'\s,}])[^\s"',./:_{}\\-]{8,512}["'\s,}\\]/g
 const BRACED = /[^\S\n]{0,8}\{(?=[^{}"'\n:]{1,128}\})/y
 /** The way to what of an object is its value, past some others. */
 const VALUE_WITHIN =
@@ -109,11 +140,20 @@ const MAX_BLOCK_LINE = 256
 const ONE_WORD = /^\s*(?:- )?(?:"[^"\n]*"|'[^'\n]*'|[^\s"':]+(?::(?=\S)[^\s]*)?)[^\S\n]*(?:\n|$)/
 
 /** A value that does not stand behind its name: in the lines below, in braces, in an object of which it is a part. */
-function readBelow(text: string, from: number, kind: NameKind): Stretch | undefined {
+function readBelow(text: string, from: number, name: string, kind: NameKind): Stretch | undefined {
   const within = lengthAt(VALUE_WITHIN, text, from)
   if (within > 0) return readValue(text, from + within, '', kind)
   const braced = lengthAt(BRACED, text, from)
   if (braced > 0) return [from + braced, text.indexOf('}', from + braced)]
+  const held = textAt(HELD, text, from)
+  if (Array.from(held.matchAll(LEAF)).length > 0) return [from + held.indexOf('{') + 1, from + held.length - 1]
+  const next = lengthAt(NEXT_LINE, text, from)
+  if (next > 0) {
+    const end = endOfBare(text, from + next, true)
+    const word = text.slice(from + next, end).trimEnd()
+    const isSecret = kind !== 'plural' && (/pass|pw/i.test(name) || /\d/.test(word)) && isSecretValue(word, kind, false)
+    return isSecret ? [from + next, from + next + word.length] : undefined
+  }
   const block = textAt(BLOCK, text, from)
   return block === '' ? undefined : readBlock(text, from + block.length, indentOf(text, text.lastIndexOf('\n', from - 1) + 1), block, kind)
 }
@@ -152,7 +192,7 @@ function readList(text: string, start: number, kind: NameKind): Stretch | undefi
   const end = list.search(/[[\]]/)
   const length = end < 0 ? list.length : end
   const items = list.slice(0, length).split(/[\s,"'`\\]+/)
-  return items.some((item) => isSecretValue(item, kind, kind === 'strong')) ? [start, start + length] : undefined
+  return items.some((item) => isSecretValue(item, kind, isStrong(kind))) ? [start, start + length] : undefined
 }
 
 function endOfBare(text: string, start: number, isWholeLine: boolean): number {
@@ -162,15 +202,17 @@ function endOfBare(text: string, start: number, isWholeLine: boolean): number {
 /** Where the quote closes again, or the end of the text: a value that is cut is a secret, too. */
 function endOfQuoted(text: string, start: number, quote: string): number {
   for (let at = text.indexOf(quote, start); at >= 0; at = text.indexOf(quote, at + 1)) {
-    if (!isEscaped(text, at)) return at
+    if (!isEscaped(text, at, quote)) return at
   }
   return text.length
 }
 
-function isEscaped(text: string, at: number): boolean {
+/** In JSON within JSON a quote has backslashes of its own; one within the value has one more, of as many again. */
+function isEscaped(text: string, at: number, quote: string): boolean {
+  const own = quote.lastIndexOf('\\') + 2
   let backslashes = 0
   while (backslashes < 32 && text.charAt(at - 1 - backslashes) === '\\') backslashes += 1
-  return backslashes % 2 === 1
+  return Math.floor(backslashes / own) % 2 === 1
 }
 
 function textAt(pattern: RegExp, text: string, at: number): string {

@@ -1,5 +1,7 @@
 import { findNamedSecrets, type Stretch } from './named-secrets.ts'
+import { findUrlCredentials } from './personal-data.ts'
 import { classifyName, isSecretValue } from './secret-names.ts'
+import { findTabledSecrets } from './tabled-secrets.ts'
 
 /** Where what stands there can only be a secret, whatever it looks like. */
 const PLACES: readonly RegExp[] = [
@@ -13,7 +15,7 @@ const PLACES: readonly RegExp[] = [
   // curl and its like; digits alone are ids of a user and a group.
   /(?:^|\s)(?:-u|-U|--user|--proxy-user)[\s=]{1,4}["']?[^\s:"'=]{1,64}:((?!\d+(?:\s|$))[^\s"']{3,})/dg,
   /\b(?:mysql|mariadb)\w{0,16}\s(?:[^\n;|]{0,160}?\s)?-p([^\s"'-][^\s"']*)/dg,
-  /\b(?:sshpass|mongo\w{0,8}|unzip|7z)\s(?:[^\n;|]{0,160}?\s)?-[pP]\s?["']?([^\s"'-][^\s"']*)/dg,
+  /\b(?:sshpass|mongo\w{0,8}|unzip|7z|user(?:add|mod))\s(?:[^\n;|]{0,160}?\s)?-[pP]\s?["']?([^\s"'-][^\s"']*)/dg,
   /\bredis-cli\s(?:[^\n;|]{0,160}?\s)?-a\s{1,4}["']?([^\s"'-][^\s"']*)/dg,
   /\bldap\w{2,16}\s(?:[^\n;|]{0,160}?\s)?-w\s{1,4}["']?([^\s"'-][^\s"']*)/dg,
   /:thin:[^\s/@]{1,64}\/([^\s@"]{1,128})@/dgi,
@@ -38,6 +40,13 @@ const PLACES: readonly RegExp[] = [
   /\bpass(?:word|wd|phrase)\s{1,4}(?:is|was|set\s{1,4}to|changed\s{1,4}to)\s{1,4}["'`]([^"'`\n]+)/dgi,
   /\bpass(?:word|wd|phrase)\s{1,4}(?:for|of)\s{1,4}(?:[^\s:]{1,64}\s{1,4}){0,3}?[^\s:]{1,64}(?:\s{1,4}is\s{1,4}|:\s{1,4})(?:["'`]([^"'`\n]+)|([^\s"'`]+)[^\S\n]*(?:\n|$))/dgi,
   /\bpass(?:word|wd|phrase)\[([^\]\s]{3,})\]/dgi,
+  /\b(?:pass(?:word|wd|phrase)|passwort|pw|pwd|secret)\s{1,4}(?:is|was|ist|set\s{1,4}to|changed\s{1,4}to)\s{1,4}([^\s"'`.,:;]{4,})(?<!ed|ing|[aei]ble|ent|[ai]nt|ive|id|old|weak|stale|empty|short|long|wrong|same)[.!]?\s{0,4}(?:\n|$)/dgi,
+  /\bcred(?:ential)?s\s{1,4}[\w.@-]{1,64}[:/]((?=[^\s\d]{0,64}\d)[^\s/:]{4,})/dgi,
+  /\bhtpasswd\s{1,4}(?:-\w{1,8}\s{1,4}){1,4}\S{1,256}\s{1,4}\S{1,64}\s{1,4}(\S+)/dg,
+  // Codes and numbers of people.
+  /\b(?:pin|otp|totp|(?:verification|security|access|auth|2fa|mfa|sms|login|recovery|backup)[ _-](?:code|pin))(?:\s{1,4}(?:code|is|was)){0,2}[:=]?\s{1,4}(\d{4,8})(?![\w.-])/dgi,
+  /\bcv[vc]2?(?:\s{1,4}(?:code|is|was)){0,2}["']?[:=\s]{1,4}["']?(\d{3,4})(?![\w.-])/dgi,
+  /\bssn(?:\s{1,4}(?:is|was))?["']?[:=\s#]{1,4}["']?(\d{3}-?\d{2}-?\d{4})(?!\d)/dgi,
   // Addresses that let in whoever has them.
   /[?&#](?:key|code|appid|app_id|magic|ticket|otp|invite|reset|verify|confirm|activation|t|k|sign)=((?=[^\s&#\d]{0,512}\d)(?=[^\s&#A-Za-z]{0,512}[A-Za-z])[\w~.%+/=-]{16,})/dgi,
   /\/(?:reset|reset[-_]?password|password[-_]?reset|verify|verification|confirm|confirmation|activate|activation|magic|magic[-_]?link|invite|invitation|sign[-_]?in|login|unsubscribe)\/((?=[^\s/\d]{0,512}\d)(?=[^\s/A-Za-z]{0,512}[A-Za-z])[\w~.-]{20,})/dgi,
@@ -103,15 +112,23 @@ function findManifestSecrets(text: string): readonly Stretch[] {
   })
 }
 
-const ENCODED = /(?<![\w+/-])(?:eyJ|(?<=[Bb]asic )(?=[A-Za-z0-9+/]))[\w+/-]{8,8192}={0,2}/g
+/** Base64 of either alphabet; what has a name before it may be shorter. */
+const ENCODED = /(?<![\w+/-])(?:(?<=(?:[Bb]asic|[Aa]uth) )[\w+/-]{9,8192}|[\w+/-]{20,8192})={0,2}/g
+const IS_PRINTABLE = /^[\s\x20-\x7e]+$/
 
-/** JSON in base64 that holds secrets, and the credentials of RFC 7617. */
+/** Whether there is base64 in a text that reads as a text again: of a digest or a name hardly one in a million does. */
+export function mayBeEncoded(text: string): boolean {
+  return /[\w+/-]{20}/.test(text) && (text.match(ENCODED) ?? []).some((encoded) => IS_PRINTABLE.test(decode(encoded.slice(0, 20))))
+}
+
+/** Texts in base64 that hold secrets, and the credentials of RFC 7617. */
 function findEncodedSecrets(text: string): readonly Stretch[] {
   return Array.from(text.matchAll(ENCODED)).flatMap(({ index, 0: encoded }): Stretch[] => {
-    const decoded = decode(encoded)
-    const isSecret = decoded.startsWith('{')
-      ? findNamedSecrets(decoded).length > 0
-      : /^[\x21-\x7e]{0,256}:[\x20-\x7e]{1,256}$/.test(decoded)
+    const decoded = IS_PRINTABLE.test(decode(encoded.slice(0, 8))) ? decode(encoded) : ''
+    const isSecret =
+      (/(?:basic|auth) $/i.test(text.slice(Math.max(0, index - 6), index)) && /^[\x21-\x7e]{0,256}:[\x20-\x7e]{1,256}$/.test(decoded)) ||
+      (IS_PRINTABLE.test(decoded) &&
+        (findNamedSecrets(decoded).length > 0 || findUrlCredentials(decoded).length > 0 || findTabledSecrets(decoded).length > 0))
     return isSecret ? [[index, index + encoded.length]] : []
   })
 }

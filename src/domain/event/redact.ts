@@ -1,10 +1,11 @@
 import type { ChangeText, ContextEvent } from './event.ts'
 import { findNamedSecrets, type Stretch } from './named-secrets.ts'
 import { findCardNumbers, findMailAddresses, findUrlCredentials } from './personal-data.ts'
-import { findPlacedSecrets } from './placed-secrets.ts'
+import { findPlacedSecrets, mayBeEncoded } from './placed-secrets.ts'
 import { findSecretsApart } from './prose-secrets.ts'
 import { PRIVATE_KEY, SECRET_FORM, SECRET_MARKS } from './secret-formats.ts'
 import { classifyName, isSecretValue, RARE_NAME_MARKS } from './secret-names.ts'
+import { findTabledSecrets } from './tabled-secrets.ts'
 import { isFolded, type Unfolded, unfold } from './unfold.ts'
 
 /** What stands where a secret stood. It is no secret, so that redacting twice is redacting once. */
@@ -29,7 +30,7 @@ const OWN_KEY = /noc_(?:ingest|ro|view)_[1-9A-HJ-NP-Za-km-z]{44}(?![1-9A-HJ-NP-Z
 
 /** One look at a text decides whether any rule can find something in it. */
 const MAY_HOLD_SECRET = new RegExp(
-  `@|%40|://|private key|bearer|basic|pass|pwd|secret|token|key|cred|auth|cookie|jwt|sess|connection|webhook|(?:pin|otp|mfa|cvv|cvc|ssn|sig|dsn|sas|psw|pw|pat|sid|salt|pepper|codes?)["'\\\\]{0,4}\\s{0,4}[=:]|signature|verifier|identified|private-lines|:thin:|\\s-[uUpPawk]|from-literal|securestring|sudo|unseal|vault|login|values|sqlplus|rabbitmqctl|\\s>\\S|${RARE_NAME_MARKS}|(?:\\d[ -]?){12}\\d|${SECRET_MARKS}`,
+  `@|%40|://|private key|bearer|basic|pass|pwd|secret|token|key|cred|auth|cookie|jwt|sess|connection|webhook|pw\\b|psw|(?:pin|otp|mfa|cv[vc]2?|ssn|sig|dsn|sas|pat|sid|salt|pepper|[cx]srf|codes?)["'\\\\]{0,4}(?:\\s(?:is|was))?\\s{0,4}(?:[=:]|\\s\\d)|signature|verifier|identified|private-lines|:thin:|\\s-[uUpPawk]|-user|from-literal|securestring|sudo|unseal|vault|login|values|sqlplus|rabbitmqctl|\\s>\\S|${RARE_NAME_MARKS}|(?:\\d[ -]?){12}\\d|${SECRET_MARKS}`,
   'i',
 )
 
@@ -38,7 +39,7 @@ const SHORT_WORD = /^[\w./-]{0,12}$/
 
 function mayHoldSecret(text: string): boolean {
   if (SHORT_WORD.test(text)) return false
-  return MAY_HOLD_SECRET.test(text) || (isFolded(text) && MAY_HOLD_SECRET.test(unfold(text).text))
+  return MAY_HOLD_SECRET.test(text) || mayBeEncoded(text) || (isFolded(text) && MAY_HOLD_SECRET.test(unfold(text).text))
 }
 
 /** The text with what is secret or personal in it masked: credentials of all kinds, card numbers, e-mail addresses. */
@@ -50,6 +51,7 @@ export function redactText(text: string): string {
     findUrlCredentials,
     findNamedSecrets,
     findSecretsApart,
+    findTabledSecrets,
     findPlacedSecrets,
     findMailAddresses,
     findCardNumbers,
@@ -59,7 +61,15 @@ export function redactText(text: string): string {
 /** The text with its credentials masked; addresses and numbers of people stay. */
 function redactCredentials(text: string): string {
   if (!mayHoldSecret(text)) return text
-  return redactWith(text, [findPrivateKeys, findForms, findUrlCredentials, findNamedSecrets, findSecretsApart, findPlacedSecrets])
+  return redactWith(text, [
+    findPrivateKeys,
+    findForms,
+    findUrlCredentials,
+    findNamedSecrets,
+    findSecretsApart,
+    findTabledSecrets,
+    findPlacedSecrets,
+  ])
 }
 
 /** An actor as others than the tenant's own people may see it: of an e-mail address the first letter and the domain. */
@@ -91,10 +101,10 @@ type EventText = Pick<ContextEvent, 'serviceName' | 'vendor' | 'entity' | 'event
 
 /** An event with its secrets masked. A change of a thing whose very name is a secret's has secrets for values. */
 export function redactEvent<Event extends EventText>(event: Event): Event {
-  const holdsSecret = event.eventType === 'config_change' && classifyName(lastOf(event.entity)) === 'strong'
+  const kind = event.eventType === 'config_change' ? classifyName(lastOf(event.entity)) : 'none'
   const redactValue = (value: string | null) => {
     if (value === null) return null
-    return holdsSecret && isSecretValue(value.trim(), 'strong', false) ? REDACTED : redactText(value)
+    return kind !== 'none' && isSecretValue(value.trim(), kind, false) ? REDACTED : redactText(value)
   }
   return {
     ...event,
@@ -109,7 +119,8 @@ export function redactEvent<Event extends EventText>(event: Event): Event {
 }
 
 function lastOf(path: string): string {
-  return path.trimEnd().split(/[/\s]/).at(-1) ?? ''
+  const [name = ''] = path.trim().split(/\s(?:[([]|(?:in|on|of|for|at)\s)/)
+  return name.trimEnd().split(/[/\s]/).at(-1) ?? ''
 }
 
 type Find = (text: string) => readonly Stretch[]

@@ -232,6 +232,15 @@ const SECRET_FORMATS: readonly SecretFormat[] = [
   format('npg_|vercel_blob', '(?:npg_[A-Za-z0-9]{10,32}|vercel_blob_rw_[A-Za-z0-9_]{20,80})'),
   // our own links to a verdict
   format('/verdicts/', '/verdicts/[\\w.~-]{40,512}'),
+  // developer.okta.com: API tokens
+  format('00[\\w-]{38}|ssws', '(?:00(?=[\\dA-Z_-]{0,40}[a-z])(?=[\\da-z_-]{0,40}[A-Z])[\\w-]{38,42}(?![\\w-])|(?<=SSWS )[\\w-]{20,64})'),
+  // contentful-personal-access-token; docs.mapbox.com
+  format('cfpat-|sk\\.eyj', '(?:CFPAT-[\\w-]{40,64}|sk\\.eyJ[\\w-]{20,256}\\.[\\w-]{16,64})'),
+  // crypt(5), RFC 2307: passwords that can be tried at leisure
+  format(
+    '\\$[1256y]\\$|\\$2[abxy]\\$|\\$argon2|\\$pbkdf2|\\{s?(?:sha|md5)',
+    '(?:\\$(?:[1256y]|2[abxy]|argon2\\w{0,2}|pbkdf2[\\w-]{0,12})\\$[^\\s:"\'|;]{12,512}|\\{S?(?:SHA\\d{0,3}|MD5)\\}[\\w+/=]{16,128})',
+  ),
   // jwt: RFC 7515 and RFC 7516
   format('eyj', '(?:(?<![\\w-])|(?<=%[0-9A-Fa-f]{2}))eyJ[\\w-]{8,}\\.[\\w-]*(?:\\.[\\w-]*){1,3}'),
   // RFC 6750

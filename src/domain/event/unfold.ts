@@ -2,11 +2,11 @@
 export type Unfolded = { readonly text: string; readonly places: readonly number[] }
 
 /** What may stand for another character: percent-encoding, escapes of JSON, entities of HTML, and what is not ASCII. */
-const ENCODED = /%[0-9a-f]{2}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|&#?\w{2,8};|[^\0-\x7f]/i
+const ENCODED = /%[0-9a-f]{2}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|&#?\w{2,8};|\\[nrt]|[^\0-\x7f]/i
 /** The same at a glance. */
 const MAY_BE_ENCODED = /[%\\&\x80-\uffff]/
 const ENCODED_EACH =
-  /((?:%[89a-f][0-9a-f]){2,4})|%([0-9a-f]{2})|\\u([0-9a-f]{4})|\\x([0-9a-f]{2})|&#x([0-9a-f]{1,6});|&#(\d{1,7});|&(equals|colon|quot|apos|amp|commat|lt|gt|nbsp|period);|([^\0-\x7f])/gi
+  /((?:%[89a-f][0-9a-f]){2,4})|%([0-9a-f]{2})|\\u([0-9a-f]{4})|\\x([0-9a-f]{2})|&#x([0-9a-f]{1,6});|&#(\d{1,7});|&(equals|colon|quot|apos|amp|commat|lt|gt|nbsp|period);|\\([nrt])|([^\0-\x7f])/gi
 const ENTITIES: Readonly<Record<string, string>> = {
   equals: '=',
   colon: ':',
@@ -58,7 +58,8 @@ function unfoldOnce({ text, places }: Unfolded): Unfolded {
   return { text: parts.join(''), places: kept }
 }
 
-function decode([whole, utf8, percent, unicode, hex, entityHex, entityDecimal, entity, character]: RegExpExecArray): string {
+function decode([whole, utf8, percent, unicode, hex, entityHex, entityDecimal, entity, blank, character]: RegExpExecArray): string {
+  if (blank !== undefined) return blank.toLowerCase() === 't' ? '\t' : '\n'
   if (utf8 !== undefined) return decodeUtf8(utf8)
   if (character !== undefined) return INVISIBLE.test(character) ? '' : character.normalize('NFKC')
   if (entity !== undefined) return ENTITIES[entity.toLowerCase()] ?? whole
