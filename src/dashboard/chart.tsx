@@ -6,7 +6,7 @@ const MAX_LANE_NAME = 34
 const MAX_MARK_TEXT = 160
 
 /** What each kind of event looks like, around the origin: a form of its own, so that colour is never all there is. */
-const FORMS: Readonly<Record<EventType, { readonly group: 'change' | 'failure' | 'strain' | 'restart'; readonly d: string }>> = {
+const FORMS = {
   deploy: { group: 'change', d: 'M0-7 7 6H-7Z' },
   config_change: { group: 'change', d: 'M-6-6H6V6H-6Z' },
   schema_change: { group: 'change', d: 'M-6-6H6V-3H-6ZM-6-1.5H6V1.5H-6ZM-6 3H6V6H-6Z' },
@@ -16,7 +16,10 @@ const FORMS: Readonly<Record<EventType, { readonly group: 'change' | 'failure' |
   saturation: { group: 'strain', d: 'M-7 6V1H-4V6ZM-2 6V-3H1V6ZM3 6V-7H6V6Z' },
   circuit_open: { group: 'failure', d: 'M0-7 7 0 0 7-7 0Z' },
   dependency_failure: { group: 'failure', d: 'M-7-4.5-4.5-7 0-2.5 4.5-7 7-4.5 2.5 0 7 4.5 4.5 7 0 2.5-4.5 7-7 4.5-2.5 0Z' },
-}
+  alert: { group: 'alert', d: 'M0-7C3-7 5-5 5-2V2L7 5H-7L-5 2V-2C-5-5-3-7 0-7Z' },
+  undone: { group: 'well', d: 'M0 7 7-6H-7Z' },
+  well: { group: 'well', d: 'M-7 .5-4.5-2-2 .5 4.5-6 7-3.5-2 5.5Z' },
+} as const satisfies Readonly<Record<EventType | 'alert' | 'undone' | 'well', { readonly group: string; readonly d: string }>>
 
 type ChartProps = { readonly timeline: Timeline; readonly title: string; readonly summary: string; readonly id: string }
 
@@ -89,15 +92,15 @@ const LaneBack = ({ lane: { name, note, y } }: { readonly lane: PlacedLane }) =>
 
 type MarkProps = { readonly mark: PlacedMark; readonly isAside: boolean }
 
-const toClass = ({ type }: PlacedMark, isAside: boolean) => `mark ${ALL[type].group}${isAside ? ' aside' : ''}`
+const toClass = ({ type }: PlacedMark, isAside: boolean) => `mark ${FORMS[type].group}${isAside ? ' aside' : ''}`
 
 const MarkSpan = ({ mark, isAside }: MarkProps) => {
   const { x, fromX, isCut, y, count: times, type } = mark
   return (
     <g class={toClass(mark, isAside)}>
       {(fromX < x || isCut) && <line class="span" x1={`${isCut ? 0 : fromX}%`} x2={`${x}%`} y1={y} y2={y} />}
-      {times > 1 && !isAside && ALL[type].group !== 'change' && (
-        <text class="times" x={`${x}%`} y={y + 4} {...(x > 80 ? { dx: -8, 'text-anchor': 'end' } : { dx: fromX < x ? 6 : 14 })}>
+      {times > 1 && !isAside && FORMS[type].group !== 'change' && (
+        <text class="times" x={`${x}%`} y={y + 4} dx={fromX < x ? 6 : 14}>
           ×{times}
         </text>
       )}
@@ -113,9 +116,9 @@ const MarkShape = ({ mark, isAside }: MarkProps) => {
       <title>{shorten(text, MAX_MARK_TEXT)}</title>
       <svg x={`${fromX}%`} y={y} overflow="visible" aria-hidden="true">
         <circle class="halo" r={isCited ? 11 : 9} />
-        <path stroke="none" d={ALL[type].d} transform="scale(.8)" />
+        <path stroke="none" d={FORMS[type].d} transform="scale(.8)" />
         {isCited && (
-          <text class="cite" x="13" y="-4">
+          <text class="cite" x="-14" y="4" text-anchor="end">
             {toNumbers(cites)}
           </text>
         )}
@@ -154,26 +157,8 @@ const Legend = ({ timeline: { lanes, left } }: { readonly timeline: Timeline }) 
   )
 }
 
-const SIGNS = {
-  alert: { group: 'alert', d: 'M0-7C3-7 5-5 5-2V2L7 5H-7L-5 2V-2C-5-5-3-7 0-7Z' },
-  undone: { group: 'well', d: 'M0 7 7-6H-7Z' },
-  well: { group: 'well', d: 'M-7 .5-4.5-2-2 .5 4.5-6 7-3.5-2 5.5Z' },
-} as const
-
-const ALL = { ...FORMS, ...SIGNS }
-
-/** The sign of an event, or of an alert, an undoing or a recovery. */
-export const Sign = ({ of }: { readonly of: EventType | keyof typeof SIGNS }) => {
-  const { group, d } = ALL[of]
-  return (
-    <svg class={`mark ${group}`} width="14" height="14" viewBox="-8 -8 16 16" aria-hidden="true">
-      <path stroke="none" d={d} />
-    </svg>
-  )
-}
-
-/** The sign of one kind of event, beside its name. */
-export const Glyph = ({ type }: { readonly type: EventType }) => (
+/** The sign of one kind of event, or of an alert, an undoing or a recovery. */
+export const Glyph = ({ type }: { readonly type: keyof typeof FORMS }) => (
   <svg class={`mark ${FORMS[type].group}`} width="14" height="14" viewBox="-8 -8 16 16" aria-hidden="true">
     <path stroke="none" d={FORMS[type].d} />
   </svg>

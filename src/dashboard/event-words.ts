@@ -6,18 +6,13 @@ import type { CitedEntry } from '../domain/incident/snapshot.ts'
 import { INTEGRATION_TYPES } from '../domain/integration-type.ts'
 import { quoteName } from '../domain/text.ts'
 import { INTEGRATION_WORDS } from './integrations/index.ts'
-import { shorten } from './labels.ts'
+import { shorten, shortenShas } from './labels.ts'
 
 const MAX_VALUE = 60
-const SHORT_SHA = 8
-const LONG_SHA = /\b[0-9a-f]{12,64}\b/g
 
 /** A revision as pages name it: of a long sha, its beginning. */
 function shortenRevision(revision: string): string {
-  return shorten(
-    revision.replace(LONG_SHA, (sha) => sha.slice(0, SHORT_SHA)),
-    MAX_VALUE,
-  )
+  return shorten(shortenShas(revision), MAX_VALUE)
 }
 
 /** What a deploy put in place; `undefined` where none is told. */

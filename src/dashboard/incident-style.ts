@@ -12,13 +12,15 @@ export const INCIDENT_STYLE = /* css */ `.told { padding: 0; overflow: hidden; }
 .told .sure { display: grid; grid-template-columns: 10rem minmax(0, 1fr); gap: 0 1rem; align-items: center; } .told .sure .main { grid-column: 1 / -1; }
 .told .sure svg { width: 100%; height: 8px; } .told .sure rect { fill: var(--fill); } .told .sure rect + rect { fill: var(--accent); }
 .told footer { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem .75rem; padding: .625rem 1.5rem; border-top: 1px solid var(--line); background: var(--paper); font-size: var(--small); }
-.told footer > details { flex-basis: 100%; } .told footer:has(fieldset) { align-items: end; }
+.told footer > .end { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin-left: auto; } .told footer > .end:has([open]) { flex-basis: 100%; } .told footer > .end > [open] { flex-basis: 100%; }
+.told footer > details { flex-basis: 100%; order: 1; } .told footer:has(fieldset) { align-items: end; } .told footer summary { min-height: 1.75rem; align-content: center; }
 .pick { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .75rem; min-height: 2.25rem; font-size: inherit; font-weight: 400; } .pick label { font-weight: 400; font-size: inherit; }
 .pick select, .pick input:not([type]) { flex: 1 1 14rem; width: auto; max-width: 36rem; }
 @media (max-width: 46rem) {
   .told dl > div { grid-template-columns: minmax(0, 1fr); padding: .5rem 1rem; } .told dt { line-height: 1.35; } .told .main { line-height: 1.35; }
-  .told .more { margin-top: 0; } .told .sure { grid-template-columns: minmax(0, 1fr); } .told footer { padding-inline: 1rem; } .told button { min-height: 2.75rem; }
+  .told .more { margin-top: 0; } .told .sure { grid-template-columns: minmax(0, 1fr); } .told footer { padding-inline: 1rem; } .told button, .told footer summary { min-height: 2.75rem; }
 }
+.corner { align-items: flex-start; } .corner > .sure > summary { display: inline-flex; align-items: center; min-height: var(--tap); padding: .25rem .875rem; border: 1px solid var(--edge); border-radius: 8px; background: var(--card); color: var(--ink); font-size: 1rem; font-weight: 500; text-decoration: none; }
 .live + .live { margin-top: 1.75rem; } .head .live { margin-top: .375rem; }
 .chart .when { stroke-width: 1.5; } .chart .when.alert { stroke: var(--bad); } .chart .when.trouble { stroke: var(--strain); stroke-dasharray: 4 3; } .chart .when.undone { stroke: var(--well); stroke-width: 2; stroke-dasharray: 1 3; }
 .chart text.alert, .chart text.trouble, .chart text.undone { font-weight: 600; paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round; } .chart text.alert { fill: var(--bad); } .chart text.trouble { fill: var(--warn); } .chart text.undone { fill: var(--good); }
@@ -44,7 +46,7 @@ export const INCIDENT_STYLE = /* css */ `.told { padding: 0; overflow: hidden; }
 @keyframes pulse { 50% { opacity: .35; } }
 .ranked.card { gap: 0; } .ranked.card > li { grid-template-columns: 1.25rem minmax(0, 1fr) 5.5rem; padding: .75rem 0; border-top: 1px solid var(--line); }
 .ranked.card > li:first-child { border-top: 0; padding-top: 0; } .ranked .none::before { content: ""; } .ranked.card > li > .why { grid-column: 2 / -1; }
-.ranked.card > li > .share { grid-column: 3; grid-row: 1; text-align: right; } .share svg { display: block; width: 100%; height: 6px; } .share rect { fill: var(--fill); } .share rect + rect { fill: var(--edge); } .ranked > li:first-child .share rect + rect { fill: var(--accent); }
+.ranked.card > li > .share { grid-column: 3; grid-row: 1; text-align: right; } .share strong { white-space: nowrap; } .share svg { display: block; width: 100%; height: 6px; } .share rect { fill: var(--fill); } .share rect + rect { fill: var(--edge); } .ranked > li:first-child .share rect + rect { fill: var(--accent); }
 .ruled > li + li, .gaps > li + li { border-top: 1px solid var(--line); } .ruled summary { padding-block: .375rem; } .ruled summary .badge { float: right; } .ruled ul { display: grid; gap: .375rem; padding: 0 0 .5rem 1.125rem; color: var(--soft); }
 .gaps li { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .25rem 1rem; padding: .375rem 0; }
 .card.ruled > * + *, .card.gaps > * + *, .ranked.card > * + * { margin-top: 0; }
@@ -57,7 +59,7 @@ export const INCIDENT_STYLE = /* css */ `.told { padding: 0; overflow: hidden; }
   .feed tbody tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 .75rem; }
   .feed td.k { grid-area: 1 / 1; font-size: var(--small); white-space: normal; } .feed tr.cited { box-shadow: inset 3px 0 0 var(--accent); } .feed tr.cited > :first-child { box-shadow: none; } .feed td.t { grid-area: 1 / 2; font-size: var(--small); text-align: right; width: auto; }
   .feed th.s { grid-area: 2 / 1 / auto / -1; } .feed td.w { grid-area: 3 / 1 / auto / -1; } .feed td.v { grid-column: 1 / -1; } .feed th small { display: inline; } .feed th small::before { content: " "; }
-  .head:has(> .corner) { position: relative; } .head > .corner:not(:has([open])) { position: absolute; top: -.375rem; right: 0; } .corner summary { min-height: 2.75rem; align-content: center; }
+  .head:has(> .corner) { position: relative; } .head > .corner:not(:has([open])) { position: absolute; top: -.375rem; right: 0; } .head:has(> .corner) .crumb { min-height: 2.5rem; padding-top: .25rem; }
   .since { grid-auto-flow: row; } .since > li { padding: 0 0 .875rem 2.25rem; }
   .since > li::before { left: 8px; right: auto; top: 0; bottom: 0; border-top: 0; border-left: 2px solid var(--line); }
   .since > li:last-child { padding-bottom: 0; } .since > li:last-child::before { display: none; } .since > .folded > details > summary { min-height: 2.75rem; }

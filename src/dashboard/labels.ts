@@ -71,20 +71,20 @@ export const TYPE_NAMES: Readonly<Record<EventType, string>> = {
   saturation: 'saturation',
   flag_change: 'flag change',
   circuit_open: 'circuit open',
-  dependency_failure: 'dependency failure',
+  dependency_failure: 'failing calls',
   config_change: 'config change',
   schema_change: 'schema change',
   scale_event: 'scale event',
 }
 
-/** Why an event is in a window, in words. */
+/** How a service is known to be concerned by an event that does not name it. */
 export const JOIN_NAMES: Readonly<Record<JoinRule, string>> = {
-  service_name: 'names the service',
+  service_name: '',
   entity: 'known by its name',
   namespaced_name: 'known by its name',
   pod: 'known by its workload',
   replica_set: 'known by its workload',
-  autoscaler: 'known by its workload',
+  autoscaler: 'known by its name',
   evaluates: 'evaluates the flag',
 }
 
@@ -98,7 +98,12 @@ type Change = { readonly oldValue: string | null; readonly newValue: string | nu
 /** What an event changed, on one line: its values and its sha. */
 export function toChange({ oldValue, newValue, sha }: Change): string {
   const values = oldValue === null ? (newValue ?? '') : `${oldValue} → ${newValue ?? '(none)'}`
-  return [values, sha === null ? '' : `sha ${sha}`].filter((part) => part !== '').join(' · ')
+  return shortenShas([values, sha === null ? '' : `sha ${sha}`].filter((part) => part !== '').join(' · '))
+}
+
+/** A text with the beginnings of the long hashes in it. */
+export function shortenShas(text: string): string {
+  return text.replace(/\b([0-9a-f]{8})[0-9a-f]{4,56}\b/g, '$1')
 }
 
 /** Who did something, of how the audit names them. */

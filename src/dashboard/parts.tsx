@@ -28,19 +28,6 @@ export const Outside = ({ children, max = MAX_NAME }: { readonly children: strin
   <bdi>{shorten(children, max)}</bdi>
 )
 
-/** Who said so: the plugin, and whoever acted. */
-export const Reporter = ({ event: { vendor, actor } }: { readonly event: { readonly vendor: string; readonly actor: string | null } }) => (
-  <>
-    <Outside>{vendor}</Outside>
-    {actor !== null && (
-      <span class="quiet small">
-        {' '}
-        by <Outside>{actor}</Outside>
-      </span>
-    )}
-  </>
-)
-
 const MAX_LISTED = 5
 
 type Besides = {
@@ -154,6 +141,7 @@ const NOTICES: Readonly<Record<string, string>> = {
   corrected: 'What it was is saved.',
   reconsidered: 'What was said of the answer is taken back.',
   resolved: 'The incident is resolved.',
+  unshared: 'The link is revoked: it lets nobody in any more.',
   listed: 'They are listed.',
   unlisted: 'They are listed no more.',
   muted: 'Maintenance has begun: what begins now is told to nobody.',

@@ -12,24 +12,15 @@ export const SCRIPT = /* js */ `
   }
   const tell = () => {
     for (const mark of document.querySelectorAll('[data-following]')) mark.hidden = false
-    for (const time of document.querySelectorAll('time[data-local]')) {
-      const instant = new Date(time.dateTime)
-      if (instant.getTimezoneOffset() === 0 || time.dataset.local) continue
-      time.dataset.local = 'told'
-      time.prepend(instant.toTimeString().slice(0, 8) + ' local, ')
-    }
     for (const time of document.querySelectorAll('time[data-age]')) time.textContent = age(Date.parse(time.dateTime))
     tellLocal()
   }
-  const two = (number) => String(number).padStart(2, '0')
   const tellLocal = () => {
     const time = document.querySelector('time[data-local]')
     const at = time && new Date(time.dateTime)
-    if (!at || at.getTimezoneOffset() === 0 || time.querySelector('.local')) return
-    const local = document.createElement('span')
-    local.className = 'local quiet'
-    local.textContent = ' UTC, ' + two(at.getHours()) + ':' + two(at.getMinutes()) + ' here'
-    time.append(local)
+    if (!at || at.getTimezoneOffset() === 0 || time.dataset.local) return
+    time.dataset.local = at.toTimeString().slice(0, time.textContent.split(':').length > 2 ? 8 : 5)
+    time.prepend(time.dataset.local + ' local, ')
   }
   const copy = async (button, text) => {
     await navigator.clipboard.writeText(text)

@@ -89,7 +89,7 @@ const MAX_LANES = 9
 const GAP = 6
 const CITED_GAP = 10
 const LEFT = 4
-const RIGHT = 95
+const RIGHT = 91
 /** Where the incident begins in a picture that leaves time out before it. */
 const BREAK = 16
 const MINUTE_MS = 60_000

@@ -11,6 +11,7 @@ export type IncidentId = Branded<'incident'>
 export type SessionId = Branded<'session'>
 export type AuditEntryId = Branded<'audit_entry'>
 export type MaintenanceId = Branded<'maintenance'>
+export type ShareId = Branded<'share'>
 
 export type AnyId =
   | TenantId
@@ -23,6 +24,7 @@ export type AnyId =
   | SessionId
   | AuditEntryId
   | MaintenanceId
+  | ShareId
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 

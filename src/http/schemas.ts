@@ -16,6 +16,7 @@ export const EXAMPLE_IDS = {
   incident: '1679091c-5a88-4faf-afb5-e6087eb1b2dc',
   event: 'a87ff679-a2f3-8e71-9181-a67b7542122c',
   maintenance: '8f14e45f-ceea-467a-9a36-dedd4bea2543',
+  share: 'c9f0f895-fb98-4ab9-9f51-52aaaf13e3a9',
 } as const
 
 export const Uuid = z.uuid()

@@ -21,6 +21,8 @@ export type AuditAction =
   | 'incident.corrected'
   | 'incident.reconsidered'
   | 'incident.shared'
+  | 'incident.unshared'
+  | 'incident.retried'
   | 'incident.resolved'
   | 'note.posted'
   | 'people.changed'

@@ -16,6 +16,7 @@ import { EXACT_UP_TO } from './causal-patterns.ts'
 import { functionNamed } from './functions.ts'
 import { type MaintenanceRow, type MaintenanceWindow, maintenanceOf, toWindow } from './maintenance.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
+import { SHARES_JSON, type Share, type ShareRow, toShare } from './shares.ts'
 import { SOURCE } from './source.ts'
 
 export type Incident = {
@@ -172,6 +173,11 @@ export type IncidentDetail = Incident & {
   readonly maintenance: MaintenanceWindow | null
   /** Whether a verdict teaches later diagnoses, for which there has to be a memory. */
   readonly learns: boolean
+  /** How often it was tried to diagnose it, and when that is tried again. */
+  readonly attempts: number
+  readonly retryAt: Date | null
+  /** The links to read it that still lead here, the newest first. */
+  readonly shares: readonly Share[]
 }
 
 /** A past incident with what was decided about its answer. */
@@ -232,12 +238,16 @@ type DetailRow = IncidentRow & {
   readonly failure: string | null
   readonly maintenance: MaintenanceRow | null
   readonly learns: boolean
+  readonly attempts: number | null
+  readonly retry_ms: number | null
+  readonly shares: readonly ShareRow[] | null
 }
 
 /** One incident of the tenant with all its answers; throws `not_found`. */
 export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): Promise<IncidentDetail> {
   const { rows } = await db.execute<DetailRow>(
-    sql`SELECT ${INCIDENT_COLUMNS}, w.reason AS failure, ${maintenanceOf(sql`i`)} AS maintenance,
+    sql`SELECT ${INCIDENT_COLUMNS}, w.reason AS failure, w.attempts,
+        CASE WHEN w.state = 'due' THEN ${epochMs(sql`w.next_at`)} END AS retry_ms, ${maintenanceOf(sql`i`)} AS maintenance, ${SHARES_JSON} AS shares,
         to_regclass('causal_patterns') IS NOT NULL AND coalesce(json_typeof(d.signature->'embedding') = 'array', false) AS learns,
         (SELECT json_agg(${DIAGNOSIS_JSON} ORDER BY a.number DESC) FROM diagnoses a
           WHERE a.incident_id = coalesce(i.diagnosis_of, i.id)) AS diagnoses,
@@ -262,6 +272,9 @@ export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): P
     diagnoses: (row.diagnoses ?? []).map(toStoredDiagnosis),
     similar: (row.similar ?? []).map(toSimilar),
     learns: row.learns,
+    attempts: row.attempts ?? 0,
+    retryAt: row.retry_ms === null ? null : new Date(row.retry_ms),
+    shares: (row.shares ?? []).map(toShare),
     notes: (row.notes ?? []).map(toStoredNote),
   }
 }
@@ -285,16 +298,6 @@ export async function resolveIncident(db: Db, tenantId: TenantId, id: IncidentId
     SELECT EXISTS (SELECT 1 FROM incidents WHERE tenant_id = ${tenantId} AND id = ${id}) AS known`,
   )
   if (!known) throw new AppError('not_found', 'no such incident')
-}
-
-/** Notes in the audit that a link to read an incident was made. Throws `not_found`. */
-export async function noteShared(db: Db, tenantId: TenantId, id: IncidentId, trail: Trail): Promise<void> {
-  const { rows } = await db.execute(
-    sql`WITH known AS (SELECT id FROM incidents WHERE tenant_id = ${tenantId} AND id = ${id}),
-    audit AS (${appendAudit(tenantId, trail, 'incident.shared', sql`known`)})
-    SELECT id FROM known`,
-  )
-  if (rows.length === 0) throw new AppError('not_found', 'no such incident')
 }
 
 /** An incident of its row. */

@@ -10,7 +10,8 @@ import { TypeLabel } from '../chart.tsx'
 import { count, TYPE_NAMES, toChange, toExact, toPercent } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readPage } from '../page-request.ts'
-import { Age, Badge, type BadgeKind, Exact, Live, Outside, Pages, Reporter, Table, withQuery } from '../parts.tsx'
+import { Age, Badge, type BadgeKind, Exact, Live, Outside, Pages, Table, withQuery } from '../parts.tsx'
+import { Reporter } from './incident-parts.tsx'
 
 const PAGE_SIZE = 50
 /** Characters that the changes on one page of a log may take together. */

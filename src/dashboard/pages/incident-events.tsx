@@ -2,9 +2,9 @@ import { EVENT_TYPES, type EventType } from '../../domain/event/event.ts'
 import type { CitedEntry } from '../../domain/incident/snapshot.ts'
 import { TypeLabel } from '../chart.tsx'
 import { count, JOIN_NAMES, shorten, TYPE_NAMES, toChange } from '../labels.ts'
-import { Besides, Outside, Reporter, Table, withQuery } from '../parts.tsx'
+import { Besides, Outside, Table, withQuery } from '../parts.tsx'
 import { type ShownAnswer, toValues } from '../shown-answer.ts'
-import { Clock } from './incident-parts.tsx'
+import { Clock, Reporter } from './incident-parts.tsx'
 
 const AT_ONCE = 8
 const EVENTS_PER_PAGE = 12

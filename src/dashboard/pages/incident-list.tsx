@@ -4,6 +4,7 @@ import { toSureWord } from '../answer-rows.ts'
 import { byActor, nameChange, nameRevision, toPageWords } from '../event-words.ts'
 import { count, toMoment, toPercent, toSpan } from '../labels.ts'
 import { Badge, Outside, withQuery } from '../parts.tsx'
+import { StateBadge, StormBadge, VerdictBadge } from './incident-parts.tsx'
 
 const MAX_SENTENCE = 300
 const MINUTE_MS = 60_000
@@ -167,7 +168,7 @@ function nameDay(day: string, now: Date): string {
 type RowProps = { readonly incident: IncidentCard; readonly now: Date; readonly isGrouped: boolean }
 
 const IncidentRow = ({ incident, now, isGrouped }: RowProps) => {
-  const { id, title, serviceName, triggeredAt, resolvedAt, verdict, diagnosisOf } = incident
+  const { id, title, serviceName, triggeredAt, resolvedAt, verdict } = incident
   const blame = isGrouped ? '' : tellBlame(incident)
   return (
     <li class="incident">
@@ -178,11 +179,7 @@ const IncidentRow = ({ incident, now, isGrouped }: RowProps) => {
         <a href={`/incidents/${id}`}>
           <Outside>{title ?? serviceName}</Outside>
         </a>
-        {diagnosisOf !== null && (
-          <a href={`/incidents/${diagnosisOf}`} class="storm">
-            <Badge hollow>Part of a storm</Badge>
-          </a>
-        )}
+        <StormBadge incident={incident} />
         {(blame !== '' || verdict !== null) && (
           <span class="blame">
             <Outside max={MAX_SENTENCE}>{blame}</Outside> <VerdictBadge verdict={verdict} />
@@ -206,31 +203,6 @@ const IncidentRow = ({ incident, now, isGrouped }: RowProps) => {
 
 function toMinutes(ms: number): string {
   return ms < MINUTE_MS ? 'under a minute' : toSpan(ms - (ms % MINUTE_MS))
-}
-
-const StateBadge = ({ incident: { resolvedAt, status } }: { readonly incident: IncidentCard }) => {
-  if (resolvedAt !== null) return <Badge sign="check">Resolved</Badge>
-  if (status === 'failed') return <Badge kind="warn">Not diagnosed</Badge>
-  return status === 'diagnosing' ? (
-    <Badge kind="warn" hollow>
-      Diagnosing
-    </Badge>
-  ) : (
-    <Badge kind="bad">Active</Badge>
-  )
-}
-
-const VerdictBadge = ({ verdict }: Pick<IncidentCard, 'verdict'>) => {
-  if (verdict === null) return null
-  return verdict === 'confirmed' ? (
-    <Badge kind="good" sign="check">
-      Confirmed
-    </Badge>
-  ) : (
-    <Badge kind="bad" sign="cross">
-      Marked wrong
-    </Badge>
-  )
 }
 
 function tellBlame(incident: IncidentCard): string {

@@ -1,35 +1,70 @@
 import type { Incident } from '../../store/incidents.ts'
+import { nameTeller } from '../event-words.ts'
 import { toActorName, toMoment } from '../labels.ts'
-import { Badge, Sure } from '../parts.tsx'
+import { Badge, Outside, Sure } from '../parts.tsx'
+
+type IncidentProps = { readonly incident: Incident }
 
 /** What state an incident is in, and what its answer was found to be. */
-export const Badges = ({
-  incident: { status, resolvedAt, verdict, verdictBy, diagnosisOf, isPosted },
-}: {
-  readonly incident: Incident
-}) => (
+export const Badges = ({ incident }: IncidentProps) => (
   <>
-    {resolvedAt === null ? <Badge kind="bad">Active</Badge> : <Badge kind="neutral">Resolved</Badge>}
-    {status === 'diagnosing' && (
-      <Badge kind="warn" hollow>
-        Diagnosing
-      </Badge>
+    <StateBadge incident={incident} />
+    <VerdictBadge verdict={incident.verdict} />
+    {incident.verdictBy !== null && <span class="small quiet">by {toActorName(incident.verdictBy)}</span>}
+    <StormBadge incident={incident} />
+  </>
+)
+
+/** How far an incident is. */
+export const StateBadge = ({ incident: { resolvedAt, status } }: IncidentProps) => {
+  if (resolvedAt !== null) return <Badge sign="check">Resolved</Badge>
+  if (status === 'failed') return <Badge kind="warn">Not diagnosed</Badge>
+  return status === 'diagnosing' ? (
+    <Badge kind="warn" hollow>
+      Diagnosing
+    </Badge>
+  ) : (
+    <Badge kind="bad">Active</Badge>
+  )
+}
+
+/** What was said of an answer. */
+export const VerdictBadge = ({ verdict }: Pick<Incident, 'verdict'>) => {
+  if (verdict === null) return null
+  return verdict === 'confirmed' ? (
+    <Badge kind="good" sign="check">
+      Confirmed
+    </Badge>
+  ) : (
+    <Badge kind="bad" sign="cross">
+      Marked wrong
+    </Badge>
+  )
+}
+
+/** Leads from an incident of a storm to the one whose answer it shares. */
+export const StormBadge = ({ incident: { diagnosisOf } }: IncidentProps) =>
+  diagnosisOf === null ? null : (
+    <a href={`/incidents/${diagnosisOf}`} class="storm">
+      <Badge hollow>Part of a storm</Badge>
+    </a>
+  )
+
+/** Who told of an event, and who acted. */
+export const Reporter = ({ event }: { readonly event: { readonly vendor: string; readonly actor: string | null } }) => (
+  <>
+    <Outside>{nameTeller(event)}</Outside>
+    {event.actor !== null && (
+      <span class="quiet small">
+        {' '}
+        by <Outside>{event.actor}</Outside>
+      </span>
     )}
-    {status === 'failed' && <Badge kind="warn">Not diagnosed</Badge>}
-    {verdict === 'confirmed' && <Badge kind="good">Confirmed</Badge>}
-    {verdict === 'rejected' && <Badge kind="warn">Marked wrong</Badge>}
-    {verdictBy !== null && <span class="small quiet">by {toActorName(verdictBy)}</span>}
-    {diagnosisOf !== null && (
-      <a href={`/incidents/${diagnosisOf}`}>
-        <Badge hollow>Part of a storm</Badge>
-      </a>
-    )}
-    {isPosted && <Badge hollow>Note posted</Badge>}
   </>
 )
 
 /** Closes an incident whose pager did not. */
-export const ResolveForm = ({ incident: { id, resolvedAt } }: { readonly incident: Incident }) =>
+export const ResolveForm = ({ incident: { id, resolvedAt } }: IncidentProps) =>
   resolvedAt === null ? (
     <Sure label="Resolve" action={`/incidents/${id}/resolve`} button="Mark as resolved">
       A later alert for the service will then be an incident of its own.

@@ -1,39 +1,64 @@
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
-import type { IncidentId } from '../../domain/ids.ts'
-import { readShareLink, signShareLink } from '../../domain/telling/share-link.ts'
+import { type IncidentId, parseId, type ShareId } from '../../domain/ids.ts'
+import { readShareLink } from '../../domain/telling/share-link.ts'
 import { readAftermath } from '../../store/aftermath.ts'
-import { getIncident, noteShared } from '../../store/incidents.ts'
+import { getIncident, type IncidentDetail } from '../../store/incidents.ts'
 import { inOneRequest } from '../../store/postgres.ts'
-import { toExact } from '../labels.ts'
+import { findShared, removeShare } from '../../store/shares.ts'
+import { shareIncident } from '../../usecases/share-incident.ts'
+import { toActorName, toExact } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
-import { createPageRouter, getId, requireManager, toPageTrail } from '../page-request.ts'
-import { Outside } from '../parts.tsx'
+import { createPageRouter, getId, readForm, requireManager, toPageTrail } from '../page-request.ts'
+import { ForManagers, Outside } from '../parts.tsx'
 import { AnswerCard, toShownIncident } from './incident-answer.tsx'
 import { Picture } from './incident-picture.tsx'
 import { Since } from './incident-since.tsx'
 
-const SHARED_MS = 3 * 24 * 3_600_000
+/** Makes links by which whoever has one reads the incident, and lists and revokes those that there are. */
+export const ShareBox = ({ incident: { id, shares } }: { readonly incident: IncidentDetail }) => (
+  <ForManagers>
+    <details class="sure">
+      <summary>Share{shares.length > 0 && ` (${shares.length})`}</summary>
+      {shares.map((share) => (
+        <form method="post" action={`/incidents/${id}/unshare`} class="row">
+          <input type="hidden" name="share" value={share.id} />
+          <span class="small">
+            A link of <Outside>{toActorName(share.madeBy)}</Outside>, made {toExact(share.madeAt)}, until {toExact(share.expiresAt)}
+          </span>
+          <button type="submit" class="bad minor">
+            Revoke
+          </button>
+        </form>
+      ))}
+      <form method="post" action={`/incidents/${id}/share`}>
+        <p class="small">Whoever has a link reads this incident for three days, without an account.</p>
+        <button type="submit" class="minor">
+          Make a link
+        </button>
+      </form>
+    </details>
+  </ForManagers>
+)
 
-/** Links by which whoever has one reads an incident, and nothing else, for three days. */
+/** Links by which whoever has one reads an incident, and nothing else, until it expires or is revoked. */
 export const sharedPages = (deps: Deps) =>
   createPageRouter()
     .post('/incidents/:id/share', async (c) => {
       const id = getId<IncidentId>(c, 'incident')
       const { tenantId } = await requireManager(c, deps)
-      if (deps.linkSecret === undefined) throw new AppError('unavailable', 'This installation has no secret to sign links with.')
-      const now = deps.now()
-      const expiresAt = new Date(now.getTime() + SHARED_MS)
-      await noteShared(deps.db, tenantId, id, toPageTrail(c))
-      const token = await signShareLink(deps.linkSecret, { tenantId, incidentId: id, expiresAt })
+      const { path, expiresAt } = await shareIncident(deps, tenantId, id, toPageTrail(c))
       return renderPage(
         c,
-        { title: 'A link to share', now, tab: 'incidents', status: 201 },
+        { title: 'A link to share', now: deps.now(), tab: 'incidents', status: 201 },
         <div class="prose">
           <h1>A link to share</h1>
-          <p>Whoever has it reads this incident, without an account, until {toExact(expiresAt)}. It cannot be taken back.</p>
+          <p>
+            Whoever has it reads this incident, without an account, until {toExact(expiresAt)}. It is shown this once; the incident’s page
+            revokes it.
+          </p>
           <div class="code secret" data-copy="the link">
-            <code>{`${new URL(c.req.url).origin}/shared/${token}`}</code>
+            <code>{`${deps.publicUrl ?? new URL(c.req.url).origin}${path}`}</code>
           </div>
           <p>
             <a class="button" href={`/incidents/${id}`}>
@@ -43,16 +68,23 @@ export const sharedPages = (deps: Deps) =>
         </div>,
       )
     })
+    .post('/incidents/:id/unshare', async (c) => {
+      const id = getId<IncidentId>(c, 'incident')
+      const { tenantId } = await requireManager(c, deps)
+      const share = parseId<ShareId>((await readForm(c))['share'] ?? '')
+      if (share === undefined) throw new AppError('not_found', 'There is no such link.')
+      await removeShare(deps.db, tenantId, id, share, toPageTrail(c))
+      return c.redirect(`/incidents/${id}?done=unshared`, 303)
+    })
     .get('/shared/:token', async (c) => {
       const now = deps.now()
       const link = deps.linkSecret === undefined ? 'foreign' : await readShareLink(deps.linkSecret, c.req.param('token'), now)
       if (typeof link === 'string')
         throw new AppError('not_found', link === 'expired' ? 'This link has expired.' : 'This link leads nowhere: copy all of it.')
+      const id = await findShared(deps.db, link.tenantId, link.id)
+      if (id === undefined) throw new AppError('not_found', 'This link was revoked.')
       const db = inOneRequest(deps.db)
-      const [incident, later] = await Promise.all([
-        getIncident(db, link.tenantId, link.incidentId),
-        readAftermath(db, link.tenantId, link.incidentId),
-      ])
+      const [incident, later] = await Promise.all([getIncident(db, link.tenantId, id), readAftermath(db, link.tenantId, id)])
       const { aftermath, told } = toShownIncident(incident, later, now)
       const title = incident.title ?? `Incident on ${incident.serviceName}`
       return renderPage(

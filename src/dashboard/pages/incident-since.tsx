@@ -1,5 +1,5 @@
 import { type Aftermath, foldSteps, type Step } from '../aftermath.ts'
-import { Sign } from '../chart.tsx'
+import { Glyph } from '../chart.tsx'
 import { toMoment, toSpan } from '../labels.ts'
 import { Outside } from '../parts.tsx'
 
@@ -46,7 +46,7 @@ export const Since = ({ aftermath: { steps, newsAt }, alertAt, isOpen }: Props) 
 
 const StepItem = ({ step: { at, kind, text }, alertAt }: { readonly step: Step; readonly alertAt: Date }) => (
   <li>
-    <Sign of={kind} />
+    <Glyph type={kind} />
     <time datetime={at.toISOString()}>
       {toMoment(at, alertAt)}
       {at > alertAt && `, + ${toSpan(at.getTime() - alertAt.getTime())}`}

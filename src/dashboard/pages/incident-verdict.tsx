@@ -23,33 +23,31 @@ type Props = {
 }
 
 /** Asks whether the answer is right and, where it is not, what it was. */
-export const VerdictFoot = ({ incident, latest, answer, rows }: Props) => (
+export const VerdictForms = ({ incident, latest, answer, rows }: Props) => (
   <ForManagers>
-    <footer>
-      {incident.verdict === null && (
-        <form method="post" action={`/incidents/${incident.id}/verdict`} class="row">
-          <span>{rows.question}</span>
-          <button type="submit" name="verdict" value="confirmed" class="minor">
-            Yes
-          </button>
-          <button type="submit" name="verdict" value="rejected" class="minor">
-            No, something else
-          </button>
-        </form>
-      )}
-      {incident.verdict === 'confirmed' && (
-        <div class="row">
-          <span>{toLesson(incident, latest, answer)}</span> <Undo id={incident.id} label="Undo “yes”" />
-        </div>
-      )}
-      {incident.verdict === 'rejected' && <WhatWasIt incident={incident} latest={latest} answer={answer} />}
-      {latest.abstained && incident.verdict === null && (
-        <details class="more">
-          <summary>Do you know what it was?</summary>
-          <WhatWasIt incident={incident} latest={latest} answer={answer} />
-        </details>
-      )}
-    </footer>
+    {incident.verdict === null && (
+      <form method="post" action={`/incidents/${incident.id}/verdict`} class="row">
+        <span>{rows.question}</span>
+        <button type="submit" name="verdict" value="confirmed" class="minor">
+          Yes
+        </button>
+        <button type="submit" name="verdict" value="rejected" class="minor">
+          No, something else
+        </button>
+      </form>
+    )}
+    {incident.verdict === 'confirmed' && (
+      <div class="row">
+        <span>{toLesson(incident, latest, answer)}</span> <Undo id={incident.id} label="Undo “yes”" />
+      </div>
+    )}
+    {incident.verdict === 'rejected' && <WhatWasIt incident={incident} latest={latest} answer={answer} />}
+    {latest.abstained && incident.verdict === null && (
+      <details class="more">
+        <summary>Do you know what it was?</summary>
+        <WhatWasIt incident={incident} latest={latest} answer={answer} />
+      </details>
+    )}
   </ForManagers>
 )
 
@@ -128,7 +126,7 @@ const ALIKE = 'when an incident looks like this one again'
 /** What is learned of what an engineer said, or would be. */
 function toLesson({ learns, verdict }: IncidentDetail, latest: StoredDiagnosis, answer: ShownAnswer): string {
   const cause = latest.abstained ? undefined : findCause(answer)
-  const blamed = cause && `${TYPE_NAMES[cause.event_type]}s of ${quoteName(cause.service)}`
+  const blamed = cause && `${TYPE_NAMES[cause.event_type].replace(/s?$/, 's')} of ${quoteName(cause.service)}`
   if (verdict === 'confirmed')
     return learns && blamed ? `You said yes: ${blamed} count more ${ALIKE}.` : 'You said yes. It counts on the quality page.'
   if (!learns) return 'What you say is kept here and counts on the quality page.'

@@ -6,15 +6,16 @@ import type { AnswerRows, Row } from '../answer-rows.ts'
 import { toPageWords } from '../event-words.ts'
 import { INTEGRATION_WORDS, toSourceName } from '../integrations/index.ts'
 import { toMoment, toPercent, toSpan } from '../labels.ts'
-import { Age, Badge, Exact, Live, Notice, Outside, Sure } from '../parts.tsx'
+import { Age, Badge, Exact, Live, Notice, Outside } from '../parts.tsx'
 import type { ShownAnswer } from '../shown-answer.ts'
 import { AnswerCard, toShownIncident } from './incident-answer.tsx'
 import { Causes } from './incident-causes.tsx'
 import { Events, type EventsQuery } from './incident-events.tsx'
-import { Badges, ResolveForm } from './incident-parts.tsx'
+import { Badges, ResolveForm, VerdictBadge } from './incident-parts.tsx'
 import { Picture } from './incident-picture.tsx'
+import { ShareBox } from './incident-share.tsx'
 import { Since } from './incident-since.tsx'
-import { VerdictFoot } from './incident-verdict.tsx'
+import { VerdictForms } from './incident-verdict.tsx'
 
 const MAX_SENTENCE = 600
 
@@ -40,7 +41,7 @@ export const IncidentPage = ({ incident, later, now, done, events, isWholeDay }:
       {incident.maintenance !== null && <p class="notice">It began in a maintenance window: it was diagnosed, and nobody was told.</p>}
       <Live
         id="now"
-        of={[incident.status, incident.verdict, told?.rows, aftermath.steps]}
+        of={[incident.status, incident.attempts, incident.verdict, told?.rows, aftermath.steps, incident.shares]}
         news={`News: ${aftermath.steps.at(-1)?.text}`}
         soon={!told}
       >
@@ -165,19 +166,19 @@ type AnsweredProps = {
 const Answered = ({ incident, latest, answer, rows }: AnsweredProps) => (
   <>
     <AnswerCard rows={rows}>
-      <VerdictFoot incident={incident} latest={latest} answer={answer} rows={rows} />
+      <footer>
+        <VerdictForms incident={incident} latest={latest} answer={answer} rows={rows} />
+        <div class="end">
+          <details class="sure">
+            <summary>Copy as text</summary>
+            <pre class="code" data-copy="the text">
+              <code>{toChatText(incident, rows)}</code>
+            </pre>
+          </details>
+          <ShareBox incident={incident} />
+        </div>
+      </footer>
     </AnswerCard>
-    <div class="row">
-      <details class="more">
-        <summary class="small">Copy as text</summary>
-        <pre class="code" data-copy="the text">
-          <code>{toChatText(incident, rows)}</code>
-        </pre>
-      </details>
-      <Sure label="Share" action={`/incidents/${incident.id}/share`} button="Make a link">
-        Whoever has the link reads this incident for three days, without an account.
-      </Sure>
-    </div>
     {latest.changed !== null && (
       <p class="small">
         <strong>Second look.</strong> What is different: <Outside max={MAX_SENTENCE}>{toPageWords(latest.changed)}</Outside>
@@ -198,7 +199,7 @@ const Similar = ({ incidents, now }: { readonly incidents: readonly SimilarIncid
               <a href={`/incidents/${id}`}>
                 <Outside>{title ?? serviceName}</Outside>
               </a>{' '}
-              <Badge kind={verdict === 'confirmed' ? 'good' : 'warn'}>{verdict === 'confirmed' ? 'Confirmed' : 'Marked wrong'}</Badge>{' '}
+              <VerdictBadge verdict={verdict} />{' '}
               <span class="small quiet">
                 {toPercent(similarity)} alike, <Age at={triggeredAt} now={now} />
               </span>

@@ -1,10 +1,10 @@
 import { EVENT_TYPES } from '../../domain/event/event.ts'
-import type { JoinRule } from '../../domain/event/service-name.ts'
 import { type StateWindow, toHappenedAt, type WindowEntry } from '../../domain/window/window.ts'
 import { Chart, TypeLabel } from '../chart.tsx'
-import { count, TYPE_NAMES, toChange, toClock, toExact, toPercent } from '../labels.ts'
-import { Besides, Code, Live, Outside, Reporter, Table, withQuery } from '../parts.tsx'
+import { count, JOIN_NAMES, TYPE_NAMES, toChange, toClock, toExact, toPercent } from '../labels.ts'
+import { Besides, Code, Live, Outside, Table, withQuery } from '../parts.tsx'
 import { layOut, type Mark } from '../timeline.ts'
+import { Reporter } from './incident-parts.tsx'
 
 const ENTRIES_PER_PAGE = 30
 const UNFOLDED = 10
@@ -94,17 +94,6 @@ function toMark(entry: WindowEntry): Mark {
   }
 }
 
-/** How the service is known to be concerned. */
-const KNOWN_BY: Readonly<Record<JoinRule, string>> = {
-  service_name: '',
-  entity: 'known by its name',
-  namespaced_name: 'known by its name',
-  pod: 'known by its workload',
-  replica_set: 'known by its workload',
-  autoscaler: 'known by its name',
-  evaluates: 'evaluates the flag',
-}
-
 type Row = readonly [latest: WindowEntry, ...others: WindowEntry[]]
 
 /** One row for what several pods of one workload tell alike. Entries come latest first, and so do rows. */
@@ -163,7 +152,7 @@ const EntryRow = ({ row, serviceName, now }: RowProps) => {
 const What = ({ row, serviceName }: { readonly row: Row; readonly serviceName: string }) => {
   const pods = [...new Set(row.map(({ entity }) => entity))]
   const [{ entity, joinedBy }] = row
-  const known = entity === serviceName ? '' : KNOWN_BY[joinedBy]
+  const known = entity === serviceName ? '' : JOIN_NAMES[joinedBy]
   return (
     <>
       {pods.length === 1 ? <Outside>{entity}</Outside> : <span title={pods.join(', ')}>{count(pods.length, 'pod')}</span>}

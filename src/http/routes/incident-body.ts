@@ -4,7 +4,8 @@ import { MAX_ENVIRONMENT_LENGTH } from '../../domain/event/environment.ts'
 import { citedEntries } from '../../domain/incident/snapshot.ts'
 import { toToldEntry, toToldWindow } from '../../domain/window/document.ts'
 import type { Incident, IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
-import { Instant, name, optionalName, Uuid } from '../schemas.ts'
+import type { Share } from '../../store/shares.ts'
+import { EXAMPLE_IDS, IdParams, Instant, name, optionalName, Uuid } from '../schemas.ts'
 import { toWindowBody, WindowBody } from './maintenance.ts'
 import { entryFields, windowFields } from './window-body.ts'
 
@@ -161,6 +162,15 @@ const SimilarBody = z
   })
   .openapi('SimilarIncident')
 
+const shareFields = { id: Uuid, created_at: Instant, expires_at: Instant, created_by: z.string() }
+const ShareBody = z.strictObject(shareFields).openapi('Share')
+
+export const NewShareBody = z.strictObject({ ...shareFields, url: z.string() }).openapi('NewShare')
+
+export const ShareParams = IdParams.extend({
+  share_id: z.string().openapi({ param: { name: 'share_id', in: 'path', example: EXAMPLE_IDS.share }, format: 'uuid' }),
+})
+
 export const DetailBody = z
   .strictObject({
     ...itemFields,
@@ -176,6 +186,7 @@ export const DetailBody = z
       .openapi({ description: 'Past incidents like this one that an engineer judged, the likest first' }),
     failure: z.string().nullable().openapi({ description: 'Why there is no answer yet' }),
     maintenance: WindowBody.nullable().openapi({ description: 'The window it began in: nobody is told' }),
+    shares: z.array(ShareBody).openapi({ description: 'Links to read it that still work' }),
   })
   .openapi('IncidentDetail')
 
@@ -229,7 +240,15 @@ function toConfirmed({ verdict }: Pick<StoredDiagnosis, 'verdict'>): boolean | n
   return verdict === null ? null : verdict === 'confirmed'
 }
 
-export function toDetailBody({ diagnoses, notes, similar, failure, maintenance, ...incident }: IncidentDetail): z.infer<typeof DetailBody> {
+export function toDetailBody({
+  diagnoses,
+  notes,
+  similar,
+  failure,
+  maintenance,
+  shares,
+  ...incident
+}: IncidentDetail): z.infer<typeof DetailBody> {
   const [latest, ...earlierOnes] = diagnoses
   const unanswered = {
     diagnosed_at: null,
@@ -255,7 +274,12 @@ export function toDetailBody({ diagnoses, notes, similar, failure, maintenance, 
     similar_incidents: similar.map(toSimilarBody),
     failure: latest ? null : failure,
     maintenance: maintenance && toWindowBody(maintenance),
+    shares: shares.map(toShareBody),
   }
+}
+
+export function toShareBody({ id, madeAt, expiresAt, madeBy }: Share): z.infer<typeof ShareBody> {
+  return { id, created_at: madeAt.toISOString(), expires_at: expiresAt.toISOString(), created_by: madeBy }
 }
 
 function toAnswerBody({ madeAt, diagnosedBy, changed, answer, contextSnapshot }: StoredDiagnosis) {

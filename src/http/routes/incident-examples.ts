@@ -25,6 +25,13 @@ export const EXAMPLE_ITEM = {
 
 const [EXAMPLE_DEPLOY] = EXAMPLE_WINDOW.deploy_events
 
+export const EXAMPLE_SHARE = {
+  id: EXAMPLE_IDS.share,
+  created_at: '2026-01-15T10:30:00.000Z',
+  expires_at: '2026-01-18T10:30:00.000Z',
+  created_by: `api_key:${EXAMPLE_IDS.readonlyKey}`,
+}
+
 export const EXAMPLE_DETAIL = {
   ...EXAMPLE_ITEM,
   diagnosed_at: '2026-01-15T10:27:42.702Z',
@@ -78,4 +85,5 @@ export const EXAMPLE_DETAIL = {
   ],
   failure: null,
   maintenance: null,
+  shares: [],
 }

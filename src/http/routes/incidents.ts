@@ -2,20 +2,32 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
 import { toEnvironment } from '../../domain/event/environment.ts'
-import type { IncidentId } from '../../domain/ids.ts'
+import type { IncidentId, ShareId } from '../../domain/ids.ts'
 import { toShownValue, toStorableText } from '../../domain/text.ts'
 import { isZeroTime, parseTimestamp } from '../../domain/timestamp.ts'
 import { getIncident, listIncidents } from '../../store/incidents.ts'
+import { removeShare } from '../../store/shares.ts'
 import { judge, resolve } from '../../usecases/decide-incident.ts'
 import { askNow } from '../../usecases/diagnose-now.ts'
+import { shareIncident } from '../../usecases/share-incident.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, deferTo, timeLeft, toTrail } from '../context.ts'
 import { chanceOf, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
 import { problemOf, problems } from '../problem.ts'
 import { getPathId, IdParams, json, jsonBody, pageStart, readInstant, readPageStart } from '../schemas.ts'
-import { DetailBody, FeedbackBody, IncidentBody, QuestionBody, toDetailBody, toIncidentBody } from './incident-body.ts'
-import { EXAMPLE_DETAIL, EXAMPLE_ITEM } from './incident-examples.ts'
+import {
+  DetailBody,
+  FeedbackBody,
+  IncidentBody,
+  NewShareBody,
+  QuestionBody,
+  ShareParams,
+  toDetailBody,
+  toIncidentBody,
+  toShareBody,
+} from './incident-body.ts'
+import { EXAMPLE_DETAIL, EXAMPLE_ITEM, EXAMPLE_SHARE } from './incident-examples.ts'
 
 const DEFAULT_SINCE_MS = 7 * 24 * 3_600_000
 
@@ -140,6 +152,36 @@ const resolveRoute = createRoute({
   responses: { 204: { description: 'Resolved, now or before' }, ...problems('not_found', ...FAILURES), ...NOT_FOUND },
 })
 
+const share = createRoute({
+  ...common,
+  operationId: 'shareIncident',
+  method: 'post',
+  path: '/v1/incidents/{id}/shares',
+  summary: 'Make a link to an incident',
+  description: 'Whoever has it reads the incident’s page for three days, without an account. It is told this once.',
+  request: { params: IdParams },
+  responses: {
+    201: json(NewShareBody, 'The link', { ...EXAMPLE_SHARE, url: 'https://noctuary.example.com/shared/bxwqVD8eS1eMHQ…' }),
+    ...problems('not_found', 'conflict', ...FAILURES),
+    ...problemOf('conflict', { pointer: '', detail: 'an incident has at most 20 links at a time: revoke one first' }),
+    ...NOT_FOUND,
+  },
+})
+
+const unshare = createRoute({
+  ...common,
+  operationId: 'revokeShare',
+  method: 'delete',
+  path: '/v1/incidents/{id}/shares/{share_id}',
+  summary: 'Revoke a link to an incident',
+  request: { params: ShareParams },
+  responses: {
+    204: { description: 'Revoked' },
+    ...problems('not_found', ...FAILURES),
+    ...problemOf('not_found', { pointer: '', detail: 'no such link' }),
+  },
+})
+
 /** What is left for an answer to be kept, should its question come again. */
 const KEPT_WITHIN_MS = 300
 
@@ -194,6 +236,17 @@ export const incidentRoutes = (deps: Deps) => {
     .openapi(resolveRoute, async (c) => {
       const id = getPathId<IncidentId>(c.req.valid('param').id, 'incident')
       await resolve(deps, c.var.principal.tenantId, id, toTrail(c), deferTo(c))
+      return c.body(null, 204)
+    })
+    .openapi(share, async (c) => {
+      const id = getPathId<IncidentId>(c.req.valid('param').id, 'incident')
+      const { path, ...made } = await shareIncident(deps, c.var.principal.tenantId, id, toTrail(c))
+      return c.json({ ...toShareBody(made), url: `${deps.publicUrl ?? new URL(c.req.url).origin}${path}` }, 201)
+    })
+    .openapi(unshare, async (c) => {
+      const { id, share_id } = c.req.valid('param')
+      const incidentId = getPathId<IncidentId>(id, 'incident')
+      await removeShare(deps.db, c.var.principal.tenantId, incidentId, getPathId<ShareId>(share_id, 'link'), toTrail(c))
       return c.body(null, 204)
     })
 }

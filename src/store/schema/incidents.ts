@@ -92,6 +92,23 @@ export const diagnoses = pgTable(
   ],
 )
 
+/** Links by which whoever has one reads an incident, until they expire or are revoked. */
+export const shares = pgTable(
+  'shares',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: uuid('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    incidentId: uuid('incident_id').notNull(),
+    madeAt: instant('made_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    /** As the audit names them. */
+    madeBy: text('made_by').notNull(),
+  },
+  (table) => [index('shares_of_incidents').on(table.tenantId, table.incidentId)],
+)
+
 /** What has to be done for incidents, stored with them, so that whoever finds it undone can do it. */
 export const incidentWork = pgTable(
   'incident_work',

@@ -1,0 +1,20 @@
+import type { Clock, Database, Linking } from '../deps.ts'
+import { AppError } from '../domain/errors.ts'
+import type { IncidentId, TenantId } from '../domain/ids.ts'
+import { signShareLink } from '../domain/telling/share-link.ts'
+import type { Trail } from '../store/audit.ts'
+import { addShare, type Share } from '../store/shares.ts'
+
+const SHARED_MS = 3 * 24 * 3_600_000
+
+/** Makes a link to read an incident for three days; `path` is where it leads, and told this once. Throws as `addShare`. */
+export async function shareIncident(
+  { db, now, linkSecret }: Database & Clock & Linking,
+  tenantId: TenantId,
+  incidentId: IncidentId,
+  trail: Trail,
+): Promise<Share & { readonly path: string }> {
+  if (linkSecret === undefined) throw new AppError('unavailable', 'This installation has no secret to sign links with.')
+  const share = await addShare(db, tenantId, incidentId, new Date(now().getTime() + SHARED_MS), trail)
+  return { ...share, path: `/shared/${await signShareLink(linkSecret, { tenantId, ...share })}` }
+}
