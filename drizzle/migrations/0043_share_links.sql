@@ -1,3 +1,5 @@
+SET LOCAL statement_timeout = 0;
+--> statement-breakpoint
 CREATE TABLE "shares" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"tenant_id" uuid NOT NULL,

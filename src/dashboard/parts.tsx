@@ -197,6 +197,29 @@ export const Sure = ({
   </ForManagers>
 )
 
+type WaitProps = {
+  readonly title: string
+  /** A sign that does not turn; `undefined`: something is under way. */
+  readonly path?: string
+  readonly tone?: string
+  readonly more: Child
+  readonly children?: Child
+}
+
+/** What is under way, or how it ended, and what can be done about it. */
+export const Wait = ({ title, path, tone = '', more, children }: WaitProps) => (
+  <div class={`wait ${tone}`}>
+    <svg viewBox="0 0 24 24" aria-hidden="true">
+      <path class={path === undefined ? 'turn' : undefined} d={path ?? 'M12 3A9 9 0 1 1 3 12'} />
+    </svg>
+    <div>
+      <h3>{title}</h3>
+      <p class="small">{more}</p>
+    </div>
+    {children}
+  </div>
+)
+
 type ChoiceProps<Value extends string> = {
   readonly legend: string
   readonly name: string

@@ -6,6 +6,7 @@ import { type IncidentSignature, readSignature, writeSignature } from '../domain
 import type { Verdict } from '../domain/incident/quality.ts'
 import { LEASE_SECONDS } from '../domain/incident/schedule.ts'
 import { daysBefore } from '../domain/window/sweep.ts'
+import { appendAudit, type Trail } from './audit.ts'
 import type { Incident, StoredDiagnosis } from './incidents.ts'
 import { isInMaintenance, teamOf } from './maintenance.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
@@ -254,6 +255,26 @@ export async function claimAgain(db: Db, work: ClaimedWork, now: Date): Promise<
       AND c.target = ${target} AND ${isDue(now)}`
   const [claimed] = await claim(db, candidates, now, 1)
   return claimed
+}
+
+/**
+ * Makes a diagnosis due now that failed, or that whoever began it left alone; one that was given up begins anew. Says of which
+ * incident it is, `undefined` where there is none.
+ */
+export async function hurryDiagnosis(db: Db, tenantId: TenantId, id: IncidentId, now: Date, trail: Trail): Promise<IncidentId | undefined> {
+  const { rows } = await db.execute<{ id: string }>(
+    sql`WITH hurried AS (
+      UPDATE incident_work w SET state = 'due', attempts = CASE WHEN w.state = 'due' THEN w.attempts ELSE 0 END, next_at = ${iso(now)}::timestamptz
+      FROM incidents i
+      WHERE i.tenant_id = ${tenantId} AND i.id = ${id} AND w.incident_id = coalesce(i.diagnosis_of, i.id) AND w.kind = 'diagnosis'
+        AND w.state IN ('due', 'given_up') AND (w.lease IS NULL OR w.next_at <= ${iso(now)}::timestamptz)
+        AND NOT EXISTS (SELECT 1 FROM diagnoses d WHERE d.incident_id = w.incident_id)
+      RETURNING w.incident_id AS id
+    ),
+    audit AS (${appendAudit(tenantId, trail, 'incident.retried', sql`hurried`)})
+    SELECT id FROM hurried`,
+  )
+  return rows[0] && toId(rows[0].id)
 }
 
 /** So many times what is asked for is looked at, as others may be taking some of it. */

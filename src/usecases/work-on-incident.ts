@@ -112,7 +112,7 @@ async function diagnoseOrPutOff(deps: WorkDeps, work: ClaimedWork, clock: () => 
   } catch (error) {
     deps.log('diagnosis_failed', { ...toFields(work), reason: nameOf(error) })
     const retry = planDiagnosisRetry(work.attempts, clock())
-    await putOffWork(deps.db, work, retry?.at, 'the diagnosis could not be made; it is tried again')
+    await putOffWork(deps.db, work, retry?.at, `the diagnosis could not be made${retry ? '; it is tried again' : ''}`)
     return 'left'
   }
 }

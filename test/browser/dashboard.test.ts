@@ -148,17 +148,18 @@ test('a wall screen is filled with larger letters and nothing to scroll', async 
 })
 
 test('an engineer signs in, reads the timeline, confirms the answer and filters', async () => {
-  const page = await open()
+  const page = await open({ timezoneId: 'Asia/Tokyo' })
   await signIn(page, shop.tenant.readonlyKey, '/incidents?status=active')
   expect(new URL(page.url()).search).toBe('?status=active')
   await openIncident(page)
+  expect(await page.locator('time[data-local]').allTextContents()).toEqual([expect.stringMatching(/^\d\d:\d\d:\d\d local, \d\d:\d\d:\d\d UTC$/)])
   const picture = page.getByRole('group', { name: /From the change to the alert/ })
   expect(await picture.locator('.lane').count()).toBeGreaterThan(2)
   expect(await picture.locator('a.mark').count()).toBeGreaterThan(5)
   expect(await page.getByRole('table').getByRole('row').count()).toBe(9)
 
   await picture
-    .getByRole('link', { name: /reports errors|time out|dependency failure/ })
+    .getByRole('link', { name: /reports errors|time out|failing calls/ })
     .first()
     .focus()
   await page.keyboard.press('Enter')

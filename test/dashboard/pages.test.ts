@@ -372,6 +372,30 @@ test('a database that is away is told as a page, with when to come back', async 
   expect(there.cookie()).not.toBe('')
 })
 
+test('what could not be diagnosed says so, how often it was tried and when it is again, and is tried at once on request', async () => {
+  const proxy = await startFaultProxy(inject('stack').databaseEndpoint)
+  const away = startSite({ database: proxy.url })
+  const { readonlyKey } = await createTestTenant(away.app)
+  const there = await signIn(away, readonlyKey)
+  proxy.fault = (asked) => (JSON.stringify(asked).includes('INSERT INTO diagnoses') ? 'refuse' : 'none')
+  const body = { service: 'shop', create: true }
+  const { id, status } = await (await away.app.request('/v1/incidents', { key: readonlyKey, body })).json()
+  expect(status).toBe('diagnosing')
+  const read = async () => (await there.get(`/incidents/${id}`)).text()
+  const stuck = await read()
+  expect(stuck).toMatch(/Not diagnosed<.*could not be made.*Tried 1 time, next at .*Try now/s)
+  await there.post(`/incidents/${id}/retry`)
+  expect(await read()).toContain('Tried 2 times')
+  proxy.fault = 'none'
+  expect((await there.post(`/incidents/${id}/retry`)).headers.get('Location')).toBe(`/incidents/${id}`)
+  expect(await read()).toContain('What broke')
+  const audit: { action: string }[] = await (await away.app.request('/v1/audit', { key: readonlyKey })).json()
+  expect(audit.filter(({ action }) => action === 'incident.retried')).toHaveLength(2)
+  await there.post(`/incidents/${id}/retry`)
+  const { context_snapshot, earlier_diagnoses } = await (await away.app.request(`/v1/incidents/${id}`, { key: readonlyKey })).json()
+  expect([context_snapshot === null, earlier_diagnoses]).toEqual([false, []])
+})
+
 test('style, script and icon may be kept, and hold no data', async () => {
   const html = await (await visitor.get('/incidents')).text()
   const paths = [...html.matchAll(/(?:href|src)="(\/dashboard\/[^"]+)"/g)].map(([, path]) => path ?? '')

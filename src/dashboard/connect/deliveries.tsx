@@ -5,7 +5,7 @@ import { DOORS } from '../../domain/doors/index.ts'
 import type { IntegrationId } from '../../domain/ids.ts'
 import type { DoorType } from '../../domain/integration-type.ts'
 import type { DeliveryKind, DeliveryOutcome, DoorDeliveries } from '../../store/door-deliveries.ts'
-import { Age, ForManagers, Live, Outside, Table } from '../parts.tsx'
+import { Age, ForManagers, Live, Outside, Table, Wait } from '../parts.tsx'
 import { toShortReason } from './senders.tsx'
 
 const MAX_OUTCOME = 240
@@ -30,7 +30,11 @@ export const Deliveries = ({ type, integration, deliveries, now }: DeliveriesPro
           {id && <LetInForm type={type} id={id} outcome={newest} />}
         </Arrived>
       ) : (
-        id && <Waiting>{!sample && <SampleForm type={type} id={id} />}</Waiting>
+        id && (
+          <Wait title="Waiting for the first delivery" more="This page sees it within 2 s. Without a script: reload.">
+            {!sample && <SampleForm type={type} id={id} />}
+          </Wait>
+        )
       )}
       {sample && <Sampled type={type} outcome={sample} now={now} />}
       <section aria-labelledby="latest">
@@ -59,21 +63,6 @@ export const Deliveries = ({ type, integration, deliveries, now }: DeliveriesPro
 function toNews(newest: DeliveryOutcome | undefined): string {
   return newest ? `A delivery has arrived: ${newest.text.slice(0, MAX_OUTCOME)}` : 'Waiting for the first delivery.'
 }
-
-const Waiting = ({ children }: { readonly children: Child }) => (
-  <div class="wait">
-    <svg viewBox="0 0 24 24" aria-hidden="true">
-      <g class="turn">
-        <path d="M12 3A9 9 0 1 1 3 12" />
-      </g>
-    </svg>
-    <div>
-      <h3>Waiting for the first delivery</h3>
-      <p class="small quiet">This page sees it within 2 s. Without a script: reload.</p>
-    </div>
-    {children}
-  </div>
-)
 
 const SampleForm = ({ type, id }: { readonly type: DoorType; readonly id: IntegrationId }) => (
   <ForManagers>
@@ -137,23 +126,23 @@ const Became = ({ type, outcome: { kind, text, at, incidentId }, now, title, chi
   const { tone, path } = MARKS[kind]
   const next = incidentId === undefined ? NEXT[DOORS[type].brings] : { path: `/incidents/${incidentId}`, text: 'Open the incident' }
   return (
-    <div class={`wait ${tone}`}>
-      <svg viewBox="0 0 24 24" aria-hidden="true">
-        <path d={path} />
-      </svg>
-      <div>
-        <h3>{title}</h3>
-        <p class="small">
+    <Wait
+      title={title}
+      path={path}
+      tone={tone}
+      more={
+        <>
           <Outside max={MAX_OUTCOME}>{text}</Outside>, <Age at={at} now={now} />
-        </p>
-      </div>
+        </>
+      }
+    >
       {kind === 'taken' && (
         <a class="button" href={next.path}>
           {next.text}
         </a>
       )}
       {children}
-    </div>
+    </Wait>
   )
 }
 

@@ -5,8 +5,8 @@ import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } fro
 import type { AnswerRows, Row } from '../answer-rows.ts'
 import { toPageWords } from '../event-words.ts'
 import { INTEGRATION_WORDS, toSourceName } from '../integrations/index.ts'
-import { toMoment, toPercent, toSpan } from '../labels.ts'
-import { Age, Badge, Exact, Live, Notice, Outside } from '../parts.tsx'
+import { count, toMoment, toPercent, toSpan } from '../labels.ts'
+import { Age, Badge, Exact, ForManagers, Live, Notice, Outside, Wait } from '../parts.tsx'
 import type { ShownAnswer } from '../shown-answer.ts'
 import { AnswerCard, toShownIncident } from './incident-answer.tsx'
 import { Causes } from './incident-causes.tsx'
@@ -140,21 +140,27 @@ const PagerLink = ({ url, source }: { readonly url: string | null; readonly sour
     </a>
   ) : null
 
-const Undiagnosed = ({ incident: { status, failure } }: { readonly incident: IncidentDetail }) => (
-  <div class="empty">
-    <h2>{status === 'failed' ? 'This incident could not be diagnosed' : 'The diagnosis is under way'}</h2>
-    <p>
-      {status === 'failed'
-        ? 'It was tried several times. What its service reported is still on the page of the service.'
-        : 'It usually takes a second or two; after a failure it is tried again within a minute.'}
-    </p>
-    {failure !== null && (
-      <p class="quiet">
-        Last failure: <Outside>{failure}</Outside>
-      </p>
-    )}
-  </div>
-)
+const Undiagnosed = ({ incident: { id, status, failure, attempts, retryAt, triggeredAt } }: { readonly incident: IncidentDetail }) => {
+  if (failure === null) return <Wait title="Diagnosing …" more="Usually 2 s. This page follows." />
+  const next = status === 'failed' || retryAt === null ? 'then given up' : `next at ${toMoment(retryAt, triggeredAt)}`
+  return (
+    <Wait
+      title="Not diagnosed"
+      path="M12 3A9 9 0 1 1 11.9 3"
+      more={
+        <>
+          <Outside>{failure}</Outside>. Tried {count(attempts, 'time')}, {next}.
+        </>
+      }
+    >
+      <ForManagers>
+        <form method="post" action={`/incidents/${id}/retry`}>
+          <button type="submit">Try now</button>
+        </form>
+      </ForManagers>
+    </Wait>
+  )
+}
 
 type AnsweredProps = {
   readonly incident: IncidentDetail

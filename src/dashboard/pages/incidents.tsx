@@ -10,7 +10,7 @@ import { listIncidentCards } from '../../store/incident-cards.ts'
 import { getIncident, type IncidentQuery, MAX_LISTED_INCIDENTS } from '../../store/incidents.ts'
 import { ACTIVE_DAYS } from '../../store/services.ts'
 import { type FirstSteps, getFirstSteps } from '../../store/tenants.ts'
-import { judge, resolve } from '../../usecases/decide-incident.ts'
+import { judge, resolve, retry } from '../../usecases/decide-incident.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readForm, readPage, requireManager, toAppContext, toOwnPath, toPageTrail } from '../page-request.ts'
 import { Filters, Live, Notice, Pages, withQuery } from '../parts.tsx'
@@ -104,6 +104,12 @@ export const incidentPages = (deps: Deps) =>
       const verdict = latest.abstained && correction.eventId === null ? 'confirmed' : 'rejected'
       await judge(deps, tenantId, id, { verdict, correction }, toPageTrail(c), deferTo(toAppContext(c)))
       return c.redirect(addDone(`/incidents/${id}`, 'corrected'), 303)
+    })
+    .post('/incidents/:id/retry', async (c) => {
+      const id = getId<IncidentId>(c, 'incident')
+      const { tenantId } = await requireManager(c, deps)
+      await retry(deps, tenantId, id, toPageTrail(c))
+      return c.redirect(`/incidents/${id}`, 303)
     })
     .post('/incidents/:id/resolve', async (c) => {
       const id = getId<IncidentId>(c, 'incident')
