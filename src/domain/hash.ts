@@ -21,3 +21,14 @@ export function uuidFromHash(hash: Uint8Array): string {
   const hex = toHex(bytes)
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
+
+const FNV_OFFSET = 0x811c9dc5
+const FNV_PRIME = 0x01000193
+
+/** FNV-1a with a final mix, of UTF-16 units: 32 bits, fast, and the same everywhere. */
+export function hashOf(text: string): number {
+  let hash = FNV_OFFSET
+  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), FNV_PRIME)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  return (hash ^ (hash >>> 13)) >>> 0
+}

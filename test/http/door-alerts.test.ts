@@ -140,6 +140,17 @@ test('two senders of one type never touch each other’s, whatever their keys; w
   await app.settle()
 })
 
+test('a routing key may be in a header, as PagerDuty’s own library sends it', async () => {
+  const tenant = await createTestTenant(app)
+  const made = await app.request('/v1/integrations', { key: tenant.readonlyKey, body: { type: 'pagerduty-events', direction: 'inbound' } })
+  const headers = { 'X-Routing-Key': (await made.json()).token }
+  const body = { event_action: 'trigger', payload: { summary: 'Slow', source: 'till', severity: 'critical' } }
+  expect((await app.request('/v2/enqueue', { body, headers })).status).toBe(202)
+  expect((await app.request('/v2/enqueue', { body, headers: { 'X-Routing-Key': 'f'.repeat(32) } })).status).toBe(400)
+  expect(await incidentsOf(tenant)).toMatchObject([{ service: 'till', external_source: 'pagerduty-events' }])
+  await app.settle()
+})
+
 test('an acknowledgement or a resolution of what never was is dropped', async () => {
   const tenant = await createTestTenant(app)
   for (const event_action of ['acknowledge', 'resolve']) {

@@ -1,3 +1,4 @@
+import { hashOf } from '../hash.ts'
 import type { Delivery, Door, DoorAlert, DoorSettings, Signals } from './door.ts'
 import { ignore, judgeAlertEnvironment, present, takeAlerts, toReason, toService } from './mapping.ts'
 import { at, listAt, nameAt, toInstant, toName, toText, toUrl } from './reading.ts'
@@ -7,6 +8,7 @@ const SERVICE_LABELS = ['service', 'service_name', 'app_kubernetes_io_name', 'ap
 /** What kube-prometheus fires for ever: that alerting works, and what inhibits others. */
 const ENDLESS = new Set(['Watchdog', 'InfoInhibitor'])
 const MAX_KEY_LENGTH = 512
+const MAX_GROUP_KEY_LENGTH = 65_536
 
 type Member = {
   readonly alertname: string
@@ -23,7 +25,7 @@ type Member = {
  * name in it. It fires while one of its members does; members that are absent say nothing.
  */
 export function readAlertGroup({ body, settings }: Delivery): Signals {
-  const groupKey = nameAt(body, 'groupKey')
+  const groupKey = toText(at(body, 'groupKey'), MAX_GROUP_KEY_LENGTH)
   if (groupKey === undefined) return ignore('custom payload: no groupKey')
   const read = listAt(body, 'alerts').map((alert) => readMember(alert, body, settings))
   const members = read.filter((member): member is Member => typeof member !== 'string')
@@ -80,10 +82,13 @@ function toAlert(groupKey: string, group: readonly Member[]): DoorAlert[] {
   ]
 }
 
-/** The group's key, with what tells this alert from others of the group: their own ends stay whole. */
+/** The group's key, with what tells this alert from others of the group; of a long one its beginning, and a hash of all of it. */
 function toKey(groupKey: string, { service, alertname }: Member): string {
   const end = `/${(service ?? '').slice(0, 120)}/${alertname.slice(0, 120)}`.toWellFormed()
-  return toName(`${groupKey.slice(0, MAX_KEY_LENGTH - end.length)}${end}`) ?? groupKey
+  const room = MAX_KEY_LENGTH - end.length
+  const hash = hashOf(groupKey).toString(16).padStart(8, '0')
+  const start = groupKey.length <= room ? groupKey : `${groupKey.slice(0, room - hash.length - 1).toWellFormed()}…${hash}`
+  return toName(`${start}${end}`) ?? start
 }
 
 export const alertmanager: Door = {

@@ -9,7 +9,7 @@ function read(delivery: Delivery): Signals {
   if (type === 'release') return readRelease(delivery, key)
   if (type !== 'incident' || key === undefined) return ignore(`type ${type ?? 'missing'}`)
   const attributes = at(incident, 'attributes')
-  const [action, time] = readAction(attributes)
+  const [action, time] = readAction(attributes, textAt(body, 'event') ?? textAt(attributes, 'status'))
   const named = nameAt(attributes, 'name')
   const service = toService(settings, [named], named)
   return oneAlert({ action, key, title: textAt(attributes, 'cause') ?? named, service, at: toInstant(time) })
@@ -36,14 +36,14 @@ function readRelease({ body, settings }: Delivery, id: string | undefined): Sign
   return oneEvent(facts, facts.at === undefined ? id : undefined)
 }
 
-/** What an incident's status says; else the latest of its times. */
-function readAction(attributes: unknown): readonly [action: AlertAction, time: unknown] {
-  const status = textAt(attributes, 'status')?.toLowerCase()
-  const [resolvedAt, acknowledgedAt] = [at(attributes, 'resolved_at'), at(attributes, 'acknowledged_at')]
-  if (status === 'resolved' || (status === undefined && textAt(attributes, 'resolved_at') !== undefined)) return ['resolve', resolvedAt]
-  if (status === 'acknowledged' || (status === undefined && textAt(attributes, 'acknowledged_at') !== undefined))
-    return ['acknowledge', acknowledgedAt]
-  return ['trigger', at(attributes, 'started_at')]
+const STEPS: readonly (string | undefined)[] = ['started', 'acknowledged', 'resolved']
+
+/** What the webhook says happened, or an incident's status; else the latest of its times. */
+function readAction(attributes: unknown, told: string | undefined): readonly [action: AlertAction, time: unknown] {
+  const step = told?.toLowerCase()
+  const is = (one: string) => (STEPS.includes(step) ? step === one : textAt(attributes, `${one}_at`) !== undefined)
+  if (is('resolved')) return ['resolve', at(attributes, 'resolved_at')]
+  return is('acknowledged') ? ['acknowledge', at(attributes, 'acknowledged_at')] : ['trigger', at(attributes, 'started_at')]
 }
 
 export const betterstack: Door = {

@@ -40,6 +40,7 @@ export const datadog: Door = {
   title: 'Datadog',
   brings: 'alerts',
   ...USUAL,
+  mediaTypes: ['json', 'form'],
   config: ['service', 'service_map', 'environments', 'wait_seconds'],
   read,
   example: {

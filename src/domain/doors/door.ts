@@ -118,8 +118,10 @@ export type Door = {
   readonly methods?: readonly 'PUT'[]
   /** The first of them is the one the page explains; a delivery signed by any is genuine. */
   readonly signatures?: readonly SignatureScheme[]
-  /** The credential that the body carries. */
+  /** The credential that the body carries, where it is in no header. */
   readonly credential?: (body: unknown) => string | undefined
+  /** A header of the sender's own that carries it. */
+  readonly credentialHeader?: string
   /** The headers by which it answers that it takes deliveries, to senders that ask first: `OPTIONS` with `WebHook-Request-Origin`. */
   readonly greeting?: Readonly<Record<string, string>>
   /** What it reads besides nothing at all, which is JSON everywhere. */

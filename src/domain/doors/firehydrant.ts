@@ -4,7 +4,9 @@ import {
   firstService,
   ignore,
   judgeAlertEnvironment,
+  judgeAny,
   judgeEnvironment,
+  namesIn,
   oneAlert,
   oneEvent,
   toService,
@@ -39,9 +41,10 @@ function readIncident({ body, settings }: Delivery): Signals {
   const isOver = milestone !== undefined && OVER.has(milestone)
   if (operation !== 'CREATED' && !isOver)
     return ignore(`incident ${operation?.toLowerCase() ?? 'unchanged'}: ${milestone ?? 'no milestone'}`)
-  const environment = judgeAlertEnvironment(settings, at(incident, 'environments', 0, 'name') ?? impacted(incident, 'environment').name)
+  const environments = [...namesIn(incident, 'environments'), ...impacted(incident, 'environment').flatMap(({ name }) => name ?? [])]
+  const environment = judgeAny(judgeAlertEnvironment, settings, environments)
   const listed = firstService(settings, incident)
-  const { id, name } = impacted(incident, 'service')
+  const { id, name } = impacted(incident, 'service')[0] ?? {}
   const reached = listAt(incident, 'milestones').find((one) => isSameWord(textAt(one, 'type') ?? '', 'resolved'))
   const times = isOver
     ? [at(incident, 'resolved_at'), at(reached, 'occurred_at'), at(incident, 'updated_at')]
@@ -58,18 +61,18 @@ function readIncident({ body, settings }: Delivery): Signals {
   })
 }
 
-/** The first service, or environment, among what an incident has an impact on. */
+/** The services, or environments, among what an incident has an impact on. */
 function impacted(incident: unknown, kind: 'service' | 'environment') {
-  const impact = listAt(incident, 'impacts').find((one) => isSameWord(textAt(one, 'type') ?? '', kind))
-  const [id, name] = ['id', 'name'].map((field) => nameAt(impact, 'impact', field) ?? nameAt(impact, field))
-  return { id, name }
+  const impacts = listAt(incident, 'impacts').filter((one) => isSameWord(textAt(one, 'type') ?? '', kind))
+  const read = (impact: unknown, field: string) => nameAt(impact, 'impact', field) ?? nameAt(impact, field)
+  return impacts.map((impact) => ({ id: read(impact, 'id'), name: read(impact, 'name') }))
 }
 
 function readChange({ body, settings }: Delivery): Signals {
   const change = at(body, 'data', 'change_event') ?? at(body, 'data')
   const summary = textAt(change, 'summary')
   if (summary === undefined) return ignore('a change event without a summary')
-  const environment = judgeEnvironment(settings, at(change, 'environments', 0, 'name'))
+  const environment = judgeAny(judgeEnvironment, settings, namesIn(change, 'environments'))
   if ('ignored' in environment) return ignore(environment.ignored)
   const { named, service } = firstService(settings, change)
   if (service === undefined) return ignore('a change event without a service')

@@ -2,7 +2,7 @@ import { MAX_ENVIRONMENT_LENGTH, toEnvironment, toEnvironmentKey } from '../even
 import { type EventDetails, type EventType, MAX_DETAILS_BYTES } from '../event/event.ts'
 import { toPrintable } from '../text.ts'
 import type { AlertAction, DoorAlert, DoorSettings, SentEvent, Signals } from './door.ts'
-import { nameAt, toName, toText, toUrl } from './reading.ts'
+import { listAt, nameAt, toName, toText, toUrl } from './reading.ts'
 
 /** What most doors have: JSON of at most 1 MiB; a rate limit is a 503, which senders that give up on 429 send again. */
 export const USUAL = { mediaTypes: ['json'], maxBytes: 1_048_576, whenBusy: 503 } as const
@@ -82,6 +82,17 @@ export function judgeEnvironment(settings: DoorSettings, told: unknown, isMarked
 /** Judges the environment of an alert, which opens an incident of its own there. */
 export function judgeAlertEnvironment(settings: DoorSettings, told: unknown): EnvironmentVerdict {
   return judgeEnvironment(settings, told, PRODUCTION_LIKE.test(toText(told, MAX_ENVIRONMENT_LENGTH) ?? '') || undefined)
+}
+
+/** Judges several environments that one thing concerns: it passes with the first that does. */
+export function judgeAny(judge: typeof judgeEnvironment, settings: DoorSettings, told: readonly unknown[]): EnvironmentVerdict {
+  const verdicts = told.map((one) => judge(settings, one))
+  return verdicts.find((verdict) => !('ignored' in verdict)) ?? verdicts[0] ?? {}
+}
+
+/** The names of what an incident or a change lists. */
+export function namesIn(listing: unknown, field: string): readonly string[] {
+  return listAt(listing, field).flatMap((one) => nameAt(one, 'name') ?? [])
 }
 
 export type EventFacts = {

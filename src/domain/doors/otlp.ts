@@ -97,13 +97,15 @@ function readRule(record: LogRecord, context: Context): Reading {
   return typeof body === 'string' ? readLogLine(body, record, context) : { ignored: 'no rule' }
 }
 
-function readEvaluation({ attributes, time }: LogRecord, { settings, service, environment }: Context): Reading {
+function readEvaluation({ attributes, time, body }: LogRecord, { settings, service, environment }: Context): Reading {
   const attribute = (...names: readonly string[]) => names.map((name) => attributes.get(name)).find((value) => value !== undefined)
   const reason = toText(attribute('feature_flag.result.reason', 'feature_flag.evaluation.reason', 'feature_flag.reason'))?.toLowerCase()
   if (reason !== undefined && UNTOUCHED_REASONS.has(reason)) return { ignored: `flag evaluation: ${reason}` }
   const flag = toName(attribute('feature_flag.key'))
-  const value = attribute('feature_flag.result.variant', 'feature_flag.variant', 'feature_flag.result.value', 'feature_flag.value')
+  const told = attribute('feature_flag.result.variant', 'feature_flag.variant', 'feature_flag.result.value', 'feature_flag.value')
+  const value = told ?? at(body, 'value')
   const variant = toText(typeof value === 'boolean' ? String(value) : typeof value === 'object' ? JSON.stringify(value) : value)
+  if (variant === undefined && reason === 'error') return { ignored: 'flag evaluation: error' }
   if (flag === undefined || variant === undefined) return { ignored: 'flag evaluation without key or result', isRejected: true }
   const vendor = toName(attribute('feature_flag.provider.name', 'feature_flag.provider_name')) ?? 'openfeature'
   return toEvent({

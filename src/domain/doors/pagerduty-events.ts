@@ -89,6 +89,7 @@ export const pagerdutyEvents: Door = {
   brings: 'alerts',
   fixedPaths: [ALERT_PATH, CHANGE_PATH],
   credential: (body) => nameAt(body, 'routing_key'),
+  credentialHeader: 'X-Routing-Key',
   mediaTypes: ['json'],
   maxBytes: 524_288,
   whenBusy: 429,

@@ -14,6 +14,7 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['podoomkillerenricher', ['restart', 'OOMKilled']],
   ['podevicted', ['restart', 'Evicted']],
   ['imagepullbackoff', ['dependency_failure', 'image_pull_failed']],
+  ['imagepullbackoffreporter', ['dependency_failure', 'image_pull_failed']],
   ['failedmount', ['dependency_failure', 'FailedMount']],
   ['jobfailure', ['dependency_failure', 'job_failed']],
   ['podpending', ['saturation', 'FailedScheduling']],

@@ -1,5 +1,5 @@
 import type { AlertAction, Delivery, Door, Signals } from './door.ts'
-import { firstService, ignore, judgeAlertEnvironment, oneAlert, USUAL } from './mapping.ts'
+import { firstService, ignore, judgeAlertEnvironment, judgeAny, namesIn, oneAlert, USUAL } from './mapping.ts'
 import { at, nameAt, textAt, toInstant } from './reading.ts'
 
 const ACTIONS: ReadonlyMap<string | undefined, AlertAction> = new Map<string, AlertAction>([
@@ -15,7 +15,7 @@ function read({ body, settings }: Delivery): Signals {
   const data = at(body, 'data')
   const key = nameAt(data, 'id')
   if (key === undefined) return ignore('no incident')
-  const environment = judgeAlertEnvironment(settings, at(data, 'environments', 0, 'name'))
+  const environment = judgeAny(judgeAlertEnvironment, settings, namesIn(data, 'environments'))
   const times = action === 'trigger' ? ['started_at', 'created_at'] : ['resolved_at', 'cancelled_at', 'updated_at']
   return oneAlert({
     action,

@@ -6,6 +6,7 @@ import { toNameKey } from '../event/service-name.ts'
 import { toValueClass } from '../event/value-class.ts'
 import { toKnownServices } from '../graph/callee.ts'
 import { learnEdges, liveEdges, pathsFrom, toAdjacency } from '../graph/service-graph.ts'
+import { hashOf } from '../hash.ts'
 import { type IncidentId, isId } from '../ids.ts'
 import { isListOf, isNumber, isObjectOf, isOneOf, isText, orAbsent, orNull, readStored, writeStored } from '../json.ts'
 import type { ComparedAnswer, Finding } from './answer.ts'
@@ -141,8 +142,6 @@ type Family = keyof typeof WEIGHTS
 /** Steps in the order of events that are looked at: a storm of different changes must not drown the rest. */
 const MAX_STEPS = 32
 const MAX_FAR = 3
-const FNV_OFFSET = 0x811c9dc5
-const FNV_PRIME = 0x01000193
 
 /**
  * The structure of an incident: which types of events, vendors and classes of values, in which order, how far from the
@@ -198,12 +197,4 @@ type Sortable = { readonly firstTimestamp: Date; readonly kind: string; readonly
 
 function inTime(a: Sortable, b: Sortable): number {
   return a.firstTimestamp.getTime() - b.firstTimestamp.getTime() || compareText(a.kind, b.kind) || (a.hops ?? -1) - (b.hops ?? -1)
-}
-
-/** FNV-1a with a final mix, of UTF-16 units: fast, and the same everywhere. */
-function hashOf(text: string): number {
-  let hash = FNV_OFFSET
-  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), FNV_PRIME)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  return (hash ^ (hash >>> 13)) >>> 0
 }

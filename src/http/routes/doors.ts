@@ -73,7 +73,7 @@ const isRehearsal = (c: AppContext) => !['0', 'false'].includes(c.req.query('dry
 /** Takes a delivery apart. Throws for a credential that cannot be one; a body that cannot be read is the use case's to refuse. */
 async function readRequest(deps: Deps, c: AppContext, sender: DoorType, { path, isFixed }: DoorPath): Promise<DoorRequest> {
   const door = DOORS[sender]
-  const shown = c.req.param('token') ?? readCredential(c)
+  const shown = c.req.param('token') ?? readCredential(c) ?? (door.credentialHeader && c.req.header(door.credentialHeader))
   // Whoever shows nothing that could be good is not worth reading.
   const early = shown === undefined && door.credential ? undefined : await readDoorCredential(deps, c, shown)
   const { bytes, body } = await readDelivery(c, door)

@@ -123,6 +123,11 @@ testDoor('robusta', DOORS.robusta, [
     { finding_type: { _value_: 'issue', _name_: 'ISSUE', _sort_order_: 0 }, starts_at: '2026-03-02 09:14:20+00:00' },
     event({ event_type: 'restart', timestamp: '2026-03-02T09:14:20.000000Z' }),
   ],
+  [
+    'an image as older releases name it',
+    { aggregation_key: 'image_pull_backoff_reporter' },
+    event({ event_type: 'dependency_failure', new_value: 'image_pull_failed' }),
+  ],
   ['a report', { finding_type: 'REPORT', aggregation_key: 'krr' }, ignored('aggregation_key krr')],
 ])
 

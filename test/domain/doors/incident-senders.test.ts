@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DOORS } from '../../../src/domain/doors/index.ts'
-import { DELIVERY_ID, deliver } from '../../support/deliver.ts'
+import { DELIVERY_ID, deliver, deliverBytes } from '../../support/deliver.ts'
 import { alert, changed, event, ignored, invalid, testDoor } from '../../support/door-cases.ts'
 
 const SHA = '3f9c1d2ab4e5f60718293a4b5c6d7e8f90a1b2c3'
@@ -136,6 +136,12 @@ testDoor('rootly', DOORS.rootly, [
   ['created', {}, alert({ action: 'trigger', service: 'checkout', environment: 'production' })],
   ['cancelled', { 'event.type': 'incident.cancelled' }, alert({ action: 'resolve' })],
   ['updated', { 'event.type': 'incident.updated' }, ignored('event incident.updated')],
+  [
+    'of two environments, one of them production',
+    { 'data.environments': [{ name: 'Staging' }, { name: 'Production' }] },
+    alert({ action: 'trigger', environment: 'production' }),
+  ],
+  ['of another environment', { 'data.environments': [{ name: 'Staging' }, { name: 'QA' }] }, ignored('environment Staging')],
 ])
 
 testDoor('firehydrant', DOORS.firehydrant, [
@@ -164,7 +170,7 @@ testDoor('firehydrant', DOORS.firehydrant, [
         starts_at: '2026-03-02T09:12:08.000Z',
         labels: { stack: 'rails' },
         services: [{ id: 's1', name: 'checkout' }],
-        environments: [{ name: 'Production' }],
+        environments: [{ name: 'Staging' }, { name: 'Production' }],
       },
     },
     event({ event_type: 'deploy', service_name: 'checkout', new_value: 'Production Deploy', environment: 'production' }),
@@ -179,6 +185,7 @@ testDoor('firehydrant', DOORS.firehydrant, [
       'data.incident.updated_at': '2026-03-03T00:00:00Z',
       'data.incident.milestones': [{ type: 'resolved', occurred_at: '2026-03-02 09:38:17 UTC' }],
       'data.incident.impacts': [
+        { type: 'environment', impact: { id: 'e0', name: 'staging' } },
         { type: 'environment', impact: { id: 'e1', name: 'live' } },
         { type: 'service', impact: { id: 's1', name: 'orders' } },
       ],
@@ -195,6 +202,16 @@ testDoor('betterstack', DOORS.betterstack, [
     alert({ action: 'acknowledge', at: '2026-03-02T09:16:00.000000Z' }),
   ],
   ['resolved', { 'data.attributes.status': 'Resolved' }, alert({ action: 'resolve' })],
+  [
+    'the event that its documentation has instead',
+    { event: 'resolved', 'data.attributes.status': undefined },
+    alert({ action: 'resolve' }),
+  ],
+  [
+    'a status that it does not list',
+    { 'data.attributes.status': 'Recovered', 'data.attributes.resolved_at': '2026-03-02T09:20:00Z' },
+    alert({ action: 'resolve', at: '2026-03-02T09:20:00.000000Z' }),
+  ],
   [
     'a release',
     { data: { id: 'r1', type: 'release', attributes: { event: 'new_release', application_name: 'Checkout', release: '1.8.2' } } },
@@ -237,6 +254,21 @@ describe('an alert group', () => {
     const many = group(Array.from({ length: 60 }, (_, index) => member(`service-${index}`, 'Slow', 'firing', '2026-03-02T09:10:00Z')))
     expect(many).toMatchObject({ alerts: { length: 50 }, ignored: '10 alerts beyond the 50 of one delivery' })
   })
+})
+
+test('groups whose long keys differ late are told apart', () => {
+  const { example } = DOORS.alertmanager
+  const keyOf = (groupKey: string) => deliver(DOORS.alertmanager, changed(example.body, { groupKey })).alerts[0]?.key ?? ''
+  const long = `{}:{${Array.from({ length: 60 }, (_, index) => `label_${index}="value"`).join(', ')}`
+  const keys = ['', '1', '2'].map((end) => keyOf(`${long}, zone="${end}"}`))
+  expect([new Set(keys).size, keyOf(`${long}, zone="1"}`), Math.max(...keys.map(({ length }) => length))]).toEqual([3, keys[1], 512])
+  expect(keys[0]).toMatch(/^\{\}:\{label_0="value".*\/checkout\/SlowCheckout$/)
+})
+
+test('Datadog may encode its payload as a form', () => {
+  const form = new URLSearchParams(Object(DOORS.datadog.example.body)).toString()
+  const signals = deliverBytes(DOORS.datadog, 'application/x-www-form-urlencoded', new TextEncoder().encode(form))
+  expect(signals).toEqual(deliver(DOORS.datadog, DOORS.datadog.example.body))
 })
 
 test('incident.io closes by status', () => {

@@ -66,6 +66,11 @@ test.each<[string, Told, Fields]>([
     { vendor: 'P', entity: 'x', new_value: 'b' },
   ],
   [
+    'an evaluation whose value is its body, as it was once specified',
+    { ...flag, attributes: { 'feature_flag.key': 'x', 'feature_flag.evaluation.reason': 'split' }, body: map({ value: 'b' }) },
+    { entity: 'x', new_value: 'b' },
+  ],
+  [
     'an evaluation named by an attribute',
     { ...flag, eventName: '', attributes: { ...evaluation, 'event.name': 'feature_flag.evaluation' } },
     { entity: 'express' },
@@ -131,6 +136,11 @@ test.each<[string, Told, string]>([
     { attributes: { ...objects, 'event.type': 'DELETED' }, body: map(kubernetesEvent) },
     'a Kubernetes event that was deleted',
   ],
+  [
+    'an evaluation that failed',
+    { ...flag, attributes: { 'feature_flag.key': 'x', 'feature_flag.result.reason': 'error', 'error.type': 'flag_not_found' } },
+    'flag evaluation: error',
+  ],
   ['staging', { ...flag, resource: { ...checkout, 'deployment.environment': 'staging' } }, 'environment staging'],
   [
     'a line of staging that says nothing',
@@ -139,7 +149,9 @@ test.each<[string, Told, string]>([
   ],
   ['a number', { body: { intValue: '5' } }, 'no rule'],
 ])('%s is ignored', (_name, record, reason) => {
-  expect(read(record)).toMatchObject({ events: [], alerts: [], ignored: reason })
+  const signals = read(record)
+  expect(signals).toMatchObject({ events: [], alerts: [], ignored: reason })
+  expect(signals).not.toHaveProperty('rejected')
 })
 
 test('repeats of one change within a request are one event; what was left out is counted', () => {
