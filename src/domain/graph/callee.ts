@@ -1,6 +1,6 @@
 import { type EventType, isCallFailure } from '../event/event.ts'
 import { matchServices, toNameKey } from '../event/service-name.ts'
-import { type NamedHost, namedHosts, toNamedHost } from './host.ts'
+import { isPublicHost, type NamedHost, namedHosts, toNamedHost } from './host.ts'
 import { namedProvider } from './provider.ts'
 
 /** Whom a failing call was to reach: a service of the tenant, or an external dependency by the host that the text names. */
@@ -27,6 +27,8 @@ const KIND_PREFIX = /^[a-z]+\//i
 /** What resolvers and the libraries that ask them say: Node, Go, glibc, musl, macOS, curl, Java, gRPC, libpq, Python. */
 const NAMING_FAILURE =
   /\b(?:ENOTFOUND|EAI_AGAIN|EAI_NONAME|SERVFAIL|NXDOMAIN|UnknownHostException)\b|no such host|server misbehaving|zero addresses|name or service not known|failure in name resolution|nodename nor servname|(?:could not|couldn't|failed to) resolve host|name does not resolve|getaddrinfo failed|could not translate host name/i
+/** A resolver's answer that there is no such name. */
+const NO_SUCH_NAME = /\b(?:ENOTFOUND|NXDOMAIN)\b|no such host/i
 const RESOLVER = /(?:^|-)(?:core|kube-?)?dns(?:$|-)/
 /** The host that stands for naming where no service of the tenant does it. */
 const DNS: Callee = { kind: 'external', host: 'dns' }
@@ -59,12 +61,12 @@ export function findCallees(source: CallSource, known: KnownServices): readonly 
 /** The callees that the text alone names, of whatever a service says of itself: a crash tells who was called as well. */
 export function findCalleesInText(source: CallSource, known: KnownServices): readonly Callee[] {
   if (source.newValue === null || isObserver(source.vendor)) return []
-  if (NAMING_FAILURE.test(source.newValue)) return [findResolver(known)]
+  if (NAMING_FAILURE.test(source.newValue)) return findUnresolved(source.newValue, known)
   return toCallees(namedHosts(source.newValue), source, known)
 }
 
 function calleesOf(source: CallSource, known: KnownServices): readonly Callee[] {
-  if (NAMING_FAILURE.test(source.newValue ?? '')) return [findResolver(known)]
+  if (source.newValue !== null && NAMING_FAILURE.test(source.newValue)) return findUnresolved(source.newValue, known)
   const { entity, vendor } = source
   const name = entity.replace(KIND_PREFIX, '')
   const own = keysOf(source)
@@ -119,7 +121,11 @@ function firstKnown(names: readonly string[], known: KnownServices): (Callee & {
   return undefined
 }
 
-function findResolver(known: KnownServices): Callee {
+/** The resolver and, where it answered that there is none, the public host: there both may be at fault, without a resolver of one's own the host. */
+function findUnresolved(text: string, known: KnownServices): readonly Callee[] {
   const name = [...known.values()].filter((service) => RESOLVER.test(service.toLowerCase())).toSorted()[0]
-  return name === undefined ? DNS : { kind: 'service', key: toNameKey(name), name }
+  const hosts = NO_SUCH_NAME.test(text) ? namedHosts(text).filter(({ host }) => isPublicHost(host)) : []
+  const outside = hosts.map(({ host }): Callee => ({ kind: 'external', host }))
+  if (name !== undefined) return [...outside, { kind: 'service', key: toNameKey(name), name }]
+  return outside.length > 0 ? outside : [DNS]
 }

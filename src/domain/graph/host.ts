@@ -27,9 +27,9 @@ const HOSTLESS_SCHEMES: ReadonlySet<string> = new Set([
 const AUTHORITY_END = /[/?#]/
 const AUTHORITY_HOST = /^[\p{L}\p{M}\p{N}_.-]+/u
 const TOKEN = /[\p{L}\p{M}\p{N}_.-]+/gu
-/** What a host follows: Node's and Go's errors, `host=` of libpq and urllib3, libpq's and MySQL's sentences. */
+/** What a host follows: Node's and Go's errors, `host=` of libpq and urllib3, libpq's, MySQL's and Kubernetes' sentences. */
 const BEFORE_HOST =
-  /(?:\b(?:ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ECONNRESET|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|getaddrinfo|lookup) +|\bhost(?:name)?= ?["']?|\bserver (?:at|on) ["'])$/
+  /(?:\b(?:ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ECONNRESET|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|getaddrinfo|lookup) +|\bhost(?:name)?= ?["']?|\b(?:server (?:at|on)|for service) ["'])$/
 const MAX_BEFORE = 32
 const BEFORE_TOKEN = /^[^/\\:#&$%*]?$/
 const PORT = /^:(\d{1,5})(?!\.?[\p{L}\p{N}_])/u
@@ -57,6 +57,8 @@ const SOURCE_FILE =
 /** How packages are named in the JVM's languages. */
 const PACKAGE = /^(?:com|org|net|io|java|javax|jakarta|kotlin|scala|sun|jdk|akka)\./
 const LABEL = /^[\p{L}\p{N}_](?:[\p{L}\p{M}\p{N}_-]*[\p{L}\p{M}\p{N}_])?$/u
+/** A service's name as only a cluster's resolver knows it: a host wherever it stands. */
+const IN_CLUSTER = /^[^.]+\.[^.]+\.svc(?:\.|$)/
 const NODE = /^ip-\d+-\d+-\d+-\d+$/
 /** A pod of a stateful set, as its governing service's name follows its own: `mq-0.mq-headless.prod`, `kafka-0.kafka`. */
 const POD_DNS = /^(.+)-\d+\.(\1(?:-headless)?)(?:\.|$)/
@@ -91,9 +93,15 @@ export function namedHosts(text: string): readonly NamedHost[] {
       rest.slice(index + token.length, index + token.length + 24),
     ]
     const isBeforePort = isPlaced(token, before.slice(-1), after)
-    if (isBeforePort || BEFORE_HOST.test(before)) add(token, isBeforePort && isOfConnection && !KEYS.has(token))
+    const isInCluster = IN_CLUSTER.test(token) && BEFORE_TOKEN.test(before.slice(-1))
+    if (isBeforePort || isInCluster || BEFORE_HOST.test(before)) add(token, isBeforePort && isOfConnection && !KEYS.has(token))
   }
   return [...found.values()]
+}
+
+/** Whether a name is one that anybody's resolver should know. */
+export function isPublicHost(host: string): boolean {
+  return PUBLIC_END.test(host) && !isInternal(host)
 }
 
 /** The host that a text is in whole, as an event's entity may be; a dotted name only if it ends as hosts do. */

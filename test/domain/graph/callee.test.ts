@@ -57,7 +57,15 @@ test.each([
   ['kyc:9000: 500 Internal Server Error', ['//kyc']],
   ['payments.prod.svc.:8080 refused', ['payments']],
   ['bu\u0308cher:8080 refused', ['bücher']],
+  ['503 no endpoints available for service "payments"', ['payments']],
+  ['no endpoints available for service "nowhere"', []],
+  // As names that only a cluster has.
+  ['reset before headers. payments.prod.svc:8', ['payments']],
+  ['no healthy upstream ledger.prod.svc.cluster.local', ['//ledger.prod.svc.cluster.local']],
+  ['POST /soap/v1/payments.order.svc failed', []],
   // Names that were not found.
+  ['getaddrinfo ENOTFOUND api.stripe.com', ['//api.stripe.com', 'coredns']],
+  ['dial tcp: lookup api.stripe.com on 10.0.0.10:53: no such host', ['//api.stripe.com', 'coredns']],
   ['dial tcp: lookup inventory.prod.svc.cluster.local on coredns:53: no such host', ['coredns']],
   ['getaddrinfo ENOTFOUND payments', ['coredns']],
   ['getaddrinfo EAI_AGAIN api.stripe.com', ['coredns']],
@@ -115,9 +123,12 @@ test.each<[string, Fields, readonly string[]]>([
   expect(show(findCallees(failure(fields), KNOWN))).toEqual(callees)
 })
 
-test('without a resolver of its own, naming is an external dependency', () => {
-  const callees = findCallees(failure({ newValue: 'getaddrinfo ENOTFOUND payments' }), toKnownServices(['payments']))
-  expect(show(callees)).toEqual(['//dns'])
+test.each([
+  ['getaddrinfo ENOTFOUND payments', '//dns'],
+  ['getaddrinfo ENOTFOUND api.stripe.com', '//api.stripe.com'],
+  ['getaddrinfo EAI_AGAIN api.stripe.com', '//dns'],
+])('without a resolver of its own, %s is of an external dependency', (newValue, callee) => {
+  expect(show(findCallees(failure({ newValue }), toKnownServices(['payments'])))).toEqual([callee])
 })
 
 test('a crash tells who was called, a crash of a pod does not', () => {
