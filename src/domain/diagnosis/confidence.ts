@@ -1,7 +1,7 @@
 import { isOneRollout } from './candidates.ts'
 import type { Facts } from './facts.ts'
 import { besides } from './hazards.ts'
-import type { Assessment, Candidate, Hazard } from './model.ts'
+import type { Assessment, Candidate, Hazard, WeighedItem } from './model.ts'
 import type { Weights } from './weights.ts'
 
 /** How sure an answer is. */
@@ -35,6 +35,8 @@ const SETTLING_MS = 60_000
 const SETTLED_MS = 5 * 60_000
 /** What was seen for less than so long after an alert is a first look. */
 const FIRST_LOOK_MS = 60_000
+/** What clients and libraries say of what had a last day. */
+const EXPIRY = /\b(?:certificate|token|credential|licen[cs]e|key)s?\b[^.:;]{0,32}\bexpired\b|\bexpired (?:certificate|token|credential|licen[cs]e|key)/i
 const TIED = 0.5
 /** As likely, but for what clocks can tell. */
 const EVEN = 0.9
@@ -65,7 +67,7 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const own = ranked.filter(({ change }) => change.key === leader.change.key)
   const serviceShare = own.reduce((sum, { score }) => sum + Math.exp(score - top), 0) / total
   const ratio = (present * serviceShare) / (present * serviceShare + 1 - present)
-  const rivalry = next === undefined ? 0 : Math.exp(next.score - leader.score)
+  const rivalry = next === undefined || !isNameable(next, facts, weights) ? 0 : Math.exp(next.score - leader.score)
   const confidence = toConfidence(present, share, facts, weights)
   const most = Math.min(
     leader.explained.length > 0 && isProven(leader) && isPlaced(leader, facts) ? 1 : weights.calibration.unprovenMax,
@@ -75,7 +77,7 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
     present,
     share,
     serviceShare,
-    isNamed: ratio >= weights.minRatio && isConnected(leader, facts) && !isTooLate(leader, weights),
+    isNamed: ratio >= weights.minRatio && isNameable(leader, facts, weights),
     confidence: Math.min(most, confidence),
     rival: rivalry >= TIED ? next : undefined,
     unrecorded: 1 - confidence,
@@ -84,10 +86,16 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
 
 /**
  * Whether more than time speaks for a change: calls that fail there, symptoms of its own service, soon after it, none of which
- * outlasted it; or a verdict.
+ * outlasted it and no more of which began before it; or a verdict.
  */
 export function isProven(candidate: Candidate): boolean {
-  return candidate.features.pattern > 0 || (candidate.lagMs <= LONG_MS && isPointedAt(candidate) && toOutlasted(candidate) !== 'long')
+  const { features, lagMs } = candidate
+  return features.pattern > 0 || (lagMs <= LONG_MS && isPointedAt(candidate) && !isLate(candidate) && toOutlasted(candidate) !== 'long')
+}
+
+/** Whether much of what fails at its service began before a change. */
+export function isLate({ features }: Candidate): boolean {
+  return features.late < Math.log(0.5)
 }
 
 export type Outlasted = 'no' | 'soon' | 'long'
@@ -114,11 +122,22 @@ function isPlaced({ change, concerned }: Candidate, { alertKey, hops, callers }:
   return alertKey === null || [change.key, concerned].some((key) => hops.has(key) || callers.has(key))
 }
 
+/** Whether a change may be told as what caused an alert, alone or beside another. */
+function isNameable(candidate: Candidate, facts: Facts, weights: Weights): boolean {
+  return isConnected(candidate, facts) && !isTooLate(candidate, weights)
+}
+
 /** Whether anything but a time long ago connects a change with the alert. */
 function isConnected(candidate: Candidate, { alertKey, hops, callers }: Facts): boolean {
   const { change, explained, features, lagMs } = candidate
-  if (lagMs > LONG_MS && features.pattern <= 0 && !isPointedAt(candidate)) return false
+  const isLongAgo = (lagMs > LONG_MS && !isPointedAt(candidate)) || (lagMs > SOON_MS && isOfExpiry(explained))
+  if (isLongAgo && features.pattern <= 0) return false
   return alertKey === null || explained.length > 0 || hops.has(change.key) || callers.has(change.key)
+}
+
+/** Whether time alone brought what fails: something ran out, which no change of long ago made it do. */
+function isOfExpiry(explained: readonly WeighedItem[]): boolean {
+  return explained.length > 0 && explained.every(({ reports }) => reports.every(({ entry }) => EXPIRY.test(entry.newValue ?? '')))
 }
 
 /** Whether what its service may cause had begun before a change, and nothing after it that it explains. */

@@ -44,6 +44,7 @@ export function weighFacts(facts: Facts, input: Pick<DiagnosisInput, 'alert' | '
   )
   const hazards = listHazards(facts, explain, weights)
   const unrecorded = findUnrecorded(hazards, facts)
-  const certainty = assess(ranked, hazards, facts, weights)
+  // What is out of reach is listed where nothing else is, and not named.
+  const certainty = assess(candidates.length > 0 ? ranked : [], hazards, facts, weights)
   return { facts, items, ranked, excluded, unrecorded, certainty, assessment: toAssessment(certainty, ranked, unrecorded, facts) }
 }

@@ -150,6 +150,39 @@ const ROWS: readonly Row[] = [
     advises: /^Look at kafka/,
   },
   {
+    name: 'an autoscaler’s change, and a later deploy of what has nothing to do with it',
+    windows: [
+      makeWindow('press-site', deploy(-100, 'cccccc3')),
+      makeWindow(
+        'orders',
+        makeEntry(-230, 'scale_event', { vendor: 'kubernetes', entity: 'orders-hpa', oldValue: '4', newValue: '12' }),
+        own(-210, 'exceeded quota: limits.cpu', { eventType: 'saturation' }),
+      ),
+    ],
+    assessment: 'cause',
+    says: /^Scaling of orders-hpa \(12\) at orders took effect 20 seconds before onset$/,
+    advises: /^Look at the load of orders/,
+  },
+  {
+    name: 'a migration of another client of a store, out of reach',
+    windows: [
+      makeWindow('reports', makeEntry(-210, 'schema_change', { vendor: 'flyway', entity: 'reports_db.facts', newValue: '201' })),
+      makeWindow('pg', trouble(-180, 'saturation', 'postgres', 'deadlock_detected', { entity: 'orders_db', count: 9, timestamp: later(60) })),
+      makeWindow('orders', own(-175, 'deadlock detected')),
+    ],
+    rest: { graph: { edges: [declareEdge('orders', 'pg'), declareEdge('reports', 'pg')] } },
+    assessment: 'unrecorded',
+    says: /^(?:pg|orders) has/,
+    advises: AWAY,
+  },
+  {
+    name: 'a deploy while its service fails already',
+    windows: [makeWindow('orders', own(-260), trouble(-100, 'restart', 'generic', 'fatal'), deploy(-102, 'bbbbbb2'))],
+    assessment: 'suspect',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+    advises: /^Compare/,
+  },
+  {
     name: 'a node that is not ready',
     windows: [
       makeWindow('/ip-10-0-3-17', trouble(-180, 'dependency_failure', 'kubernetes', 'NodeNotReady', { entity: 'ip-10-0-3-17' })),
@@ -353,6 +386,17 @@ const ROWS: readonly Row[] = [
     calls: ['auth'],
     assessment: 'unrecorded',
     says: /^Calls from orders to auth have failed/,
+    advises: /^Look at auth/,
+  },
+  {
+    name: 'an internal service whose certificate expired, hours after its deploy',
+    windows: [
+      makeWindow('auth', deploy(-6 * HOUR, 'aaaaaa1')),
+      makeWindow('orders', own(-150, 'upstream reset: auth.prod.svc:8443 TLS error: certificate has expired')),
+      makeWindow('kiosk', failure(-150, 'auth', 'x509: certificate has expired')),
+    ],
+    assessment: 'unrecorded',
+    says: /^Calls from \w+ to auth have failed/,
     advises: /^Look at auth/,
   },
   {
