@@ -4,6 +4,7 @@ import { isSameRevision, toRevision, toShortRevision } from '../event/revision.t
 import { quoteName } from '../text.ts'
 import { isAutoscaling } from './candidates.ts'
 import type { Outlasted } from './confidence.ts'
+import type { Refusal } from './facts.ts'
 import type { Change, Observation } from './model.ts'
 import { describe, type NameOf, toInner, toLagText, toRevisionName, toTold } from './sentences.ts'
 
@@ -83,15 +84,19 @@ const UNDOING: Readonly<Record<ChangeType, (told: Told) => string>> = {
   scale_event: ({ entity, service }) => `Scale ${entity} of ${service} back`,
 }
 
-type Outside = { readonly host: string; readonly caller: string; readonly isRefusing: boolean }
+type Outside = { readonly host: string; readonly caller: string; readonly refusal: Refusal | undefined }
+
+const CHECKS: Readonly<Record<Refusal | 'away', (outside: Pick<Outside, 'host' | 'caller'>) => string>> = {
+  wrong: ({ host, caller }) => `Check what ${caller} asks of ${host}, and with which credentials`,
+  too_much: ({ host, caller }) => `Check how much ${caller} asks of ${host}, and how much it may`,
+  away: ({ host, caller }) => `Check whether ${host} is up, and whether ${caller} can reach it`,
+}
 
 /** What to look at when a host outside cannot be reached or refuses, soon after a change of who calls it perhaps. */
-export function recommendOutside({ host, caller, isRefusing }: Outside, change: Change | undefined, nameOf: NameOf): string {
-  const check = isRefusing
-    ? `Check what ${caller} asks of ${host}, and with which credentials`
-    : `Check whether ${host} is up, and whether ${caller} can reach it`
+export function recommendOutside({ host, caller, refusal }: Outside, change: Change | undefined, nameOf: NameOf): string {
+  const check = CHECKS[refusal ?? 'away']({ host, caller })
   return change
-    ? `${check}${isRefusing ? ', and' : '; if so,'} compare with before ${toInner(describe(change.lead, nameOf))}`
+    ? `${check}${refusal ? ', and' : '; if so,'} compare with before ${toInner(describe(change.lead, nameOf))}`
     : `${check}: there is no recorded change to undo`
 }
 

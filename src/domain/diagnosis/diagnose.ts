@@ -7,7 +7,7 @@ import { findPrevious, recommendComparing, recommendLooking, recommendOutside, r
 import { isOneRollout } from './candidates.ts'
 import { diagnoseComponents } from './components.ts'
 import { isProven, SOON_MS, toOutlasted } from './confidence.ts'
-import { type Facts, isRefusal } from './facts.ts'
+import { type Facts, toRefusal } from './facts.ts'
 import type { Candidate, Change, Diagnosis, DiagnosisInput, Hazard, Hypothesis, RuledOut, WeighedItem } from './model.ts'
 import { describeRuledOut, tellOnce, toGaps, toReasons } from './reasons.ts'
 import {
@@ -251,7 +251,7 @@ function nameNone(context: Context): Naming {
   return {
     hypothesis: `${capitalise(tell(main))}; ${NO_CAUSE}`,
     recommendedAction: facts.hosts.has(main.callee)
-      ? recommendOutside({ host: nameOf(main.callee), caller: nameOf(main.caller), isRefusing: isRefusal(main) }, before, nameOf)
+      ? recommendOutside({ host: nameOf(main.callee), caller: nameOf(main.caller), refusal: toRefusal(main) }, before, nameOf)
       : recommendLooking(nameOf(main.callee)),
     evidence,
     reasoning: [toWhatBroke(told, tell), likeliest].filter(Boolean).join(' '),

@@ -55,6 +55,9 @@ const OF_CLIENTS =
 /** What a host answers that was reached, and would not do what was asked. */
 const REFUSAL =
   /\b(?:400 bad request|401 unauthorized|403 forbidden|404 not found|409 conflict|410 gone|422 unprocessable)\b|\b(?:status|code|http\/\d(?:\.\d)?)\W{1,3}4(?:0[01345679]|1[0-57]|22)\b/i
+/** It answers so whoever asks more than it may. */
+const LIMITED =
+  /\b429\b(?! ?m?s\b)|too many requests|rate.?limit(?:ed| exceeded| reached|error)|quota (?:has been |was )?exceeded|exceeded (?:your|the) (?:current )?quota|throttl(?:ed|ing)|resource_?exhausted/i
 const BESIDE_MS = 2 * 60_000
 const SLACK_MS = 30_000
 /** Their reports are each of one thing: a database, a group of consumers. */
@@ -154,9 +157,14 @@ export function isBroken({ isCall, reports }: Item): boolean {
   return !isCall && reports.some(({ entry }) => !OF_CLIENTS.test(entry.newValue ?? ''))
 }
 
-/** Whether all that is told of calls is that they were refused: whom they reached is up. */
-export function isRefusal({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
-  return isCall && reports.every(({ entry }) => REFUSAL.test(entry.newValue ?? ''))
+export type Refusal = 'wrong' | 'too_much'
+
+/** For what calls were refused, where that is all that is told of them: whom they reached is up. */
+export function toRefusal({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): Refusal | undefined {
+  if (!isCall) return undefined
+  const others = reports.filter(({ entry }) => !REFUSAL.test(entry.newValue ?? ''))
+  if (others.length === 0) return 'wrong'
+  return others.every(({ entry }) => LIMITED.test(entry.newValue ?? '')) ? 'too_much' : undefined
 }
 
 /** Whether something began just before what may come from it, though no way is known, as far as clocks tell. */

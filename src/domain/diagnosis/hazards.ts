@@ -1,6 +1,6 @@
 import { compareText } from '../compare.ts'
 import type { Explain } from './blame.ts'
-import { type Facts, hopsFrom, isBroken, isJustBefore, isOfInfrastructure, isRefusal } from './facts.ts'
+import { type Facts, hopsFrom, isBroken, isJustBefore, isOfInfrastructure, toRefusal } from './facts.ts'
 import { createPlacer } from './features.ts'
 import type { Candidate, Hazard, Item } from './model.ts'
 import type { Weights } from './weights.ts'
@@ -17,7 +17,7 @@ export function listHazards(facts: Facts, explain: Explain, weights: Weights): r
   const { alertKey, hops, callers, hosts, items } = facts
   const placeOf = createPlacer(facts, weights)
   const toTroubleMs = createTroubleFinder(facts, explain, weights)
-  const isDown = (host: string) => items.some((item) => item.callee === host && item.isCall && !isRefusal(item))
+  const isDown = (host: string) => items.some((item) => item.callee === host && item.isCall && toRefusal(item) !== 'wrong')
   const beside = alertKey === null ? [] : items.map(({ callee }) => callee).filter((key) => toTroubleMs(key) !== undefined)
   const keys = alertKey === null ? items.flatMap(({ caller, callee }) => [caller, callee]) : [...hops.keys(), ...callers, ...beside]
   return [...new Set(keys)]

@@ -2,7 +2,7 @@ import type { EventType } from '../event/event.ts'
 import { toRevision, toShortRevision } from '../event/revision.ts'
 import { isIdentifier, quoteName, toFirstLine } from '../text.ts'
 import type { WindowEntry } from '../window/window.ts'
-import { isRefusal } from './facts.ts'
+import { toRefusal } from './facts.ts'
 import type { Change, Item, Observation } from './model.ts'
 
 /** In every answer that names no cause. */
@@ -141,7 +141,7 @@ export function describeItem(
 ): string {
   const { caller, callee, isCall, reports } = item
   if (isEviction(item)) return `pods of ${nameOf(caller)} have been evicted from ${nameOf(callee)}`
-  if (isCall && hosts.has(callee) && isRefusal(item)) return `calls from ${nameOf(caller)} to ${nameOf(callee)} have been refused`
+  if (isCall && hosts.has(callee) && toRefusal(item)) return `calls from ${nameOf(caller)} to ${nameOf(callee)} have been refused`
   if (isCall)
     return hosts.has(callee)
       ? `${nameOf(caller)} has been unable to reach ${nameOf(callee)}`
