@@ -35,7 +35,9 @@ export const TOLD_ABSTENTIONS: readonly ToldRow[] = [
   },
   {
     name: 'a host outside of which too much is asked',
-    windows: [makeWindow('frontend', errors(-300, 'RateLimitError: 429 You exceeded your current quota (https://api.stripe.com/v1/charges)'))],
+    windows: [
+      makeWindow('frontend', errors(-300, 'RateLimitError: 429 You exceeded your current quota (https://api.stripe.com/v1/charges)')),
+    ],
     says: [
       'external: Calls from frontend to api.stripe.com have been refused since 11:55 UTC; no recorded change explains it',
       '→ Check how much frontend asks of api.stripe.com, and how much it may: there is no recorded change to undo',

@@ -36,7 +36,8 @@ const SETTLED_MS = 5 * 60_000
 /** What was seen for less than so long after an alert is a first look. */
 const FIRST_LOOK_MS = 60_000
 /** What clients and libraries say of what had a last day. */
-const EXPIRY = /\b(?:certificate|token|credential|licen[cs]e|key)s?\b[^.:;]{0,32}\bexpired\b|\bexpired (?:certificate|token|credential|licen[cs]e|key)/i
+const EXPIRY =
+  /\b(?:certificate|token|credential|licen[cs]e|key)s?\b[^.:;]{0,32}\bexpired\b|\bexpired (?:certificate|token|credential|licen[cs]e|key)/i
 const TIED = 0.5
 /** As likely, but for what clocks can tell. */
 const EVEN = 0.9

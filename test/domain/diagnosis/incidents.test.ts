@@ -167,7 +167,10 @@ const ROWS: readonly Row[] = [
     name: 'a migration of another client of a store, out of reach',
     windows: [
       makeWindow('reports', makeEntry(-210, 'schema_change', { vendor: 'flyway', entity: 'reports_db.facts', newValue: '201' })),
-      makeWindow('pg', trouble(-180, 'saturation', 'postgres', 'deadlock_detected', { entity: 'orders_db', count: 9, timestamp: later(60) })),
+      makeWindow(
+        'pg',
+        trouble(-180, 'saturation', 'postgres', 'deadlock_detected', { entity: 'orders_db', count: 9, timestamp: later(60) }),
+      ),
       makeWindow('orders', own(-175, 'deadlock detected')),
     ],
     rest: { graph: { edges: [declareEdge('orders', 'pg'), declareEdge('reports', 'pg')] } },
