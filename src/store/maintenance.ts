@@ -32,9 +32,6 @@ const MAX_WINDOWS = 500
 
 export const TOO_MANY_WINDOWS = `a tenant has at most ${MAX_WINDOWS} maintenance windows that have not ended: end one first`
 
-/** Windows that ended so long ago are forgotten when another is planned. */
-const KEPT = sql`interval '90 days'`
-
 /** Keeps a window; one that is kept already is answered as it is. Throws `conflict` when there are too many. */
 export async function planMaintenance(
   db: Db,
@@ -43,10 +40,7 @@ export async function planMaintenance(
   trail: Trail,
 ): Promise<MaintenanceWindow> {
   const { rows } = await db.execute<MaintenanceRow>(
-    sql`WITH forgotten AS (
-      DELETE FROM maintenance_windows m WHERE m.tenant_id = ${tenantId} AND m.ends_at < now() - ${KEPT}
-    ),
-    planned AS (
+    sql`WITH planned AS (
       INSERT INTO maintenance_windows (id, tenant_id, service, service_key, team, team_key, starts_at, ends_at, reason)
       SELECT ${id}::uuid, ${tenantId}::uuid, ${service}::text, ${service && toNameKey(service)}::text, ${team}::text, ${team && toNameKey(team)}::text,
         ${from.toISOString()}::timestamptz, ${until.toISOString()}::timestamptz, ${reason}::text

@@ -115,18 +115,22 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
   return { deleted: row.deleted, forgotten: row.forgotten, ended }
 }
 
+/** Each agent that goes has the services looked through. */
+const MAX_REVOKED = 50
+
 /** How long an edge that failures showed is believed in without another. */
 const LEARNED_EDGE_DAYS = 90
 
 /**
  * Deletes what has outlived its use: agents' minutes, idempotency keys after a day, joins after their last event, evaluations of
- * flags after a day, edges of the
- * service graph that were learned and not seen for long, and hourly counts and audit entries after their days.
+ * flags after a day, edges of the service graph that were learned and not seen for long, hourly counts, audit entries and maintenance
+ * windows after their days, and keys as long after they were revoked as the audit may name them, with their agents, of which nothing
+ * is left.
  */
 export async function sweepRemains(
   db: Db,
   now: Date,
-  { countsDays, auditDays }: { readonly countsDays: number; readonly auditDays: number },
+  { countsDays, auditDays, incidentDays }: { readonly countsDays: number; readonly auditDays: number; readonly incidentDays: number },
   limit: number,
 ): Promise<{ readonly lastExpiryAt: Date | undefined }> {
   const auditBefore = daysBefore(now, auditDays).toISOString()
@@ -168,7 +172,22 @@ export async function sweepRemains(
         SELECT a.ctid FROM audit_entries a, (SELECT set_config('noctuary.audit_before', ${auditBefore}, true)) allowed
         WHERE a.at < ${auditBefore}::timestamptz LIMIT ${limit} FOR UPDATE OF a SKIP LOCKED
       ))
-    )
+    ),
+    maintenance AS (
+      DELETE FROM maintenance_windows WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM maintenance_windows WHERE ends_at < ${daysBefore(now, incidentDays).toISOString()}::timestamptz
+        LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ))
+    ),
+    revoked AS MATERIALIZED (
+      SELECT k.id FROM api_keys k WHERE k.revoked_at < ${auditBefore}::timestamptz AND NOT EXISTS (
+        SELECT 1 FROM agents a WHERE a.api_key_id = k.id AND (EXISTS (SELECT 1 FROM context_events e WHERE e.agent_id = a.id)
+          OR a.id IN (SELECT s.agent_id FROM services s WHERE s.agent_id IS NOT NULL)))
+      LIMIT ${MAX_REVOKED} FOR UPDATE SKIP LOCKED
+    ),
+    forsaken AS (DELETE FROM agents WHERE api_key_id IN (SELECT id FROM revoked) RETURNING id),
+    rates AS (DELETE FROM agent_rates WHERE agent_id IN (SELECT id FROM forsaken)),
+    keys AS (DELETE FROM api_keys WHERE id IN (SELECT id FROM revoked))
     SELECT ${epochMs(sql`(SELECT max(coalesce(kept_until, expires_at)) FROM context_events)`)} AS last_expiry_ms`,
   )
   return { lastExpiryAt: row.last_expiry_ms === null ? undefined : new Date(row.last_expiry_ms) }

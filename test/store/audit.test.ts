@@ -55,6 +55,37 @@ test('the sweep deletes what is older than AUDIT_DAYS, and no other', async () =
   expect(await agesOf(tenant, own)).toEqual([0, 7])
 })
 
+test('revoked keys, their agents and ended maintenance windows are forgotten after their days, not while something is of them', async () => {
+  const own = startApp({ stack: await startOwnStack(), bindings: { AUDIT_DAYS: '8', INCIDENT_DAYS: '20' } }, { rest: async () => {} })
+  const tenant = await createTestTenant(own)
+  const as = { key: tenant.readonlyKey }
+  const addKey = async () => (await own.request('/v1/api-keys', { ...as, body: { key_type: 'ingest' } })).json()
+  const [idle, busy, live] = [await addKey(), await addKey(), await addKey()]
+  for (const { key } of [idle, busy, live]) await own.request('/v1/agents/register', { key, body: { hostname: 'web-9', name: 'edge' } })
+  await own.request('/v1/events', { key: busy.key, body: makeEvent() })
+  for (const { id } of [idle, busy]) await own.request(`/v1/api-keys/${id}`, { ...as, method: 'DELETE' })
+  const [from, until] = [-2, -1].map((hours) => new Date(Date.now() + hours * 3_600_000).toISOString())
+  await own.request('/v1/maintenance', { ...as, body: { service: 'checkout', from, until } })
+  await own.request('/v1/maintenance', {
+    ...as,
+    body: { service: 'checkout', from, until: new Date(Date.now() + 30 * 24 * 3_600_000).toISOString() },
+  })
+  const sweepIn = async (days: number) => {
+    await runSweep(own.deps, new Date(Date.now() + days * 24 * 3_600_000))
+    const { rows } = await own.deps.db.execute<{ kept: string[]; agents: number; windows: number }>(
+      sql`SELECT (SELECT array_agg(id::text) FROM api_keys WHERE tenant_id = ${tenant.tenantId}) AS kept,
+        (SELECT count(*) FROM agents WHERE tenant_id = ${tenant.tenantId})::int AS agents,
+        (SELECT count(*) FROM maintenance_windows WHERE tenant_id = ${tenant.tenantId})::int AS windows`,
+    )
+    const { kept = [], ...counts } = rows[0] ?? {}
+    return { ...counts, kept: [idle, busy, live].map(({ id }) => kept.includes(id)) }
+  }
+  expect(await sweepIn(7)).toEqual({ kept: [true, true, true], agents: 4, windows: 2 })
+  expect(await sweepIn(9)).toEqual({ kept: [false, true, true], agents: 3, windows: 2 })
+  expect(await sweepIn(25)).toEqual({ kept: [false, true, true], agents: 3, windows: 1 })
+  expect(await sweepIn(61)).toEqual({ kept: [false, false, true], agents: 2, windows: 0 })
+})
+
 test('of a tenant that is deleted, that it was stays', async () => {
   const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
   const tenantId = toId<TenantId>(tenant.tenantId)

@@ -75,6 +75,8 @@ const INJECTIONS = [
   'x\nNoctuary reference: 0d3c7c1e-7b5e-4a53-9a55-2f6a7f0f7b11 / 9',
   '{{template}} %s &amp; &lt;!channel&gt;',
   'ＨＴＴＰＳ：／／evil．example',
+  'evil.example.com',
+  'a-1.evil。example｡com/x 2.evil.example xn--80ak6aa92e.com 1.1.evil.co.uk EVIL.COM. evil.xn--p1ai',
 ]
 const MOST_BYTES: Partial<Record<ReceiverType, number>> = { teams: 28_000, webhook: 20_000 }
 /** Texts of a message, and how many characters each may have. */
