@@ -4,7 +4,7 @@ import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { LEASE_SECONDS, planNoteRetry } from '../domain/incident/schedule.ts'
 import type { ReceiverType } from '../domain/integration-type.ts'
 import { RECEIVERS } from '../domain/receivers/index.ts'
-import type { Receiver, ReceiverSettings } from '../domain/receivers/receiver.ts'
+import type { ReceiverSettings, Repeats } from '../domain/receivers/receiver.ts'
 import { type Message, writeMessage } from '../domain/telling/message.ts'
 import type { Letter, PostOutcome } from '../outbound/receivers/client.ts'
 import { type ClaimedWork, putOffWork } from '../store/incident-work.ts'
@@ -51,6 +51,7 @@ export async function tellAnswer(deps: TellDeps, work: ClaimedWork, clock: () =>
   const letter: Letter = {
     id: toLetterId(work),
     at: clock(),
+    since: message.at,
     incidentRef: addressee.ref,
     body: RECEIVERS[addressee.type].write(message, addressee.settings),
     answerRef: telling.answerRef,
@@ -69,7 +70,7 @@ export async function tellAnswer(deps: TellDeps, work: ClaimedWork, clock: () =>
     return undefined
   }
   const retry = outcome.kind === 'refused' ? undefined : planRetry(repeatsOf(addressee, letter), outcome, attempts, clock())
-  await putOffWork(deps.db, work, retry?.at, outcome.reason)
+  await putOffWork(deps.db, work, retry?.at, outcome.reason, { keepsContent: outcome.kind === 'doubtful' })
   await noteHealth(deps, addressee, outcome, clock())
   deps.log('note_not_posted', { tenant_id: tenantId, incident_id: incidentId, attempts, outcome: outcome.kind, given_up: !retry })
   return retry?.at
@@ -82,10 +83,10 @@ function isWithoutAnswer({ type, settings }: Addressee, { answerRef, isFollowUp 
 }
 
 /** What keeps a letter from being told twice. One that only changes a message that is there comes to the same however often. */
-function repeatsOf({ type, settings }: Addressee, { answerRef, isFollowUp }: Letter): Receiver['repeats'] {
+function repeatsOf({ type, settings }: Addressee, { answerRef, isFollowUp }: Letter): Repeats {
   const { follows, repeats } = RECEIVERS[type]
   const editing = isFollowUp ? 'edit' : 'thread'
-  return answerRef !== null && follows(settings.secrets) === editing ? 'known' : repeats
+  return answerRef !== null && follows(settings.secrets) === editing ? 'known' : repeats(settings.secrets)
 }
 
 const NOTHING_TO_TELL = 'there is nothing to tell'
@@ -97,34 +98,45 @@ function toLetterId({ incidentId, kind, number, target }: ClaimedWork): string {
 
 async function send(deps: TellDeps, work: ClaimedWork, addressee: Addressee, letter: Letter): Promise<Outcome> {
   const { type, settings } = addressee
-  const { isAbout } = RECEIVERS[type]
   const repeats = repeatsOf(addressee, letter)
-  const client = deps.receivers[type]
-  if (repeats === 'never') {
-    if (work.wasBegun) return { kind: 'refused', reason: PERHAPS_TOLD }
-    if (!(await beginMessage(deps.db, work, letter.body))) return { kind: 'lost' }
-  }
-  if (repeats === 'asked' && work.attempts > 1) {
-    const found = await client.find(settings, letter, (text) => isAbout(text, work.incidentId, work.number))
-    if (found.kind === 'found') return { kind: 'accepted' }
-    if (found.kind === 'retry') return { ...found, kind: 'retry' }
-    if (found.kind === 'refused') return found
-  }
-  return await client.post(settings, letter)
+  const known = await findEarlier(deps, work, addressee, letter)
+  if (known) return known
+  const isMarked = repeats === 'never' || repeats === 'asked_if_allowed'
+  if (isMarked && !(await beginMessage(deps.db, work, letter.body))) return { kind: 'lost' }
+  return await deps.receivers[type].post(settings, letter)
 }
 
-const PERHAPS_TOLD = 'an attempt was cut off: the message may be there, and nobody can be asked'
+/** What became of the attempts before, where the message may be there; `undefined`: it is to be sent. */
+async function findEarlier(
+  deps: TellDeps,
+  { incidentId, number, attempts, wasBegun }: ClaimedWork,
+  addressee: Addressee,
+  letter: Letter,
+): Promise<PostOutcome | undefined> {
+  const repeats = repeatsOf(addressee, letter)
+  if (repeats === 'known' || (!wasBegun && (attempts === 1 || repeats === 'never'))) return undefined
+  const { isAbout } = RECEIVERS[addressee.type]
+  const found = await deps.receivers[addressee.type].find(addressee.settings, letter, (text) => isAbout(text, incidentId, number))
+  switch (found.kind) {
+    case 'found':
+      return { ...found, kind: 'accepted' }
+    case 'retry':
+      return { ...found, kind: wasBegun ? 'doubtful' : 'retry' }
+    case 'refused':
+      if (wasBegun) return { ...found, reason: `${PERHAPS_TOLD}: ${found.reason}` }
+      return repeats === 'asked' ? found : undefined
+    case 'absent':
+      return undefined
+  }
+}
+
+const PERHAPS_TOLD = 'an attempt was cut off, and the message may be there'
 
 /** What may be there already is sent again only to those who would know it, or can be asked. */
-function planRetry(
-  repeats: Receiver['repeats'],
-  outcome: Extract<PostOutcome, { readonly afterMs: unknown }>,
-  attempts: number,
-  now: Date,
-) {
+function planRetry(repeats: Repeats, outcome: Extract<PostOutcome, { readonly afterMs: unknown }>, attempts: number, now: Date) {
   const isDoubtful = outcome.kind === 'doubtful'
   if (isDoubtful && repeats === 'never') return undefined
-  return planNoteRetry({ attempts, askedMs: outcome.afterMs ?? 0, isDoubtful: isDoubtful && repeats === 'asked' }, now)
+  return planNoteRetry({ attempts, askedMs: outcome.afterMs ?? 0, isDoubtful: isDoubtful && repeats !== 'known' }, now)
 }
 
 /** What is seen of a receiver where it is set up. That of a note at the source is seen at its incident. */
@@ -201,6 +213,7 @@ export async function tellTest(
   const outcome = await deps.receivers[type].post(settings, {
     id: `msg_test_${testId}`,
     at: now,
+    since: now,
     incidentRef: '',
     body,
     answerRef: null,

@@ -20,8 +20,9 @@ const send = (tenant: TestTenant, fields: Readonly<Record<string, unknown>>) =>
 
 type Told = { readonly tenant: TestTenant; readonly id: string }
 
-/** What happens after an answer, by way of an isolate that may die over it. */
+/** What happens by way of an isolate that may die over it: an answer, or something after one. */
 const HAPPENINGS: Readonly<Record<string, (dying: TestApp, told: Told) => Promise<unknown>>> = {
+  answered: (dying, { tenant }) => dying.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } }),
   resolved: (dying, { tenant, id }) => dying.request(`/v1/incidents/${id}/resolve`, { key: tenant.readonlyKey, method: 'PUT' }),
   verdict: (dying, { tenant, id }) =>
     dying.request(`/v1/incidents/${id}/feedback`, { key: tenant.readonlyKey, method: 'PUT', body: { confirmed: true } }),
@@ -43,16 +44,19 @@ type Receiver = {
   readonly read: (name: string) => Promise<readonly string[]>
 }
 
-const RECEIVERS: Readonly<Record<string, Receiver>> = {
-  slack: {
-    config: (_, name) => ({ bot_token: 'xoxb-1', channel: name }),
-    read: async (name) => {
-      const posts = await listTaken('/slack-api/chat.postMessage', stack)
-      return posts
-        .map(({ body }) => body as { readonly channel: string })
-        .flatMap((body) => (body.channel === name ? [JSON.stringify(body)] : []))
-    },
+const toBot = (token: string): Receiver => ({
+  config: (_, name) => ({ bot_token: token, channel: name }),
+  read: async (name) => {
+    const posts = await listTaken('/slack-api/chat.postMessage', stack)
+    return posts
+      .map(({ body }) => body as { readonly channel: string })
+      .flatMap((body) => (body.channel === name ? [JSON.stringify(body)] : []))
   },
+})
+
+const RECEIVERS: Readonly<Record<string, Receiver>> = {
+  slack: toBot('xoxb-1'),
+  'slack that may not read': toBot('xoxb-writes'),
   // An edit that is made again comes to the same.
   discord: {
     config: (url, name) => ({ url: `${url}/discord/${name}` }),
@@ -68,65 +72,86 @@ const RECEIVERS: Readonly<Record<string, Receiver>> = {
 }
 
 const SAYS: Readonly<Record<string, RegExp>> = {
+  answered: /Recommended action|incident\.diagnosed/,
   resolved: /Resolved at|incident\.resolved/,
   verdict: /incident\.verdict/,
   undone: /was undone/,
 }
 
+type Death = { readonly what: string; readonly type: string; readonly servesLast: boolean }
+
 /** Has something happen by way of an isolate whose requests stop getting through after so many; the cron does the rest. */
-async function dieAfter(left: number, what: string, type: string) {
-  const fuse: Fuse = { left: Number.POSITIVE_INFINITY, servesLast: type !== 'slack' }
+async function dieAfter(left: number, { what, type, servesLast }: Death) {
+  const fuse: Fuse = { left: Number.POSITIVE_INFINITY, servesLast }
   const database = await startFaultProxy(stack.databaseEndpoint, fuse)
   const outside = await startFaultProxy(stack.receiversUrl, fuse)
   const bindings = { SLACK_API_URL: `${outside.url}/slack-api` }
   const dying = startApp({ stack, database: database.url, bindings }, { rest: async () => {} })
   const tenant = await createTestTenant(app)
   const name = `C${randomUUID().replaceAll('-', '').toUpperCase()}`
-  await connectReceiver(app, tenant, type, RECEIVERS[type]?.config(outside.url, name) ?? {})
+  await connectReceiver(app, tenant, type.split(' ')[0] ?? type, RECEIVERS[type]?.config(outside.url, name) ?? {})
   await send(tenant, { old_value: 'f8b3e22', new_value: 'a4f2c19', sha: 'a4f2c19', timestamp: ago(2) })
-  const asked = await dying.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } })
-  await dying.settle()
-  const { id }: { id: string } = await asked.json()
+  if (what !== 'answered') {
+    await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } })
+    await app.settle()
+  }
+  const find = async () => (await (await app.request('/v1/incidents', { key: tenant.readonlyKey })).json())[0]
+  const id: string = (await find())?.id ?? ''
   fuse.left = left
   await HAPPENINGS[what]?.(dying, { tenant, id })
   await dying.settle()
   const isAlive = fuse.left >= 0
   fuse.left = Number.POSITIVE_INFINITY
-  const isAccepted = what === 'undone' || (await isStored(tenant, id, what))
+  const isAccepted = HAS_HAPPENED[what]?.(await find()) ?? true
   // Before the second look, which may see it otherwise.
   for (const minutes of [1.2, 1.9, 20]) await tick(app, minutes)
   const told = (await RECEIVERS[type]?.read(name)) ?? []
   return { isAlive, isAccepted, told: told.filter((text) => SAYS[what]?.test(text)).length }
 }
 
+type Found = { readonly resolved_at: string | null; readonly engineer_confirmed: boolean | null } | undefined
+
+/** Whether it happened before the isolate died, as far as an incident tells. */
+const HAS_HAPPENED: Readonly<Record<string, (incident: Found) => boolean>> = {
+  answered: (incident) => incident !== undefined,
+  resolved: (incident) => incident?.resolved_at !== null,
+  verdict: (incident) => incident?.engineer_confirmed !== null,
+}
+
 /** After each number of requests up to where the isolate lives; the everyday suite tries some. */
-async function dieEverywhere(what: string, type: string) {
-  const outcomes = [await dieAfter(1, what, type)]
-  while (!outcomes.at(-1)?.isAlive) outcomes.push(await dieAfter(1 + outcomes.length * (IS_THOROUGH ? 1 : 8), what, type))
+async function dieEverywhere(death: Death) {
+  const outcomes = [await dieAfter(1, death)]
+  while (!outcomes.at(-1)?.isAlive) outcomes.push(await dieAfter(1 + outcomes.length * (IS_THOROUGH ? 1 : 8), death))
   return outcomes
 }
 
-/** Whether it happened before the isolate died. */
-async function isStored({ readonlyKey }: TestTenant, id: string, what: string): Promise<boolean> {
-  const incident = await (await app.request(`/v1/incidents/${id}`, { key: readonlyKey })).json()
-  return (what === 'resolved' ? incident.resolved_at : incident.engineer_confirmed) !== null
-}
-
 describe('an isolate that dies', () => {
-  test.each([
-    ['resolved', 'slack'],
-    ['resolved', 'discord'],
-    ['resolved', 'webhook'],
-    ['verdict', 'webhook'],
-    ['undone', 'slack'],
-    ['undone', 'discord'],
-  ])('at any of its requests over what is %s leaves one message at %s', async (what, type) => {
-    const outcomes = await dieEverywhere(what, type)
-    const deaths = outcomes.filter(({ isAlive }) => !isAlive).length
-    const lost = outcomes.filter(({ isAccepted, told }) => isAccepted && told === 0).length
-    expect(outcomes.filter(({ isAccepted, told }) => told > (isAccepted ? 1 : 0))).toEqual([])
-    expect(deaths).toBeGreaterThanOrEqual(1)
-    // What was cut off between its mark and its way to one whom nobody can ask may not have arrived: that, and nothing else.
-    expect(lost).toBeLessThanOrEqual(type === 'slack' ? 1 : 0)
-  })
+  type Row = readonly [what: string, type: string, lastRequest: 'unsent' | 'unheard']
+  const everyday: readonly Row[] = [
+    ['resolved', 'slack', 'unsent'],
+    ['resolved', 'slack', 'unheard'],
+    ['resolved', 'webhook', 'unheard'],
+    ['verdict', 'webhook', 'unheard'],
+    ['undone', 'slack', 'unsent'],
+    ['undone', 'discord', 'unheard'],
+  ]
+  const others: readonly Row[] = [
+    ['answered', 'slack', 'unsent'],
+    ['answered', 'slack', 'unheard'],
+    ['answered', 'slack that may not read', 'unsent'],
+    ['resolved', 'slack that may not read', 'unheard'],
+    ['resolved', 'discord', 'unheard'],
+  ]
+  test.each(IS_THOROUGH ? [...everyday, ...others] : everyday)(
+    'at any of its requests over what is %s leaves one message at %s (the last one %s)',
+    async (what, type, lastRequest) => {
+      const outcomes = await dieEverywhere({ what, type, servesLast: lastRequest === 'unheard' })
+      const deaths = outcomes.filter(({ isAlive }) => !isAlive).length
+      const lost = outcomes.filter(({ isAccepted, told }) => isAccepted && told === 0).length
+      expect(outcomes.filter(({ isAccepted, told }) => told > (isAccepted ? 1 : 0))).toEqual([])
+      expect(deaths).toBeGreaterThanOrEqual(1)
+      // What was cut off between its mark and its way to one whom nobody can ask may not have arrived: that, and nothing else.
+      expect(lost).toBeLessThanOrEqual(type === 'slack that may not read' ? 1 : 0)
+    },
+  )
 })

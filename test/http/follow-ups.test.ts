@@ -4,8 +4,10 @@ import { describe, expect, test } from 'vitest'
 import { RECEIVER_TYPES } from '../../src/domain/integration-type.ts'
 import type { ReceiverClient } from '../../src/outbound/receivers/client.ts'
 import type { ReceiverClients } from '../../src/outbound/receivers/index.ts'
+import { SOURCE } from '../../src/store/source.ts'
+import { finishIncidents } from '../../src/usecases/finish-incidents.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
-import type { TakenMessage } from '../stack/receiver-api.ts'
+import type { ReceiverFault, TakenMessage } from '../stack/receiver-api.ts'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 import { startOwnStack } from '../support/own-stack.ts'
 import { connectReceiver, listTaken, newPath, scriptReceiver, toUrl } from '../support/receivers.ts'
@@ -117,6 +119,38 @@ describe('a bot of Slack’s', () => {
     const told = (await texts()).filter((text) => text.includes('was undone'))
     expect(told).toHaveLength(isUndone ? 1 : 0)
     if (isUndone) expect(told[0]).toContain('f8b3e22')
+  })
+
+  type Cut = { readonly token: string; readonly fault: ReceiverFault; readonly posted: number; readonly outcome: string }
+  const cuts: readonly (readonly [string, Cut])[] = [
+    ['took it is asked', { token: 'xoxb-1', fault: { takes_effect: true, answer: 'hang_up' }, posted: 1, outcome: 'told' }],
+    ['did not is asked, and told', { token: 'xoxb-1', fault: { takes_effect: false, answer: 'hang_up' }, posted: 1, outcome: 'told' }],
+    ['failed on the way is asked', { token: 'xoxb-1', fault: { takes_effect: true, answer: 500 }, posted: 1, outcome: 'told' }],
+    [
+      'lets nobody read is left alone',
+      { token: 'xoxb-writes', fault: { takes_effect: true, answer: 'hang_up' }, posted: 1, outcome: 'missing_scope' },
+    ],
+    [
+      'lets nobody read and failed is told',
+      { token: 'xoxb-writes', fault: { takes_effect: false, answer: 500 }, posted: 1, outcome: 'told' },
+    ],
+  ]
+  test.each(cuts)('whose Slack gave no answer and %s', async (_, { token, fault, posted: expected, outcome }) => {
+    const impatient = startApp({ stack }, { rest: async () => {}, receivers: MUTE })
+    const { tenant, posted } = await startBot({ bot_token: token })
+    await send(tenant, BLAMED)
+    await ask(tenant, {}, impatient)
+    await scriptReceiver('/slack-api/chat.postMessage', [fault], stack)
+    for (const minutes of [0.2, 1.5, 1.9])
+      await finishIncidents({ ...app.deps, rest: async () => {} }, new Date(Date.now() + 60_000 * minutes))
+    const messages = (await posted()).filter(({ thread_ts }) => thread_ts === undefined)
+    expect(messages).toHaveLength(expected)
+    const { rows } = await app.deps.db.execute<{ state: string; reason: string | null }>(
+      sql`SELECT state, reason FROM incident_work WHERE tenant_id = ${tenant.tenantId} AND kind = 'note' AND target <> ${SOURCE}`,
+    )
+    expect(rows).toEqual([
+      outcome === 'told' ? { state: 'done', reason: null } : { state: 'given_up', reason: expect.stringContaining(outcome) },
+    ])
   })
 
   test('that was not told an answer hears nothing of its end', async () => {

@@ -7,12 +7,20 @@ export type ReceiverFault = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export type TakenMessage = { readonly path: string; readonly headers: JsonRequest['headers']; readonly body: unknown }
+export type TakenMessage = {
+  readonly path: string
+  readonly headers: JsonRequest['headers']
+  readonly body: unknown
+  /** What Slack calls it: when it came, in seconds, and its place. */
+  readonly ts: string
+}
 
 type Receiver = { readonly taken: TakenMessage[]; faults: ReceiverFault[] }
 
-/** What Slack's channels hold: a message's `ts` is its place among them. */
+/** What Slack's channels and threads hold. */
 const SLACK_POSTS = '/slack-api/chat.postMessage'
+/** A bot's token that may write, and may not read. */
+const WRITING_TOKEN = 'Bearer xoxb-writes'
 
 const SCRIPT = /^\/stand-in(\/.*)$/
 
@@ -34,16 +42,24 @@ export function serveReceivers(address: Address): Promise<Endpoint> {
     const scripted = SCRIPT.exec(path)?.[1]
     if (scripted !== undefined) return script(receiverOf(scripted), request)
     const receiver = receiverOf(path)
-    if (request.method === 'GET') return list(receiver, request)
-    const refusal = refuse(request, receiverOf(SLACK_POSTS))
-    if (refusal) return refusal
-    const [fault] = receiver.faults.splice(0, 1)
-    if (!fault || fault.takes_effect) receiver.taken.push({ path: request.path, headers: request.headers, body: request.body })
-    if (!fault) return accept(path, receiver, request)
-    return typeof fault.answer === 'number'
-      ? { status: fault.answer, body: { error: 'scripted' }, headers: fault.headers ?? {} }
-      : fault.answer
+    if (request.method === 'GET') return list(path.startsWith('/slack-api/') ? receiverOf(SLACK_POSTS) : receiver, request)
+    return tell(path, receiver, request, receiverOf(SLACK_POSTS))
   })
+}
+
+function tell(path: string, receiver: Receiver, request: JsonRequest, slackPosts: Receiver): JsonReply {
+  const refusal = refuse(request, slackPosts)
+  if (refusal) return refusal
+  const [fault] = receiver.faults.splice(0, 1)
+  if (!fault || fault.takes_effect) take(receiver, request)
+  if (!fault) return accept(path, receiver, request)
+  return typeof fault.answer === 'number'
+    ? { status: fault.answer, body: { error: 'scripted' }, headers: fault.headers ?? {} }
+    : fault.answer
+}
+
+function take({ taken }: Receiver, { path, headers, body }: JsonRequest): void {
+  taken.push({ path, headers, body, ts: `${Math.floor(Date.now() / 1_000)}.${String(taken.length + 1).padStart(6, '0')}` })
 }
 
 function script(receiver: Receiver, { method, body }: JsonRequest): JsonReply {
@@ -61,7 +77,7 @@ function accept(path: string, { taken }: Receiver, { body }: JsonRequest): JsonR
     case 'slack-api':
       return {
         status: 200,
-        body: { ok: true, channel: at(body, 'channel'), ts: at(body, 'ts') ?? `1700000000.${String(taken.length).padStart(6, '0')}` },
+        body: { ok: true, channel: at(body, 'channel'), ts: at(body, 'ts') ?? taken.at(-1)?.ts },
       }
     case 'teams':
       return { status: 202, body: '' }
@@ -72,11 +88,36 @@ function accept(path: string, { taken }: Receiver, { body }: JsonRequest): JsonR
   }
 }
 
-/** Grafana's annotations with all of the wanted tags. */
-function list({ taken }: Receiver, { path }: JsonRequest): JsonReply {
+/** Slack's messages, or Grafana's annotations with all of the wanted tags. */
+function list(receiver: Receiver, request: JsonRequest): JsonReply {
+  const { path } = request
+  const { taken } = receiver
+  if (kindOf(path) === 'slack-api') return listSlack(receiver, request)
   const tags = new URL(path, 'http://localhost').searchParams.getAll('tags')
   const found = taken.map(({ body }) => body).filter((body) => tags.every((tag) => (at(body, 'tags') as unknown[]).includes(tag)))
   return { status: 200, body: found }
+}
+
+const PAGE = 2
+
+/** A channel's messages, newest first, or a thread's with the one it hangs on: in pages, as the documentation wants callers to expect. */
+function listSlack({ taken }: Receiver, { path, headers }: JsonRequest): JsonReply {
+  const { pathname, searchParams: asked } = new URL(path, 'http://localhost')
+  if (headers.authorization === WRITING_TOKEN)
+    return { status: 200, body: { ok: false, error: 'missing_scope', needed: 'channels:history' } }
+  const [oldest, thread, start] = [Number(asked.get('oldest') ?? 0), asked.get('ts'), Number(asked.get('cursor') ?? 0)]
+  const found = taken.filter(({ body, ts }) => {
+    if (at(body, 'channel') !== asked.get('channel') || Number(ts) < oldest) return false
+    return pathname.endsWith('history') ? at(body, 'thread_ts') === undefined : ts === thread || at(body, 'thread_ts') === thread
+  })
+  const page = (pathname.endsWith('history') ? found.toReversed() : found).slice(start, start + PAGE)
+  const messages = page.map(({ body, ts }) => ({
+    ts,
+    text: at(body, 'text'),
+    ...(asked.get('include_all_metadata') === 'true' && { metadata: at(body, 'metadata') }),
+  }))
+  const next = start + PAGE < found.length ? String(start + PAGE) : ''
+  return { status: 200, body: { ok: true, messages, has_more: next !== '', response_metadata: { next_cursor: next } } }
 }
 
 const at = (value: unknown, name: string): unknown => (value as Readonly<Record<string, unknown>> | null)?.[name]
@@ -96,10 +137,12 @@ function refuseSlackCall(path: string, authorization: string | undefined, body: 
   const error = (word: string): JsonReply => ({ status: 200, body: { ok: false, error: word } })
   if (!authorization?.startsWith('Bearer xoxb-')) return error('invalid_auth')
   if (typeof at(body, 'channel') !== 'string') return error('channel_not_found')
-  const hasMessage = (ts: unknown) =>
-    typeof ts === 'string' && at(taken[Number(ts.split('.')[1]) - 1]?.body, 'channel') === at(body, 'channel')
+  const hasMessage = (ts: unknown) => taken.some((one) => one.ts === ts && at(one.body, 'channel') === at(body, 'channel'))
   if (path.includes('chat.update') && !hasMessage(at(body, 'ts'))) return error('message_not_found')
   if (at(body, 'thread_ts') !== undefined && !hasMessage(at(body, 'thread_ts'))) return error('thread_not_found')
+  const metadata = at(body, 'metadata')
+  if (metadata !== undefined && (typeof at(metadata, 'event_type') !== 'string' || typeof at(metadata, 'event_payload') !== 'object'))
+    return error('invalid_metadata_format')
   return refuseBlocks(body) ? error('invalid_blocks') : undefined
 }
 

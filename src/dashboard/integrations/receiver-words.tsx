@@ -21,7 +21,7 @@ const toReceiverWords = (title: string, steps: readonly string[]): IntegrationWo
 export const RECEIVER_WORDS: Readonly<Record<Exclude<ReceiverType, 'pagerduty'>, IntegrationWords>> = {
   slack: toReceiverWords('Slack', [
     'In Slack, make an app with an incoming webhook for the channel, and save its address here.',
-    'Or give the app a bot’s token with chat:write, invite it to the channel, and save the token and the channel’s id: then one message an incident is edited as its answer changes.',
+    'Or give the app a bot’s token with chat:write and channels:history (groups:history for a private channel), invite it to the channel, and save the token and the channel’s id: then one message an incident is edited as its answer changes, and before one that may have arrived is sent again, Slack is asked.',
   ]),
   teams: toReceiverWords('Microsoft Teams', [
     'In Teams, add the workflow “Send webhook alerts to a channel” to the channel, and save its address here.',

@@ -11,7 +11,7 @@ export const grafanaAnnotations: Receiver = {
   tells: ANSWERS,
   tellsByDefault: ANSWERS,
   needsBlame: true,
-  repeats: 'asked',
+  repeats: () => 'asked',
   follows: followsNever,
   findMissing: ({ secrets }) =>
     secrets.url === undefined || secrets.grafana_token === undefined ? 'url and grafana_token are not both set' : undefined,

@@ -8,7 +8,7 @@ export const pagerduty: Receiver = {
   tells: ANSWERS,
   tellsByDefault: ANSWERS,
   needsBlame: false,
-  repeats: 'asked',
+  repeats: () => 'asked',
   follows: followsNever,
   findMissing: ({ from, secrets }) =>
     from === null || secrets.pagerduty_token === undefined ? 'pagerduty_token and pagerduty_from are not both set' : undefined,

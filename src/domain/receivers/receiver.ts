@@ -8,14 +8,16 @@ export type ReceiverSettings = {
   readonly from: string | null
   /** Where in the outside system is written, where its address does not say so. */
   readonly channel: string | null
-  readonly secrets: Readonly<Partial<Record<SecretField, string>>>
+  readonly secrets: Secrets
 }
 
 /**
- * What keeps a message from being told twice when nobody knows whether it came through: the receiver is asked for it, it knows
- * a message again by its id, or it can do neither, and what may be there is not sent again.
+ * What keeps a message from being told twice when nobody knows whether it came through: the receiver is asked for it, it is asked
+ * where it lets itself be, it knows a message again by its id, or none of it, and what may be there is not sent again.
  */
-type Repeats = 'asked' | 'known' | 'never'
+export type Repeats = 'asked' | 'asked_if_allowed' | 'known' | 'never'
+
+type Secrets = Readonly<Partial<Record<SecretField, string>>>
 
 /**
  * How a receiver hears what follows an answer, in one line: in the thread of its message, by that message's being edited, in a
@@ -34,9 +36,9 @@ export type Receiver = {
   readonly tellsByDefault: readonly Subscribable[]
   /** Whether only an answer that blames a change is told. */
   readonly needsBlame: boolean
-  readonly repeats: Repeats
-  /** By which of its secrets are set. */
-  readonly follows: (secrets: Readonly<Partial<Record<SecretField, string>>>) => Follows
+  /** By which of its secrets are set, as is how it follows. */
+  readonly repeats: (secrets: Secrets) => Repeats
+  readonly follows: (secrets: Secrets) => Follows
   /** What is missing before anything can be told; `undefined`: nothing. */
   readonly findMissing: (settings: ReceiverSettings) => string | undefined
   /** What is sent: a text, or JSON. */
@@ -64,7 +66,7 @@ export const BY_URL = {
   tells: ANSWERS,
   tellsByDefault: ANSWERS,
   needsBlame: false,
-  repeats: 'never',
+  repeats: () => 'never',
   follows: followsNever,
   findMissing: ({ secrets }) => (secrets.url === undefined ? 'url is not set' : undefined),
   isAbout: isNeverAbout,

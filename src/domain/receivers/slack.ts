@@ -16,7 +16,7 @@ export const slack: Receiver = {
   tells: FOLLOWED_ANSWERS,
   tellsByDefault: FOLLOWED_ANSWERS,
   needsBlame: false,
-  repeats: 'never',
+  repeats: (secrets) => (secrets.bot_token === undefined ? 'never' : 'asked_if_allowed'),
   follows: (secrets) => (secrets.bot_token === undefined ? 'never' : 'thread'),
   findMissing: ({ secrets, channel }) => {
     if (secrets.bot_token !== undefined) return channel === null ? 'channel is not set' : undefined

@@ -12,7 +12,7 @@ export const webhook: Receiver = {
   tells: SUBSCRIBABLE,
   tellsByDefault: SUBSCRIBABLE,
   needsBlame: false,
-  repeats: 'known',
+  repeats: () => 'known',
   follows: () => 'message',
   findMissing: ({ secrets }) => (secrets.url === undefined ? 'url is not set' : undefined),
   write: writeWebhook,

@@ -1,4 +1,4 @@
-import { findsNothing, type ReceiverClient } from './client.ts'
+import { cannotFind, type ReceiverClient } from './client.ts'
 import { type Network, sendJson, toOutcome } from './request.ts'
 
 /** A receiver whose address is all that it takes. */
@@ -6,6 +6,6 @@ export function createByUrl(network: Network, name: string): ReceiverClient {
   return {
     post: async ({ secrets: { url = '' } }, { body }) =>
       toOutcome(await sendJson(network, url, { method: 'POST', body }), { name, secrets: [url] }),
-    find: findsNothing,
+    find: cannotFind,
   }
 }

@@ -14,7 +14,7 @@ export type PostOutcome =
   | { readonly kind: 'refused'; readonly reason: string; readonly isGone?: boolean }
 
 export type FindOutcome =
-  | { readonly kind: 'found' }
+  | { readonly kind: 'found'; readonly ref?: string }
   | { readonly kind: 'absent' }
   | ({ readonly kind: 'retry' } & Failure)
   | { readonly kind: 'refused'; readonly reason: string }
@@ -25,6 +25,8 @@ export type Letter = {
   readonly id: string
   /** When this attempt is made. */
   readonly at: Date
+  /** When what it tells came to be: no attempt was made before. */
+  readonly since: Date
   /** What the receiver calls the incident, where it has one; empty where it does not. */
   readonly incidentRef: string
   readonly body: string
@@ -43,4 +45,4 @@ export type ReceiverClient = {
 }
 
 /** Of a receiver that nobody can ask. */
-export const findsNothing = async (): Promise<FindOutcome> => ({ kind: 'absent' })
+export const cannotFind = async (): Promise<FindOutcome> => ({ kind: 'refused', reason: 'nobody can be asked' })

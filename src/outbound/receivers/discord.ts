@@ -1,5 +1,5 @@
 import { field, parseJson } from '../../domain/json.ts'
-import { findsNothing, type Letter, type PostOutcome, type ReceiverClient } from './client.ts'
+import { cannotFind, type Letter, type PostOutcome, type ReceiverClient } from './client.ts'
 import { type Network, sendJson, toOutcome } from './request.ts'
 
 const MESSAGE_ID = /^\d{1,32}$/
@@ -18,7 +18,7 @@ export function createDiscord(network: Network): ReceiverClient {
       const outcome = toOutcome(sent, { name: 'Discord', secrets: [url] })
       return outcome.kind === 'accepted' && sent.kind === 'replied' ? withRef(outcome, sent.reply.text) : outcome
     },
-    find: findsNothing,
+    find: cannotFind,
   }
 }
 

@@ -1,5 +1,5 @@
 import { signWebhook } from '../../domain/receivers/webhook.ts'
-import { findsNothing, type ReceiverClient } from './client.ts'
+import { cannotFind, type ReceiverClient } from './client.ts'
 import { type Network, sendJson, toOutcome } from './request.ts'
 
 /** Sends signed webhooks. What got no answer is sent again: its receiver knows its id. */
@@ -16,6 +16,6 @@ export function createWebhook(network: Network): ReceiverClient {
       }
       return toOutcome(await sendJson(network, url, { method: 'POST', headers, body }), { name: 'the webhook', secrets: [url, secret] })
     },
-    find: findsNothing,
+    find: cannotFind,
   }
 }
