@@ -31,7 +31,7 @@ afterAll(() => {
 })
 
 const settings = { from: 'oncall@acme.example', channel: null, secrets: { pagerduty_token: 'token' } }
-const letter = { id: 'msg_1', at: new Date(), incidentRef: 'P1', body: 'x', answerRef: null, isFollowUp: false }
+const letter = { id: 'msg_1', at: new Date(), since: new Date(), incidentRef: 'P1', body: 'x', answerRef: null, isFollowUp: false }
 const pagerDutyAt = (path = '') => createPagerDuty({ url: url + path, timeoutMs: 10_000 })
 const prompt = toPrompt(makeWordingSource())
 if (!prompt) throw new Error('nothing to ask')

@@ -12,6 +12,7 @@ const settingsOf = ({ token, from }: typeof account) => ({ from, channel: null, 
 const letterOf = (incidentRef: string, body: string) => ({
   id: 'msg_1',
   at: new Date(),
+  since: new Date(),
   incidentRef,
   body,
   answerRef: null,
