@@ -34,7 +34,11 @@ export const INTEGRATION_TYPES = [...new Set([...RECEIVER_TYPES, ...DOOR_TYPES])
 export type IntegrationType = DoorType | ReceiverType
 
 /** The settings of an integration that are sealed at rest and masked in every answer. */
-export const SECRET_FIELDS = ['pagerduty_token', 'webhook_secret', 'url', 'bot_token', 'grafana_token', 'signing_secret'] as const
+export const SECRET_SETTINGS = ['pagerduty_token', 'webhook_secret', 'url', 'bot_token', 'grafana_token', 'signing_secret'] as const
+export type SecretSetting = (typeof SECRET_SETTINGS)[number]
+
+/** All that is sealed: besides, what `signing_secret` took the place of and what goes on signing for a while, of which no answer tells. */
+export const SECRET_FIELDS = [...SECRET_SETTINGS, 'earlier_signing_secrets'] as const
 export type SecretField = (typeof SECRET_FIELDS)[number]
 
 /** What a receiver may be told of. */

@@ -1,5 +1,13 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { type ConfigPatch, type Direction, INTEGRATIONS, type Integration, SETTINGS, toTokenHint } from '../domain/access/integration.ts'
+import {
+  type ConfigPatch,
+  type Direction,
+  INTEGRATIONS,
+  type Integration,
+  SETTINGS,
+  type SecretPatch,
+  toTokenHint,
+} from '../domain/access/integration.ts'
 import { MAX_MAP_BYTES, MAX_MAPPED_SERVICES } from '../domain/access/service-map.ts'
 import { AppError } from '../domain/errors.ts'
 import { sha256, toHex } from '../domain/hash.ts'
@@ -147,6 +155,29 @@ export async function replaceToken(
   )
   return orNotFound(changed)
 }
+
+/** Gives a webhook another secret to sign with, unless that which was read is no longer its own: throws `conflict`. */
+export async function replaceSigningSecret(
+  db: Db,
+  tenantId: TenantId,
+  { id, secrets: read }: Pick<Integration, 'id' | 'secrets'>,
+  secrets: SecretPatch,
+  trail: Trail,
+): Promise<Integration> {
+  const changed = await change(
+    db,
+    sql`WITH changed AS (
+      UPDATE integrations SET secrets = secrets || ${JSON.stringify(secrets)}::jsonb
+      WHERE id = ${id} AND tenant_id = ${tenantId} AND secrets->>'signing_secret' IS NOT DISTINCT FROM ${read.signing_secret ?? null}::text RETURNING *
+    ),
+    audit AS (${appendAudit(tenantId, trail, 'integration.rotated', sql`changed`, sql`ARRAY['signing_secret']`)})
+    SELECT ${COLUMNS} FROM changed`,
+  )
+  if (!changed) throw new AppError('conflict', ROTATED_MEANWHILE)
+  return changed
+}
+
+export const ROTATED_MEANWHILE = 'the secret was changed meanwhile'
 
 /** Deletes an integration; its webhook is dead when this returns. Throws `not_found`. */
 export async function deleteIntegration(db: Db, tenantId: TenantId, id: IntegrationId, trail: Trail): Promise<void> {

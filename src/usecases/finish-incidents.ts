@@ -1,14 +1,11 @@
-import type { Upkeep } from '../deps.ts'
 import { nameOf } from '../domain/errors.ts'
 import type { TenantId } from '../domain/ids.ts'
 import { claimWork, forgetDeliveries } from '../store/incident-work.ts'
 import { noticeLateEvents } from '../store/late-events.ts'
 import { noticeUndoing } from './follow-up.ts'
-import { type WorkDeps, workOn } from './work-on-incident.ts'
+import { REQUESTS_EACH, type WorkDeps, workOn } from './work-on-incident.ts'
 
 const MAX_AT_ONCE = 5
-/** Requests to the stores, the model and the pager that one piece of work takes at most, a diagnosis with its note. */
-export const REQUESTS_EACH = 20
 /** What the sweep leaves to incidents of its requests. */
 const SHARE = 0.8
 const MAX_PIECES = 100
@@ -17,7 +14,7 @@ const MAX_PIECES = 100
  * The cron's part in incidents: takes over what nobody is at any more, second looks that are due and notes to be tried again.
  * Several may run at once: each piece is one's alone. Returns how many pieces there were.
  */
-export async function finishIncidents(deps: WorkDeps & Upkeep, now: Date): Promise<number> {
+export async function finishIncidents(deps: WorkDeps, now: Date): Promise<number> {
   const startedMs = deps.now().getTime()
   const clock = () => new Date(now.getTime() + deps.now().getTime() - startedMs)
   const maxPieces = Math.min(MAX_PIECES, Math.max(1, Math.floor((SHARE * deps.sweepRequests) / REQUESTS_EACH)))

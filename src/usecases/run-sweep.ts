@@ -8,12 +8,12 @@ import { type RemovedService, removeSilentServices, reopenServices } from '../st
 import { leaveWasHere, readSweepHints, sweepBatch, sweepRemains, writeSweepDue } from '../store/sweeps.ts'
 import { type EndedLife, removeEndedLives } from '../store/window-copies.ts'
 import { findNextRepair, takeForRepair } from '../store/window-repairs.ts'
-import { finishIncidents, REQUESTS_EACH } from './finish-incidents.ts'
+import { finishIncidents } from './finish-incidents.ts'
 import { forgetIncidents } from './forget-incidents.ts'
 import { learnServiceGraph } from './learn-service-graph.ts'
 import { repairWindow } from './read-window.ts'
 import { tellCounts } from './tell-counts.ts'
-import type { WorkDeps } from './work-on-incident.ts'
+import { REQUESTS_EACH, type WorkDeps } from './work-on-incident.ts'
 
 /**
  * Small batches, and after each a rest as long as it took, so that ingest hardly notices the sweep; while a backlog stands they grow,
@@ -39,7 +39,7 @@ const MAX_REMOVED_SERVICES = 1_000
 /** By then, an event that was being stored is stored. */
 const INGEST_DEADLINE_MS = 3_000
 
-type SweepDeps = WorkDeps & Upkeep & Metrics
+type SweepDeps = WorkDeps & Metrics
 
 export type SweepResult = {
   readonly skipped: boolean

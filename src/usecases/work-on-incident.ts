@@ -1,4 +1,4 @@
-import type { Chance, Clock, Copies, Linking, Logging, Model, Receivers, Sealing, Site, Stores } from '../deps.ts'
+import type { Chance, Clock, Copies, Linking, Logging, Model, Receivers, Sealing, Site, Stores, Upkeep } from '../deps.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
 import type { IncidentId, TenantId } from '../domain/ids.ts'
 import { planDiagnosisRetry, planNoteRetry } from '../domain/incident/schedule.ts'
@@ -9,7 +9,7 @@ import { type FollowUp, followUp, isFollowUp } from './follow-up.ts'
 import { tellAnswer } from './tell-answer.ts'
 
 /** What a diagnosis and its note may take. */
-export type WorkDeps = Stores & Clock & Chance & Logging & Model & Sealing & Receivers & Site & Linking
+export type WorkDeps = Stores & Clock & Chance & Logging & Model & Sealing & Receivers & Site & Linking & Upkeep
 
 /** Makes the cron look, should this isolate get no further; best before there is anything to find. `false`: Redis did not hear. */
 export async function announceWork({ redis, log, now }: Copies & Clock & Logging): Promise<boolean> {
@@ -36,7 +36,7 @@ export async function workOn(
   deps: WorkDeps,
   work: ClaimedWork,
   clock: () => Date,
-  { maxMessages }: { readonly maxMessages: number } = { maxMessages: MAX_MESSAGES },
+  { maxMessages }: { readonly maxMessages: number } = { maxMessages: countMessages(deps) },
 ): Promise<boolean> {
   const startedMs = clock().getTime()
   try {
@@ -56,8 +56,18 @@ export async function workOn(
   }
 }
 
-/** Messages that an isolate sends beside a note; the cron sends the rest. */
-const MAX_MESSAGES = 5
+/** Requests to the stores, the model and the pager that one piece of work takes at most, a diagnosis with its note. */
+export const REQUESTS_EACH = 20
+const REQUESTS_A_MESSAGE = 6
+/** Messages that are sent at a time: a Worker waits for six answers at once. */
+const AT_ONCE = 5
+const MAX_MESSAGES = 25
+
+/** How many messages an isolate sends beside a note, by what a tick may ask on the same plan; the cron sends the rest. */
+function countMessages({ sweepRequests }: Upkeep): number {
+  const affordable = Math.floor((sweepRequests - REQUESTS_EACH) / REQUESTS_A_MESSAGE)
+  return Math.min(MAX_MESSAGES, Math.max(AT_ONCE, affordable))
+}
 
 /** Sends what others are told of an incident, each receiver's messages one after the other; `false`: some is left. */
 async function tellOthers(
@@ -68,8 +78,8 @@ async function tellOthers(
   maxMessages: number,
 ): Promise<boolean> {
   let left = maxMessages
-  while (left > 0) {
-    const claimed = await claimMessages(deps.db, tenantId, incidentId, clock(), left)
+  while (left > 0 && clock().getTime() - startedMs < PATIENCE_MS) {
+    const claimed = await claimMessages(deps.db, tenantId, incidentId, clock(), Math.min(left, AT_ONCE))
     if (claimed.length === 0) return true
     left -= claimed.length
     const told = await Promise.all(
@@ -83,7 +93,7 @@ async function tellOthers(
 /** Begins to tell what followed an incident's answer, as far as it goes in this isolate; the cron tells the rest. Never throws. */
 export async function tellFollowUps(deps: WorkDeps, tenantId: TenantId, incidentId: IncidentId): Promise<void> {
   try {
-    await tellOthers(deps, { tenantId, incidentId }, deps.now, deps.now().getTime(), MAX_MESSAGES)
+    await tellOthers(deps, { tenantId, incidentId }, deps.now, deps.now().getTime(), countMessages(deps))
   } catch (error) {
     deps.log('incident_work_left_over', { tenant_id: tenantId, incident_id: incidentId, reason: nameOf(error) })
   }

@@ -1,9 +1,10 @@
-import type { Chance, Database, Receivers, Sealing } from '../deps.ts'
+import type { Chance, Clock, Database, Receivers, Sealing } from '../deps.ts'
 import {
   type ConfigPatch,
   createToken,
   type Direction,
   type Integration,
+  openSecretsOf,
   type SecretPatch,
   sealPatch,
   sealToken,
@@ -14,9 +15,9 @@ import { type IntegrationType, RECEIVER_TYPES } from '../domain/integration-type
 import { findFaultOfAddress } from '../domain/receivers/address.ts'
 import { findFaultOfFilter } from '../domain/receivers/filter.ts'
 import { RECEIVERS } from '../domain/receivers/index.ts'
-import { createSigningSecret } from '../domain/receivers/webhook.ts'
+import { createSigningSecret, keepEarlier } from '../domain/receivers/webhook.ts'
 import type { Trail } from '../store/audit.ts'
-import { getIntegration, insertIntegration, mergeIntegration, replaceToken } from '../store/integrations.ts'
+import { getIntegration, insertIntegration, mergeIntegration, replaceSigningSecret, replaceToken } from '../store/integrations.ts'
 
 export type WantedIntegration = { readonly type: IntegrationType; readonly direction: Direction; readonly patch: ConfigPatch }
 
@@ -69,6 +70,33 @@ export async function rotateToken(
   const token = createToken(type, deps.randomBytes)
   const storedToken = await sealToken(deps.sealingKeys, { id, tenantId }, token, deps.randomBytes)
   return { integration: await replaceToken(deps.db, tenantId, id, { token, storedToken }, trail), token }
+}
+
+/**
+ * Gives a webhook another secret to sign with. For a day its messages are signed with the one before, too, so that its receiver
+ * may take the new one up in that time. Throws `not_found`, `invalid_request` for what signs nothing, `conflict` when somebody
+ * else gave it one meanwhile.
+ */
+export async function rotateSigningSecret(
+  deps: Database & Chance & Clock & Sealing,
+  tenantId: TenantId,
+  id: IntegrationId,
+  trail: Trail,
+): Promise<{ readonly integration: Integration; readonly secret: string }> {
+  const integration = await getIntegration(deps.db, tenantId, id)
+  if (integration.type !== 'webhook') throw new AppError('invalid_request', 'only a webhook has a secret to sign with')
+  const secret = createSigningSecret(deps.randomBytes)
+  const before = await openSecretsOf(integration, ['signing_secret', 'earlier_signing_secrets'], deps.sealingKeys)
+  // The same request again, whose answer was not kept.
+  if (before.signing_secret === secret) return { integration, secret }
+  const plain = {
+    signing_secret: secret,
+    ...(before.signing_secret !== undefined && {
+      earlier_signing_secrets: keepEarlier(before.earlier_signing_secrets, before.signing_secret, deps.now()),
+    }),
+  }
+  const secrets = await sealPatch(deps.sealingKeys, integration, plain, deps.randomBytes)
+  return { integration: await replaceSigningSecret(deps.db, tenantId, integration, secrets, trail), secret }
 }
 
 /** Merges settings into an integration. Throws `not_found`, `conflict` for too many services, `unavailable` when a secret cannot be sealed. */

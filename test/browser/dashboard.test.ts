@@ -5,7 +5,10 @@ import type { AxeResults } from 'axe-core'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { DOORS } from '../../src/domain/doors/index.ts'
+import { toId } from '../../src/domain/ids.ts'
+import { signVerdictLink, type VerdictLink } from '../../src/domain/telling/verdict-link.ts'
 import { createTestTenant, makeEvent } from '../support/app.ts'
+import { connectReceiver, newPath, toUrl } from '../support/receivers.ts'
 import { openShop, type Shop } from '../support/shop.ts'
 import { serveSite, startSite } from '../support/site.ts'
 
@@ -268,6 +271,77 @@ test('a pager is connected, its URL rotated, its secrets kept from view, and it 
   await page.getByText('Delete', { exact: true }).click()
   await page.getByRole('button', { name: 'Delete for good' }).click()
   await page.getByRole('heading', { name: 'No pager is connected' }).waitFor()
+})
+
+/** Paths of links as messages about a new answer have them, by what they give. */
+async function openVerdictLinks(expiresAt: Date) {
+  const tenant = await createTestTenant(site.app)
+  const { id: integrationId } = await connectReceiver(site.app, tenant, 'slack', { url: toUrl(newPath('slack')) })
+  await site.app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ old_value: 'f8b3e22', new_value: 'a4f2c1' }) })
+  const title = `<b>Errors</b> ${'and-no-space-to-break-at'.repeat(8)}`
+  const asked = await site.app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout', title } })
+  await site.app.settle()
+  const { id: incidentId }: { id: string } = await asked.json()
+  const sign = async (verdict: VerdictLink['verdict']) =>
+    await signVerdictLink(site.app.deps.linkSecret ?? '', {
+      tenantId: tenant.tenantId,
+      incidentId: toId<VerdictLink['incidentId']>(incidentId),
+      target: toId<VerdictLink['target']>(integrationId),
+      number: 1,
+      verdict,
+      expiresAt,
+    })
+  return { confirm: `${url}/verdicts/${await sign('confirmed')}`, reject: `${url}/verdicts/${await sign('rejected')}` }
+}
+
+test.each(['light' as const, 'dark' as const])(
+  'a link in a message asks once, without a session or a script, and every page of it passes axe and fits: %s',
+  async (colorScheme) => {
+    const inAnHour = await openVerdictLinks(new Date(Date.now() + 3_600_000))
+    const expired = await openVerdictLinks(new Date(Date.now() - 1_000))
+    const plain = await open({ colorScheme, javaScriptEnabled: false, viewport: PHONE })
+    const shown = await open({ colorScheme, viewport: NARROW })
+    const check = async (name: string, address: string) => {
+      await shown.goto(address)
+      expect([name, await findViolations(shown), await overflow(shown)]).toEqual([name, [], 0])
+      await shown.screenshot({ path: `${SCREENS}verdict-${name}-${colorScheme}.png`, fullPage: true })
+    }
+    for (const [address, question, button] of [
+      [inAnHour.confirm, 'Was this answer right?', 'Confirm the answer'],
+      [inAnHour.reject, 'Was this answer wrong?', 'Reject the answer'],
+    ] as const) {
+      await check('asks', address)
+      await plain.goto(address)
+      expect(await heading(plain)).toBe(question)
+      expect(await plain.getByRole('button').allTextContents()).toEqual([button])
+      await plain.getByRole('button').click()
+      await plain.getByRole('heading', { name: 'This link was used' }).waitFor()
+      await check('used', address)
+      expect([await heading(shown), await shown.getByRole('button').count()]).toEqual(['This link was used', 0])
+    }
+    await check('expired', expired.confirm)
+    expect([await heading(shown), await shown.getByRole('button').count()]).toEqual(['This link has expired', 0])
+    await check('foreign', `${url}/verdicts/${'x'.repeat(120)}`)
+    expect(await heading(shown)).toBe('This link leads nowhere')
+    // The browser itself says that the last two were refused.
+    expect(complaints.splice(0).filter((complaint) => !/status of (?:404|410)/.test(complaint))).toEqual([])
+  },
+)
+
+test('a webhook’s secret is shown once when it is made, and once more when another takes its place', async () => {
+  const { readonlyKey } = await createTestTenant(site.app)
+  const page = await open()
+  await signIn(page, readonlyKey, '/settings/integrations')
+  await page.locator('[aria-labelledby="connect-webhook"]').getByRole('button', { name: 'Connect' }).click()
+  const secret = page.locator('.secret code')
+  const first = await secret.textContent()
+  await page.getByRole('link', { name: 'Go on' }).click()
+  await page.getByText('Rotate the secret').click()
+  await page.getByRole('button', { name: 'Rotate now' }).click()
+  await page.getByRole('heading', { name: 'The webhook’s secret' }).waitFor()
+  expect([first, await secret.textContent()]).toEqual([expect.stringMatching(/^whsec_/), expect.stringMatching(/^whsec_/)])
+  expect(await secret.textContent()).not.toBe(first)
+  expect(await findViolations(page)).toEqual([])
 })
 
 test('without scripts everything works all the same', async () => {

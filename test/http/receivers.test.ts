@@ -6,7 +6,7 @@ import type { ReceiverClient } from '../../src/outbound/receivers/client.ts'
 import type { ReceiverClients } from '../../src/outbound/receivers/index.ts'
 import { finishIncidents } from '../../src/usecases/finish-incidents.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
-import type { ReceiverFault } from '../stack/receiver-api.ts'
+import type { ReceiverFault, TakenMessage } from '../stack/receiver-api.ts'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 import { type Fuse, startFaultProxy } from '../support/fault-proxy.ts'
 import { startOwnStack } from '../support/own-stack.ts'
@@ -119,6 +119,23 @@ test('ticks at the same time tell each message once', async () => {
   for (const path of paths) expect(await taken(path), path).toHaveLength(1)
 })
 
+test.each([
+  ['a paid plan', '5000', 7],
+  ['the free plan', '40', 5],
+])(
+  'of messages to seven receivers on %s all are told, by the isolate that made the answer as far as its requests go',
+  async (_, requests, atOnce) => {
+    const tenant = await createTestTenant(app)
+    const paths = Array.from({ length: 7 }, () => newPath('teams'))
+    for (const path of paths) await connectReceiver(app, tenant, 'teams', { url: toUrl(path, stack) })
+    await ask(tenant, startApp({ stack, bindings: { SWEEP_REQUESTS: requests } }))
+    const countTold = async () => (await Promise.all(paths.map(taken))).flat().length
+    expect(await countTold()).toBe(atOnce)
+    await tick(1)
+    expect(await countTold()).toBe(7)
+  },
+)
+
 describe('an isolate that dies', () => {
   test.each([
     { type: 'slack', servesLast: false },
@@ -185,6 +202,71 @@ test('a webhook is verified by whoever knows its secret, which is told once', as
     ).toThrow()
   }
   expect(id).toBeDefined()
+})
+
+describe('a webhook’s secret', () => {
+  const verifies = (secret: string, { headers, body }: TakenMessage) => {
+    try {
+      return Boolean(new Webhook(secret).verify(JSON.stringify(body), headers as Record<string, string>))
+    } catch {
+      return false
+    }
+  }
+  const rotate = async ({ readonlyKey }: TestTenant, id: string, headers = {}, by = app) =>
+    await by.request(`/v1/integrations/${id}/rotate-secret`, { key: readonlyKey, method: 'POST', headers })
+  const toSecret = async (response: Response): Promise<string> => (await response.json()).secret
+
+  test('is rotated: for a day messages are signed with those before, too, each in the form of Standard Webhooks', async () => {
+    const { tenant, arrives, id, secret = '' } = await start('webhook')
+    const next = await toSecret(await rotate(tenant, id))
+    // Whose answer was lost: nobody knows this one.
+    await rotate(tenant, id)
+    const last = await toSecret(await rotate(tenant, id))
+    expect(new Set([secret, next, last]).size).toBe(3)
+    await ask(tenant)
+    const [message] = await taken(arrives)
+    if (!message) throw new Error('nothing was told')
+    expect(message.headers['webhook-signature']).toMatch(/^(?:v1,[A-Za-z0-9+/]{43}= ?){4}$/)
+    expect([secret, next, last].map((each) => verifies(each, message))).toEqual([true, true, true])
+
+    const later = startApp({ stack }, { now: () => new Date(Date.now() + 86_400_000 + 1_000) })
+    const anew = await start('webhook')
+    await rotate(anew.tenant, anew.id)
+    await ask(anew.tenant, later)
+    const [afterwards] = await taken(anew.arrives)
+    expect(afterwards?.headers['webhook-signature']).toMatch(/^v1,[A-Za-z0-9+/]{43}=$/)
+  })
+
+  test('is nowhere but in the answer that made it, and the audit says that it was changed', async () => {
+    const { tenant, id, secret = '' } = await start('webhook')
+    const next = await toSecret(await rotate(tenant, id))
+    const paths = ['/v1/integrations', '/v1/audit']
+    const told = await Promise.all(paths.map(async (path) => (await app.request(path, { key: tenant.readonlyKey })).text()))
+    const { rows } = await app.deps.db.execute(sql`SELECT * FROM integrations WHERE id = ${id}`)
+    for (const each of [secret, next, 'earlier_signing']) expect(told.join()).not.toContain(each)
+    for (const each of [secret, next]) expect(JSON.stringify(rows)).not.toContain(each)
+    expect(JSON.parse(told[1] ?? '')[0]).toMatchObject({ action: 'integration.rotated', target_id: id, fields: ['signing_secret'] })
+  })
+
+  test('is the same for a request that comes again, and one’s alone who rotates at the same time', async () => {
+    const { tenant, id, secret = '' } = await start('webhook')
+    const headers = { 'Idempotency-Key': 'r1' }
+    expect(await toSecret(await rotate(tenant, id, headers))).toBe(await toSecret(await rotate(tenant, id, headers)))
+    const answers = await Promise.all([1, 2, 3].map(() => rotate(tenant, id)))
+    expect(answers.every(({ status }) => status === 200 || status === 409)).toBe(true)
+    expect(answers.some(({ status }) => status === 200)).toBe(true)
+    const { data = [] } = await app.as(tenant.readonlyKey).GET('/v1/integrations')
+    expect(data[0]?.config.signing_secret).toBe('********')
+    expect(secret).toBeDefined()
+  })
+
+  test.each([
+    ['of another tenant', 404, async () => rotate(await createTestTenant(app), (await start('webhook')).id)],
+    ['of what signs nothing', 400, async () => start('slack').then(({ tenant, id }) => rotate(tenant, id))],
+    ['that is made up', 404, async () => rotate(await createTestTenant(app), '00000000-0000-4000-8000-000000000000')],
+  ])('%s is not rotated: %i', async (_, status, asking) => {
+    expect((await asking()).status).toBe(status)
+  })
 })
 
 test('a webhook that is gone, or has failed for a day, is switched off and says so, until its settings change', async () => {

@@ -49,6 +49,7 @@ test('the document lists the operations of the contract', () => {
     'POST /v1/events/batch',
     'POST /v1/incidents',
     'POST /v1/integrations',
+    'POST /v1/integrations/{id}/rotate-secret',
     'POST /v1/integrations/{id}/rotate-token',
     'POST /v1/maintenance',
     'PUT /v1/incidents/{id}/feedback',

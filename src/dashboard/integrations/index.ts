@@ -1,4 +1,4 @@
-import { DOOR_TYPES, type DoorType, INTEGRATION_TYPES, type IntegrationType, type SecretField } from '../../domain/integration-type.ts'
+import { DOOR_TYPES, type DoorType, INTEGRATION_TYPES, type IntegrationType, type SecretSetting } from '../../domain/integration-type.ts'
 import { toDoorWords } from './door.tsx'
 import { pagerduty } from './pagerduty.tsx'
 import { RECEIVER_WORDS } from './receiver-words.tsx'
@@ -11,7 +11,7 @@ export const INTEGRATION_WORDS: Readonly<Record<IntegrationType, IntegrationWord
   ...RECEIVER_WORDS,
 }
 
-export const SECRET_NAMES: Readonly<Record<SecretField, string>> = {
+export const SECRET_NAMES: Readonly<Record<SecretSetting, string>> = {
   pagerduty_token: 'PagerDuty API token',
   webhook_secret: 'Webhook secret',
   url: 'Address',

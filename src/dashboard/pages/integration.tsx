@@ -1,6 +1,6 @@
 import { canReceive, type Direction, INTEGRATIONS, type Integration } from '../../domain/access/integration.ts'
 import type { ServiceMap } from '../../domain/access/service-map.ts'
-import type { IntegrationType, SecretField } from '../../domain/integration-type.ts'
+import type { IntegrationType, SecretSetting } from '../../domain/integration-type.ts'
 import type { DoorDeliveries } from '../../store/door-deliveries.ts'
 import type { SentMessage } from '../../store/messages.ts'
 import { toReceiverType } from '../../usecases/choose-receivers.ts'
@@ -38,6 +38,11 @@ export const IntegrationPage = ({ integration, webhookUrl, token, deliveries, fl
         {canReceive(integration) && (
           <Sure label="Rotate the URL" action={`/settings/integrations/${integration.id}/rotate`} button="Rotate now">
             The present webhook URL is dead at once: {INTEGRATION_WORDS[integration.type].title} needs the new one.
+          </Sure>
+        )}
+        {integration.type === 'webhook' && (
+          <Sure label="Rotate the secret" action={`/settings/integrations/${integration.id}/rotate-secret`} button="Rotate now">
+            The new one is shown once. For a day messages are signed with the present one, too: have the receiver take the new one by then.
           </Sure>
         )}
         <Sure label="Delete" action={`/settings/integrations/${integration.id}/delete`} button="Delete for good">
@@ -137,7 +142,7 @@ const MapField = ({ serviceMap, example, hint }: { readonly serviceMap: ServiceM
   </>
 )
 
-const SecretInput = ({ field, isSet }: { readonly field: SecretField; readonly isSet: boolean }) => (
+const SecretInput = ({ field, isSet }: { readonly field: SecretSetting; readonly isSet: boolean }) => (
   <div class="field">
     <label for={field}>{SECRET_NAMES[field]}</label>
     <input

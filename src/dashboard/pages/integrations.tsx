@@ -15,13 +15,13 @@ import { DOORS } from '../../domain/doors/index.ts'
 import { AppError } from '../../domain/errors.ts'
 import { toNameKey } from '../../domain/event/service-name.ts'
 import type { IntegrationId } from '../../domain/ids.ts'
-import { DOOR_TYPES, INTEGRATION_TYPES, type IntegrationType, RECEIVER_TYPES, type SecretField } from '../../domain/integration-type.ts'
+import { DOOR_TYPES, INTEGRATION_TYPES, type IntegrationType, RECEIVER_TYPES, type SecretSetting } from '../../domain/integration-type.ts'
 import { deleteIntegration, listIntegrations } from '../../store/integrations.ts'
 import { listMessages } from '../../store/messages.ts'
 import { listUnclaimedFlags } from '../../store/unclaimed-flags.ts'
 import { readDeliveries } from '../../usecases/read-deliveries.ts'
 import { tellTest } from '../../usecases/tell-answer.ts'
-import { createIntegration, rotateToken, updateIntegration } from '../../usecases/write-integration.ts'
+import { createIntegration, rotateSigningSecret, rotateToken, updateIntegration } from '../../usecases/write-integration.ts'
 import { INTEGRATION_WORDS, SECRET_NAMES } from '../integrations/index.ts'
 import { count } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
@@ -62,12 +62,7 @@ export const integrationPages = (deps: Deps) =>
       const type = readType(form)
       const wanted = { type, direction: readDirection(form, type), patch: { secrets: {} } }
       const { integration, secret } = await createIntegration(deps, tenantId, wanted, toPageTrail(c))
-      if (secret !== undefined)
-        return renderPage(
-          c,
-          { title: 'The new secret', now: deps.now(), tab: 'settings' },
-          <NewSecret id={integration.id} value={secret} />,
-        )
+      if (secret !== undefined) return renderNewSecret(c, deps.now(), integration.id, secret)
       return c.redirect(`/settings/integrations/${integration.id}?done=saved`, 303)
     })
     .get('/settings/integrations/:id', async (c) => {
@@ -116,6 +111,12 @@ export const integrationPages = (deps: Deps) =>
       await rotateToken(deps, tenantId, id, toPageTrail(c))
       return c.redirect(`/settings/integrations/${id}?done=rotated`, 303)
     })
+    .post('/settings/integrations/:id/rotate-secret', async (c) => {
+      const id = getId<IntegrationId>(c, 'integration')
+      const { tenantId } = await requireManager(c, deps)
+      const { secret } = await rotateSigningSecret(deps, tenantId, id, toPageTrail(c))
+      return renderNewSecret(c, deps.now(), id, secret)
+    })
     .post('/settings/integrations/:id/delete', async (c) => {
       const id = getId<IntegrationId>(c, 'integration')
       const { tenantId } = await requireManager(c, deps)
@@ -151,7 +152,7 @@ const From = z.email().max(320)
 function readPatch(form: Form, { type, serviceMap }: Integration): ConfigPatch {
   const from = form['pagerduty_from'] ?? ''
   if (from !== '' && !From.safeParse(from).success) throw new AppError('invalid_request', 'The sender must be an e-mail address.')
-  const secrets: Partial<Record<SecretField, string | null>> = {}
+  const secrets: Partial<Record<SecretSetting, string | null>> = {}
   for (const field of INTEGRATIONS[type].secrets) {
     const secret = form[field] ?? ''
     if (form[`remove_${field}`] !== undefined) secrets[field] = null
@@ -165,11 +166,14 @@ function readPatch(form: Form, { type, serviceMap }: Integration): ConfigPatch {
   }
 }
 
-function readSecret(field: SecretField, secret: string): string {
+function readSecret(field: SecretSetting, secret: string): string {
   const [pattern, minLength] = field === 'webhook_secret' ? [WEBHOOK_SECRET_PATTERN, 16] : [SECRET_PATTERN, 1]
   if (pattern.test(secret)) return secret
   throw new AppError('invalid_request', `${SECRET_NAMES[field]}: ${minLength} to 512 printable ASCII characters without spaces, please.`)
 }
+
+const renderNewSecret = (c: PageContext, now: Date, id: IntegrationId, secret: string) =>
+  renderPage(c, { title: 'The new secret', now, tab: 'settings' }, <NewSecret id={id} value={secret} />)
 
 const NewSecret = ({ id, value }: { readonly id: IntegrationId; readonly value: string }) => (
   <div class="prose">

@@ -1,7 +1,15 @@
 import { AppError } from '../errors.ts'
 import { sha256, toHex } from '../hash.ts'
 import type { IntegrationId, TenantId } from '../ids.ts'
-import { DOOR_TYPES, type DoorType, type IntegrationType, SECRET_FIELDS, type SecretField, type Subscribable } from '../integration-type.ts'
+import {
+  DOOR_TYPES,
+  type DoorType,
+  type IntegrationType,
+  SECRET_FIELDS,
+  type SecretField,
+  type SecretSetting,
+  type Subscribable,
+} from '../integration-type.ts'
 import type { KeyType } from './api-key.ts'
 import { ALPHABET, drawBase58 } from './base58.ts'
 import { openSecret, type SealingKeys, sealSecret } from './sealed-secret.ts'
@@ -13,7 +21,7 @@ export type Direction = (typeof DIRECTIONS)[number]
 
 /** What sets one type of integration apart. */
 type IntegrationTraits = {
-  readonly secrets: readonly SecretField[]
+  readonly secrets: readonly SecretSetting[]
   readonly directions: readonly Direction[]
   /** Where its deliveries go on this host. */
   readonly toPath: (token: string) => string
@@ -25,7 +33,7 @@ const toDoorTraits = (type: DoorType): IntegrationTraits => ({
   toPath: (token) => `/in/${type}/${token}`,
 })
 
-const toReceiverTraits = (...secrets: readonly SecretField[]): IntegrationTraits => ({
+const toReceiverTraits = (...secrets: readonly SecretSetting[]): IntegrationTraits => ({
   secrets,
   directions: ['outbound'],
   toPath: () => '',

@@ -1,6 +1,6 @@
 import { SUBSCRIBABLE } from '../integration-type.ts'
 import type { AnswerParts, Message } from '../telling/message.ts'
-import { FEWER_EVENTS, isNeverAbout, type Receiver } from './receiver.ts'
+import { FEWER_EVENTS, isNeverAbout, type Receiver, type ReceiverSettings } from './receiver.ts'
 
 /**
  * Whoever takes Standard Webhooks (https://www.standardwebhooks.com): `{type, timestamp, data}`, signed. The same message has
@@ -8,7 +8,7 @@ import { FEWER_EVENTS, isNeverAbout, type Receiver } from './receiver.ts'
  */
 export const webhook: Receiver = {
   scope: 'all',
-  secrets: ['url', 'signing_secret'],
+  secrets: ['url', 'signing_secret', 'earlier_signing_secrets'],
   tells: SUBSCRIBABLE,
   tellsByDefault: SUBSCRIBABLE,
   needsBlame: false,
@@ -67,8 +67,40 @@ function toAnswerData(answer: AnswerParts, events: number) {
   }
 }
 
+/** For how long messages are signed with a secret, too, that another took the place of. */
+const OVERLAP_MS = 86_400_000
+const MAX_EARLIER = 4
+
+/**
+ * What earlier secrets are kept as, `replaced` the latest of them: each with when it signs no more, in milliseconds, `@` between,
+ * and a space before the next. Several, for whoever rotates again, not having got the answer, has told nobody of the last.
+ */
+export function keepEarlier(earlier: string | undefined, replaced: string, now: Date): string {
+  const still = toEarlier(earlier, now).map(({ secret, untilMs }) => `${secret}@${untilMs}`)
+  return [`${replaced}@${now.getTime() + OVERLAP_MS}`, ...still].slice(0, MAX_EARLIER).join(' ')
+}
+
+function toEarlier(text: string | undefined, now: Date) {
+  return (text ?? '')
+    .split(' ')
+    .map((each) => each.split('@'))
+    .map(([secret = '', until]) => ({ secret, untilMs: Number(until) }))
+    .filter(({ untilMs }) => untilMs > now.getTime())
+}
+
+/** A signature by the secret and by each earlier one that still signs, as receivers expect of a sender that changes its secret. */
+export async function signWithAll(
+  { signing_secret: secret, earlier_signing_secrets: earlier }: ReceiverSettings['secrets'],
+  id: string,
+  at: Date,
+  body: string,
+): Promise<string> {
+  const secrets = [secret ?? '', ...toEarlier(earlier, at).map((each) => each.secret)]
+  return (await Promise.all(secrets.map((each) => signWebhook(each, id, Math.floor(at.getTime() / 1_000), body)))).join(' ')
+}
+
 /** What is signed, and how: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
-export async function signWebhook(secret: string, id: string, seconds: number, body: string): Promise<string> {
+async function signWebhook(secret: string, id: string, seconds: number, body: string): Promise<string> {
   const raw = Uint8Array.from(atob(secret.replace(/^whsec_/, '')), (character) => character.charCodeAt(0))
   const key = await crypto.subtle.importKey('raw', raw, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
   const signed = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(`${id}.${seconds}.${body}`))

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { DIRECTIONS, type Integration, MASK, toWebhookPath } from '../../domain/access/integration.ts'
-import { INTEGRATION_TYPES, type SecretField } from '../../domain/integration-type.ts'
+import { INTEGRATION_TYPES, type SecretSetting } from '../../domain/integration-type.ts'
 import { EXAMPLE_IDS, Instant, Uuid } from '../schemas.ts'
 import { RECEIVER_CONFIG_ANSWER, toReceiverConfig } from './receiver-config.ts'
 
@@ -19,7 +19,7 @@ const MASKED_SECRETS = {
   bot_token: masked,
   grafana_token: masked,
   signing_secret: masked,
-} as const satisfies Record<SecretField, z.ZodType>
+} as const satisfies Record<SecretSetting, z.ZodType>
 
 /** How telling a receiver went, the last time. */
 const TellingBody = z
@@ -59,10 +59,10 @@ export const IntegrationBody = z.strictObject(INTEGRATION_FIELDS).openapi('Integ
 export const CreatedBody = z
   .strictObject({
     ...INTEGRATION_FIELDS,
-    secret: z
-      .string()
-      .optional()
-      .openapi({ description: 'Of a `webhook`: what its messages are signed with, this once', example: 'whsec_…' }),
+    secret: z.string().optional().openapi({
+      description: 'Of a `webhook` that is new, or has a new one: what its messages are signed with, this once',
+      example: 'whsec_…',
+    }),
   })
   .openapi('CreatedIntegration')
 

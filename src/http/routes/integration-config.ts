@@ -13,7 +13,7 @@ import {
 } from '../../domain/access/integration.ts'
 import { EXTERNAL_ID_PATTERN, findMapFaults, MAX_MAP_BYTES, MAX_MAPPED_SERVICES, type MapFault } from '../../domain/access/service-map.ts'
 import { MAX_ENVIRONMENT_LENGTH } from '../../domain/event/environment.ts'
-import { SECRET_FIELDS, type SecretField } from '../../domain/integration-type.ts'
+import { SECRET_SETTINGS, type SecretSetting } from '../../domain/integration-type.ts'
 import { name } from '../schemas.ts'
 import { RECEIVER_CONFIG, RECEIVER_CONFIG_ERRORS, toReceiverSettings } from './receiver-config.ts'
 
@@ -39,7 +39,7 @@ const SECRET_BODIES = {
     .string()
     .nullish()
     .transform((): undefined => undefined),
-} as const satisfies Record<SecretField, z.ZodType>
+} as const satisfies Record<SecretSetting, z.ZodType>
 
 const MAP_ERRORS: Readonly<Record<MapFault, string>> = {
   id: 'a sender’s name must be 1 to 128 printable characters without an equals sign',
@@ -119,7 +119,7 @@ export const CONFIG_ERRORS = [
 export function toPatch(config: z.infer<typeof ConfigBody>): ConfigPatch {
   const { pagerduty_from, service_map } = config
   const secrets: SecretPatch = Object.fromEntries(
-    SECRET_FIELDS.flatMap((field) => (config[field] === undefined ? [] : [[field, config[field]]])),
+    SECRET_SETTINGS.flatMap((field) => (config[field] === undefined ? [] : [[field, config[field]]])),
   )
   return {
     ...(pagerduty_from === undefined ? {} : { from: pagerduty_from }),

@@ -4,8 +4,15 @@ import { type Direction, INTEGRATIONS, type Integration, showToken } from '../..
 import { AppError } from '../../domain/errors.ts'
 import type { IntegrationId } from '../../domain/ids.ts'
 import { INTEGRATION_TYPES, type IntegrationType } from '../../domain/integration-type.ts'
-import { deleteIntegration, getIntegration, listIntegrations, TOO_MANY_INTEGRATIONS, TOO_MANY_MAPPED } from '../../store/integrations.ts'
-import { createIntegration, rotateToken, updateIntegration } from '../../usecases/write-integration.ts'
+import {
+  deleteIntegration,
+  getIntegration,
+  listIntegrations,
+  ROTATED_MEANWHILE,
+  TOO_MANY_INTEGRATIONS,
+  TOO_MANY_MAPPED,
+} from '../../store/integrations.ts'
+import { createIntegration, rotateSigningSecret, rotateToken, updateIntegration } from '../../usecases/write-integration.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { boundBody, decodeBody } from '../body.ts'
 import { createRouter, toTrail } from '../context.ts'
@@ -109,6 +116,20 @@ const remove = createRoute({
   },
 })
 
+const ROTATION_PROBLEMS = {
+  ...problems(
+    'invalid_request',
+    'unauthorized',
+    'forbidden',
+    'not_found',
+    'conflict',
+    'payload_too_large',
+    'unsupported_media_type',
+    'unavailable',
+  ),
+  ...NOT_FOUND,
+}
+
 const rotate = createRoute({
   ...common,
   operationId: 'rotateIntegrationToken',
@@ -122,17 +143,23 @@ const rotate = createRoute({
       ...json(IntegrationBody, 'The integration with its new webhook; the old one is dead', EXAMPLE_INTEGRATION),
       headers: REPLAYED_HEADER,
     },
-    ...problems(
-      'invalid_request',
-      'unauthorized',
-      'forbidden',
-      'not_found',
-      'conflict',
-      'payload_too_large',
-      'unsupported_media_type',
-      'unavailable',
-    ),
-    ...NOT_FOUND,
+    ...ROTATION_PROBLEMS,
+  },
+})
+
+const rotateSecret = createRoute({
+  ...common,
+  operationId: 'rotateSigningSecret',
+  ...REPEATABLE,
+  method: 'post',
+  path: '/v1/integrations/{id}/rotate-secret',
+  summary: 'Give a webhook a new secret to sign with',
+  description: 'Its messages are signed with the new `secret` and, for a day, with the one before, too.',
+  request: { params: IdParams },
+  responses: {
+    200: { ...json(CreatedBody, 'The integration with its new secret', EXAMPLE_INTEGRATION), headers: REPLAYED_HEADER },
+    ...ROTATION_PROBLEMS,
+    ...problemOf('conflict', { pointer: '', detail: ROTATED_MEANWHILE }),
   },
 })
 
@@ -140,7 +167,7 @@ export const integrationRoutes = (deps: Deps) => {
   const router = createRouter()
   router.use('/v1/integrations/*', requireKey(deps), requirePrincipal(deps, 'readonly'))
   router.on('POST', create.path, decodeBody, repeatable(deps))
-  router.on('POST', '/v1/integrations/:id/rotate-token', boundBody, repeatable(deps))
+  router.on('POST', ['/v1/integrations/:id/rotate-token', '/v1/integrations/:id/rotate-secret'], boundBody, repeatable(deps))
   router.on('PUT', '/v1/integrations/:id', decodeBody)
 
   return router
@@ -176,6 +203,11 @@ export const integrationRoutes = (deps: Deps) => {
       const id = getPathId<IntegrationId>(c.req.valid('param').id, 'integration')
       const { integration, token } = await rotateToken({ ...deps, ...chanceOf(c, deps) }, c.var.principal.tenantId, id, toTrail(c))
       return c.json(toIntegrationBody(integration, baseUrl(deps, c), token), 200)
+    })
+    .openapi(rotateSecret, async (c) => {
+      const id = getPathId<IntegrationId>(c.req.valid('param').id, 'integration')
+      const { integration, secret } = await rotateSigningSecret({ ...deps, ...chanceOf(c, deps) }, c.var.principal.tenantId, id, toTrail(c))
+      return c.json({ ...(await toBody(deps, c, integration)), secret }, 200)
     })
 }
 
