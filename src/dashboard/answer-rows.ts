@@ -8,7 +8,7 @@ import type { Incident, StoredDiagnosis } from '../store/incidents.ts'
 import type { Aftermath } from './aftermath.ts'
 import { byActor, findCallee, nameChange, nameReplaced, nameRevision, nameTeller, tellFailure, toPageWords } from './event-words.ts'
 import { count, toActorName, toMoment, toPercent, toSpan } from './labels.ts'
-import { findCause, type ShownAnswer, toShares } from './shown-answer.ts'
+import { findCause, findOutside, type ShownAnswer, toShares } from './shown-answer.ts'
 
 /** One row of an answer: a sentence, and a line of detail. */
 export type Row = { readonly main: string; readonly more: string }
@@ -53,7 +53,7 @@ export function toAnswerRows(subject: AnswerSubject): AnswerRows {
   const isRejected = isNamed && incident.verdict === 'rejected'
   return {
     broke: tellBroke(subject, known),
-    blame: isRejected ? blameNext(subject, cause) : isNamed ? blame(subject, cause) : blameNothing(subject, known),
+    blame: isRejected ? blameNext(subject, cause) : isNamed ? blame(subject, cause) : blameNothing(subject),
     act: tellAct(subject, cause, isRejected),
     sure: isNamed && !isRejected ? tellSure(subject) : undefined,
     lookedAt: isNamed ? undefined : tellLookedAt(subject),
@@ -161,14 +161,13 @@ function blameNext(subject: AnswerSubject, cause: CitedEntry): Row {
   return { main: `Not ${toInner(nameChange(cause))}. ${instead}`, more: `${who} said so${when}.` }
 }
 
-function blameNothing({ answer, incident, correction }: AnswerSubject, known: KnownServices): Row {
+function blameNothing({ answer, incident, correction }: AnswerSubject): Row {
   if (correction !== undefined) return { main: `It was ${correction}`, more: 'An engineer said so; nothing on record explains it.' }
   const changes = answer.entries.filter(({ event_type }) => isChangeType(event_type))
-  const outside =
-    answer.assessment === 'external' ? answer.entries.map((entry) => findCallee(entry, known)).find((one) => one?.isOutside) : undefined
+  const outside = findOutside(answer)
   if (incident.verdict === 'rejected') return { main: 'Not known yet', more: 'An engineer said that something on record explains it.' }
   const none = changes.length === 0 ? 'No change is on record there.' : `None of ${count(changes.length, 'change')} on record fits.`
-  const where = outside ? `The trouble starts outside, at ${quoteName(outside.name)}.` : ''
+  const where = outside ? `The trouble starts outside, at ${quoteName(outside)}.` : ''
   const confirmed = incident.verdict === 'confirmed' ? 'An engineer confirmed that.' : ''
   return { main: 'Nothing on record explains it', more: [none, where, confirmed].filter(Boolean).join(' ') }
 }

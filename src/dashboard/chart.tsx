@@ -1,6 +1,6 @@
 import { EVENT_TYPES, type EventType } from '../domain/event/event.ts'
 import { count, shorten, TYPE_NAMES } from './labels.ts'
-import type { PlacedLane, PlacedMark, Timeline } from './timeline.ts'
+import { END, type PlacedLane, type PlacedMark, type Timeline } from './timeline.ts'
 
 const MAX_LANE_NAME = 34
 const MAX_MARK_TEXT = 160
@@ -27,12 +27,18 @@ type ChartProps = { readonly timeline: Timeline; readonly title: string; readonl
 export const Chart = ({ timeline, title, summary, id }: ChartProps) => {
   const { height, top, bottom, lanes, ticks, moments, path, breakX } = timeline
   const hasCites = lanes.some(({ marks }) => marks.some(({ cites }) => cites.length > 0))
+  const hasSilence = lanes.some(({ silence }) => silence !== undefined)
   return (
     <figure>
       {/* biome-ignore lint/a11y/useSemanticElements: no element of SVG is a group of links with a name. */}
       <svg class="chart" height={height} role="group" aria-labelledby={`${id}-title ${id}-summary`}>
         <title id={`${id}-title`}>{title}</title>
         <desc id={`${id}-summary`}>{summary}</desc>
+        {hasSilence && (
+          <pattern id={`${id}-silent`} width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+            <line class="silent" y2="6" />
+          </pattern>
+        )}
         {ticks.map(({ x, label, day }) => (
           <>
             <line class="rule" x1={`${x}%`} x2={`${x}%`} y1={top} y2={bottom} />
@@ -47,7 +53,7 @@ export const Chart = ({ timeline, title, summary, id }: ChartProps) => {
           </>
         ))}
         {lanes.map((lane) => (
-          <LaneBack lane={lane} />
+          <LaneBack lane={lane} hatch={`url(#${id}-silent)`} />
         ))}
         {breakX !== undefined && <line class="break" x1={`${breakX}%`} x2={`${breakX}%`} y1={top} y2={bottom} />}
         {moments.map(({ x, name, label, y }) => (
@@ -64,21 +70,22 @@ export const Chart = ({ timeline, title, summary, id }: ChartProps) => {
             <line class="path" x1={`${x1}%`} y1={y1} x2={`${x2}%`} y2={y2} />
             {isTip && (
               <svg x={`${x2}%`} y={y2} overflow="visible" aria-hidden="true">
-                <path class="tip" d="M0 2-5-7H5Z" />
+                <path class="tip" d={y2 > y1 ? 'M0 2-5-7H5Z' : 'M0-2-5 7H5Z'} />
               </svg>
             )}
           </>
         ))}
         {lanes.flatMap(({ marks }) => marks.map((mark) => <MarkShape mark={mark} isAside={hasCites && mark.cites.length === 0} />))}
       </svg>
-      <Legend timeline={timeline} />
+      <Legend timeline={timeline} hatch={hasSilence ? `url(#${id}-silent)` : undefined} />
     </figure>
   )
 }
 
-const LaneBack = ({ lane: { name, note, y } }: { readonly lane: PlacedLane }) => (
+const LaneBack = ({ lane: { name, note, y, silence }, hatch }: { readonly lane: PlacedLane; readonly hatch: string }) => (
   <>
     <line class="rule" x1="0" x2="100%" y1={y} y2={y} />
+    {silence && <rect x={`${silence.x}%`} y={silence.y + 4} width={`${END - silence.x}%`} height="16" fill={hatch} />}
     <text class="lane" x="0" y={y + 16}>
       {shorten(name, MAX_LANE_NAME)}
       {note !== '' && (
@@ -109,11 +116,14 @@ const MarkSpan = ({ mark, isAside }: MarkProps) => {
 }
 
 const MarkShape = ({ mark, isAside }: MarkProps) => {
-  const { type, fromX, y, text, cites, isCause, href } = mark
+  const { type, fromX, y, text, cites, isCause, href, merged } = mark
   const isCited = cites.length > 0
   const shape = (
     <>
-      <title>{shorten(text, MAX_MARK_TEXT)}</title>
+      <title>
+        {shorten(text, MAX_MARK_TEXT)}
+        {merged > 0 && `; and ${merged} more`}
+      </title>
       <svg x={`${fromX}%`} y={y} overflow="visible" aria-hidden="true">
         <circle class="halo" r={isCited ? 11 : 9} />
         <path stroke="none" d={FORMS[type].d} transform="scale(.8)" />
@@ -140,7 +150,9 @@ function toNumbers(cites: readonly number[]): string {
   return first === last ? `${first}` : `${first}–${last}`
 }
 
-const Legend = ({ timeline: { lanes, left } }: { readonly timeline: Timeline }) => {
+type LegendProps = { readonly timeline: Timeline; readonly hatch: string | undefined }
+
+const Legend = ({ timeline: { lanes, left }, hatch }: LegendProps) => {
   const marks = lanes.flatMap((lane) => lane.marks)
   const types = EVENT_TYPES.filter((type) => marks.some((mark) => mark.type === type))
   return (
@@ -151,6 +163,14 @@ const Legend = ({ timeline: { lanes, left } }: { readonly timeline: Timeline }) 
             <Glyph type={type} /> {TYPE_NAMES[type]}
           </li>
         ))}
+        {hatch !== undefined && (
+          <li>
+            <svg width="14" height="14" aria-hidden="true">
+              <rect width="14" height="14" fill={hatch} />
+            </svg>{' '}
+            hatched: nobody tells of changes
+          </li>
+        )}
         {left.marks > 0 && <li>{count(left.marks, 'more event')} of other times, in the list below</li>}
       </ul>
     </figcaption>

@@ -1,12 +1,13 @@
-import { isCallFailure } from '../domain/event/event.ts'
+import { isCallFailure, isChangeType } from '../domain/event/event.ts'
 import type { CitedEntry } from '../domain/incident/snapshot.ts'
 import type { Aftermath, Step } from './aftermath.ts'
 import { count, TYPE_NAMES, toChange, toExact } from './labels.ts'
-import { findCause, type ShownAnswer, toValues } from './shown-answer.ts'
+import { findCause, findOutside, type ShownAnswer, toValues } from './shown-answer.ts'
 import { type Lane, layOut, type Mark } from './timeline.ts'
 
 const ALERTING = 'alerting'
 const BLAMED = 'blamed'
+const OUTSIDE = 'outside, nobody reports'
 /** The rank of lanes of which nothing is cited. */
 const OFF_PATH = 3_000
 
@@ -23,6 +24,11 @@ type Drawn = {
 /** An answer as a timeline: the way from the cause to the alert, and what else it cites; other services are left out. */
 export function drawAnswer({ answer, isAbstained, aftermath, path: page, now, isWholeDay }: Drawn) {
   const { entries, cites, hypotheses, snapshot } = answer
+  const { gaps = [] } = answer
+  const outside = findOutside(answer)
+  const first = isAbstained
+    ? entries.filter(({ id, event_type }) => cites.has(id) && !isChangeType(event_type)).toSorted(byBeginning)[0]
+    : undefined
   const path = isAbstained ? [] : (hypotheses[0]?.path ?? [])
   const alerting = snapshot.alert.service ?? path.at(-1)
   const alertMs = Date.parse(snapshot.alert.triggered_at)
@@ -32,8 +38,11 @@ export function drawAnswer({ answer, isAbstained, aftermath, path: page, now, is
   const followed = aftermath.steps.filter(({ kind }) => kind === 'undone' || kind === 'well')
   const lanes = [...Map.groupBy(entries, ({ service }) => service)].map(([name, there]): Lane => {
     const marks = [...there.flatMap(({ id }) => own.get(id) ?? []), ...followed.filter(({ service }) => service === name).map(toFollowed)]
-    return { name, note: name === alerting ? ALERTING : name === path[0] ? BLAMED : '', marks }
+    const gap = gaps.find(({ service }) => service === name)
+    const silentSinceMs = gap && (gap.since === null ? Number.NEGATIVE_INFINITY : Date.parse(gap.since))
+    return { name, note: name === alerting ? ALERTING : name === path[0] ? BLAMED : '', marks, silentSinceMs }
   })
+  if (outside !== undefined) lanes.push({ name: outside, note: OUTSIDE, marks: [], silentSinceMs: Number.NEGATIVE_INFINITY })
   if (alerting !== undefined && !lanes.some(({ name }) => name === alerting)) lanes.push({ name: alerting, note: ALERTING, marks: [] })
   const ranked = lanes.toSorted((a, b) => rankLane(a, path, alerting) - rankLane(b, path, alerting) || b.marks.length - a.marks.length)
   const onPath = ranked.filter((lane) => isWholeDay || rankLane(lane, path, alerting) < OFF_PATH)
@@ -46,13 +55,16 @@ export function drawAnswer({ answer, isAbstained, aftermath, path: page, now, is
       ...(aftermath.undoing ? [{ name: 'undone' as const, atMs: Date.parse(aftermath.undoing.first_timestamp) }] : []),
     ],
     causeId: isAbstained ? undefined : findCause(answer)?.id,
-    path,
+    originId: first?.id,
+    path: first && alerting !== undefined ? [alerting] : path,
     untilMs: now.getTime(),
     isWholeDay,
   })
   const others = ranked.filter(({ name }) => !timeline.lanes.some((lane) => lane.name === name)).map(({ name }) => name)
   return { timeline, others }
 }
+
+const byBeginning = (a: CitedEntry, b: CitedEntry) => Date.parse(a.first_timestamp) - Date.parse(b.first_timestamp)
 
 function toFollowed({ at, kind, text }: Step): Mark {
   const ms = at.getTime()
@@ -87,10 +99,11 @@ function findOnset(answer: ShownAnswer, alertMs: number): number | undefined {
   return since.length === 0 ? undefined : Math.min(...since)
 }
 
-function rankLane({ name, marks }: Lane, path: readonly string[], alerting: string | undefined): number {
+function rankLane({ name, note, marks }: Lane, path: readonly string[], alerting: string | undefined): number {
   const place = path.indexOf(name)
   if (place >= 0) return place
   if (name === alerting) return 1_000
+  if (note === OUTSIDE) return 2_500
   return marks.some(({ cite }) => cite !== undefined) ? 2_000 : OFF_PATH
 }
 

@@ -9,8 +9,8 @@ export const INCIDENT_STYLE = /* css */ `.told { padding: 0; overflow: hidden; }
 .told .do { background: var(--accent-fill); box-shadow: inset 3px 0 0 var(--accent); } .told .do dt { color: var(--accent); font-weight: 650; }
 .told .done { background: var(--good-fill); box-shadow: inset 3px 0 0 var(--good); } .told .done dt { color: var(--good); font-weight: 650; }
 .told .do .more, .told .done .more { color: var(--ink); }
-.told .sure { display: grid; grid-template-columns: 10rem minmax(0, 1fr); gap: 0 1rem; align-items: center; } .told .sure .main { grid-column: 1 / -1; }
-.told .sure svg { width: 100%; height: 8px; } .told .sure rect { fill: var(--fill); } .told .sure rect + rect { fill: var(--accent); }
+.told dd.sure { display: grid; grid-template-columns: 10rem minmax(0, 1fr); gap: 0 1rem; align-items: center; } .told dd.sure .main { grid-column: 1 / -1; }
+.told dd.sure svg { width: 100%; height: 8px; } .told dd.sure rect { fill: var(--fill); } .told dd.sure rect + rect { fill: var(--accent); }
 .told footer { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem .75rem; padding: .625rem 1.5rem; border-top: 1px solid var(--line); background: var(--paper); font-size: var(--small); }
 .told footer > .end { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin-left: auto; } .told footer > .end:has([open]) { flex-basis: 100%; } .told footer > .end > [open] { flex-basis: 100%; }
 .told footer > details { flex-basis: 100%; order: 1; } .told footer:has(fieldset) { align-items: end; } .told footer summary { min-height: 1.75rem; align-content: center; }
@@ -18,13 +18,13 @@ export const INCIDENT_STYLE = /* css */ `.told { padding: 0; overflow: hidden; }
 .pick select, .pick input:not([type]) { flex: 1 1 14rem; width: auto; max-width: 36rem; }
 @media (max-width: 46rem) {
   .told dl > div { grid-template-columns: minmax(0, 1fr); padding: .5rem 1rem; } .told dt { line-height: 1.35; } .told .main { line-height: 1.35; }
-  .told .more { margin-top: 0; } .told .sure { grid-template-columns: minmax(0, 1fr); } .told footer { padding-inline: 1rem; } .told button, .told footer summary { min-height: 2.75rem; }
+  .told .more { margin-top: 0; } .told dd.sure { grid-template-columns: minmax(0, 1fr); } .told footer { padding-inline: 1rem; } .told button, .told footer summary { min-height: 2.75rem; }
 }
 .corner { align-items: flex-start; } .corner > .sure > summary { display: inline-flex; align-items: center; min-height: var(--tap); padding: .25rem .875rem; border: 1px solid var(--edge); border-radius: 8px; background: var(--card); color: var(--ink); font-size: 1rem; font-weight: 500; text-decoration: none; }
 .live + .live { margin-top: 1.75rem; } .head .live { margin-top: .375rem; }
 .chart .when { stroke-width: 1.5; } .chart .when.alert { stroke: var(--bad); } .chart .when.trouble { stroke: var(--strain); stroke-dasharray: 4 3; } .chart .when.undone { stroke: var(--well); stroke-width: 2; stroke-dasharray: 1 3; }
 .chart text.alert, .chart text.trouble, .chart text.undone { font-weight: 600; paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round; } .chart text.alert { fill: var(--bad); } .chart text.trouble { fill: var(--warn); } .chart text.undone { fill: var(--good); }
-.chart .break { stroke: var(--edge); stroke-width: 5; stroke-dasharray: 2 4; }
+.chart .silent { stroke: var(--edge); stroke-width: 1.5; } .chart .break { stroke: var(--edge); stroke-width: 5; stroke-dasharray: 2 4; }
 .chart .path { stroke: var(--ink); stroke-width: 1.75; stroke-dasharray: none; }
 .chart .halo { fill: var(--card); stroke: none; } .chart .cited .halo { stroke: var(--ink); stroke-width: 1.75; } .chart .cause .halo { fill: var(--accent-fill); stroke: var(--accent); stroke-width: 2.5; }
 .card .chart .lane, .card .chart text.cite, .card .chart text.times { stroke: var(--card); }

@@ -1,7 +1,9 @@
 import { isCallFailure } from '../domain/event/event.ts'
+import { toKnownServices } from '../domain/graph/callee.ts'
 import type { Answer } from '../domain/incident/answer.ts'
 import { type CitedEntry, type ContextSnapshot, listEntries } from '../domain/incident/snapshot.ts'
 import type { StoredDiagnosis } from '../store/incidents.ts'
+import { findCallee } from './event-words.ts'
 
 /** A stored answer as its page shows it. */
 export type ShownAnswer = Answer & {
@@ -28,6 +30,14 @@ function toFit({ event_type, joined_by }: CitedEntry): number {
 /** The event that is blamed, or, under an abstention, comes nearest to it. */
 export function findCause({ entries, hypotheses }: Pick<ShownAnswer, 'entries' | 'hypotheses'>): CitedEntry | undefined {
   return entries.find(({ id }) => id === hypotheses[0]?.eventIds[0])
+}
+
+/** The host outside at which the trouble starts, if that is what the answer says. */
+export function findOutside({ assessment, entries, cites, snapshot }: ShownAnswer): string | undefined {
+  if (assessment !== 'external') return undefined
+  const known = toKnownServices(snapshot.windows.map(({ service }) => service))
+  const callees = entries.filter(({ id }) => cites.has(id)).map((entry) => findCallee(entry, known))
+  return callees.find((one) => one?.isOutside)?.name
 }
 
 /** How likely each hypothesis is, as the first is known to be: log odds between two are the difference of their scores. */

@@ -18,7 +18,13 @@ export type Mark = {
   readonly href?: string | undefined
 }
 
-export type Lane = { readonly name: string; readonly note: string; readonly marks: readonly Mark[] }
+export type Lane = {
+  readonly name: string
+  readonly note: string
+  readonly marks: readonly Mark[]
+  /** Since when nobody tells of its changes. */
+  readonly silentSinceMs?: number | undefined
+}
 
 type Moment = { readonly name: 'trouble' | 'alert' | 'undone'; readonly atMs: number }
 
@@ -28,7 +34,9 @@ export type TimelineInput = {
   readonly moments: readonly Moment[]
   /** The mark that is blamed. */
   readonly causeId?: string | undefined
-  /** Names of lanes from the cause to the alert. */
+  /** The mark that the way begins at, where nothing is blamed. */
+  readonly originId?: string | undefined
+  /** Names of lanes from there to the alert. */
   readonly path: readonly string[]
   /** The newest instant of interest. */
   readonly untilMs: number
@@ -44,6 +52,8 @@ export type PlacedMark = Mark & {
   /** It began before the picture does. */
   readonly isCut: boolean
   readonly isCause: boolean
+  /** The way to the alert begins at it. */
+  readonly isOrigin: boolean
   readonly y: number
   /** Numbers of the cited events it stands for. */
   readonly cites: readonly number[]
@@ -57,6 +67,8 @@ export type PlacedLane = {
   readonly y: number
   readonly height: number
   readonly marks: readonly PlacedMark[]
+  /** Where nobody told of its changes, until the end. */
+  readonly silence: { readonly x: number; readonly y: number } | undefined
 }
 
 type Step = { readonly x1: number; readonly y1: number; readonly x2: number; readonly y2: number; readonly isTip: boolean }
@@ -89,7 +101,8 @@ const MAX_LANES = 9
 const GAP = 6
 const CITED_GAP = 10
 const LEFT = 4
-const RIGHT = 91
+/** Percent of the width at which a picture's time ends, left of how often its last marks were repeated. */
+export const END = 91
 /** Where the incident begins in a picture that leaves time out before it. */
 const BREAK = 16
 const MINUTE_MS = 60_000
@@ -117,9 +130,11 @@ export function layOut(input: TimelineInput): Timeline {
   const placed: PlacedLane[] = []
   let y = top
   for (const lane of lanes) {
-    const { marks, rows } = placeMarks(lane.marks, range, toX, y + LANE_TITLE, input.causeId)
+    const { marks, rows } = placeMarks(lane, range, toX, y + LANE_TITLE, input)
     const height = LANE_TITLE + Math.max(1, rows) * ROW_HEIGHT + LANE_GAP
-    placed.push({ name: lane.name, note: lane.note, y, height, marks })
+    const silentMs = lane.silentSinceMs
+    const silence = silentMs === undefined || silentMs >= range.endMs ? undefined : { x: toX(silentMs), y: y + LANE_TITLE }
+    placed.push({ name: lane.name, note: lane.note, y, height, marks, silence })
     y += height
   }
   const ticks = toTicks(range, toX)
@@ -155,7 +170,7 @@ type Range = {
 function placeOf(ms: number, { startMs, endMs, isBroken }: Range): number {
   const left = isBroken ? BREAK + LEFT : LEFT
   if (ms < startMs) return isBroken ? BREAK / 2 : left
-  return left + ((RIGHT - left) * (Math.min(ms, endMs) - startMs)) / (endMs - startMs)
+  return left + ((END - left) * (Math.min(ms, endMs) - startMs)) / (endMs - startMs)
 }
 
 /** From shortly before the cause, or what failed first, to the last of it; a cause of long before is left of a break. */
@@ -183,12 +198,15 @@ function isChange(type: MarkType): boolean {
 }
 
 /** Changes on a row of their own, below them a row for each kind of symptom; what is too near to be told apart is one mark. */
-function placeMarks(marks: readonly Mark[], range: Range, toX: (ms: number) => number, top: number, causeId: string | undefined) {
-  const seen = marks.filter(
+function placeMarks(lane: Lane, range: Range, toX: (ms: number) => number, top: number, { causeId, originId = causeId }: TimelineInput) {
+  const seen = lane.marks.filter(
     ({ toMs, fromMs, cite, id }) => cite !== undefined || id === causeId || (toMs >= range.startMs && fromMs <= range.endMs),
   )
   const rowOf = ({ type }: Mark) => (isChange(type) || type === 'well' ? 'change' : type)
-  const rows = [...Map.groupBy(seen, rowOf)].toSorted(([a], [b]) => Number(b === 'change') - Number(a === 'change'))
+  const groups = Map.groupBy(seen, rowOf)
+  // The row that would have changes shows that nobody tells of them.
+  if (lane.silentSinceMs !== undefined && !groups.has('change')) groups.set('change', [])
+  const rows = [...groups].toSorted(([a], [b]) => Number(b === 'change') - Number(a === 'change'))
   const placed = rows.flatMap(([, own], row) => {
     const y = top + row * ROW_HEIGHT + ROW_HEIGHT / 2
     return mergeNear(
@@ -200,6 +218,7 @@ function placeMarks(marks: readonly Mark[], range: Range, toX: (ms: number) => n
           x: Math.max(toX(mark.toMs), toX(mark.fromMs)),
           isCut: mark.fromMs < range.startMs && !range.isBroken,
           isCause: mark.id === causeId,
+          isOrigin: mark.id === originId,
           y,
           cites: mark.cite === undefined ? [] : [mark.cite],
           merged: 0,
@@ -235,10 +254,10 @@ function merge(a: PlacedMark, b: PlacedMark): PlacedMark {
     fromX: Math.min(a.fromX, b.fromX),
     x: Math.max(a.x, b.x),
     isCause: a.isCause || b.isCause,
+    isOrigin: a.isOrigin || b.isOrigin,
     count: a.count + b.count,
     cites: [...a.cites, ...b.cites].toSorted((one, other) => one - other),
     merged: a.merged + b.merged + 1,
-    text: `${seen.text}; and ${a.merged + b.merged + 1} more`,
   }
 }
 
@@ -264,10 +283,10 @@ function toTicks(range: Range, toX: (ms: number) => number): readonly Tick[] {
   })
 }
 
-/** In right angles from the blamed mark: along time, then down into what it caused, to the alert in the last lane. */
+/** In right angles from where it begins: along time, then down, or up, into what that caused, to the alert in the last lane. */
 function toPath(names: readonly string[], lanes: readonly PlacedLane[], alertX: number | undefined): readonly Step[] {
-  const cause = lanes.flatMap(({ marks }) => marks).find(({ isCause }) => isCause)
-  if (!cause || alertX === undefined) return []
+  const origin = lanes.flatMap(({ marks }) => marks).find(({ isOrigin }) => isOrigin)
+  if (!origin || alertX === undefined) return []
   const ends = names.flatMap((name, place) => {
     const lane = lanes.find((one) => one.name === name)
     const end = lane && findSymptom(lane)
@@ -275,12 +294,14 @@ function toPath(names: readonly string[], lanes: readonly PlacedLane[], alertX: 
     return lane && place === names.length - 1 ? [{ x: alertX, y: lane.y + LANE_TITLE + ROW_HEIGHT / 2 }] : []
   })
   // What came later than what is farther down the way is beside it.
-  const onWay = ends.filter(({ x, y }, place) => y > cause.y && ends.slice(place + 1).every((later) => x <= later.x))
+  const onWay = ends.filter(
+    ({ x, y }, place) => (origin.isCause ? y > origin.y : y !== origin.y) && ends.slice(place + 1).every((later) => x <= later.x),
+  )
   return onWay.flatMap((end, place) => {
-    const from = onWay[place - 1] ?? { x: cause.fromX, y: cause.y }
+    const from = onWay[place - 1] ?? { x: origin.fromX, y: origin.y }
     const x = Math.max(end.x, from.x)
     const along = x > from.x ? [{ x1: from.x, y1: from.y, x2: x, y2: from.y, isTip: false }] : []
-    return [...along, { x1: x, y1: from.y, x2: x, y2: end.y - TIP, isTip: true }]
+    return [...along, { x1: x, y1: from.y, x2: x, y2: end.y - TIP * Math.sign(end.y - from.y), isTip: true }]
   })
 }
 

@@ -1,6 +1,6 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { EventType } from '../domain/event/event.ts'
-import { type EventId, type TenantId, toId } from '../domain/ids.ts'
+import { type EventId, type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { ANSWERS, INCIDENT_COLUMNS, type Incident, type IncidentQuery, type IncidentRow, toIncident, toListed } from './incidents.ts'
 import { type Db, epochMs } from './postgres.ts'
 import { SOURCE } from './source.ts'
@@ -28,7 +28,30 @@ export type IncidentCard = Incident & {
 type CardRow = IncidentRow & { readonly abstained: boolean | null; readonly cause: BlamedChange | null; readonly undone_ms: number | null }
 
 /** The tenant's incidents as `listIncidents` finds them, with their causes: one statement. */
-export async function listIncidentCards(db: Db, tenantId: TenantId, query: IncidentQuery): Promise<IncidentCard[]> {
+export function listIncidentCards(db: Db, tenantId: TenantId, query: IncidentQuery): Promise<IncidentCard[]> {
+  return selectCards(db, tenantId, toListed(tenantId, query))
+}
+
+const MAX_NEARBY = 50
+/** Further apart, incidents are not of one cause. */
+const NEARBY = sql`interval '1 day'`
+
+/** An incident and those of the day before and after it whose answers blame the same service, newest first, fifty at most. */
+export function listNearbyCards(db: Db, tenantId: TenantId, id: IncidentId): Promise<IncidentCard[]> {
+  return selectCards(
+    db,
+    tenantId,
+    sql`JOIN (
+      SELECT s.id, s.triggered_at AS at, (SELECT a.answer #>> '{hypotheses,0,service}' FROM diagnoses a
+        WHERE a.incident_id = coalesce(s.diagnosis_of, s.id) ORDER BY a.number DESC LIMIT 1) AS blamed
+      FROM incidents s WHERE s.tenant_id = ${tenantId} AND s.id = ${id}
+    ) subject ON i.id = subject.id OR d.answer #>> '{hypotheses,0,service}' = subject.blamed
+    WHERE i.tenant_id = ${tenantId} AND i.triggered_at BETWEEN subject.at - ${NEARBY} AND subject.at + ${NEARBY}
+    ORDER BY i.triggered_at DESC, i.id DESC LIMIT ${MAX_NEARBY}`,
+  )
+}
+
+async function selectCards(db: Db, tenantId: TenantId, which: SQL): Promise<IncidentCard[]> {
   const { rows } = await db.execute<CardRow>(
     sql`SELECT ${INCIDENT_COLUMNS}, d.abstained, (
         SELECT json_build_object('id', e.id, 'event_type', e.event_type, 'service', coalesce(d.answer #>> '{hypotheses,0,service}', e.service_name),
@@ -38,7 +61,7 @@ export async function listIncidentCards(db: Db, tenantId: TenantId, query: Incid
         SELECT ${epochMs(sql`least(u."timestamp", u.received_at)`)} FROM incident_work n JOIN context_events u ON u.id = n.event_id AND u.tenant_id = ${tenantId}
         WHERE n.incident_id = i.id AND n.kind = 'undone' AND n.target = ${SOURCE}
       ) AS undone_ms
-      FROM incidents i ${ANSWERS} ${toListed(tenantId, query)}`,
+      FROM incidents i ${ANSWERS} ${which}`,
   )
   return rows.map((row) => ({
     ...toIncident(row),

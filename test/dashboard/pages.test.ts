@@ -1,5 +1,7 @@
 import { beforeAll, expect, inject, test } from 'vitest'
 import { launchdarkly } from '../../src/domain/doors/launchdarkly.ts'
+import { toId } from '../../src/domain/ids.ts'
+import { listNearbyCards } from '../../src/store/incident-cards.ts'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { connectPager, deliver, makeDelivery, PAGER_SECRET, PAGER_TOKEN } from '../support/pagerduty.ts'
@@ -415,6 +417,23 @@ test('a session is limited like its key', async () => {
   isWithin = false
   const refused = await there.get('/start')
   expect([refused.status, refused.headers.get('Retry-After')]).toEqual([429, '60'])
+})
+
+test('incidents of one cause lead to each other, and to none of another tenant', async () => {
+  const incidents: { id: string }[] = await (await site.app.request('/v1/incidents', { key: tenant.readonlyKey })).json()
+  // The third is of the hostile name, which has no way to what it blames but its time.
+  expect(incidents).toHaveLength(3)
+  for (const { id } of incidents) {
+    const html = await (await visitor.get(`/incidents/${id}`)).text()
+    const [, same = ''] = html.split('id="same"')
+    const led = same.split('</section>', 1)[0]?.match(/(?<=href="\/incidents\/)[0-9a-f-]{36}/g)
+    expect([html.includes('3 incidents, one cause'), new Set(led)]).toEqual([
+      true,
+      new Set(incidents.map((one) => one.id).filter((one) => one !== id)),
+    ])
+  }
+  const stranger = await createTestTenant(site.app)
+  expect(await listNearbyCards(site.app.deps.db, stranger.tenantId, toId(incidents[0]?.id ?? ''))).toEqual([])
 })
 
 test('changes tell where they were made, which incidents blame them, and are found by whoever made them', async () => {

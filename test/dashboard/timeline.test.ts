@@ -39,6 +39,29 @@ test('a way whose last lane holds nothing cited ends at the alert; without a cau
   expect(draw(input).path).toEqual([])
 })
 
+test('where nothing is blamed, the way leads from what failed first up to what it made fail', () => {
+  const { path, lanes } = draw({
+    lanes: [lane('checkout', failure(-5, { cite: 2 })), lane('refunds', failure(-10, { cite: 1, id: 'first' }))],
+    path: ['checkout'],
+    originId: 'first',
+  })
+  const [to, from] = lanes.map(({ marks }) => marks[0])
+  expect(path).toEqual([
+    { x1: from?.fromX, y1: from?.y, x2: to?.fromX, y2: from?.y, isTip: false },
+    { x1: to?.fromX, y1: from?.y, x2: to?.fromX, y2: (to?.y ?? 0) + 12, isTip: true },
+  ])
+})
+
+test('where nobody tells of changes there is a row to say so, from then to the end', () => {
+  const silent = (silentSinceMs: number | undefined) =>
+    draw({ lanes: [{ ...lane('a', failure(-5, { cite: 1 })), silentSinceMs }] }).lanes[0]
+  const [told, never, since] = [silent(undefined), silent(Number.NEGATIVE_INFINITY), silent(NOON)]
+  expect(told?.silence).toBeUndefined()
+  expect([never?.silence?.x, never?.height]).toEqual([4, (told?.height ?? 0) + 24])
+  expect(since?.silence?.x).toBeGreaterThan(50)
+  expect(silent(NOON + 60 * MINUTE)?.silence).toBeUndefined()
+})
+
 test('what came later than what is farther down the way is beside it', () => {
   const { path } = draw({
     lanes: [lane('a', mark(-20, { cite: 1, id: 'c' }), failure(-1, { cite: 3 })), lane('b', failure(-10, { cite: 2 }))],
@@ -123,9 +146,18 @@ test('whatever there is, it is drawn within the picture, and nothing covers its 
   const names = ['a', 'b', 'c', 'd']
   const moment = (name: 'trouble' | 'alert' | 'undone') => fc.integer({ min: NOON - 86_400_000, max: NOON }).map((atMs) => ({ name, atMs }))
   const input = fc.record({
-    lanes: fc.array(fc.record({ name: fc.constantFrom(...names), note: fc.constant(''), marks: Marks }), { maxLength: 12 }),
+    lanes: fc.array(
+      fc.record({
+        name: fc.constantFrom(...names),
+        note: fc.constant(''),
+        marks: Marks,
+        silentSinceMs: fc.constantFrom(undefined, -Infinity, NOON),
+      }),
+      { maxLength: 12 },
+    ),
     moments: fc.oneof(fc.constant([]), fc.tuple(moment('alert')), fc.tuple(moment('trouble'), moment('alert'), moment('undone'))),
     causeId: fc.constantFrom(undefined, '0', '3'),
+    originId: fc.constantFrom(undefined, '1'),
     path: fc.subarray(names),
     untilMs: fc.integer({ min: NOON - 86_400_000, max: NOON + 86_400_000 }),
     isWholeDay: fc.boolean(),
@@ -136,6 +168,7 @@ test('whatever there is, it is drawn within the picture, and nothing covers its 
       const marks = lanes.flatMap((one) => one.marks)
       const across = [
         ...marks.flatMap(({ x, fromX }) => [x, fromX]),
+        ...lanes.flatMap(({ silence }) => (silence ? [silence.x] : [])),
         ...ticks.map(({ x }) => x),
         ...moments.map(({ x }) => x),
         ...path.flatMap(({ x1, x2 }) => [x1, x2]),

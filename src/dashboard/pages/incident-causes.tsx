@@ -3,7 +3,7 @@ import type { StoredDiagnosis } from '../../store/incidents.ts'
 import { nameChange, toPageWords } from '../event-words.ts'
 import { count, toMoment, toPercent } from '../labels.ts'
 import { Outside } from '../parts.tsx'
-import { type ShownAnswer, toShares } from '../shown-answer.ts'
+import { findOutside, type ShownAnswer, toShares } from '../shown-answer.ts'
 import { Meter } from './incident-parts.tsx'
 
 const MAX_SENTENCE = 600
@@ -20,7 +20,7 @@ export const Causes = ({ answer, latest }: Props) => (
     <Ranked answer={answer} latest={latest} />
     <div class="stack">
       <RuledOutList ruledOut={answer.ruledOut} />
-      <Gaps answer={answer} />
+      {!latest.abstained && <Gaps answer={answer} />}
     </div>
   </div>
 )
@@ -161,21 +161,32 @@ const RuledOutList = ({ ruledOut }: { readonly ruledOut: readonly RuledOut[] }) 
   </section>
 )
 
-const Gaps = ({ answer: { gaps = [], snapshot } }: { readonly answer: ShownAnswer }) =>
-  gaps.length === 0 ? null : (
+/** Of what was on the way nobody tells: services whose changes are not sent, and a host outside. */
+export const Gaps = ({ answer }: { readonly answer: ShownAnswer }) => {
+  const { gaps = [], snapshot } = answer
+  const outside = findOutside(answer)
+  const told = [
+    ...(outside === undefined ? [] : [{ name: outside, text: 'it is outside, and nobody reports from there' }]),
+    ...gaps.map(({ service, state, since }) => ({
+      name: service,
+      text: `${state === 'never' ? 'nobody has ever told of its changes' : 'who tells of its changes is silent'}${
+        since === null ? '' : ` since ${toMoment(new Date(since), new Date(snapshot.alert.triggered_at))}`
+      }`,
+    })),
+  ]
+  return told.length === 0 ? null : (
     <section aria-labelledby="gaps">
       <h2 id="gaps">
-        What it could not see <span class="quiet small">{count(gaps.length, 'gap')}</span>
+        What it could not see <span class="quiet small">{count(told.length, 'gap')}</span>
       </h2>
       <ul class="card gaps">
-        {gaps.slice(0, MAX_RULED_OUT).map(({ service, state, since }) => (
+        {told.slice(0, MAX_RULED_OUT).map(({ name, text }) => (
           <li>
             <span>
               <strong>
-                <Outside>{service}</Outside>
+                <Outside>{name}</Outside>
               </strong>
-              : {state === 'never' ? 'nobody has ever told of its changes' : 'who tells of its changes is silent'}
-              {since !== null && ` since ${toMoment(new Date(since), new Date(snapshot.alert.triggered_at))}`}
+              : {text}
             </span>
             <a href="/connect">Connect a sender</a>
           </li>
@@ -183,3 +194,4 @@ const Gaps = ({ answer: { gaps = [], snapshot } }: { readonly answer: ShownAnswe
       </ul>
     </section>
   )
+}

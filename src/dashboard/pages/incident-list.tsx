@@ -1,4 +1,5 @@
 import { EVENT_TYPES } from '../../domain/event/event.ts'
+import type { IncidentId } from '../../domain/ids.ts'
 import type { IncidentCard } from '../../store/incident-cards.ts'
 import { toSureWord } from '../answer-rows.ts'
 import { byActor, nameChange, nameRevision, toPageWords } from '../event-words.ts'
@@ -36,6 +37,29 @@ function toCauseKey(incident: IncidentCard): unknown {
   const { cause, hypothesis } = incident
   return cause ? [cause.event_type, cause.service, nameRevision(cause) ?? [cause.entity, cause.new_value]] : hypothesis
 }
+
+/** Of several incidents those that share the cause of one of them, which is left out. */
+export function findSameCause(incidents: readonly IncidentCard[], id: IncidentId): readonly IncidentCard[] {
+  const own = incidents.find((incident) => incident.id === id)
+  if (!own || toKind(own) !== 'cause') return []
+  const { incidents: all } = groupByCause(incidents).find((group) => group.incidents.includes(own)) ?? { incidents: [] }
+  return all.filter((incident) => incident !== own)
+}
+
+/** The other incidents of one cause. */
+export const SameCause = ({ incidents, now }: { readonly incidents: readonly IncidentCard[]; readonly now: Date }) =>
+  incidents.length === 0 ? null : (
+    <section aria-labelledby="same">
+      <h2 id="same">
+        Of the same cause <span class="small quiet">{count(incidents.length, 'other incident')}</span>
+      </h2>
+      <ul class="card group">
+        {incidents.map((incident) => (
+          <IncidentRow incident={incident} now={now} isGrouped />
+        ))}
+      </ul>
+    </section>
+  )
 
 /** How many are active, and of how many causes. */
 export const ActiveCount = ({ groups }: { readonly groups: readonly Group[] }) => {

@@ -1,6 +1,7 @@
 import { toSureness } from '../../domain/telling/message.ts'
 import { defang } from '../../domain/text.ts'
 import type { LaterEvent } from '../../store/aftermath.ts'
+import type { IncidentCard } from '../../store/incident-cards.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
 import type { AnswerRows, Row } from '../answer-rows.ts'
 import { toPageWords } from '../event-words.ts'
@@ -9,8 +10,9 @@ import { count, toMoment, toPercent, toSpan } from '../labels.ts'
 import { Age, Badge, Exact, ForManagers, Live, Notice, Outside, Wait } from '../parts.tsx'
 import type { ShownAnswer } from '../shown-answer.ts'
 import { AnswerCard, toShownIncident } from './incident-answer.tsx'
-import { Causes } from './incident-causes.tsx'
+import { Causes, Gaps } from './incident-causes.tsx'
 import { Events, type EventsQuery } from './incident-events.tsx'
+import { SameCause } from './incident-list.tsx'
 import { Badges, ResolveForm, VerdictBadge } from './incident-parts.tsx'
 import { Picture } from './incident-picture.tsx'
 import { ShareBox } from './incident-share.tsx'
@@ -22,6 +24,7 @@ const MAX_SENTENCE = 600
 type Props = {
   readonly incident: IncidentDetail
   readonly later: readonly LaterEvent[]
+  readonly sameCause: readonly IncidentCard[]
   readonly now: Date
   readonly done: string | undefined
   readonly events: EventsQuery
@@ -30,13 +33,13 @@ type Props = {
 }
 
 /** One incident: the answer, what followed it, the picture it rests on, and everything that picture was made from. */
-export const IncidentPage = ({ incident, later, now, done, events, isWholeDay }: Props) => {
+export const IncidentPage = ({ incident, later, sameCause, now, done, events, isWholeDay }: Props) => {
   const path = `/incidents/${incident.id}`
   const { aftermath, told } = toShownIncident(incident, later, now)
   const earlier = incident.diagnoses.slice(1)
   return (
     <>
-      <Head incident={incident} now={now} isQuiet={aftermath.quietSince !== undefined} />
+      <Head incident={incident} sameCause={sameCause.length} now={now} isQuiet={aftermath.quietSince !== undefined} />
       <Notice done={done} />
       {incident.maintenance !== null && <p class="notice">It began in a maintenance window: it was diagnosed, and nobody was told.</p>}
       <Live
@@ -46,6 +49,7 @@ export const IncidentPage = ({ incident, later, now, done, events, isWholeDay }:
         soon={!told}
       >
         {told ? <Answered incident={incident} {...told} /> : <Undiagnosed incident={incident} />}
+        {told?.latest.abstained && <Gaps answer={told.answer} />}
         <Since aftermath={aftermath} alertAt={incident.triggeredAt} isOpen={incident.resolvedAt === null} />
       </Live>
       {told && (
@@ -60,7 +64,8 @@ export const IncidentPage = ({ incident, later, now, done, events, isWholeDay }:
           />
         </Live>
       )}
-      <Live id="incident" of={incident} news="The incident has changed.">
+      <Live id="incident" of={[incident, sameCause]} news="The incident has changed.">
+        <SameCause incidents={sameCause} now={now} />
         {told && <Causes answer={told.answer} latest={told.latest} />}
         <Similar incidents={incident.similar} now={now} />
         {told && <Events answer={told.answer} query={events} path={path} />}
@@ -71,7 +76,9 @@ export const IncidentPage = ({ incident, later, now, done, events, isWholeDay }:
   )
 }
 
-const Head = ({ incident, now, isQuiet }: { readonly incident: IncidentDetail; readonly now: Date; readonly isQuiet: boolean }) => (
+type HeadProps = { readonly incident: IncidentDetail; readonly sameCause: number; readonly now: Date; readonly isQuiet: boolean }
+
+const Head = ({ incident, sameCause, now, isQuiet }: HeadProps) => (
   <div class="head">
     <div>
       <p class="crumb">
@@ -80,10 +87,19 @@ const Head = ({ incident, now, isQuiet }: { readonly incident: IncidentDetail; r
       <h1>
         <Outside>{incident.title ?? `Incident on ${incident.serviceName}`}</Outside>
       </h1>
-      <Live id="state" of={[incident.status, incident.resolvedAt, incident.verdict, isQuiet]} news="">
+      <Live id="state" of={[incident.status, incident.resolvedAt, incident.verdict, isQuiet, sameCause]} news="">
         <div class="row">
           <Badges incident={incident} />
-          {isQuiet && incident.resolvedAt === null && <Badge kind="good">Recovering</Badge>}
+          {isQuiet && incident.resolvedAt === null && (
+            <Badge kind="good" sign="up">
+              Recovering
+            </Badge>
+          )}
+          {sameCause > 0 && (
+            <a href="#same" class="storm">
+              <Badge kind="accent" sign="none">{`${sameCause + 1} incidents, one cause`}</Badge>
+            </a>
+          )}
           <span class="quiet">
             <a href={`/services/${incident.serviceId}`}>
               <Outside>{incident.serviceName}</Outside>

@@ -6,7 +6,7 @@ import { toStorableText } from '../../domain/text.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import { deferTo } from '../../http/context.ts'
 import { readAftermath } from '../../store/aftermath.ts'
-import { listIncidentCards } from '../../store/incident-cards.ts'
+import { listIncidentCards, listNearbyCards } from '../../store/incident-cards.ts'
 import { getIncident, type IncidentQuery, MAX_LISTED_INCIDENTS } from '../../store/incidents.ts'
 import { ACTIVE_DAYS } from '../../store/services.ts'
 import { type FirstSteps, getFirstSteps } from '../../store/tenants.ts'
@@ -16,7 +16,7 @@ import { createPageRouter, getId, readForm, readPage, requireManager, toAppConte
 import { Filters, Live, Notice, Pages, withQuery } from '../parts.tsx'
 import { IncidentPage } from './incident.tsx'
 import { readEventsQuery } from './incident-events.tsx'
-import { ActiveCount, ActiveGroups, groupByCause, ResolvedDays } from './incident-list.tsx'
+import { ActiveCount, ActiveGroups, findSameCause, groupByCause, ResolvedDays } from './incident-list.tsx'
 import { readCorrection } from './incident-verdict.tsx'
 
 const PAGE_SIZE = 20
@@ -67,8 +67,8 @@ export const incidentPages = (deps: Deps) =>
     })
     .get('/incidents/:id', async (c) => {
       const id = getId<IncidentId>(c, 'incident')
-      const [incident, later] = await readPage(c, deps, (db, tenantId) =>
-        Promise.all([getIncident(db, tenantId, id), readAftermath(db, tenantId, id)]),
+      const [incident, later, nearby] = await readPage(c, deps, (db, tenantId) =>
+        Promise.all([getIncident(db, tenantId, id), readAftermath(db, tenantId, id), listNearbyCards(db, tenantId, id)]),
       )
       const query = c.req.query()
       return renderPage(
@@ -77,6 +77,7 @@ export const incidentPages = (deps: Deps) =>
         <IncidentPage
           incident={incident}
           later={later}
+          sameCause={findSameCause(nearby, id)}
           now={deps.now()}
           done={query['done']}
           events={readEventsQuery(query)}
