@@ -214,7 +214,7 @@ pre.code { white-space: pre-wrap; }
 .steps > li { counter-increment: step; display: grid; grid-template-columns: 2.25rem minmax(0, 1fr); gap: .375rem .5rem; }
 .steps > li > * { grid-column: 2; min-width: 0; }
 .steps > li::before { content: counter(step); grid-row: 1 / span 2; width: 1.625rem; height: 1.625rem; border-radius: 50%; border: 1.5px solid var(--soft); color: var(--soft); display: grid; place-items: center; font-size: var(--small); font-weight: 650; }
-.steps > li.done::before { content: "✓"; background: var(--good); border-color: var(--good); color: var(--card); }
+.steps > li.done::before, .steps:has(.wait.good) > li::before { content: "✓"; background: var(--good); border-color: var(--good); color: var(--card); }
 
 .connect { display: grid; grid-template-columns: 17rem minmax(0, 1fr); gap: 1.5rem 2rem; align-items: start; }
 .narrow-list { display: none; }
@@ -223,12 +223,10 @@ pre.code { white-space: pre-wrap; }
 .senders a:hover, .senders a[aria-current] { background: var(--fill); } .senders a[aria-current] { font-weight: 600; }
 .senders .state { font-size: var(--small); color: var(--soft); font-weight: 400; }
 .senders .state.good { color: var(--good); } .senders .state.bad { color: var(--bad); }
-.opened > * + *, .stack-small > * + * { margin-top: .75rem; }
+.opened > * + *, .stack-small > * + * { margin-top: .75rem; } .opened > h2 + p { margin-top: 0; }
 .opened .live > section { margin-top: 1.25rem; }
-.howto { display: grid; gap: 1.25rem; counter-reset: step; }
-.howto > li + li { margin: 0; }
 .copy { border: 1px solid var(--edge); border-radius: 8px; background: var(--paper); }
-.copy > p { display: inline-block; padding: .375rem .75rem; font-size: var(--small); color: var(--soft); }
+.copy > p { display: inline-block; padding: .5625rem .75rem; font-size: var(--small); color: var(--soft); }
 .copy > button { float: right; margin: .25rem; }
 .copy pre { clear: both; padding: .5rem .75rem; border-top: 1px solid var(--line); white-space: pre-wrap; line-height: 1.6; }
 .opened mark { background: color-mix(in srgb, var(--accent) 12%, var(--card)); color: var(--accent); border-radius: 4px; padding: 0 .15em; }
@@ -239,7 +237,7 @@ pre.code { white-space: pre-wrap; }
 .wait .turn { transform-origin: 50% 50%; animation: turn 1.6s linear infinite; }
 @keyframes turn { to { transform: rotate(1turn); } }
 @media (max-width: 60rem) { .connect { grid-template-columns: minmax(0, 1fr); } .wide-list { display: none; } .narrow-list { display: block; } }
-@media (max-width: 46rem) { .senders a, .narrow-list > summary { min-height: var(--tap); } .wait { grid-template-columns: 1.5rem minmax(0, 1fr); } .wait .button, .wait form { grid-column: 2; justify-self: start; } }
+@media (max-width: 46rem) { .steps > li { grid-template-columns: minmax(0, 1fr); } .steps > li > * { grid-column: 1; } .steps > li::before, .steps > li > h3 { grid-area: 1 / 1; } .steps > li > h3 { padding-left: 2.25rem; min-height: 1.625rem; } .senders a, .narrow-list > summary { min-height: var(--tap); } .wait { grid-template-columns: 1.5rem minmax(0, 1fr); } .wait .button, .wait form { grid-column: 2; justify-self: start; } }
 
 .chart { display: block; width: 100%; overflow: visible; font-size: .75rem; color: var(--ink); }
 .chart text { fill: var(--soft); font-size: .75rem; }

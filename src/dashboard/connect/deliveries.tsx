@@ -18,13 +18,13 @@ export type DeliveriesProps = {
   readonly now: Date
 }
 
-/** Whether anything has arrived, what became of it, and the latest ten. The page looks by itself every two seconds while it waits. */
-export const Deliveries = ({ type, integration, deliveries, now }: DeliveriesProps) => {
-  const { latest, today, sample } = deliveries
+/** Whether anything has arrived, and what became of it. The page looks by itself every two seconds while it waits. */
+export const Arrival = ({ type, integration, deliveries, now }: DeliveriesProps) => {
+  const { latest, sample } = deliveries
   const [newest] = latest
   const id = integration?.id
   return (
-    <Live id="deliveries" of={[deliveries, id]} news={toNews(newest)} soon={integration !== undefined && newest?.kind !== 'taken'}>
+    <Live id="arrival" of={[newest, id]} news={toNews(newest)} soon={integration !== undefined && newest?.kind !== 'taken'}>
       {newest ? (
         <Arrived type={type} outcome={newest} now={now}>
           {id && <LetInForm type={type} id={id} outcome={newest} />}
@@ -36,6 +36,17 @@ export const Deliveries = ({ type, integration, deliveries, now }: DeliveriesPro
           </Wait>
         )
       )}
+    </Live>
+  )
+}
+
+/** What became of a sample, and of the latest ten deliveries. */
+export const Deliveries = ({ type, integration, deliveries, now }: DeliveriesProps) => {
+  const { latest, today, sample } = deliveries
+  const [newest] = latest
+  const id = integration?.id
+  return (
+    <Live id="deliveries" of={[deliveries, id]} news={toNews(newest)}>
       {sample && <Sampled type={type} outcome={sample} now={now} />}
       <section aria-labelledby="latest">
         <h2 id="latest">Last deliveries</h2>

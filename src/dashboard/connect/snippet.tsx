@@ -13,9 +13,11 @@ export const Setup = ({ setup, values }: { readonly setup: string; readonly valu
             <Value name={name} values={values} />
           </CopyField>
         ))}
-      {blocks.map((block) => (
-        <SetupBlock block={block} values={values} />
-      ))}
+      {blocks.map((block, place) =>
+        isCaption(block) && block.parts.length === 3 ? null : (
+          <SetupBlock block={block} values={values} file={blocks.slice(0, place).findLast(isCaption)?.parts.at(-2)} />
+        ),
+      )}
     </>
   )
 }
@@ -28,9 +30,18 @@ function isIn(blocks: readonly Block[], name: keyof SetupValues, kinds: readonly
   return blocks.some((block) => kinds.includes(block.kind) && partsOf(block).some(({ kind }) => kind === name))
 }
 
+type Paragraph = Extract<Block, { readonly kind: 'paragraph' }>
+
+/** Whether a paragraph ends in the file that what follows goes into: a caption, and nothing else, where it is `In <file>:`. */
+const isCaption = (block: Block): block is Paragraph => {
+  if (block.kind !== 'paragraph') return false
+  const [file, end] = block.parts.slice(-2)
+  return file?.kind === 'code' && end?.kind === 'text' && end.text === ':'
+}
+
 /** Something to copy, under its name. */
-const CopyField = ({ name, children }: { readonly name: string; readonly children: Child }) => (
-  <div class="copy" data-copy={`the ${name === 'Paste this' ? 'snippet' : name.toLowerCase()}`}>
+const CopyField = ({ name, what = name.toLowerCase(), children }: CopyFieldProps) => (
+  <div class="copy" data-copy={`the ${what}`}>
     <p>{name}</p>
     <pre>
       <code>{children}</code>
@@ -42,10 +53,13 @@ const Value = ({ name, values }: { readonly name: keyof SetupValues; readonly va
   <mark data-secret={name === 'token' ? '' : undefined}>{values[name]}</mark>
 )
 
-const SetupBlock = ({ block, values }: { readonly block: Block; readonly values: SetupValues }) => {
+type CopyFieldProps = { readonly name: string; readonly what?: string; readonly children: Child }
+type SetupBlockProps = { readonly block: Block; readonly values: SetupValues; readonly file: Part | undefined }
+
+const SetupBlock = ({ block, values, file }: SetupBlockProps) => {
   if (block.kind === 'snippet')
     return (
-      <CopyField name="Paste this">
+      <CopyField name={file?.kind === 'code' ? file.text : 'Paste this'} what="snippet">
         <Parts parts={block.parts} values={values} isInCode />
       </CopyField>
     )

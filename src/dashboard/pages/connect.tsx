@@ -1,5 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { type ConfigPatch, canReceive, INTEGRATIONS, type Integration, MASK, showToken } from '../../domain/access/integration.ts'
+import type { Door } from '../../domain/doors/door.ts'
 import { DOORS } from '../../domain/doors/index.ts'
 import { AppError } from '../../domain/errors.ts'
 import { DOOR_TYPES, type DoorType } from '../../domain/integration-type.ts'
@@ -10,7 +11,7 @@ import { listIntegrations } from '../../store/integrations.ts'
 import { readDeliveries } from '../../usecases/read-deliveries.ts'
 import { sendSample } from '../../usecases/send-sample.ts'
 import { createIntegration, rotateToken, updateIntegration } from '../../usecases/write-integration.ts'
-import { Deliveries } from '../connect/deliveries.tsx'
+import { Arrival, Deliveries, type DeliveriesProps } from '../connect/deliveries.tsx'
 import { rehearse, type Tried, TryForm } from '../connect/rehearsal.tsx'
 import { countDelivering, SenderList, type SenderListProps, type SenderState } from '../connect/senders.tsx'
 import { isSigned, readLetIn, readSettings, readWebhookSecret, SettingsForm } from '../connect/settings-form.tsx'
@@ -172,14 +173,23 @@ type SenderProps = {
   readonly now: Date
 }
 
+const LEADS: Readonly<Record<Door['brings'], string>> = {
+  alerts: 'Every alert that fires becomes an incident with an answer; it ends when the alert ends.',
+  deploys: 'A deploy that broke something is named where it did, with who made it.',
+  flags: 'A flag that broke something is named where it did: at whoever evaluates it.',
+  logs: 'What restarts, fails or fills up is evidence of what broke; every other line is dropped.',
+}
+
 const Sender = ({ type, integration, token, own, origin, deliveries, tried, now }: SenderProps) => {
-  const { title, setup } = DOORS[type]
+  const { title, setup, brings } = DOORS[type]
+  const arrived: DeliveriesProps = { type, integration, deliveries, now }
   return (
     <div class="opened">
       <h2>{title}</h2>
+      <p class="quiet">{LEADS[brings]}</p>
       {integration ? (
-        <ol class="howto card">
-          <li class="done">
+        <ol class="steps card">
+          <li>
             <h3>Paste this</h3>
             <div class="stack-small">
               <Setup setup={setup} values={toSetupValues(type, origin, token)} />
@@ -188,6 +198,10 @@ const Sender = ({ type, integration, token, own, origin, deliveries, tried, now 
             </div>
           </li>
           {isSigned(type) && <SecretStep type={type} integration={integration} />}
+          <li>
+            <h3>See it arrive</h3>
+            <Arrival {...arrived} />
+          </li>
         </ol>
       ) : (
         <div class="card">
@@ -205,7 +219,8 @@ const Sender = ({ type, integration, token, own, origin, deliveries, tried, now 
           </details>
         </div>
       )}
-      <Deliveries type={type} integration={integration} deliveries={deliveries} now={now} />
+      {!integration && <Arrival {...arrived} />}
+      <Deliveries {...arrived} />
       <ForManagers>
         <TryForm type={type} tried={tried} integration={integration} />
         {integration && <SettingsForm type={type} integration={integration} />}
