@@ -214,7 +214,7 @@ pre.code { white-space: pre-wrap; }
 .steps > li { counter-increment: step; display: grid; grid-template-columns: 2.25rem minmax(0, 1fr); gap: .375rem .5rem; }
 .steps > li > * { grid-column: 2; min-width: 0; }
 .steps > li::before { content: counter(step); grid-row: 1 / span 2; width: 1.625rem; height: 1.625rem; border-radius: 50%; border: 1.5px solid var(--soft); color: var(--soft); display: grid; place-items: center; font-size: var(--small); font-weight: 650; }
-.steps > li.done::before, .steps:has(.wait.good) > li::before { content: "✓"; background: var(--good); border-color: var(--good); color: var(--card); }
+.steps > li.done::before, .steps:has(.wait.good) > li:not(.open)::before { content: "✓"; background: var(--good); border-color: var(--good); color: var(--card); }
 
 .connect { display: grid; grid-template-columns: 17rem minmax(0, 1fr); gap: 1.5rem 2rem; align-items: start; }
 .narrow-list { display: none; }

@@ -268,7 +268,7 @@ const TokenNote = ({ type, integration, own, now }: Pick<SenderProps, 'type' | '
 const SecretStep = ({ type, integration }: { readonly type: DoorType; readonly integration: Integration }) => {
   const isSet = integration.secrets.webhook_secret !== undefined
   return (
-    <li class={isSet ? 'done' : ''}>
+    <li class={isSet ? 'done' : 'open'}>
       <h3>Keep its secret here</h3>
       <ForManagers otherwise={<p class="quiet">{isSet ? 'It is set.' : 'It is not set.'}</p>}>
         <form method="post" action={`/connect/${type}/secret`} class="fields">
