@@ -7,7 +7,6 @@ import { createRouter } from './http/context.ts'
 import { allowOrigins, SECURITY_HEADERS } from './http/headers.ts'
 import { limitStrangers, shedLoad } from './http/limits.ts'
 import { identifyRequest, observe } from './http/observe.ts'
-import { describeApi } from './http/openapi.ts'
 import { answerError } from './http/problem.ts'
 import { agentRoutes } from './http/routes/agents.ts'
 import { apiKeyRoutes } from './http/routes/api-keys.ts'
@@ -52,7 +51,6 @@ export function createApp(deps: Deps, dashboard?: Hono<PageEnv>) {
   app.route('/', auditRoutes(deps))
   app.route('/', mcpRoutes(deps))
 
-  describeApi(app)
   // Last, because it has a page for every path that nothing else answers.
   if (dashboard) app.route('/', dashboard)
   return app

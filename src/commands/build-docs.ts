@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { writeApiDescription } from '../api-description.ts'
 import { ASSETS as PAGE_ASSETS } from '../dashboard/assets.ts'
 import { ICON } from '../dashboard/icon.ts'
 import { STYLE } from '../dashboard/style.ts'
@@ -58,6 +59,9 @@ const HEADERS = `/docs*
 /llms.txt
   Content-Type: text/plain; charset=utf-8
   X-Content-Type-Options: nosniff
+/openapi.json
+  Access-Control-Allow-Origin: *
+  X-Content-Type-Options: nosniff
 /dashboard/*
   Cache-Control: public, max-age=31536000, immutable
   X-Content-Type-Options: nosniff
@@ -71,6 +75,7 @@ const sources = readdirSync(SOURCE)
 const files = new Map<string, string>([
   ['_headers', HEADERS],
   ['llms.txt', renderForAssistants(read('llms.txt'), read('index.md'))],
+  ['openapi.json', writeApiDescription()],
   ['docs/start.js', START],
   ['docs/api.html', API_PAGE],
   ['docs/icon.svg', ICON],

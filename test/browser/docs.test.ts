@@ -53,7 +53,7 @@ test('/docs/api shows every operation, asks nobody else, breaks no policy and se
           `${row.querySelector('.opblock-summary-method')?.textContent} ${row.querySelector('[data-path]')?.getAttribute('data-path')}`,
       ),
     )
-  const expected = listOperations(await readApiDocument()).map(({ method, path }) => `${method} ${path}`)
+  const expected = listOperations(readApiDocument()).map(({ method, path }) => `${method} ${path}`)
   expect(shown.toSorted()).toEqual(expected.toSorted())
 
   const health = page.locator('#operations-Health-getHealth')

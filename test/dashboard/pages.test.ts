@@ -319,12 +319,6 @@ test('the API answers as before: problems, and a policy that allows nothing', as
   expect(plain.headers.get('Content-Type')).toBe('application/problem+json')
 })
 
-test('the API’s description is there for browsers, too', async () => {
-  const response = await visitor.get('/openapi.json', { Accept: 'text/html,application/xhtml+xml' })
-  expect([response.status, response.headers.get('Content-Type')]).toEqual([200, 'application/json'])
-  expect(await response.json()).toMatchObject({ openapi: '3.1.0' })
-})
-
 const UNSTORABLE = ['%00', 'a%00', '%00a', 'a%00b', '%ED%A0%80']
 
 test.each([

@@ -17,7 +17,7 @@ const SEED = Number(process.env['FUZZ_SEED'] || (LONG_SECONDS > 0 || IS_THOROUGH
 const USUAL_RUNS = IS_THOROUGH ? 100 : 8
 
 const app = startApp({ bindings: { CORS_ORIGINS: 'https://pages.example' } })
-const document = await readApiDocument()
+const document = readApiDocument()
 const operations = listOperations(document)
 const secondsEach = LONG_SECONDS / operations.length
 const RAW_LINE = 'raw-line-that-nobody-may-see'

@@ -74,7 +74,6 @@ describe('headers', () => {
 
   test.each([
     ['an answer', '/health', 200],
-    ['the document', '/openapi.json', 200],
     ['a refusal', '/v1/services', 401],
     ['nothing', '/nowhere', 404],
   ])('%s is safe, uncached and has an id', async (_name, path, status) => {

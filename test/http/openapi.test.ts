@@ -6,7 +6,7 @@ import { createTestTenant, startApp } from '../support/app.ts'
 import { createValidator, pointTo } from '../support/response-check.ts'
 
 const app = startApp()
-const document = await readApiDocument()
+const document = readApiDocument()
 const operations = listOperations(document)
 const validate = createValidator(document)
 
@@ -20,16 +20,15 @@ const responsesOf = ({ spec, path, method }: Operation) =>
   }))
 
 test('a public validator finds the document to be OpenAPI 3.1', async () => {
-  const response = await app.request('/openapi.json')
   const validator = new Validator({ strict: false })
-  expect(await validator.validate(await response.json())).toEqual({ valid: true })
+  expect(await validator.validate({ ...document })).toEqual({ valid: true })
   expect(validator.version).toBe('3.1')
 })
 
 test('every route of the app is described', () => {
   const described = operations.filter(({ spec }) => !spec.tags?.includes('Doors')).map(({ method, path }) => `${method} ${path}`)
   const routes = createApp(app.deps).routes.filter(
-    ({ method, path }) => method !== 'ALL' && /^\/(?:v1|webhooks|health|metrics|openapi|mcp)/.test(path),
+    ({ method, path }) => method !== 'ALL' && /^\/(?:v1|webhooks|health|metrics|mcp)/.test(path),
   )
   const served = routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
   expect(new Set(served)).toEqual(new Set(described))

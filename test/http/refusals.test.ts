@@ -8,7 +8,7 @@ const app = startApp()
 type Refusing = Operation & { readonly keyType: KeyType }
 
 /** Every operation of the OpenAPI document that takes an API key, and of which kind; doors refuse in their senders' words. */
-const operations = listOperations(await readApiDocument()).filter(
+const operations = listOperations(readApiDocument()).filter(
   (operation): operation is Refusing => operation.keyType !== undefined && !operation.spec.tags?.includes('Doors'),
 )
 

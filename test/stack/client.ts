@@ -20,6 +20,6 @@ if (process.argv.includes('--help')) {
 const file = resolve(process.argv[2] ?? fileURLToPath(new URL('../../dist/api.d.ts', import.meta.url)))
 mkdirSync(dirname(file), { recursive: true })
 // The document is plain JSON; the generator's type for it is its own.
-const nodes = await openapiTS((await readApiDocument()) as unknown as Parameters<typeof openapiTS>[0])
+const nodes = await openapiTS(readApiDocument() as unknown as Parameters<typeof openapiTS>[0])
 writeFileSync(file, `// Generated from the API's description by npm run client. Do not edit.\n\n${astToString(nodes)}`)
 console.log(`wrote ${file}`)

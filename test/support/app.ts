@@ -78,7 +78,7 @@ export function startApp(endpoints: Endpoints = {}, overrides: Partial<Deps> = {
 
   const send = async (request: Request): Promise<Response> => {
     const response = await app.fetch(request, {}, context)
-    const check = await getResponseCheck()
+    const check = getResponseCheck()
     await check(request.method, request.url, response)
     return response
   }

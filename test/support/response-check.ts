@@ -132,10 +132,10 @@ function checkStray(validate: Validate, response: Response, text: string): strin
   return text === '' ? [] : validate(pointTo('components', 'schemas', 'Problem'), JSON.parse(text))
 }
 
-let shared: Promise<ResponseCheck> | undefined
+let shared: ResponseCheck | undefined
 
 /** The check against this app's own description, made once a process. */
-export function getResponseCheck(): Promise<ResponseCheck> {
-  shared ??= readApiDocument().then(createResponseCheck)
+export function getResponseCheck(): ResponseCheck {
+  shared ??= createResponseCheck(readApiDocument())
   return shared
 }

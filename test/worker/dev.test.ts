@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type AccessTeam, AUDIENCE, startAccessTeam } from '../support/access.ts'
+import { readApiDocument } from '../support/api-document.ts'
 import {
   alertAndFindNote,
   type DevFile,
@@ -197,6 +198,16 @@ test('/docs/api is a page of our own files alone, under a strict policy', async 
   for (const address of addresses.slice(1)) expect([address, (await fetch(`${dev.url}${address}`)).status]).toEqual([address, 200])
 })
 
+test('the API’s description is a file that any page may read', async () => {
+  const response = await fetch(`${dev.url}/openapi.json`, { headers: { Accept: 'text/html,application/xhtml+xml' } })
+  expect([response.status, response.headers.get('Content-Type'), response.headers.get('Access-Control-Allow-Origin')]).toEqual([
+    200,
+    'application/json',
+    '*',
+  ])
+  expect(await response.json()).toEqual(readApiDocument())
+})
+
 test('the manual is served as pages without script, as Markdown and for assistants', async () => {
   const index = await fetch(`${dev.url}/docs`)
   expect([index.status, index.headers.get('Content-Type')]).toEqual([200, 'text/html; charset=utf-8'])
@@ -280,7 +291,7 @@ test.each<[string, string, readonly string[], string | Uint8Array | undefined, n
   const filled = headers.map((text) => text.replace('INGEST', dev.ingest_key).replace('READ', dev.readonly_key))
   const response = await sendRaw(dev.url, { method, path, headers: filled, ...(body === undefined ? {} : { body }) })
   expect([response.status, await response.clone().text()]).toEqual([status, expect.any(String)])
-  const check = await getResponseCheck()
+  const check = getResponseCheck()
   await check(method, `${dev.url}${path}`, response)
 })
 
