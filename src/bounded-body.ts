@@ -8,6 +8,9 @@ const MIN_MEMBER_BYTES = 18
 
 type Bytes = Uint8Array<ArrayBuffer>
 
+/** Lets others have the isolate: goes on in another turn of the event loop. */
+export const nextTurn = () => new Promise<void>((resolve) => setTimeout(resolve, 0))
+
 /** What a stream holds, if that is `maxBytes` at most; `undefined` for a longer one, whose rest is not read. */
 export async function readBounded(stream: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Bytes | undefined> {
   const parts: Uint8Array[] = []
@@ -102,7 +105,7 @@ async function feed(zipped: Bytes, maxBytes: number, from: number, step: number)
       await writer.write(zipped.subarray(end, end + size))
       end = Math.min(end + size, zipped.byteLength)
       // Nothing holds the decoder back but a turn of the event loop, in which what it made is read.
-      if (size > STEPS[0] && end < zipped.byteLength) await new Promise<void>((resolve) => setTimeout(resolve, 0))
+      if (size > STEPS[0] && end < zipped.byteLength) await nextTurn()
     }
     if (!isFull()) await writer.close()
   } catch {

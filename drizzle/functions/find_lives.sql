@@ -16,16 +16,28 @@
 -- Called by: find_window and find_evidence, for both to take the same steps. A function because those need settings of their
 -- own: look-ups only, whatever a plan from when the tables were small would have; no bitmap scans, for what looks up the last
 -- of many repeats must not gather them all first; no JIT, for what a function of JSON returns is estimated far too large.
-CREATE FUNCTION find_lives_v6(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
+CREATE FUNCTION find_lives_v7(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
   with_kept boolean, with_text boolean, sample_size int, per_type int, OUT changes json, OUT valid_until timestamptz, OUT is_part boolean)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   is_small boolean := (SELECT count(*) <= 3000 FROM (SELECT 1 FROM context_events e WHERE e.service_id = service LIMIT 3001) counted);
+  -- Its first events are of nearly as many changes: keys are hashes, so that it is likely so of all.
+  is_varied boolean := NOT is_small AND (SELECT count(DISTINCT change_key) > 48 FROM (
+    SELECT e.change_key FROM context_events e WHERE e.service_id = service ORDER BY e.change_key LIMIT 64) first);
 BEGIN
-  -- PostgreSQL has no loose index scan: this steps from each change key of the service to the next, whatever lies between.
-  WITH RECURSIVE own AS (
-    (SELECT e.change_key FROM context_events e WHERE NOT is_small AND e.service_id = service ORDER BY e.change_key LIMIT 1)
+  WITH RECURSIVE head AS (
+    SELECT DISTINCT change_key FROM (
+      SELECT e.change_key FROM context_events e WHERE is_varied AND e.service_id = service ORDER BY e.change_key LIMIT 6000) first
+    ORDER BY change_key
+  ),
+  -- PostgreSQL has no loose index scan: this steps from each further change key of the service to the next, whatever lies between.
+  own AS (
+    SELECT CASE WHEN is_varied THEN (
+      SELECT e.change_key FROM context_events e WHERE e.service_id = service AND e.change_key > (
+        SELECT o.change_key FROM context_events o WHERE o.service_id = service ORDER BY o.change_key OFFSET 5999 LIMIT 1)
+      ORDER BY e.change_key LIMIT 1
+    ) WHEN NOT is_small THEN (SELECT e.change_key FROM context_events e WHERE e.service_id = service ORDER BY e.change_key LIMIT 1) END AS change_key
     UNION ALL
     SELECT (SELECT e.change_key FROM context_events e WHERE e.service_id = service AND e.change_key > own.change_key ORDER BY e.change_key LIMIT 1)
     FROM own WHERE own.change_key IS NOT NULL
@@ -46,6 +58,8 @@ BEGIN
   ),
   sources AS (
     SELECT * FROM joined
+    UNION ALL
+    SELECT service, change_key, 'service_name' FROM head
     UNION ALL
     SELECT service, change_key, 'service_name' FROM own WHERE change_key IS NOT NULL
   ),
@@ -169,7 +183,7 @@ BEGIN
     occurrences, sample_size IS NULL OR occurrences < sample_size, url, details, is_over,
     CASE WHEN with_text THEN json_build_array(event_type, vendor, entity, left(old_value, 1024), left(new_value, 1024), actor, sha, environment) END)),
     least(min(next_expires_at), (SELECT known_until FROM flags)), (SELECT e.is_part FROM extent e)
-  INTO find_lives_v6.changes, find_lives_v6.valid_until, find_lives_v6.is_part FROM ranked
+  INTO find_lives_v7.changes, find_lives_v7.valid_until, find_lives_v7.is_part FROM ranked
   WHERE place <= (SELECT CASE WHEN e.is_part THEN least(per_type, 250) ELSE per_type END FROM extent e);
 END
 $$;

@@ -1,12 +1,12 @@
 import { type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverless'
 import { DrizzleQueryError, type SQL, sql } from 'drizzle-orm'
 import { drizzle, type NeonHttpDatabase } from 'drizzle-orm/neon-http'
-import { readBoundedText } from '../bounded-body.ts'
+import { nextTurn, readBoundedText } from '../bounded-body.ts'
 import { field, parseJson } from '../domain/json.ts'
 import { UnusableAnswer } from './database-error.ts'
 import { withDeadline } from './deadline.ts'
 import { FUNCTIONS, type FunctionName, functionNamed } from './functions.ts'
-import type { Leave } from './read-turns.ts'
+import { type Leave, LONG } from './read-turns.ts'
 
 type Client = NeonQueryFunction<false, false>
 
@@ -62,6 +62,8 @@ async function readAnswer(url: string, init: RequestInit) {
   const { ok, status, text } = await ask(url, init)
   const { length } = text
   const answer = parseJson(text)
+  // What it says is JSON again, for the driver to read.
+  if (length >= LONG) await nextTurn()
   if (ok && isResult(answer)) return { ok, status, length, json: async () => answer }
   const message = readMessage(answer)
   if (status === 400 && message !== undefined) return { ok, status, length, json: async () => answer }

@@ -14,6 +14,8 @@ type Turn = { endsMs: number }
 type Line = {
   readonly inside: Set<Turn>
   room: number
+  /** When somebody was last told to wait. */
+  crowdedMs: number
   /** Until when it would rest, were each long answer followed by its whole rest. */
   owedUntilMs: number
 }
@@ -27,14 +29,18 @@ const SLOW_MS = 300
 const SLOW_REST_FACTOR = 4
 const ROOM_WHEN_SLOW = 8
 /** An answer as long was hard work for the isolate, too, which reads nothing else meanwhile. */
-const LONG = 100_000
+export const LONG = 100_000
 const LONG_REST_FACTOR = 8
 const ROOM_WHEN_LONG = 1
 const MAX_REST_MS = 1_000
-/** So much of that rest is let off: who reads one after the other, a person or a diagnosis, is no flood. */
+/** So much of that rest is let off, and all of it while nobody waits: who reads one after the other is no flood. */
 const LONG_ALLOWANCE_MS = 2_000
-/** How often one that waits looks. Nobody wakes it: in a Worker what one request resolves, another waits for in vain now and then. */
-const LOOK_EVERY_MS = 15
+const CROWDED_FOR_MS = 1_000
+/**
+ * How often one that waits looks, at first and at last. Nobody wakes it: in a Worker what one request resolves, another waits for in
+ * vain now and then. A look is a tenth of a millisecond of the isolate's.
+ */
+const [FIRST_LOOK_MS, LAST_LOOK_MS] = [15, 60]
 
 /**
  * Turns of which everyone has at most `most` at a time, and waits for one for `patienceMs`: few at first, more with each that is
@@ -45,15 +51,17 @@ export function createTurns(most: number, patienceMs: number, tooMany: () => Err
   const lineOf = (who: string): Line => {
     const known = lines.get(who)
     if (known) return known
-    const line = { inside: new Set<Turn>(), room: Math.min(ROOM_AT_FIRST, most), owedUntilMs: 0 }
+    const line = { inside: new Set<Turn>(), room: Math.min(ROOM_AT_FIRST, most), crowdedMs: 0, owedUntilMs: 0 }
     setBounded(lines, who, line)
     return line
   }
-  const enter = (who: string): Leave | undefined => {
-    const line = lineOf(who)
+  const enter = (line: Line): Leave | undefined => {
     const nowMs = Date.now()
     for (const turn of line.inside) if (turn.endsMs <= nowMs) line.inside.delete(turn)
-    if (line.inside.size >= line.room) return undefined
+    if (line.inside.size >= line.room) {
+      line.crowdedMs = nowMs
+      return undefined
+    }
     const turn = { endsMs: nowMs + DEAD_AFTER_MS }
     line.inside.add(turn)
     const rest = (ms: number, room: number) => {
@@ -63,7 +71,8 @@ export function createTurns(most: number, patienceMs: number, tooMany: () => Err
     return (length) => {
       const tookMs = Date.now() - nowMs
       if (length >= LONG) {
-        line.owedUntilMs = Math.max(line.owedUntilMs, Date.now()) + LONG_REST_FACTOR * tookMs
+        const owedMs = Date.now() - line.crowdedMs < CROWDED_FOR_MS ? LONG_REST_FACTOR * tookMs : 0
+        line.owedUntilMs = Math.max(line.owedUntilMs, Date.now()) + owedMs
         return rest(Math.max(0, line.owedUntilMs - Date.now() - LONG_ALLOWANCE_MS), ROOM_WHEN_LONG)
       }
       if (tookMs >= SLOW_MS) return rest(SLOW_REST_FACTOR * tookMs, ROOM_WHEN_SLOW)
@@ -73,11 +82,16 @@ export function createTurns(most: number, patienceMs: number, tooMany: () => Err
   }
   return {
     take: async (who) => {
+      const line = lineOf(who)
       const untilMs = Date.now() + patienceMs
-      for (let leave = enter(who); ; leave = enter(who)) {
+      for (let [leave, lookMs] = [enter(line), FIRST_LOOK_MS]; ; [leave, lookMs] = [enter(line), Math.min(2 * lookMs, LAST_LOOK_MS)]) {
         if (leave) return leave
-        if (Date.now() >= untilMs) throw tooMany()
-        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+        const leftMs = untilMs - Date.now()
+        if (leftMs <= 0) throw tooMany()
+        const ends = Array.from(line.inside, ({ endsMs }) => endsMs - Date.now())
+        const areAllResting = Math.max(...ends) <= MAX_REST_MS
+        const waitMs = areAllResting ? Math.max(Math.min(...ends), FIRST_LOOK_MS) : lookMs
+        await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, leftMs)))
       }
     },
   }

@@ -24,6 +24,9 @@ export type WindowRequest = {
 /** `principal`: whose key it was. */
 export type WindowResult = { readonly principal: Principal | undefined; readonly serviceName: string; readonly window: StateWindow }
 
+/** Changes of which a window is a millisecond's work, after which others have the isolate. */
+const MANY = 500
+
 const NOTHING: WindowCopy = new Map()
 
 /** How long a window is answered from memory, as long as Postgres says that it is unchanged, before all is compared again. */
@@ -89,6 +92,7 @@ async function readAnew(deps: ReadDeps, request: WindowRequest, digest: Promise<
   if (!stored.service) throw new AppError('not_found', 'no such service')
 
   const serviceName = stored.service.name
+  if (stored.lives.length > MANY) await deps.rest(0)
   const whole = buildWindow(stored.lives, copy ?? NOTHING, stored.now)
   const window = boundWindow(stored.isPart ? { ...whole, isPart: true } : whole)
   if (copy && request.asOf === undefined) {

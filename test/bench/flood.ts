@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
+import type { BatchDatabase } from '../../src/deps.ts'
 import { createTenant } from '../../src/usecases/create-tenant.ts'
 import type { Environment } from './bench-setup.ts'
 import { type Latency, paceWhile, toLatency } from './pace.ts'
@@ -10,18 +11,22 @@ export type FloodReport = {
   readonly readers: number
   readonly rate: number
   readonly quiet: Latency
+  /** Beside the same readers of another Worker: what they do to the machine, stores and load included, but not to the isolate. */
+  readonly elsewhere: Latency
   readonly flooded: Latency
   /** Events that were answered 503. */
   readonly refused: number
   /** The answers to the flood's reads, by status. */
   readonly reads: Readonly<Record<string, number>>
-  readonly ratio: { readonly p95: number; readonly target: number; readonly isMet: boolean }
+  /** p95 to that by itself. */
+  readonly ratio: { readonly elsewhere: number; readonly p95: number; readonly target: number; readonly isMet: boolean }
 }
 
 const CHANGES = 40_000
 const READERS = 12
 const TARGET_RATIO = 2
-const PERIOD_MS = 8_000
+const PERIOD_MS = 4_000
+const ROUNDS = 4
 
 /** Measures what twelve endless readers of one tenant's window of 40,000 changes do to the latency of another's ingest. */
 export async function measureFlood(
@@ -30,22 +35,33 @@ export async function measureFlood(
   report: (line: string) => void,
 ): Promise<FloodReport> {
   const { load } = await prepareLoads(environment)
+  const other = await environment.serve(environment.bundle, 'elsewhere')
   const path = await storeChanges(environment)
-  report('ingest of one tenant by itself')
-  const quiet = toLatency((await paceWhile(load, rate, sleep(PERIOD_MS))).latenciesMs)
-  report(`ingest beside ${READERS} readers of another tenant`)
-  const { latenciesMs, refused, result: reads } = await paceWhile(load, rate, readFor(PERIOD_MS, load.url, path))
-  const flooded = toLatency(latenciesMs)
-  const p95 = flooded.p95Ms / quiet.p95Ms
+  const [quiet, elsewhere, flooded]: [number[], number[], number[]] = [[], [], []]
+  const reads: Record<string, number> = {}
+  let refused = 0
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    report(`round ${round}/${ROUNDS}: ingest of one tenant by itself`)
+    quiet.push(...(await paceWhile(load, rate, sleep(PERIOD_MS))).latenciesMs)
+    report(`round ${round}/${ROUNDS}: beside ${READERS} readers of another tenant, at another Worker`)
+    elsewhere.push(...(await paceWhile(load, rate, readFor(PERIOD_MS, other.url, path, {}))).latenciesMs)
+    report(`round ${round}/${ROUNDS}: beside ${READERS} readers of another tenant`)
+    const beside = await paceWhile(load, rate, readFor(PERIOD_MS, load.url, path, reads))
+    flooded.push(...beside.latenciesMs)
+    refused += beside.refused
+  }
+  const [alone, at, besides] = [toLatency(quiet), toLatency(elsewhere), toLatency(flooded)]
+  const p95 = besides.p95Ms / alone.p95Ms
   return {
     changes: CHANGES,
     readers: READERS,
     rate,
-    quiet,
-    flooded,
+    quiet: alone,
+    elsewhere: at,
+    flooded: besides,
     refused,
     reads,
-    ratio: { p95, target: TARGET_RATIO, isMet: p95 <= TARGET_RATIO && refused === 0 },
+    ratio: { elsewhere: at.p95Ms / alone.p95Ms, p95, target: TARGET_RATIO, isMet: p95 <= TARGET_RATIO && refused === 0 },
   }
 }
 
@@ -58,19 +74,21 @@ async function storeChanges({ deps }: Environment): Promise<Path> {
   await deps.db.execute(
     sql`INSERT INTO services (id, tenant_id, name, name_key) VALUES (${serviceId}, ${tenantId}, 'checkout', 'checkout')`,
   )
-  await deps.db.execute(sql`
+  const insert = sql`
     INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, new_value, confidence,
       ttl_seconds, "timestamp", received_at, expires_at, value_class, change_key, appeared_at)
     SELECT gen_random_uuid(), ${tenantId}::uuid, gen_random_uuid(), ${serviceId}::uuid, 'checkout', 'flood',
       (ARRAY['saturation', 'deploy', 'restart', 'flag_change'])[1 + n % 4], 'entity-' || n, 'value ' || n, 0.9, 86400, now(), now(),
       now() + interval '1 day', 'value #', gen_random_uuid(), date_trunc('second', now())
-    FROM generate_series(1, ${CHANGES}::int) AS n`)
+    FROM generate_series(1, ${CHANGES}::int) AS n`
+  const { db }: BatchDatabase = deps
+  await db.batch([db.execute(sql`SET LOCAL statement_timeout = 0`), db.execute(insert)])
   return { path: `/v1/services/${serviceId}/context`, key: readonlyKey }
 }
 
-async function readFor(periodMs: number, url: string, { path, key }: Path): Promise<Record<string, number>> {
+/** Reads until a period is over, and counts the answers by status. */
+async function readFor(periodMs: number, url: string, { path, key }: Path, statuses: Record<string, number>): Promise<void> {
   const untilMs = Date.now() + periodMs
-  const statuses: Record<string, number> = {}
   const readAgain = async () => {
     while (Date.now() < untilMs) {
       const response = await fetch(`${url}${path}?at=${new Date().toISOString()}`, { headers: { authorization: `Bearer ${key}` } })
@@ -79,5 +97,4 @@ async function readFor(periodMs: number, url: string, { path, key }: Path): Prom
     }
   }
   await Promise.all(Array.from({ length: READERS }, readAgain))
-  return statuses
 }

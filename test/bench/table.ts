@@ -128,14 +128,15 @@ export function formatSweep({ alone, quiet, sweeping, ratio, sweeps, isExact, ex
 }
 
 /** What a flood of one tenant's reads did to another's ingest. */
-export function formatFlood({ changes, readers, rate, quiet, flooded, refused, reads, ratio }: FloodReport): string {
+export function formatFlood({ changes, readers, rate, quiet, elsewhere, flooded, refused, reads, ratio }: FloodReport): string {
   return [
     toLines([
       [`ingest at ${rate} requests/s`, ...LATENCY_HEAD],
       ['by itself', ...toLatencyRow(quiet)],
       [`beside ${readers} readers of ${whole(changes)} changes`, ...toLatencyRow(flooded)],
-      ['ratio', '', '', ratio.p95.toFixed(2), '', ''],
+      ['beside the same of another Worker', ...toLatencyRow(elsewhere)],
     ]),
+    `p95 beside them: ${ratio.p95.toFixed(2)} × by itself; ${ratio.elsewhere.toFixed(2)} × where they share the machine alone, not the isolate`,
     `p95 ratio ≤ ${ratio.target}, none of them refused (${refused}): ${verdict(ratio.isMet)}`,
     `answers to the readers: ${JSON.stringify(reads)}`,
   ].join('\n')

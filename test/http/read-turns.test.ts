@@ -81,7 +81,13 @@ test('whose reads are quick have more turns with each, and whose are hard one at
     return taken.length
   }
   expect([await takes('a'), await takes('a'), await takes('a'), await takes('a'), await takes('a')]).toEqual([2, 4, 8, 9, 9])
-  // One long answer after the other is no flood.
+  // One long answer after the other is no flood, nor are a few.
+  for (let read = 0; read < 20; read += 1) {
+    const leave = await turns.take('d')
+    await sleep(20)
+    leave(200_000)
+  }
+  expect(await takes('d')).toBe(1)
   for (let read = 0; read < 5; read += 1) {
     const [one, ...rest] = await take('c')
     await sleep(20)

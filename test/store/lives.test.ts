@@ -22,7 +22,8 @@ test('changes are the same whether a service’s few events are read in one go o
     db.execute(sql`INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, confidence, ttl_seconds,
         "timestamp", received_at, expires_at, kept_until, value_class, change_key, appeared_at)
       SELECT gen_random_uuid(), e.tenant_id, e.agent_id, e.service_id, e.service_name, 'v', t.type, 'entity ' || t.key, 0.9, 900,
-        t.received_at - make_interval(secs => t.late), t.received_at, t.expires_at, t.kept_until, '', md5('change' || t.key)::uuid, t.appeared_at
+        t.received_at - make_interval(secs => t.late), t.received_at, t.expires_at, t.kept_until, '',
+        CASE WHEN t.key < 0 THEN lpad((-t.key)::text, 32, '0') ELSE md5('change' || t.key) END::uuid, t.appeared_at
       FROM context_events e CROSS JOIN LATERAL (${sql.raw(times)}) t, generate_series(1, ${count}::int)
       WHERE e.service_id = ${service} AND e.entity = 'own'`)
   // Sixty changes: lives that are over and kept, or not, before lives that are not over; occurrences of all ages, told late or not.
@@ -56,11 +57,17 @@ test('changes are the same whether a service’s few events are read in one go o
   }
   const inOneGo = await read()
   expect(inOneGo.map(({ changes }) => (changes?.length ?? 0) > 10)).toEqual(Array(6).fill(true))
-  // Of no window any more, and kept no longer.
-  await fill(
-    `SELECT 999 AS key, 'restart' AS type, 0.0 AS late, now() - interval '1 day' AS received_at, now() - interval '20 hours' AS expires_at,
-      NULL::timestamptz AS kept_until, now() - interval '1 day' AS appeared_at`,
-    3_001,
-  )
+  // Of no window any more, and kept no longer: repeats; then changes before all others; then more than are read at a time.
+  const fillUp = (key: string, count: number) =>
+    fill(
+      `SELECT ${key} AS key, 'restart' AS type, 0.0 AS late, now() - interval '1 day' AS received_at, now() - interval '20 hours' AS expires_at,
+        NULL::timestamptz AS kept_until, now() - interval '1 day' AS appeared_at FROM generate_series(1, ${count}) n`,
+      1,
+    )
+  await fillUp('999', 3_001)
+  expect(await read()).toEqual(inOneGo)
+  await fillUp('-n', 64)
+  expect(await read()).toEqual(inOneGo)
+  await fillUp('998', 3_001)
   expect(await read()).toEqual(inOneGo)
 })

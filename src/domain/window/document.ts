@@ -136,6 +136,25 @@ export function toToldWindow(window: WindowDocument): WindowDocument {
   return { ...window, ...(Object.fromEntries(told) as Record<EntriesField, EntryDocument[]>) }
 }
 
+/** Entries of which the text is made at a time: about a millisecond's work. */
+const PIECE = 200
+
+/** The text of a window as the API answers it, in pieces, for long ones keep an isolate busy. */
+export function* toToldText({ service, window }: ServiceWindow): Generator<string> {
+  const { service: name, updated_at, partial } = toWindowDocument({ service, window: { ...window, entries: byEventType(() => []) } })
+  yield `{"service":${JSON.stringify(name)}`
+  for (const type of EVENT_TYPES) {
+    const entries = window.entries[type]
+    yield `,"${FIELD_OF[type]}":[`
+    for (let start = 0; start < entries.length; start += PIECE) {
+      const piece = entries.slice(start, start + PIECE).map((entry) => toToldEntry(toEntryDocument(entry)))
+      yield (start === 0 ? '' : ',') + JSON.stringify(piece).slice(1, -1)
+    }
+    yield ']'
+  }
+  yield `,"updated_at":${JSON.stringify(updated_at)}${partial ? ',"partial":true' : ''}}`
+}
+
 function toEntryDocument(entry: WindowEntry): EntryDocument {
   return {
     id: entry.id,

@@ -91,31 +91,39 @@ function textsOf({ vendor, entity, oldValue, newValue, actor, sha, environment, 
  */
 export function buildWindow(stored: readonly StoredLife[], copy: WindowCopy, now: Date): StateWindow {
   const entries = byEventType((): WindowEntry[] => [])
-  const lives = stored.flatMap((life) => {
-    const text = life.text ?? copy.get(life.lifeKey)?.text
-    return text ? [{ life, text, totals: toTotals(life, copy.get(life.lifeKey), now) }] : []
-  })
-  // What is over is an entry of its own: the same change may have come again since.
-  const byChange = [...Map.groupBy(lives, ({ life }) => (life.isExpired ? life.lifeKey : toChangeKey(life.lifeKey))).entries()]
-  const folded = byChange.map(([key, parts]) => ({ key, ...fold(parts) }))
+  const byChange = new Map<string, Part[]>()
+  let updatedMs = Number.NEGATIVE_INFINITY
+  for (const life of stored) {
+    const copied = copy.get(life.lifeKey)
+    const text = life.text ?? copied?.text
+    updatedMs = Math.max(updatedMs, life.lastReceivedAt.getTime())
+    if (!text) continue
+    // What is over is an entry of its own: the same change may have come again since.
+    const key = life.isExpired ? life.lifeKey : toChangeKey(life.lifeKey)
+    const part = { life, text, totals: toTotals(life, copied, now) }
+    const parts = byChange.get(key)
+    if (parts) parts.push(part)
+    else byChange.set(key, [part])
+  }
+  const folded = Array.from(byChange, ([key, parts]) => ({ key, ...fold(parts) }))
   folded.sort((a, b) => a.latestMs - b.latestMs || compareText(a.key, b.key))
   for (const { entry } of folded) entries[entry.eventType].push(entry)
-
-  const receipts = stored.map(({ lastReceivedAt }) => lastReceivedAt.getTime())
-  return { entries, updatedAt: receipts.length === 0 ? null : new Date(Math.max(...receipts)) }
+  return { entries, updatedAt: stored.length === 0 ? null : new Date(updatedMs) }
 }
 
 type Part = { readonly life: StoredLife; readonly text: ChangeText; readonly totals: LifeTotals }
 
 /** One entry of the lives that one change has in several services. */
 function fold(parts: readonly Part[]): { readonly entry: WindowEntry; readonly latestMs: number } {
-  const [latest, ...others] = parts.toSorted(
-    (a, b) => b.totals.latestMs - a.totals.latestMs || compareText(a.life.lifeKey, b.life.lifeKey) || compareText(a.life.id, b.life.id),
-  )
+  const [latest] =
+    parts.length === 1
+      ? parts
+      : parts.toSorted(
+          (a, b) =>
+            b.totals.latestMs - a.totals.latestMs || compareText(a.life.lifeKey, b.life.lifeKey) || compareText(a.life.id, b.life.id),
+        )
   if (!latest) throw new Error('a change without a life')
   const { life, text, totals } = latest
-  const all = [latest, ...others]
-  const rules = all.map((part) => part.life.joinedBy).toSorted((a, b) => JOIN_RULES.indexOf(a) - JOIN_RULES.indexOf(b))
   // The latest occurrence itself unless it has expired, and been swept perhaps: then only its time for ordering is known.
   const isLatestStored = life.orderedAt.getTime() >= totals.latestMs
   const entry = {
@@ -124,10 +132,10 @@ function fold(parts: readonly Part[]): { readonly entry: WindowEntry; readonly l
     confidence: life.confidence,
     timestamp: isLatestStored ? life.timestamp : new Date(totals.latestMs),
     ...(isLatestStored && life.timestamp.getTime() > totals.latestMs ? { receivedAt: new Date(totals.latestMs) } : {}),
-    firstTimestamp: new Date(Math.min(...all.map((part) => part.totals.firstTimestampMs))),
-    expiresAt: new Date(Math.max(...all.map((part) => part.life.expiresAt.getTime()))),
-    count: all.reduce((sum, part) => sum + part.totals.count, 0),
-    joinedBy: rules[0] ?? life.joinedBy,
+    firstTimestamp: new Date(Math.min(...parts.map((part) => part.totals.firstTimestampMs))),
+    expiresAt: new Date(Math.max(...parts.map((part) => part.life.expiresAt.getTime()))),
+    count: parts.reduce((sum, part) => sum + part.totals.count, 0),
+    joinedBy: JOIN_RULES.find((rule) => parts.some((part) => part.life.joinedBy === rule)) ?? life.joinedBy,
     url: life.url,
     details: life.details,
     isExpired: life.isExpired,

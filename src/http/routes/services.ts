@@ -4,7 +4,7 @@ import type { Deps } from '../../deps.ts'
 import { MAX_DECLARED } from '../../domain/graph/service-graph.ts'
 import { parseId, type ServiceId, toId } from '../../domain/ids.ts'
 import { isWebAddress, toStorableText } from '../../domain/text.ts'
-import { toToldWindow, toWindowDocument } from '../../domain/window/document.ts'
+import { toToldText } from '../../domain/window/document.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import type { StateWindow } from '../../domain/window/window.ts'
 import { type Dependencies, declareDependencies, getDependencies } from '../../store/service-graph.ts'
@@ -42,6 +42,9 @@ const ServiceBody = z
   .openapi('Service')
 
 const PAGE = { usual: 1_000, most: 1_000 }
+
+/** Characters that are a millisecond's work or so, after which others have the isolate. */
+const LONG_PIECE = 50_000
 
 const AT = 'ISO 8601: the window as it stood then, from what has not been swept'
 
@@ -200,8 +203,13 @@ export const serviceRoutes = (deps: Deps) => {
   const router = createRouter()
   // A window that is answered again is the same object, and its text as good as new.
   const texts = new WeakMap<StateWindow, string>()
-  const toText = (serviceName: string, window: StateWindow): string => {
-    const text = texts.get(window) ?? JSON.stringify(toToldWindow(toWindowDocument({ service: serviceName, window })))
+  const toText = async (serviceName: string, window: StateWindow): Promise<string> => {
+    let text = texts.get(window) ?? ''
+    if (text !== '') return text
+    for (const piece of toToldText({ service: serviceName, window })) {
+      text += piece
+      if (piece.length > LONG_PIECE) await deps.rest(0)
+    }
     texts.set(window, text)
     return text
   }
@@ -228,7 +236,7 @@ export const serviceRoutes = (deps: Deps) => {
         defer: deferTo(c),
       })
       if (principal) c.set('principal', principal)
-      const body = c.body(toText(serviceName, window), 200, { 'Content-Type': 'application/json' })
+      const body = c.body(await toText(serviceName, window), 200, { 'Content-Type': 'application/json' })
       // `toText` made it of a WindowBody.
       return body as unknown as TypedResponse<z.infer<typeof WindowBody>, 200, 'json'>
     })

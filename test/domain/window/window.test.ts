@@ -11,7 +11,7 @@ import {
   type StoredLife,
   type WindowCopy,
 } from '../../../src/domain/window/copy.ts'
-import { toWindowDocument } from '../../../src/domain/window/document.ts'
+import { toToldText, toToldWindow, toWindowDocument } from '../../../src/domain/window/document.ts'
 import { boundWindow, buildWindow } from '../../../src/domain/window/window.ts'
 
 const now = new Date('2026-01-15T10:00:00Z')
@@ -252,6 +252,18 @@ describe('a window that is too large', () => {
     const answer = JSON.stringify(toWindowDocument({ service: 'checkout', window }))
     expect(new TextEncoder().encode(answer).length).toBeLessThan(4.2 * 1_048_576)
     expect(JSON.parse(answer).partial).toBe(true)
+    const told = [...toToldText({ service: 'check"out', window })]
+    expect(told.join('')).toBe(JSON.stringify(toToldWindow(toWindowDocument({ service: 'check"out', window }))))
+    expect(told.length).toBeGreaterThan(15)
+  })
+
+  test.each([
+    ['nothing', []],
+    ['a few', flood(3, (index) => index, 'deploy').map((life) => ({ ...life, text: { ...text, actor: 'jo@acme.com' } }))],
+    ['just as many as make a piece', flood(200, () => 1, 'deploy')],
+  ])('%s is told in pieces as in one', (_name, lives) => {
+    const told = { service: 'checkout', window: buildWindow(lives, new Map(), now) }
+    expect([...toToldText(told)].join('')).toBe(JSON.stringify(toToldWindow(toWindowDocument(told))))
   })
 
   test('is the same when it is not', () => {
