@@ -1,5 +1,5 @@
 import { defineCommand, renderUsage, runCommand, runMain } from 'citty'
-import { CommandError, EXIT } from './noctuary/api.ts'
+import { CommandError, EXIT, toPlain } from './noctuary/api.ts'
 import { markDeploy } from './noctuary/mark-deploy.ts'
 import { showIncident } from './noctuary/show-incident.ts'
 import { events } from './noctuary/tail-events.ts'
@@ -28,8 +28,11 @@ async function run(rawArgs: string[]): Promise<number> {
     await runCommand(main, { rawArgs })
     return EXIT.done
   } catch (error) {
+    if (error instanceof CommandError) {
+      console.error(toPlain(error.message))
+      return error.exitCode
+    }
     console.error(error instanceof Error ? error.message : String(error))
-    if (error instanceof CommandError) return error.exitCode
     // What is missing or unknown among the arguments is citty's to say.
     if (error instanceof Error && error.name === 'CLIError') return EXIT.usage
     throw error

@@ -33,11 +33,15 @@ export const MCP_OPERATION = {
   path: '/mcp',
   summary: 'Send a message of the Model Context Protocol',
   description:
-    'Streamable HTTP without sessions or streams, for protocol 2026-07-28 and those from 2025-03-26 on: one JSON-RPC message, answered as JSON. `tools/list`, `resources/list` and `prompts/list` say what there is. A viewer key reads; a read-only key may also ask for diagnoses and judge them.',
+    'Streamable HTTP without sessions or streams, for protocol 2026-07-28 and those from 2025-03-26 on: one JSON-RPC message, or of 2025-03-26 a batch of ten at most, answered as JSON. `tools/list`, `resources/list` and `prompts/list` say what there is. A viewer key reads; a read-only key may also ask for diagnoses and judge them.',
   security: [...SECURITY.viewer],
-  request: { body: jsonBody(MessageBody, { jsonrpc: '2.0', id: 1, method: 'tools/list' }) },
+  request: { body: jsonBody(z.union([MessageBody, z.array(MessageBody)]), { jsonrpc: '2.0', id: 1, method: 'tools/list' }) },
   responses: {
-    200: json(AnswerBody, 'The result, or why there is none', { jsonrpc: '2.0', id: 1, result: { tools: [] } }),
+    200: json(z.union([AnswerBody, z.array(AnswerBody)]), 'The result, or why there is none', {
+      jsonrpc: '2.0',
+      id: 1,
+      result: { tools: [] },
+    }),
     202: { description: 'A notification, which gets no answer' },
     ...problems('unauthorized', 'forbidden', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
     400: { ...REFUSED, content: { ...REFUSED.content, ...PROBLEM?.content } },

@@ -9,7 +9,7 @@ import { logBug } from '../http/problem.ts'
 import { getPrincipal } from '../store/api-keys.ts'
 import type { Call } from './call.ts'
 import { MCP_OPERATION } from './description.ts'
-import { answerMessage } from './protocol.ts'
+import { answerText } from './protocol.ts'
 
 const PATH = MCP_OPERATION.path
 
@@ -30,7 +30,7 @@ export const mcpRoutes = (deps: Deps) => {
     c.set('principal', principal)
     assertMayRead(principal.keyType)
     const { text } = await readBody(c, { allowNdjson: false })
-    const { status, body } = await answerMessage(toCall(deps, c), text, (name) => c.req.header(name)?.trim())
+    const { status, body } = await answerText(toCall(deps, c), text, (name) => c.req.header(name)?.trim())
     return body === undefined ? c.body(null, status) : c.json(body, status)
   })
   router.all(PATH, (c) =>

@@ -67,16 +67,37 @@ const EARLIER_METHODS: typeof METHODS = {
 }
 
 /** The answer to a message, if it is one that gets any, and the status of the response that carries it. */
-export type Reply = { readonly status: ContentfulStatusCode | 202; readonly body?: Readonly<Record<string, unknown>> }
+export type Reply = { readonly status: ContentfulStatusCode | 202; readonly body?: object }
 
-/** Answers the text of one message: a request with a result or an error, a notification with nothing. */
-export async function answerMessage(call: Call, text: string, header: Headers): Promise<Reply> {
+/** Answers the text of one message, or of several where they may come together. */
+export async function answerText(call: Call, text: string, header: Headers): Promise<Reply> {
   const parsed = parse(text)
-  const message = parsed && readMessage(parsed.value)
-  if (!message) {
-    const [code, what] = parsed ? [INVALID_REQUEST, 'the body must be one JSON-RPC request or notification'] : [PARSE_ERROR, 'not JSON']
-    return toError(400, undefined, new RpcError(code, what))
+  if (!parsed) return toError(400, undefined, new RpcError(PARSE_ERROR, 'not JSON'))
+  const { value } = parsed
+  const isBatch = Array.isArray(value) && [undefined, BATCHING].includes(header('MCP-Protocol-Version'))
+  return isBatch ? answerBatch(call, value, header) : answerMessage(call, value, header)
+}
+
+/** The one revision that has batches has no header yet by which it could be told. */
+const BATCHING = '2025-03-26'
+const MAX_BATCH = 10
+
+/** Answers messages one after the other; `initialize` is none of several. */
+async function answerBatch(call: Call, values: readonly unknown[], header: Headers): Promise<Reply> {
+  if (values.length === 0 || values.length > MAX_BATCH || values.some((value) => field(value, 'method') === 'initialize'))
+    return toError(400, undefined, new RpcError(INVALID_REQUEST, `a batch has 1 to ${MAX_BATCH} messages, and initialize is in none`))
+  const bodies: NonNullable<Reply['body']>[] = []
+  for (const value of values) {
+    const { body } = await answerMessage(call, value, header)
+    if (body) bodies.push(body)
   }
+  return bodies.length === 0 ? { status: 202 } : { status: 200, body: bodies }
+}
+
+/** Answers one message: a request with a result or an error, a notification with nothing. */
+async function answerMessage(call: Call, value: unknown, header: Headers): Promise<Reply> {
+  const message = readMessage(value)
+  if (!message) return toError(400, undefined, new RpcError(INVALID_REQUEST, 'the body must be one JSON-RPC request or notification'))
   const isModern = claimOf(message) !== undefined || (message.method !== 'initialize' && header('MCP-Protocol-Version') === MODERN)
   try {
     if (message.id === undefined) return { status: 202 }
@@ -108,7 +129,7 @@ async function answerEarlier(call: Call, { id, method, params }: Message): Promi
   const isMissing = method === 'resources/read' && field(field(body, 'error'), 'code') === INVALID_PARAMS
   return {
     status,
-    ...(body && isMissing ? { body: { ...body, error: { ...Object(body['error']), code: RESOURCE_NOT_FOUND } } } : { body }),
+    ...(body && isMissing ? { body: { ...body, error: { ...Object(field(body, 'error')), code: RESOURCE_NOT_FOUND } } } : { body }),
   } as Reply
 }
 

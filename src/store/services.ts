@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { type AgentId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
+import { toStorableText } from '../domain/text.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { type Db, epochMs } from './postgres.ts'
 
@@ -121,8 +122,9 @@ export function findServiceOfKey(db: Db, keyHash: string, choice: ServiceChoice)
 }
 
 async function findServiceOf(db: Db, tenant: SQL, choice: ServiceChoice): Promise<FoundService | undefined> {
+  const name = 'name' in choice ? toStorableText(choice.name) : ''
   const [isMeant, fitsBetter] =
-    'id' in choice ? [sql`s.id = ${choice.id}`, sql`true`] : [sql`s.name_key = ${toNameKey(choice.name)}`, sql`s.name = ${choice.name}`]
+    'id' in choice ? [sql`s.id = ${choice.id}`, sql`true`] : [sql`s.name_key = ${toNameKey(name)}`, sql`s.name = ${name}`]
   const { rows } = await db.execute<{ id: string; name: string }>(
     sql`SELECT s.id, s.name FROM services s WHERE s.tenant_id = ${tenant} AND ${isMeant}
       ORDER BY ${fitsBetter} DESC, s.last_event_at DESC, s.id LIMIT 1`,

@@ -33,7 +33,7 @@ const reading = () => ({ NOCTUARY_KEY: tenant.readonlyKey })
 test('a deploy is noted, tailed and blamed, each by one command', async () => {
   const deploy = ['deploy', '--service', 'checkout', '--sha', 'a4f2c19', '--previous-sha', 'f8b3e22', '--by', 'jane']
   expect(await run(deploy, sending())).toEqual({ code: 0, out: 'Noted: checkout at a4f2c19', err: '' })
-  const hostile = makeEvent({ service_name: 'search', entity: 'search', event_type: 'restart', new_value: '\u001b[31mred\u202e' })
+  const hostile = makeEvent({ service_name: 'search', entity: 'search', event_type: 'restart', new_value: '\u001b[31mred\u202e\u009b2J' })
   await site.app.request('/v1/events', { key: tenant.ingestKey, body: hostile })
   const { id } = await (await site.app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } })).json()
   await site.app.settle()
@@ -47,6 +47,9 @@ test('a deploy is noted, tailed and blamed, each by one command', async () => {
     out: expect.stringMatching(/checkout {2}deploy {2}f8b3e22 → a4f2c19 {2}by jane[\s\S]*search {2}restart/),
   })
   expect(tailed.out.replaceAll('\n', '')).not.toMatch(/\p{C}/u)
+  const hostileJson = await run(['events', 'tail', '--once', '--json', '--service', 'search'], reading())
+  expect(hostileJson.out).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u)
+  expect(JSON.parse(hostileJson.out)).toMatchObject({ new_value: hostile['new_value'] })
   expect(asJson.out.split('\n').map((line) => JSON.parse(line))).toMatchObject([
     { service: 'checkout', new_value: 'a4f2c19', actor: 'jane' },
   ])
@@ -70,6 +73,7 @@ test.each(['pagerduty-events'])('the sample of %s is tried, and nothing is store
 
 test('exit codes tell a refusal from wrong usage and from silence', async () => {
   const gone = '00000000-0000-4000-8000-000000000000'
+  const proxy = await serveSite({ ...site, send: async () => new Response('\u001b[2J\u009b31mgone\nfor good', { status: 502 }) })
   const cases: readonly (readonly [readonly string[], Readonly<Record<string, string>>, number, RegExp])[] = [
     [['incident', gone], reading(), 1, /^404: no such incident$/],
     [['deploy', '--service', 'x', '--sha', 'y', '--status', 'maybe'], sending(), 1, /^400: status must be/],
@@ -79,8 +83,10 @@ test('exit codes tell a refusal from wrong usage and from silence', async () => 
     [['incident', gone], {}, 2, /NOCTUARY_KEY/],
     [['incident', gone], { NOCTUARY_KEY: 'noc_ro_one\nnoc_ro_two' }, 2, /^NOCTUARY_KEY is no key: it is more than one word$/],
     [['incident', gone], { ...reading(), NOCTUARY_URL: 'http://127.0.0.1:9' }, 3, /does not answer/],
+    [['incident', gone], { ...reading(), NOCTUARY_URL: proxy.url }, 3, /^502: {2}\[2J 31mgone for good$/],
   ]
   const ended = await Promise.all(cases.map(([args, env]) => run(args, env)))
+  proxy.stop()
   expect(ended.map(({ code, err }, place) => [code, cases[place]?.[3].test(err) ? 'as expected' : err])).toEqual(
     cases.map(([, , code]) => [code, 'as expected']),
   )

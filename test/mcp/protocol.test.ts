@@ -48,7 +48,9 @@ describe('who may speak', () => {
 describe('messages', () => {
   test.each([
     ['no JSON', '{"jsonrpc":', -32_700],
-    ['a batch', [message('ping')], -32_600],
+    ['an empty batch', [], -32_600],
+    ['a batch that is too long', Array.from({ length: 21 }, () => message('ping')), -32_600],
+    ['a batch that begins', [message('initialize'), message('ping')], -32_600],
     ['nothing', 'null', -32_600],
     ['another version of JSON-RPC', { ...message('ping'), jsonrpc: '1.0' }, -32_600],
     ['an answer', { jsonrpc: '2.0', id: 1, result: {} }, -32_600],
@@ -57,6 +59,26 @@ describe('messages', () => {
     const response = await post(app, key, body)
     expect(response.status).toBe(400)
     expect(await response.json()).toMatchObject({ jsonrpc: '2.0', id: null, error: { code } })
+  })
+
+  test('a batch is of 2025-03-26, which has no header for it, and of none after it', async () => {
+    const batch = [message('ping'), { jsonrpc: '2.0', method: 'notifications/initialized' }, { ...message('nothing'), id: 'b' }]
+    for (const headers of [{}, { 'MCP-Protocol-Version': '2025-03-26' }]) {
+      const response = await post(app, key, batch, headers)
+      expect([response.status, await response.json()]).toEqual([
+        200,
+        [
+          { jsonrpc: '2.0', id: 7, result: {} },
+          { jsonrpc: '2.0', id: 'b', error: expect.objectContaining({ code: -32_601 }) },
+        ],
+      ])
+    }
+    const silent = await post(app, key, batch.slice(1, 2))
+    expect([silent.status, await silent.text()]).toEqual([202, ''])
+    for (const version of ['2025-06-18', '2025-11-25', MODERN]) {
+      const response = await post(app, key, batch, { 'MCP-Protocol-Version': version })
+      expect([response.status, (await response.json()).error.code]).toEqual([400, -32_600])
+    }
   })
 
   test('a notification is 202 without a body', async () => {
@@ -97,9 +119,10 @@ describe('with initialize', () => {
     expect(Object.keys(result)).toEqual(['tools'])
     const strange = await askEarlier(app, key, 'ping', {}, '1999-01-01')
     expect([strange.status, (await strange.json()).error.code]).toEqual([400, -32_022])
-    expect(await (await askEarlier(app, key, 'resources/read', { uri: 'noctuary://nothing' })).json()).toMatchObject({
-      error: { code: -32_002 },
-    })
+    for (const uri of ['noctuary://nothing', 'noctuary://services/%00/context', 'noctuary://services/%ED%A0%80/context']) {
+      const missing = await (await askEarlier(app, key, 'resources/read', { uri })).json()
+      expect([uri, missing.error]).toEqual([uri, expect.objectContaining({ code: -32_002 })])
+    }
   })
 })
 

@@ -92,4 +92,10 @@ const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]+/gu
 /** Foreign text on one line, without what a terminal would obey. */
 export const toPlain = (text: string): string => text.replace(UNSEEN, ' ')
 
+/** JSON, in which what a terminal would obey is spelt out. */
+export const toJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, null, indent).replace(/(?!\n)[\p{C}\p{Zl}\p{Zp}]/gu, (unseen) => unseen.split('').map(toEscape).join(''))
+
+const toEscape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+
 export const JSON_FLAG = { json: { type: 'boolean', description: 'Print JSON, for programs', default: false } } as const

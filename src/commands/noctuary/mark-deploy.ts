@@ -1,4 +1,4 @@
-import { callApi, defineVerb, JSON_FLAG, toPlain } from './api.ts'
+import { callApi, defineVerb, JSON_FLAG, toJson, toPlain } from './api.ts'
 
 /** Says that a service was deployed: what the door of CI takes, from a terminal. */
 export const markDeploy = defineVerb({
@@ -18,6 +18,6 @@ export const markDeploy = defineVerb({
     const { service, sha, environment, status, by, url, key } = args
     const body = { service, sha, environment, status, previous_sha: args['previous-sha'], by, url }
     await callApi('/in/deploy', { method: 'POST', body, headers: key === undefined ? {} : { 'Idempotency-Key': key } })
-    console.log(args.json ? JSON.stringify({ service, sha }) : `Noted: ${toPlain(service)} at ${toPlain(sha)}`)
+    console.log(args.json ? toJson({ service, sha }) : `Noted: ${toPlain(service)} at ${toPlain(sha)}`)
   },
 })

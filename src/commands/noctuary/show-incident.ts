@@ -1,4 +1,4 @@
-import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toPlain } from './api.ts'
+import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain } from './api.ts'
 
 /** What is shown of `GET /v1/incidents/{id}`. */
 type Shown = {
@@ -28,7 +28,7 @@ export const showIncident = defineVerb({
   run: async ({ args }) => {
     // `GET /v1/incidents/{id}` answers no less.
     const incident = (await callApi(`/v1/incidents/${encodeURIComponent(args.id)}`)) as Shown
-    console.log(args.json ? JSON.stringify(incident, null, 2) : toLines(incident).map(toPlain).join('\n'))
+    console.log(args.json ? toJson(incident, 2) : toLines(incident).map(toPlain).join('\n'))
     if (incident.hypothesis === null) throw new CommandError(`there is no answer: ${incident.failure ?? incident.status}`, EXIT.refused)
   },
 })

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { defineCommand } from 'citty'
 import { EVENT_TYPES } from '../../domain/event/event.ts'
-import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toPlain } from './api.ts'
+import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain } from './api.ts'
 
 /** As `GET /v1/changes` has it. */
 type Change = {
@@ -37,7 +37,7 @@ const tail = defineVerb({
     const minutes = Number(args.minutes)
     if (!(minutes >= 0 && minutes <= 10_080)) throw new CommandError('--minutes takes a number from 0 to 10080', EXIT.usage)
     const query = { service: args.service, types: args.types ?? EVENT_TYPES.join(','), limit: String(PAGE) }
-    const print = (change: Change) => console.log(args.json ? JSON.stringify(change) : toLine(change))
+    const print = (change: Change) => console.log(args.json ? toJson(change) : toLine(change))
     const seen = new Set<string>()
     let since = await look({ ...query, since: new Date(Date.now() - 60_000 * minutes).toISOString() }, seen, print)
     while (!args.once) {

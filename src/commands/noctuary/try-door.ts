@@ -1,6 +1,6 @@
 import { DOORS } from '../../domain/doors/index.ts'
 import { DOOR_TYPES } from '../../domain/integration-type.ts'
-import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toPlain } from './api.ts'
+import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain } from './api.ts'
 
 /** As a door answers `?dry=1`. */
 type Rehearsed = {
@@ -20,7 +20,7 @@ export const tryDoor = defineVerb({
     const { body, headers = {} } = DOORS[sender].example
     // A rehearsal is what a door answers `dry` with.
     const rehearsed = (await callApi(`/in/${sender}`, { method: 'POST', query: { dry: '1' }, headers, body })) as Rehearsed
-    console.log(args.json ? JSON.stringify(rehearsed) : toLines(rehearsed).map(toPlain).join('\n'))
+    console.log(args.json ? toJson(rehearsed) : toLines(rehearsed).map(toPlain).join('\n'))
     if (rehearsed.events.length + rehearsed.alerts.length === 0) throw new CommandError('nothing would be stored', EXIT.refused)
   },
 })

@@ -1,8 +1,10 @@
 import { field, parseJson } from '../json.ts'
 import type { Message } from '../telling/message.ts'
-import { ANSWERS, followsNever, type Receiver, toText } from './receiver.ts'
+import { ANSWERS, cut, followsNever, type Receiver, toText } from './receiver.ts'
 
 const MAX_TEXT = 4_000
+/** Grafana's database takes no longer one: https://github.com/grafana/grafana/issues/98361 */
+const MAX_TAG = 100
 
 /** An annotation of Grafana's at the time of the blamed change: https://grafana.com/docs/grafana/latest/developers/http_api/annotations */
 export const grafanaAnnotations: Receiver = {
@@ -27,7 +29,7 @@ function writeAnnotation(message: Message): string {
   const at = answer?.blamed?.at ?? triggeredAt
   return JSON.stringify({
     time: at.getTime(),
-    tags: ['noctuary', answer?.blamed?.service ?? service, toTag({ incidentId, number: answer?.number ?? 0 })],
+    tags: ['noctuary', cut(answer?.blamed?.service ?? service, MAX_TAG), toTag({ incidentId, number: answer?.number ?? 0 })],
     text: toText(message, MAX_TEXT),
   })
 }

@@ -82,6 +82,8 @@ const MOST_BYTES: Partial<Record<ReceiverType, number>> = { teams: 28_000, webho
 /** Texts of a message, and how many characters each may have. */
 function measure(type: ReceiverType, body: string): readonly (readonly [string, number])[] {
   if (type === 'discord') return [[JSON.parse(body).content, 2_000]]
+  // https://github.com/grafana/grafana/issues/98361
+  if (type === 'grafana-annotations') return JSON.parse(body).tags.map((tag: string) => [tag, 100])
   if (type !== 'slack') return []
   const blocks: readonly { readonly type: string; readonly text?: { readonly text: string } }[] = JSON.parse(body).blocks
   return blocks.map((block) => [block.text?.text ?? '', block.type === 'header' ? 150 : 3_000])
