@@ -32,8 +32,16 @@ async function open(deps: AskDeps, tenantId: TenantId, question: Question, trail
   const lease = deps.newUuid()
   const title = toKeptTitle(question.title, deps.keeping)
   const serviceName = toKeptName(question.serviceName, deps.keeping)
+  const environment = question.environment && toKeptName(question.environment, deps.keeping)
   const store = () =>
-    receiveQuestion(deps.db, tenantId, incidentId, { ...question, title, serviceName, maxServices: deps.maxServices }, lease, trail)
+    receiveQuestion(
+      deps.db,
+      tenantId,
+      incidentId,
+      { ...question, title, serviceName, environment, maxServices: deps.maxServices },
+      lease,
+      trail,
+    )
   const [asked] = await Promise.all([storeOrRepeat(store).catch((error) => refuse(deps, tenantId, question, error)), announceWork(deps)])
   return { asked, work: workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now) }
 }

@@ -37,6 +37,8 @@ function expectNoSecret(where: string, text: string, secrets: readonly string[] 
 test('no secret survives into a window, a log, an incident, a page, a row or a log line', async () => {
   const tenant = await createTestTenant(app)
   await sendSecrets(app, tenant, 'shop')
+  const hostname = `web-1 password=${password}`
+  await app.request('/v1/agents/register', { key: tenant.ingestKey, body: { hostname, name: github, version: stripe } })
   const api = app.as(tenant.readonlyKey)
 
   const window = await readWindowOf(app, tenant, 'shop')
@@ -47,7 +49,9 @@ test('no secret survives into a window, a log, an incident, a page, a row or a l
   const { data: agent } = await api.GET('/v1/agents/{id}', { params: { path: { id: tenant.agentId } } })
   expectNoSecret('the agent’s log', JSON.stringify(agent))
 
-  const asked = await api.POST('/v1/incidents', { body: { service: 'shop', title: `login of ${mail} with password=${password}` } })
+  const asked = await api.POST('/v1/incidents', {
+    body: { service: 'shop', title: `login of ${mail} with password=${password}`, environment: `password=${password}` },
+  })
   expect(asked.data?.title).toBe(`login of ${REDACTED}@example.com with password=${REDACTED}`)
   const { data: incident } = await api.GET('/v1/incidents/{id}', { params: { path: { id: asked.data?.id ?? '' } } })
   expect(incident?.context_snapshot?.windows.length).toBeGreaterThan(0)

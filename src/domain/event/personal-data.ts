@@ -44,9 +44,13 @@ const END_OF_URL = /[\s"'`<>\\]|:\/\//
 const SCHEMELESS =
   /(?<![\w.:/@-])([\w.+-]{1,64}):([^\s:@/"'`<>]{1,128})@(?!sha\d)(?=(?:tcp|udp|unix)?\(|[\w.-]{1,128}(?::[\d/~]|\/|$|[\s"',;)]))/dg
 
+/** A name and what is no port, where a text is cut. */
+const CUT = /:\/\/[^\s/@:?#"'<>[\]{}$]{1,64}:((?!\d{1,5}(?:\D|$))[^\s/@:"'<>{}$…]{2,128})(?=["')\]}]{0,4}$|…)/d
+
 /** Where credentials stand before a host: `scheme://user:password@host`, and as drivers write it without a scheme. */
 export function findUrlCredentials(text: string): readonly Stretch[] {
-  if (!text.includes('@')) return []
+  const cut = CUT.exec(text)?.indices?.[1]
+  if (!text.includes('@')) return cut ? [cut] : []
   const found: Stretch[] = []
   for (let at = text.indexOf('://'); at >= 0; at = text.indexOf('://', at + 3)) {
     const start = at + 3
@@ -59,7 +63,7 @@ export function findUrlCredentials(text: string): readonly Stretch[] {
     const stretch = match.indices?.[2]
     return stretch ? [stretch] : []
   })
-  return [...found, ...bare]
+  return [...found, ...bare, ...(cut ? [cut] : [])]
 }
 
 /** A password may hold what should have been encoded; a port before a path with an `@` is none. */

@@ -254,8 +254,12 @@ export const PRIVATE_KEY =
 /** Not within another word; a percent-encoded character before it is none. */
 const START = '(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))'
 
+/** The beginning of one of them where a text is cut. */
+const CUT =
+  '(?:A[KS]IA|gh[pousr]_|github_pat_|glpat-|[sr]k_(?:live|test)_|sk-(?:ant|proj)-|xox[a-z]-|xapp-|npm_|hv[sb]\\.|SG\\.|whsec_|noc_(?:ingest|ro|view)_)[\\w.-]{4,64}(?=["\')\\]}]{0,4}$|…)'
+
 /** All of them at once. Every quantifier is bounded, or begins where a run of its characters does: time grows as the text does. */
-export const SECRET_FORM = new RegExp(`${START}(?:${SECRET_FORMATS.map(({ form }) => form).join('|')})`, 'g')
+export const SECRET_FORM = new RegExp(`${START}(?:${SECRET_FORMATS.map(({ form }) => form).join('|')}|${CUT})`, 'g')
 
 /** What a text must hold to hold one of these, as an expression that ignores case. */
 export const SECRET_MARKS = SECRET_FORMATS.map(({ mark }) => mark).join('|')

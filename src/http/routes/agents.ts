@@ -3,7 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { toAgentStatus } from '../../domain/access/agent.ts'
 import { assertKeyType } from '../../domain/access/api-key.ts'
 import { AppError } from '../../domain/errors.ts'
-import { maskActor } from '../../domain/event/redact.ts'
+import { maskActor, toKeptName } from '../../domain/event/redact.ts'
 import { type AgentId, parseId, toId } from '../../domain/ids.ts'
 import { toStorableText } from '../../domain/text.ts'
 import { type Agent, type AgentActivity, getAgent, listAgents, recordHeartbeat, upsertAgent } from '../../store/agents.ts'
@@ -216,7 +216,8 @@ export const agentRoutes = (deps: Deps) => {
   return router
     .openapi(register, async (c) => {
       const { hostname, name: given, version } = c.req.valid('json')
-      const registration = { hostname, name: given ?? hostname, version }
+      const kept = (text: string) => toKeptName(text, deps.keeping)
+      const registration = { hostname: kept(hostname), name: kept(given ?? hostname), version: version && kept(version) }
       const agent = await upsertAgent(deps.db, c.var.principal, toId<AgentId>(chanceOf(c, deps).newUuid()), registration, toTrail(c))
       return c.json(toAgentBody(agent), 201)
     })

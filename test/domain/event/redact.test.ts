@@ -285,6 +285,9 @@ test.each([
   ['a key of AWS without its id', `AWS_SECRET_ACCESS_KEY ${'aB3/'.repeat(10)}`, 'aB3/aB3/'],
   ['a token that is a UUID', 'consul token d3b07384-d9a0-4c9b-8f6e-4f1e2a3b4c5d', 'd3b07384'],
   ['a user without a blank flag', 'curl --user bob:swordfish https://x.example.com', 'swordfish'],
+  ['a token that is cut', `event_type "x ${join('gh', 'p_')}x7Kq2mVb9…"`, 'x7Kq2mVb9'],
+  ['a key that is cut', `x ${join('AK', 'IA')}Q3EGT7`, 'Q3EGT7'],
+  ['an address that is cut', 'see https://bob:swordfi…', 'swordfi'],
   ['a shared access signature', 'https://acct.blob.example/c?sv=2022&sig=abc%2Bdef1234%3D&se=2026', 'def1234'],
 ])('%s is masked', (_, text, secret) => {
   expect(redactText(text)).not.toContain(secret)
@@ -321,6 +324,8 @@ test.each([
   '{"name":"DB_PASSWORD","valueFrom":{"secretKeyRef":{"name":"db","key":"password"}}}',
   '{"name":"token_count","value":"5123"}',
   'order 4111111111111112 shipped',
+  'see https://shop.example.com:8443',
+  'redis://cache:{port}',
   '0000000000000000000000000000000000000000 is before Aa',
   'TmljZSB0byByZWFkIHRoaXMsIGlzIGl0IG5vdD8=',
   'secret checkout-db-7f9c2d rotated',
