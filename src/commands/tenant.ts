@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { text } from '@clack/prompts'
 import { reseal } from '../domain/access/integration.ts'
 import { parseSealingKeys } from '../domain/access/sealed-secret.ts'
+import { type TenantId, toId } from '../domain/ids.ts'
 import { field, isText, parseJson } from '../domain/json.ts'
 import { listApiKeys } from '../store/api-keys.ts'
 import { listAllIntegrations, replaceSealed } from '../store/integrations.ts'
@@ -15,7 +16,7 @@ import {
   deleteTenant,
   deleteTenantRows,
   listTenantTables,
-  noteExport,
+  noteCommand,
   readTenantItself,
   readTenantRows,
   type TenantRow,
@@ -132,7 +133,7 @@ async function exportTenant(
   const file = out === undefined ? undefined : await open(out, 'wx', 0o600)
   let written = 0
   try {
-    await noteExport(db, id)
+    await noteCommand(db, id, 'tenant.exported')
     const write = (lines: string) => (file ? file.write(lines) : writeOut(lines))
     if (withKeys) await write(toLine('tenants', await readTenantItself(db, id)))
     for (const table of await listTenantTables(db)) {
@@ -163,7 +164,7 @@ const [IMPORTED_ROWS, IMPORTED_BYTES] = [500, 4_000_000]
 /** Table by table, those first that others refer to: once through the file for each, which may be larger than memory. */
 async function importTenant(db: Db, path: string) {
   const tables = ['tenants', ...(await listTenantTables(db)).map(({ name }) => name).toReversed()]
-  await checkExport(path, tables)
+  await noteCommand(db, await checkExport(path, tables), 'tenant.imported')
   let imported = 0
   for (const table of tables) {
     let [rows, bytes]: [TenantRow[], number] = [[], 0]
@@ -186,23 +187,32 @@ async function importTenant(db: Db, path: string) {
   return { imported_rows: imported }
 }
 
-/** Before anything is stored: whether a file is a whole export, with keys, of tables that are known here. */
-async function checkExport(path: string, tables: readonly string[]): Promise<void> {
+/** Before anything is stored: whether a file is a whole export, with keys, of one tenant and tables that are known here. Says whose. */
+async function checkExport(path: string, tables: readonly string[]): Promise<TenantId> {
+  let tenant: unknown
   let [rows, told, place]: [number, unknown, number] = [0, undefined, 0]
   const file = await open(path)
   for await (const line of file.readLines()) {
     place += 1
     const read = parseJson(line)
-    const [table, row] = [field(read, 'table'), field(read, 'row')]
     told = field(read, 'rows')
     if (told !== undefined) continue
-    if (!isText(table) || typeof row !== 'object' || row === null)
-      throw new CommandError(`line ${place} of that file is no row of an export`)
-    if (!tables.includes(table)) throw new CommandError(`there is no table "${table}" here: the file is of a newer release, migrate first`)
-    if (table === 'api_keys' && !('hash' in row)) throw new CommandError('that export is without keys: make one with --keys')
+    const owner = ownerOf(read, place, tables) ?? tenant
+    tenant ??= owner
+    if (owner !== tenant) throw new CommandError(`line ${place} of that file is of another tenant`)
     rows += 1
   }
   if (told !== rows) throw new CommandError(`that export is cut off after ${rows} rows: make it again`)
+  return toId(String(tenant))
+}
+
+/** Whose a row of an export is, where it says. */
+function ownerOf(read: unknown, place: number, tables: readonly string[]): unknown {
+  const [table, row] = [field(read, 'table'), field(read, 'row')]
+  if (!isText(table) || typeof row !== 'object' || row === null) throw new CommandError(`line ${place} of that file is no row of an export`)
+  if (!tables.includes(table)) throw new CommandError(`there is no table "${table}" here: the file is of a newer release, migrate first`)
+  if (table === 'api_keys' && !('hash' in row)) throw new CommandError('that export is without keys: make one with --keys')
+  return field(row, table === 'tenants' ? 'id' : 'tenant_id')
 }
 
 async function eraseTenant(db: Db, name: string, { yes }: Options) {

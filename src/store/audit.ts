@@ -31,6 +31,7 @@ export type AuditAction =
   | 'session.ended'
   | 'tenant.created'
   | 'tenant.exported'
+  | 'tenant.imported'
   | 'tenant.deleted'
 
 /** On whose behalf something is changed. */

@@ -27,9 +27,9 @@ const OWNERS: Readonly<Record<string, { readonly table: string; readonly column:
   idempotency_keys: { table: 'api_keys', column: 'api_key_id' },
 }
 
-/** Notes in a tenant's audit that it is exported: before the first row is read. */
-export async function noteExport(db: Db, tenantId: TenantId): Promise<void> {
-  await db.execute(appendAudit(tenantId, OPERATOR, 'tenant.exported', sql`(SELECT ${tenantId}::uuid AS id)`))
+/** Notes in a tenant's audit what an operator is about to do with all of it. */
+export async function noteCommand(db: Db, tenantId: TenantId, action: 'tenant.exported' | 'tenant.imported'): Promise<void> {
+  await db.execute(appendAudit(tenantId, OPERATOR, action, sql`(SELECT ${tenantId}::uuid AS id)`))
 }
 
 /** Every table with tenants' rows, those that refer to others first, as the database itself describes them. */

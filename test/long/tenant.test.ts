@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -65,6 +66,8 @@ test('a tenant moves to another database with its keys, windows, counts and inci
     [whole.slice(0, whole.lastIndexOf('\n{') + 1), 'cut off after'],
     [whole.slice(0, whole.length / 2), 'is no row of an export'],
     ['', 'cut off after 0 rows'],
+    [whole.replace(/(?<="table":"api_keys".*"tenant_id":")[^"]+/, randomUUID()), 'is of another tenant'],
+    [`${whole.split('\n', 1)[0]?.replace(/(?<="id":")[^"]+/, randomUUID())}\n${whole}`, 'is of another tenant'],
     [`${whole.split('\n', 1)[0]}\n{"table":"later","row":{}}\n`, 'no table "later" here'],
     [whole.replace('"row":{', '"row":{"later":1,'), 'tenants has no later here'],
   ] as const) {
@@ -78,6 +81,10 @@ test('a tenant moves to another database with its keys, windows, counts and inci
   expect(await run(['import', folder], at)).toMatchObject({ code: 1, stderr: expect.stringContaining('folder') })
   expect(await run(['import', out], at)).toMatchObject({ code: 0 })
   expect((await run(['import', out], at)).stdout).toMatch(/imported_rows +0/)
+  const { rows: noted } = await startApp({ stack: own }).deps.db.execute(
+    sql`SELECT DISTINCT action, actor FROM audit_entries WHERE action LIKE 'tenant.im%'`,
+  )
+  expect(noted).toEqual([{ action: 'tenant.imported', actor: 'operator' }])
 
   const moved = startApp({ stack: own })
   for (const path of ['/v1/services', '/v1/services/checkout/context', `/v1/incidents/${id}`, '/v1/changes', '/v1/agents']) {

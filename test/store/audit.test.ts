@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { type TenantId, toId } from '../../src/domain/ids.ts'
-import { closeTenant, deleteTenant, deleteTenantRows, noteExport } from '../../src/store/tenant-data.ts'
+import { closeTenant, deleteTenant, deleteTenantRows, noteCommand } from '../../src/store/tenant-data.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
 import { createTestTenant, listServicesOf, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 import { startOwnStack } from '../support/own-stack.ts'
@@ -90,7 +90,7 @@ test('of a tenant that is deleted, that it was stays', async () => {
   const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
   const tenantId = toId<TenantId>(tenant.tenantId)
   await closeTenant(db, tenantId)
-  await noteExport(db, tenantId)
+  await noteCommand(db, tenantId, 'tenant.exported')
   expect(await deleteTenantRows(db, tenantId, TABLE, 1_000)).toBeGreaterThan(1)
   const tables = ['agents', 'api_keys'].map((name) => ({ name, key: ['id'], references: [] }))
   for (const table of tables) await deleteTenantRows(db, tenantId, table, 1_000)
