@@ -189,10 +189,12 @@ function toAnchor(x: number): 'start' | 'middle' | 'end' {
   return x > 92 ? 'end' : 'middle'
 }
 
-/** A type of events by its mark and its name. */
-export const TypeLabel = ({ type }: { readonly type: EventType }) => (
+const NAMES = { ...TYPE_NAMES, alert: 'alert', undone: 'rollback', well: 'recovered' } as const
+
+/** A kind of events by its mark and its name. */
+export const TypeLabel = ({ type }: { readonly type: keyof typeof FORMS }) => (
   <>
     <Glyph type={type} />
-    {`\u00a0${TYPE_NAMES[type]}`}
+    {`\u00a0${NAMES[type]}`}
   </>
 )

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { BatchDatabase, Database } from '../deps.ts'
 import { AppError } from '../domain/errors.ts'
 import { type AnyId, parseId, type TenantId } from '../domain/ids.ts'
+import { toStorableText } from '../domain/text.ts'
 import type { AppContext } from '../http/env.ts'
 import type { Trail } from '../store/audit.ts'
 import { type Db, inOneRequest } from '../store/postgres.ts'
@@ -78,4 +79,15 @@ export async function readForm(c: PageContext): Promise<Form> {
 /** A path of this site that a form or a link named; `otherwise` when it names anything else. */
 export function toOwnPath(text: string | undefined, otherwise: string): string {
   return text !== undefined && /^\/(?![/\\])[^\\\s]*$/.test(text) ? text : otherwise
+}
+
+const MAX_ASKED = 200
+
+/** A text that a page's address asks for, as far as links may repeat it; `undefined` where it is blank. */
+export function readText(c: PageContext, name: string): string | undefined {
+  return (
+    toStorableText(c.req.query(name)?.trim() ?? '')
+      .slice(0, MAX_ASKED)
+      .toWellFormed() || undefined
+  )
 }

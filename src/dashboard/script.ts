@@ -26,10 +26,11 @@ export const SCRIPT = /* js */ `
     await navigator.clipboard.writeText(text)
     if (button.textContent === 'Copied') return
     const label = button.getAttribute('aria-label')
+    const name = button.textContent
     button.textContent = 'Copied'
     button.setAttribute('aria-label', label.replace('Copy', 'Copied'))
     setTimeout(() => {
-      button.textContent = 'Copy'
+      button.textContent = name
       button.setAttribute('aria-label', label)
     }, 2000)
   }
@@ -44,7 +45,7 @@ export const SCRIPT = /* js */ `
       const button = document.createElement('button')
       button.type = 'button'
       button.className = 'minor'
-      button.textContent = 'Copy'
+      button.textContent = box.dataset.label || 'Copy'
       button.setAttribute('aria-label', 'Copy ' + box.dataset.copy)
       button.addEventListener('click', () => copy(button, text).catch(() => { button.textContent = 'Could not copy' }))
       box.prepend(button)

@@ -185,7 +185,7 @@ tr.cited > * { background: color-mix(in srgb, var(--accent) 9%, transparent); }
   .feed tr { display: grid; grid-template-columns: minmax(0, 1fr) max-content; gap: 0 .75rem; } .feed tr > * { grid-column: 1 / -1; } .feed tr > :nth-child(-n+2) { grid-column: 1; grid-row: 1; } .feed tr > :first-child { grid-column: 2; max-width: 12rem; text-align: right; } .feed tr.part { display: block; background: var(--paper); }  .feed tr.part > * { max-width: none; text-align: left; }
 }
 tr.part th { background: var(--paper); font-size: var(--small); padding-block: .375rem; } tr.alert { background: color-mix(in srgb, var(--bad-fill) 45%, transparent); } tr.cited > :first-child { box-shadow: inset 3px 0 0 var(--accent); }
-.strip { display: block; width: 100%; margin-bottom: 1rem; } .strip line { stroke: var(--edge); stroke-width: 3; } .strip .rule { stroke: var(--line); stroke-width: 1; } .strip .blamed { stroke: var(--change); stroke-width: 5; } .strip .alert { stroke: var(--bad); stroke-width: 2; } .strip text { fill: var(--soft); font-size: .75rem; } .strip text.alert { fill: var(--bad); stroke: var(--paper); stroke-width: 4px; paint-order: stroke; font-weight: 600; }
+.strip { display: block; width: 100%; margin-bottom: 1rem; padding: 0; } .strip rect { fill: var(--edge); } .strip .rule { stroke: var(--line); } .strip .blamed { fill: var(--change); } .strip .alert { stroke: var(--bad); stroke-width: 2; } .strip text { fill: var(--soft); font-size: .75rem; } .strip text.alert { fill: var(--bad); stroke: var(--card); stroke-width: 4px; paint-order: stroke; font-weight: 600; }
 .said { font-size: var(--large); } .said > li + li { margin-top: .5rem; }
 .pages { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; margin-top: .875rem; }
 
@@ -260,7 +260,7 @@ pre.code { white-space: pre-wrap; }
 .mark.change { color: var(--change); } .mark.failure { color: var(--failure); } .mark.strain { color: var(--strain); } .mark.restart { color: var(--restart); } .mark.well { color: var(--well); } .mark.alert { color: var(--bad); }
 .chips { display: flex; flex-wrap: wrap; gap: .5rem; margin-block: 1rem; }
 .chips a { display: inline-flex; align-items: center; gap: .375rem; min-height: var(--tap); padding: .25rem .75rem; border: 1px solid var(--edge); border-radius: 99px; color: var(--ink); text-decoration: none; }
-.chips a:hover { background: var(--fill); } .chips a[aria-current] { background: var(--fill); border-color: var(--ink); font-weight: 650; }
+.chips a:hover { background: var(--fill); } .chips a[aria-current] { background: var(--accent-fill); border-color: var(--accent); color: var(--accent); font-weight: 650; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1rem; font-size: var(--small); color: var(--soft); margin-top: .5rem; }
 figure + .scroll { margin-top: 1rem; }
 td .mark { vertical-align: -.125rem; }

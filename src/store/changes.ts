@@ -59,12 +59,22 @@ export const BEGINS = sql`e.received_at - e.appeared_at < interval '1 second'`
  * however often it was reported since. With a service's name, its own changes and those that join its window. An index leads
  * to the page's changes alone, type by type.
  */
-export async function listChanges(db: Db, tenantId: TenantId, query: ChangeQuery): Promise<Change[]> {
+export function listChanges(db: Db, tenantId: TenantId, query: ChangeQuery): Promise<Change[]> {
+  const count = sql`(
+    SELECT count(*)::int FROM (
+      SELECT 1 FROM context_events o WHERE o.service_id = p.service_id AND o.change_key = p.change_key AND o.appeared_at = p.appeared_at
+      LIMIT ${MAX_COUNT}) c)`
+  return select(db, tenantId, query, count)
+}
+
+/** The same changes with a count of one: what is asked of more of them than are shown. */
+export function surveyChanges(db: Db, tenantId: TenantId, query: ChangeQuery): Promise<Change[]> {
+  return select(db, tenantId, query, sql`1`)
+}
+
+async function select(db: Db, tenantId: TenantId, query: ChangeQuery, count: SQL): Promise<Change[]> {
   const { rows } = await db.execute<ChangeRow>(
-    sql`SELECT p.*, ${epochMs(sql`p.happened_at`)} AS ordered_ms, (
-        SELECT count(*)::int FROM (
-          SELECT 1 FROM context_events o WHERE o.service_id = p.service_id AND o.change_key = p.change_key AND o.appeared_at = p.appeared_at
-          LIMIT ${MAX_COUNT}) c) AS count
+    sql`SELECT p.*, ${epochMs(sql`p.happened_at`)} AS ordered_ms, ${count} AS count
       FROM (${selectPage(tenantId, query)} ORDER BY happened_at DESC, id DESC LIMIT ${query.limit}) p ORDER BY p.happened_at DESC, p.id DESC`,
   )
   return rows.map(toChange)

@@ -33,22 +33,29 @@ const MAX_INCIDENTS = 5_000
 /** Changes of one kind that are looked at: what begins like very many is a sample. */
 const MAX_CHANGES = 500
 const MAX_ACTORS = 4
+const MAX_WORDS = 8
+const SHORT_SHA = 7
+const LONG_SHA = /^[0-9a-f]{8,64}$/
 /** Of so many of the services found the latest changes are shown. */
 const MAX_SERVICES_READ = 3
 const CHANGE_TYPES = sql.raw("('deploy', 'flag_change', 'config_change', 'schema_change', 'scale_event')")
 const COLUMNS = sql`e.id, e.event_type, e.service_id, e.service_name, e.vendor, e.entity, e.old_value, e.new_value, e.sha, e.actor, e.change_key, ${HAPPENED} AS at`
 
 /**
- * The tenant's services and incidents whose names and titles hold a text, the changes whose entities or shas begin with it, or that
+ * The tenant's services whose names hold a text and incidents whose titles and services hold its words, the changes whose entities or shas begin with it, or that
  * services found have, and who made changes and is called so; whatever its case. What is part of another service is found by how its
  * name begins alone. One statement.
  */
 export async function searchAll(db: Db, tenantId: TenantId, text: string, heardOfSince: Date): Promise<Found> {
   const part = text.toLowerCase()
   const key = toNameKey(text)
+  const words = part.split(/\s+/).slice(0, MAX_WORDS)
+  // Some tell the whole of a sha, some its beginning.
+  const start = LONG_SHA.test(part) ? part.slice(0, SHORT_SHA) : part
   const begins = (
     column: string,
-  ) => sql`e.tenant_id = ${tenantId} AND e.${sql.raw(column)} IS NOT NULL AND lower(e.${sql.raw(column)}) LIKE ${toPrefix(part)}
+    beginning = part,
+  ) => sql`e.tenant_id = ${tenantId} AND e.${sql.raw(column)} IS NOT NULL AND lower(e.${sql.raw(column)}) LIKE ${toPrefix(beginning)}
     AND e.event_type IN ${CHANGE_TYPES} AND ${BEGINS}`
   const found = await selectOne<{ [Kind in keyof Found]: Found[Kind] | null }>(
     db,
@@ -62,10 +69,12 @@ export async function searchAll(db: Db, tenantId: TenantId, text: string, heardO
         SELECT * FROM (
           SELECT i.id, i.title, i.service_name, i.triggered_at, i.resolved_at FROM incidents i
           WHERE i.tenant_id = ${tenantId} ORDER BY i.triggered_at DESC, i.id DESC LIMIT ${MAX_INCIDENTS}
-        ) i WHERE strpos(lower(concat_ws(' ', i.title, i.service_name)), ${part}) > 0 LIMIT ${MAX_FOUND}
+        ) i WHERE NOT EXISTS (SELECT 1 FROM json_array_elements_text(${JSON.stringify(words)}::json) w(word)
+          WHERE strpos(lower(concat_ws(' ', i.title, i.service_name)), w.word) = 0) LIMIT ${MAX_FOUND}
       ),
       begun AS (
-        (SELECT ${COLUMNS}, 0 AS rank FROM context_events e WHERE ${begins('sha')} LIMIT ${MAX_CHANGES})
+        (SELECT ${COLUMNS}, 0 AS rank FROM context_events e WHERE ${begins('sha', start)}
+          AND (starts_with(lower(e.sha), ${part}) OR starts_with(${part}, lower(e.sha))) LIMIT ${MAX_CHANGES})
         UNION ALL (SELECT ${COLUMNS}, 0 FROM context_events e WHERE ${begins('entity')} LIMIT ${MAX_CHANGES})
         UNION ALL SELECT c.*, 1 FROM (SELECT id FROM found_services LIMIT ${MAX_SERVICES_READ}) s
           CROSS JOIN ${typesTable(EVENT_TYPES.filter(isChangeType))}

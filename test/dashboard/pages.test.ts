@@ -34,6 +34,8 @@ async function listPages(key: string): Promise<string[]> {
     '/changes',
     '/changes?service=pay&actor=o&text=a&type=deploy&since=2026-01-01&until=2099-01-01T00:00:00Z',
     '/search?q=pay',
+    `/changes?text=${encodeURIComponent('é'.repeat(3_000))}`,
+    `/incidents?service=${encodeURIComponent('%'.repeat(10_000))}`,
     '/search',
     '/services',
     ...(services ?? []).flatMap((id) => [`/services/${id}`, `/services/${id}?view=json`]),

@@ -2,14 +2,13 @@ import type { Deps } from '../../deps.ts'
 import { type AgentStatus, toAgentStatus } from '../../domain/access/agent.ts'
 import { EVENT_TYPES } from '../../domain/event/event.ts'
 import type { AgentId } from '../../domain/ids.ts'
-import { toStorableText } from '../../domain/text.ts'
 import { readCursor, toCursor } from '../../http/cursor.ts'
 import { type AgentActivity, getAgent, listAgents } from '../../store/agents.ts'
 import { type LoggedEvent, listAgentEvents } from '../../store/event-log.ts'
 import { TypeLabel } from '../chart.tsx'
 import { count, TYPE_NAMES, toChange, toExact, toPercent } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
-import { createPageRouter, getId, readPage } from '../page-request.ts'
+import { createPageRouter, getId, readPage, readText } from '../page-request.ts'
 import { Age, Badge, type BadgeKind, Exact, Live, Outside, Pages, Table, withQuery } from '../parts.tsx'
 import { Reporter } from './incident-parts.tsx'
 
@@ -69,7 +68,7 @@ export const agentPages = (deps: Deps) =>
     .get('/agents/:id', async (c) => {
       const id = getId<AgentId>(c, 'agent')
       const now = deps.now()
-      const filter = readFilter(c.req.query())
+      const filter = readFilter({ ...c.req.query(), service: readText(c, 'service') ?? '', vendor: readText(c, 'vendor') ?? '' })
       const cursor = c.req.query('cursor')
       const query = {
         limit: Number(filter.limit),
@@ -112,8 +111,8 @@ export const agentPages = (deps: Deps) =>
 function readFilter({ limit, service, vendor, event_type }: Readonly<Record<string, string>>) {
   return {
     limit: LOG_SIZES.find((size) => size === limit) ?? DEFAULT_LOG_SIZE,
-    service: toStorableText(service?.trim() ?? '') || undefined,
-    vendor: toStorableText(vendor?.trim() ?? '') || undefined,
+    service: service || undefined,
+    vendor: vendor || undefined,
     event_type: EVENT_TYPES.find((type) => type === event_type),
   }
 }

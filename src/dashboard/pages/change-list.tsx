@@ -1,3 +1,4 @@
+import type { EventType } from '../../domain/event/event.ts'
 import { toOwner } from '../../domain/event/service-name.ts'
 import type { Blame, Change } from '../../store/changes.ts'
 import type { Incident } from '../../store/incidents.ts'
@@ -13,6 +14,8 @@ const MIN_SPAN_MS = 60_000
 
 type ListProps = {
   readonly changes: readonly Change[]
+  /** More of them than are listed, for the picture of when, and for what can only be told beside earlier ones. */
+  readonly survey: readonly Change[]
   readonly blames: readonly Blame[]
   readonly incidents: readonly Incident[]
   /** Nothing newer than what is listed was left out. */
@@ -20,27 +23,31 @@ type ListProps = {
   readonly now: Date
 }
 
+type ChangeLine = { readonly atMs: number; readonly change: Change; readonly blames: readonly Blame[] }
 /** What of changes and alerts is one line, the newest first. */
-type Line =
-  | { readonly atMs: number; readonly change: Change; readonly blames: readonly Blame[] }
-  | { readonly atMs: number; readonly alert: Incident }
+type Line = ChangeLine | { readonly atMs: number; readonly alert: Incident }
 
 /** Changes newest first, and the alerts among them. */
-export const ChangeList = ({ changes, blames, incidents, isLatest, now }: ListProps) => {
+export const ChangeList = ({ changes, survey, blames, incidents, isLatest, now }: ListProps) => {
   const blamed = Map.groupBy(blames, ({ change }) => toKey(change))
-  const times = changes.map(({ timestamp }) => timestamp.getTime())
-  const [oldestMs, newestMs] = [Math.min(...times), isLatest ? now.getTime() : Math.max(...times)]
-  const lines: readonly Line[] = [
-    ...foldRollouts(changes).map(([change, ...later]) => ({
+  const toLines = (listed: readonly Change[]): readonly ChangeLine[] =>
+    foldRollouts(listed).map(([change, ...later]) => ({
       atMs: change.timestamp.getTime(),
       change: { ...change, count: later.reduce((sum, one) => sum + one.count, change.count) },
       blames: [change, ...later].flatMap((one) => (blamed.get(toKey(one)) ?? []).filter(({ triggeredAt }) => triggeredAt >= one.timestamp)),
-    })),
-    ...incidents.map((alert) => ({ atMs: alert.triggeredAt.getTime(), alert })).filter(({ atMs }) => atMs >= oldestMs && atMs <= newestMs),
-  ].toSorted((a, b) => b.atMs - a.atMs)
+    }))
+  const withAlerts = (own: readonly ChangeLine[], isUntilNow: boolean): readonly Line[] => {
+    const [oldestMs, newestMs] = [
+      Math.min(...own.map(({ atMs }) => atMs)),
+      isUntilNow ? now.getTime() : Math.max(...own.map(({ atMs }) => atMs)),
+    ]
+    const alerts = incidents.map((alert) => ({ atMs: alert.triggeredAt.getTime(), alert }))
+    return [...own, ...alerts.filter(({ atMs }) => atMs >= oldestMs && atMs <= newestMs)].toSorted((a, b) => b.atMs - a.atMs)
+  }
+  const rollbacks = findRollbacks(survey)
   return (
     <>
-      <Strip lines={lines} fromMs={oldestMs} toMs={newestMs} now={now} />
+      <Strip lines={withAlerts(toLines(survey), true)} now={now} />
       <div class="scroll">
         <table class="fold feed">
           <thead>
@@ -53,7 +60,7 @@ export const ChangeList = ({ changes, blames, incidents, isLatest, now }: ListPr
               <th scope="col">Told by</th>
             </tr>
           </thead>
-          {[...Map.groupBy(lines, ({ atMs }) => nameTime(atMs, now))].map(([name, own]) => (
+          {[...Map.groupBy(withAlerts(toLines(changes), isLatest), ({ atMs }) => nameTime(atMs, now))].map(([name, own]) => (
             <tbody>
               <tr class="part">
                 <th colspan={6} scope="rowgroup">
@@ -64,7 +71,7 @@ export const ChangeList = ({ changes, blames, incidents, isLatest, now }: ListPr
                 'alert' in line ? (
                   <AlertRow alert={line.alert} now={now} />
                 ) : (
-                  <ChangeRow change={line.change} blames={line.blames} now={now} />
+                  <ChangeRow change={line.change} blames={line.blames} isRollback={rollbacks.has(line.change.id)} now={now} />
                 ),
               )}
             </tbody>
@@ -72,6 +79,35 @@ export const ChangeList = ({ changes, blames, incidents, isLatest, now }: ListPr
         </table>
       </div>
     </>
+  )
+}
+
+/** How many of each type there are, a rollout counted once. */
+export function countTypes(changes: readonly Change[]): ReadonlyMap<EventType, number> {
+  const groups = Map.groupBy(foldRollouts(changes), ([{ eventType }]) => eventType)
+  return new Map([...groups].map(([type, own]) => [type, own.length]))
+}
+
+const ROLLED_BACK = /^rolled[ _-]?back$/i
+
+/** The reports of rollouts that put a revision back which their service had before another. */
+function findRollbacks(changes: readonly Change[]): ReadonlySet<string> {
+  const seen = new Map<string, string[]>()
+  return new Set(
+    foldRollouts(changes)
+      .toReversed()
+      .flatMap((own) => {
+        const [change] = own
+        const revision = nameRevision(toEntry(change))
+        if (change.eventType !== 'deploy' || revision === undefined) return []
+        const place = JSON.stringify([toOwner(change), change.environment])
+        const had = seen.get(place) ?? []
+        const replaced = nameReplaced(toEntry(change))
+        if (replaced !== undefined && had.at(-1) !== replaced) had.push(replaced)
+        const isBack = ROLLED_BACK.test(change.newValue ?? '') || (had.includes(revision) && had.at(-1) !== revision)
+        seen.set(place, [...had, revision])
+        return isBack ? own.map(({ id }) => id) : []
+      }),
   )
 }
 
@@ -102,46 +138,50 @@ function toKey({ serviceName, eventType, vendor, entity, oldValue, newValue, act
   return JSON.stringify([serviceName, eventType, vendor, entity, oldValue, newValue, actor, sha, environment])
 }
 
-type StripProps = { readonly lines: readonly Line[]; readonly fromMs: number; readonly toMs: number; readonly now: Date }
+const BARS = 60
 
-/** When changes were made, those that are blamed thicker, and where alerts lie among them. */
-const Strip = ({ lines, fromMs, toMs, now }: StripProps) => {
-  const span = Math.max(MIN_SPAN_MS, toMs - fromMs)
-  const toX = (atMs: number) => `${Math.round(1_000 * (2 + (96 * (atMs - (toMs - span))) / span)) / 1_000}%`
+/** How many changes were made when, with those that are blamed marked, and where alerts lie among them. */
+const Strip = ({ lines, now }: { readonly lines: readonly Line[]; readonly now: Date }) => {
+  const toMs = now.getTime()
+  const span = Math.max(MIN_SPAN_MS, toMs - Math.min(...lines.map(({ atMs }) => atMs)))
+  const toShare = (atMs: number) => Math.max(0, 1 - (toMs - atMs) / span)
+  const toX = (share: number) => `${Math.round(1_000 * (2 + 96 * share)) / 1_000}%`
   const alerts = lines.flatMap((line) => ('alert' in line ? [line] : []))
+  const changes = lines.flatMap((line) => ('alert' in line ? [] : [line]))
+  const bars = [...Map.groupBy(changes, ({ atMs }) => Math.min(BARS - 1, Math.floor(BARS * toShare(atMs))))]
+  const most = Math.max(...bars.map(([, own]) => own.length))
   const last = alerts[0]
   return (
     <svg
-      class="strip"
-      height="56"
+      class="card strip"
+      height="72"
       role="img"
-      aria-label={`${count(lines.length - alerts.length, 'change')} and ${count(alerts.length, 'alert')}, as the table below lists them`}
+      aria-label={`${count(changes.length, 'change')} and ${count(alerts.length, 'alert')} since ${toMoment(new Date(toMs - span), now)}`}
     >
-      <line class="rule" x1="0" x2="100%" y1="40" y2="40" />
-      {lines.map((line) =>
-        'alert' in line ? (
-          <line class="alert" x1={toX(line.atMs)} x2={toX(line.atMs)} y1="4" y2="40" />
-        ) : (
-          <line
-            class={line.blames.length > 0 ? 'blamed' : ''}
-            x1={toX(line.atMs)}
-            x2={toX(line.atMs)}
-            y1={line.blames.length > 0 ? 16 : 26}
-            y2="40"
-          />
-        ),
-      )}
+      <line class="rule" x1="0" x2="100%" y1="48" y2="48" />
+      {bars.map(([place, own]) => {
+        const height = 4 + Math.round((20 * own.length) / most)
+        const isBlamed = own.some(({ blames }) => blames.length > 0)
+        return <rect class={isBlamed ? 'blamed' : ''} x={toX(place / BARS)} width={`${76 / BARS}%`} y={48 - height} height={height} />
+      })}
+      {alerts.map(({ atMs }) => (
+        <line class="alert" x1={toX(toShare(atMs))} x2={toX(toShare(atMs))} y1="12" y2="48" />
+      ))}
       {last && (
-        <text class="alert" x={toX(last.atMs)} y="14" {...(last.atMs > toMs - span / 2 ? { dx: -6, 'text-anchor': 'end' } : { dx: 6 })}>
+        <text
+          class="alert"
+          x={toX(toShare(last.atMs))}
+          y="20"
+          {...(toShare(last.atMs) > 0.5 ? { dx: -6, 'text-anchor': 'end' } : { dx: 6 })}
+        >
           alert {toMoment(new Date(last.atMs), now).slice(0, -3)}
         </text>
       )}
-      <text x="2%" y="53">
-        {toMoment(new Date(toMs - span), now).slice(0, -3)}
-      </text>
-      <text x="98%" y="53" text-anchor="end">
-        {toMoment(new Date(toMs), now).slice(0, -3)}
-      </text>
+      {[0, 0.5, 1].map((share) => (
+        <text x={toX(share)} y="63" text-anchor={share === 0 ? 'start' : share === 1 ? 'end' : 'middle'}>
+          {toMoment(new Date(toMs - span * (1 - share)), now).slice(0, -3)}
+        </text>
+      ))}
     </svg>
   )
 }
@@ -158,7 +198,8 @@ const AlertRow = ({
       <time datetime={triggeredAt.toISOString()}>{toClock(triggeredAt, now).slice(-8)}</time>
     </td>
     <td>
-      <Badge kind={resolvedAt === null ? 'bad' : 'neutral'}>Alert</Badge>
+      <TypeLabel type="alert" />
+      {resolvedAt !== null && <span class="quiet">, resolved</span>}
     </td>
     <th scope="row">
       <Outside>{serviceName}</Outside>
@@ -171,9 +212,16 @@ const AlertRow = ({
   </tr>
 )
 
-type ChangeRowProps = { readonly change: Change; readonly blames: readonly Blame[]; readonly now: Date }
+type ChangeRowProps = {
+  readonly change: Change
+  readonly blames: readonly Blame[]
+  readonly isRollback: boolean
+  readonly now: Date
+}
 
-const ChangeRow = ({ change, blames, now }: ChangeRowProps) => {
+const HEALTHY = /^(?:health:)?healthy$/i
+
+const ChangeRow = ({ change, blames, isRollback, now }: ChangeRowProps) => {
   const service = toOwner(change)
   return (
     <tr class={blames.length > 0 ? 'cited' : undefined}>
@@ -182,7 +230,11 @@ const ChangeRow = ({ change, blames, now }: ChangeRowProps) => {
         {change.count > 1 && <span class="quiet small"> {change.count.toLocaleString('en')} times</span>}
       </td>
       <td>
-        <TypeLabel type={change.eventType} />
+        {isRollback ? (
+          <TypeLabel type="undone" />
+        ) : (
+          <TypeLabel type={change.eventType === 'deploy' && HEALTHY.test(change.newValue ?? '') ? 'well' : change.eventType} />
+        )}
       </td>
       <th scope="row">
         <a href={withQuery('/services', { name: service })}>

@@ -1,17 +1,16 @@
 import type { Deps } from '../../deps.ts'
 import { EVENT_TYPES, type EventType, isChangeType } from '../../domain/event/event.ts'
 import { type EventId, parseId } from '../../domain/ids.ts'
-import { toStorableText } from '../../domain/text.ts'
 import { parseTimestamp } from '../../domain/timestamp.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
-import { listBlames, listChanges } from '../../store/changes.ts'
+import { listBlames, listChanges, surveyChanges } from '../../store/changes.ts'
 import { listIncidents } from '../../store/incidents.ts'
-import { Glyph } from '../chart.tsx'
-import { TYPE_NAMES } from '../labels.ts'
+import { TypeLabel } from '../chart.tsx'
 import { renderPage } from '../layout.tsx'
-import { createPageRouter, readPage } from '../page-request.ts'
+import type { PageContext } from '../page-env.ts'
+import { createPageRouter, readPage, readText } from '../page-request.ts'
 import { Filters, Live, Pages, withQuery } from '../parts.tsx'
-import { ChangeList } from './change-list.tsx'
+import { ChangeList, countTypes } from './change-list.tsx'
 
 const CHANGE_TYPES = EVENT_TYPES.filter(isChangeType)
 const PAGE_SIZE = 50
@@ -19,27 +18,27 @@ const PAGE_SIZE = 50
 const USUAL_DAYS = 1
 const BLAME_DAYS = 8
 const MAX_ALERTS = 20
+/** So many of the latest changes are counted. */
+const SURVEYED = 200
 
 /** What was changed across services: what people look at before anything fires. */
 export const changePages = (deps: Deps) =>
   createPageRouter().get('/changes', async (c) => {
     const now = deps.now()
-    const asked = readFilter(c.req.query())
+    const asked = readFilter(c)
     const { since = daysBefore(now, USUAL_DAYS).toISOString(), until, type } = asked.read
     const after = parseId<EventId>(c.req.query('after') ?? '')
     const query = {
-      types: type === undefined ? CHANGE_TYPES : [type],
-      limit: PAGE_SIZE + 1,
       since,
       until,
-      after,
       serviceLike: asked.texts.service,
       actorLike: asked.texts.actor,
       textLike: asked.texts.text,
     }
-    const [changes, blames, incidents] = await readPage(c, deps, (db, tenantId) =>
+    const [changes, all, blames, incidents] = await readPage(c, deps, (db, tenantId) =>
       Promise.all([
-        listChanges(db, tenantId, query),
+        listChanges(db, tenantId, { ...query, types: type === undefined ? CHANGE_TYPES : [type], limit: PAGE_SIZE + 1, after }),
+        surveyChanges(db, tenantId, { ...query, types: CHANGE_TYPES, limit: SURVEYED }),
         listBlames(db, tenantId, daysBefore(now, BLAME_DAYS)),
         listIncidents(db, tenantId, { since, before: until, limit: MAX_ALERTS }),
       ]),
@@ -55,6 +54,9 @@ export const changePages = (deps: Deps) =>
             <h1>Changes</h1>
             <p class="quiet">What was changed, across all services, newest first. Times are UTC.</p>
           </div>
+          <div class="corner" data-copy="the link" data-label="Copy link">
+            <code hidden>{c.req.url}</code>
+          </div>
         </div>
         {asked.isRefused && (
           <p class="notice bad" role="alert">
@@ -62,13 +64,14 @@ export const changePages = (deps: Deps) =>
           </p>
         )}
         <Filter texts={asked.texts} />
-        <Kinds texts={asked.texts} type={type} />
+        <Kinds texts={asked.texts} type={type} counts={countTypes(all)} isAll={all.length < SURVEYED} />
         <Live id="changes" of={[shown, blames.length, incidents.length]} news="There are new changes.">
           {shown.length === 0 ? (
             <Empty isFiltered={Object.values(asked.texts).some((text) => text !== undefined) || after !== undefined} />
           ) : (
             <ChangeList
               changes={shown}
+              survey={type === undefined ? all : all.filter(({ eventType }) => eventType === type)}
               blames={blames}
               incidents={incidents}
               isLatest={after === undefined && until === undefined}
@@ -92,8 +95,8 @@ const FIELDS = [
 type Texts = Readonly<Record<(typeof FIELDS)[number]['name'] | 'type', string | undefined>>
 
 /** What a filter's query asks for: as it was typed, and as it is read. */
-function readFilter(query: Readonly<Record<string, string>>) {
-  const text = (name: string) => toStorableText(query[name]?.trim() ?? '') || undefined
+function readFilter(c: PageContext) {
+  const text = (name: string) => readText(c, name)
   const texts: Texts = {
     service: text('service'),
     actor: text('actor'),
@@ -138,24 +141,35 @@ const Filter = ({ texts }: { readonly texts: Texts }) => (
   </Filters>
 )
 
-const Kinds = ({ texts, type }: { readonly texts: Texts; readonly type: EventType | undefined }) => (
-  <nav aria-label="Kind">
-    <ul class="chips">
-      <li>
-        <a href={withQuery('/changes', { ...texts, type: undefined })} aria-current={type === undefined ? 'true' : undefined}>
-          All changes
-        </a>
-      </li>
-      {CHANGE_TYPES.map((one) => (
+type KindsProps = {
+  readonly texts: Texts
+  readonly type: EventType | undefined
+  readonly counts: ReadonlyMap<EventType, number>
+  /** Whether all were counted. */
+  readonly isAll: boolean
+}
+
+const Kinds = ({ texts, type, counts, isAll }: KindsProps) => {
+  const toCount = (number: number) => `${number}${isAll ? '' : '+'}`
+  return (
+    <nav aria-label="Kind">
+      <ul class="chips">
         <li>
-          <a href={withQuery('/changes', { ...texts, type: one })} aria-current={one === type ? 'true' : undefined}>
-            <Glyph type={one} /> {TYPE_NAMES[one]}
+          <a href={withQuery('/changes', { ...texts, type: undefined })} aria-current={type === undefined ? 'true' : undefined}>
+            All changes {toCount([...counts.values()].reduce((sum, number) => sum + number, 0))}
           </a>
         </li>
-      ))}
-    </ul>
-  </nav>
-)
+        {CHANGE_TYPES.map((one) => (
+          <li>
+            <a href={withQuery('/changes', { ...texts, type: one })} aria-current={one === type ? 'true' : undefined}>
+              <TypeLabel type={one} /> {toCount(counts.get(one) ?? 0)}
+            </a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  )
+}
 
 const Empty = ({ isFiltered }: { readonly isFiltered: boolean }) => (
   <div class="empty">

@@ -25,9 +25,9 @@ export type EventsQuery = {
 export function readEventsQuery({ service, kind, text, events, event }: Readonly<Record<string, string>>): EventsQuery {
   const toNumber = (digits: string | undefined) => (digits !== undefined && /^\d{1,6}$/.test(digits) ? Number(digits) : undefined)
   return {
-    service: service?.trim() || undefined,
+    service: service || undefined,
     kind: EVENT_TYPES.find((type) => type === kind),
-    text: text?.trim() || undefined,
+    text: text || undefined,
     page: toNumber(events) || undefined,
     event: toNumber(event),
   }

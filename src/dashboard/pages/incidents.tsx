@@ -2,7 +2,6 @@ import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
 import { type IncidentId, parseId } from '../../domain/ids.ts'
 import { VERDICTS } from '../../domain/incident/quality.ts'
-import { toStorableText } from '../../domain/text.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import { deferTo } from '../../http/context.ts'
 import { readAftermath } from '../../store/aftermath.ts'
@@ -12,7 +11,17 @@ import { ACTIVE_DAYS } from '../../store/services.ts'
 import { type FirstSteps, getFirstSteps } from '../../store/tenants.ts'
 import { judge, resolve, retry } from '../../usecases/decide-incident.ts'
 import { renderPage } from '../layout.tsx'
-import { createPageRouter, getId, readForm, readPage, requireManager, toAppContext, toOwnPath, toPageTrail } from '../page-request.ts'
+import {
+  createPageRouter,
+  getId,
+  readForm,
+  readPage,
+  readText,
+  requireManager,
+  toAppContext,
+  toOwnPath,
+  toPageTrail,
+} from '../page-request.ts'
 import { Filters, Live, Notice, Pages, withQuery } from '../parts.tsx'
 import { IncidentPage } from './incident.tsx'
 import { readEventsQuery } from './incident-events.tsx'
@@ -26,7 +35,7 @@ const RECENT_DAYS = 7
 export const incidentPages = (deps: Deps) =>
   createPageRouter()
     .get('/incidents', async (c) => {
-      const filter = readFilter(c.req.query())
+      const filter = readFilter({ ...c.req.query(), service: readText(c, 'service') ?? '' })
       const after = parseId<IncidentId>(c.req.query('after') ?? '')
       const now = deps.now()
       const plan = planLists(filter, after, now)
@@ -80,7 +89,7 @@ export const incidentPages = (deps: Deps) =>
           sameCause={findSameCause(nearby, id)}
           now={deps.now()}
           done={query['done']}
-          events={readEventsQuery(query)}
+          events={readEventsQuery({ ...query, service: readText(c, 'service') ?? '', text: readText(c, 'text') ?? '' })}
           isWholeDay={query['day'] !== undefined}
         />,
       )
@@ -136,7 +145,7 @@ function readFilter({ service, status, days, verdict }: Readonly<Record<string, 
     // The keys of an object literal are its type's.
     (Object.keys(options) as Key[]).find((key) => key === wanted)
   return {
-    service: toStorableText(service?.trim() ?? '') || undefined,
+    service: service || undefined,
     status: pick(STATUSES, status),
     days: pick(TIMES, days),
     // Where statuses and verdicts were one list, links said so.

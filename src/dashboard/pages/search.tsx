@@ -1,18 +1,16 @@
 import type { Child } from 'hono/jsx'
 import type { Deps } from '../../deps.ts'
 import { toNameKey, toOwner } from '../../domain/event/service-name.ts'
-import { toStorableText } from '../../domain/text.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import { type Found, searchAll } from '../../store/search.ts'
 import { Glyph } from '../chart.tsx'
 import { byActor, nameChange } from '../event-words.ts'
 import { count, shorten, toChange, toMoment } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
-import { createPageRouter, readPage } from '../page-request.ts'
+import { createPageRouter, readPage, readText } from '../page-request.ts'
 import { Age, Badge, Outside, withQuery } from '../parts.tsx'
 
 const MIN_LENGTH = 2
-const MAX_LENGTH = 200
 const MAX_TITLE = 160
 const NOTHING: Found = { services: [], incidents: [], changes: [], actors: [] }
 
@@ -20,7 +18,7 @@ const NOTHING: Found = { services: [], incidents: [], changes: [], actors: [] }
 export const searchPages = (deps: Deps) =>
   createPageRouter().get('/search', async (c) => {
     const now = deps.now()
-    const text = shorten(toStorableText(c.req.query('q')?.trim() ?? ''), MAX_LENGTH)
+    const text = readText(c, 'q') ?? ''
     const isAsked = text.length >= MIN_LENGTH
     const found = await readPage(c, deps, async (db, tenantId) =>
       isAsked ? await searchAll(db, tenantId, text, daysBefore(now, deps.retention.silentServiceDays)) : NOTHING,

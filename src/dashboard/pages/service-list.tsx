@@ -2,9 +2,9 @@ import { compareText } from '../../domain/compare.ts'
 import { EVENT_TYPES } from '../../domain/event/event.ts'
 import { HEALTHS, type Health, RECENT_MINUTES, toHealth } from '../../domain/window/health.ts'
 import { OVERVIEW_HOURS, type ServiceOverview } from '../../store/service-overviews.ts'
-import { Glyph } from '../chart.tsx'
+import { TypeLabel } from '../chart.tsx'
 import { describeParts, HealthBadge } from '../health.tsx'
-import { count, TYPE_NAMES } from '../labels.ts'
+import { count } from '../labels.ts'
 import { Age, Outside, Table } from '../parts.tsx'
 
 const TROUBLED: ReadonlySet<Health> = new Set(['alerting', 'failing', 'recovering'])
@@ -137,8 +137,8 @@ const LiveCounts = ({ live, isSample }: Pick<ServiceOverview, 'live' | 'isSample
     <ul class="legend">
       {types.map((type) => (
         <li>
-          <Glyph type={type} /> {live[type]?.toLocaleString('en')}
-          {isSample && '+'} <span>{TYPE_NAMES[type]}</span>
+          <TypeLabel type={type} /> {live[type]?.toLocaleString('en')}
+          {isSample && '+'}
         </li>
       ))}
     </ul>

@@ -16,8 +16,18 @@ import { listUnclaimedFlags } from '../../store/unclaimed-flags.ts'
 import { diagnoseNow } from '../../usecases/diagnose-now.ts'
 import { readWindow } from '../../usecases/read-window.ts'
 import { renderPage } from '../layout.tsx'
-import { createPageRouter, getId, readForm, readPage, requireManager, toAppContext, toPageTrail, toReader } from '../page-request.ts'
-import { Badge, Live, Pages, withQuery } from '../parts.tsx'
+import {
+  createPageRouter,
+  getId,
+  readForm,
+  readPage,
+  readText,
+  requireManager,
+  toAppContext,
+  toPageTrail,
+  toReader,
+} from '../page-request.ts'
+import { Badge, Filters, Live, Pages, withQuery } from '../parts.tsx'
 import { ServicePage } from './service.tsx'
 import { INCIDENT_DAYS, SHOWN_INCIDENTS } from './service-incidents.tsx'
 import { ServiceList, toServicePage } from './service-list.tsx'
@@ -28,11 +38,11 @@ const PAGE_SIZE = 25
 export const servicePages = (deps: Deps) =>
   createPageRouter()
     .get('/services', async (c) => {
-      const { name, after } = c.req.query()
+      const { after } = c.req.query()
       const now = deps.now()
       const query = {
         heardOfSince: daysBefore(now, deps.retention.silentServiceDays),
-        nameLike: toStorableText(name?.trim() ?? '') || undefined,
+        nameLike: readText(c, 'name'),
         after: after === undefined ? undefined : toStorableText(after),
         limit: PAGE_SIZE + 1,
       }
@@ -52,6 +62,8 @@ export const servicePages = (deps: Deps) =>
                 <span class="quiet">Everything that events or alerts named in the last {deps.retention.silentServiceDays} days.</span>
               </p>
             </div>
+          </div>
+          <Filters says={query.nameLike === undefined ? 'every service' : `name contains “${query.nameLike}”`}>
             <form method="get" action="/services" class="fields" aria-label="Filter the services">
               <div class="field">
                 <label for="name">Name contains</label>
@@ -60,7 +72,7 @@ export const servicePages = (deps: Deps) =>
               <button type="submit">Filter</button>
               {query.nameLike !== undefined && <a href="/services">Clear</a>}
             </form>
-          </div>
+          </Filters>
           <Live id="services" of={services} news="The services have news.">
             <ServiceList page={page} isFiltered={isFiltered} now={now} />
           </Live>
