@@ -415,6 +415,32 @@ test('a session is limited like its key', async () => {
   expect([refused.status, refused.headers.get('Retry-After')]).toEqual([429, '60'])
 })
 
+test('changes are counted by kind, a rollout once, and what puts a revision back is a rollback of its own', async () => {
+  const own = await createTestTenant(site.app)
+  const deploy = (sha: string, minutes: number, fields: object = {}) =>
+    makeEvent({
+      old_value: undefined,
+      sha,
+      new_value: 'succeeded',
+      ...fields,
+      timestamp: new Date(Date.now() - 60_000 * minutes).toISOString(),
+    })
+  const body = [
+    deploy('aaaa1111', 50),
+    deploy('bbbb2222', 31, { new_value: 'syncing:bbbb2222' }),
+    deploy('bbbb2222', 30),
+    deploy('aaaa1111', 10, { old_value: 'bbbb2222' }),
+    deploy('cccc3333', 9, { service_name: 'search', entity: 'search' }),
+    makeEvent({ event_type: 'flag_change', vendor: 'flagd', entity: 'gallery', new_value: 'on', sha: undefined }),
+  ]
+  await site.app.request('/v1/events/batch', { key: own.ingestKey, body })
+  const there = await signIn(site, own.readonlyKey)
+  const text = (await (await there.get('/changes')).text()).replaceAll(/<[^>]*>/g, ' ').replaceAll(/[\s\u00a0]+/g, ' ')
+  for (const told of ['All changes 5', 'deploy 4', 'flag change 1', 'schema change 0']) expect(text).toContain(told)
+  expect(text.match(/rollback checkout bbbb2222 → aaaa1111/g)).toHaveLength(1)
+  expect(text.match(/deploy checkout (?:aaaa1111|bbbb2222)/g)).toHaveLength(2)
+})
+
 test('incidents of one cause lead to each other, and to none of another tenant', async () => {
   const incidents: { id: string }[] = await (await site.app.request('/v1/incidents', { key: tenant.readonlyKey })).json()
   // The third is of the hostile name, which has no way to what it blames but its time.

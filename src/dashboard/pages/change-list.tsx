@@ -111,16 +111,22 @@ function findRollbacks(changes: readonly Change[]): ReadonlySet<string> {
   )
 }
 
-/** One row for what is told of one rollout as it goes on, where it began. */
+/** What is told of one rollout as it goes on, from where it began: until another revision is rolled out there. */
 function foldRollouts(changes: readonly Change[]): readonly (readonly [Change, ...Change[]])[] {
-  const groups = Map.groupBy(changes, (change) => {
+  const groups: [Change, ...Change[]][] = []
+  const latest = new Map<string, (typeof groups)[number]>()
+  for (const change of changes) {
     const revision = change.eventType === 'deploy' ? nameRevision(toEntry(change)) : undefined
-    return revision === undefined ? change.id : JSON.stringify([toOwner(change), revision, change.environment])
-  })
-  return [...groups.values()].flatMap((own) => {
-    const [first, ...later] = own.toReversed()
-    return first === undefined ? [] : [[first, ...later] as const]
-  })
+    const place = JSON.stringify([toOwner(change), change.environment])
+    const later = revision === undefined ? undefined : latest.get(place)
+    if (later && nameRevision(toEntry(later[0])) === revision) {
+      later.unshift(change)
+      continue
+    }
+    groups.push([change])
+    if (revision !== undefined) latest.set(place, groups.at(-1) ?? [change])
+  }
+  return groups
 }
 
 function toEntry({ eventType, serviceName, entity, oldValue, newValue, sha }: Change) {
