@@ -7,7 +7,7 @@ import { quoteName } from '../domain/text.ts'
 import type { Incident, StoredDiagnosis } from '../store/incidents.ts'
 import type { Aftermath } from './aftermath.ts'
 import { byActor, findCallee, nameChange, nameReplaced, nameRevision, nameTeller, tellFailure, toPageWords } from './event-words.ts'
-import { count, toActorName, toMoment, toPercent, toSpan } from './labels.ts'
+import { capitalise, count, toActorName, toMoment, toPercent, toSpan } from './labels.ts'
 import { findCause, findOutside, type ShownAnswer, toShares } from './shown-answer.ts'
 
 /** One row of an answer: a sentence, and a line of detail. */
@@ -287,8 +287,4 @@ function tellLookedAt(subject: AnswerSubject): Row {
       .filter(Boolean)
       .join(' '),
   }
-}
-
-function capitalise(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
 }

@@ -59,6 +59,11 @@ export function toPercent(share: number): string {
   return `${Math.round(100 * share)} %`
 }
 
+/** A sentence's beginning. */
+export function capitalise(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
+}
+
 /** A number with its noun. */
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${number.toLocaleString('en')} ${number === 1 ? one : many}`

@@ -53,7 +53,7 @@ main:focus { outline: none; }
 .bar nav { display: flex; flex-wrap: wrap; gap: .125rem; flex: 1; }
 .bar nav a, .tabs a, .brand, button { white-space: nowrap; }
 @media (max-width: 34rem) {
-  .bar nav { order: 3; flex-basis: 100%; justify-content: space-between; gap: 0; margin-inline: -.25rem; font-size: .875rem; } header.bar nav a { padding: .625rem .25rem; }
+  .bar > div { column-gap: .5rem; } .bar nav { order: 3; flex-basis: 100%; justify-content: space-between; gap: 0; margin-inline: -.25rem; font-size: .875rem; } header.bar nav a { padding: .625rem .25rem; }
   .bar form { margin-left: auto; } .fields .field { flex: 1 1 8rem; }
 }
 .bar nav a, .tabs a { padding: .25rem .5rem; border-radius: 6px; color: var(--soft); text-decoration: none; }

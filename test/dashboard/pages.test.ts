@@ -30,7 +30,7 @@ async function listPages(key: string): Promise<string[]> {
   )
   return [
     '/incidents',
-    ...(incidents ?? []).map((id) => `/incidents/${id}`),
+    ...(incidents ?? []).flatMap((id) => [`/incidents/${id}`, `/incidents/${id}?day=1`, `/incidents/${id}?events=1`]),
     '/changes',
     '/changes?service=pay&actor=o&text=a&type=deploy&since=2026-01-01&until=2099-01-01T00:00:00Z',
     '/search?q=pay',
@@ -46,6 +46,8 @@ async function listPages(key: string): Promise<string[]> {
     '/settings/keys',
     '/settings/integrations',
     ...(integrations ?? []).map((id) => `/settings/integrations/${id}`),
+    '/settings/people',
+    '/settings/maintenance',
     '/settings/quality',
     '/settings/audit',
     '/start',

@@ -5,7 +5,7 @@ import { quoteName, toStorableText } from '../../domain/text.ts'
 import type { IncidentDetail, StoredDiagnosis } from '../../store/incidents.ts'
 import { type AnswerRows, listRivals } from '../answer-rows.ts'
 import { nameChange, tellFailure } from '../event-words.ts'
-import { shorten, TYPE_NAMES, toMoment } from '../labels.ts'
+import { capitalise, shorten, TYPE_NAMES, toMoment } from '../labels.ts'
 import type { Form } from '../page-request.ts'
 import { ForManagers, Outside } from '../parts.tsx'
 import { findCause, type ShownAnswer, toShownAnswer } from '../shown-answer.ts'
@@ -140,7 +140,7 @@ function toTaught({ eventId, text }: Correction, blamed: string | undefined): st
 
 function toTeachable(blamed: string | undefined): string {
   if (blamed === undefined) return `An event that you name counts more ${ALIKE}; words of yours are kept here.`
-  return `${blamed} count less ${ALIKE}. An event that you name counts more instead; words of yours are shown.`
+  return `${capitalise(blamed)} count less ${ALIKE}. An event that you name counts more instead; words of yours are shown.`
 }
 
 /** What a form says it was; `undefined` where it says nothing that there is. */

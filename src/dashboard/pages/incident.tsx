@@ -41,7 +41,7 @@ export const IncidentPage = ({ incident, later, sameCause, now, done, events, is
     <>
       <Head incident={incident} sameCause={sameCause.length} now={now} isQuiet={aftermath.quietSince !== undefined} />
       <Notice done={done} />
-      {incident.maintenance !== null && <p class="notice">It began in a maintenance window: it was diagnosed, and nobody was told.</p>}
+      <Muted incident={incident} />
       <Live
         id="now"
         of={[incident.status, incident.attempts, incident.verdict, told?.rows, aftermath.steps, incident.shares]}
@@ -75,6 +75,14 @@ export const IncidentPage = ({ incident, later, sameCause, now, done, events, is
     </>
   )
 }
+
+const Muted = ({ incident: { maintenance, triggeredAt } }: { readonly incident: IncidentDetail }) =>
+  maintenance === null ? null : (
+    <p class="notice">
+      It began in a maintenance window, until {toMoment(maintenance.until, triggeredAt)} UTC: nobody is told.{' '}
+      <Outside>{maintenance.reason ?? ''}</Outside>
+    </p>
+  )
 
 type HeadProps = { readonly incident: IncidentDetail; readonly sameCause: number; readonly now: Date; readonly isQuiet: boolean }
 
@@ -213,7 +221,7 @@ const Similar = ({ incidents, now }: { readonly incidents: readonly SimilarIncid
   incidents.length === 0 ? null : (
     <section aria-labelledby="similar">
       <h2 id="similar">Similar incidents before</h2>
-      <ul class="cards">
+      <ul class="cards card">
         {incidents
           .map((incident) => ({ ...incident, whatHelped: tellHelp(incident) }))
           .map(({ id, title, serviceName, hypothesis, verdict, similarity, triggeredAt, whatHelped }) => (

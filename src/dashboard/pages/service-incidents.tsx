@@ -18,7 +18,7 @@ type ServiceIncidentsProps = { readonly serviceName: string; readonly incidents:
 /** The incidents that were raised for a service. */
 export const ServiceIncidents = ({ serviceName, incidents, now }: ServiceIncidentsProps) => (
   <section aria-labelledby="incidents-of">
-    <h2 id="incidents-of">Incidents</h2>
+    <h2 id="incidents-of">Incidents raised for it</h2>
     {incidents.length === 0 ? (
       <p class="quiet">None in the last {INCIDENT_DAYS} days.</p>
     ) : (
