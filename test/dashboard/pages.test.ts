@@ -267,7 +267,9 @@ test('no page shows another tenant anything', async () => {
     const html = await response.text()
     const isOfOne = /[0-9a-f-]{36}/.test(path)
     expect([path, response.status]).toEqual([path, isOfOne ? 404 : 200])
-    const leaks = foreign.filter((text) => html.includes(text) && !(/^\/(?:start|connect|settings\/maintenance)/.test(path) && text === 'checkout'))
+    const leaks = foreign.filter(
+      (text) => html.includes(text) && !(/^\/(?:start|connect|settings\/maintenance)/.test(path) && text === 'checkout'),
+    )
     expect([path, leaks]).toEqual([path, []])
   }
 })
