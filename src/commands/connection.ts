@@ -53,13 +53,18 @@ const KNOWN_ERRORS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'the host in DATABASE_URL does not answer',
 }
 
-/** What went wrong, in a sentence for an operator. `known`: by code, what an error means to this command. */
-export function explain(error: unknown, known: Readonly<Record<string, string>> = {}): string {
+/** What went wrong, in a sentence for an operator. `known`: by code, what an error means to this command; `what`: what was asked. */
+export function explain(error: unknown, known: Readonly<Record<string, string>> = {}, what = 'the database'): string {
   if (error instanceof CommandError || error instanceof AppError) return error.message
-  const cause = error instanceof DrizzleQueryError ? error.cause : error
-  const { code, message } = cause as { readonly code?: string; readonly message?: string }
+  const { code, message } = toCause(error) as { readonly code?: string; readonly message?: string }
   const reason = code === undefined ? undefined : (known[code] ?? KNOWN_ERRORS[code])
   if (reason !== undefined) return code === '42501' && message ? `${reason}: ${message}` : reason
   const text = message?.split('\n', 1).join('') || code || 'no answer'
-  return /^[0-9A-Z]{5}$/.test(code ?? '') ? `the database refused: ${text}` : `the database cannot be reached: ${text}`
+  return /^[0-9A-Z]{5}$/.test(code ?? '') ? `${what} refused: ${text}` : `${what} cannot be reached: ${text}`
+}
+
+/** What a driver wrapped, and `fetch`, which says nothing but that it failed. */
+function toCause(error: unknown): unknown {
+  const isWrapped = error instanceof DrizzleQueryError || (error instanceof TypeError && error.cause !== undefined)
+  return isWrapped ? toCause(error.cause) : error
 }

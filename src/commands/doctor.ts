@@ -60,9 +60,19 @@ function readArguments() {
 
 async function lookAt(what: string, where: string | undefined, check: (where: string) => Promise<Finding[]>): Promise<Finding[]> {
   if (!where) return [warn(what, `not looked at: ${what === 'worker' ? '--url' : 'its address'} is not given`)]
-  return await check(where).catch((error: unknown) => [
-    broken(what, explain(error, { '42P01': 'it is not migrated: run "npm run db:migrate"' })),
-  ])
+  return await attempt(what, () => check(where))
+}
+
+const KNOWN_ERRORS = {
+  '42P01': 'it is not migrated: run "npm run db:migrate"',
+  ECONNREFUSED: 'nothing listens at its address',
+  ENOTFOUND: 'its host is unknown',
+  ETIMEDOUT: 'its host does not answer',
+}
+
+/** Whatever goes wrong is a finding, beside what others find. */
+async function attempt(what: string, check: () => Promise<Finding[]>): Promise<Finding[]> {
+  return await check().catch((error: unknown) => [broken(what, explain(error, KNOWN_ERRORS, 'it'))])
 }
 
 function checkSettings(): Finding[] {
@@ -82,7 +92,12 @@ async function checkPostgres(): Promise<Finding[]> {
   await client.connect()
   try {
     const ms = await timeOf(() => client.query('SELECT 1'))
-    return [speed('postgres', ms), ...(await checkMigrations(client)), ...(await checkServer(client)), ...(await checkReceivers(client))]
+    const migrations = await attempt('migrations', () => checkMigrations(client))
+    // What is not there yet cannot be looked at.
+    const rows = migrations.some(({ level }) => level === 'broken')
+      ? []
+      : [...(await attempt('sweep', () => checkUpkeep(client))), ...(await attempt('receivers', () => checkReceivers(client)))]
+    return [speed('postgres', ms), ...(await checkServer(client)), ...migrations, ...rows]
   } finally {
     await client.end()
   }
@@ -96,22 +111,13 @@ async function checkMigrations(client: Client): Promise<Finding[]> {
   return [ok('migrations', `all ${known} are applied`)]
 }
 
-type Server = {
-  readonly version: string
-  readonly now_ms: string
-  readonly timeout: string
-  readonly size: string
-  readonly repairs: string
-  readonly lag: number
-}
+type Server = { readonly version: string; readonly now_ms: string; readonly timeout: string; readonly size: string }
 
 async function checkServer(client: Client): Promise<Finding[]> {
   const askedAt = Date.now()
   const { rows } =
     await client.query<Server>(`SELECT current_setting('server_version') AS version, extract(epoch FROM clock_timestamp()) * 1000 AS now_ms,
-    current_setting('statement_timeout') AS timeout, pg_size_pretty(pg_database_size(current_database())) AS size,
-    (SELECT count(*) FROM window_repairs) AS repairs,
-    greatest(0, extract(epoch FROM now() - (SELECT min(coalesce(kept_until, expires_at)) FROM context_events)))::int AS lag`)
+    current_setting('statement_timeout') AS timeout, pg_size_pretty(pg_database_size(current_database())) AS size`)
   const [server] = rows
   if (!server) return []
   const timeout = `statements of this role end after ${server.timeout}`
@@ -119,12 +125,16 @@ async function checkServer(client: Client): Promise<Finding[]> {
     ok('postgres', `PostgreSQL ${server.version}, ${server.size}`),
     clock('postgres', Number(server.now_ms) - (askedAt + Date.now()) / 2),
     server.timeout === '0' ? warn('timeout', 'statements of this role never end: see "Limits" in the manual') : ok('timeout', timeout),
-    server.lag > 600
-      ? broken('sweep', `${server.lag} s behind: is the cron there, and SWEEP_REQUESTS enough?`)
-      : ok('sweep', `${server.lag} s behind`),
-    Number(server.repairs) > 100
-      ? warn('windows', `${server.repairs} wait for a repair`)
-      : ok('windows', `${server.repairs} wait for a repair`),
+  ]
+}
+
+async function checkUpkeep(client: Client): Promise<Finding[]> {
+  const { rows } = await client.query<{ repairs: string; lag: number }>(`SELECT (SELECT count(*) FROM window_repairs) AS repairs,
+    greatest(0, extract(epoch FROM now() - (SELECT min(coalesce(kept_until, expires_at)) FROM context_events)))::int AS lag`)
+  const [{ repairs, lag } = { repairs: '0', lag: 0 }] = rows
+  return [
+    lag > 600 ? broken('sweep', `${lag} s behind: is the cron there, and SWEEP_REQUESTS enough?`) : ok('sweep', `${lag} s behind`),
+    (Number(repairs) > 100 ? warn : ok)('windows', `${repairs} wait for a repair`),
   ]
 }
 
@@ -218,6 +228,7 @@ async function checkWorker(url: string): Promise<Finding[]> {
   const token = process.env['METRICS_TOKEN']
   const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}` } : {}
   const askedAt = Date.now()
+  if (!/^https?:/.test(url) || !URL.canParse(url)) throw new CommandError('--url must look like https://noctuary.example.com')
   const response = await fetch(new URL('/health', url), { headers, signal: AbortSignal.timeout(TIMEOUT_MS) })
   const body = parseJson(await response.text())
   const [status, version] = [field(body, 'status'), field(body, 'version')]

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { open } from 'node:fs/promises'
+import { link, open, stat, unlink } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { text } from '@clack/prompts'
@@ -130,11 +130,11 @@ async function exportTenant(
   { out, 'raw-lines': withRawLines = false, keys: withKeys = false }: Options,
 ): Promise<undefined> {
   const { id } = await getTenant(db, name)
-  const file = out === undefined ? undefined : await open(out, 'wx', 0o600)
+  const part = await openPart(out)
   let written = 0
   try {
     await noteCommand(db, id, 'tenant.exported')
-    const write = (lines: string) => (file ? file.write(lines) : writeOut(lines))
+    const write = (lines: string) => (part ? part.file.write(lines) : writeOut(lines))
     if (withKeys) await write(toLine('tenants', await readTenantItself(db, id)))
     for (const table of await listTenantTables(db)) {
       let page: TenantRow[] = []
@@ -150,10 +150,23 @@ async function exportTenant(
     }
     // What was cut off is not imported.
     if (withKeys) await write(`${JSON.stringify({ rows: written + 1 })}\n`)
+    await part?.keep()
   } finally {
-    await file?.close()
+    await part?.file.close()
   }
   tell(`${written} rows exported${out === undefined ? '' : ` to ${out}`}`, true)
+}
+
+/** A file that has its name once it is whole: one that was cut off is not taken for an export, and is written over by the next. */
+async function openPart(out: string | undefined) {
+  if (out === undefined) return undefined
+  if (await stat(out).catch(() => undefined)) throw new CommandError(KNOWN_ERRORS.EEXIST)
+  const name = `${out}.part`
+  const keep = async () => {
+    await link(name, out)
+    await unlink(name)
+  }
+  return { file: await open(name, 'w', 0o600), keep }
 }
 
 const toLine = (table: string, row: TenantRow) => `${JSON.stringify({ table, row })}\n`

@@ -71,12 +71,15 @@ export type IncidentRow = {
   readonly is_posted: boolean
 }
 
-/** An incident `i` with its latest diagnosis, or that of the incident it was folded into. */
+/**
+ * An incident `i` with its latest diagnosis, or that of the incident it was folded into. Whether it is posted is no EXISTS, for which
+ * Postgres would rather read everybody's work.
+ */
 export const INCIDENT_COLUMNS = sql`i.id, i.tenant_id, i.service_id, i.service_name, w.state AS work_state, i.title, i.url, i.environment,
   ${epochMs(sql`i.triggered_at`)} AS triggered_ms, ${epochMs(sql`i.created_at`)} AS created_ms, ${epochMs(sql`i.resolved_at`)} AS resolved_ms,
   i.external_source, i.external_ref, i.integration_id, i.diagnosis_of, d.hypothesis, d.recommended_action, d.confidence, d.verdict, d.verdict_by,
   ${epochMs(sql`d.verdict_at`)} AS verdict_ms,
-  EXISTS (SELECT 1 FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note' AND n.target = ${SOURCE} AND n.state = 'done') AS is_posted`
+  (SELECT true FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note' AND n.target = ${SOURCE} AND n.state = 'done' LIMIT 1) IS NOT NULL AS is_posted`
 
 /** By what `INCIDENT_COLUMNS` finds them. */
 export const ANSWERS = sql`LEFT JOIN incident_work w ON w.incident_id = coalesce(i.diagnosis_of, i.id) AND w.kind = 'diagnosis'
@@ -124,13 +127,17 @@ export function toListed(tenantId: TenantId, query: IncidentQuery): SQL {
     ...(serviceId === undefined ? [] : [sql`i.service_id = ${serviceId}`]),
     ...(textLike === undefined ? [] : [sql`strpos(lower(concat_ws(' ', i.title, i.service_name)), lower(${textLike})) > 0`]),
     ...(isResolved === undefined ? [] : [sql`(i.resolved_at IS NOT NULL) = ${isResolved}`]),
-    ...(verdict === undefined ? [] : [verdict === null ? sql`d.verdict IS NULL` : sql`d.verdict = ${verdict}`]),
+    ...(verdict === undefined ? [] : [verdict === null ? sql`d.verdict IS NULL` : hasVerdict(tenantId, verdict)]),
     ...(after === undefined
       ? []
       : [sql`(i.triggered_at, i.id) < (SELECT p.triggered_at, p.id FROM incidents p WHERE p.tenant_id = ${tenantId} AND p.id = ${after})`]),
   ]
   return sql`WHERE ${sql.join(filters, sql` AND `)} ORDER BY i.triggered_at DESC, i.id DESC LIMIT ${Math.min(limit, MAX_LISTED_INCIDENTS)}`
 }
+
+/** Of the few that were judged, those whose latest answer has this verdict: the others' answers are not looked at. */
+const hasVerdict = (tenantId: TenantId, verdict: Verdict) => sql`d.verdict = ${verdict} AND coalesce(i.diagnosis_of, i.id) IN (
+  SELECT v.incident_id FROM diagnoses v WHERE v.tenant_id = ${tenantId} AND v.verdict IS NOT NULL AND v.verdict = ${verdict})`
 
 /** An answer as it was stored. */
 export type StoredDiagnosis = {

@@ -141,8 +141,8 @@ type EvidenceLimits = {
   readonly sampleSize: number
 }
 
-/** Occurrences of one change that are looked at in other services: the floods of all of them are read in one request. */
-const RECENT_SAMPLE_SIZE = 100
+/** Of other services, occurrences of one change that are looked at, and changes of each type: all of them are read in one request. */
+const [RECENT_SAMPLE_SIZE, RECENT_PER_TYPE] = [100, 50]
 
 /**
  * The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, and after them of those
@@ -167,7 +167,8 @@ export async function findStoredWindows(
       LIMIT ${recent}
     )
     SELECT ${epochMs(sql`now()`)} AS now_ms, (
-      SELECT json_agg(json_build_array(${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${until?.toISOString() ?? 'infinity'}::timestamptz, CASE WHEN c.place IS NULL THEN ${RECENT_SAMPLE_SIZE}::int ELSE ${sampleSize}::int END, ${perType})) ORDER BY c.place NULLS LAST, c.name, c.id)
+      SELECT json_agg(json_build_array(${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${until?.toISOString() ?? 'infinity'}::timestamptz,
+          CASE WHEN c.place IS NULL THEN ${RECENT_SAMPLE_SIZE}::int ELSE ${sampleSize}::int END, CASE WHEN c.place IS NULL THEN ${RECENT_PER_TYPE}::int ELSE ${perType}::int END)) ORDER BY c.place NULLS LAST, c.name, c.id)
       FROM (SELECT * FROM wanted UNION ALL SELECT * FROM recent) c LEFT JOIN agents a ON a.id = c.last_change_agent_id
     ) AS windows`,
   )

@@ -66,7 +66,7 @@ export async function getFirstSteps(db: Db, tenantId: TenantId): Promise<FirstSt
     sql`SELECT
       EXISTS (SELECT 1 FROM api_keys WHERE tenant_id = ${tenantId} AND key_type = 'ingest' AND revoked_at IS NULL) AS "hasIngestKey",
       EXISTS (SELECT 1 FROM agents WHERE tenant_id = ${tenantId}) AS "hasAgent",
-      EXISTS (SELECT 1 FROM services WHERE tenant_id = ${tenantId} AND agent_id IS NOT NULL) AS "hasEvent",
+      (SELECT true FROM services WHERE tenant_id = ${tenantId} AND agent_id IS NOT NULL ORDER BY name LIMIT 1) IS NOT NULL AS "hasEvent",
       EXISTS (SELECT 1 FROM integrations WHERE tenant_id = ${tenantId}) AS "hasIntegration"`,
   )
 }

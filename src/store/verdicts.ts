@@ -136,18 +136,23 @@ export async function readVerdicts(
   db: Db,
   tenantId: TenantId,
 ): Promise<{ readonly judged: readonly JudgedAnswer[]; readonly answers: number; readonly abstained: number }> {
+  // The order of an index that has all of these columns, from its end.
   return await selectOne(
     db,
-    sql`WITH latest AS (
-      SELECT DISTINCT ON (a.incident_id) a.confidence, a.abstained, a.verdict, a.verdict_at,
-        CASE WHEN ${isReadable(sql`a.signature`)} THEN (a.signature->'compared'->'own'->>'unrecorded')::float8 END AS unrecorded FROM diagnoses a
-      WHERE a.tenant_id = ${tenantId} ORDER BY a.incident_id, a.number DESC
+    sql`WITH latest AS MATERIALIZED (
+      SELECT DISTINCT ON (a.incident_id) a.abstained FROM diagnoses a
+      WHERE a.tenant_id = ${tenantId} ORDER BY a.incident_id DESC, a.number DESC
+    ),
+    judged AS (
+      SELECT a.confidence, a.abstained, a.verdict, a.signature FROM diagnoses a
+      WHERE a.tenant_id = ${tenantId} AND a.verdict IS NOT NULL
+        AND a.number = (SELECT max(n.number) FROM diagnoses n WHERE n.incident_id = a.incident_id)
+      ORDER BY a.verdict_at DESC LIMIT ${MAX_VERDICTS}
     )
     SELECT (SELECT count(*)::int FROM latest) AS answers, (SELECT count(*)::int FROM latest WHERE abstained) AS abstained,
-      (SELECT coalesce(
-        json_agg(json_build_object('confidence', j.confidence, 'confirmed', j.verdict = 'confirmed', 'abstained', j.abstained,
-          'unrecorded', j.unrecorded)), '[]'
-      ) FROM (SELECT * FROM latest WHERE verdict IS NOT NULL ORDER BY verdict_at DESC LIMIT ${MAX_VERDICTS}) j) AS judged`,
+      (SELECT coalesce(json_agg(json_build_object('confidence', j.confidence, 'confirmed', j.verdict = 'confirmed', 'abstained', j.abstained,
+        'unrecorded', CASE WHEN ${isReadable(sql`j.signature`)} THEN (j.signature->'compared'->'own'->>'unrecorded')::float8 END)), '[]')
+        FROM judged j) AS judged`,
   )
 }
 

@@ -13,8 +13,8 @@ export type Reading = {
 }
 
 export type Probe = {
-  /** Times work that answers how much it shows, and reads anew what its statements read. */
-  readonly watch: (name: string, work: () => Promise<number>) => Promise<Reading>
+  /** Times work that may answer how much it shows, and reads anew what its statements read. */
+  readonly watch: (name: string, work: () => Promise<number | undefined>) => Promise<Reading>
   /** Times work; `before` each is not counted. */
   readonly time: (name: string, work: () => Promise<void>, before?: () => Promise<void>) => Promise<Reading>
 }
@@ -59,7 +59,7 @@ export function createProbe(client: pg.Client): Probe {
         buffers += cost.buffers
         rowsRead += cost.rowsRead
       }
-      return { name, ms, buffers, rowsRead, shown }
+      return { name, ms, buffers, rowsRead, ...(shown === undefined ? {} : { shown }) }
     },
   }
 }

@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
-import { createApp } from '../../src/app.ts'
 import { migrate } from '../../src/commands/migrations.ts'
 import { readConfig } from '../../src/config.ts'
 import { createDeps, type Deps } from '../../src/deps.ts'
+import { field } from '../../src/domain/json.ts'
 import { countReceived } from '../../src/store/agents.ts'
 import { createTenant } from '../../src/usecases/create-tenant.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
@@ -14,6 +18,7 @@ import { fillEvents, fillTenants } from './scale-fill.ts'
 import { createProbe, type Probe, type Reading, TIMES } from './scale-probe.ts'
 import { toLines } from './table.ts'
 import { UsageError } from './usage-error.ts'
+import { buildBundle, prepareBundles } from './workerd.ts'
 
 const HELP = `npm run bench:scale -- [options]
 
@@ -45,14 +50,18 @@ async function main(): Promise<void> {
   const sizes = values.millions.split(',').map((text) => Number(text) * 1_000_000)
   if (sizes.some((events, place) => !(events > (sizes[place - 1] ?? 0)))) throw new UsageError('--millions takes growing numbers: 1,3,10')
 
+  const worker = await loadWorker()
+  const print = console.log
+  // What the Worker logs.
+  console.log = () => {}
   const name = `noctuary_scale_${process.pid}`
   const admin = new pg.Client({ connectionString: server })
   await admin.connect()
   await admin.query('SET statement_timeout = 0')
   await admin.query(`CREATE DATABASE ${name}`)
   try {
-    const measured = await measureSizes(Object.assign(new URL(server), { pathname: `/${name}` }).href, redisUrl, sizes)
-    console.log(values.json ? JSON.stringify(measured) : format(measured))
+    const measured = await measureSizes(worker, Object.assign(new URL(server), { pathname: `/${name}` }).href, redisUrl, sizes)
+    print(values.json ? JSON.stringify(measured) : format(measured))
   } finally {
     if (!values.keep) await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
     await admin.end()
@@ -61,7 +70,7 @@ async function main(): Promise<void> {
 
 const report = (line: string) => void process.stderr.write(`bench: ${line}\n`)
 
-async function measureSizes(databaseUrl: string, redisUrl: string, sizes: readonly number[]): Promise<Size[]> {
+async function measureSizes(worker: Worker, databaseUrl: string, redisUrl: string, sizes: readonly number[]): Promise<Size[]> {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
   await migrate(client)
@@ -69,9 +78,10 @@ async function measureSizes(databaseUrl: string, redisUrl: string, sizes: readon
   const stack = await spawnStack({ databaseUrl, redisUrl })
   try {
     const probe = createProbe(client)
-    const deps: Deps = { ...createDeps(readConfig(toBindings(stack))), log: () => {} }
+    const bindings = { ...toBindings(stack), SESSION_SECRET: randomUUID() }
+    const deps: Deps = { ...createDeps(readConfig(bindings)), log: () => {} }
     const tenant = await createTenant(deps, `scale ${randomUUID()}`)
-    const ask = toAsk(deps)
+    const ask = toAsk(worker, bindings)
     const agent = await (await ask('/v1/agents/register', tenant.ingestKey, { hostname: 'busy' })).json()
     await fillTenants(client, { tenantId: tenant.tenantId, agentId: agent.id })
     const measured: Size[] = []
@@ -88,16 +98,44 @@ async function measureSizes(databaseUrl: string, redisUrl: string, sizes: readon
   }
 }
 
-type Ask = (path: string, key: string, body?: unknown) => Promise<Response>
+type Ask = {
+  (path: string, key: string, body?: unknown): Promise<Response>
+  /** A page, as whoever signed in with a key gets it. */
+  readonly page: (path: string, key: string) => Promise<Response>
+}
 
-function toAsk(deps: Deps): Ask {
-  const app = createApp(deps)
-  const context = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} }
-  return async (path, key, body) => {
-    const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' }
-    const sent = body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) }
-    return await app.fetch(new Request(`http://bench${path}`, sent), {}, context)
+type Worker = { readonly fetch: (request: Request, bindings: object, context: object) => Promise<Response> }
+
+/** The Worker as it is deployed, pages and all. */
+async function loadWorker(): Promise<Worker> {
+  const folder = await mkdtemp(join(tmpdir(), 'noctuary-scale-'))
+  try {
+    await prepareBundles()
+    const { directory, module } = await buildBundle(fileURLToPath(new URL('../../src/worker.ts', import.meta.url)), folder)
+    return (await import(join(directory, module))).default
+  } finally {
+    await rm(folder, { recursive: true })
   }
+}
+
+function toAsk(worker: Worker, bindings: object): Ask {
+  const context = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} }
+  const send = (path: string, init: RequestInit) => worker.fetch(new Request(`http://bench${path}`, init), bindings, context)
+  const ask = (path: string, key: string, body?: unknown) => {
+    const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' }
+    return send(path, body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) })
+  }
+  let cookie: string | undefined
+  const signIn = async (key: string) => {
+    const response = await send('/signin', { method: 'POST', headers: { Origin: 'http://bench' }, body: new URLSearchParams({ key }) })
+    return (response.headers.get('Set-Cookie') ?? '').replace(/;.*/s, '')
+  }
+  return Object.assign(ask, {
+    page: async (path: string, key: string) => {
+      cookie ??= await signIn(key)
+      return await send(path, { headers: { Accept: 'text/html', Cookie: cookie } })
+    },
+  })
 }
 
 type Measuring = {
@@ -110,6 +148,7 @@ type Measuring = {
   readonly readonlyKey: string
 }
 
+const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString()
 const anHourAgo = () => new Date(Date.now() - 3_600_000).toISOString()
 
 const ROUTES = (agentId: string): readonly (readonly [name: string, path: string, field?: string])[] => [
@@ -133,9 +172,38 @@ const ROUTES = (agentId: string): readonly (readonly [name: string, path: string
   ['… that grows', '/v1/changes?service=service-77'],
   ['incidents', '/v1/incidents'],
   ['quality', '/v1/quality'],
+  ['incidents of a service', '/v1/incidents?service=service-77'],
+  ['incidents of half a year', `/v1/incidents?since=${daysAgo(180)}`],
   ['audit', '/v1/audit'],
   ['api keys', '/v1/api-keys'],
   ['integrations', '/v1/integrations'],
+]
+
+/** What a page shows is not counted: it is the same at every size. */
+const PAGES = (agentId: string, serviceId: string, incidentId: string): readonly string[] => [
+  '/incidents',
+  '/incidents?status=resolved&days=90',
+  '/incidents?verdict=rejected&days=90',
+  '/incidents?service=service-77&days=90',
+  '/incidents?service=nobody&days=90',
+  `/incidents/${incidentId}`,
+  '/changes',
+  '/changes?service=service-77',
+  '/changes?text=nobody',
+  '/services',
+  '/services?name=service-77',
+  `/services/${serviceId}`,
+  `/services/${serviceId}?view=incidents`,
+  '/search?q=service-2',
+  '/search?q=entity-1',
+  '/search?q=nobody',
+  '/agents',
+  `/agents/${agentId}`,
+  '/connect',
+  '/settings/keys',
+  '/settings/quality',
+  '/settings/audit',
+  '/start',
 ]
 
 async function measure(measuring: Measuring): Promise<Reading[]> {
@@ -144,8 +212,23 @@ async function measure(measuring: Measuring): Promise<Reading[]> {
   for (let tick = 0; tick < 14; tick += 1) await countReceived(deps.db)
   await runSweep(deps, new Date())
   const readings: Reading[] = []
-  for (const [name, path, field] of ROUTES(agentId)) {
-    readings.push(await probe.watch(name, async () => countShown(await toJson(await ask(path, readonlyKey)), field)))
+  for (const [name, path, list] of ROUTES(agentId)) {
+    readings.push(await probe.watch(name, async () => countShown(await toJson(await ask(path, readonlyKey)), list)))
+  }
+  const asked = await toJson(await ask('/v1/incidents', readonlyKey, { service: 'service-3' }))
+  const { rows } = await client.query(
+    `SELECT s.id FROM services s JOIN agents a ON a.tenant_id = s.tenant_id WHERE a.id = $1 AND s.name = 'service-77'`,
+    [agentId],
+  )
+  for (const path of PAGES(agentId, rows[0]?.id, String(field(asked, 'id')))) {
+    readings.push(
+      await probe.watch(path.replaceAll(/[0-9a-f-]{36}/g, '…'), async () => {
+        const page = await ask.page(path, readonlyKey)
+        await page.text()
+        if (page.status !== 200) throw new Error(`${path}: ${page.status}`)
+        return undefined
+      }),
+    )
   }
   const event = (sha: string) => ({
     service_name: `service-${sha.length}`,
@@ -190,28 +273,29 @@ async function toJson(response: Response): Promise<unknown> {
 }
 
 /** How many entries an answer shows: those of a list, or of all lists in it. */
-function countShown(answer: unknown, field?: string): number {
+function countShown(answer: unknown, list?: string): number {
   if (Array.isArray(answer)) return answer.length
   if (typeof answer !== 'object' || answer === null) return 0
-  const parts = Object.entries(answer).flatMap(([name, value]) => (Array.isArray(value) && (field ?? name) === name ? [value.length] : []))
+  const parts = Object.entries(answer).flatMap(([name, value]) => (Array.isArray(value) && (list ?? name) === name ? [value.length] : []))
   return parts.reduce((sum, part) => sum + part, 0)
 }
 
 function format(sizes: readonly Size[]): string {
   const [first, last] = [sizes[0], sizes.at(-1)]
   const tenfolds = Math.log10((last?.events ?? 1) / (first?.events ?? 1))
-  const head = ['', ...sizes.flatMap(({ events }) => [`${events / 1e6} M: ms`, 'buffers', 'read ÷ shown']), 'ms a tenfold']
+  const head = ['', ...sizes.flatMap(({ events }) => [`${events / 1e6} M: ms`, 'buffers', 'read ÷ shown']), 'buffers a tenfold']
   const rows = (first?.readings ?? []).map(({ name }, place) => {
     const readings = sizes.map((size) => size.readings[place])
-    const growth = ((readings.at(-1)?.ms ?? 0) / (readings[0]?.ms ?? 1)) ** (1 / (tenfolds || 1))
+    const cost = (reading: Reading | undefined) => (reading?.buffers ?? reading?.ms ?? 1) / Math.max(1, reading?.shown ?? 1)
+    const growth = (cost(readings.at(-1)) / cost(readings[0])) ** (1 / (tenfolds || 1))
     const cells = readings.flatMap((reading) => [
       reading?.ms.toFixed(1) ?? '',
       reading?.buffers?.toLocaleString('en') ?? '',
-      reading?.rowsRead === undefined ? '' : `${reading.rowsRead} ÷ ${reading.shown}`,
+      reading?.rowsRead === undefined ? '' : [reading.rowsRead, reading.shown].filter((count) => count !== undefined).join(' ÷ '),
     ])
     return [name, ...cells, `${growth.toFixed(2)} ×`]
   })
-  return `${toLines([head, ...rows])}\nQuickest of ${TIMES}; buffers of 8 kB and rows of all statements of a request, in Postgres.`
+  return `${toLines([head, ...rows])}\nQuickest of ${TIMES}; buffers of 8 kB and rows of all statements of a request, in Postgres; growth of buffers an entry that is shown, or of ms.`
 }
 
 try {

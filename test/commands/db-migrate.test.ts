@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { drizzle } from 'drizzle-orm/node-postgres'
@@ -8,6 +7,7 @@ import { migrate as migrateByDrizzle } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { MIGRATIONS_FOLDER, migrate } from '../../src/commands/migrations.ts'
+import { makeMigrations } from '../support/migrations.ts'
 
 const COMMAND = fileURLToPath(new URL('../../src/commands/db-migrate.ts', import.meta.url))
 const REAL = process.env['DATABASE_URL'] ?? ''
@@ -55,25 +55,10 @@ async function connect(url: string): Promise<pg.Client> {
   return client
 }
 
-/** The first `count` migrations, and one more of these statements. */
-function makeFolder(count: number, statements: readonly string[] = []): string {
-  const folder = mkdtempSync(join(tmpdir(), 'noctuary-migrations-'))
-  cpSync(MIGRATIONS_FOLDER, folder, { recursive: true })
-  const file = join(folder, 'meta/_journal.json')
-  const journal = JSON.parse(readFileSync(file, 'utf8'))
-  journal.entries = journal.entries.slice(0, count)
-  if (statements.length > 0) {
-    journal.entries.push({ ...journal.entries.at(-1), idx: count, when: Date.now() + 1, tag: '9999_more' })
-    writeFileSync(join(folder, '9999_more.sql'), statements.join('\n--> statement-breakpoint\n'))
-  }
-  writeFileSync(file, JSON.stringify(journal))
-  return folder
-}
-
 test.runIf(REAL)('what Drizzle migrated is gone on with, once, and a newer database is refused', async () => {
   const url = await createDatabase()
   const client = await connect(url)
-  await migrateByDrizzle(drizzle(client), { migrationsFolder: makeFolder(10) })
+  await migrateByDrizzle(drizzle(client), { migrationsFolder: makeMigrations(10) })
 
   const first = await run(url)
   expect(first).toMatchObject({ code: 0, stderr: '' })
@@ -96,7 +81,7 @@ test.runIf(REAL)('a reader keeps a migration waiting, and nobody waits behind it
   await reader.query('BEGIN')
   await reader.query('SELECT count(*) FROM tenants')
   const count = readFileSync(join(MIGRATIONS_FOLDER, 'meta/_journal.json'), 'utf8').match(/"tag"/g)?.length ?? 0
-  const folder = makeFolder(count, ['ALTER TABLE tenants ADD COLUMN more text', 'CREATE INDEX tenants_by_more ON tenants (more)'])
+  const folder = makeMigrations(count, ['ALTER TABLE tenants ADD COLUMN more text', 'CREATE INDEX tenants_by_more ON tenants (more)'])
 
   const lines: string[] = []
   const migrating = migrate(client, (line) => lines.push(line), folder)

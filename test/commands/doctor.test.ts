@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
-import { expect, inject, test } from 'vitest'
+import pg from 'pg'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { migrate } from '../../src/commands/migrations.ts'
 import { createTestTenant, startApp } from '../support/app.ts'
+import { makeMigrations } from '../support/migrations.ts'
 
 const COMMAND = fileURLToPath(new URL('../../src/commands/doctor.ts', import.meta.url))
 const { redisUrl, redisToken } = inject('stack')
@@ -22,22 +25,58 @@ const REDIS = { UPSTASH_REDIS_REST_URL: redisUrl, UPSTASH_REDIS_REST_TOKEN: redi
 const REAL = process.env['DATABASE_URL'] ?? ''
 
 test('a deployment is looked at as far as it is named, and what is broken is said in a line', async () => {
-  const [partly, wrong, refused] = await Promise.all([
+  const away = { UPSTASH_REDIS_REST_URL: 'http://127.0.0.1:64999', UPSTASH_REDIS_REST_TOKEN: 'x' }
+  const [partly, unreachable, wrong, refused] = await Promise.all([
     run([], REDIS),
-    run(['--json', '--url', 'http://127.0.0.1:1'], { ...REDIS, DATABASE_URL: 'postgres://a:b@127.0.0.1:1/x', COUNTS_DAYS: 'many' }),
+    run(['--url', 'noctuary.example.com'], away),
+    run(['--json', '--url', 'http://127.0.0.1:64999'], { ...REDIS, DATABASE_URL: 'postgres://a:b@127.0.0.1:1/x', COUNTS_DAYS: 'many' }),
     run(['--what'], {}),
   ])
   // Nobody runs a cron here.
   expect(partly.stderr).toBe('')
   expect(partly.stdout).toMatch(/^warn +postgres +not looked at/m)
   expect(partly.stdout).toMatch(/^(?:ok|warn) +redis +answers in /m)
+  expect(unreachable.stdout).toMatch(/^broken +redis +nothing listens at its address$/m)
+  expect(unreachable.stdout).toMatch(/^broken +worker +--url must look like https:/m)
   const { ok, findings } = JSON.parse(wrong.stdout)
+  expect(findings).toContainEqual({ level: 'broken', what: 'worker', says: 'nothing listens at its address' })
   expect([wrong.code, ok]).toEqual([1, false])
-  expect(findings).toContainEqual({ level: 'broken', what: 'postgres', says: 'nothing listens where DATABASE_URL points' })
+  expect(findings).toContainEqual({ level: 'broken', what: 'postgres', says: 'nothing listens at its address' })
   expect(findings.filter(({ level }: { level: string }) => level === 'broken').map(({ what }: { what: string }) => what)).toEqual(
     expect.arrayContaining(['settings', 'worker']),
   )
   expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/^npm run doctor: .*\n$/) })
+})
+
+test.runIf(REAL)('of a database that is half migrated, or half readable, what can be known is said', async () => {
+  const name = `noctuary_doctor_${process.pid}`
+  const url = Object.assign(new URL(REAL), { pathname: `/${name}` }).href
+  const admin = new pg.Client({ connectionString: REAL })
+  await admin.connect()
+  await admin.query(`CREATE DATABASE ${name}`)
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  onTestFinished(async () => {
+    await client.end()
+    await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+    await admin.query(`DROP ROLE ${name}`)
+    await admin.end()
+  })
+  await migrate(client, undefined, makeMigrations(3))
+  const half = await run([], { DATABASE_URL: url })
+  expect(half.code).toBe(1)
+  expect(half.stdout).toMatch(/^ok +postgres +PostgreSQL /m)
+  expect(half.stdout).toMatch(/^broken +migrations +\d+ of \d+ are not applied/m)
+  expect(half.stdout).not.toContain('does not exist')
+
+  await migrate(client)
+  await client.query(`CREATE ROLE ${name} LOGIN`)
+  await client.query(`GRANT USAGE ON SCHEMA drizzle TO ${name}; GRANT SELECT ON drizzle.__drizzle_migrations, integrations TO ${name}`)
+  const reader = await run([], { DATABASE_URL: Object.assign(new URL(url), { username: name }).href })
+  expect(reader.code).toBe(1)
+  expect(reader.stdout).toMatch(/^ok +migrations +all /m)
+  expect(reader.stdout).toMatch(/^broken +sweep +this role may not do that .*permission denied/m)
+  expect(reader.stdout).toMatch(/^ok +receivers /m)
 })
 
 test.runIf(REAL)('a migrated database is well', async () => {

@@ -23,3 +23,15 @@ test.each([
   expect(run.stderr).toMatch(says)
   expect(run.status).toBe(status)
 })
+
+test('a reader that has seen enough ends a command without a word', () => {
+  const script = `setInterval(() => console.log('x'.repeat(100_000)), 10)`
+  const { stdout, stderr } = spawnSync(
+    'bash',
+    ['-c', `"$1" --require "$2" -e "$3" | head -c 10; echo " \${PIPESTATUS[0]}"`, 'x', process.execPath, PREFLIGHT, script],
+    {
+      encoding: 'utf8',
+    },
+  )
+  expect([stdout, stderr]).toEqual(['xxxxxxxxxx 141\n', ''])
+})

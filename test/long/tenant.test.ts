@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import { openSecretOf } from '../../src/domain/access/integration.ts'
 import { sha256, toHex } from '../../src/domain/hash.ts'
 import { findIntegrationByHash } from '../../src/store/integrations.ts'
 import { createTestTenant, makeEvent, startApp } from '../support/app.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
 import { startOwnStack } from '../support/own-stack.ts'
 import { connectPager, deliver, makeDelivery } from '../support/pagerduty.ts'
 import { runTenantCommand as run } from '../support/tenant-command.ts'
@@ -122,7 +123,12 @@ test('an export to a file does not overwrite one', async () => {
   const tenant = await createTestTenant(app)
   const folder = await mkdtemp(join(tmpdir(), 'noctuary-'))
   const out = join(folder, 'tenant.ndjson')
+  const cut = await startFaultProxy(inject('stack').databaseEndpoint, { left: 8, servesLast: false })
+  expect(await run(['export', tenant.tenantId, '--out', out], { DATABASE_ENDPOINT: cut.url })).toMatchObject({ code: 1, stdout: '' })
+  // What was cut off has another name, and stands in nobody's way.
+  expect(await readdir(folder)).toEqual(['tenant.ndjson.part'])
   expect(await run(['export', tenant.tenantId, '--out', out])).toMatchObject({ code: 0, stdout: '' })
+  expect(await readdir(folder)).toEqual(['tenant.ndjson'])
   expect((await readFile(out, 'utf8')).trim().split('\n')).toHaveLength(6)
   expect(await run(['export', tenant.tenantId, '--out', out])).toMatchObject({ code: 1, stderr: expect.stringContaining('exists already') })
   await rm(folder, { recursive: true })

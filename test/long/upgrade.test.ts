@@ -1,4 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +13,9 @@ import { createKey } from '../../src/domain/access/api-key.ts'
 import { sha256, toHex } from '../../src/domain/hash.ts'
 import { buildBundle, prepareBundles, serveBundle } from '../bench/workerd.ts'
 import { createPostgresBackend, serveNeon } from '../stack/neon-http.ts'
-import { makeEvent } from '../support/app.ts'
+import { spawnStack } from '../stack/spawn-stack.ts'
+import { makeEvent, startApp } from '../support/app.ts'
+import { makeMigrations } from '../support/migrations.ts'
 
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -76,8 +79,22 @@ const post = (url: string, path: string, body: unknown) =>
     body: JSON.stringify(body),
   })
 
-/** Sends events one after the other to wherever the Worker is by then, each again until it is taken, as agents do. */
-async function sendWhile(isWanted: () => boolean, where: () => string, name: string) {
+/** Answers whether an event was taken. */
+type Send = (event: ReturnType<typeof makeEvent>) => Promise<boolean>
+
+/** To wherever the Worker is by then: what it does not take it refuses with 503, and says when to come again. */
+const toWorker =
+  (where: () => string): Send =>
+  async (event) => {
+    const response = await post(where(), '/v1/events', event)
+    await response.arrayBuffer()
+    if (response.status === 201) return true
+    expect([response.status, Number(response.headers.get('Retry-After')) > 0]).toEqual([503, true])
+    return false
+  }
+
+/** Sends events one after the other, each again until it is taken, as agents do. */
+async function sendWhile(isWanted: () => boolean, send: Send, name: string) {
   const seen = { sent: 0, refused: 0, slowestMs: 0 }
   while (isWanted()) {
     const event = makeEvent({
@@ -87,18 +104,50 @@ async function sendWhile(isWanted: () => boolean, where: () => string, name: str
     })
     for (let isTaken = false; !isTaken; ) {
       const startedAt = performance.now()
-      const response = await post(where(), '/v1/events', event)
-      await response.arrayBuffer()
+      isTaken = await send(event)
       seen.slowestMs = Math.max(seen.slowestMs, performance.now() - startedAt)
-      isTaken = response.status === 201
       if (isTaken) break
-      expect([response.status, Number(response.headers.get('Retry-After')) > 0]).toEqual([503, true])
       seen.refused += 1
       await sleep(100)
     }
     seen.sent += 1
   }
   return seen
+}
+
+async function createTenant(client: pg.Client): Promise<void> {
+  const [ids] = (await client.query('SELECT gen_random_uuid() AS tenant, gen_random_uuid() AS key')).rows
+  await client.query(`INSERT INTO tenants (id, name) VALUES ($1, 'upgrade')`, [ids.tenant])
+  await client.query(
+    `INSERT INTO api_keys (id, tenant_id, key_type, prefix, last4, hash) VALUES ($1, $2, 'ingest', 'noc_ingest_x', 'none', $3)`,
+    [ids.key, ids.tenant, await hashOf(INGEST_KEY)],
+  )
+}
+
+const hashOf = async (key: string) => toHex(await sha256(key))
+
+/** Of the events that are stored, as many as make so many, each a change of its own. */
+async function fill(client: pg.Client, events: number): Promise<void> {
+  await client.query('SET statement_timeout = 0')
+  await client.query(
+    `INSERT INTO context_events SELECT (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid(), 'change_key', gen_random_uuid()))).*
+      FROM context_events e, generate_series(1, $1::int / (SELECT count(*)::int FROM context_events) - 1)`,
+    [events],
+  )
+}
+
+const upgrade = (url: string) =>
+  run(process.execPath, [join(ROOT, 'src/commands/db-migrate.ts')], { env: { ...process.env, DATABASE_URL: url } })
+
+async function expectAll(client: pg.Client, senders: readonly Awaited<ReturnType<typeof sendWhile>>[]): Promise<void> {
+  const sent = senders.reduce((sum, each) => sum + each.sent, 0)
+  const { rows } = await client.query(
+    `SELECT count(*)::int AS stored, count(DISTINCT sha)::int AS different, (SELECT count(*)::int FROM context_events) AS all
+      FROM context_events WHERE sha LIKE 'during-%'`,
+  )
+  expect(rows[0]).toEqual({ stored: sent, different: sent, all: EVENTS_BEFORE + sent })
+  expect(sent).toBeGreaterThan(100)
+  expect(Math.max(...senders.map(({ slowestMs }) => slowestMs))).toBeLessThan(SLOWEST_MS)
 }
 
 const RELEASES = [
@@ -111,12 +160,7 @@ test.runIf(REAL).each(RELEASES.filter(([, release]) => release !== ''))(
   async (_name, release) => {
     const [{ url, client, neonUrl }, before, after] = await Promise.all([createDatabase(), buildRelease(release), buildRelease()])
     await migrate(client, undefined, join(before.folder, 'drizzle/migrations'))
-    const [ids] = (await client.query('SELECT gen_random_uuid() AS tenant, gen_random_uuid() AS key')).rows
-    await client.query(`INSERT INTO tenants (id, name) VALUES ($1, 'upgrade')`, [ids.tenant])
-    await client.query(
-      `INSERT INTO api_keys (id, tenant_id, key_type, prefix, last4, hash) VALUES ($1, $2, 'ingest', 'noc_ingest_x', 'none', $3)`,
-      [ids.key, ids.tenant, toHex(await sha256(INGEST_KEY))],
-    )
+    await createTenant(client)
     const { redisUrl, redisToken } = inject('stack')
     const bindings = {
       DATABASE_URL: url,
@@ -131,39 +175,84 @@ test.runIf(REAL).each(RELEASES.filter(([, release]) => release !== ''))(
       makeEvent({ service_name: `service-${place % 20}`, sha: `before-${place}`, ttl_seconds: 86_400 }),
     )
     expect((await post(worker.url, '/v1/events/batch', batch)).status).toBe(200)
-    await client.query('SET statement_timeout = 0')
-    await client.query(
-      `INSERT INTO context_events SELECT (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid(), 'change_key', gen_random_uuid()))).*
-      FROM context_events e, generate_series(1, $1::int)`,
-      [EVENTS_BEFORE / batch.length - 1],
-    )
+    await fill(client, EVENTS_BEFORE)
 
     let [where, isWanted] = [worker.url, true]
     const sending = Promise.all(
       Array.from({ length: SENDERS }, (_, sender) =>
         sendWhile(
           () => isWanted,
-          () => where,
+          toWorker(() => where),
           `${sender}`,
         ),
       ),
     )
     await sleep(500)
-    await run(process.execPath, [join(ROOT, 'src/commands/db-migrate.ts')], { env: { ...process.env, DATABASE_URL: url } })
+    await upgrade(url)
     await sleep(500)
     where = next.url
     await sleep(1_000)
     isWanted = false
-    const senders = await sending
-
-    const sent = senders.reduce((sum, each) => sum + each.sent, 0)
-    const { rows } = await client.query(
-      `SELECT count(*)::int AS stored, count(DISTINCT sha)::int AS different, (SELECT count(*)::int FROM context_events) AS all
-      FROM context_events WHERE sha LIKE 'during-%'`,
-    )
-    expect(rows[0]).toEqual({ stored: sent, different: sent, all: EVENTS_BEFORE + sent })
-    expect(sent).toBeGreaterThan(100)
-    expect(Math.max(...senders.map(({ slowestMs }) => slowestMs))).toBeLessThan(SLOWEST_MS)
+    await expectAll(client, await sending)
     expect((await fetch(`${next.url}/health`)).status).toBe(200)
+  },
+)
+
+/** How many migrations the first release had, and the statement by which its Worker stored an event. */
+const FIRST_MIGRATIONS = 9
+const FIRST_STATEMENT = `SELECT ingest_event_v1($1, $2, $3, replace($3, '-', ''), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $8, '{}', '{}') AS stored`
+
+test.runIf(REAL)(
+  'the first release’s statements are taken while its filled database is upgraded, whatever history a checkout has',
+  async () => {
+    const { url, client } = await createDatabase()
+    await migrate(client, undefined, makeMigrations(FIRST_MIGRATIONS))
+    await createTenant(client)
+    const hash = await hashOf(INGEST_KEY)
+    await client.query(
+      `INSERT INTO agents (id, tenant_id, api_key_id, hostname, name) SELECT id, tenant_id, id, 'upgrade', 'upgrade' FROM api_keys`,
+    )
+    const senders = Array.from({ length: SENDERS }, () => new pg.Client({ connectionString: url }))
+    await Promise.all(senders.map((sender) => sender.connect()))
+    onTestFinished(async () => void (await Promise.all(senders.map((sender) => sender.end()))))
+    const store =
+      (connection: pg.Client): Send =>
+      async (event) => {
+        const { service_name, vendor, event_type, entity, old_value, new_value, actor, sha, confidence, ttl_seconds, timestamp, raw_line } =
+          event
+        const texts = [
+          service_name,
+          vendor,
+          event_type,
+          entity,
+          old_value,
+          new_value,
+          actor,
+          sha,
+          confidence,
+          ttl_seconds,
+          timestamp,
+          raw_line,
+        ]
+        const { rows } = await connection.query(FIRST_STATEMENT, [hash, randomUUID(), ...texts])
+        return rows[0].stored.created.length === 1
+      }
+    for (let place = 0; place < 20; place += 1)
+      await store(client)(makeEvent({ service_name: `service-${place}`, sha: `before-${place}`, ttl_seconds: 86_400 }))
+    await fill(client, EVENTS_BEFORE)
+
+    let isWanted = true
+    const sending = Promise.all(senders.map((connection, sender) => sendWhile(() => isWanted, store(connection), `${sender}`)))
+    await sleep(500)
+    await upgrade(url)
+    await sleep(500)
+    isWanted = false
+    await expectAll(client, await sending)
+
+    const stack = await spawnStack({ databaseUrl: url, redisUrl: process.env['REDIS_URL'] })
+    onTestFinished(stack.stop)
+    const app = startApp({ stack })
+    expect((await app.request('/v1/events', { key: INGEST_KEY, body: makeEvent({ service_name: 'service-0' }) })).status).toBe(201)
+    expect(await migrate(client)).toMatchObject({ applied: [], built: [] })
   },
 )
