@@ -22,6 +22,10 @@ type Migration = { readonly tag: string; readonly hash: string; readonly madeAt:
 /** An index that is no constraint, and so may come later than its table. */
 type Index = { readonly name: string; readonly table: string; readonly definition: string }
 
+/** The tables of a request by an agent, as it comes to them. */
+const USED_IN_ORDER = ['api_keys', 'agents', 'services', 'context_events']
+
+const ALTER_TABLE = /^ALTER TABLE (?:IF EXISTS )?(?:ONLY )?"?(\w+)"?/i
 const CREATE_INDEX = /^CREATE INDEX (?:IF NOT EXISTS )?"?(\w+)"? ON "?(\w+)"?/i
 const DROP_INDEX = /^DROP INDEX (?:IF EXISTS )?"?(\w+)"?/i
 
@@ -142,6 +146,7 @@ async function applyOne(client: Client, { tag, hash, madeAt, statements }: Migra
     try {
       await client.query('BEGIN')
       const later: Index[] = []
+      await lockTables(client, statements)
       for (const statement of statements) {
         const index = toIndex(statement)
         if (index && (await holdsRows(client, index.table))) later.push(index)
@@ -159,6 +164,20 @@ async function applyOne(client: Client, { tag, hash, madeAt, statements }: Migra
       await sleep(Math.min(tries * 100, MAX_REST_MS))
     }
   }
+}
+
+/**
+ * Takes the tables that a migration alters before it begins, those that requests use first first: whoever waits for one of them then
+ * holds none of the others, for which we would wait in turn.
+ */
+async function lockTables(client: Client, statements: readonly string[]): Promise<void> {
+  const named = statements.flatMap((statement) => ALTER_TABLE.exec(withoutComments(statement))?.[1] ?? [])
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT name FROM (SELECT DISTINCT name FROM unnest($1::text[]) AS t(name)) t
+      WHERE to_regclass(quote_ident(name)) IS NOT NULL ORDER BY array_position($2::text[], name), name`,
+    [named, USED_IN_ORDER],
+  )
+  if (rows.length > 1) await client.query(`LOCK TABLE ${rows.map(({ name }) => pg.escapeIdentifier(name)).join(', ')}`)
 }
 
 const isBusy = (error: unknown) => error instanceof pg.DatabaseError && [LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED].includes(error.code ?? '')

@@ -55,6 +55,8 @@ async function connect(url: string): Promise<pg.Client> {
   return client
 }
 
+const countMigrations = () => readFileSync(join(MIGRATIONS_FOLDER, 'meta/_journal.json'), 'utf8').match(/"tag"/g)?.length ?? 0
+
 test.runIf(REAL)('what Drizzle migrated is gone on with, once, and a newer database is refused', async () => {
   const url = await createDatabase()
   const client = await connect(url)
@@ -80,8 +82,10 @@ test.runIf(REAL)('a reader keeps a migration waiting, and nobody waits behind it
   await writer.query(`INSERT INTO tenants (id, name) VALUES (gen_random_uuid(), 'before')`)
   await reader.query('BEGIN')
   await reader.query('SELECT count(*) FROM tenants')
-  const count = readFileSync(join(MIGRATIONS_FOLDER, 'meta/_journal.json'), 'utf8').match(/"tag"/g)?.length ?? 0
-  const folder = makeMigrations(count, ['ALTER TABLE tenants ADD COLUMN more text', 'CREATE INDEX tenants_by_more ON tenants (more)'])
+  const folder = makeMigrations(countMigrations(), [
+    'ALTER TABLE tenants ADD COLUMN more text',
+    'CREATE INDEX tenants_by_more ON tenants (more)',
+  ])
 
   const lines: string[] = []
   const migrating = migrate(client, (line) => lines.push(line), folder)
@@ -99,4 +103,26 @@ test.runIf(REAL)('a reader keeps a migration waiting, and nobody waits behind it
   await client.query(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'tenants_by_more'::regclass`)
   expect(await migrate(client, undefined, folder)).toMatchObject({ applied: [], built: ['tenants_by_more'] })
   expect(await migrate(client, undefined, folder)).toMatchObject({ applied: [], built: [] })
+})
+
+test.runIf(REAL)('a migration of several tables gets them though requests without a pause use them in another order', async () => {
+  const url = await createDatabase()
+  const [client, ...writers] = await Promise.all(Array.from({ length: 5 }, () => connect(url)))
+  if (!client) throw new Error('no connection')
+  await migrate(client)
+  let isWanted = true
+  // As a request does: one transaction, and events after services.
+  const writing = writers.map(async (writer) => {
+    while (isWanted) await writer.query('SELECT count(*) FROM services; SELECT pg_sleep(0.002); SELECT count(*) FROM context_events')
+  })
+  onTestFinished(() => {
+    isWanted = false
+  })
+  const more = ['ALTER TABLE context_events ADD COLUMN more text', 'SELECT pg_sleep(0.02)', 'ALTER TABLE services ADD COLUMN more text']
+  const lines: string[] = []
+  const migrated = await migrate(client, (line) => lines.push(line), makeMigrations(countMigrations(), more))
+  isWanted = false
+  await Promise.all(writing)
+  expect(migrated).toMatchObject({ applied: ['9999_more'] })
+  expect(lines.filter((line) => line.includes('waiting'))).toEqual([])
 })

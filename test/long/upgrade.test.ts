@@ -130,8 +130,8 @@ const hashOf = async (key: string) => toHex(await sha256(key))
 async function fill(client: pg.Client, events: number): Promise<void> {
   await client.query('SET statement_timeout = 0')
   await client.query(
-    `INSERT INTO context_events SELECT (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid(), 'change_key', gen_random_uuid()))).*
-      FROM context_events e, generate_series(1, $1::int / (SELECT count(*)::int FROM context_events) - 1)`,
+    `INSERT INTO context_events SELECT r.* FROM context_events e CROSS JOIN generate_series(1, $1::int / (SELECT count(*)::int FROM context_events) - 1) AS n,
+      LATERAL jsonb_populate_record(e, jsonb_build_object('id', md5(e.id::text || n)::uuid, 'change_key', md5(n || e.id::text)::uuid)) AS r`,
     [events],
   )
 }
