@@ -60,7 +60,7 @@ function readArguments() {
 
 async function lookAt(what: string, where: string | undefined, check: (where: string) => Promise<Finding[]>): Promise<Finding[]> {
   if (!where) return [warn(what, `not looked at: ${what === 'worker' ? '--url' : 'its address'} is not given`)]
-  return await attempt(what, () => check(where))
+  return await finding(what, () => check(where))
 }
 
 const KNOWN_ERRORS = {
@@ -71,7 +71,7 @@ const KNOWN_ERRORS = {
 }
 
 /** Whatever goes wrong is a finding, beside what others find. */
-async function attempt(what: string, check: () => Promise<Finding[]>): Promise<Finding[]> {
+async function finding(what: string, check: () => Promise<Finding[]>): Promise<Finding[]> {
   return await check().catch((error: unknown) => [broken(what, explain(error, KNOWN_ERRORS, 'it'))])
 }
 
@@ -92,11 +92,11 @@ async function checkPostgres(): Promise<Finding[]> {
   await client.connect()
   try {
     const ms = await timeOf(() => client.query('SELECT 1'))
-    const migrations = await attempt('migrations', () => checkMigrations(client))
+    const migrations = await finding('migrations', () => checkMigrations(client))
     // What is not there yet cannot be looked at.
     const rows = migrations.some(({ level }) => level === 'broken')
       ? []
-      : [...(await attempt('sweep', () => checkUpkeep(client))), ...(await attempt('receivers', () => checkReceivers(client)))]
+      : [...(await finding('sweep', () => checkUpkeep(client))), ...(await finding('receivers', () => checkReceivers(client)))]
     return [speed('postgres', ms), ...(await checkServer(client)), ...migrations, ...rows]
   } finally {
     await client.end()
