@@ -1,3 +1,4 @@
+import { compareText } from '../compare.ts'
 import { type EventType, isCallFailure } from '../event/event.ts'
 import { matchServices, toNameKey } from '../event/service-name.ts'
 import { isPublicHost, type NamedHost, namedHosts, toNamedHost } from './host.ts'
@@ -123,7 +124,9 @@ function firstKnown(names: readonly string[], known: KnownServices): (Callee & {
 
 /** The resolver and, where it answered that there is none, the public host: there both may be at fault, without a resolver of one's own the host. */
 function findUnresolved(text: string, known: KnownServices): readonly Callee[] {
-  const name = [...known.values()].filter((service) => RESOLVER.test(service.toLowerCase())).toSorted()[0]
+  // A workload before its pods, whose names are longer.
+  const resolvers = [...known.values()].filter((service) => RESOLVER.test(service.toLowerCase()))
+  const name = resolvers.toSorted((a, b) => a.length - b.length || compareText(a, b))[0]
   const hosts = NO_SUCH_NAME.test(text) ? namedHosts(text).filter(({ host }) => isPublicHost(host)) : []
   const outside = hosts.map(({ host }): Callee => ({ kind: 'external', host }))
   if (name !== undefined) return [...outside, { kind: 'service', key: toNameKey(name), name }]

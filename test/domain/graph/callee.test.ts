@@ -131,6 +131,11 @@ test.each([
   expect(show(findCallees(failure({ newValue }), toKnownServices(['payments'])))).toEqual([callee])
 })
 
+test('a resolver is its workload, not one of its pods', () => {
+  const known = toKnownServices(['kube-system/node-local-dns-x7k2p', 'node-local-dns'])
+  expect(show(findCallees(failure({ newValue: 'getaddrinfo EAI_AGAIN payments' }), known))).toEqual(['node-local-dns'])
+})
+
 test('a crash tells who was called, a crash of a pod does not', () => {
   const crash = { eventType: 'restart' as const, newValue: 'panic: dial tcp db:5432: connection refused' }
   expect(show(findCalleesInText(failure(crash), KNOWN))).toEqual(['db'])
