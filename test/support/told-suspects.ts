@@ -21,6 +21,22 @@ export const TOLD_SUSPECTS: readonly ToldRow[] = [
     ],
   },
   {
+    name: 'a sync of what is live',
+    windows: [
+      makeWindow('frontend', deploy(-9_000, 'a4f2c1d'), deploy(-330, 'a4f2c1d', { actor: 'self-heal' }), errors(-300, 'Out of range')),
+    ],
+    says: [
+      'suspect: Deploy sha=a4f2c1d to frontend rolled out once more 30 seconds before onset',
+      '→ Compare errors and latency of frontend before and after deploy sha=a4f2c1d to frontend',
+      'What broke: frontend has reported errors since 11:55 UTC. For it: frontend has reported errors since 11:55 UTC, which it can explain; frontend is the alerting service; it came 30 seconds before onset.',
+      'or: Deploy sha=a4f2c1d to frontend rolled out 2 hours before onset',
+      '    → Compare errors and latency of frontend before and after deploy sha=a4f2c1d to frontend',
+      '    + frontend has reported errors since 11:55 UTC, which it can explain',
+      '    + frontend is the alerting service',
+      '    − it came 2 hours before onset: most causes show sooner',
+    ],
+  },
+  {
     name: 'two deploys each of which explains its own calls',
     windows: [
       makeWindow('search', deploy(-150, 'a4f2c1d')),

@@ -12,6 +12,8 @@ const REPORTED_LATE_MS = 2 * 60_000
 const REPEAT_MS = 30 * 60_000
 const FINISHED = /^(?:succeeded|success|synced|completed?|finished|done)$/i
 const FAILED = /^(?:failed|failure|aborted|cancell?ed|error)$/i
+/** The pods of the revision that is live are replaced by ones of it. */
+const RESTARTED = /^restart(?:ed|ing)?$/i
 /** A pod that is taken away, by a rollout as a rule. */
 const TERMINATED = /^(?:terminated|killing)$/i
 /** The first replicas of a revision, which only a rollout brings. */
@@ -30,6 +32,8 @@ type Draft = {
   reportedMs: number
   isFailed: boolean
   isFinished: boolean
+  /** Whether what it puts in place was in place already. */
+  readonly isSame: boolean
   readonly steps: Step[]
 }
 
@@ -76,19 +80,24 @@ export function isAutoscaling(observation: Observation): boolean {
 }
 
 /**
- * Whether two changes are of one rollout: one revision that is put in place at several places, one commit in several services, one setting step by step, or a
+ * Whether two changes are of one rollout: one revision that is put in place at several places or once more, one commit in several services, one setting step by step, or a
  * deploy and the migration that it runs.
  */
 export function isOneRollout(a: Change, b: Change): boolean {
-  if (Math.abs(a.atMs - b.atMs) > REPEAT_MS || (!isDeploy(a.lead) && !isDeploy(b.lead) && a.key !== b.key)) return false
   const [one, other] = [toRevision(a.lead.entry), toRevision(b.lead.entry)]
   const isOfOneRevision = one !== undefined && other !== undefined && isSameRevision(one, other)
   const isAtOne = a.key === b.key
+  if (isAtOne && isOfOneRevision && (a.isSame || b.isSame)) return true
+  if (areApart(a, b)) return false
   if (a.lead.entry.eventType !== b.lead.entry.eventType) {
     return (isAtOne || isOfOneRevision) && (isMigrationOf(a, b) || isMigrationOf(b, a))
   }
   if (!isDeploy(a.lead)) return isAtOne && a.lead.entry.entity === b.lead.entry.entity
   return isAtOne ? isOfOneRevision || (one ?? other) === undefined : isOfOneRevision && isHash(one)
+}
+
+function areApart(a: Change, b: Change): boolean {
+  return Math.abs(a.atMs - b.atMs) > REPEAT_MS || (!isDeploy(a.lead) && !isDeploy(b.lead) && a.key !== b.key)
 }
 
 function isMigrationOf(deploy: Change, { lead, atMs }: Change): boolean {
@@ -121,7 +130,8 @@ function toDrafts(own: readonly Observation[]): readonly Draft[] {
       told.reportedMs = Math.max(told.reportedMs, atMs)
       told.steps.push({ atMs, observation })
     }
-    const draft = told ?? open(occurrence, earlier)
+    const live = drafts.findLast((draft) => toThing(draft.lead) === thing && isLive(draft))
+    const draft = told ?? open(occurrence, earlier, live)
     if (!told) drafts.push(draft)
     latest.set(thing, draft)
   }
@@ -129,7 +139,7 @@ function toDrafts(own: readonly Observation[]): readonly Draft[] {
 }
 
 /** A change that begins with a report, perhaps of what was tried in vain before. */
-function open({ observation, atMs }: Occurrence, earlier?: Draft): Draft {
+function open({ observation, atMs }: Occurrence, earlier?: Draft, live?: Draft): Draft {
   return {
     lead: observation,
     atMs,
@@ -137,8 +147,16 @@ function open({ observation, atMs }: Occurrence, earlier?: Draft): Draft {
     reportedMs: Math.max(atMs, observation.entry.count > 2 ? observation.lastMs : atMs),
     isFailed: FAILED.test(observation.entry.newValue ?? '') && isDeploy(observation),
     isFinished: FINISHED.test(observation.entry.newValue ?? ''),
+    isSame: isDeploy(observation) && isLiveAlready(observation, live),
     steps: [],
   }
+}
+
+/** Whether a deploy brings nothing new: the commit that is live, or its pods once more. */
+function isLiveAlready({ entry }: Observation, live: Draft | undefined): boolean {
+  const revision = toRevision(entry)
+  if (revision === undefined) return RESTARTED.test(entry.newValue ?? '')
+  return live?.revision !== undefined && isHash(revision) && isSameRevision(revision, live.revision)
 }
 
 /** Whether a report tells how an earlier deploy went. */
@@ -270,6 +288,7 @@ function linkUndone(drafts: readonly Draft[]): readonly Change[] {
       atMs: Math.min(draft.atMs, ...draft.steps.map(({ atMs }) => atMs)),
       steps: draft.steps.toSorted((a, b) => a.atMs - b.atMs || compareTimes(a.observation, b.observation)),
       isFailed: draft.isFailed,
+      isSame: draft.isSame,
       undoes: isRedone(draft, undone) ? undefined : undone.get(draft)?.lead,
       undoneBy: by && changes.get(by),
       replacedBy: live && changes.get(live),

@@ -90,8 +90,11 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
  * outlasted it and no more of which began before it; or a verdict.
  */
 export function isProven(candidate: Candidate): boolean {
-  const { features, lagMs } = candidate
-  return features.pattern > 0 || (lagMs <= LONG_MS && isPointedAt(candidate) && !isLate(candidate) && toOutlasted(candidate) !== 'long')
+  const { features, lagMs, change } = candidate
+  return (
+    features.pattern > 0 ||
+    (lagMs <= LONG_MS && !change.isSame && isPointedAt(candidate) && !isLate(candidate) && toOutlasted(candidate) !== 'long')
+  )
 }
 
 /** Whether much of what fails at its service began before a change. */

@@ -71,12 +71,13 @@ function listMentioning({ key, lead: { entry } }: Change, { mentions }: Facts): 
   return [...(mentions.get(entry.entity) ?? [])].filter((service) => service !== key).toSorted()
 }
 
-function toKind({ lead, atMs, undoes }: Change, troubleMs: number | undefined, weights: Weights): number {
+function toKind({ lead, atMs, undoes, isSame }: Change, troubleMs: number | undefined, weights: Weights): number {
   // What is set back just before the trouble, in place for long without any, is no answer to it.
   const beforeMs = (troubleMs ?? 0) - atMs
   const isAnswer = undoes && (beforeMs < 0 || beforeMs > 2 * weights.slackMs || atMs - undoes.lastMs < 10 * weights.slackMs)
   const undoing = isAnswer && lead.entry.eventType !== 'deploy' ? weights.undoing : 1
   if (isScaling(lead)) return weights.scaling
+  if (isSame) return weights.same
   return lead.entry.eventType === 'flag_change' ? weights.flag * undoing : undoing
 }
 

@@ -175,6 +175,8 @@ export type Change = {
   readonly atMs: number
   readonly steps: readonly Step[]
   readonly isFailed: boolean
+  /** Whether what it put in place was in place already. */
+  readonly isSame: boolean
   /** The change that this one set back, and the one that set this one back. */
   readonly undoes: Observation | undefined
   readonly undoneBy: Change | undefined

@@ -78,8 +78,13 @@ const VERBS: Readonly<Record<EventType, string>> = {
 export type Onset = { readonly atMs: number; readonly name: 'onset' | 'the alert' }
 
 /** A hypothesis in one sentence. */
-export function toSentence({ lead, atMs, isFailed }: Pick<Change, 'lead' | 'atMs' | 'isFailed'>, onset: Onset, nameOf: NameOf): string {
-  const verb = isFailed ? 'rolled out in part' : VERBS[lead.entry.eventType]
+export function toSentence(
+  { lead, atMs, isFailed, isSame }: Pick<Change, 'lead' | 'atMs' | 'isFailed' | 'isSame'>,
+  onset: Onset,
+  nameOf: NameOf,
+): string {
+  const done = isSame ? 'rolled out once more' : VERBS[lead.entry.eventType]
+  const verb = isFailed ? 'rolled out in part' : done
   return `${describe(lead, nameOf)} ${verb} ${toLagText(onset.atMs - atMs, onset.name)}`
 }
 

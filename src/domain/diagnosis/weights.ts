@@ -31,6 +31,7 @@ export type Weights = {
   readonly flag: number
   readonly scaling: number
   readonly undoing: number
+  readonly same: number
   /** Faults that nobody recorded: at services, at those that tell of trouble of their own, and outside. */
   readonly unrecorded: number
   readonly troubled: number
@@ -68,6 +69,7 @@ export const WEIGHTS: Weights = {
   flag: 0.5,
   scaling: 0.25,
   undoing: 0.25,
+  same: 0.25,
   unrecorded: 0.04,
   troubled: 0.4,
   external: 0.3,

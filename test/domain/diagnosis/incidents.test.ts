@@ -179,6 +179,24 @@ const ROWS: readonly Row[] = [
     advises: AWAY,
   },
   {
+    name: 'a sync of the commit that has been live for hours',
+    windows: [makeWindow('orders', deploy(-9 * HOUR, 'aaaaaa1'), deploy(-230, 'aaaaaa1', { actor: 'self-heal' }), own(-200))],
+    assessment: 'suspect',
+    says: /^Deploy sha=aaaaaa1 to orders rolled out once more 30 seconds before onset$/,
+    advises: /^Compare/,
+  },
+  {
+    name: 'a restart of all pods of whom it calls',
+    windows: [
+      makeWindow('pricing', makeEntry(-215, 'deploy', { vendor: 'kubernetes', entity: 'deployment/pricing', newValue: 'restarted' })),
+      makeWindow('orders', own(-200, 'connect ECONNREFUSED pricing:8080')),
+    ],
+    calls: ['pricing'],
+    assessment: 'suspect',
+    says: /^Deploy to pricing rolled out once more 15 seconds before onset$/,
+    advises: /^Compare/,
+  },
+  {
     name: 'a deploy while its service fails already',
     windows: [makeWindow('orders', own(-260), trouble(-100, 'restart', 'generic', 'fatal'), deploy(-102, 'bbbbbb2'))],
     assessment: 'suspect',
