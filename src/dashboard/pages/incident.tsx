@@ -292,7 +292,7 @@ const Earlier = ({ diagnoses }: { readonly diagnoses: readonly StoredDiagnosis[]
     <ul class="cards">
       {diagnoses.map(({ hypothesis, confidence, madeAt, verdict }) => (
         <li>
-          <Outside max={MAX_SENTENCE}>{hypothesis}</Outside>{' '}
+          <Outside max={MAX_SENTENCE}>{toPageWords(hypothesis)}</Outside>{' '}
           <span class="quiet small">
             {toSureness(confidence)}, <Exact at={madeAt} />
             {verdict !== null && `, ${verdict === 'confirmed' ? 'confirmed' : 'marked wrong'}`}
