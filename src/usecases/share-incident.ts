@@ -3,6 +3,7 @@ import { AppError } from '../domain/errors.ts'
 import type { IncidentId, TenantId } from '../domain/ids.ts'
 import { signShareLink } from '../domain/telling/share-link.ts'
 import type { Trail } from '../store/audit.ts'
+import { getIncident } from '../store/incidents.ts'
 import { addShare, type Share } from '../store/shares.ts'
 
 const SHARED_MS = 3 * 24 * 3_600_000
@@ -14,7 +15,10 @@ export async function shareIncident(
   incidentId: IncidentId,
   trail: Trail,
 ): Promise<Share & { readonly path: string }> {
-  if (linkSecret === undefined) throw new AppError('unavailable', 'This installation has no secret to sign links with.')
+  if (linkSecret === undefined) {
+    await getIncident(db, tenantId, incidentId)
+    throw new AppError('unavailable', 'This installation has no secret to sign links with.')
+  }
   const share = await addShare(db, tenantId, incidentId, new Date(now().getTime() + SHARED_MS), trail)
   return { ...share, path: `/shared/${await signShareLink(linkSecret, { tenantId, ...share })}` }
 }

@@ -155,9 +155,9 @@ test('an engineer signs in, reads the timeline, confirms the answer and filters'
   await signIn(page, shop.tenant.readonlyKey, '/incidents?status=active')
   expect(new URL(page.url()).search).toBe('?status=active')
   await openIncident(page)
-  expect(await page.locator('time[data-local]').allTextContents()).toEqual([
-    expect.stringMatching(/^\d\d:\d\d:\d\d local, \d\d:\d\d:\d\d UTC$/),
-  ])
+  const times = await page.locator('time[data-local]').allTextContents()
+  expect(times[0]).toMatch(/^\d\d:\d\d:\d\d local, \d\d:\d\d:\d\d UTC$/)
+  expect(times.filter((text) => text.includes('local'))).toHaveLength(1)
   const picture = page.getByRole('group', { name: /From the change to the alert/ })
   expect(await picture.locator('.lane').count()).toBeGreaterThan(2)
   expect(await picture.locator('a.mark').count()).toBeGreaterThan(5)

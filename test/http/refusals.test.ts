@@ -26,6 +26,7 @@ const keyOf = (tenant: TestTenant, keyType: KeyType) => (keyType === 'ingest' ? 
 test('the document lists the operations of the contract', () => {
   expect(operations.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual([
     'DELETE /v1/api-keys/{id}',
+    'DELETE /v1/incidents/{id}/shares/{share_id}',
     'DELETE /v1/integrations/{id}',
     'DELETE /v1/maintenance/{id}',
     'GET /v1/agents',
@@ -48,6 +49,7 @@ test('the document lists the operations of the contract', () => {
     'POST /v1/events',
     'POST /v1/events/batch',
     'POST /v1/incidents',
+    'POST /v1/incidents/{id}/shares',
     'POST /v1/integrations',
     'POST /v1/integrations/{id}/rotate-secret',
     'POST /v1/integrations/{id}/rotate-token',

@@ -54,7 +54,7 @@ export const changePages = (deps: Deps) =>
             <h1>Changes</h1>
             <p class="quiet">What was changed, across all services, newest first. Times are UTC.</p>
           </div>
-          <div class="corner" data-copy="the link" data-label="Copy link">
+          <div class="corner" data-copy="link" data-label="Copy link">
             <code hidden>{c.req.url}</code>
           </div>
         </div>
