@@ -68,6 +68,35 @@ describe('the official client', () => {
   })
 })
 
+const INSPECTOR = join(CLIENTS, 'node_modules/.bin/mcp-inspector')
+
+test('the inspector’s command finds nothing wrong with the tools, calls one, reads and prompts', async ({ skip }) => {
+  skip(!existsSync(INSPECTOR), '@modelcontextprotocol/inspector is not installed in NOCTUARY_CLIENTS')
+  const inspect = (method: string, ...args: readonly string[]) => {
+    const server = ['--cli', url, '--transport', 'http', '--header', `Authorization: Bearer ${tenant.readonlyKey}`]
+    return execute([INSPECTOR, ...server, '--method', method, ...args])
+  }
+  const answers = await Promise.all([
+    inspect('tools/list', '--strict'),
+    inspect('tools/call', '--tool-name', 'get_changes', '--tool-arg', 'service=checkout'),
+    inspect('tools/call', '--tool-name', 'list_incidents', '--tool-arg', 'limit=5'),
+    inspect('resources/read', '--uri', 'noctuary://services/checkout/context'),
+    inspect('prompts/list'),
+  ])
+  expect(answers.map(({ code, out }) => (code === 0 ? code : out))).toEqual(answers.map(() => 0))
+  expect(answers[1]?.out).toContain('a4f2c1')
+  expect((await inspect('tools/call', '--tool-name', 'get_incident', '--tool-arg', 'id=x')).out).toContain('"isError": true')
+})
+
+type Ended = { readonly code: number; readonly out: string }
+
+const execute = (args: readonly string[]): Promise<Ended> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, args, { maxBuffer: 16_777_216 }, (error, stdout, stderr) =>
+      resolve({ code: error ? 1 : 0, out: `${stdout}${stderr}` }),
+    )
+  })
+
 /** The suite knows of no keys. */
 async function serveWithKey(): Promise<string> {
   const served = await serveSite({
@@ -85,10 +114,6 @@ async function serveWithKey(): Promise<string> {
 test.each(['2025-11-25', '2026-07-28'])('the conformance suite of %s passes, but for what is listed with its reason', async (revision) => {
   const expected = new URL(`mcp-${revision}.yaml`, import.meta.url)
   const args = [find('.bin/conformance'), 'server', '--url', await serveWithKey(), '--requirements', revision]
-  const { code, out } = await new Promise<{ readonly code: number; readonly out: string }>((resolve) => {
-    execFile(process.execPath, [...args, '--expected-failures', expected.pathname], { maxBuffer: 16_777_216 }, (error, stdout, stderr) =>
-      resolve({ code: error ? 1 : 0, out: `${stdout}${stderr}` }),
-    )
-  })
+  const { code, out } = await execute([...args, '--expected-failures', expected.pathname])
   expect(code, out.slice(-4_000)).toBe(0)
 })

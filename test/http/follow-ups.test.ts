@@ -44,7 +44,13 @@ async function judge(tenant: TestTenant, id: string, confirmed: boolean): Promis
   await app.settle()
 }
 
-type SlackBody = { readonly channel: string; readonly ts?: string; readonly thread_ts?: string; readonly blocks: unknown }
+type SlackBody = {
+  readonly channel: string
+  readonly ts?: string
+  readonly thread_ts?: string
+  readonly reply_broadcast?: boolean
+  readonly blocks: unknown
+}
 
 /** A tenant whose answers go to a channel of Slack's by a bot's token. */
 async function startBot(config: Readonly<Record<string, unknown>> = {}) {
@@ -99,6 +105,33 @@ describe('a bot of Slack’s', () => {
     expect(update?.ts).toBe(first?.thread_ts)
     expect(second?.thread_ts).toBe(first?.thread_ts)
     expect(JSON.stringify(second)).toContain('Second look')
+    expect(more).toEqual([])
+  })
+
+  test.each([
+    ['edit_window_closed', true],
+    ['message_not_found', false],
+  ])('is told a changed answer once where its message cannot be edited: %s', async (error, isInThread) => {
+    const { tenant, posted, edited } = await startBot()
+    await ask(tenant)
+    await send(tenant, { ...BLAMED, timestamp: ago(5) })
+    await scriptReceiver(
+      '/slack-api/chat.update',
+      [
+        { takes_effect: false, answer: { error } },
+        { takes_effect: false, answer: { error } },
+      ],
+      stack,
+    )
+    // What was told instead is not heard of, and looked for.
+    await scriptReceiver('/slack-api/chat.postMessage', [{ takes_effect: true, answer: 'hang_up' }], stack)
+    for (const minutes of [2.1, 4, 6, 8]) await tick(minutes)
+    expect(await edited()).toEqual([])
+    const [, first, instead, details, ...more] = await posted()
+    expect(JSON.stringify(instead)).toContain('a4f2c19')
+    expect([instead?.thread_ts, instead?.reply_broadcast]).toEqual(isInThread ? [first?.thread_ts, true] : [undefined, undefined])
+    expect(JSON.stringify(details)).toContain('Second look')
+    expect(details?.thread_ts === first?.thread_ts).toBe(isInThread)
     expect(more).toEqual([])
   })
 

@@ -3,7 +3,8 @@ import { type Address, type Endpoint, type JsonReply, type JsonRequest, serveJso
 /** What befalls the next message to a path, once: whether it arrives all the same, and what its sender gets. */
 export type ReceiverFault = {
   readonly takes_effect: boolean
-  readonly answer: number | 'hang' | 'hang_up'
+  /** A status, silence, or what Slack calls a refusal. */
+  readonly answer: number | 'hang' | 'hang_up' | { readonly error: string }
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -53,6 +54,7 @@ function tell(path: string, receiver: Receiver, request: JsonRequest, slackPosts
   const [fault] = receiver.faults.splice(0, 1)
   if (!fault || fault.takes_effect) take(receiver, request)
   if (!fault) return accept(path, receiver, request)
+  if (typeof fault.answer === 'object') return { status: 200, body: { ok: false, ...fault.answer } }
   return typeof fault.answer === 'number'
     ? { status: fault.answer, body: { error: 'scripted' }, headers: fault.headers ?? {} }
     : fault.answer

@@ -29,11 +29,26 @@ async function postAsBot(network: Network, { url }: SlackApi, token: string, let
     return toBotOutcome(await sendJson(network, `${url}/${method}`, { method: 'POST', headers: toHeaders(token), body: json }), token)
   }
   const told = toPlace(answerRef)
-  if (told && !isFollowUp) return await call('chat.update', told)
   // By which it is found: https://docs.slack.dev/messaging/message-metadata
   const metadata = { event_type: 'noctuary_message', event_payload: { id } }
-  return await call('chat.postMessage', { metadata, ...(told && { channel: told.channel, thread_ts: told.ts }) })
+  const post = (where: object) => call('chat.postMessage', { metadata, ...where })
+  if (!told) return await post({})
+  if (isFollowUp) return await post({ channel: told.channel, thread_ts: told.ts })
+  const edited = await call('chat.update', told)
+  if (edited.kind !== 'refused' || !UNEDITABLE.test(edited.reason)) return edited
+  const isGone = edited.reason.endsWith(GONE)
+  const found = await findAsBot(network, { url }, token, told.channel, { ...letter, answerRef: isGone ? null : answerRef })
+  if (found.kind === 'found') return { kind: 'accepted', ...(isGone && found.ref !== undefined && { ref: found.ref }) }
+  if (found.kind === 'retry') return found
+  if (isGone) return await post({ channel: told.channel })
+  const replied = await post({ channel: told.channel, thread_ts: told.ts, reply_broadcast: true })
+  // What comes later hangs on the first message, not on a reply.
+  return replied.kind === 'accepted' ? { kind: 'accepted' } : replied
 }
+
+const GONE = 'message_not_found'
+/** Refusals of an edit after which the changed answer is told in the thread and shown in the channel or, without that message, anew. */
+const UNEDITABLE = /(?:edit_window_closed|cant_update_message|message_not_found)$/
 
 /** Where the message with an answer is. */
 function toPlace(answerRef: Letter['answerRef']): { readonly channel: string; readonly ts: string } | undefined {
