@@ -24,7 +24,10 @@ export function readDatabaseUrl(): string {
 
 /** A connection of its own, for what needs a session: locks, settings. */
 export function createClient(url: string): pg.Client {
-  return new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+  // Whoever asks next is told that it has ended.
+  client.on('error', () => {})
+  return client
 }
 
 /** Over Neon's HTTP protocol where `DATABASE_ENDPOINT` says where that is spoken, over a connection otherwise. Throws `CommandError`. */
@@ -33,6 +36,7 @@ export function openDatabase(): { readonly db: Db; readonly close: () => Promise
   const endpoint = process.env['DATABASE_ENDPOINT']
   if (endpoint) return { db: createDb({ url, endpoint, timeoutMs: CONNECT_TIMEOUT_MS }), close: async () => {} }
   const pool = new pg.Pool({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+  pool.on('error', () => {})
   const connection = drizzle({ client: pool })
   const execute = <Row extends Record<string, unknown>>(statement: SQL) =>
     // Whoever asks says what rows the statement has; Drizzle says it in a type that stays open here.

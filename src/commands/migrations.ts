@@ -51,8 +51,8 @@ export async function migrate(client: Client, report: (line: string) => void = (
   try {
     return await migrateInTurn(client, migrations, report)
   } finally {
-    await client.query('SELECT pg_advisory_unlock($1)', [LOCK])
-    await client.query('RESET lock_timeout')
+    // Of a connection that has ended neither is left.
+    await client.query(`SELECT pg_advisory_unlock(${LOCK}); RESET lock_timeout`).catch(() => {})
   }
 }
 
@@ -220,7 +220,7 @@ async function build(client: Client, { name, definition }: Index, report: (line:
     await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${pg.escapeIdentifier(name)}`)
     await client.query(definition.replace(/^CREATE INDEX (?:IF NOT EXISTS )?/i, 'CREATE INDEX CONCURRENTLY '))
   } finally {
-    await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`)
+    await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`).catch(() => {})
   }
   report(`${name} (${seconds(startedAt)})`)
   return name

@@ -49,6 +49,9 @@ const MAX_COUNT = 1_000
 /** So many changes that join a window are looked up; where there are more, the tenant's latest are gone through, of which many join. */
 const MAX_JOINED = 3_000
 
+/** Of each type, those that texts are looked for in: from where the page begins, the latest. */
+export const MAX_SEARCHED = 5_000
+
 /** When an event counts as having happened; what `context_events_by_beginning` is ordered by. */
 export const HAPPENED = sql`least(e."timestamp", e.received_at)`
 /** Whether an event began its change: one received later in the same second may have, too. */
@@ -88,8 +91,8 @@ export function typesTable(types: readonly EventType[]): SQL {
 
 function selectPage(tenantId: TenantId, query: ChangeQuery): SQL {
   const { types, limit, serviceName } = query
-  const filters = toFilters(tenantId, query)
-  const latest = (conditions: SQL[]) => selectWhere([...conditions, ...filters], limit)
+  const [bounds, texts] = [toBounds(tenantId, query), toTexts(query)]
+  const latest = (conditions: SQL[]) => selectWhere([...conditions, ...bounds], texts, limit)
   const kinds = typesTable(types)
   const ofTenant = [sql`e.tenant_id = ${tenantId}`, sql`e.event_type = t.event_type`]
   if (serviceName === undefined) return sql`SELECT c.* FROM ${kinds} CROSS JOIN LATERAL (${latest(ofTenant)}) c`
@@ -117,25 +120,33 @@ function selectPage(tenantId: TenantId, query: ChangeQuery): SQL {
 const joinsOf = (tenantId: TenantId, nameKey: SQL) => sql`SELECT o.service_id, o.change_key FROM change_joins o
   WHERE o.tenant_id = ${tenantId} AND o.name_key BETWEEN ${nameKey} AND ${nameKey} ORDER BY o.name_key LIMIT ${MAX_JOINED + 1}`
 
-function toFilters(tenantId: TenantId, query: ChangeQuery): SQL[] {
-  const { since, until, before, after, serviceLike, actorLike, textLike } = query
+function toBounds(tenantId: TenantId, { since, until, before, after }: ChangeQuery): SQL[] {
   return [
     sql`e.tenant_id = ${tenantId} AND ${BEGINS} AND coalesce(e.kept_until, e.expires_at) > now()`,
     ...(since === undefined ? [] : [sql`${HAPPENED} >= ${since}::timestamptz`]),
     ...(until === undefined ? [] : [sql`${HAPPENED} <= ${until}::timestamptz`]),
     ...(before === undefined ? [] : [sql`${HAPPENED} < ${before}::timestamptz`]),
     ...(after === undefined ? [] : [isAfter(tenantId, after)]),
-    ...(serviceLike === undefined ? [] : [holds(SHOWN_WITH, serviceLike)]),
-    ...(actorLike === undefined ? [] : [holds(sql`e.actor`, actorLike)]),
-    ...(textLike === undefined ? [] : [holds(sql`concat_ws(' ', e.entity, e.old_value, e.new_value, e.sha)`, textLike)]),
-    isFirst,
   ]
 }
 
-const selectWhere = (conditions: SQL[], limit: number) => sql`
+function toTexts({ serviceLike, actorLike, textLike }: ChangeQuery): SQL[] {
+  return [
+    ...(serviceLike === undefined ? [] : [holds(SHOWN_WITH, serviceLike)]),
+    ...(actorLike === undefined ? [] : [holds(sql`e.actor`, actorLike)]),
+    ...(textLike === undefined ? [] : [holds(sql`concat_ws(' ', e.entity, e.old_value, e.new_value, e.sha)`, textLike)]),
+  ]
+}
+
+const selectWhere = (conditions: SQL[], texts: SQL[], limit: number) => sql`
   SELECT e.id, e.service_id, e.service_name, e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha,
     e.environment, e.url, e.details, e.change_key, e.appeared_at, ${HAPPENED} AS happened_at
-  FROM context_events e WHERE ${sql.join(conditions, sql` AND `)} ORDER BY ${HAPPENED} DESC, e.id DESC LIMIT ${limit}`
+  FROM ${texts.length === 0 ? sql`context_events` : sql`(${selectLatest(conditions)} LIMIT ${MAX_SEARCHED})`} e
+  WHERE ${sql.join([...(texts.length === 0 ? conditions : texts), isFirst], sql` AND `)} ORDER BY ${LATEST} LIMIT ${limit}`
+
+const LATEST = sql`${HAPPENED} DESC, e.id DESC`
+
+const selectLatest = (conditions: SQL[]) => sql`SELECT * FROM context_events e WHERE ${sql.join(conditions, sql` AND `)} ORDER BY ${LATEST}`
 
 /** Whose change it is: what deployers and clusters tell of stands in the entity. */
 const SHOWN_WITH = sql`concat_ws(' ', e.service_name, CASE WHEN lower(e.vendor) IN ('argocd', 'flux', 'kubernetes') THEN e.entity END)`

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate as migrateByDrizzle } from 'drizzle-orm/node-postgres/migrator'
@@ -103,6 +104,21 @@ test.runIf(REAL)('a reader keeps a migration waiting, and nobody waits behind it
   await client.query(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'tenants_by_more'::regclass`)
   expect(await migrate(client, undefined, folder)).toMatchObject({ applied: [], built: ['tenants_by_more'] })
   expect(await migrate(client, undefined, folder)).toMatchObject({ applied: [], built: [] })
+})
+
+test.runIf(REAL)('a connection that ends is told in a sentence', async () => {
+  const url = await createDatabase()
+  const other = await connect(url)
+  // As another run that has its turn.
+  await other.query('SELECT pg_advisory_lock(7204119553)')
+  const running = run(url)
+  const end = () =>
+    other.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()')
+  while ((await end()).rows.length === 0) await sleep(20)
+  expect(await running).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^npm run db:migrate: the database cannot be reached: .*\n$/),
+  })
 })
 
 test.runIf(REAL)('a migration of several tables gets them though requests without a pause use them in another order', async () => {

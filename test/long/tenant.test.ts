@@ -129,7 +129,7 @@ test('an export to a file does not overwrite one', async () => {
   expect(await readdir(folder)).toEqual(['tenant.ndjson.part'])
   expect(await run(['export', tenant.tenantId, '--out', out])).toMatchObject({ code: 0, stdout: '' })
   expect(await readdir(folder)).toEqual(['tenant.ndjson'])
-  expect((await readFile(out, 'utf8')).trim().split('\n')).toHaveLength(6)
+  expect((await readFile(out, 'utf8')).trim().split('\n')).toHaveLength(7)
   expect(await run(['export', tenant.tenantId, '--out', out])).toMatchObject({ code: 1, stderr: expect.stringContaining('exists already') })
   await rm(folder, { recursive: true })
 })

@@ -3,7 +3,7 @@ import { EVENT_TYPES, type EventType, isChangeType } from '../../domain/event/ev
 import { type EventId, parseId } from '../../domain/ids.ts'
 import { parseTimestamp } from '../../domain/timestamp.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
-import { listBlames, listChanges, surveyChanges } from '../../store/changes.ts'
+import { listBlames, listChanges, MAX_SEARCHED, surveyChanges } from '../../store/changes.ts'
 import { listIncidents } from '../../store/incidents.ts'
 import { TypeLabel } from '../chart.tsx'
 import { renderPage } from '../layout.tsx'
@@ -64,6 +64,11 @@ export const changePages = (deps: Deps) =>
           </p>
         )}
         <Filter texts={asked.texts} />
+        {(asked.texts.service ?? asked.texts.actor ?? asked.texts.text) !== undefined && (
+          <p class="quiet">
+            The latest {MAX_SEARCHED.toLocaleString('en')} changes of each kind are searched; set Until to look further back.
+          </p>
+        )}
         <Kinds texts={asked.texts} type={type} counts={countTypes(all)} isAll={all.length < SURVEYED} />
         <Live id="changes" of={[shown, blames.length, incidents.length]} news="There are new changes.">
           {shown.length === 0 ? (
