@@ -91,6 +91,8 @@ export type Memory = {
   readonly knownWindows: WeighedMap<KnownWindow>
   /** Known windows whose copies are being looked at, and since when. */
   readonly copyChecks: Map<string, Date>
+  /** Windows that were a part when they were read last: their copies are longer still, and not read whole. */
+  readonly partialWindows: Map<string, true>
   /** By hash, whom a key was seen to act for lately, or that nobody knew it. */
   readonly knownCallers: RecentMap<Principal | 'unknown'>
   /** By address, how often a stranger was refused in this minute. */
@@ -193,6 +195,7 @@ export function createDeps(config: Config): Deps {
     knownIntegrations: new Map(),
     knownWindows: createWeighedMap(KNOWN_WINDOWS_WEIGHT),
     copyChecks: new Map(),
+    partialWindows: new Map(),
     knownCallers: createRecentMap(CALLER_LIFE_MS),
     refusals: createTally(60_000),
     events: createTally(60_000),

@@ -87,17 +87,21 @@ export const SAMPLE_SIZE = 2_000
 
 /**
  * A service's window as Postgres knows it, now or `asOf` an instant (ISO 8601, microseconds): a digest to hold the copy
- * against or, with `withText`, all there is to say. One request, which also says who the reader is: the function
+ * against or, with `withText`, all there is to say; `isSampled`: of the last occurrences of each change alone, as a digest is. One request, which also says who the reader is: the function
  * `find_window`.
  */
 export async function findStoredWindow(
   db: Db,
   reader: WindowReader,
   serviceId: ServiceId,
-  { asOf, withText }: { readonly asOf: string | undefined; readonly withText: boolean },
+  {
+    asOf,
+    withText,
+    isSampled = !withText,
+  }: { readonly asOf: string | undefined; readonly withText: boolean; readonly isSampled?: boolean },
 ): Promise<StoredWindow> {
   const { keyHash, tenantId } = { keyHash: null, tenantId: null, ...reader }
-  const args = [keyHash, tenantId, serviceId, asOf ?? null, withText, withText ? null : SAMPLE_SIZE, MAX_CHANGES_PER_TYPE]
+  const args = [keyHash, tenantId, serviceId, asOf ?? null, withText, isSampled ? SAMPLE_SIZE : null, MAX_CHANGES_PER_TYPE]
   return toStoredWindow(await callFunction<WindowRow>(db, 'find_window', args))
 }
 

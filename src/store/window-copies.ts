@@ -1,6 +1,6 @@
 import type { ChangeText } from '../domain/event/event.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
-import type { CopyRepair, LifeTotals, WindowCopy } from '../domain/window/copy.ts'
+import type { CopyRepair, LifeTotals, StoredLife, WindowCopy } from '../domain/window/copy.ts'
 import { isNews, keys, type Redis, type RedisCommand, remember } from './redis.ts'
 
 import { type TextRow, toChangeText, type WindowId } from './state-windows.ts'
@@ -15,6 +15,8 @@ export type Merge = {
 }
 
 const LIFE_KEY_LENGTH = 44
+/** The letters of the members that hold a life's totals. */
+const TOTALS = ['n', 'f', 'l', 'x']
 const SHORTEST_HORIZON_MS = 24 * 3_600_000
 const EXPIRY_REFRESH_MS = 10 * 60_000
 const IN_USE_REFRESH_MS = 30_000
@@ -49,6 +51,26 @@ export async function mergeIntoWindows(redis: Redis, tenantId: TenantId, merges:
 /** The copy of a window as it is in Redis, expired remains included; as a replica has it, which may be late. */
 export async function readWindowCopy(redis: Redis, { tenantId, serviceId }: WindowId): Promise<WindowCopy> {
   return toCopy(await redis.client.ask<string[]>(['ZRANGE', keys.stateWindow(tenantId, serviceId), 0, -1, 'WITHSCORES']))
+}
+
+/** Of a window's copy what it says of some lives, whose texts are known, and how many members it has in all. */
+export async function readCopyOfLives(
+  redis: Redis,
+  { tenantId, serviceId }: WindowId,
+  lives: readonly StoredLife[],
+): Promise<{ readonly copy: WindowCopy; readonly members: number }> {
+  const key = keys.stateWindow(tenantId, serviceId)
+  const members = lives.flatMap(({ lifeKey, text }) => [
+    ...(text ? [toTextMember({ lifeKey, text, expiresAtMs: 0 })[1]] : []),
+    ...TOTALS.map((letter) => `${letter}${lifeKey}`),
+  ])
+  const [scores, count] = await redis.client.transact([
+    ['ZMSCORE', key, NOBODY, ...members],
+    ['ZCARD', key],
+  ])
+  // What a command answers is Redis's contract.
+  const [, ...found] = scores as (string | number | null)[]
+  return { copy: toCopy(found.flatMap((score, place) => (score === null ? [] : [members[place] ?? '', score]))), members: Number(count) }
 }
 
 /** No member's name. */
@@ -105,7 +127,7 @@ export async function removeEndedLives(redis: Redis, lives: readonly EndedLife[]
 function toRemoval(key: string, lives: CopyRepair['remove']): RedisCommand {
   const members = lives.flatMap(({ lifeKey, text }) => [
     ...(text ? [toTextMember({ lifeKey, text, expiresAtMs: 0 })[1]] : []),
-    ...['n', 'f', 'l', 'x'].map((letter) => `${letter}${lifeKey}`),
+    ...TOTALS.map((letter) => `${letter}${lifeKey}`),
   ])
   return ['ZREM', key, ...members]
 }
@@ -141,10 +163,10 @@ type GrowingCopy = {
   readonly totals: { -readonly [Field in keyof LifeTotals]?: number }
 }
 
-function toCopy(flat: readonly string[]): WindowCopy {
+function toCopy(flat: readonly (string | number)[]): WindowCopy {
   const copy = new Map<string, GrowingCopy>()
   for (let place = 0; place + 1 < flat.length; place += 2) {
-    const member = flat[place] ?? ''
+    const member = String(flat[place])
     const lifeKey = member.slice(1, 1 + LIFE_KEY_LENGTH)
     let life = copy.get(lifeKey)
     if (!life) {

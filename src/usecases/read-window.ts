@@ -1,4 +1,4 @@
-import type { Clock, Copies, Database, KnownWindow, Logging, Memory, Stores } from '../deps.ts'
+import type { Clock, Copies, KnownWindow, Logging, Memory, Stores } from '../deps.ts'
 import { assertMayRead } from '../domain/access/api-key.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
@@ -7,7 +7,7 @@ import { type CopyRepair, countMembers, coversAll, isSettled, planRepair, type W
 import { boundWindow, buildWindow, type StateWindow, weighWindow } from '../domain/window/window.ts'
 import { type Principal, toPrincipal } from '../store/api-keys.ts'
 import { findNews, findStoredWindow, type StoredWindow, type WindowId, type WindowReader } from '../store/state-windows.ts'
-import { countCopyMembers, readWindowCopy, readWrittenCopy, repairWindowCopy } from '../store/window-copies.ts'
+import { countCopyMembers, readCopyOfLives, readWindowCopy, readWrittenCopy, repairWindowCopy } from '../store/window-copies.ts'
 import { clearRepair } from '../store/window-repairs.ts'
 
 type ReadDeps = Stores & Clock & Memory & Logging
@@ -41,10 +41,10 @@ const KNOWN_FOR_MS = 60_000
 export async function readWindow(deps: ReadDeps, request: WindowRequest): Promise<WindowResult> {
   const { reader } = request
   const known = 'keyHash' in reader ? recall(deps, reader.keyHash, request) : undefined
-  if (!known || !('keyHash' in reader)) return readAnew(deps, request, findDigest(deps, request))
+  if (!known || !('keyHash' in reader)) return readAnew(deps, request)
 
   const found = await findNews(deps.db, reader.keyHash, request.serviceId, known.seen)
-  if (!('isUnchanged' in found)) return readAnew(deps, request, Promise.resolve(found))
+  if (!('isUnchanged' in found)) return readAnew(deps, request, found)
   const principal = toPrincipal(found.caller)
   checkCopyLater(deps, request, { tenantId: principal.tenantId, serviceId: request.serviceId }, known)
   return { principal, serviceName: known.serviceName, window: known.window }
@@ -79,13 +79,9 @@ function toMemoryKey({ tenantId, serviceId }: WindowId): string {
   return `${tenantId} ${serviceId}`
 }
 
-function findDigest({ db }: Database, { reader, serviceId, asOf }: WindowRequest): Promise<StoredWindow> {
-  return findStoredWindow(db, reader, serviceId, { asOf, withText: asOf !== undefined })
-}
-
-async function readAnew(deps: ReadDeps, request: WindowRequest, digest: Promise<StoredWindow>): Promise<WindowResult> {
+async function readAnew(deps: ReadDeps, request: WindowRequest, digest?: StoredWindow): Promise<WindowResult> {
   const verifiedAt = deps.now()
-  const { stored, copy } = await readBoth(deps, request, digest)
+  const { stored, copy, members } = await readBoth(deps, request, digest)
   const { reader } = request
   const principal = 'tenantId' in reader ? undefined : toPrincipal(stored.caller)
   if (principal) assertMayRead(principal.keyType)
@@ -100,19 +96,46 @@ async function readAnew(deps: ReadDeps, request: WindowRequest, digest: Promise<
     const plan = planRepair(stored.lives, copy, stored.now)
     if (plan) request.defer(repairAsPlanned(deps, id, plan, stored.now))
     else if (isSettled(stored.lives, stored.now)) {
-      const known = { serviceName, window, seen: stored.seen, members: countMembers(copy), verifiedAt }
+      const known = { serviceName, window, seen: stored.seen, members: members ?? countMembers(copy), verifiedAt }
       deps.knownWindows.set(toMemoryKey(id), known, weighWindow(window))
     }
   }
   return { principal, serviceName, window }
 }
 
-async function readBoth(deps: ReadDeps, { reader, serviceId, asOf }: WindowRequest, digest: Promise<StoredWindow>) {
-  if (asOf !== undefined) return { stored: await digest, copy: undefined }
+type Both = { readonly stored: StoredWindow; readonly copy: WindowCopy | undefined; readonly members?: number }
 
+async function readBoth(deps: ReadDeps, request: WindowRequest, known: StoredWindow | undefined): Promise<Both> {
+  const { reader, serviceId, asOf } = request
+  const find = (withText: boolean) => findStoredWindow(deps.db, reader, serviceId, { asOf, withText })
+  if (asOf !== undefined) return { stored: await find(true), copy: undefined }
+  const part = await readPart(deps, request)
+  if (part) return part
+
+  const digest = known ? Promise.resolve(known) : find(false)
   const [stored, copy] = await Promise.all([digest, readCopyOf(deps, reader, serviceId, digest)])
+  if (stored.isPart && stored.service) setBounded(deps.partialWindows, toMemoryKey({ tenantId: stored.service.tenantId, serviceId }), true)
   if (stored.lives.length === 0 || (copy && coversAll(stored.lives, copy))) return { stored, copy }
-  return { stored: await findStoredWindow(deps.db, reader, serviceId, { asOf, withText: true }), copy }
+  return { stored: await find(true), copy }
+}
+
+/**
+ * A window that was a part lately: first all that Postgres says of what is shown, then what the copy says of that. `undefined` for
+ * any other, and where it is none any more or the copy is out of reach.
+ */
+async function readPart(deps: ReadDeps, { reader, serviceId }: WindowRequest): Promise<Both | undefined> {
+  const tenantId = 'tenantId' in reader ? reader.tenantId : deps.tenantOfKey.get(reader.keyHash)
+  const key = tenantId && toMemoryKey({ tenantId, serviceId })
+  if (tenantId === undefined || key === undefined || !deps.partialWindows.has(key)) return undefined
+  deps.knownWindows.delete(key)
+  const stored = await findStoredWindow(deps.db, reader, serviceId, { asOf: undefined, withText: true, isSampled: true })
+  if (!stored.isPart) deps.partialWindows.delete(key)
+  if (!stored.isPart) return undefined
+  try {
+    return { stored, ...(await readCopyOfLives(deps.redis, { tenantId, serviceId }, stored.lives)) }
+  } catch {
+    return undefined
+  }
 }
 
 /** The copy, read beside the digest once the isolate knows whose it is; `undefined` when Redis does not answer. */

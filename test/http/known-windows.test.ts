@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, inject, test } from 'vitest'
 import { createRedis } from '../../src/store/redis.ts'
@@ -61,7 +62,7 @@ async function know(tenant: TestTenant): Promise<TestTenant> {
 // One for each test, so that all settle at the same time.
 const FLAG = { sha: 'new', service_name: 'unleash', vendor: 'unleash', event_type: 'flag_change', entity: 'new-cart' }
 const ASKED = { sha: null, service_name: 'checkout', vendor: 'flagd', event_type: 'flag_change', entity: 'new-cart' }
-const [same, another, repeated, flagged, asking, joined, revoked, wiped, refusing, hanging, damaged] = await Promise.all([
+const [same, another, repeated, flagged, asking, joined, revoked, wiped, refusing, hanging, damaged, many] = await Promise.all([
   open({ sha: 'one' }, { sha: 'one' }, { sha: 'two' }),
   open({ sha: 'known' }),
   open({ sha: 'known' }),
@@ -73,6 +74,7 @@ const [same, another, repeated, flagged, asking, joined, revoked, wiped, refusin
   open({ sha: 'one' }),
   open({ sha: 'one' }),
   open(),
+  open({ sha: 'one' }),
 ])
 await sleep(SETTLED_MS)
 
@@ -129,6 +131,32 @@ describe('a window that an isolate knows', () => {
     await send(other, tenant, fields)
     expect(await shas(app, tenant)).toEqual(expected)
     expect(await shas(other, tenant)).toEqual(expected)
+  })
+
+  test('that is a part is compared with what its copy says of that part, and says the same', async () => {
+    const readAll = () => readWindowOf(app, many, 'checkout')
+    await app.deps.db.execute(sql`
+      INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, confidence, ttl_seconds,
+        "timestamp", received_at, expires_at, value_class, change_key, appeared_at)
+      SELECT gen_random_uuid(), e.tenant_id, e.agent_id, e.service_id, e.service_name, 'postgres', 'saturation', 'table ' || n, 0.9, 900,
+        r.at, r.at, now() + interval '15 minutes', '', gen_random_uuid(), date_trunc('second', r.at)
+      FROM context_events e, generate_series(1, 3500) n CROSS JOIN LATERAL (SELECT now() - n * interval '10 milliseconds' - interval '3 seconds' AS at) r
+      WHERE e.tenant_id = ${many.tenantId}`)
+    const first = await readAll()
+    expect([first.partial, entriesOf(first).length]).toEqual([true, 251])
+    await app.settle()
+    expect(await commandsOf(readAll)).toEqual(['MULTI'])
+    expect(await commandsOf(readAll)).toEqual(['ZCARD'])
+    expect(await readAll()).toEqual(first)
+    await send(other, many, { sha: 'one' })
+    const repeated = await readAll()
+    expect(repeated.deploy_events).toMatchObject([{ sha: 'one', count: 2 }])
+    expect(repeated).toEqual(await readWindowOf(startApp(), many, 'checkout'))
+    await app.settle()
+    const [key = ''] = await app.redis.keys(`t:${many.tenantId}:window:*`)
+    await app.redis.del(key)
+    expect(await commandsOf(readAll)).toEqual(['MULTI', 'MULTI'])
+    expect(await readAll()).toEqual(repeated)
   })
 
   test('is refused to a revoked key, a key of the wrong kind and another tenant', async () => {
