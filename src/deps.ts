@@ -25,10 +25,10 @@ import type { Principal } from './store/api-keys.ts'
 import { UnusableAnswer } from './store/database-error.ts'
 import type { KnownIntegration } from './store/integrations.ts'
 import { type BatchDb, createDb, type Db } from './store/postgres.ts'
-import { createTurns } from './store/read-turns.ts'
+import { createTurns, type Leave } from './store/read-turns.ts'
 import { createRedis, type Redis } from './store/redis.ts'
 import type { Seen } from './store/state-windows.ts'
-import { countCall, findReader } from './store-calls.ts'
+import { countCall, findReader, seeThrough } from './store-calls.ts'
 
 /** A window whose copy was found to agree with Postgres, to be answered again while Postgres says that it is unchanged. */
 export type KnownWindow = {
@@ -185,7 +185,7 @@ export function createDeps(config: Config): Deps {
   const turns = createTurns(config.readsAtOnce, READ_PATIENCE_MS, tooManyReads)
   const takeTurn = () => {
     const reader = findReader(tenantOfKey)
-    return reader === undefined ? undefined : turns.take(reader)
+    return reader === undefined ? undefined : turns.take(reader).then(seeTurnThrough)
   }
   return {
     db: createDb({ ...config.database, onRequest: () => countCall('postgres'), onAnswer: countAnswers(counts, 'postgres'), takeTurn }),
@@ -235,6 +235,16 @@ function openModel(choice: ModelChoice, timeoutMs: number): LanguageModel | unde
   return choice.kind === 'endpoint'
     ? createEndpointModel(choice.endpoint, timeoutMs)
     : createWorkersAiModel(choice.ai, choice.model, timeoutMs)
+}
+
+/** A read goes on whose request is answered without it, as one that finds nothing beside it is: its turn has to end. */
+function seeTurnThrough(leave: Leave): Leave {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  seeThrough(promise)
+  return (length) => {
+    leave(length)
+    resolve()
+  }
 }
 
 const MIN_SESSION_SECRET_LENGTH = 32

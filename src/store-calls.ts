@@ -11,6 +11,11 @@ export function countCall(store: keyof StoreCalls): void {
   if (calls) calls[store] += 1
 }
 
+/** Has the runtime let this work end, although the request that is being handled, if any, is answered before. */
+export function seeThrough(work: Promise<unknown>): void {
+  tryGetContext()?.executionCtx.waitUntil(work)
+}
+
 type Someone = { readonly tenantId: string }
 
 type Reading = { readonly Variables: { readonly keyHash?: string; readonly principal?: Someone; readonly session?: Someone } }

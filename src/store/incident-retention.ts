@@ -28,11 +28,16 @@ export async function forgetIncidents(
   now: Date,
   { incidentDays, snapshotDays }: { readonly incidentDays: number; readonly snapshotDays: number },
 ): Promise<OldAnswer[]> {
+  const before = sql`${daysBefore(now, incidentDays).toISOString()}::timestamptz`
   const { old } = await selectOne<{ old: readonly OldRow[] | null }>(
     db,
     sql`WITH gone AS MATERIALIZED (
-        SELECT id FROM incidents WHERE created_at < ${daysBefore(now, incidentDays).toISOString()}::timestamptz
-        ORDER BY created_at LIMIT ${MAX_INCIDENTS} FOR UPDATE SKIP LOCKED
+        SELECT id FROM incidents WHERE id = ANY(ARRAY(
+          SELECT own.id FROM tenants t CROSS JOIN LATERAL (
+            SELECT i.id, row_number() OVER (ORDER BY i.triggered_at) AS turn FROM incidents i
+            WHERE i.tenant_id = t.id AND i.triggered_at < ${before} AND i.created_at < ${before} ORDER BY i.triggered_at LIMIT ${MAX_INCIDENTS}
+          ) own ORDER BY own.turn LIMIT ${MAX_INCIDENTS}
+        )) FOR UPDATE SKIP LOCKED
       ),
       work AS (DELETE FROM incident_work WHERE incident_id IN (SELECT id FROM gone)),
       answers AS (DELETE FROM diagnoses WHERE incident_id IN (SELECT id FROM gone)),

@@ -180,10 +180,10 @@ export async function sweepRemains(
       ))
     ),
     revoked AS MATERIALIZED (
-      SELECT k.id FROM api_keys k WHERE k.revoked_at < ${auditBefore}::timestamptz AND NOT EXISTS (
+      SELECT k.id, row_number() OVER (PARTITION BY k.tenant_id) AS turn FROM api_keys k WHERE k.revoked_at < ${auditBefore}::timestamptz AND NOT EXISTS (
         SELECT 1 FROM agents a WHERE a.api_key_id = k.id AND (EXISTS (SELECT 1 FROM context_events e WHERE e.agent_id = a.id)
           OR a.id IN (SELECT s.agent_id FROM services s WHERE s.agent_id IS NOT NULL)))
-      LIMIT ${MAX_REVOKED} FOR UPDATE SKIP LOCKED
+      ORDER BY turn LIMIT ${MAX_REVOKED}
     ),
     forsaken AS (DELETE FROM agents WHERE api_key_id IN (SELECT id FROM revoked) RETURNING id),
     rates AS (DELETE FROM agent_rates WHERE agent_id IN (SELECT id FROM forsaken)),

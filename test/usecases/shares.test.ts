@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { toId } from '../../src/domain/ids.ts'
+import { forgetIncidents } from '../../src/store/incident-retention.ts'
 import { noticeLateEvents } from '../../src/store/late-events.ts'
 import { readServiceGraph } from '../../src/store/service-graph.ts'
 import { learnServiceGraph } from '../../src/usecases/learn-service-graph.ts'
@@ -54,4 +55,22 @@ test('late events of one tenant are noticed at once, however many incidents anot
   await watch(quiet, 1, 10)
   await send(quiet, makeEvent({ timestamp: new Date(Date.now() - 60_000).toISOString() }))
   expect(await noticeLateEvents(db, new Date())).toBe(1)
+})
+
+test('incidents of one tenant are forgotten after their days, however many another’s are', async () => {
+  const [quiet, crowd] = [await createTestTenant(app), await createTestTenant(app)]
+  const age = ({ tenantId }: TestTenant, count: number, days: number) =>
+    db.execute(sql`INSERT INTO incidents (id, tenant_id, service_id, service_name, triggered_at, created_at)
+      SELECT gen_random_uuid(), ${tenantId}, gen_random_uuid(), 'checkout', now() - make_interval(days => ${days}::int), now() - make_interval(days => ${days}::int)
+      FROM generate_series(1, ${count}::int)`)
+  await age(crowd, 300, 500)
+  await age(quiet, 1, 401)
+  await age(quiet, 1, 399)
+  await forgetIncidents(db, new Date(), { incidentDays: 400, snapshotDays: 90 })
+  const { rows } = await db.execute(sql`SELECT tenant_id AS tenant, count(*)::int AS left FROM incidents
+    WHERE tenant_id IN (${quiet.tenantId}, ${crowd.tenantId}) AND triggered_at < now() - interval '1 day' GROUP BY 1 ORDER BY 2`)
+  expect(rows).toEqual([
+    { tenant: quiet.tenantId, left: 1 },
+    { tenant: crowd.tenantId, left: 201 },
+  ])
 })

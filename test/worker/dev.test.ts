@@ -187,6 +187,26 @@ test('its cron sweeps', async () => {
   expect(running.output()).toMatch(/"event":"sweep","skipped":false,"deleted":1/)
 })
 
+test('a read that ends after its request was answered keeps nobody out', async () => {
+  const body = Array.from({ length: 150 }, (_, place) =>
+    JSON.stringify({ ...JSON.parse(EVENT), service_name: 'long', entity: `e${place}`, new_value: 'x'.repeat(1_000) }),
+  ).join('\n')
+  const headers = { Authorization: `Bearer ${dev.ingest_key}`, 'Content-Type': 'application/x-ndjson' }
+  const agent = { ...headers, 'Content-Type': 'application/json' }
+  await fetch(`${dev.url}/v1/agents/register`, { method: 'POST', headers: agent, body: '{"hostname":"web-1"}' })
+  expect((await fetch(`${dev.url}/v1/events/batch`, { method: 'POST', headers, body })).status).toBe(200)
+  const read = async (path: string) => {
+    const response = await fetch(`${dev.url}${path}`, { headers: { Authorization: `Bearer ${dev.readonly_key}` } })
+    await response.arrayBuffer()
+    return response.status
+  }
+  // What finds no agent is answered beside its other read; a long answer leaves room for one read at a time.
+  const missing = Array.from({ length: 12 }, () => read(`/v1/agents/${crypto.randomUUID()}`))
+  expect(new Set(await Promise.all(missing))).toEqual(new Set([404]))
+  expect(await read(`/v1/services/long/context?at=${new Date().toISOString()}`)).toBe(200)
+  expect(await read('/v1/services')).toBe(200)
+})
+
 test('/docs/api is a page of our own files alone, under a strict policy', async () => {
   const page = await fetch(`${dev.url}/docs/api`)
   expect([page.status, page.headers.get('Content-Type')]).toEqual([200, 'text/html; charset=utf-8'])
