@@ -10,7 +10,7 @@ import { type KeyedAlert, type Reception, receiveAlerts } from '../store/alerts.
 import { toDiagnosis } from '../store/incident-work.ts'
 import type { DoorCaller, DoorRequest, ReadDelivery, ReceiveDeps } from './door-request.ts'
 import { noteExposedKeys } from './ingest-events.ts'
-import { announceWork, tellFollowUps, workOn } from './work-on-incident.ts'
+import { announceWork, countMessages, tellFollowUps, workOn } from './work-on-incident.ts'
 
 const DAY_MS = 86_400_000
 
@@ -49,7 +49,8 @@ export async function storeAlerts(
   noteExposedKeys(deps, defer, wanted.flatMap(findKeysIn))
   const isPointedAt = isMarked || (await announceWork(deps))
   const opened = alerts.filter((_, place) => receptions[place]?.outcome === 'opened')
-  const work = opened.map(({ incidentId, lease }) => workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now))
+  const maxMessages = countMessages(deps, opened.length)
+  const work = opened.map(({ incidentId, lease }) => workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now, { maxMessages }))
   if (isPointedAt) for (const one of work) defer(one)
   else await assertLookedAt(deps, receptions, work)
   const resolved = receptions.flatMap(({ outcome, incident_id: id }) => (outcome === 'resolved' && id !== null ? [id] : []))

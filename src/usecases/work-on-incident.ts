@@ -63,9 +63,12 @@ const REQUESTS_A_MESSAGE = 6
 const AT_ONCE = 5
 const MAX_MESSAGES = 25
 
-/** How many messages an isolate sends beside a note, by what a tick may ask on the same plan; the cron sends the rest. */
-function countMessages({ sweepRequests }: Upkeep): number {
-  const affordable = Math.floor((sweepRequests - REQUESTS_EACH) / REQUESTS_A_MESSAGE)
+/**
+ * How many messages an isolate sends beside each note, when it works on so many incidents, by what a tick may ask on the same plan;
+ * the cron sends the rest.
+ */
+export function countMessages({ sweepRequests }: Upkeep, incidents = 1): number {
+  const affordable = Math.floor((sweepRequests / incidents - REQUESTS_EACH) / REQUESTS_A_MESSAGE)
   return Math.min(MAX_MESSAGES, Math.max(AT_ONCE, affordable))
 }
 

@@ -136,6 +136,32 @@ test.each([
   },
 )
 
+test('incidents of one delivery share the requests that their isolate has for messages', async () => {
+  const tenant = await createTestTenant(app)
+  const paths = Array.from({ length: 7 }, () => newPath('teams'))
+  for (const path of paths) await connectReceiver(app, tenant, 'teams', { url: toUrl(path, stack) })
+  const small = startApp({ stack, bindings: { SWEEP_REQUESTS: '100' } })
+  const startsAt = new Date(Date.now() - 60_000).toISOString()
+  const countTold = async () => (await Promise.all(paths.map(taken))).flat().length
+  for (const [names, told] of [
+    [['alone'], 7],
+    [['one', 'two'], 7 + 10],
+  ] as const) {
+    const alerts = names.map((service) => ({
+      status: 'firing',
+      labels: { alertname: `Down ${service}`, service },
+      startsAt,
+      fingerprint: service,
+    }))
+    const body = { version: '4', groupKey: names.join(), status: 'firing', alerts }
+    expect((await small.request('/in/alertmanager', { key: tenant.ingestKey, body })).status).toBeLessThan(300)
+    await small.settle()
+    expect(await countTold()).toBe(told)
+  }
+  await tick(1)
+  expect(await countTold()).toBe(21)
+})
+
 describe('an isolate that dies', () => {
   test.each([
     { type: 'slack', servesLast: false },
