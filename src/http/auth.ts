@@ -11,13 +11,15 @@ import { enterAsTenant, refuseRate, refuseStranger } from './limits.ts'
 
 const BEARER = /^Bearer +([^\s]+) *$/i
 
+const ALONE = /^\w{32,}$/
+
 const BASIC = /^Basic +([A-Za-z0-9+/_-]+={0,2}) *$/i
 
-/** The credential of an `Authorization` header: a bearer's, or the password of basic authentication. */
+/** The credential of an `Authorization` header: a bearer's, the password of basic authentication, or all there is. */
 export function readCredential(c: AppContext): string | undefined {
   const header = c.req.header('Authorization') ?? ''
   const [, encoded] = BASIC.exec(header) ?? []
-  if (encoded === undefined) return BEARER.exec(header)?.[1]
+  if (encoded === undefined) return BEARER.exec(header)?.[1] ?? ALONE.exec(header)?.[0]
   try {
     return atob(encoded.replaceAll('-', '+').replaceAll('_', '/')).split(':').slice(1).join(':')
   } catch {

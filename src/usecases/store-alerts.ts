@@ -55,7 +55,10 @@ export async function storeAlerts(
   else await assertLookedAt(deps, receptions, work)
   const resolved = receptions.flatMap(({ outcome, incident_id: id }) => (outcome === 'resolved' && id !== null ? [id] : []))
   for (const id of resolved) defer(tellFollowUps(deps, tenantId, id))
-  return { texts: describe(receptions), opened: alerts.find((_, place) => IS_NEW.has(receptions[place]?.outcome))?.incidentId }
+  const isNew = (place: number) => IS_NEW.has(receptions[place]?.outcome)
+  const isNameless = kept.some(({ service }, place) => service === undefined && isNew(place))
+  const texts = [...describe(receptions), ...(isNameless ? ['of no service that it names: set service'] : [])]
+  return { texts, opened: alerts.find((_, place) => isNew(place))?.incidentId }
 }
 
 const nothingOf = ({ alerts }: Signals): StoredAlerts => ({

@@ -151,6 +151,23 @@ test('a routing key may be in a header, as PagerDuty’s own library sends it', 
   await app.settle()
 })
 
+test('what names no service says so, where its deliveries are shown', async () => {
+  const tenant = await createTestTenant(app)
+  const body = { type: 'grafana', direction: 'inbound' }
+  const { id, token } = await (await app.request('/v1/integrations', { key: tenant.readonlyKey, body })).json()
+  const group = {
+    groupKey: '{}:{}',
+    alerts: [{ status: 'firing', labels: { alertname: 'TestAlert', instance: 'Grafana' }, startsAt: ago(1) }],
+  }
+  // Some have a field for the header's value, and nothing that says what goes before it.
+  for (const Authorization of [token, ` ${token} `]) {
+    expect((await app.request('/in/grafana', { body: group, headers: { Authorization } })).status).toBe(202)
+  }
+  await app.settle()
+  const [known, opened] = (await readDeliveries(app.deps, tenant.tenantId, [id])).get(id)?.latest ?? []
+  expect([opened?.text, known?.text]).toEqual(['1 alert opened, of no service that it names: set service', '1 alert known'])
+})
+
 test('an acknowledgement or a resolution of what never was is dropped', async () => {
   const tenant = await createTestTenant(app)
   for (const event_action of ['acknowledge', 'resolve']) {
