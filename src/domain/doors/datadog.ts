@@ -1,6 +1,6 @@
 import type { AlertAction, Delivery, Door, Signals } from './door.ts'
 import { ignore, judgeAlertEnvironment, oneAlert, toService, USUAL } from './mapping.ts'
-import { at, nameAt, textAt, toInstant, toName } from './reading.ts'
+import { at, nameAt, textAt, toInstant, toName, toText } from './reading.ts'
 
 const TRANSITIONS: ReadonlyMap<string | undefined, AlertAction> = new Map<string, AlertAction>([
   ['triggered', 'trigger'],
@@ -9,6 +9,7 @@ const TRANSITIONS: ReadonlyMap<string | undefined, AlertAction> = new Map<string
   ['re-warn', 'trigger'],
   ['recovered', 'resolve'],
 ])
+const MAX_TAGS_LENGTH = 65_536
 const MILLISECONDS = /^\d{12,14}$/
 
 function read({ body, settings }: Delivery): Signals {
@@ -17,7 +18,7 @@ function read({ body, settings }: Delivery): Signals {
   if (!action) return ignore(`transition ${transition ?? 'missing'}`)
   const key = filled(nameAt(body, 'cycle')) ?? filled(nameAt(body, 'alert_id'))
   if (key === undefined) return ignore('custom template: neither cycle nor alert_id')
-  const tags = (textAt(body, 'tags') ?? '').split(',').map((tag) => tag.trim())
+  const tags = (toText(at(body, 'tags'), MAX_TAGS_LENGTH) ?? '').split(',').map((tag) => tag.trim())
   const tag = (name: string) => toName(tags.find((one) => one.startsWith(`${name}:`))?.slice(name.length + 1))
   const environment = judgeAlertEnvironment(settings, tag('env'))
   const named = tag('service') ?? filled(nameAt(body, 'service'))

@@ -1,9 +1,10 @@
 import type { Delivery, Door, Signals } from './door.ts'
 import { CONFIDENCE, ignore, judgeEnvironment, mappedService, oneEvent, toTitle, USUAL } from './mapping.ts'
-import { at, listAt, nameAt, textAt, toInstant, toName } from './reading.ts'
+import { at, listAt, textAt, toInstant, toName, toText } from './reading.ts'
 
 /** `proj/<project>:env/<environment>:flag/<key>`, each with tags after a semicolon. */
 const RESOURCE = /^proj\/([^:;]{1,512})(?:;[^:]*)?:env\/([^:;]{1,512})(?:;[^:]*)?:flag\/([^:;]{1,512})/
+const MAX_RESOURCE_LENGTH = 16_384
 const METADATA = new Set(['updateName', 'updateTags', 'updateDescription'])
 const SITE = 'https://app.launchdarkly.com'
 
@@ -11,7 +12,7 @@ function read({ body, settings }: Delivery): Signals {
   if (at(body, 'kind') !== 'flag') return ignore(`kind ${textAt(body, 'kind') ?? 'missing'}`)
   const accesses = listAt(body, 'accesses').map((access) => ({
     action: textAt(access, 'action'),
-    resource: RESOURCE.exec(nameAt(access, 'resource') ?? '') ?? undefined,
+    resource: RESOURCE.exec(toText(at(access, 'resource'), MAX_RESOURCE_LENGTH) ?? '') ?? undefined,
   }))
   const named = accesses.filter(({ resource }) => resource !== undefined)
   const changes = named.filter(({ action }) => action === undefined || !METADATA.has(action))

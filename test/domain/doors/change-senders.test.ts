@@ -178,6 +178,11 @@ testDoor('launchdarkly', DOORS.launchdarkly, [
     { 'accesses.0.resource': 'proj/shop;a,b:env/production;c:flag/express-checkout;d' },
     event({ entity: 'express-checkout' }),
   ],
+  [
+    'a hundred tags in the resource',
+    { 'accesses.0.resource': `proj/shop;${'label,'.repeat(100)}z:env/production:flag/express-checkout` },
+    event({ entity: 'express-checkout' }),
+  ],
   ['its name', { 'accesses.0.action': 'updateName' }, ignored("a flag's metadata: updateName")],
   ['no environment', { 'accesses.0.resource': 'proj/shop:flag/x' }, ignored('no environment in the resource')],
   ['an environment', { kind: 'environment' }, ignored('kind environment')],

@@ -100,6 +100,7 @@ testDoor('datadog', DOORS.datadog, [
   ['recovered', { transition: 'Recovered' }, alert({ action: 'resolve', key: '8842113900' })],
   ['of staging', { tags: 'env:staging,service:checkout' }, ignored('environment staging')],
   ['no cycle', { cycle: '$ALERT_CYCLE_KEY' }, alert({ key: '7001' })],
+  ['a hundred tags', { tags: `env:prod,${'kube_label:value,'.repeat(100)}service:till` }, alert({ service: 'till' })],
   ['no data', { transition: 'No Data' }, ignored('transition No Data')],
 ])
 
