@@ -60,7 +60,9 @@ const KNOWN_ERRORS: Readonly<Record<string, string>> = {
 /** What went wrong, in a sentence for an operator. `known`: by code, what an error means to this command; `what`: what was asked. */
 export function explain(error: unknown, known: Readonly<Record<string, string>> = {}, what = 'the database'): string {
   if (error instanceof CommandError || error instanceof AppError) return error.message
-  const { code, message } = toCause(error) as { readonly code?: string; readonly message?: string }
+  const cause = toCause(error)
+  if (cause instanceof TypeError && !('code' in cause)) return `this is a bug, report it: ${cause.stack}`
+  const { code, message } = cause as { readonly code?: string; readonly message?: string }
   const reason = code === undefined ? undefined : (known[code] ?? KNOWN_ERRORS[code])
   if (reason !== undefined) return code === '42501' && message ? `${reason}: ${message}` : reason
   const text = message?.split('\n', 1).join('') || code || 'no answer'

@@ -32,7 +32,10 @@ export async function noteCommand(db: Db, tenantId: TenantId, action: 'tenant.ex
   await db.execute(appendAudit(tenantId, OPERATOR, action, sql`(SELECT ${tenantId}::uuid AS id)`))
 }
 
-/** Every table with tenants' rows, those that refer to others first, as the database itself describes them. */
+/**
+ * Every table with tenants' rows, those that refer to others first, as the database itself describes them. One without a primary key
+ * is none of ours.
+ */
 export async function listTenantTables(db: Db): Promise<TenantTable[]> {
   const { rows } = await db.execute<TenantTable>(sql`SELECT c.relname AS name,
       (SELECT json_agg(a.attname ORDER BY k.place) FROM pg_index i
@@ -42,7 +45,8 @@ export async function listTenantTables(db: Db): Promise<TenantTable[]> {
       (SELECT coalesce(json_agg(r.relname), '[]') FROM pg_constraint f JOIN pg_class r ON r.oid = f.confrelid
         WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.confrelid <> c.oid) AS references
     FROM pg_class c
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND (c.relname = ANY(${asArray(Object.keys(OWNERS))})
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+      AND EXISTS (SELECT 1 FROM pg_index p WHERE p.indrelid = c.oid AND p.indisprimary) AND (c.relname = ANY(${asArray(Object.keys(OWNERS))})
       OR EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped))
     ORDER BY c.relname`)
   const ownerOf = ({ name }: TenantTable) => OWNERS[name]?.table ?? []
@@ -53,7 +57,7 @@ function referringFirst(tables: readonly TenantTable[]): TenantTable[] {
   const rest = [...tables]
   const ordered: TenantTable[] = []
   while (rest.length > 0) {
-    // A table without a primary key, or in a circle of references, cannot be: our migrations make none.
+    // A circle of references cannot be: our migrations make none.
     const next = rest.findIndex(({ name }) => rest.every((other) => !other.references.includes(name)))
     ordered.push(...rest.splice(Math.max(next, 0), 1))
   }

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { toId } from '../../src/domain/ids.ts'
 import { listTenantTables, readTenantRows, type TenantRow } from '../../src/store/tenant-data.ts'
 import { createTestTenant, makeEvent, startApp } from '../support/app.ts'
@@ -9,7 +9,9 @@ const app = startApp()
 /** How far the cron has read is of no tenant. */
 const TABLES_OF_NOBODY = ['tenants', 'service_graph_progress']
 
-test('every table is one of tenants', async () => {
+test('every table is one of tenants, but for what an operator keeps beside them', async () => {
+  await app.deps.db.execute(sql`CREATE TABLE bench_notes_of_the_operator (tenant_id uuid, note text)`)
+  onTestFinished(async () => void (await app.deps.db.execute(sql`DROP TABLE bench_notes_of_the_operator`)))
   const { rows: tables } = await app.deps.db.execute<{ name: string }>(
     sql`SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'`,
   )
