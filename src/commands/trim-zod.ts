@@ -15,6 +15,9 @@ const AS_JSON_SCHEMA = /^ *inst\._zod\.processJSONSchema = .*\n|^import .*to-jso
 const JSON_SCHEMA_METHODS = /\bcreate(?:Standard|To)JSONSchemaMethod\([^)]*\)(?:\(params\))?/g
 const NAMES = /\b(?:INVALID|compile|withParser|ZodCompile\w+), /g
 
+/** What takes all of a part, used or not, with all of its names. */
+const WHOLE = /^export \* as (?:core|locales) from .*;\n|\b(?:regexes|util|toZod|prettifyError|treeifyError|memoizer), ?/gm
+
 rmSync(COPY, { recursive: true, force: true })
 for (const part of PARTS) cpSync(join(ZOD, part), join(COPY, part), { recursive: true })
 mkdirSync(join(COPY, 'v4/locales'), { recursive: true })
@@ -22,7 +25,7 @@ writeFileSync(join(COPY, 'v4/locales/index.js'), `export { default as en } from 
 for (const list of LISTS) {
   const lines = readFileSync(join(ZOD, list), 'utf8').split('\n')
   const kept = lines.filter((line) => !LEFT_OUT.some((name) => line.endsWith(`/${name}.js";`)))
-  writeFileSync(join(COPY, list), kept.join('\n').replace(NAMES, ''))
+  writeFileSync(join(COPY, list), kept.join('\n').replace(NAMES, '').replace(WHOLE, ''))
 }
 const schemas = readFileSync(join(ZOD, SCHEMAS), 'utf8')
 writeFileSync(join(COPY, SCHEMAS), schemas.replace(AS_JSON_SCHEMA, '').replace(JSON_SCHEMA_METHODS, 'undefined'))

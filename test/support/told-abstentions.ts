@@ -1,4 +1,4 @@
-import { makeEntry, makeWindow, SHOP } from './diagnosis.ts'
+import { declareEdge, makeEntry, makeWindow, SHOP } from './diagnosis.ts'
 import { deploy, errors, failure, later, type ToldRow } from './told.ts'
 
 /** Answers that name no change, word by word. */
@@ -75,7 +75,7 @@ export const TOLD_ABSTENTIONS: readonly ToldRow[] = [
     ],
     says: [
       'unrecorded: node-7 has been under strain (NodeHasMemoryPressure) since 11:58 UTC; no recorded change explains it',
-      '→ Look at node-7: its logs and load, and changes that are not sent here',
+      '→ Look at node-7: if it does not recover, cordon and drain it',
       'What broke: node-7 has been under strain (NodeHasMemoryPressure) since 11:58 UTC; pods of frontend have been evicted from node-7 since 11:58 UTC.',
     ],
   },
@@ -118,11 +118,11 @@ export const TOLD_ABSTENTIONS: readonly ToldRow[] = [
     name: 'nothing that fails, and an old change',
     windows: [makeWindow('checkout-api', makeEntry(-36_000, 'scale_event', { entity: 'a name of words', newValue: '3' }))],
     says: [
-      'inconclusive: Scaling of "a name of words" (3) at checkout-api came 10 hours before the alert, but nothing is known to fail; no recorded change explains it so far',
-      '→ Compare errors and latency of checkout-api before and after scaling of "a name of words" (3) at checkout-api: only its time connects it with the alert',
+      'inconclusive: Scaling of "a name of words" to 3 at checkout-api came 10 hours before the alert, but nothing is known to fail; no recorded change explains it so far',
+      '→ Look at frontend itself: nothing on record tells what fails',
       'No failure was recorded where the alert leads.',
-      'or: Scaling of "a name of words" (3) at checkout-api took effect 10 hours before the alert',
-      '    → Compare errors and latency of checkout-api before and after scaling of "a name of words" (3) at checkout-api: only its time connects it with the alert',
+      'or: Scaling of "a name of words" to 3 at checkout-api took effect 10 hours before the alert',
+      '    → Compare errors and latency of checkout-api before and after scaling of "a name of words" to 3 at checkout-api: only its time connects it with the alert',
       '    + frontend calls checkout-api',
       '    − nothing is known to fail',
       '    − it came 10 hours before the alert: most causes show sooner',
@@ -167,6 +167,85 @@ export const TOLD_ABSTENTIONS: readonly ToldRow[] = [
       '    + frontend reaches ledger through checkout-api, then payments-api',
       '    − nothing is known to fail',
       '    − it came 2 days before the alert: most causes show sooner',
+    ],
+  },
+  {
+    name: 'a database below that broke by itself, soon after a deploy',
+    windows: [
+      makeWindow('frontend', deploy(-460, 'a4f2c1d'), errors(-100, 'connect ECONNREFUSED ledger:5432')),
+      makeWindow('ledger', makeEntry(-120, 'restart', { vendor: 'postgres', newValue: 'failover' })),
+    ],
+    rest: { graph: { edges: [declareEdge('frontend', 'ledger')] } },
+    says: [
+      'unrecorded: ledger has been restarting (failover) since 11:58 UTC; no recorded change explains it',
+      '→ Look at ledger: its logs and load, and compare with before deploy sha=a4f2c1d to frontend',
+      'What broke: ledger has been restarting (failover) since 11:58 UTC; calls from frontend to ledger have failed since 11:58 UTC. No recorded change is likely enough to be named.',
+      'or: Deploy sha=a4f2c1d to frontend rolled out 6 minutes before onset',
+      '    → Compare errors and latency of frontend before and after deploy sha=a4f2c1d to frontend',
+      '    + calls from frontend to ledger have failed since 11:58 UTC, which began after it',
+      '    + ledger has been restarting (failover) since 11:58 UTC, which began after it',
+      '    + frontend is the alerting service',
+      '    + it came 6 minutes before onset',
+    ],
+  },
+  {
+    name: 'calls of one service to several that fail at once, one of which was deployed just before',
+    windows: [
+      makeWindow('frontend', failure(-62, 'search'), failure(-60, 'ads'), failure(-58, 'geo')),
+      makeWindow('search', deploy(-100, 'a4f2c1d')),
+    ],
+    rest: { graph: { edges: ['search', 'ads', 'geo'].map((callee) => declareEdge('frontend', callee)) } },
+    says: [
+      'unrecorded: Calls from frontend to search, ads and geo have failed since 11:58 UTC; no recorded change explains it',
+      '→ Look at what calls to search, ads and geo have in common: frontend itself, its network and nodes, and what all of them use; then compare with before deploy sha=a4f2c1d to search',
+      'What broke: calls from frontend to search have failed since 11:58 UTC; calls from frontend to ads have failed since 11:59 UTC; calls from frontend to geo have failed since 11:59 UTC. No recorded change is likely enough to be named.',
+      'or: Deploy sha=a4f2c1d to search rolled out 38 seconds before onset',
+      '    → Compare errors and latency of search before and after deploy sha=a4f2c1d to search',
+      '    + calls from frontend to search have failed since 11:58 UTC, which began after it',
+      '    + frontend calls search',
+      '    + it came 38 seconds before onset',
+      '    − it does not explain all that fails',
+    ],
+  },
+  {
+    name: 'the same, with none deployed',
+    windows: [makeWindow('frontend', failure(-62, 'search'), failure(-60, 'ads'), failure(-58, 'geo'))],
+    rest: { graph: { edges: ['search', 'ads', 'geo'].map((callee) => declareEdge('frontend', callee)) } },
+    says: [
+      'unrecorded: Calls from frontend to search, ads and geo have failed since 11:58 UTC; no recorded change explains it',
+      '→ Look at what calls to search, ads and geo have in common: frontend itself, its network and nodes, and what all of them use',
+      'What broke: calls from frontend to search have failed since 11:58 UTC; calls from frontend to ads have failed since 11:59 UTC; calls from frontend to geo have failed since 11:59 UTC.',
+    ],
+  },
+  {
+    name: 'pods that no longer answer on a node that is not ready, and a deploy before that',
+    windows: [
+      makeWindow('/node-7', makeEntry(-120, 'dependency_failure', { vendor: 'kubernetes', entity: 'node-7', newValue: 'NodeNotReady' })),
+      makeWindow(
+        'frontend',
+        deploy(-600, 'a4f2c1d'),
+        makeEntry(-80, 'restart', { vendor: 'kubernetes', entity: 'web-1', newValue: 'probe_failure' }),
+      ),
+    ],
+    says: [
+      'unrecorded: node-7 has been reported failing (NodeNotReady) since 11:58 UTC; no recorded change explains it',
+      '→ Look at node-7: if it does not recover, cordon and drain it',
+      'What broke: node-7 has been reported failing (NodeNotReady) since 11:58 UTC; pods of frontend have failed on node-7 since 11:58 UTC. No recorded change is likely enough to be named.',
+      'or: Deploy sha=a4f2c1d to frontend rolled out 8 minutes before onset',
+      '    → Compare errors and latency of frontend before and after deploy sha=a4f2c1d to frontend',
+      '    + pods of frontend have failed on node-7 since 11:58 UTC, which began after it',
+      '    + node-7 has been reported failing (NodeNotReady) since 11:58 UTC, which began after it',
+      '    + frontend is the alerting service',
+      '    + it came 8 minutes before onset',
+    ],
+  },
+  {
+    name: 'pods whose probes fail, as their agent tells it',
+    windows: [makeWindow('frontend', makeEntry(-80, 'restart', { vendor: 'kubernetes', entity: 'web-1', newValue: 'Unhealthy' }))],
+    says: [
+      'unrecorded: frontend has failed its health checks (Unhealthy) since 11:58 UTC; no recorded change explains it',
+      '→ Look at frontend: its logs and load, and changes that are not sent here',
+      'What broke: frontend has failed its health checks (Unhealthy) since 11:58 UTC.',
     ],
   },
 ]

@@ -286,8 +286,8 @@ export const TOLD_CAUSES: readonly ToldRow[] = [
       ],
     },
     says: [
-      'cause: Scaling of deployment/checkout (1) at checkout-api took effect 10 seconds before onset',
-      '→ Scale deployment/checkout of checkout-api back',
+      'cause: Scaling of deployment/checkout from 5 to 1 at checkout-api took effect 10 seconds before onset',
+      '→ Scale deployment/checkout of checkout-api back to 5',
       'What broke: calls from frontend to checkout-api have failed since 11:59 UTC. For it: calls from frontend to checkout-api have failed since 11:59 UTC, which it can explain; frontend calls checkout-api; it came 10 seconds before onset; a similar diagnosis was confirmed.',
     ],
   },
@@ -301,7 +301,7 @@ export const TOLD_CAUSES: readonly ToldRow[] = [
       makeWindow('frontend', failure(-60, 'checkout-api', 'success=2%')),
     ],
     says: [
-      'cause: Scaling of checkout-hpa (6) at checkout-api took effect 30 seconds before onset',
+      'cause: Scaling of checkout-hpa from 3 to 6 at checkout-api took effect 30 seconds before onset',
       '→ Look at the load of checkout-api, to which checkout-hpa reacted',
       'What broke: calls from frontend to checkout-api have failed since 11:59 UTC. For it: calls from frontend to checkout-api have failed since 11:59 UTC, which it can explain; frontend calls checkout-api; it came 30 seconds before onset.',
     ],
@@ -316,8 +316,8 @@ export const TOLD_CAUSES: readonly ToldRow[] = [
       makeWindow('frontend', failure(-60, 'checkout-api', 'success=2%')),
     ],
     says: [
-      'cause: Scaling of checkout-hpa (2) at checkout-api took effect 30 seconds before onset',
-      '→ Check how few replicas checkout-hpa may leave checkout-api',
+      'cause: Scaling of checkout-hpa from 12 to 2 at checkout-api took effect 30 seconds before onset',
+      '→ Raise the minimum of checkout-hpa: it took checkout-api from 12 to 2 replicas',
       'What broke: calls from frontend to checkout-api have failed since 11:59 UTC. For it: calls from frontend to checkout-api have failed since 11:59 UTC, which it can explain; frontend calls checkout-api; it came 30 seconds before onset.',
     ],
   },
@@ -352,6 +352,45 @@ export const TOLD_CAUSES: readonly ToldRow[] = [
       'cause: Config change on kubelet at node-7 took effect 25 seconds before onset',
       '→ Check kubelet of node-7 and revert its config change',
       'What broke: node-7 has been under strain (NodeHasMemoryPressure) since 11:58 UTC; pods of frontend have been evicted from node-7 since 11:58 UTC. For it: pods of frontend have been evicted from node-7 since 11:58 UTC, which it can explain; node-7 has been under strain (NodeHasMemoryPressure) since 11:58 UTC, which it can explain; pods of frontend ran on node-7; it came 25 seconds before onset.',
+    ],
+  },
+  {
+    name: 'a secret of the service, changed elsewhere, and access that is denied',
+    windows: [
+      makeWindow('vault', makeEntry(-80, 'config_change', { vendor: 'vault', entity: 'secret/frontend/db-password' })),
+      makeWindow('frontend', errors(-50, 'password authentication failed for user "shop"')),
+    ],
+    says: [
+      'cause: Config change on secret/frontend/db-password at vault took effect 30 seconds before onset',
+      '→ Restore the previous value of secret/frontend/db-password at vault',
+      'What broke: frontend has reported errors since 11:59 UTC. For it: frontend has reported errors since 11:59 UTC, which it can explain; it came 30 seconds before onset; secret/frontend/db-password is of frontend; what fails is denied access, which it is about. Against it: frontend has no recorded call path to vault.',
+    ],
+  },
+  {
+    name: 'a role of the service, changed elsewhere, and access that is denied',
+    windows: [
+      makeWindow('iam', makeEntry(-80, 'config_change', { vendor: 'terraform', entity: 'role/frontend-s3-access' })),
+      makeWindow('frontend', errors(-50, 'AccessDenied: not authorized to perform: s3:GetObject')),
+    ],
+    says: [
+      'cause: Config change on role/frontend-s3-access at iam took effect 30 seconds before onset',
+      '→ Grant again what role/frontend-s3-access allowed before at iam',
+      'What broke: frontend has reported errors since 11:59 UTC. For it: frontend has reported errors since 11:59 UTC, which it can explain; it came 30 seconds before onset; role/frontend-s3-access is of frontend; what fails is denied access, which it is about. Against it: frontend has no recorded call path to iam.',
+    ],
+  },
+  {
+    name: 'replicas that somebody took away, of how many is not known',
+    windows: [
+      makeWindow(
+        'frontend',
+        makeEntry(-80, 'scale_event', { vendor: 'kubernetes', entity: 'web', newValue: '2', actor: 'ann' }),
+        errors(-50, 'no capacity'),
+      ),
+    ],
+    says: [
+      'cause: Scaling of web to 2 at frontend took effect 30 seconds before onset',
+      '→ Check whether web of frontend has replicas enough',
+      'What broke: frontend has reported errors since 11:59 UTC. For it: frontend has reported errors since 11:59 UTC, which it can explain; frontend is the alerting service; it came 30 seconds before onset.',
     ],
   },
 ]

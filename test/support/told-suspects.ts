@@ -65,7 +65,7 @@ export const TOLD_SUSPECTS: readonly ToldRow[] = [
     says: [
       'cause: Deploy sha=a4f2c1d to search rolled out 2 minutes before onset; besides, deploy sha=b4f2c1d to checkout-api at 11:03 UTC explains other failing calls',
       '→ Roll back search to the previous revision; then compare errors and latency of checkout-api before and after deploy sha=b4f2c1d to checkout-api',
-      'What broke: calls from frontend to checkout-api have failed since 11:30 UTC; calls from frontend to search have failed since 11:59 UTC. For it: calls from frontend to search have failed since 11:59 UTC, which it can explain; frontend calls search; it came 2 minutes before onset. Against it: it does not explain all that fails.',
+      'What broke: calls from frontend to checkout-api have failed since 11:30 UTC; calls from frontend to search have failed since 11:59 UTC. Onset, as counted here, is 11:59 UTC. For it: calls from frontend to search have failed since 11:59 UTC, which it can explain; frontend calls search; it came 2 minutes before onset. Against it: it does not explain all that fails.',
       'or: Deploy sha=b4f2c1d to checkout-api rolled out 56 minutes before onset',
       '    → Compare errors and latency of checkout-api before and after deploy sha=b4f2c1d to checkout-api',
       '    + calls from frontend to checkout-api have failed since 11:30 UTC, which it can explain',
@@ -181,7 +181,7 @@ export const TOLD_SUSPECTS: readonly ToldRow[] = [
       '    + it came 23 minutes before onset',
       'not: Deploy sha=94f2c1d to unrelated is out of reach: frontend has no recorded call path to it',
       'not: Deploy sha=d4f2c1d to frontend came 40 seconds after the alert',
-      'not: Scaling of checkout-hpa (8) at checkout-api followed the trouble: an autoscaler reacts to load',
+      'not: Scaling of checkout-hpa to 8 at checkout-api followed the trouble: an autoscaler reacts to load',
       'not: Deploy sha=e4f2c1d to frontend was made in staging, and the alert is of another environment',
       'not: Deploy sha=f4f2c1d to frontend failed, so its revision never went live',
       'not: Flag change of slow-pay to off at frontend undid an earlier change after the trouble had begun',
@@ -213,6 +213,19 @@ export const TOLD_SUSPECTS: readonly ToldRow[] = [
       '    → Look at kafka first',
       '    + kafka shows what is unusual for it',
       '    − the alert names no service',
+    ],
+  },
+  {
+    name: 'a deploy, and a database below that broke by itself two minutes after it',
+    windows: [
+      makeWindow('frontend', deploy(-240, 'a4f2c1d'), errors(-100, 'Connection terminated unexpectedly')),
+      makeWindow('ledger', makeEntry(-120, 'restart', { vendor: 'postgres', newValue: 'failover' })),
+    ],
+    rest: { graph: { edges: [declareEdge('frontend', 'ledger')] } },
+    says: [
+      'suspect: Deploy sha=a4f2c1d to frontend rolled out 2 minutes before onset; as likely, by itself, ledger has been restarting (failover) since 11:58 UTC',
+      '→ Look at the logs and load of ledger first, and compare with before deploy sha=a4f2c1d to frontend: undo that only if they point to it',
+      'What broke: ledger has been restarting (failover) since 11:58 UTC; frontend has reported errors since 11:58 UTC. For it: frontend has reported errors since 11:58 UTC, which it can explain; ledger has been restarting (failover) since 11:58 UTC, which it can explain; frontend is the alerting service; it came 2 minutes before onset.',
     ],
   },
 ]

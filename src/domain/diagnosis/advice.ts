@@ -2,11 +2,12 @@ import { isSameEnvironment } from '../event/environment.ts'
 import { type ChangeType, isChangeType } from '../event/event.ts'
 import { isSameRevision, toRevision, toShortRevision } from '../event/revision.ts'
 import { quoteName } from '../text.ts'
-import { isAutoscaling } from './candidates.ts'
+import type { WindowEntry } from '../window/window.ts'
 import type { Outlasted } from './confidence.ts'
-import type { Refusal } from './facts.ts'
 import type { Change, Observation } from './model.ts'
+import { isAutoscaling, isLess } from './scaling.ts'
 import { describe, type NameOf, toInner, toLagText, toRevisionName, toTold } from './sentences.ts'
+import { isOfAccess, isOfSecrets, type Refusal } from './trouble.ts'
 
 /** The revision a deploy replaced, and the event that tells. */
 export type Previous = { readonly text: string; readonly source: Observation } | undefined
@@ -41,16 +42,29 @@ export function findPrevious({ lead, atMs }: Change, ofService: readonly Change[
 export function recommendUndoing(change: Change, previous: Previous, outlasted: Outlasted, nameOf: NameOf): string {
   const { entry, key } = change.lead
   if (!isChangeType(entry.eventType)) return recommendComparing([change], true, nameOf)
-  const told = { entity: quoteName(entry.entity), service: nameOf(key), former: toTold(entry.oldValue, entry.entity), previous }
+  const told = {
+    entity: quoteName(entry.entity),
+    service: nameOf(key),
+    former: toTold(change.former?.value ?? entry.oldValue, entry.entity),
+    count: toTold(entry.newValue) ?? 'fewer',
+    previous,
+  }
   if (isAutoscaling(change.lead))
-    return isLess(entry)
-      ? `Check how few replicas ${told.entity} may leave ${told.service}`
+    return isLess(change.former, entry.newValue)
+      ? `Raise the minimum of ${told.entity}: it took ${told.service} from ${told.former ?? 'more'} to ${told.count} replicas`
       : `Look at the load of ${told.service}, to which ${told.entity} reacted`
   if (!change.undoneBy && change.replacedBy) return recommendWaiting(change.replacedBy, previous, outlasted, nameOf)
-  if (!change.undoneBy) return UNDOING[entry.eventType](told)
+  if (!change.undoneBy) return isOfAccess(entry) ? recommendRestoring(entry, told) : UNDOING[entry.eventType](told)
   return entry.eventType === 'deploy'
     ? `Make sure that the rollback of ${told.service} has taken effect`
     : `Make sure that setting ${told.entity} of ${told.service} back has taken effect`
+}
+
+/** What to do about settings of who may do what. */
+function recommendRestoring(entry: WindowEntry, { entity, service }: Pick<Told, 'entity' | 'service'>): string {
+  return isOfSecrets(entry)
+    ? `Restore the previous value of ${entity} at ${service}`
+    : `Grant again what ${entity} allowed before at ${service}`
 }
 
 /** What to do about a deploy that is no longer live. */
@@ -60,10 +74,6 @@ function recommendWaiting({ lead, atMs }: Change, previous: Previous, outlasted:
   return outlasted === 'no' || !previous || previous.text === toRevisionName(lead.entry)
     ? `Watch whether what failed ends: ${by} replaced it ${when}`
     : `Roll back to ${previous.text}, as it was before both: ${by} replaced it ${when}, and did not end what failed`
-}
-
-function isLess({ oldValue, newValue }: Observation['entry']): boolean {
-  return oldValue !== null && newValue !== null && Number(newValue) < Number(oldValue)
 }
 
 /** What to do about a change that only time, or not only one change, speaks against. */
@@ -81,7 +91,8 @@ const UNDOING: Readonly<Record<ChangeType, (told: Told) => string>> = {
   flag_change: ({ entity, former }) => `Set flag ${entity} back to ${former ?? 'its former value'}`,
   config_change: ({ entity, service }) => `Check ${entity} of ${service} and revert its config change`,
   schema_change: ({ entity, service }) => `Check the schema change on ${entity} of ${service}, and revert it or fix it forward`,
-  scale_event: ({ entity, service }) => `Scale ${entity} of ${service} back`,
+  scale_event: ({ entity, service, former }) =>
+    former === undefined ? `Check whether ${entity} of ${service} has replicas enough` : `Scale ${entity} of ${service} back to ${former}`,
 }
 
 type Outside = { readonly host: string; readonly caller: string; readonly refusal: Refusal | undefined }
@@ -95,14 +106,28 @@ const CHECKS: Readonly<Record<Refusal | 'away', (outside: Pick<Outside, 'host' |
 /** What to look at when a host outside cannot be reached or refuses, soon after a change of who calls it perhaps. */
 export function recommendOutside({ host, caller, refusal }: Outside, change: Change | undefined, nameOf: NameOf): string {
   const check = CHECKS[refusal ?? 'away']({ host, caller })
-  return change
-    ? `${check}${refusal ? ', and' : '; if so,'} compare with before ${toInner(describe(change.lead, nameOf))}`
-    : `${check}: there is no recorded change to undo`
+  return change ? `${check}${refusal ? ', and' : '; if so,'} ${toBefore(change, nameOf)}` : `${check}: there is no recorded change to undo`
 }
 
-/** What to look at when a service fails for no recorded reason. */
-export function recommendLooking(service: string): string {
-  return `Look at ${service}: its logs and load, and changes that are not sent here`
+/** What to look at when a service or a node fails for no recorded reason, soon after a change perhaps. */
+export function recommendLooking(place: string, isNode: boolean, change: Change | undefined, nameOf: NameOf): string {
+  if (isNode) return `Look at ${place}: if it does not recover, cordon and drain it`
+  return `Look at ${place}: its logs and load, and ${change ? toBefore(change, nameOf) : 'changes that are not sent here'}`
+}
+
+/** What to look at when calls of one service to several fail at once. */
+export function recommendLookingAround(caller: string, callees: string, change: Change | undefined, nameOf: NameOf): string {
+  const check = `Look at what calls to ${callees} have in common: ${caller} itself, its network and nodes, and what all of them use`
+  return change ? `${check}; then ${toBefore(change, nameOf)}` : check
+}
+
+function toBefore({ lead }: Change, nameOf: NameOf): string {
+  return `compare with before ${toInner(describe(lead, nameOf))}`
+}
+
+/** What to do where something broke between a change and what fails, and either may be to blame. */
+export function recommendDoubting(change: Change, place: string, nameOf: NameOf): string {
+  return `Look at the logs and load of ${place} first, and ${toBefore(change, nameOf)}: undo that only if they point to it`
 }
 
 /** What to do when nothing is known to fail. */

@@ -1,5 +1,6 @@
 import { type Facts, hopsFrom } from './facts.ts'
 import type { Change, Item, WeighedItem } from './model.ts'
+import { isEviction, MIN_TOGETHER } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** How well a fault of a service at a time explains what fails. */
@@ -18,6 +19,9 @@ export type Account = {
 
 /** `change`: nothing for a fault that nobody recorded. */
 export type Explain = (key: string, change: Change | null) => Account
+
+/** Of calls that fail at once so many before and after one are looked at. */
+const MAX_BESIDE = 12
 
 /** An item that a fault of a service may cause, and how likely. */
 type Reached = { readonly item: WeighedItem; readonly chance: number }
@@ -43,8 +47,20 @@ export function weighItems(items: readonly Item[], weights: Weights): readonly W
   })
 }
 
+/** What each callee that fails calls in turn, itself included, and how many hops away. */
+type Below = ReadonlyMap<string, ReadonlyMap<string, number>>
+
+export function listBelow(items: readonly Item[], { adjacency }: Pick<Facts, 'adjacency'>): Below {
+  return new Map([...new Set(items.map(({ callee }) => callee))].map((callee) => [callee, hopsFrom(callee, adjacency)]))
+}
+
 /** Explains items by a fault of one service, for changes by the time that they took effect. */
-export function createExplainer({ adjacency }: Pick<Facts, 'adjacency'>, items: readonly WeighedItem[], weights: Weights): Explain {
+export function createExplainer(
+  { adjacency }: Pick<Facts, 'adjacency'>,
+  items: readonly WeighedItem[],
+  { below, together }: { readonly below: Below; readonly together: ReadonlySet<WeighedItem> },
+  weights: Weights,
+): Explain {
   const reached = new Map<string, Reached[]>()
   const reach = (key: string, item: WeighedItem, chance: number) => {
     const own = reached.get(key)
@@ -52,12 +68,12 @@ export function createExplainer({ adjacency }: Pick<Facts, 'adjacency'>, items: 
     else reached.set(key, [{ item, chance }])
   }
   const hasSchema = items.some(({ isOfSchema }) => isOfSchema)
-  const below = new Map([...new Set(items.map(({ callee }) => callee))].map((callee) => [callee, hopsFrom(callee, adjacency)]))
   for (const item of items) {
     const hops = below.get(item.callee) ?? new Map<string, number>()
     for (const [key, distance] of hops) reach(key, item, weights.own * weights.perHop ** distance)
     const callers = item.isCall ? [item.caller] : (adjacency.callers.get(item.callee) ?? [])
-    for (const key of callers) if (!hops.has(key)) reach(key, item, weights.caller)
+    const chance = item.isOfUse || together.has(item) ? weights.together : weights.caller
+    for (const key of callers) if (!hops.has(key)) reach(key, item, chance)
   }
   return (key, change) => {
     const own = reached.get(key) ?? []
@@ -66,6 +82,21 @@ export function createExplainer({ adjacency }: Pick<Facts, 'adjacency'>, items: 
     const asClient = own.map(({ item, chance }) => ({ item, chance: item.isOfSchema ? Math.min(chance, weights.caller) : chance }))
     return account(asClient, key, change?.atMs ?? null, weights)
   }
+}
+
+/** Calls of one service to several that call not each other, which began to fail at once: a fault of one of those explains not the others. */
+export function findTogether(items: readonly WeighedItem[], below: Below, { slackMs }: Weights): ReadonlySet<WeighedItem> {
+  const isApart = (a: Item, b: Item) => a.callee !== b.callee && !below.get(a.callee)?.has(b.callee) && !below.get(b.callee)?.has(a.callee)
+  const calls = items.filter((item) => item.isCall && !isEviction(item)).toSorted((a, b) => a.onsetMs - b.onsetMs)
+  const found = new Set<WeighedItem>()
+  for (const own of Map.groupBy(calls, ({ caller }) => caller).values()) {
+    for (const [at, item] of own.entries()) {
+      const near = own.slice(Math.max(0, at - MAX_BESIDE), at + MAX_BESIDE + 1)
+      const others = near.filter((other) => Math.abs(other.onsetMs - item.onsetMs) <= slackMs && isApart(item, other))
+      if (others.length >= MIN_TOGETHER - 1) found.add(item)
+    }
+  }
+  return found
 }
 
 function account(reached: readonly Reached[], key: string, atMs: number | null, { slackMs, elsewhere, caller }: Weights): Account {

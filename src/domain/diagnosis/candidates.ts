@@ -2,7 +2,8 @@ import { compareText } from '../compare.ts'
 import { toEnvironmentKey } from '../event/environment.ts'
 import { isHash, isSameRevision, toRevision } from '../event/revision.ts'
 import { compareTimes } from './input.ts'
-import type { Change, Observation, Step } from './model.ts'
+import type { Change, Former, Observation, Step } from './model.ts'
+import { isAutoscaling, isByHand, isLess, isScaling } from './scaling.ts'
 
 /** A rollout takes at most so long: Kubernetes gives up on one then (`progressDeadlineSeconds`). */
 const ROLLOUT_MS = 10 * 60_000
@@ -16,10 +17,10 @@ const FAILED = /^(?:failed|failure|aborted|cancell?ed|error)$/i
 const RESTARTED = /^restart(?:ed|ing)?$/i
 /** A pod that is taken away, by a rollout as a rule. */
 const TERMINATED = /^(?:terminated|killing)$/i
+/** An autoscaler and what it scales tell of one scaling so soon one after the other. */
+const SAME_SCALING_MS = 60_000
 /** The first replicas of a revision, which only a rollout brings. */
 const FROM_NONE = /\b0$/
-
-const AUTOSCALER = /(?:^|[-/])(?:hpa|keda-hpa|vpa)(?:$|[-/])|autoscal/i
 
 type Occurrence = { readonly atMs: number; readonly observation: Observation }
 
@@ -35,6 +36,7 @@ type Draft = {
   /** Whether what it puts in place was in place already. */
   readonly isSame: boolean
   readonly steps: Step[]
+  readonly former: Former | undefined
 }
 
 export type Found = {
@@ -67,16 +69,6 @@ function toPlace({ key, entry }: Observation): string {
 
 function isTermination({ entry }: Observation): boolean {
   return entry.eventType === 'restart' && TERMINATED.test(entry.newValue ?? '')
-}
-
-/** Whether replicas were added or taken away. */
-export function isScaling({ entry }: Observation): boolean {
-  return entry.eventType === 'scale_event'
-}
-
-/** Whether an autoscaler did so, in answer to load. */
-export function isAutoscaling(observation: Observation): boolean {
-  return isScaling(observation) && AUTOSCALER.test(observation.entry.entity)
 }
 
 /**
@@ -149,6 +141,7 @@ function open({ observation, atMs }: Occurrence, earlier?: Draft, live?: Draft):
     isFinished: FINISHED.test(observation.entry.newValue ?? ''),
     isSame: isDeploy(observation) && isLiveAlready(observation, live),
     steps: [],
+    former: undefined,
   }
 }
 
@@ -205,18 +198,38 @@ function isToldAgain(draft: Draft, earlier: Draft | undefined, { observation, at
 /** Scaling goes with a change before it; by itself it is a change of its own. */
 function addScalings(drafts: readonly Draft[], occurrences: readonly Occurrence[]): readonly Draft[] {
   const alone: Draft[] = []
+  const counts = new Map<string, Former>()
   for (const occurrence of occurrences.filter(({ observation }) => isScaling(observation))) {
     const { observation, atMs } = occurrence
-    const isOfRollout = FROM_NONE.test(observation.entry.oldValue ?? '')
+    const { oldValue, newValue } = observation.entry
+    const former = oldValue === null ? counts.get(toThing(observation)) : { value: oldValue, source: observation }
+    if (newValue !== null) counts.set(toThing(observation), { value: newValue, source: observation })
+    const isOfRollout = FROM_NONE.test(oldValue ?? '')
     const rollout = findRollout(drafts, atMs) ?? (isOfRollout ? findReportedLate(drafts, atMs) : undefined)
-    if (rollout) rollout.steps.push({ atMs, observation })
-    else {
-      const earlier = alone.findLast(({ lead }) => toThing(lead) === toThing(observation))
-      if (earlier && isRepeat(earlier, occurrence)) earlier.reportedMs = Math.max(atMs, observation.lastMs)
-      else alone.push(open(occurrence))
-    }
+    if (rollout && !isOfItsOwn(observation, former)) rollout.steps.push({ atMs, observation })
+    else if (!joinScaling(occurrence, alone)) alone.push({ ...open(occurrence), former })
   }
-  return [...drafts, ...alone].toSorted((a, b) => compareDrafts(a, b))
+  return [...drafts, ...alone].toSorted(compareDrafts)
+}
+
+/** Whether a scaling is told again: by the same, or just after by what an autoscaler scales. */
+function joinScaling(occurrence: Occurrence, alone: readonly Draft[]): boolean {
+  const { observation, atMs } = occurrence
+  const { newValue } = observation.entry
+  const earlier = alone.findLast(({ lead }) => toThing(lead) === toThing(observation))
+  if (earlier && isRepeat(earlier, occurrence)) {
+    earlier.reportedMs = Math.max(atMs, observation.lastMs)
+    return true
+  }
+  const same = alone.findLast((draft) => draft.lead.entry.newValue === newValue && atMs - draft.atMs <= SAME_SCALING_MS)
+  if (newValue === null || same === undefined) return false
+  same.steps.push({ atMs, observation })
+  return true
+}
+
+/** Whether no rollout brought a scaling: somebody or a tool that keeps a desired state did, or an autoscaler that took replicas away. */
+function isOfItsOwn(observation: Observation, former: Former | undefined): boolean {
+  return isByHand(observation) || (isAutoscaling(observation) && isLess(former, observation.entry.newValue))
 }
 
 function compareDrafts(a: Draft, b: Draft): number {
@@ -289,6 +302,7 @@ function linkUndone(drafts: readonly Draft[]): readonly Change[] {
       steps: draft.steps.toSorted((a, b) => a.atMs - b.atMs || compareTimes(a.observation, b.observation)),
       isFailed: draft.isFailed,
       isSame: draft.isSame,
+      former: draft.former,
       undoes: isRedone(draft, undone) ? undefined : undone.get(draft)?.lead,
       undoneBy: by && changes.get(by),
       replacedBy: live && changes.get(live),

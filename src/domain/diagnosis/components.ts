@@ -5,6 +5,7 @@ import { toValueClass } from '../event/value-class.ts'
 import { quoteName } from '../text.ts'
 import { compareTimes, isSelfReport, readInput } from './input.ts'
 import type { Diagnosis, DiagnosisInput, Hypothesis, Observation } from './model.ts'
+import { toForAndAgainst } from './reasons.ts'
 import { NO_CAUSE, toSentence } from './sentences.ts'
 
 const MAX_COMPONENTS = 50
@@ -128,11 +129,10 @@ export function diagnoseComponents(input: DiagnosisInput): Diagnosis {
   const [first] = hypotheses
   const common = { hypotheses, onset: null, ruledOut: [], gaps: [] }
   if (!first) {
-    const hypothesis = `Nothing on record is connected with the alert; ${NO_CAUSE}`
     return {
       ...common,
       assessment: 'inconclusive',
-      hypothesis,
+      hypothesis: `Nothing on record is connected with the alert; ${NO_CAUSE}`,
       recommendedAction: null,
       confidence: 0,
       unrecorded: 1,
@@ -152,6 +152,6 @@ export function diagnoseComponents(input: DiagnosisInput): Diagnosis {
     unrecorded: 1 - confidence,
     abstained: false,
     evidence: first.eventIds,
-    reasoning: `For it: ${first.reasonsFor.join('; ')}. Against it: ${first.reasonsAgainst.join('; ')}.`,
+    reasoning: toForAndAgainst(first),
   }
 }

@@ -1,6 +1,6 @@
 import { isOneRollout } from './candidates.ts'
 import type { Facts } from './facts.ts'
-import { besides } from './hazards.ts'
+import { besides, findBroken } from './hazards.ts'
 import type { Assessment, Candidate, Hazard, WeighedItem } from './model.ts'
 import type { Weights } from './weights.ts'
 
@@ -15,6 +15,10 @@ export type Certainty = {
   readonly confidence: number
   /** The next change, where it is at least half as likely. */
   readonly rival: Candidate | undefined
+  /** What broke between the leading change of its client and what fails, and may explain that as well. */
+  readonly broken: Hazard | undefined
+  /** Whether either may be to blame instead, or what fails at once with what the leading change explains, and no change does. */
+  readonly isDoubted: boolean
   /** The chance that no recorded change is to blame: on given cases more right of those that name none than 1 − `present`. */
   readonly unrecorded: number
 }
@@ -25,9 +29,23 @@ const MAX_LOGIT = 40
 const EDGE = 0.005
 /** One change alone proves no more than one that is nine times as likely as all others. */
 const MAX_SHARE = 0.9
-const NOTHING: Certainty = { present: 0, share: 0, serviceShare: 0, isNamed: false, confidence: 0, rival: undefined, unrecorded: 1 }
+const NOTHING: Certainty = {
+  present: 0,
+  share: 0,
+  serviceShare: 0,
+  isNamed: false,
+  confidence: 0,
+  rival: undefined,
+  broken: undefined,
+  isDoubted: false,
+  unrecorded: 1,
+}
 /** A change after which its service ran well for so long is no more than suspect. */
+const PROVEN_MS = 20 * 60_000
+/** Most causes show within so long. */
 export const LONG_MS = 30 * 60_000
+/** In so long a service that runs well takes most of what is sure of its change. */
+const WELL_MS = 15 * 60_000
 /** Its own calls fail so soon after a change, if they fail for it. */
 export const SOON_MS = 10 * 60_000
 /** What a change broke ends so soon after the change did, or has ended by then. */
@@ -70,8 +88,11 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const ratio = (present * serviceShare) / (present * serviceShare + 1 - present)
   const rivalry = next === undefined || !isNameable(next, facts, weights) ? 0 : Math.exp(next.score - leader.score)
   const confidence = toConfidence(present, share, facts, weights)
+  const broken = findBroken(hazards, leader, facts)
+  const isPart = leader.lagMs > SOON_MS && leavesUnexplained(leader, ranked, facts, weights)
+  const isSupported = leader.explained.length > 0 && isSpokenFor(leader) && isPlaced(leader, facts) && !broken && !isPart
   const most = Math.min(
-    leader.explained.length > 0 && isProven(leader) && isPlaced(leader, facts) ? 1 : weights.calibration.unprovenMax,
+    isSupported ? toMost(leader, weights) : weights.calibration.unprovenMax,
     rivalry >= EVEN ? present * share : rivalry >= TIED ? 1 / (1 + TIED) : 1,
   )
   return {
@@ -81,8 +102,33 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
     isNamed: ratio >= weights.minRatio && isNameable(leader, facts, weights),
     confidence: Math.min(most, confidence),
     rival: rivalry >= TIED ? next : undefined,
+    broken,
+    isDoubted: rivalry >= TIED || broken !== undefined || isPart,
     unrecorded: 1 - confidence,
   }
+}
+
+/** Whether other calls of the same callers began to fail at once with those that a change explains, and no likely change explains them. */
+function leavesUnexplained(
+  { explained, concerned, score }: Candidate,
+  ranked: readonly Candidate[],
+  { items }: Facts,
+  { slackMs }: Weights,
+) {
+  const likely = ranked.filter((candidate) => candidate.score >= score - Math.LN10).flatMap((candidate) => candidate.explained)
+  const known = new Set(likely.map(({ reports }) => reports[0]))
+  const toTime = (caller: string, onsetMs: number, offset = 0) => `${caller}\0${Math.round(onsetMs / slackMs) + offset}`
+  const unknown = items.filter(({ isCall, reports }) => isCall && !known.has(reports[0]))
+  const times = new Set(unknown.map(({ caller, onsetMs }) => toTime(caller, onsetMs)))
+  return explained.some(
+    ({ isCall, caller, onsetMs }) =>
+      isCall && caller !== concerned && [-1, 0, 1].some((offset) => times.has(toTime(caller, onsetMs, offset))),
+  )
+}
+
+/** The less sure, the longer a service ran well after its change. */
+function toMost({ features, lagMs }: Candidate, { calibration: { unprovenMax } }: Weights): number {
+  return features.pattern > 0 ? 1 : unprovenMax + (1 - unprovenMax) * Math.exp(-lagMs / WELL_MS)
 }
 
 /**
@@ -90,11 +136,13 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
  * outlasted it and no more of which began before it; or a verdict.
  */
 export function isProven(candidate: Candidate): boolean {
-  const { features, lagMs, change } = candidate
-  return (
-    features.pattern > 0 ||
-    (lagMs <= LONG_MS && !change.isSame && isPointedAt(candidate) && !isLate(candidate) && toOutlasted(candidate) !== 'long')
-  )
+  return candidate.features.pattern > 0 || (candidate.lagMs <= PROVEN_MS && isSpokenFor(candidate))
+}
+
+/** The same, however long after it. */
+function isSpokenFor(candidate: Candidate): boolean {
+  const { features, change } = candidate
+  return features.pattern > 0 || (!change.isSame && isPointedAt(candidate) && !isLate(candidate) && toOutlasted(candidate) !== 'long')
 }
 
 /** Whether much of what fails at its service began before a change. */
@@ -118,7 +166,9 @@ export function toOutlasted({ change: { undoneBy, replacedBy }, explained }: Can
  * own calls, those that fail soon after alone.
  */
 function isPointedAt({ explained, concerned, lagMs }: Candidate): boolean {
-  return explained.some(({ isCall, caller, callee }) => callee === concerned || (isCall && (lagMs <= SOON_MS || caller !== concerned)))
+  return explained.some(
+    ({ isCall, caller, callee, isOfUse }) => callee === concerned || isOfUse || (isCall && (lagMs <= SOON_MS || caller !== concerned)),
+  )
 }
 
 /** Whether it is known how an alert leads to a change's service. */
@@ -190,7 +240,7 @@ export function toAssessment(
   const [leader] = ranked
   const hasChange = ranked.some(({ change }) => !isTopologyKnown || hops.has(change.key) || callers.has(change.key))
   if (items.length === 0 && !hasChange) return 'inconclusive'
-  if (leader && certainty.isNamed) return !isProven(leader) || certainty.rival ? 'suspect' : 'cause'
+  if (leader && certainty.isNamed) return !isProven(leader) || certainty.isDoubted ? 'suspect' : 'cause'
   if (items.length === 0) return 'inconclusive'
   return unrecorded?.isExternal ? 'external' : 'unrecorded'
 }

@@ -3,13 +3,22 @@ import { toNameKey } from '../event/service-name.ts'
 import { pathsFrom } from '../graph/service-graph.ts'
 import type { EventId } from '../ids.ts'
 import { quoteName } from '../text.ts'
-import { findPrevious, recommendComparing, recommendLooking, recommendOutside, recommendUndoing, recommendWatching } from './advice.ts'
+import {
+  findPrevious,
+  recommendComparing,
+  recommendDoubting,
+  recommendLooking,
+  recommendLookingAround,
+  recommendOutside,
+  recommendUndoing,
+  recommendWatching,
+} from './advice.ts'
 import { isOneRollout } from './candidates.ts'
 import { diagnoseComponents } from './components.ts'
-import { isProven, SOON_MS, toOutlasted } from './confidence.ts'
-import { type Facts, toRefusal } from './facts.ts'
-import type { Candidate, Change, Diagnosis, DiagnosisInput, Hazard, Hypothesis, RuledOut, WeighedItem } from './model.ts'
-import { describeRuledOut, tellOnce, toGaps, toReasons } from './reasons.ts'
+import { isProven, LONG_MS, SOON_MS, toOutlasted } from './confidence.ts'
+import type { Facts } from './facts.ts'
+import type { Candidate, Change, Diagnosis, DiagnosisInput, Hazard, Hypothesis, Item, RuledOut, WeighedItem } from './model.ts'
+import { describeRuledOut, tellOnce, toForAndAgainst, toGaps, toReasons } from './reasons.ts'
 import {
   describe,
   describeItem,
@@ -17,13 +26,16 @@ import {
   NO_CAUSE,
   type Onset,
   toClock,
+  toDoubt,
   toInner,
   toLagText,
+  toList,
   toPair,
   toSentence,
   toTie,
   toTogether,
 } from './sentences.ts'
+import { isOfNode, toRefusal } from './trouble.ts'
 import { type Weighing, weigh } from './weigh.ts'
 
 const MAX_HYPOTHESES = 50
@@ -44,7 +56,7 @@ type Context = {
   readonly weighing: Weighing
   readonly nameOf: NameOf
   /** What fails, and since when. */
-  readonly tell: (item: WeighedItem) => string
+  readonly tell: (item: Item) => string
   readonly onset: Onset
   /** What the answer tells of, the weightiest first. */
   readonly told: readonly WeighedItem[]
@@ -77,12 +89,13 @@ function toContext(input: DiagnosisInput, weighing: Weighing, isNamed: boolean):
   const { facts, ranked, unrecorded } = weighing
   const told = listTold(weighing, isNamed ? ranked[0] : undefined, unrecorded)
   const onsetMs = Math.min(...told.map((item) => item.onsetMs))
-  const nameOf = remember((key: string) => quoteName(facts.names.get(key) ?? key))
+  // Nodes are named as by their own reports: without a namespace.
+  const nameOf = remember((key: string) => quoteName((facts.names.get(key) ?? key).replace(/^\/(?=.)/, '')))
   return {
     input,
     weighing,
     nameOf,
-    tell: remember((item) => `${describeItem(item, facts.hosts, nameOf)} since ${toClock(item.onsetMs, input.alert.triggeredAt)}`),
+    tell: remember((item: Item) => `${describeItem(item, facts.hosts, nameOf)} since ${toClock(item.onsetMs, input.alert.triggeredAt)}`),
     onset: told.length > 0 && onsetMs <= 0 ? { atMs: onsetMs, name: 'onset' } : { atMs: 0, name: 'the alert' },
     told,
     notable: listHeaviest(weighing.items, TOLD_SHARE),
@@ -134,14 +147,14 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
   const previous = findPrevious(change, changesOf.get(change.key) ?? [])
   const isExplaining = candidate.explained.length > 0
   const outlasted = toOutlasted(candidate)
-  const isToBlame = certainty.isNamed && candidate === ranked[0] && !certainty.rival && (isProven(candidate) || outlasted === 'long')
+  const isToBlame = certainty.isNamed && candidate === ranked[0] && !certainty.isDoubted && (isProven(candidate) || outlasted === 'long')
   const cited = [
     change.lead,
     ...change.steps.slice(0, MAX_STEPS_CITED).map(({ observation }) => observation),
     ...candidate.explained.slice(0, MAX_ITEMS_CITED).flatMap(({ reports }) => reports.slice(0, MAX_REPORTS_CITED)),
     ...(change.undoneBy ? [change.undoneBy.lead] : []),
     ...(change.replacedBy && isToBlame ? [change.replacedBy.lead] : []),
-    ...(previous ? [previous.source] : []),
+    ...[previous, change.former].flatMap((before) => before?.source ?? []),
   ]
   return {
     eventIds: [...new Set(cited.map(({ entry }) => entry.id))],
@@ -159,20 +172,28 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
 type Naming = Pick<Diagnosis, 'hypothesis' | 'recommendedAction' | 'evidence' | 'reasoning'>
 
 function nameCause(hypotheses: readonly Hypothesis[], context: Context): Naming {
-  const { weighing, nameOf, tell, told } = context
+  const { weighing, nameOf, tell, told, onset, input } = context
   const [leader] = weighing.ranked
   const [first] = hypotheses
   if (!leader || !first) throw new Error('a cause without a candidate')
   const { rival } = weighing.certainty
   const besides = findSecondCause(weighing)
   const together = besides || rival ? undefined : findTogether(weighing)
+  const isEarlier = besides?.explained.some(({ onsetMs }) => onsetMs < onset.atMs)
+  const broken = besides || rival ? undefined : weighing.certainty.broken
   const other = besides ?? rival ?? together
   const second = other && toHypothesis(other, context)
   return {
-    hypothesis: toHypothesisText(first.sentence, { besides, together }, second, context),
-    recommendedAction: toAction(first, leader, { rival, besides, together }, second, nameOf),
-    evidence: [...new Set([...first.eventIds, ...(second?.eventIds ?? [])])],
-    reasoning: [toWhatBroke([...new Set([...told, ...(besides?.explained ?? [])])], tell), toForAndAgainst(first)]
+    hypothesis: toHypothesisText(first.sentence, { broken, besides, together }, second, context),
+    recommendedAction: broken
+      ? recommendDoubting(leader.change, nameOf(broken.key), nameOf)
+      : toAction(first, leader, { rival, besides, together }, second, nameOf),
+    evidence: [...new Set([...first.eventIds, ...(second?.eventIds ?? []), ...(broken ? citeItems(broken.trouble) : [])])],
+    reasoning: [
+      toWhatBroke([...new Set([...told, ...(besides?.explained ?? [])])], tell),
+      isEarlier ? `Onset, as counted here, is ${toClock(onset.atMs, input.alert.triggeredAt)}.` : '',
+      toForAndAgainst(first),
+    ]
       .filter(Boolean)
       .join(' '),
   }
@@ -197,10 +218,12 @@ function toAction(
 
 function toHypothesisText(
   first: string,
-  { besides, together }: Others,
+  { broken, besides, together }: Others & { readonly broken: Hazard | undefined },
   second: Hypothesis | undefined,
-  { nameOf, input }: Context,
+  { nameOf, tell, input }: Context,
 ): string {
+  const [trouble] = broken?.trouble ?? []
+  if (trouble) return toDoubt(first, tell(trouble))
   if (besides) return toPair(first, besides.change, nameOf, input.alert.triggeredAt)
   if (together) return toTogether(first, together.change.lead, nameOf)
   return second ? toTie(first, second.sentence) : first
@@ -224,11 +247,6 @@ function findTogether({ ranked: [leader, ...others] }: Weighing): Candidate | un
   )
 }
 
-function toForAndAgainst({ reasonsFor, reasonsAgainst }: Hypothesis): string {
-  const against = reasonsAgainst.length === 0 ? '' : ` Against it: ${reasonsAgainst.join('; ')}.`
-  return reasonsFor.length === 0 ? against.trim() : `For it: ${reasonsFor.join('; ')}.${against}`
-}
-
 function toWhatBroke(told: readonly WeighedItem[], tell: Context['tell']): string {
   const inOrder = tellOnce(told)
     .slice(0, MAX_ITEMS_CITED)
@@ -240,26 +258,46 @@ function toWhatBroke(told: readonly WeighedItem[], tell: Context['tell']): strin
 /** What is said where no change is named: what broke and since when, and where to look. */
 function nameNone(context: Context): Naming {
   const { weighing, nameOf, tell, told } = context
-  const { facts, unrecorded, ranked } = weighing
-  const main = findMain(told, unrecorded)
+  const { unrecorded, ranked, together } = weighing
+  const main = told.find((item) => together.has(item) && item.caller === unrecorded?.key) ?? findMain(told, unrecorded)
   if (!main) return nameNothing(context)
-  const cited = told.slice(0, MAX_ITEMS_CITED).flatMap(({ reports }) => reports.slice(0, MAX_REPORTS_CITED))
   const [lead] = ranked
-  const before = lead && lead.lagMs <= SOON_MS && lead.explained.includes(main) && facts.hosts.has(main.callee) ? lead.change : undefined
-  const evidence = [...new Set([...cited, ...(before ? [before.lead] : [])].map(({ entry }) => entry.id))]
+  const isAfter = lead && lead.lagMs <= SOON_MS && lead.explained.some((item) => item === main || together.has(item))
+  const before = isAfter ? lead.change : undefined
+  const callees = together.has(main) ? [...together].filter(({ caller }) => caller === main.caller).map(({ callee }) => nameOf(callee)) : []
   const likeliest = lead ? 'No recorded change is likely enough to be named.' : ''
   return {
-    hypothesis: `${capitalise(tell(main))}; ${NO_CAUSE}`,
-    recommendedAction: facts.hosts.has(main.callee)
-      ? recommendOutside({ host: nameOf(main.callee), caller: nameOf(main.caller), refusal: toRefusal(main) }, before, nameOf)
-      : recommendLooking(nameOf(main.callee)),
-    evidence,
+    hypothesis: `${capitalise(callees.length > 0 ? toTogetherText(main, callees, context) : tell(main))}; ${NO_CAUSE}`,
+    recommendedAction:
+      callees.length > 0
+        ? recommendLookingAround(nameOf(main.caller), toList(callees), before, nameOf)
+        : recommendAt(main, before, context),
+    evidence: [...new Set([...citeItems(told), ...(before ? [before.lead.entry.id] : [])])],
     reasoning: [toWhatBroke(told, tell), likeliest].filter(Boolean).join(' '),
   }
 }
 
+function recommendAt(main: Item, before: Change | undefined, { weighing: { facts }, nameOf }: Context): string {
+  const { caller, callee, reports } = main
+  return facts.hosts.has(callee)
+    ? recommendOutside({ host: nameOf(callee), caller: nameOf(caller), refusal: toRefusal(main) }, before, nameOf)
+    : recommendLooking(nameOf(callee), reports.some(isOfNode), before, nameOf)
+}
+
+/** What a service's calls to several come to: since the first of them failed. */
+function toTogetherText(main: Item, callees: readonly string[], { weighing: { together }, nameOf, input }: Context): string {
+  const sinceMs = Math.min(...[...together].flatMap(({ caller, onsetMs }) => (caller === main.caller ? onsetMs : [])))
+  return `calls from ${nameOf(main.caller)} to ${toList(callees)} have failed since ${toClock(sinceMs, input.alert.triggeredAt)}`
+}
+
+function citeItems(items: readonly Item[]): readonly EventId[] {
+  return items.slice(0, MAX_ITEMS_CITED).flatMap(({ reports }) => reports.slice(0, MAX_REPORTS_CITED).map(({ entry }) => entry.id))
+}
+
 /** What is said to fail: the earliest of what weighs most where the fault seems to be. */
 function findMain(told: readonly WeighedItem[], unrecorded: Hazard | undefined): WeighedItem | undefined {
+  const broken = told.find((item) => unrecorded?.trouble.some(({ reports }) => reports[0] === item.reports[0]))
+  if (broken) return broken
   const there = told.filter(({ callee }) => callee === unrecorded?.key)
   return listHeaviest(there, 0.5).toSorted((a, b) => a.onsetMs - b.onsetMs)[0] ?? told[0]
 }
@@ -279,7 +317,7 @@ function nameNothing({ weighing: { facts, ranked }, nameOf }: Context): Naming {
   const seen = `${describe(lead.change.lead, nameOf)} came ${toLagText(-lead.change.atMs, 'the alert')}`
   return {
     hypothesis: `${seen}, but nothing is known to fail; ${NO_CAUSE} so far`,
-    recommendedAction: recommendComparing([lead.change], false, nameOf),
+    recommendedAction: lead.lagMs > LONG_MS ? recommendWatching(alerting) : recommendComparing([lead.change], false, nameOf),
     evidence: [lead.change.lead.entry.id],
     reasoning: 'No failure was recorded where the alert leads.',
   }

@@ -1,7 +1,7 @@
 import { isSameEnvironment } from '../event/environment.ts'
-import { isAutoscaling } from './candidates.ts'
 import type { Facts } from './facts.ts'
 import type { Candidate, Change, RuledOutReason } from './model.ts'
+import { isAutoscaling, isLess } from './scaling.ts'
 
 /** Why a change cannot be to blame, before anything is weighed. */
 export function excludeEarly(
@@ -20,7 +20,9 @@ export function excludeEarly(
 export function excludeByOnset({ change, onsetMs, troubleMs }: Candidate, slackMs: number): RuledOutReason | undefined {
   if (isUndoneBefore(change, onsetMs ?? 0, slackMs)) return 'reverted'
   if (troubleMs === undefined) return undefined
-  if (isAutoscaling(change.lead) && change.atMs > troubleMs) return 'consequence'
+  // What takes replicas away as the trouble begins, as far as clocks tell, answers no load.
+  const isTaking = isLess(change.former, change.lead.entry.newValue)
+  if (isAutoscaling(change.lead) && change.atMs > troubleMs + (isTaking ? slackMs : 0)) return 'consequence'
   return change.undoes && change.atMs > troubleMs + slackMs ? 'revert' : undefined
 }
 

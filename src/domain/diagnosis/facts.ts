@@ -7,6 +7,18 @@ import { MUCH_MORE } from '../window/burst.ts'
 import { findChanges } from './candidates.ts'
 import { compareTimes, readInput } from './input.ts'
 import type { Change, DiagnosisInput, Item, Observation, Span } from './model.ts'
+import {
+  EVICTED,
+  isBroken,
+  isJustBefore,
+  isOffNode,
+  isOfInfrastructure,
+  isOfNode,
+  isStore,
+  isStrain,
+  MIN_TOGETHER,
+  STORES,
+} from './trouble.ts'
 import { type Habits, toHabits } from './usual.ts'
 
 /** Callers load the windows of `servicesToRead` as far from the alerting service. */
@@ -21,6 +33,8 @@ export type Facts = {
   readonly hops: ReadonlyMap<string, number>
   /** Its direct callers. */
   readonly callers: ReadonlySet<string>
+  /** Whether the alerting service is a database, cache or broker, which others use. */
+  readonly isStoreAlert: boolean
   /** Whether any call of the alerting service is known. */
   readonly isTopologyKnown: boolean
   /** Hosts outside, by the key they have as callees. */
@@ -47,22 +61,6 @@ const DEFAULT_SEVERITY = 0.5
 const USUAL_CONFIDENCE = 0.85
 const WORD = /[\w.-]{6,128}/g
 const MAX_TEXT_LENGTH = 1_024
-const NODE_TROUBLE = /^(?:Node(?:HasMemory|Memory|HasDisk|Disk|PID)\w*Pressure|EvictionThresholdMet|NodeNotReady)$/
-const EVICTED = /^Evicted$/
-/** What its clients do to a store or make slow, by degrees: no sign that anything broke there. */
-const OF_CLIENTS =
-  /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated|killing|started)|latency|(?<!\d)\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
-/** What a host answers that was reached, and would not do what was asked. */
-const REFUSAL =
-  /\b(?:400 bad request|401 unauthorized|403 forbidden|404 not found|409 conflict|410 gone|422 unprocessable)\b|\b(?:status|code|http\/\d(?:\.\d)?)\W{1,3}4(?:0[01345679]|1[0-57]|22)\b/i
-/** It answers so whoever asks more than it may. */
-const LIMITED =
-  /\b429\b(?! ?m?s\b)|too many requests|rate.?limit(?:ed| exceeded| reached|error)|quota (?:has been |was )?exceeded|exceeded (?:your|the) (?:current )?quota|throttl(?:ed|ing)|resource_?exhausted/i
-const BESIDE_MS = 2 * 60_000
-const SLACK_MS = 30_000
-/** Their reports are each of one thing: a database, a group of consumers. */
-const STORES: ReadonlySet<string> = new Set(['postgres', 'redis', 'kafka', 'mysql', 'mongodb'])
-
 /** Reads the windows and puts together what fails and what was changed. */
 export function gatherFacts(input: DiagnosisInput): Facts {
   const { names, edges, changes: reported, calls, symptoms, untilMs } = readInput(input)
@@ -79,20 +77,34 @@ export function gatherFacts(input: DiagnosisInput): Facts {
       observation,
     })),
   )
-  pairs.push(...listEvictions(symptoms))
+  const offNodes = listOffNodes(symptoms, reported)
+  pairs.push(...offNodes)
+  const off = new Set(offNodes.map(({ observation }) => observation))
   const alertKey = input.alert.service === null ? null : toNameKey(input.alert.service)
-  const adjacency = toAdjacency([...edges, ...pairs])
+  const isStoreAlert =
+    alertKey !== null &&
+    isStore(
+      input.alert.service ?? '',
+      symptoms.filter(({ key }) => key === alertKey),
+    )
+  const adjacency = toAdjacency([...edges, ...pairs, ...(isStoreAlert ? listOwners(input.alert.service ?? '', names) : [])])
   const hops = alertKey === null ? new Map<string, number>() : hopsFrom(alertKey, adjacency)
-  const found = findChanges(placeFlags(reported, hops), symptoms)
+  const found = findChanges(
+    placeFlags(reported, hops),
+    symptoms.filter((symptom) => !off.has(symptom)),
+  )
   const own = symptoms
     .filter((symptom) => !found.steps.has(symptom) && isSymptom(symptom) && !habits.isHabit(symptom))
     .map((observation) => ({ caller: observation.key, callee: observation.key, observation }))
   own.push(...listSharedSymptoms(symptoms, found.changes))
   const callers = new Set(alertKey === null ? [] : adjacency.callers.get(alertKey))
   const isTopologyKnown = alertKey !== null && hops.size > 1
-  const items = [...toItems(pairs, true), ...toItems(own, false)]
+  const isOfUse = (item: Item) => isStoreAlert && item.callee === alertKey && (isStrain(item) || !isBroken(item))
+  const items = [...toItems(pairs, true), ...toItems(own, false).map((item) => (isOfUse(item) ? { ...item, isOfUse: true } : item))]
   const isRelated = ({ caller, callee }: Item) => [caller, callee].some((key) => hops.has(key) || callers.has(key))
-  const vagueMs = Math.min(...items.filter((item) => !item.isCall && item.callee === alertKey).map(({ onsetMs }) => onsetMs))
+  const isVague = (item: Item) => (item.isCall ? item.caller === alertKey && hasManyCalls : item.callee === alertKey)
+  const hasManyCalls = items.filter((item) => item.isCall && item.caller === alertKey).length >= MIN_TOGETHER
+  const vagueMs = Math.min(...items.filter(isVague).map(({ onsetMs }) => onsetMs))
   const isBeside = (item: Item) => isBroken(item) && isOfInfrastructure(item) && isJustBefore(item.onsetMs, vagueMs)
   return {
     names: new Map([...names, ...hosts]),
@@ -101,6 +113,7 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     hops,
     callers,
     isTopologyKnown,
+    isStoreAlert,
     hosts,
     items: isTopologyKnown ? items.filter((item) => isRelated(item) || isBeside(item)) : items,
     changes: found.changes,
@@ -141,40 +154,35 @@ function listSharedSymptoms(symptoms: readonly Observation[], changes: readonly 
   })
 }
 
-/** Pods that were evicted while a node was under pressure: their service suffers, the node is where it comes from. */
-function listEvictions(symptoms: readonly Observation[]): readonly Report[] {
-  const nodes = symptoms.filter(({ entry }) => NODE_TROUBLE.test(entry.newValue ?? ''))
+/**
+ * Pods that were evicted while a node was under pressure, or that were taken away or stopped to answer after a node's trouble with
+ * no deploy of theirs in between: their service suffers, the node is where it comes from.
+ */
+function listOffNodes(symptoms: readonly Observation[], reported: readonly Observation[]): readonly Report[] {
+  const nodes = symptoms.filter(isOfNode).toSorted(compareTimes)
+  if (nodes.length === 0) return []
+  const deploys = Map.groupBy(
+    reported.filter(({ entry }) => entry.eventType === 'deploy'),
+    ({ key }) => key,
+  )
   return symptoms
-    .filter(({ entry }) => entry.eventType === 'restart' && EVICTED.test(entry.newValue ?? ''))
+    .filter(({ entry }) => isOffNode(entry))
     .flatMap((observation) => {
-      const near = nodes.filter(({ firstMs }) => Math.abs(firstMs - observation.firstMs) <= BURST_GAP_MS).toSorted(compareTimes)
-      return near[0] ? [{ caller: observation.key, callee: near[0].key, observation }] : []
+      const { key, firstMs, entry } = observation
+      const isDeployed = (fromMs: number) => deploys.get(key)?.some((deploy) => deploy.firstMs > fromMs && deploy.firstMs <= firstMs)
+      const before = nodes.findLast((node) => node.firstMs <= firstMs && firstMs - node.firstMs <= BURST_GAP_MS)
+      const near = EVICTED.test(entry.newValue ?? '')
+        ? nodes.find((node) => Math.abs(node.firstMs - firstMs) <= BURST_GAP_MS)
+        : before && !isDeployed(before.firstMs) && before
+      return near && near.key !== key ? [{ caller: key, callee: near.key, observation }] : []
     })
 }
 
-/** Whether something broke at a service by its own account, more than its clients do to it. */
-export function isBroken({ isCall, reports }: Item): boolean {
-  return !isCall && reports.some(({ entry }) => !OF_CLIENTS.test(entry.newValue ?? ''))
-}
-
-export type Refusal = 'wrong' | 'too_much'
-
-/** For what calls were refused, where that is all that is told of them: whom they reached is up. */
-export function toRefusal({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): Refusal | undefined {
-  if (!isCall) return undefined
-  const others = reports.filter(({ entry }) => !REFUSAL.test(entry.newValue ?? ''))
-  if (others.length === 0) return 'wrong'
-  return others.every(({ entry }) => LIMITED.test(entry.newValue ?? '')) ? 'too_much' : undefined
-}
-
-/** Whether something began just before what may come from it, though no way is known, as far as clocks tell. */
-export function isJustBefore(ms: number, sinceMs: number): boolean {
-  return ms <= sinceMs + SLACK_MS && ms >= sinceMs - BESIDE_MS
-}
-
-/** Whether a store or a node tells of itself, whoever uses it. */
-export function isOfInfrastructure({ reports }: Item): boolean {
-  return reports.some(({ entry }) => STORES.has(entry.vendor) || NODE_TROUBLE.test(entry.newValue ?? ''))
+/** A store is named after whoever uses it: `orders-db`. */
+function listOwners(store: string, names: KnownServices): readonly { readonly caller: string; readonly callee: string }[] {
+  const parts = store.split(/[-_./]+/)
+  const owners = parts.slice(1).map((_, at) => toNameKey(parts.slice(0, at + 1).join('-')))
+  return owners.flatMap((caller) => (names.has(caller) ? [{ caller, callee: toNameKey(store) }] : []))
 }
 
 /** A host's key as a callee, which no service has. */

@@ -1,9 +1,10 @@
 import { toNameKey } from '../event/service-name.ts'
 import { toValueClass } from '../event/value-class.ts'
 import type { Account, Explain } from './blame.ts'
-import { isScaling } from './candidates.ts'
 import type { Facts } from './facts.ts'
 import type { Candidate, Change, Features, PatternMatch } from './model.ts'
+import { isByHand, isLess, isScaling } from './scaling.ts'
+import { isDenied, isOfAccess, isStrain } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** A key that a text names is no plain word: `newPricingEngine`, `resources.limits.memory`, `use-v2`. */
@@ -34,7 +35,7 @@ export function createAssessor(
       evidence: account.evidence,
       place,
       late,
-      kind: Math.log(toKind(change, account.troubleMs, weights)),
+      kind: Math.log(toKind(change, account, weights)),
       lag: -weights.lagExponent * Math.log1p(lagMs / weights.scaleMs) - Math.max(0, change.atMs / weights.slackMs),
       habit: Math.log(1 - 0.9 * facts.habits.toShare(change.lead)),
       pattern: toPattern(change, patternsOf.get(change.key) ?? []),
@@ -53,14 +54,16 @@ function assessAt(key: string, account: Account, placeOf: (key: string, hasEvide
 
 /** How likely a fault lies where a service is, seen from the alert. */
 export function createPlacer(facts: Facts, weights: Weights): (key: string, hasEvidence: boolean) => number {
-  const { alertKey, hops, callers, isTopologyKnown } = facts
+  const { alertKey, hops, callers, isTopologyKnown, isStoreAlert } = facts
+  const ofCaller = isStoreAlert ? weights.nearPerHop : weights.upstream
+  const withEvidence = isTopologyKnown ? weights.upstream : weights.unknownPlace
+  const without = isTopologyKnown ? weights.unreachable : weights.unknownSilent
   return (key, hasEvidence) => {
     const distance = hops.get(key)
     if (alertKey === null) return 1
     if (distance !== undefined) return weights.nearPerHop ** distance
-    if (callers.has(key)) return weights.upstream
-    if (!isTopologyKnown) return hasEvidence ? weights.unknownPlace : weights.unknownSilent
-    return hasEvidence ? weights.upstream : weights.unreachable
+    if (callers.has(key)) return ofCaller
+    return hasEvidence ? withEvidence : without
   }
 }
 
@@ -71,13 +74,16 @@ function listMentioning({ key, lead: { entry } }: Change, { mentions }: Facts): 
   return [...(mentions.get(entry.entity) ?? [])].filter((service) => service !== key).toSorted()
 }
 
-function toKind({ lead, atMs, undoes, isSame }: Change, troubleMs: number | undefined, weights: Weights): number {
+function toKind({ lead, atMs, former, undoes, isSame }: Change, { explained, troubleMs }: Account, weights: Weights): number {
   // What is set back just before the trouble, in place for long without any, is no answer to it.
   const beforeMs = (troubleMs ?? 0) - atMs
   const isAnswer = undoes && (beforeMs < 0 || beforeMs > 2 * weights.slackMs || atMs - undoes.lastMs < 10 * weights.slackMs)
   const undoing = isAnswer && lead.entry.eventType !== 'deploy' ? weights.undoing : 1
-  if (isScaling(lead)) return weights.scaling
+  if (isByHand(lead)) return 1
+  // What lacks after replicas were taken away was taken with them.
+  if (isScaling(lead)) return isLess(former, lead.entry.newValue) && explained.some(isStrain) ? weights.taking : weights.scaling
   if (isSame) return weights.same
+  if (isOfAccess(lead.entry) && explained.some(isDenied)) return weights.denied * undoing
   return lead.entry.eventType === 'flag_change' ? weights.flag * undoing : undoing
 }
 

@@ -1,12 +1,17 @@
 import { compareText } from '../compare.ts'
 import type { Explain } from './blame.ts'
-import { type Facts, hopsFrom, isBroken, isJustBefore, isOfInfrastructure, toRefusal } from './facts.ts'
+import { type Facts, hopsFrom } from './facts.ts'
 import { createPlacer } from './features.ts'
 import type { Candidate, Hazard, Item } from './model.ts'
+import { isBroken, isJustBefore, isOfInfrastructure, isStrain, toRefusal } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** Trouble of a service's own so long before that of its callers is another matter. */
 const BEFORE_MS = 30 * 60_000
+/** What a change of a client breaks it breaks within minutes. */
+const BREAKING_MS = 4 * 60_000
+/** What is strained so soon after a change of its client is strained by it. */
+const STRAINING_MS = 90_000
 
 /**
  * The faults that nobody recorded, the likeliest first: at what the alerting service reaches, at its direct callers and, wherever
@@ -16,29 +21,30 @@ const BEFORE_MS = 30 * 60_000
 export function listHazards(facts: Facts, explain: Explain, weights: Weights): readonly Hazard[] {
   const { alertKey, hops, callers, hosts, items } = facts
   const placeOf = createPlacer(facts, weights)
-  const toTroubleMs = createTroubleFinder(facts, explain, weights)
+  const toTrouble = createTroubleFinder(facts, explain, weights)
   const isDown = (host: string) => items.some((item) => item.callee === host && item.isCall && toRefusal(item) !== 'wrong')
-  const beside = alertKey === null ? [] : items.map(({ callee }) => callee).filter((key) => toTroubleMs(key) !== undefined)
+  const beside = alertKey === null ? [] : items.map(({ callee }) => callee).filter((key) => toTrouble(key).length > 0)
   const keys = alertKey === null ? items.flatMap(({ caller, callee }) => [caller, callee]) : [...hops.keys(), ...callers, ...beside]
   return [...new Set(keys)]
     .map((key) => {
       const { evidence } = explain(key, null)
       const isExternal = hosts.has(key)
-      const troubleMs = isExternal ? undefined : toTroubleMs(key)
+      const trouble = isExternal ? [] : toTrouble(key)
+      const troubleMs = trouble[0]?.onsetMs
       const chance = isExternal && isDown(key) ? weights.external : troubleMs === undefined ? weights.unrecorded : weights.troubled
       const place = troubleMs === undefined || hops.has(key) ? placeOf(key, evidence > 0) : weights.unknownPlace
-      return { key, isExternal, troubleMs, logOdds: Math.log(chance * place) + evidence }
+      return { key, isExternal, troubleMs, trouble, logOdds: Math.log(chance * place) + evidence }
     })
     .toSorted((a, b) => b.logOdds - a.logOdds || compareText(a.key, b.key))
 }
 
-/** Since when a service that fails to reach nobody shows trouble of its own, where that began before or with the trouble above it. */
-function createTroubleFinder({ alertKey, hops, callers, items }: Facts, explain: Explain, { slackMs }: Weights) {
+/** What a service that fails to reach nobody shows of its own, where that began before or with the trouble above it; the earliest first. */
+function createTroubleFinder({ alertKey, hops, callers, items, isStoreAlert }: Facts, explain: Explain, { slackMs }: Weights) {
   const failing = new Set(items.flatMap(({ isCall, caller }) => (isCall ? caller : [])))
   const broken = Map.groupBy(items.filter(isBroken), ({ callee }) => callee)
-  return (key: string): number | undefined => {
+  return (key: string): readonly Item[] => {
     const own = broken.get(key)
-    if (!own || key === alertKey || callers.has(key) || failing.has(key)) return undefined
+    if (!own || (key === alertKey && !isStoreAlert) || callers.has(key) || failing.has(key)) return []
     const isBelow = hops.has(key)
     const above = isBelow
       ? explain(key, null).explained.filter(({ callee, isCall }) => isCall || callee !== key)
@@ -48,30 +54,48 @@ function createTroubleFinder({ alertKey, hops, callers, items }: Facts, explain:
       isBelow
         ? item.onsetMs <= sinceMs + slackMs && item.onsetMs >= sinceMs - BEFORE_MS
         : isOfInfrastructure(item) && isJustBefore(item.onsetMs, sinceMs)
-    const near = own.filter(isNear).map(({ onsetMs }) => onsetMs)
-    return near.length === 0 ? undefined : Math.min(...near)
+    return own.filter(isNear).toSorted((a, b) => a.onsetMs - b.onsetMs)
   }
 }
 
 /**
- * The same beside a change: nothing more of what broke where the change explains it, and the less the fresher a change is of a
- * client of what broke after it.
+ * The same beside a change: nothing more of what broke where the change explains it. What a client of the change's service, or
+ * the alerting one, calls may break for the change, the less likely the longer it had been in place: strained for ten minutes,
+ * broken for four.
  */
-export function besides(hazards: readonly Hazard[], leader: Candidate, { adjacency, hops, alertKey }: Facts, weights: Weights) {
-  // Something that breaks elsewhere soon after a change may well come from it, after ten minutes hardly.
-  const fresh = Math.exp(2 * leader.features.lag)
+export function besides(hazards: readonly Hazard[], leader: Candidate, facts: Facts, weights: Weights) {
   const lower = Math.log(weights.unrecorded / weights.troubled)
-  const isClient = (key: string) => (hops.has(key) ? adjacency.callers.get(key)?.includes(leader.concerned) : leader.concerned === alertKey)
   return hazards.map((hazard): Hazard => {
     const { key, troubleMs, logOdds } = hazard
     if (troubleMs === undefined || leader.change.atMs > troubleMs + weights.slackMs) return hazard
-    if (hopsFrom(key, adjacency).has(leader.concerned)) return { ...hazard, logOdds: logOdds + lower, troubleMs: undefined }
-    return isClient(key) ? { ...hazard, logOdds: logOdds + lower * fresh } : hazard
+    if (hopsFrom(key, facts.adjacency).has(leader.concerned)) return { ...hazard, logOdds: logOdds + lower, troubleMs: undefined }
+    if (!isClient(leader, key, facts)) return hazard
+    return { ...hazard, logOdds: logOdds + lower * toFreshness(hazard, leader) }
   })
 }
 
+/** What broke between a change of its client and what fails, by itself as like as not: the likeliest. */
+export function findBroken(hazards: readonly Hazard[], leader: Candidate, facts: Facts): Hazard | undefined {
+  return hazards.find(
+    ({ key, troubleMs, trouble }) =>
+      troubleMs !== undefined && isClient(leader, key, facts) && (leader.lagMs > STRAINING_MS || !trouble.every(isStrain)),
+  )
+}
+
+function isClient({ concerned }: Candidate, key: string, { adjacency, hops, alertKey }: Facts): boolean {
+  return hops.has(key) ? (adjacency.callers.get(key)?.includes(concerned) ?? false) : concerned === alertKey
+}
+
+/** How like it is that what a service shows comes from a change of its client, in (0, 1]. */
+function toFreshness({ trouble }: Hazard, { features, lagMs }: Candidate): number {
+  return trouble.every(isStrain) ? Math.exp(2 * features.lag) : Math.exp(-lagMs / BREAKING_MS)
+}
+
 /** Where what nobody recorded lies, as far as reports tell: of those nearly as likely one that fails to reach nobody itself, then the deepest. */
-export function findUnrecorded(hazards: readonly Hazard[], { hops, items }: Facts): Hazard | undefined {
+export function findUnrecorded(hazards: readonly Hazard[], { hops, items }: Facts, together: ReadonlySet<Item>): Hazard | undefined {
+  // What calls several have in common is of nobody that they call.
+  const beside = together.size > 0 ? hazards.find(({ key, trouble }) => trouble.length > 0 && !hops.has(key)) : undefined
+  if (beside) return beside
   const told = new Set(items.map(({ callee }) => callee))
   const reported = hazards.filter(({ key }) => told.has(key))
   const [likeliest] = reported

@@ -38,6 +38,11 @@ const APPLICATION = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/
 /** How nodes are named by their own reports: without a namespace. */
 const NODE = /^\//
 
+/** Longer paths and names are read so far; a part inside a name that short may be a plain word. */
+const MAX_PATH_LENGTH = 200
+const MIN_INNER_LENGTH = 4
+const MAX_PARTS = 8
+
 /** Whether an event says that something was changed, rather than how something fares. */
 function isChange({ eventType, newValue }: WindowEntry): boolean {
   return isChangeType(eventType) && !(eventType === 'deploy' && HEALTH.test(newValue ?? ''))
@@ -77,7 +82,7 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
     const key = callees ? place.key : adopt(place, isOwner)
     const evaluators = findEvaluators(places, reporter)
     const plain = toObservation({ ...place, key }, reporter.key, alertMs, untilMs)
-    const named = findNamed(places, key)
+    const named = findNamed(places, key, names)
     const observation = { ...plain, ...(evaluators && { evaluators }), ...(named && { named }) }
     if (callees) calls.push({ observation, callees })
     else if (isChange(place.entry)) changes.push(observation)
@@ -146,11 +151,33 @@ function findEvaluators(places: Places, reporter: Place): Observation['evaluator
   return isFlagService ? evaluators : [...evaluators, reporter.key]
 }
 
-/** Whom a change of settings concerns by its entity, whoever made it: `virtualservice/web`. */
-function findNamed(places: Places, key: string): Observation['named'] {
-  if (places[0].entry.eventType !== 'config_change') return undefined
-  const named = places.flatMap((place) => (place.key !== key && NAMED_RULES.has(place.entry.joinedBy) ? place.key : []))
+/** Whom a change of settings concerns by its entity, whoever made it: `virtualservice/web`, `secret/web/db-password`, `role/web-s3-access`. */
+function findNamed(places: Places, key: string, names: KnownServices): Observation['named'] {
+  const { eventType, entity } = places[0].entry
+  if (eventType !== 'config_change' && eventType !== 'flag_change') return undefined
+  const joined = places.flatMap((place) => (NAMED_RULES.has(place.entry.joinedBy) ? place.key : []))
+  const named = [...new Set(joined.length > 0 ? joined : findInPath(entity, names, eventType === 'flag_change'))].filter(
+    (each) => each !== key,
+  )
   return named.length === 0 ? undefined : named
+}
+
+/** The services that a path names: by whole segments, else by the most parts of one that stand together, the first of them as a rule; flags, of plain words, by whole ones. */
+function findInPath(path: string, names: KnownServices, isOfWhole: boolean): readonly string[] {
+  const found = path
+    .slice(0, MAX_PATH_LENGTH)
+    .split(/[/:.\s]+/)
+    .flatMap((segment) => {
+      const parts = segment.split(/[-_]+/).slice(0, MAX_PARTS)
+      const runs = parts.flatMap((_, from) => parts.slice(from).map((__, at) => ({ from, to: from + at + 1 })))
+      return runs.flatMap(({ from, to }) => {
+        const key = toNameKey(parts.slice(from, to).join(''))
+        const isTold = names.has(key) && (from === 0 || to - from > 1 || key.length >= MIN_INNER_LENGTH)
+        return isTold ? [{ key, length: to - from === parts.length ? Number.MAX_SAFE_INTEGER : to - from }] : []
+      })
+    })
+  const longest = Math.max(isOfWhole ? Number.MAX_SAFE_INTEGER : 0, ...found.map(({ length }) => length))
+  return found.filter(({ length }) => length === longest).map(({ key }) => key)
 }
 
 /** Whom a failure of calls names; `undefined` for what is no call or names nobody. */

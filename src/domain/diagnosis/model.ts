@@ -147,6 +147,8 @@ export type Item = {
   readonly isCall: boolean
   /** Whether it is told of a service by a store, of the database that the service changed the schema of. */
   readonly isOfSchema?: boolean | undefined
+  /** Whether the alerting service is a store, and this what those who use it may do to it. */
+  readonly isOfUse?: boolean
   /** The share of calls that fail, of the worst report; one half where none tells. */
   readonly severity: number
   /** How sure its surest reporter is, in (0, 1]; what most agents send is all there is to ask for. */
@@ -168,6 +170,9 @@ export type WeighedItem = Item & {
 /** A step of a rollout. */
 export type Step = { readonly atMs: number; readonly observation: Observation }
 
+/** What something was before, and the report that tells. */
+export type Former = { readonly value: string; readonly source: Observation }
+
 /** A change with the steps that followed from it. */
 export type Change = {
   readonly key: string
@@ -180,6 +185,8 @@ export type Change = {
   /** The change that this one set back, and the one that set this one back. */
   readonly undoes: Observation | undefined
   readonly undoneBy: Change | undefined
+  /** Of a scaling how many there were before, as far as it or the one before tells. */
+  readonly former: Former | undefined
   /** Of a deploy that is no longer live: the one of the same thing that is. */
   readonly replacedBy: Change | undefined
 }
@@ -217,4 +224,6 @@ export type Hazard = {
   readonly isExternal: boolean
   /** Since when the service shows trouble of its own that what calls it may come from. */
   readonly troubleMs: number | undefined
+  /** What it tells of that, the earliest first. */
+  readonly trouble: readonly Item[]
 }

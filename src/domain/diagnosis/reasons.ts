@@ -1,8 +1,9 @@
 import { quoteName } from '../text.ts'
 import { isLate, LONG_MS, toOutlasted } from './confidence.ts'
 import type { Facts } from './facts.ts'
-import type { Candidate, Change, ChangeFeed, Gap, RuledOutReason, WeighedItem } from './model.ts'
-import { describe, isEviction, type NameOf, type Onset, toDuration, toLagText } from './sentences.ts'
+import type { Candidate, Change, ChangeFeed, Gap, Item, RuledOutReason, WeighedItem } from './model.ts'
+import { describe, type NameOf, type Onset, toDuration, toLagText } from './sentences.ts'
+import { isDenied, isEviction, isOfAccess } from './trouble.ts'
 
 /** Whoever sends a service's changes is heard of at least so often. */
 const SILENT_MS = 24 * 3_600_000
@@ -14,7 +15,7 @@ export type Reasons = { readonly reasonsFor: readonly string[]; readonly reasons
 export type Telling = {
   readonly facts: Facts
   readonly nameOf: NameOf
-  readonly tell: (item: WeighedItem) => string
+  readonly tell: (item: Item) => string
   readonly path: readonly string[]
   readonly onset: Onset
   /** Whether the answer names a change: beside one that says that none explains what fails, none can. */
@@ -38,6 +39,7 @@ export function toReasons(
     facts.hops.has(change.key) ? toWay(path, facts, nameOf) : '',
     time.speaksFor ? time.text : '',
     toConcern(candidate, nameOf),
+    isOfAccess(change.lead.entry) && explained.some(isDenied) ? 'what fails is denied access, which it is about' : '',
     features.pattern > 0 ? 'a similar diagnosis was confirmed' : '',
   ]
   const reasonsAgainst = [
@@ -51,6 +53,12 @@ export function toReasons(
     features.pattern < 0 ? 'a similar diagnosis was rejected' : '',
   ]
   return { reasonsFor: reasonsFor.filter(Boolean), reasonsAgainst: reasonsAgainst.filter(Boolean) }
+}
+
+/** Both in a row. */
+export function toForAndAgainst({ reasonsFor, reasonsAgainst }: Reasons): string {
+  const against = reasonsAgainst.length === 0 ? '' : ` Against it: ${reasonsAgainst.join('; ')}.`
+  return reasonsFor.length === 0 ? against.trim() : `For it: ${reasonsFor.join('; ')}.${against}`
 }
 
 /** Why a change concerns the service that it is held against. */

@@ -2,16 +2,19 @@ import type { EventType } from '../event/event.ts'
 import { toRevision, toShortRevision } from '../event/revision.ts'
 import { isIdentifier, quoteName, toFirstLine } from '../text.ts'
 import type { WindowEntry } from '../window/window.ts'
-import { toRefusal } from './facts.ts'
 import type { Change, Item, Observation } from './model.ts'
+import { isEviction, isOfEviction, toRefusal } from './trouble.ts'
 
 /** In every answer that names no cause. */
 export const NO_CAUSE = 'no recorded change explains it'
 
+const MAX_LISTED = 5
 const MAX_VALUE_LENGTH = 40
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const PERCENTAGE = /^\d{1,3}(?:\.\d{1,3})? ?%$/
+/** Kubernetes' and its agents' words for a probe that fails: nothing has been restarted for it yet. */
+const PROBE = /^(?:unhealthy|probe_failure)$/i
 const SECRET = /secret|passw|token|credential|api_?key|private_?key/i
 
 export type NameOf = (key: string) => string
@@ -36,11 +39,17 @@ const DESCRIPTIONS: Readonly<Record<EventType, (entry: WindowEntry, service: str
   },
   config_change: (entry, service) => `Config change on ${toThing(entry)} at ${service}`,
   schema_change: (entry, service) => `Schema change on ${toThing(entry)} at ${service}`,
-  scale_event: (entry, service) => `Scaling of ${toThing(entry)} at ${service}`,
+  scale_event: ({ entity, oldValue, newValue }, service) =>
+    `Scaling of ${quoteName(entity)}${toCount('from', oldValue)}${toCount('to', newValue)} at ${service}`,
   restart: (entry, service) => `Restart of ${toThing(entry)} at ${service}`,
   saturation: (entry, service) => `Saturation of ${toThing(entry)} at ${service}`,
   circuit_open: (entry, service) => `Open circuit of ${toThing(entry)} at ${service}`,
   dependency_failure: (entry, service) => `Failure of ${toThing(entry)} at ${service}`,
+}
+
+function toCount(way: string, value: string | null): string {
+  const count = toTold(value)
+  return count === undefined ? '' : ` ${way} ${count}`
 }
 
 function toThing({ entity, newValue }: WindowEntry): string {
@@ -103,6 +112,18 @@ export function toPair(first: string, { lead, atMs }: Pick<Change, 'lead' | 'atM
   return `${first}; besides, ${toInner(describe(lead, nameOf))} at ${toClock(atMs, alertAt)} explains other failing calls`
 }
 
+/** A change, and what broke just as well by itself, in one sentence. */
+export function toDoubt(first: string, broken: string): string {
+  return `${first}; as likely, by itself, ${broken}`
+}
+
+/** Several names in a row, or the first of many. */
+export function toList(names: readonly string[]): string {
+  const first = names.slice(0, MAX_LISTED)
+  const last = names.length > MAX_LISTED ? 'others' : first.pop()
+  return `${first.join(', ')} and ${last}`
+}
+
 /** A sentence of our own words inside another one. */
 export function toInner(sentence: string): string {
   return `${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}`
@@ -133,11 +154,6 @@ export function toClock(ms: number, alertAt: Date): string {
   return alertAt.toISOString().startsWith(day) ? clock : `${day} ${clock}`
 }
 
-/** Whether pods left a node: what a restart is that concerns two services. */
-export function isEviction({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
-  return isCall && reports[0]?.entry.eventType === 'restart'
-}
-
 /** What fails, such as "calls from checkout to payments have failed": since when belongs after it. */
 export function describeItem(
   item: Pick<Item, 'caller' | 'callee' | 'isCall' | 'reports'>,
@@ -145,17 +161,23 @@ export function describeItem(
   nameOf: NameOf,
 ): string {
   const { caller, callee, isCall, reports } = item
-  if (isEviction(item)) return `pods of ${nameOf(caller)} have been evicted from ${nameOf(callee)}`
+  if (isEviction(item)) return `pods of ${nameOf(caller)} have ${isOfEviction(item) ? 'been evicted from' : 'failed on'} ${nameOf(callee)}`
   if (isCall && hosts.has(callee) && toRefusal(item)) return `calls from ${nameOf(caller)} to ${nameOf(callee)} have been refused`
   if (isCall)
     return hosts.has(callee)
       ? `${nameOf(caller)} has been unable to reach ${nameOf(callee)}`
       : `calls from ${nameOf(caller)} to ${nameOf(callee)} have failed`
-  const [report] = reports
-  const value = report && toTold(report.entry.newValue)
-  const isOfKubernetes = report?.entry.vendor === 'kubernetes' && report.entry.eventType === 'dependency_failure'
-  const what = isOfKubernetes ? 'has been reported failing' : SYMPTOMS[report?.entry.eventType ?? 'dependency_failure']
-  return `${nameOf(caller)} ${what}${value === undefined ? '' : ` (${value})`}`
+  return `${nameOf(caller)} ${describeSymptom(reports[0]?.entry)}`
+}
+
+function describeSymptom(entry: WindowEntry | undefined): string {
+  if (!entry) return ERRORS
+  const { vendor, eventType, newValue } = entry
+  const value = toTold(newValue)
+  const isProbe = eventType === 'restart' && PROBE.test(newValue ?? '')
+  const isOfKubernetes = vendor === 'kubernetes' && eventType === 'dependency_failure'
+  const what = isOfKubernetes ? 'has been reported failing' : SYMPTOMS[eventType]
+  return `${isProbe ? 'has failed its health checks' : what}${value === undefined ? '' : ` (${value})`}`
 }
 
 const ERRORS = 'has reported errors'

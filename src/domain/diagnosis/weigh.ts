@@ -1,4 +1,4 @@
-import { createExplainer, weighItems } from './blame.ts'
+import { createExplainer, findTogether, listBelow, weighItems } from './blame.ts'
 import { assess, type Certainty, toAssessment } from './confidence.ts'
 import { excludeByOnset, excludeEarly } from './exclusions.ts'
 import { type Facts, gatherFacts } from './facts.ts'
@@ -12,6 +12,8 @@ import { WEIGHTS, type Weights } from './weights.ts'
 export type Weighing = {
   readonly facts: Facts
   readonly items: readonly WeighedItem[]
+  /** Calls of one service that began to fail at once, and have a cause in common. */
+  readonly together: ReadonlySet<WeighedItem>
   /** Best first. */
   readonly ranked: readonly Candidate[]
   readonly excluded: readonly { readonly change: Change; readonly reason: RuledOutReason }[]
@@ -28,7 +30,9 @@ export function weigh(input: DiagnosisInput): Weighing {
 /** The same of facts that were gathered before, with other constants. */
 export function weighFacts(facts: Facts, input: Pick<DiagnosisInput, 'alert' | 'patterns'>, weights: Weights): Weighing {
   const items = weighItems(facts.items, weights)
-  const explain = createExplainer(facts, items, weights)
+  const below = listBelow(items, facts)
+  const together = findTogether(items, below, weights)
+  const explain = createExplainer(facts, items, { below, together }, weights)
   const assessChange = createAssessor(facts, explain, input.patterns, weights)
   const candidates: Candidate[] = []
   const excluded: Weighing['excluded'][number][] = []
@@ -43,8 +47,8 @@ export function weighFacts(facts: Facts, input: Pick<DiagnosisInput, 'alert' | '
     candidates.length > 0 ? candidates : excluded.filter(({ reason }) => reason === 'no_path').map(({ change }) => assessChange(change)),
   )
   const hazards = listHazards(facts, explain, weights)
-  const unrecorded = findUnrecorded(hazards, facts)
+  const unrecorded = findUnrecorded(hazards, facts, together)
   // What is out of reach is listed where nothing else is, and not named.
   const certainty = assess(candidates.length > 0 ? ranked : [], hazards, facts, weights)
-  return { facts, items, ranked, excluded, unrecorded, certainty, assessment: toAssessment(certainty, ranked, unrecorded, facts) }
+  return { facts, items, together, ranked, excluded, unrecorded, certainty, assessment: toAssessment(certainty, ranked, unrecorded, facts) }
 }

@@ -16,6 +16,8 @@ export type Weights = {
   readonly perHop: number
   readonly caller: number
   readonly elsewhere: number
+  /** The same in a call of its own that fails at once with others of its, to services that have nothing to do with each other. */
+  readonly together: number
   /** The most that correlated reports weigh together, and what a service's own symptoms count against calls. */
   readonly maxWeight: number
   readonly symptom: number
@@ -30,8 +32,11 @@ export type Weights = {
   /** Kinds of change, against a deploy: how often they are triggers, not how fresh they are. */
   readonly flag: number
   readonly scaling: number
+  readonly taking: number
   readonly undoing: number
   readonly same: number
+  /** A change of what is needed to be let in, where what fails is not let in. */
+  readonly denied: number
   /** Faults that nobody recorded: at services, at those that tell of trouble of their own, and outside. */
   readonly unrecorded: number
   readonly troubled: number
@@ -58,6 +63,7 @@ export const WEIGHTS: Weights = {
   perHop: 0.95,
   caller: 0.1,
   elsewhere: 0.02,
+  together: 0.3,
   maxWeight: 2,
   symptom: 0.2,
   late: 0.25,
@@ -68,8 +74,10 @@ export const WEIGHTS: Weights = {
   unreachable: 0.003,
   flag: 0.5,
   scaling: 0.25,
+  taking: 0.5,
   undoing: 0.25,
   same: 0.25,
+  denied: 3,
   unrecorded: 0.04,
   troubled: 0.4,
   external: 0.3,

@@ -19,12 +19,17 @@ type Row = {
 
 const ORDERS = { ...SHOP.alert, service: 'orders' }
 const HOUR = 3_600
+/** `pricing`, called by `orders`, or `web>pricing`. */
+const toEdge = (call: string) => {
+  const [first = '', second] = call.split('>')
+  return second === undefined ? declareEdge('orders', first) : declareEdge(first, second)
+}
 const look = ({ windows, calls = [], rest = {} }: Pick<Row, 'windows' | 'calls' | 'rest'>) =>
   diagnose({
     ...SHOP,
     alert: ORDERS,
     observedUntil: later(120),
-    graph: { edges: calls.map((callee) => declareEdge('orders', callee)) },
+    graph: { edges: calls.map((call) => toEdge(call)) },
     ...rest,
     windows,
   })
@@ -36,6 +41,14 @@ const flag = (seconds: number, oldValue: string, newValue: string) =>
   makeEntry(seconds, 'flag_change', { vendor: 'launchdarkly', entity: 'new-tax', oldValue, newValue })
 const route = makeEntry(-200, 'config_change', { vendor: 'istio', entity: 'virtualservice/orders', newValue: 'weight v2 100' })
 const OLD = deploy(-5 * HOUR, 'aaaaaa1')
+const DB = { alert: { ...ORDERS, service: 'orders-db' } }
+const full = trouble(-120, 'saturation', 'postgres', 'connection_limit_reached', { count: 9, timestamp: later(60) })
+const scaling = (seconds: number, oldValue: string | null, newValue: string, fields: Partial<WindowEntry> = {}) =>
+  makeEntry(seconds, 'scale_event', { vendor: 'kubernetes', entity: 'orders-hpa', oldValue, newValue, ...fields })
+const setting = (entity: string, vendor = 'vault') => makeEntry(-200, 'config_change', { vendor, entity, newValue: 'v7' })
+const hot = trouble(-240, 'saturation', 'datadog', 'cpu 97%', { entity: 'orders', count: 9, timestamp: later(60) })
+const notReady = makeWindow('/ip-10-0-3-17', trouble(-180, 'dependency_failure', 'kubernetes', 'NodeNotReady', { entity: 'ip-10-0-3-17' }))
+const three = [failure(-122, 'pricing'), failure(-120, 'stock'), failure(-118, 'users')]
 const AWAY = /^(?!.*(?:Roll back|Set flag|revert)).*/
 
 const ROWS: readonly Row[] = [
@@ -160,7 +173,7 @@ const ROWS: readonly Row[] = [
       ),
     ],
     assessment: 'cause',
-    says: /^Scaling of orders-hpa \(12\) at orders took effect 20 seconds before onset$/,
+    says: /^Scaling of orders-hpa from 4 to 12 at orders took effect 20 seconds before onset$/,
     advises: /^Look at the load of orders/,
   },
   {
@@ -210,7 +223,7 @@ const ROWS: readonly Row[] = [
       makeWindow('orders', OLD, own(-140, 'upstream connect error')),
     ],
     assessment: 'unrecorded',
-    says: /^\/ip-10-0-3-17 has been reported failing/,
+    says: /^ip-10-0-3-17 has been reported failing/,
     advises: AWAY,
   },
   {
@@ -464,6 +477,245 @@ const ROWS: readonly Row[] = [
     says: /^kafka has been restarting/,
     advises: /^Look at kafka/,
   },
+  ...[150, 300, 600].map((lag) => ({
+    name: `a cache whose memory runs out ${lag} seconds after a deploy of its client`,
+    windows: [
+      makeWindow('sessions', trouble(-140, 'restart', 'kubernetes', 'OOMKilled', { entity: 'sessions-0' })),
+      makeWindow('orders', OLD, deploy(-140 - lag, 'bbbbbb2'), own(-120, 'connect ECONNREFUSED sessions:6379')),
+    ],
+    calls: ['sessions'],
+    assessment: 'unrecorded' as const,
+    says: /^sessions has been restarting \(OOMKilled\) since 11:57 UTC; no recorded change/,
+    advises: /^Look at sessions: its logs and load, and compare with before deploy sha=bbbbbb2 to orders$/,
+  })),
+  {
+    name: 'a broker that shuts down two minutes after a deploy of its client',
+    windows: [
+      makeWindow('kafka', trouble(-140, 'restart', 'kafka', 'controlled_shutdown', { entity: 'broker_2' })),
+      makeWindow('orders', OLD, deploy(-260, 'bbbbbb2'), own(-120, 'NotLeaderForPartition')),
+    ],
+    calls: ['kafka'],
+    assessment: 'suspect',
+    says: /^Deploy sha=bbbbbb2 .*; as likely, by itself, kafka has been restarting \(controlled_shutdown\) since 11:57 UTC$/,
+    advises: /^Look at the logs and load of kafka first.*undo that only if/,
+  },
+  {
+    name: 'a database whose connections run out five minutes after a deploy of its client',
+    windows: [
+      makeWindow('pg', trouble(-140, 'saturation', 'postgres', 'connection_limit_reached', { count: 9, timestamp: later(60) })),
+      makeWindow('orders', OLD, deploy(-440, 'bbbbbb2'), own(-120, 'no connection slots left')),
+    ],
+    calls: ['pg'],
+    assessment: 'suspect',
+    says: /^Deploy sha=bbbbbb2 .*; as likely, by itself, pg has been under strain/,
+    advises: /^Look at the logs and load of pg first/,
+  },
+  {
+    name: 'calls to several services that fail at once, one of them deployed half an hour ago',
+    windows: [makeWindow('orders', ...three), makeWindow('pricing', deploy(-1_800, 'bbbbbb2'))],
+    calls: ['pricing', 'stock', 'users'],
+    assessment: 'unrecorded',
+    says: /^Calls from orders to pricing, stock and users have failed since 11:57 UTC; no recorded change/,
+    advises:
+      /^Look at what calls to pricing, stock and users have in common: orders itself, its network and nodes, and what all of them use$/,
+  },
+  {
+    name: 'calls to two services that fail at once, one of them deployed half an hour ago',
+    windows: [makeWindow('orders', ...three.slice(0, 2)), makeWindow('pricing', deploy(-1_800, 'bbbbbb2'))],
+    calls: ['pricing', 'stock'],
+    assessment: 'suspect',
+    says: /^Deploy sha=bbbbbb2 to pricing/,
+    advises: /^Compare/,
+  },
+  {
+    name: 'calls to several services that fail at once, and a deploy of who makes them',
+    windows: [makeWindow('orders', OLD, deploy(-160, 'bbbbbb2'), ...three)],
+    calls: ['pricing', 'stock', 'users'],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+    advises: /^Roll back to sha=aaaaaa1$/,
+  },
+  {
+    name: 'calls to several services that fail at once, and a deploy of what all of those call',
+    windows: [makeWindow('orders', ...three), makeWindow('pg', deploy(-160, 'bbbbbb2'))],
+    calls: ['pricing', 'stock', 'users', 'pricing>pg', 'stock>pg', 'users>pg'],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to pg/,
+    advises: /^Roll back pg/,
+  },
+  {
+    name: 'calls to several services that fail at once, just after a node is not ready',
+    windows: [
+      notReady,
+      makeWindow('orders', ...[-150, -148, -146].map((at, index) => failure(at, ['pricing', 'stock', 'users'][index] ?? ''))),
+    ],
+    calls: ['pricing', 'stock', 'users'],
+    assessment: 'unrecorded',
+    says: /^ip-10-0-3-17 has been reported failing \(NodeNotReady\) since 11:57 UTC/,
+    advises: /^Look at ip-10-0-3-17: if it does not recover, cordon and drain it$/,
+  },
+  {
+    name: 'pods that go with their node, and a deploy some minutes before',
+    windows: [
+      notReady,
+      makeWindow(
+        'orders',
+        deploy(-660, 'bbbbbb2'),
+        trouble(-120, 'restart', 'kubernetes', 'terminated', { entity: 'orders-7d9f8b6c5-x2x9k' }),
+        own(-110),
+      ),
+    ],
+    calls: ['pricing'],
+    assessment: 'unrecorded',
+    says: /^ip-10-0-3-17 has been reported failing/,
+    advises: /^Look at ip-10-0-3-17/,
+  },
+  {
+    name: 'pods that a deploy replaces after some node was not ready',
+    windows: [
+      notReady,
+      makeWindow(
+        'orders',
+        OLD,
+        deploy(-140, 'bbbbbb2'),
+        trouble(-120, 'restart', 'kubernetes', 'terminated', { entity: 'orders-7d9f8b6c5-x2x9k' }),
+        own(-40),
+      ),
+    ],
+    calls: ['pricing'],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+    advises: /^Roll back to sha=aaaaaa1$/,
+  },
+  ...(
+    [
+      ['secret/orders/db-password', 'vault', 'password authentication failed for user "orders"', /^Restore the previous value of/],
+      ['kv/data/prod/orders/stripe', 'vault', 'Invalid API key provided', /^Restore the previous value of/],
+      ['role/orders-s3-access', 'iam', 'AccessDenied: not authorized to perform s3:GetObject', /^Grant again what/],
+      ['aws_iam_role.orders_task', 'terraform', 'AccessDenied', /^Grant again what/],
+    ] as const
+  ).map(([entity, vendor, error, advises]) => ({
+    name: `${entity}, which was changed elsewhere, beside a deploy a quarter of an hour ago`,
+    windows: [makeWindow(vendor, setting(entity, vendor)), makeWindow('orders', OLD, deploy(-900, 'bbbbbb2'), own(-150, error))],
+    calls: ['pricing'],
+    assessment: 'cause' as const,
+    says: new RegExp(`^Config change on ${entity}`),
+    advises,
+  })),
+  {
+    name: 'a ConfigMap of the service, changed elsewhere',
+    windows: [makeWindow('gitops', setting('configmap/orders-env', 'kubernetes')), makeWindow('orders', own(-150, 'TypeError: x'))],
+    calls: ['pricing'],
+    assessment: 'cause',
+    says: /^Config change on configmap\/orders-env/,
+    advises: /^Check configmap\/orders-env of gitops and revert its config change$/,
+  },
+  {
+    name: 'a secret of another service that it does not call',
+    windows: [
+      makeWindow('vault', setting('secret/billing/orders-export/key')),
+      makeWindow('billing', OLD),
+      makeWindow('orders', own(-150)),
+    ],
+    calls: ['pricing'],
+    assessment: 'unrecorded',
+    says: /^orders has reported errors/,
+    advises: AWAY,
+  },
+  {
+    name: 'a database that alerts, and a deploy of its client just before it is full',
+    windows: [
+      makeWindow('orders-db', full),
+      makeWindow('orders', OLD, deploy(-200, 'bbbbbb2')),
+      makeWindow('web', deploy(-7_200, 'cccccc3')),
+    ],
+    calls: ['orders-db', 'web>orders-db'],
+    rest: DB,
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to orders rolled out 80 seconds before onset$/,
+    advises: /^Roll back to sha=aaaaaa1$/,
+  },
+  {
+    name: 'a database that alerts, and a migration of whom it is named after',
+    windows: [
+      makeWindow('orders-db', trouble(-120, 'saturation', 'postgres', 'slow_query:4521ms', { count: 9, timestamp: later(60) })),
+      makeWindow('orders', makeEntry(-200, 'schema_change', { vendor: 'flyway', entity: 'orders.items', newValue: 'V42' })),
+    ],
+    rest: DB,
+    assessment: 'cause',
+    says: /^Schema change on orders\.items \(V42\) at orders/,
+    advises: /^Check the schema change on orders\.items/,
+  },
+  {
+    name: 'a database that alerts for a failover, minutes after a deploy of its client',
+    windows: [makeWindow('orders-db', trouble(-120, 'restart', 'postgres', 'failover')), makeWindow('orders', deploy(-600, 'bbbbbb2'))],
+    calls: ['orders-db'],
+    rest: DB,
+    assessment: 'unrecorded',
+    says: /^orders-db has been restarting \(failover\)/,
+    advises: /^Look at orders-db/,
+  },
+  {
+    name: 'an autoscaler that takes away what then lacks, and does not say of how many',
+    windows: [
+      makeWindow('orders', OLD, scaling(-7_200, null, '12'), scaling(-300, null, '4'), scaling(-298, '12', '4', { entity: 'orders' }), hot),
+    ],
+    assessment: 'cause',
+    says: /^Scaling of orders-hpa to 4 at orders took effect 60 seconds before onset$/,
+    advises: /^Raise the minimum of orders-hpa: it took orders from 12 to 4 replicas$/,
+  },
+  {
+    name: 'replicas that somebody takes away soon after a deploy',
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        deploy(-700, 'bbbbbb2'),
+        scaling(-300, '12', '4', { entity: 'orders', actor: 'ann' }),
+        own(-240, 'no capacity'),
+      ),
+    ],
+    assessment: 'suspect',
+    says: /^Scaling of orders from 12 to 4 at orders took effect 60 seconds before onset; nearly as likely, deploy sha=bbbbbb2/,
+    advises: /^Compare/,
+  },
+  {
+    name: 'an autoscaler that took replicas away a quarter of an hour before the strain, and a deploy hours ago',
+    windows: [makeWindow('orders', OLD, scaling(-1_200, '12', '3'), hot)],
+    assessment: 'cause',
+    says: /^Scaling of orders-hpa from 12 to 3 at orders took effect 16 minutes before onset$/,
+    advises: /^Raise the minimum of orders-hpa: it took orders from 12 to 3 replicas$/,
+  },
+  {
+    name: 'a flag by the path of the service, changed elsewhere',
+    windows: [
+      makeWindow(
+        'configcat',
+        makeEntry(-200, 'flag_change', { vendor: 'configcat', entity: 'orders/new-tax', oldValue: 'off', newValue: 'on' }),
+      ),
+      makeWindow('orders', OLD, own(-150)),
+    ],
+    calls: ['pricing'],
+    assessment: 'cause',
+    says: /^Flag change of orders\/new-tax to on at configcat/,
+    advises: /^Set flag orders\/new-tax back to off$/,
+  },
+  {
+    name: 'calls that fail at once, of whom the alerting service calls',
+    windows: [makeWindow('web', failure(-110, 'orders')), makeWindow('orders', ...three), makeWindow('stock', deploy(-1_500, 'bbbbbb2'))],
+    calls: ['web>orders', 'pricing', 'stock', 'users'],
+    rest: { alert: { ...ORDERS, service: 'web' } },
+    assessment: 'unrecorded',
+    says: /^Calls from orders to pricing, stock and users have failed/,
+    advises: /^Look at what calls to pricing, stock and users have in common/,
+  },
+  {
+    name: 'an autoscaler that adds replicas a minute after the strain began',
+    windows: [makeWindow('orders', scaling(-180, '4', '12'), hot)],
+    assessment: 'unrecorded',
+    says: /^orders has been under strain/,
+    advises: AWAY,
+  },
 ]
 
 test.each(ROWS)('tells of $name', (row) => {
@@ -474,8 +726,20 @@ test.each(ROWS)('tells of $name', (row) => {
   if (assessment === 'suspect') expect(confidence).toBeLessThanOrEqual(0.67)
 })
 
+test('the longer a change had been in place, the less sure, and no minute makes the difference', () => {
+  const lags = [1, 5, 10, 15, 20, 25, 29, 31, 45, 60, 120]
+  const sure = lags.map(
+    (minutes) => look({ windows: [makeWindow('orders', deploy(-200 - minutes * 60, 'aaaaaa1'), own(-200))] }).confidence,
+  )
+
+  expect(sure.slice(1)).toEqual(sure.slice(1).toSorted((a, b) => b - a))
+  expect(sure[1]).toBeGreaterThan(0.8)
+  expect(sure[4]).toBeLessThan(0.75)
+  expect((sure[6] ?? 0) - (sure[7] ?? 0)).toBeLessThan(0.05)
+})
+
 test('a change alone is no surer than what speaks for it', () => {
-  const sure = [-30, -900, -1_700].map((seconds) => look({ windows: [makeWindow('orders', deploy(-200 + seconds, 'aaaaaa1'), own(-200))] }))
+  const sure = [-30, -900, -1_150].map((seconds) => look({ windows: [makeWindow('orders', deploy(-200 + seconds, 'aaaaaa1'), own(-200))] }))
 
   expect(sure.map(({ assessment }) => assessment)).toEqual(['cause', 'cause', 'cause'])
   expect(sure[2]?.confidence).toBeLessThan(0.9)

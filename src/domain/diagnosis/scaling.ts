@@ -1,0 +1,24 @@
+import type { Former, Observation } from './model.ts'
+
+const AUTOSCALER = /(?:^|[-/])(?:hpa|keda-hpa|vpa)(?:$|[-/])|autoscal/i
+
+/** Whether replicas were added or taken away. */
+export function isScaling({ entry }: Observation): boolean {
+  return entry.eventType === 'scale_event'
+}
+
+/** Whether an autoscaler did so, in answer to load. */
+export function isAutoscaling(observation: Observation): boolean {
+  return isScaling(observation) && AUTOSCALER.test(observation.entry.entity)
+}
+
+/** Whether whoever scaled is no controller that reacts: a person, or a tool that keeps a desired state. */
+export function isByHand(observation: Observation): boolean {
+  const { vendor, actor } = observation.entry
+  return isScaling(observation) && !isAutoscaling(observation) && (actor !== null || vendor !== 'kubernetes')
+}
+
+/** Whether fewer are left, as far as both counts are known. */
+export function isLess(former: Former | undefined, count: string | null): boolean {
+  return former !== undefined && count !== null && Number(count) < Number(former.value)
+}

@@ -1,0 +1,104 @@
+import type { WindowEntry } from '../window/window.ts'
+import type { Item, Observation } from './model.ts'
+
+/** How many calls of one service that fail at once have a cause in common: two may be chance. */
+export const MIN_TOGETHER = 3
+/** What its clients do to a store or make slow, by degrees: no sign that anything broke there. */
+const OF_CLIENTS =
+  /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated|killing|started)|latency|(?<!\d)\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
+/** What fills up by itself, however strained: no client takes it back. */
+const OF_DISKS = /disk|volume|space|\bwal\b|bgsave/i
+/** What a host answers that was reached, and would not do what was asked. */
+const REFUSAL =
+  /\b(?:400 bad request|401 unauthorized|403 forbidden|404 not found|409 conflict|410 gone|422 unprocessable)\b|\b(?:status|code|http\/\d(?:\.\d)?)\W{1,3}4(?:0[01345679]|1[0-57]|22)\b/i
+/** It answers so whoever asks more than it may. */
+const LIMITED =
+  /\b429\b(?! ?m?s\b)|too many requests|rate.?limit(?:ed| exceeded| reached|error)|quota (?:has been |was )?exceeded|exceeded (?:your|the) (?:current )?quota|throttl(?:ed|ing)|resource_?exhausted/i
+/** What whoever asks without the right password, key or role is told. */
+const DENIED =
+  /access ?denied|not authori[sz]ed|unauthori[sz]ed|forbidden|permission denied|authentication failed|invalid[\w ]{0,20} (?:key|credentials?|password|token)|\b40[13]\b/i
+/** Settings of who may do what, and of what proves it. */
+const SECRETS = /vault|secret|passw|credential|token|api-?key/i
+const ACCESS =
+  /vault|secret|passw|credential|token|api-?key|(?:^|[^a-z])(?:roles?|polic(?:y|ies)|iam|permissions?|grants?|rbac|acls?)(?:[^a-z]|$)/i
+const NODE_TROUBLE = /^(?:Node(?:HasMemory|Memory|HasDisk|Disk|PID)\w*Pressure|EvictionThresholdMet|NodeNotReady)$/
+export const EVICTED = /^(?:Evicted|TaintManagerEviction)$/
+/** What becomes of pods whose node is in trouble; what their own limits and code do to them is none of it. */
+const OFF_NODE = /^(?:Evicted|TaintManagerEviction|NodeNotReady|NodeLost|Preempt\w*|terminated|killing|unhealthy|probe_failure)$/i
+/** How stores are named, by parts. */
+const STORE_NAME = /(?:^|[-_./])(?:db|database|sql|postgres|pg|mysql|mongo|redis|cache|kafka|rabbitmq|mq|queue|broker)(?:$|[-_./\d])/i
+const BESIDE_MS = 2 * 60_000
+const SLACK_MS = 30_000
+/** Their reports are each of one thing: a database, a group of consumers. */
+export const STORES: ReadonlySet<string> = new Set(['postgres', 'redis', 'kafka', 'mysql', 'mongodb'])
+
+/** Whether something broke at a service by its own account, more than its clients do to it. */
+export function isBroken({ isCall, reports }: Item): boolean {
+  return !isCall && reports.some(({ entry }) => !OF_CLIENTS.test(entry.newValue ?? ''))
+}
+
+/** Whether all that a service tells of itself is that it is used more than it can bear, which whoever uses it may have caused. */
+export function isStrain({ isCall, reports }: Item): boolean {
+  return !isCall && reports.every(({ entry }) => entry.eventType === 'saturation' && !OF_DISKS.test(entry.newValue ?? ''))
+}
+
+export type Refusal = 'wrong' | 'too_much'
+
+/** For what calls were refused, where that is all that is told of them: whom they reached is up. */
+export function toRefusal({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): Refusal | undefined {
+  if (!isCall) return undefined
+  const others = reports.filter(({ entry }) => !REFUSAL.test(entry.newValue ?? ''))
+  if (others.length === 0) return 'wrong'
+  return others.every(({ entry }) => LIMITED.test(entry.newValue ?? '')) ? 'too_much' : undefined
+}
+
+/** Whether whoever reports a failure was denied what it asked for. */
+export function isDenied({ reports }: Pick<Item, 'reports'>): boolean {
+  return reports.some(({ entry }) => DENIED.test(entry.newValue ?? ''))
+}
+
+/** Whether a setting is of who may do what, or of what proves it. */
+export function isOfAccess({ eventType, vendor, entity }: WindowEntry): boolean {
+  return eventType === 'config_change' && ACCESS.test(`${vendor} ${entity}`)
+}
+
+/** Whether it is of what proves it. */
+export function isOfSecrets({ vendor, entity }: WindowEntry): boolean {
+  return SECRETS.test(`${vendor} ${entity}`)
+}
+
+/** Whether something began just before what may come from it, though no way is known, as far as clocks tell. */
+export function isJustBefore(ms: number, sinceMs: number): boolean {
+  return ms <= sinceMs + SLACK_MS && ms >= sinceMs - BESIDE_MS
+}
+
+/** Whether a node tells of itself; what is told of a pod on it, by whose service, is none of it. */
+export function isOfNode({ entry }: Observation): boolean {
+  return NODE_TROUBLE.test(entry.newValue ?? '') && !isOffNode(entry)
+}
+
+/** Whether a pod was restarted, taken away or no longer answered, as where its node is in trouble. */
+export function isOffNode({ eventType, vendor, newValue, joinedBy }: WindowEntry): boolean {
+  const isOfPod = eventType === 'restart' || (vendor === 'kubernetes' && (joinedBy === 'pod' || joinedBy === 'replica_set'))
+  return isOfPod && OFF_NODE.test(newValue ?? '')
+}
+
+/** Whether a service is a database, cache or broker: by its name, or by what it reports. */
+export function isStore(name: string, own: readonly Observation[]): boolean {
+  return STORE_NAME.test(name) || own.some(({ entry }) => STORES.has(entry.vendor))
+}
+
+/** Whether pods left a node: what a restart is that concerns two services. */
+export function isEviction({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
+  return isCall && reports[0]?.entry.eventType === 'restart'
+}
+
+/** Whether they were evicted, rather than failed there. */
+export function isOfEviction({ reports }: Pick<Item, 'reports'>): boolean {
+  return EVICTED.test(reports[0]?.entry.newValue ?? '')
+}
+
+/** Whether a store or a node tells of itself, whoever uses it. */
+export function isOfInfrastructure({ reports }: Item): boolean {
+  return reports.some((report) => STORES.has(report.entry.vendor) || isOfNode(report))
+}
