@@ -16,7 +16,9 @@ const JSON_SCHEMA_METHODS = /\bcreate(?:Standard|To)JSONSchemaMethod\([^)]*\)(?:
 const NAMES = /\b(?:INVALID|compile|withParser|ZodCompile\w+), /g
 
 /** What takes all of a part, used or not, with all of its names. */
-const WHOLE = /^export \* as (?:core|locales) from .*;\n|\b(?:regexes|util|toZod|prettifyError|treeifyError|memoizer), ?/gm
+const WHOLE = /^export \* as (?:core|locales|coerce) from .*;\n|\b(?:regexes|util|toZod|prettifyError|treeifyError|memoizer), ?/gm
+/** What nothing asks `z` for: its own functions for parsing, and what was before version 4. */
+const UNASKED = /^export \* from "\.\/(?:parse|compat)\.js";\n/gm
 
 rmSync(COPY, { recursive: true, force: true })
 for (const part of PARTS) cpSync(join(ZOD, part), join(COPY, part), { recursive: true })
@@ -27,6 +29,8 @@ for (const list of LISTS) {
   const kept = lines.filter((line) => !LEFT_OUT.some((name) => line.endsWith(`/${name}.js";`)))
   writeFileSync(join(COPY, list), kept.join('\n').replace(NAMES, '').replace(WHOLE, ''))
 }
+const external = join(COPY, 'v4/classic/external.js')
+writeFileSync(external, readFileSync(external, 'utf8').replace(UNASKED, ''))
 const schemas = readFileSync(join(ZOD, SCHEMAS), 'utf8')
 writeFileSync(join(COPY, SCHEMAS), schemas.replace(AS_JSON_SCHEMA, '').replace(JSON_SCHEMA_METHODS, 'undefined'))
 writeFileSync(join(COPY, 'package.json'), JSON.stringify({ type: 'module', sideEffects: false }))
