@@ -17,8 +17,8 @@ const NAMES = /\b(?:INVALID|compile|withParser|ZodCompile\w+), /g
 
 /** What takes all of a part, used or not, with all of its names. */
 const WHOLE = /^export \* as (?:core|locales|coerce) from .*;\n|\b(?:regexes|util|toZod|prettifyError|treeifyError|memoizer), ?/gm
-/** What nothing asks `z` for: its own functions for parsing, and what was before version 4. */
-const UNASKED = /^export \* from "\.\/(?:parse|compat)\.js";\n/gm
+/** What nothing asks `z` for: its own functions for parsing, what was before version 4, and the names of the core. */
+const UNASKED = /^export \* from "\.\/(?:parse|compat)\.js";\n|^export \{ globalRegistry, .*\n/gm
 
 rmSync(COPY, { recursive: true, force: true })
 for (const part of PARTS) cpSync(join(ZOD, part), join(COPY, part), { recursive: true })
