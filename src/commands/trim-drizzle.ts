@@ -1,14 +1,18 @@
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import ts from 'typescript-5'
 
 // Drizzle's database has a builder for every kind of query, and no bundler can tell that all of ours are written as SQL. In this
-// copy the builders, relations and columns are names of nothing.
+// copy the builders, relations and columns are names of nothing, and what builds or migrates in its dialect is left out.
 const DRIZZLE = dirname(fileURLToPath(import.meta.resolve('drizzle-orm')))
 const COPY = fileURLToPath(new URL('../../dist/drizzle', import.meta.url))
 const PARTS = ['cache', 'neon-http', 'pg-core', 'query-builders', 'sql']
 const LEFT_OUT = ['pg-core/query-builders', 'pg-core/columns', 'query-builders']
 const LEFT_OUT_FILES = ['relations.js', 'selection-proxy.js', 'alias.js']
+/** The dialect, and what of it no statement that is written as SQL asks for. */
+const DIALECT = 'pg-core/dialect.js'
+const UNASKED = /^(?:build|migrate)/
 /** What `execute` answers with. */
 const KEPT = 'raw.js'
 const EXPORTS = /export \{([^{}]*)\}(?! from)/g
@@ -22,6 +26,15 @@ function toNothing(text: string): string {
   return `const nothing = (name) => Object.assign(function () {}, { [Symbol.for('drizzle:entityKind')]: name })\n${classes.join('\n')}\n`
 }
 
+/** A module without the methods of its classes that are named so. */
+function leaveOut(text: string, named: RegExp): string {
+  const file = ts.createSourceFile('module.js', text, ts.ScriptTarget.Latest, true, ts.ScriptKind.JS)
+  const members = file.statements.filter(ts.isClassDeclaration).flatMap((one) => [...one.members])
+  const gone = members.filter(({ name }) => name !== undefined && named.test(name.getText()))
+  if (gone.length === 0) throw new Error(`nothing is named ${named}: Drizzle looks otherwise than it did`)
+  return gone.reduceRight((rest, one) => rest.slice(0, one.getFullStart()) + rest.slice(one.getEnd()), text)
+}
+
 rmSync(COPY, { recursive: true, force: true })
 for (const part of PARTS) {
   cpSync(join(DRIZZLE, part), join(COPY, part), { recursive: true, filter: (path) => isScript(path) || !/\.\w+$/.test(path) })
@@ -33,6 +46,7 @@ const files = LEFT_OUT.flatMap((folder) =>
     .map((name) => join(folder, name)),
 )
 for (const file of [...LEFT_OUT_FILES, ...files]) writeFileSync(join(COPY, file), toNothing(readFileSync(join(COPY, file), 'utf8')))
+writeFileSync(join(COPY, DIALECT), leaveOut(readFileSync(join(COPY, DIALECT), 'utf8'), UNASKED))
 writeFileSync(join(COPY, 'package.json'), JSON.stringify({ type: 'module', main: 'index.js', sideEffects: false }))
 // Of the project's own manifest the Worker tells the version alone.
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
