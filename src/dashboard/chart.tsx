@@ -102,11 +102,11 @@ type MarkProps = { readonly mark: PlacedMark; readonly isAside: boolean }
 const toClass = ({ type }: PlacedMark, isAside: boolean) => `mark ${FORMS[type].group}${isAside ? ' aside' : ''}`
 
 const MarkSpan = ({ mark, isAside }: MarkProps) => {
-  const { x, fromX, isCut, y, count: times, type } = mark
+  const { x, fromX, isCut, y, count: times, type, hasRoom } = mark
   return (
     <g class={toClass(mark, isAside)}>
       {(fromX < x || isCut) && <line class="span" x1={`${isCut ? 0 : fromX}%`} x2={`${x}%`} y1={y} y2={y} />}
-      {times > 1 && !isAside && FORMS[type].group !== 'change' && (
+      {times > 1 && hasRoom && !isAside && FORMS[type].group !== 'change' && (
         <text class="times" x={`${x}%`} y={y + 4} dx={fromX < x ? 6 : 14}>
           ×{times}
         </text>

@@ -3,14 +3,14 @@ import { toKnownServices } from '../domain/graph/callee.ts'
 import type { Answer } from '../domain/incident/answer.ts'
 import { type CitedEntry, type ContextSnapshot, listEntries } from '../domain/incident/snapshot.ts'
 import type { StoredDiagnosis } from '../store/incidents.ts'
-import { findCallee } from './event-words.ts'
+import { findCallee, nameRevision } from './event-words.ts'
 
 /** A stored answer as its page shows it. */
 export type ShownAnswer = Answer & {
   readonly snapshot: ContextSnapshot
   /** What the engine saw, each once, oldest first. */
   readonly entries: readonly CitedEntry[]
-  /** The number of each cited entry, by its id, in the order of their times. */
+  /** The number of each cited entry, by its id, in the order of their times; messages of one rollout share theirs. */
   readonly cites: ReadonlyMap<string, number>
 }
 
@@ -19,7 +19,14 @@ export function toShownAnswer({ answer, contextSnapshot: snapshot }: StoredDiagn
   const entries = listEntries(snapshot, toFit)
   const wanted = new Set<string>(answer.evidence)
   const cited = entries.filter(({ id }) => wanted.has(id)).toSorted((a, b) => Date.parse(a.first_timestamp) - Date.parse(b.first_timestamp))
-  return { ...answer, snapshot, entries, cites: new Map(cited.map(({ id }, place) => [id, place + 1])) }
+  const steps = [...new Set(cited.map(toStepKey))]
+  return { ...answer, snapshot, entries, cites: new Map(cited.map((entry) => [entry.id, steps.indexOf(toStepKey(entry)) + 1])) }
+}
+
+/** What messages of one rollout share. */
+function toStepKey(entry: CitedEntry): string {
+  const revision = entry.event_type === 'deploy' ? nameRevision(entry) : undefined
+  return revision === undefined ? entry.id : JSON.stringify([entry.service, revision])
 }
 
 /** A failure is shown at the service that saw it, a change at the service that it concerns. */

@@ -263,7 +263,7 @@ pre.code { white-space: pre-wrap; }
 .chips a { display: inline-flex; align-items: center; gap: .375rem; min-height: var(--tap); padding: .25rem .75rem; border: 1px solid var(--edge); border-radius: 99px; color: var(--ink); text-decoration: none; }
 .chips a:hover { background: var(--fill); } .chips a[aria-current] { background: var(--accent-fill); border-color: var(--accent); color: var(--accent); font-weight: 650; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1rem; font-size: var(--small); color: var(--soft); margin-top: .5rem; }
-figure + .scroll { margin-top: 1rem; }
+figure + .scroll, .card + .scroll { margin-top: 1rem; }
 td .mark { vertical-align: -.125rem; }
 td .legend { margin-top: .1875rem; }
 .legend li { display: inline-flex; align-items: center; gap: .375rem; }

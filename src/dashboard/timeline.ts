@@ -59,6 +59,8 @@ export type PlacedMark = Mark & {
   readonly cites: readonly number[]
   /** Other marks that stood too near to be told apart. */
   readonly merged: number
+  /** Nothing follows where it would say how often it was repeated. */
+  readonly hasRoom: boolean
 }
 
 export type PlacedLane = {
@@ -222,6 +224,7 @@ function placeMarks(lane: Lane, range: Range, toX: (ms: number) => number, top: 
           y,
           cites: mark.cite === undefined ? [] : [mark.cite],
           merged: 0,
+          hasRoom: true,
         })),
     )
   })
@@ -236,7 +239,7 @@ function mergeNear(marks: readonly PlacedMark[]): PlacedMark[] {
     if (!last || !isNear(last, mark)) kept.push(mark)
     else kept[kept.length - 1] = merge(last, mark)
   }
-  return kept
+  return kept.map((mark, place) => ({ ...mark, hasRoom: (kept[place + 1]?.fromX ?? 100) - mark.x >= GAP }))
 }
 
 /** Whether two marks would cover each other, or are bars of one kind that go on together. */

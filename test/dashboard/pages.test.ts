@@ -445,6 +445,15 @@ test('changes are counted by kind, a rollout once, and what puts a revision back
   expect(text.match(/deploy checkout (?:aaaa1111|bbbb2222)/g)).toHaveLength(2)
 })
 
+test('messages of one rollout are one step, of the list and of the picture', async () => {
+  const path = pages.find((one) => one.startsWith('/incidents/') && one.endsWith('?day=1')) ?? ''
+  const html = await (await visitor.get(path.replace('?day=1', ''))).text()
+  const steps = [...html.matchAll(/<li id="s(\d+)"/g)].map(([, number]) => Number(number))
+  expect(steps).toEqual(Array.from({ length: steps.length }, (_, place) => place + 1))
+  expect(html).toContain('1 more message of the same rollout')
+  expect(html.match(/>step 1</g)).toHaveLength(2)
+})
+
 test('incidents of one cause lead to each other, and to none of another tenant', async () => {
   const incidents: { id: string }[] = await (await site.app.request('/v1/incidents', { key: tenant.readonlyKey })).json()
   // The third is of the hostile name, which has no way to what it blames but its time.

@@ -64,24 +64,33 @@ const Steps = ({ answer, isAbstained }: { readonly answer: ShownAnswer; readonly
   const { entries, cites, snapshot } = answer
   const causeId = isAbstained ? undefined : findCause(answer)?.id
   const known = toKnownServices(snapshot.windows.map(({ service }) => service))
-  const cited = entries.filter(({ id }) => cites.has(id)).toSorted((a, b) => (cites.get(a.id) ?? 0) - (cites.get(b.id) ?? 0))
-  const items = cited.map((entry) => (
-    <li id={`s${cites.get(entry.id)}`} class={entry.id === causeId ? 'cause' : undefined}>
-      <b>{cites.get(entry.id)}</b>
-      <Clock at={entry.first_timestamp} beside={snapshot.alert.triggered_at} />
-      <div>
-        <p>
-          <Glyph type={entry.event_type} /> <Outside max={MAX_TEXT}>{tellEntry(entry, known)}</Outside>
-          <Until entry={entry} alertAt={snapshot.alert.triggered_at} />
-        </p>
-        <p>
-          {entry.id === causeId && 'blamed · '}
-          <Outside max={MAX_TEXT}>{[toChange(toValues(entry)), nameTeller(entry)].filter(Boolean).join(' · ')}</Outside>
-          <Besides event={entry} />
-        </p>
-      </div>
-    </li>
-  ))
+  const steps = Map.groupBy(
+    entries.filter(({ id }) => cites.has(id)),
+    ({ id }) => cites.get(id) ?? 0,
+  )
+  const items = [...steps]
+    .toSorted(([a], [b]) => a - b)
+    .flatMap(([number, [entry, ...others]]) =>
+      entry ? [{ number, entry, others, isCause: [entry, ...others].some(({ id }) => id === causeId) }] : [],
+    )
+    .map(({ number, entry, others, isCause }) => (
+      <li id={`s${number}`} class={isCause ? 'cause' : undefined}>
+        <b>{number}</b>
+        <Clock at={entry.first_timestamp} beside={snapshot.alert.triggered_at} />
+        <div>
+          <p>
+            <Glyph type={entry.event_type} /> <Outside max={MAX_TEXT}>{tellEntry(entry, known)}</Outside>
+            <Until entry={entry} alertAt={snapshot.alert.triggered_at} />
+          </p>
+          <p>
+            {isCause && 'blamed · '}
+            <Outside max={MAX_TEXT}>{[toChange(toValues(entry)), nameTeller(entry)].filter(Boolean).join(' · ')}</Outside>
+            {others.length > 0 && ` · ${count(others.length, 'more message')} of the same rollout`}
+            <Besides event={entry} />
+          </p>
+        </div>
+      </li>
+    ))
   if (items.length === 0) return null
   return (
     <>

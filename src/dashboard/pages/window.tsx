@@ -44,12 +44,14 @@ export const WindowView = ({ path, serviceName, window, document, now, view, pag
             <p class="quiet">Nothing. Events are live until their time to live runs out.</p>
           ) : (
             <>
-              <Chart
-                id="lanes"
-                timeline={layOut({ lanes: toLanes(window), moments: [], path: [], untilMs: now.getTime() })}
-                title="Live changes by type"
-                summary={`${count(entries.length, 'live change')}, the latest ${entries[0] ? toExact(toHappenedAt(entries[0])) : ''}. The table below lists them.`}
-              />
+              <div class="card">
+                <Chart
+                  id="lanes"
+                  timeline={layOut({ lanes: toLanes(window), moments: [], path: [], untilMs: now.getTime() })}
+                  title="Live changes by type"
+                  summary={`${count(entries.length, 'live change')}, the latest ${entries[0] ? toExact(toHappenedAt(entries[0])) : ''}. The table below lists them.`}
+                />
+              </div>
               <Entries path={path} serviceName={serviceName} entries={entries} page={page} now={now} />
             </>
           )}
