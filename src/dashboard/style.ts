@@ -149,6 +149,7 @@ details.sure form { margin-top: .375rem; display: grid; gap: .5rem; justify-item
 details.more { margin-top: .75rem; }
 details.more > summary { color: var(--soft); }
 td details.more { margin-top: .25rem; } td details.more li { padding: .125rem 0; }
+@media (max-width: 46rem), (pointer: coarse) { :is(.more, .why, .card, .ruled details) > summary { padding-block: .75rem; } }
 .map { display: grid; grid-template-columns: minmax(0, 5fr) minmax(3rem, 5fr) minmax(0, 5fr) minmax(3rem, 4fr) minmax(0, 5fr); align-items: center; }
 .map ul { display: grid; grid-auto-rows: 4.5rem; align-items: center; } .map ul > *, .map .side, .map .self { min-width: 0; }
 .map .side { position: relative; padding-block: 1.5rem; } .map .side h3 { position: absolute; top: 0; font-size: var(--small); color: var(--soft); }
