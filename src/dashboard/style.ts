@@ -173,7 +173,7 @@ th, td { text-align: left; vertical-align: top; padding: .5rem .75rem; border-to
 thead th { border-top: 0; font-size: var(--small); font-weight: 600; color: var(--soft); white-space: nowrap; }
 tbody th { font-weight: 600; }
 td.number, th.number { text-align: right; }
-@media (min-width: 46.01rem) { .feed tbody th { min-width: 9rem; } .feed td:nth-child(2) { white-space: nowrap; } .feed td:last-child { min-width: 6.5rem; } }
+@media (min-width: 46.01rem) { .feed tbody th { min-width: 10.5rem; } .feed td:nth-child(2) { white-space: nowrap; } .feed td:last-child { min-width: 7.5rem; } }
 tr.cited > * { background: color-mix(in srgb, var(--accent) 9%, transparent); }
 @media (max-width: 46rem) {
   .fold, .fold tbody, .fold tr, .fold th, .fold td { display: block; width: 100%; }
