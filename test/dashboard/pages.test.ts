@@ -481,6 +481,8 @@ test('changes tell where they were made, which incidents blame them, and are fou
   const found = (await (await visitor.get('/changes?service=recommendations&type=deploy')).text()).replaceAll(/<[^>]*>/g, ' ')
   expect(found).toContain('recommendations')
   expect(found).not.toContain('argocd-application-controller')
+  expect(found).not.toContain('error rate above 5 %')
+  expect(await (await visitor.get('/changes?service=payment-service')).text()).toContain('checkout: error rate above 5 %')
   const none = await (await visitor.get('/changes?actor=nobody-of-that-name')).text()
   expect(none).toContain('No change matches')
   const odd = await (await visitor.get('/changes?since=yesterday&type=nonsense&after=x')).text()

@@ -18,6 +18,8 @@ type ListProps = {
   readonly survey: readonly Change[]
   readonly blames: readonly Blame[]
   readonly incidents: readonly Incident[]
+  /** What the changes were asked for by, if anything: then only alerts that blame them or are of the service are among them. */
+  readonly asked: { readonly service: string | undefined; readonly isNarrow: boolean }
   /** Nothing newer than what is listed was left out. */
   readonly isLatest: boolean
   readonly now: Date
@@ -28,7 +30,7 @@ type ChangeLine = { readonly atMs: number; readonly change: Change; readonly bla
 type Line = ChangeLine | { readonly atMs: number; readonly alert: Incident }
 
 /** Changes newest first, and the alerts among them. */
-export const ChangeList = ({ changes, survey, blames, incidents, isLatest, now }: ListProps) => {
+export const ChangeList = ({ changes, survey, blames, incidents, asked, isLatest, now }: ListProps) => {
   const blamed = Map.groupBy(blames, ({ change }) => toKey(change))
   const toLines = (listed: readonly Change[]): readonly ChangeLine[] =>
     foldRollouts(listed).map(([change, ...later]) => ({
@@ -36,18 +38,24 @@ export const ChangeList = ({ changes, survey, blames, incidents, isLatest, now }
       change: { ...change, count: later.reduce((sum, one) => sum + one.count, change.count) },
       blames: [change, ...later].flatMap((one) => (blamed.get(toKey(one)) ?? []).filter(({ triggeredAt }) => triggeredAt >= one.timestamp)),
     }))
+  const surveyed = toLines(survey)
+  const blaming = new Set(surveyed.flatMap((line) => line.blames.map(({ incidentId }) => incidentId)))
+  const isOfService = ({ serviceName }: Incident) =>
+    asked.service !== undefined && serviceName.toLowerCase().includes(asked.service.toLowerCase())
+  const alerts = incidents
+    .filter((alert) => !asked.isNarrow || blaming.has(alert.id) || isOfService(alert))
+    .map((alert) => ({ atMs: alert.triggeredAt.getTime(), alert }))
   const withAlerts = (own: readonly ChangeLine[], isUntilNow: boolean): readonly Line[] => {
     const [oldestMs, newestMs] = [
       Math.min(...own.map(({ atMs }) => atMs)),
       isUntilNow ? now.getTime() : Math.max(...own.map(({ atMs }) => atMs)),
     ]
-    const alerts = incidents.map((alert) => ({ atMs: alert.triggeredAt.getTime(), alert }))
     return [...own, ...alerts.filter(({ atMs }) => atMs >= oldestMs && atMs <= newestMs)].toSorted((a, b) => b.atMs - a.atMs)
   }
   const rollbacks = findRollbacks(survey)
   return (
     <>
-      <Strip lines={withAlerts(toLines(survey), true)} now={now} />
+      <Strip lines={withAlerts(surveyed, true)} now={now} />
       <div class="scroll">
         <table class="fold feed">
           <thead>

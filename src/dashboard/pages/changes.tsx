@@ -79,6 +79,10 @@ export const changePages = (deps: Deps) =>
               survey={type === undefined ? all : all.filter(({ eventType }) => eventType === type)}
               blames={blames}
               incidents={incidents}
+              asked={{
+                service: asked.texts.service,
+                isNarrow: [asked.texts.service, asked.texts.actor, asked.texts.text].some((text) => text !== undefined),
+              }}
               isLatest={after === undefined && until === undefined}
               now={now}
             />
