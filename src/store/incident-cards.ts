@@ -32,22 +32,25 @@ export function listIncidentCards(db: Db, tenantId: TenantId, query: IncidentQue
   return selectCards(db, tenantId, toListed(tenantId, query))
 }
 
-const MAX_NEARBY = 50
-/** Further apart, incidents are not of one cause. */
+/** Further apart, incidents are not of one cause; of very many the nearest are looked at, so many before and after. */
 const NEARBY = sql`interval '1 day'`
+const MAX_NEARBY = 100
 
-/** An incident and those of the day before and after it whose answers blame the same service, newest first, fifty at most. */
+/** An incident and those of the day before and after it whose answers blame the same service, newest first. */
 export function listNearbyCards(db: Db, tenantId: TenantId, id: IncidentId): Promise<IncidentCard[]> {
+  const at = sql`(SELECT s.triggered_at FROM incidents s WHERE s.tenant_id = ${tenantId} AND s.id = ${id})`
+  const ofTenant = sql`SELECT n.id FROM incidents n WHERE n.tenant_id = ${tenantId} AND n.triggered_at`
   return selectCards(
     db,
     tenantId,
-    sql`JOIN (
-      SELECT s.id, s.triggered_at AS at, (SELECT a.answer #>> '{hypotheses,0,service}' FROM diagnoses a
-        WHERE a.incident_id = coalesce(s.diagnosis_of, s.id) ORDER BY a.number DESC LIMIT 1) AS blamed
-      FROM incidents s WHERE s.tenant_id = ${tenantId} AND s.id = ${id}
-    ) subject ON i.id = subject.id OR d.answer #>> '{hypotheses,0,service}' = subject.blamed
-    WHERE i.tenant_id = ${tenantId} AND i.triggered_at BETWEEN subject.at - ${NEARBY} AND subject.at + ${NEARBY}
-    ORDER BY i.triggered_at DESC, i.id DESC LIMIT ${MAX_NEARBY}`,
+    sql`WHERE i.tenant_id = ${tenantId} AND i.id IN (
+        (${ofTenant} BETWEEN ${at} - ${NEARBY} AND ${at} ORDER BY n.triggered_at DESC, n.id DESC LIMIT ${MAX_NEARBY})
+        UNION ALL (${ofTenant} > ${at} AND n.triggered_at <= ${at} + ${NEARBY} ORDER BY n.triggered_at, n.id LIMIT ${MAX_NEARBY})
+        UNION ALL SELECT ${id}::uuid
+      ) AND d.answer #>> '{hypotheses,0,service}' = (SELECT a.answer #>> '{hypotheses,0,service}' FROM incidents s
+        JOIN diagnoses a ON a.incident_id = coalesce(s.diagnosis_of, s.id)
+        WHERE s.tenant_id = ${tenantId} AND s.id = ${id} ORDER BY a.number DESC LIMIT 1)
+      ORDER BY i.triggered_at DESC, i.id DESC`,
   )
 }
 
