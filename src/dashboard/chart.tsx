@@ -189,7 +189,7 @@ function toAnchor(x: number): 'start' | 'middle' | 'end' {
   return x > 92 ? 'end' : 'middle'
 }
 
-const NAMES = { ...TYPE_NAMES, alert: 'alert', undone: 'rollback', well: 'recovered' } as const
+const NAMES = { ...TYPE_NAMES, alert: 'alert', undone: 'rollback', well: 'healthy' } as const
 
 /** A kind of events by its mark and its name. */
 export const TypeLabel = ({ type }: { readonly type: keyof typeof FORMS }) => (
