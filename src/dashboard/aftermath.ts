@@ -29,7 +29,8 @@ export type Aftermath = {
 
 /** Reports of failures come so often at least while calls fail. */
 const QUIET_MS = 120_000
-const HEALTHY = /^(?:health:)?healthy$/i
+/** What a deployer says of what runs well. */
+export const HEALTHY = /^(?:health:)?healthy$/i
 const UNHEALTHY = /^(?:health:)?(?:degraded|missing)$/i
 /** Steps of a rollout that say nothing by themselves. */
 const UNDER_WAY = /^(?:auto_)?syncing|^(?:health:)?progressing$/i

@@ -198,3 +198,17 @@ export const TypeLabel = ({ type }: { readonly type: keyof typeof FORMS }) => (
     {`\u00a0${NAMES[type]}`}
   </>
 )
+
+type SelectProps = { readonly id: string; readonly name: string; readonly any: string; readonly chosen: EventType | undefined }
+
+/** One type of events to choose, or any. */
+export const TypeSelect = ({ id, name, any, chosen }: SelectProps) => (
+  <select id={id} name={name}>
+    <option value="">{any}</option>
+    {EVENT_TYPES.map((type) => (
+      <option value={type} selected={type === chosen}>
+        {TYPE_NAMES[type]}
+      </option>
+    ))}
+  </select>
+)

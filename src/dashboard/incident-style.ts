@@ -50,12 +50,11 @@ export const INCIDENT_STYLE = /* css */ `.told { padding: 0; overflow: hidden; }
 .ruled > li + li, .gaps > li + li { border-top: 1px solid var(--line); } .ruled summary { padding-block: .375rem; } .ruled summary .badge { float: right; } .ruled ul { display: grid; gap: .375rem; padding: 0 0 .5rem 1.125rem; color: var(--soft); }
 .gaps li { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .25rem 1rem; padding: .375rem 0; }
 .card.ruled > * + *, .card.gaps > * + *, .ranked.card > * + * { margin-top: 0; }
-.narrow-only { display: none; } .unfold { margin-top: .75rem; }
+.unfold { margin-top: .75rem; }
 .feed td.v { font-size: var(--small); min-width: 6.5rem; } .feed tr.cited > * { background: none; } .feed tr.cited > :first-child { box-shadow: inset 3px 0 0 var(--accent); } .feed small { display: block; font-size: var(--small); color: var(--soft); font-weight: 400; } .feed td.k { white-space: nowrap; } tr:target > * { background: var(--accent-fill); }
 .fields label.field { font-size: var(--small); font-weight: 600; }
 @media (max-width: 46rem) {
   .steps-to > li { grid-template-columns: 1.5rem minmax(0, 1fr); } .steps-to > li > * { grid-column: 2; } .steps-to > li > b { grid-column: 1; grid-row: 1 / span 2; }
-  .wide-only { display: none; } .narrow-only { display: block; } .narrow-only form { margin-top: .5rem; } details.card.narrow-only { padding-block: .625rem; margin-bottom: .75rem; }
   .feed tbody tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 .75rem; }
   .feed td.k { grid-area: 1 / 1; font-size: var(--small); white-space: normal; } .feed tr.cited { box-shadow: inset 3px 0 0 var(--accent); } .feed tr.cited > :first-child { box-shadow: none; } .feed td.t { grid-area: 1 / 2; font-size: var(--small); text-align: right; width: auto; }
   .feed th.s { grid-area: 2 / 1 / auto / -1; } .feed td.w { grid-area: 3 / 1 / auto / -1; } .feed td.v { grid-column: 1 / -1; } .feed th small { display: inline; } .feed th small::before { content: " "; }

@@ -27,24 +27,29 @@ export function toShare({ id, madeMs, expiresMs, madeBy }: ShareRow): Share {
 }
 
 /** Keeps a link to an incident, and forgets the tenant's that have expired. Throws `not_found`, and `conflict` when there are too many. */
-export async function addShare(db: Db, tenantId: TenantId, incidentId: IncidentId, expiresAt: Date, trail: Trail): Promise<Share> {
-  const { rows } = await db.execute<{ share: ShareRow | null }>(
+export async function addShare(
+  db: Db,
+  tenantId: TenantId,
+  incidentId: IncidentId,
+  { madeAt, expiresAt }: Pick<Share, 'madeAt' | 'expiresAt'>,
+  trail: Trail,
+): Promise<Share> {
+  const { rows } = await db.execute<{ id: string | null }>(
     sql`WITH known AS (SELECT id FROM incidents WHERE tenant_id = ${tenantId} AND id = ${incidentId}),
     forgotten AS (DELETE FROM shares WHERE tenant_id = ${tenantId} AND expires_at <= now()),
     made AS (
       INSERT INTO shares (id, tenant_id, incident_id, made_at, expires_at, made_by)
-      SELECT gen_random_uuid(), ${tenantId}::uuid, k.id, now(), ${expiresAt.toISOString()}::timestamptz, ${trail.actor}::text FROM known k
+      SELECT gen_random_uuid(), ${tenantId}::uuid, k.id, ${madeAt.toISOString()}::timestamptz, ${expiresAt.toISOString()}::timestamptz, ${trail.actor}::text FROM known k
       WHERE (SELECT count(*) FROM shares s WHERE s.tenant_id = ${tenantId} AND s.incident_id = k.id AND s.expires_at > now()) < ${MAX_SHARES}
-      RETURNING *
+      RETURNING id, incident_id
     ),
     audit AS (${appendAudit(tenantId, trail, 'incident.shared', sql`(SELECT incident_id AS id FROM made)`)})
-    SELECT (SELECT json_build_object('id', s.id, 'madeMs', ${epochMs(sql`s.made_at`)}, 'expiresMs', ${epochMs(sql`s.expires_at`)}, 'madeBy', s.made_by)
-      FROM made s) AS share FROM known`,
+    SELECT (SELECT id FROM made) AS id FROM known`,
   )
   const [row] = rows
   if (!row) throw new AppError('not_found', 'no such incident')
-  if (!row.share) throw new AppError('conflict', `an incident has at most ${MAX_SHARES} links at a time: revoke one first`)
-  return toShare(row.share)
+  if (row.id === null) throw new AppError('conflict', `an incident has at most ${MAX_SHARES} links at a time: revoke one first`)
+  return { id: toId(row.id), madeAt, expiresAt, madeBy: trail.actor }
 }
 
 /** Which incident a link leads to; `undefined` once it was revoked. */

@@ -19,6 +19,7 @@ export async function shareIncident(
     await getIncident(db, tenantId, incidentId)
     throw new AppError('unavailable', 'This installation has no secret to sign links with.')
   }
-  const share = await addShare(db, tenantId, incidentId, new Date(now().getTime() + SHARED_MS), trail)
+  const madeAt = now()
+  const share = await addShare(db, tenantId, incidentId, { madeAt, expiresAt: new Date(madeAt.getTime() + SHARED_MS) }, trail)
   return { ...share, path: `/shared/${await signShareLink(linkSecret, { tenantId, ...share })}` }
 }

@@ -5,8 +5,8 @@ import type { AgentId } from '../../domain/ids.ts'
 import { readCursor, toCursor } from '../../http/cursor.ts'
 import { type AgentActivity, getAgent, listAgents } from '../../store/agents.ts'
 import { type LoggedEvent, listAgentEvents } from '../../store/event-log.ts'
-import { TypeLabel } from '../chart.tsx'
-import { count, TYPE_NAMES, toChange, toExact, toPercent } from '../labels.ts'
+import { TypeLabel, TypeSelect } from '../chart.tsx'
+import { count, toChange, toExact, toPercent } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readPage, readText } from '../page-request.ts'
 import { Age, Badge, type BadgeKind, Exact, Live, Outside, Pages, Table, withQuery } from '../parts.tsx'
@@ -224,14 +224,7 @@ const LogFilter = ({ path, filter }: { readonly path: string; readonly filter: L
     </div>
     <div class="field">
       <label for="event_type">Type</label>
-      <select id="event_type" name="event_type">
-        <option value="">any</option>
-        {EVENT_TYPES.map((type) => (
-          <option value={type} selected={type === filter.event_type}>
-            {TYPE_NAMES[type]}
-          </option>
-        ))}
-      </select>
+      <TypeSelect id="event_type" name="event_type" any="any" chosen={filter.event_type} />
     </div>
     <div class="field">
       <label for="limit">Per page</label>

@@ -1,7 +1,9 @@
 import type { EventType } from '../../domain/event/event.ts'
 import { toOwner } from '../../domain/event/service-name.ts'
+import { ROLLED_BACK } from '../../domain/incident/undoing.ts'
 import type { Blame, Change } from '../../store/changes.ts'
 import type { Incident } from '../../store/incidents.ts'
+import { HEALTHY } from '../aftermath.ts'
 import { TypeLabel } from '../chart.tsx'
 import { nameReplaced, nameRevision, nameTeller } from '../event-words.ts'
 import { count, toClock, toMoment } from '../labels.ts'
@@ -95,8 +97,6 @@ export function countTypes(changes: readonly Change[]): ReadonlyMap<EventType, n
   const groups = Map.groupBy(foldRollouts(changes), ([{ eventType }]) => eventType)
   return new Map([...groups].map(([type, own]) => [type, own.length]))
 }
-
-const ROLLED_BACK = /^rolled[ _-]?back$/i
 
 /** The reports of rollouts that put a revision back which their service had before another. */
 function findRollbacks(changes: readonly Change[]): ReadonlySet<string> {
@@ -232,8 +232,6 @@ type ChangeRowProps = {
   readonly isRollback: boolean
   readonly now: Date
 }
-
-const HEALTHY = /^(?:health:)?healthy$/i
 
 const ChangeRow = ({ change, blames, isRollback, now }: ChangeRowProps) => {
   const service = toOwner(change)

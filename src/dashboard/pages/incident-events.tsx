@@ -1,8 +1,8 @@
 import { EVENT_TYPES, type EventType } from '../../domain/event/event.ts'
 import type { CitedEntry } from '../../domain/incident/snapshot.ts'
-import { TypeLabel } from '../chart.tsx'
-import { count, JOIN_NAMES, shorten, TYPE_NAMES, toChange } from '../labels.ts'
-import { Besides, Outside, Table, withQuery } from '../parts.tsx'
+import { TypeLabel, TypeSelect } from '../chart.tsx'
+import { count, JOIN_NAMES, shorten, toChange } from '../labels.ts'
+import { Besides, Filters, Outside, Table, withQuery } from '../parts.tsx'
 import { type ShownAnswer, toValues } from '../shown-answer.ts'
 import { Clock, Reporter } from './incident-parts.tsx'
 
@@ -58,15 +58,9 @@ export const Events = ({ answer, query, path }: Props) => {
         </span>
       </h2>
       {entries.length > AT_ONCE && (
-        <>
-          <div class="wide-only">
-            <Filter query={query} path={path} isAsked={isAsked} />
-          </div>
-          <details class="card narrow-only">
-            <summary>Filter these {entries.length}</summary>
-            <Filter query={query} path={path} isAsked={isAsked} />
-          </details>
-        </>
+        <Filters says={isAsked ? `${found.length} of ${entries.length}` : `these ${entries.length}`}>
+          <Filter query={query} path={path} isAsked={isAsked} />
+        </Filters>
       )}
       {found.length === 0 ? (
         <p class="quiet">{entries.length === 0 ? 'Nothing was on record.' : 'No event matches.'}</p>
@@ -125,17 +119,10 @@ const Filter = ({ query: { service, kind, text }, path, isAsked }: FilterProps) 
       Service contains
       <input name="service" value={service ?? ''} autocomplete="off" />
     </label>
-    <label class="field">
-      Kind
-      <select name="kind">
-        <option value="">every kind</option>
-        {EVENT_TYPES.map((type) => (
-          <option value={type} selected={type === kind}>
-            {TYPE_NAMES[type]}
-          </option>
-        ))}
-      </select>
-    </label>
+    <div class="field">
+      <label for="kind">Kind</label>
+      <TypeSelect id="kind" name="kind" any="every kind" chosen={kind} />
+    </div>
     <label class="field">
       Text contains
       <input name="text" value={text ?? ''} placeholder="sha, flag, error" autocomplete="off" />

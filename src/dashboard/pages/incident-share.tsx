@@ -10,35 +10,28 @@ import { shareIncident } from '../../usecases/share-incident.ts'
 import { toActorName, toExact } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, getId, readForm, requireManager, toPageTrail } from '../page-request.ts'
-import { ForManagers, Outside } from '../parts.tsx'
+import { Outside, Sure } from '../parts.tsx'
 import { AnswerCard, toShownIncident } from './incident-answer.tsx'
 import { Picture } from './incident-picture.tsx'
 import { Since } from './incident-since.tsx'
 
-/** Makes links by which whoever has one reads the incident, and lists and revokes those that there are. */
+/** Makes links by which whoever has one reads the incident, and tells and revokes those that there are. */
 export const ShareBox = ({ incident: { id, shares } }: { readonly incident: IncidentDetail }) => (
-  <ForManagers>
-    <details class="sure">
-      <summary>Share{shares.length > 0 && ` (${shares.length})`}</summary>
-      {shares.map((share) => (
-        <form method="post" action={`/incidents/${id}/unshare`} class="row">
-          <input type="hidden" name="share" value={share.id} />
-          <span class="small">
-            A link of <Outside>{toActorName(share.madeBy)}</Outside>, made {toExact(share.madeAt)}, until {toExact(share.expiresAt)}
-          </span>
-          <button type="submit" class="bad minor">
-            Revoke
-          </button>
-        </form>
-      ))}
-      <form method="post" action={`/incidents/${id}/share`}>
-        <p class="small">Whoever has a link reads this incident for three days, without an account.</p>
-        <button type="submit" class="minor">
-          Make a link
-        </button>
-      </form>
-    </details>
-  </ForManagers>
+  <>
+    <Sure label="Share" action={`/incidents/${id}/share`} button="Make a link">
+      Whoever has a link reads this incident for three days, without an account.
+    </Sure>
+    {shares.map((share) => (
+      <Sure
+        label={`Link until ${toExact(share.expiresAt)}`}
+        action={`/incidents/${id}/unshare`}
+        button="Revoke it"
+        fields={{ share: share.id }}
+      >
+        Made {toExact(share.madeAt)} by <Outside>{toActorName(share.madeBy)}</Outside>.
+      </Sure>
+    ))}
+  </>
 )
 
 /** Links by which whoever has one reads an incident, and nothing else, until it expires or is revoked. */

@@ -4,7 +4,8 @@ import { isSameRevision, toRevision } from '../event/revision.ts'
 /** A report of one thing's change: all of them are of one type and entity. */
 export type Reported = Pick<ChangeText, 'eventType' | 'oldValue' | 'newValue' | 'sha' | 'environment'> & { readonly at: Date }
 
-const ROLLED_BACK = /^rolled[ _-]?back$/i
+/** What a deployer says of a rollback. */
+export const ROLLED_BACK = /^rolled[ _-]?back$/i
 
 /**
  * The report, of those in the order of their time, that undid the blamed change: it puts the value of before back, deploys a
