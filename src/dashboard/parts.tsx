@@ -273,10 +273,16 @@ export const SettingsHead = ({ at }: { readonly at: (typeof SETTINGS)[number][0]
   </>
 )
 
-type TableProps = { readonly heads: readonly Child[]; readonly isFeed?: boolean; readonly children: Child }
+type TableProps = {
+  readonly heads: readonly Child[]
+  readonly isFeed?: boolean
+  /** It has bodies, not rows. */
+  readonly isParted?: boolean
+  readonly children: Child
+}
 
 /** A table that folds into rows where it is narrow; of a feed the first two columns, time and kind, stay beside each other. */
-export const Table = ({ heads, isFeed = false, children }: TableProps) => (
+export const Table = ({ heads, isFeed = false, isParted = false, children }: TableProps) => (
   <div class="scroll">
     <table class={isFeed ? 'fold feed' : 'fold'}>
       <thead>
@@ -286,7 +292,7 @@ export const Table = ({ heads, isFeed = false, children }: TableProps) => (
           ))}
         </tr>
       </thead>
-      <tbody>{children}</tbody>
+      {isParted ? children : <tbody>{children}</tbody>}
     </table>
   </div>
 )

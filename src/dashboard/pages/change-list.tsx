@@ -7,7 +7,7 @@ import { HEALTHY } from '../aftermath.ts'
 import { TypeLabel } from '../chart.tsx'
 import { nameReplaced, nameRevision, nameTeller } from '../event-words.ts'
 import { count, toClock, toMoment } from '../labels.ts'
-import { Badge, Besides, Outside, withQuery } from '../parts.tsx'
+import { Badge, Besides, Outside, Table, withQuery } from '../parts.tsx'
 
 const MAX_VALUE = 200
 const MAX_LISTED = 3
@@ -58,36 +58,24 @@ export const ChangeList = ({ changes, survey, blames, incidents, asked, isLatest
   return (
     <>
       <Strip lines={withAlerts(surveyed, true)} now={now} />
-      <div class="scroll">
-        <table class="fold feed">
-          <thead>
-            <tr>
-              <th scope="col">Time</th>
-              <th scope="col">Kind</th>
-              <th scope="col">Service</th>
-              <th scope="col">What changed</th>
-              <th scope="col">By</th>
-              <th scope="col">Told by</th>
+      <Table isFeed isParted heads={['Time', 'Kind', 'Service', 'What changed', 'By', 'Told by']}>
+        {[...Map.groupBy(withAlerts(toLines(changes), isLatest), ({ atMs }) => nameTime(atMs, now))].map(([name, own]) => (
+          <tbody>
+            <tr class="part">
+              <th colspan={6} scope="rowgroup">
+                {name}
+              </th>
             </tr>
-          </thead>
-          {[...Map.groupBy(withAlerts(toLines(changes), isLatest), ({ atMs }) => nameTime(atMs, now))].map(([name, own]) => (
-            <tbody>
-              <tr class="part">
-                <th colspan={6} scope="rowgroup">
-                  {name}
-                </th>
-              </tr>
-              {own.map((line) =>
-                'alert' in line ? (
-                  <AlertRow alert={line.alert} now={now} />
-                ) : (
-                  <ChangeRow change={line.change} blames={line.blames} isRollback={rollbacks.has(line.change.id)} now={now} />
-                ),
-              )}
-            </tbody>
-          ))}
-        </table>
-      </div>
+            {own.map((line) =>
+              'alert' in line ? (
+                <AlertRow alert={line.alert} now={now} />
+              ) : (
+                <ChangeRow change={line.change} blames={line.blames} isRollback={rollbacks.has(line.change.id)} now={now} />
+              ),
+            )}
+          </tbody>
+        ))}
+      </Table>
     </>
   )
 }
@@ -137,8 +125,10 @@ function foldRollouts(changes: readonly Change[]): readonly (readonly [Change, .
   return groups
 }
 
-function toEntry({ eventType, serviceName, entity, oldValue, newValue, sha }: Change) {
-  return { event_type: eventType, service: serviceName, entity, old_value: oldValue, new_value: newValue, sha }
+/** A change as it is named, of the service that it concerns. */
+export function toEntry(change: Blame['change']) {
+  const { eventType, entity, oldValue, newValue, sha } = change
+  return { event_type: eventType, service: toOwner(change), entity, old_value: oldValue, new_value: newValue, sha }
 }
 
 function nameTime(atMs: number, now: Date): string {

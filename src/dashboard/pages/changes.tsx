@@ -52,7 +52,7 @@ export const changePages = (deps: Deps) =>
         <div class="head">
           <div>
             <h1>Changes</h1>
-            <p class="quiet">What was changed, across all services, newest first. Times are UTC.</p>
+            <p class="quiet">What was changed, across all services, newest first.</p>
           </div>
           <div class="corner" data-copy="link" data-label="Copy link">
             <code hidden>{c.req.url}</code>

@@ -1,4 +1,3 @@
-import { toOwner } from '../../domain/event/service-name.ts'
 import { toSureness } from '../../domain/telling/message.ts'
 import type { Blame } from '../../store/changes.ts'
 import type { Incident } from '../../store/incidents.ts'
@@ -6,6 +5,7 @@ import { Glyph } from '../chart.tsx'
 import { byActor, nameChange } from '../event-words.ts'
 import { count } from '../labels.ts'
 import { Age, Badge, Outside, withQuery } from '../parts.tsx'
+import { toEntry } from './change-list.tsx'
 import { Badges } from './incident-parts.tsx'
 
 /** Incidents of that many days are shown with a service. */
@@ -48,9 +48,8 @@ export const ServiceIncidents = ({ serviceName, incidents, now }: ServiceInciden
 const MAX_BLAMED = 3
 
 /** A blamed change in a few words, which all that tell of one rollout share. */
-function nameBlamed({ serviceName, eventType, vendor, entity, oldValue, newValue, sha, actor }: Blame['change']): string {
-  const service = toOwner({ serviceName, vendor, entity, eventType })
-  return `${nameChange({ event_type: eventType, service, entity, old_value: oldValue, new_value: newValue, sha })}${byActor({ actor })}`
+function nameBlamed(change: Blame['change']): string {
+  return `${nameChange(toEntry(change))}${byActor(change)}`
 }
 
 /** Which changes of a service incidents blame, whatever service they were raised for; nothing where there is none. */
