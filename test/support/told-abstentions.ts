@@ -138,6 +138,16 @@ export const TOLD_ABSTENTIONS: readonly ToldRow[] = [
     ],
   },
   {
+    name: 'only what nothing connects with the alert',
+    windows: [makeWindow('kiosk', errors(-300, 'Out of range', { entity: 'kiosk' }))],
+    rest: { graph: { edges: [] } },
+    says: [
+      'inconclusive: Nothing on record is connected with frontend; elsewhere, kiosk has reported errors since 11:55 UTC; no recorded change explains it',
+      '→ Look at frontend itself: nothing on record tells what fails',
+      'No change and no failure was recorded where the alert leads.',
+    ],
+  },
+  {
     name: 'nothing on record, and no service',
     windows: [],
     rest: { alert: { ...SHOP.alert, service: null } },

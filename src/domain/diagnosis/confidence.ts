@@ -2,6 +2,8 @@ import { isOneRollout } from './candidates.ts'
 import type { Facts } from './facts.ts'
 import { besides, findBroken } from './hazards.ts'
 import type { Assessment, Candidate, Hazard, WeighedItem } from './model.ts'
+import { isScaling } from './scaling.ts'
+import { isOfLoad } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** How sure an answer is. */
@@ -163,9 +165,10 @@ export function toOutlasted({ change: { undoneBy, replacedBy }, explained }: Can
 
 /**
  * Whether anything that fails points to its service: not what its callers say of themselves without naming anybody and, of its
- * own calls, those that fail soon after alone.
+ * own calls and of its load, those that come soon after alone.
  */
-function isPointedAt({ explained, concerned, lagMs }: Candidate): boolean {
+function isPointedAt({ explained, concerned, lagMs, change }: Candidate): boolean {
+  if (lagMs > SOON_MS && !isScaling(change.lead) && explained.every(isOfLoad)) return false
   return explained.some(
     ({ isCall, caller, callee, isOfUse }) => callee === concerned || isOfUse || (isCall && (lagMs <= SOON_MS || caller !== concerned)),
   )
@@ -241,6 +244,6 @@ export function toAssessment(
   const hasChange = ranked.some(({ change }) => !isTopologyKnown || hops.has(change.key) || callers.has(change.key))
   if (items.length === 0 && !hasChange) return 'inconclusive'
   if (leader && certainty.isNamed) return !isProven(leader) || certainty.isDoubted ? 'suspect' : 'cause'
-  if (items.length === 0) return 'inconclusive'
-  return unrecorded?.isExternal ? 'external' : 'unrecorded'
+  if (items.length === 0 || !unrecorded) return 'inconclusive'
+  return unrecorded.isExternal ? 'external' : 'unrecorded'
 }

@@ -259,7 +259,7 @@ function toWhatBroke(told: readonly WeighedItem[], tell: Context['tell']): strin
 function nameNone(context: Context): Naming {
   const { weighing, nameOf, tell, told } = context
   const { unrecorded, ranked, together } = weighing
-  const main = told.find((item) => together.has(item) && item.caller === unrecorded?.key) ?? findMain(told, unrecorded)
+  const main = told.find((item) => together.has(item) && item.caller === unrecorded?.key) ?? (unrecorded && findMain(told, unrecorded))
   if (!main) return nameNothing(context)
   const [lead] = ranked
   const isAfter = lead && lead.lagMs <= SOON_MS && lead.explained.some((item) => item === main || together.has(item))
@@ -295,22 +295,23 @@ function citeItems(items: readonly Item[]): readonly EventId[] {
 }
 
 /** What is said to fail: the earliest of what weighs most where the fault seems to be. */
-function findMain(told: readonly WeighedItem[], unrecorded: Hazard | undefined): WeighedItem | undefined {
-  const broken = told.find((item) => unrecorded?.trouble.some(({ reports }) => reports[0] === item.reports[0]))
+function findMain(told: readonly WeighedItem[], unrecorded: Hazard): WeighedItem | undefined {
+  const broken = told.find((item) => unrecorded.trouble.some(({ reports }) => reports[0] === item.reports[0]))
   if (broken) return broken
-  const there = told.filter(({ callee }) => callee === unrecorded?.key)
+  const there = told.filter(({ callee }) => callee === unrecorded.key)
   return listHeaviest(there, 0.5).toSorted((a, b) => a.onsetMs - b.onsetMs)[0] ?? told[0]
 }
 
-/** The same where nothing is known to fail. */
-function nameNothing({ weighing: { facts, ranked }, nameOf }: Context): Naming {
+/** The same where nothing is known to fail, or only what nothing connects with the alert. */
+function nameNothing({ weighing: { facts, ranked }, nameOf, tell, told }: Context): Naming {
   const [lead] = ranked
   const alerting = facts.alertKey === null ? 'the alert' : nameOf(facts.alertKey)
-  if (!lead) {
+  if (!lead || told.length > 0) {
+    const elsewhere = told[0] ? `; elsewhere, ${tell(told[0])}` : ''
     return {
-      hypothesis: `Nothing on record is connected with ${alerting}; ${NO_CAUSE}`,
+      hypothesis: `Nothing on record is connected with ${alerting}${elsewhere}; ${NO_CAUSE}`,
       recommendedAction: recommendWatching(alerting),
-      evidence: [],
+      evidence: [...new Set(citeItems(told.slice(0, 1)))],
       reasoning: 'No change and no failure was recorded where the alert leads.',
     }
   }

@@ -54,6 +54,8 @@ const MAX_REPORTS = 8
 /** A store that reports on more is one thing. */
 const MAX_THINGS = 3
 const DEGRADED = /^health:(?:degraded|missing)$/i
+/** What a store does of itself when all is well. */
+const ROUTINE = /^(?:autovacuum(?:_analyze)?|rebalance_complete)$/
 const SUCCESS = /success\D{0,8}(\d{1,3}(?:\.\d+)?)\s*%/i
 const PERCENT = /(\d{1,3}(?:\.\d+)?)\s*%/
 const DEFAULT_SEVERITY = 0.5
@@ -203,7 +205,7 @@ export function hopsFrom(start: string, { callees }: Adjacency): ReadonlyMap<str
 }
 
 function isSymptom({ entry }: Observation): boolean {
-  return entry.eventType !== 'deploy' || DEGRADED.test(entry.newValue ?? '')
+  return entry.eventType === 'deploy' ? DEGRADED.test(entry.newValue ?? '') : !ROUTINE.test(entry.newValue ?? '')
 }
 
 type Report = Pick<Item, 'caller' | 'callee' | 'isOfSchema'> & { readonly observation: Observation }

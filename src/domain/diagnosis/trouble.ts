@@ -8,6 +8,8 @@ const OF_CLIENTS =
   /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated|killing|started)|latency|(?<!\d)\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
 /** What fills up by itself, however strained: no client takes it back. */
 const OF_DISKS = /disk|volume|space|\bwal\b|bgsave/i
+/** What says that more is asked of it than it can do. */
+const LOAD = /overload|too many (?:\w{1,16} )?requests|\b(?:server|system) (?:is )?(?:too )?busy|\bcpu\W{0,3}\d|load.?shed/i
 /** What a host answers that was reached, and would not do what was asked. */
 const REFUSAL =
   /\b(?:400 bad request|401 unauthorized|403 forbidden|404 not found|409 conflict|410 gone|422 unprocessable)\b|\b(?:status|code|http\/\d(?:\.\d)?)\W{1,3}4(?:0[01345679]|1[0-57]|22)\b/i
@@ -40,6 +42,11 @@ export function isBroken({ isCall, reports }: Item): boolean {
 /** Whether all that a service tells of itself is that it is used more than it can bear, which whoever uses it may have caused. */
 export function isStrain({ isCall, reports }: Item): boolean {
   return !isCall && reports.every(({ entry }) => entry.eventType === 'saturation' && !OF_DISKS.test(entry.newValue ?? ''))
+}
+
+/** Whether it is load that a service tells of, which comes and goes by itself. */
+export function isOfLoad(item: Item): boolean {
+  return isStrain(item) || (!item.isCall && item.reports.every(({ entry }) => LOAD.test(entry.newValue ?? '')))
 }
 
 export type Refusal = 'wrong' | 'too_much'

@@ -210,6 +210,32 @@ const ROWS: readonly Row[] = [
     advises: /^Compare/,
   },
   {
+    name: 'load that comes a quarter of an hour after a deploy',
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        deploy(-1_100, 'bbbbbb2'),
+        own(-200, 'server is overloaded: too many concurrent requests'),
+        trouble(-215, 'saturation', 'kubernetes', 'cpu=98%', { entity: 'orders-hpa', count: 4, timestamp: later(60) }),
+      ),
+    ],
+    assessment: 'suspect',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+    advises: /^Compare/,
+  },
+  {
+    name: 'a database that is vacuumed as always',
+    windows: [
+      makeWindow('pg', trouble(-1_000, 'saturation', 'postgres', 'autovacuum', { count: 4, timestamp: later(-100) })),
+      makeWindow('orders', own(-200, 'connect ETIMEDOUT pg:5432')),
+    ],
+    calls: ['pg'],
+    assessment: 'unrecorded',
+    says: /^Calls from orders to pg have failed since 11:56 UTC/,
+    advises: AWAY,
+  },
+  {
     name: 'a deploy while its service fails already',
     windows: [makeWindow('orders', own(-260), trouble(-100, 'restart', 'generic', 'fatal'), deploy(-102, 'bbbbbb2'))],
     assessment: 'suspect',
