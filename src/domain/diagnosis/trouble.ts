@@ -45,8 +45,8 @@ export function isStrain({ isCall, reports }: Item): boolean {
 }
 
 /** Whether it is load that a service tells of, which comes and goes by itself. */
-export function isOfLoad(item: Item): boolean {
-  return isStrain(item) || (!item.isCall && item.reports.every(({ entry }) => LOAD.test(entry.newValue ?? '')))
+export function isOfLoad({ isCall, reports }: Item): boolean {
+  return !isCall && reports.every(({ entry }) => LOAD.test(entry.newValue ?? ''))
 }
 
 export type Refusal = 'wrong' | 'too_much'
