@@ -48,12 +48,19 @@ export async function planMaintenance(
       ON CONFLICT DO NOTHING RETURNING *
     ),
     audit AS (${appendAudit(tenantId, trail, 'maintenance.planned', sql`planned`)})
-    SELECT ${COLUMNS} FROM planned m
-    UNION ALL SELECT ${COLUMNS} FROM maintenance_windows m WHERE m.tenant_id = ${tenantId} AND m.id = ${id}::uuid`,
+    SELECT ${COLUMNS} FROM planned m`,
   )
-  const [row] = rows
+  const [row = await findWindow(db, tenantId, id)] = rows
   if (!row) throw new AppError('conflict', TOO_MANY_WINDOWS)
   return toWindow(row)
+}
+
+/** In a statement of its own: what was stored while another waited for it is not in that one's snapshot. */
+async function findWindow(db: Db, tenantId: TenantId, id: MaintenanceId): Promise<MaintenanceRow | undefined> {
+  const { rows } = await db.execute<MaintenanceRow>(
+    sql`SELECT ${COLUMNS} FROM maintenance_windows m WHERE m.tenant_id = ${tenantId} AND m.id = ${id}::uuid`,
+  )
+  return rows[0]
 }
 
 /** The tenant's windows that have not ended, the next first. */

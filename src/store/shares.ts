@@ -17,39 +17,52 @@ export type ShareRow = { readonly id: string; readonly madeMs: number; readonly 
 
 const MAX_SHARES = 20
 
+const SHARE_JSON = sql`json_build_object('id', s.id, 'madeMs', ${epochMs(sql`s.made_at`)}, 'expiresMs', ${epochMs(sql`s.expires_at`)}, 'madeBy', s.made_by)`
+
 /** The links to incident `i` that still lead there, the newest first, as JSON of `ShareRow`s; null without any. */
-export const SHARES_JSON = sql`(SELECT json_agg(json_build_object('id', s.id, 'madeMs', ${epochMs(sql`s.made_at`)}, 'expiresMs', ${epochMs(sql`s.expires_at`)},
-  'madeBy', s.made_by) ORDER BY s.made_at DESC, s.id) FROM shares s WHERE s.tenant_id = i.tenant_id AND s.incident_id = i.id AND s.expires_at > now())`
+export const SHARES_JSON = sql`(SELECT json_agg(${SHARE_JSON} ORDER BY s.made_at DESC, s.id) FROM shares s WHERE s.tenant_id = i.tenant_id AND s.incident_id = i.id AND s.expires_at > now())`
 
 /** A link as it was read. */
 export function toShare({ id, madeMs, expiresMs, madeBy }: ShareRow): Share {
   return { id: toId(id), madeAt: new Date(madeMs), expiresAt: new Date(expiresMs), madeBy }
 }
 
-/** Keeps a link to an incident, and forgets the tenant's that have expired. Throws `not_found`, and `conflict` when there are too many. */
+/**
+ * Keeps a link to an incident, and forgets the tenant's that have expired; one that is kept already is answered as it is. Throws
+ * `not_found`, and `conflict` when there are too many.
+ */
 export async function addShare(
   db: Db,
   tenantId: TenantId,
   incidentId: IncidentId,
-  { madeAt, expiresAt }: Pick<Share, 'madeAt' | 'expiresAt'>,
+  { id, madeAt, expiresAt }: Pick<Share, 'id' | 'madeAt' | 'expiresAt'>,
   trail: Trail,
 ): Promise<Share> {
-  const { rows } = await db.execute<{ id: string | null }>(
+  const { rows } = await db.execute<{ share: ShareRow | null }>(
     sql`WITH known AS (SELECT id FROM incidents WHERE tenant_id = ${tenantId} AND id = ${incidentId}),
     forgotten AS (DELETE FROM shares WHERE tenant_id = ${tenantId} AND expires_at <= now()),
     made AS (
       INSERT INTO shares (id, tenant_id, incident_id, made_at, expires_at, made_by)
-      SELECT gen_random_uuid(), ${tenantId}::uuid, k.id, ${madeAt.toISOString()}::timestamptz, ${expiresAt.toISOString()}::timestamptz, ${trail.actor}::text FROM known k
+      SELECT ${id}::uuid, ${tenantId}::uuid, k.id, ${madeAt.toISOString()}::timestamptz, ${expiresAt.toISOString()}::timestamptz, ${trail.actor}::text FROM known k
       WHERE (SELECT count(*) FROM shares s WHERE s.tenant_id = ${tenantId} AND s.incident_id = k.id AND s.expires_at > now()) < ${MAX_SHARES}
-      RETURNING id, incident_id
+      ON CONFLICT DO NOTHING RETURNING *
     ),
     audit AS (${appendAudit(tenantId, trail, 'incident.shared', sql`(SELECT incident_id AS id FROM made)`)})
-    SELECT (SELECT id FROM made) AS id FROM known`,
+    SELECT (SELECT ${SHARE_JSON} FROM made s) AS share FROM known`,
   )
   const [row] = rows
   if (!row) throw new AppError('not_found', 'no such incident')
-  if (row.id === null) throw new AppError('conflict', `an incident has at most ${MAX_SHARES} links at a time: revoke one first`)
-  return { id: toId(row.id), madeAt, expiresAt, madeBy: trail.actor }
+  const share = row.share ?? (await findKept(db, tenantId, id))
+  if (!share) throw new AppError('conflict', `an incident has at most ${MAX_SHARES} links at a time: revoke one first`)
+  return toShare(share)
+}
+
+/** In a statement of its own: what was stored while another waited for it is not in that one's snapshot. */
+async function findKept(db: Db, tenantId: TenantId, id: ShareId): Promise<ShareRow | undefined> {
+  const { rows } = await db.execute<{ share: ShareRow }>(
+    sql`SELECT ${SHARE_JSON} AS share FROM shares s WHERE s.tenant_id = ${tenantId} AND s.id = ${id}`,
+  )
+  return rows[0]?.share
 }
 
 /** Which incident a link leads to; `undefined` once it was revoked. */

@@ -95,3 +95,14 @@ test('nobody shares another tenant’s incident', async () => {
   expect((await visitor.post(`/incidents/${id}/share`)).status).toBe(404)
   expect((await app.request(`/v1/incidents/${id}/shares`, { key: tenant.readonlyKey, method: 'POST' })).status).toBe(404)
 })
+
+test('a link that is asked for again with its key is the same one, however often at once', async () => {
+  const { tenant, id } = await start()
+  const share = async () => {
+    const headers = { 'Idempotency-Key': 'share-1' }
+    return (await app.request(`/v1/incidents/${id}/shares`, { key: tenant.readonlyKey, method: 'POST', headers })).json()
+  }
+  const [first, ...others] = [...(await Promise.all([share(), share(), share()])), await share()]
+  expect(first.url).toContain('/shared/')
+  expect(new Set(others.map(({ url }) => url))).toEqual(new Set([first.url]))
+})

@@ -32,6 +32,13 @@ const POSTS: readonly Made[] = [
     other: { type: 'pagerduty', direction: 'bidirectional' },
     rows: 3,
   },
+  {
+    path: '/v1/maintenance',
+    keyOf: 'readonlyKey',
+    body: { team: 'payments', until: new Date(Date.now() + 3_600_000).toISOString() },
+    other: { team: 'cart', until: new Date(Date.now() + 3_600_000).toISOString() },
+    rows: 0,
+  },
   { path: '/v1/agents/register', keyOf: 'ingestKey', body: { hostname: 'web-1' }, other: { hostname: 'web-2' }, rows: 0 },
 ]
 
@@ -66,7 +73,7 @@ describe.each(POSTS)('POST $path', ({ path, keyOf, body, other, rows }) => {
   test.each(['keepResult', 'effect'])('whose answer is lost at the %s is made once', async (where) => {
     const tenant = await createTestTenant(app)
     const database = await startFaultProxy(stack.databaseEndpoint)
-    const isEffect = /INSERT INTO (api_keys|integrations|agents)|receive_question/
+    const isEffect = /INSERT INTO (api_keys|integrations|agents|maintenance_windows)|receive_question/
     let left = where === 'effect' ? 2 : 1
     database.fault = (asked) => {
       const text = JSON.stringify(asked)

@@ -11,7 +11,7 @@ import { judge, resolve } from '../../usecases/decide-incident.ts'
 import { askNow } from '../../usecases/diagnose-now.ts'
 import { shareIncident } from '../../usecases/share-incident.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
-import { decodeBody } from '../body.ts'
+import { boundBody, decodeBody } from '../body.ts'
 import { createRouter, deferTo, timeLeft, toTrail } from '../context.ts'
 import { chanceOf, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
 import { problemOf, problems } from '../problem.ts'
@@ -159,9 +159,13 @@ const share = createRoute({
   path: '/v1/incidents/{id}/shares',
   summary: 'Make a link to an incident',
   description: 'Whoever has it reads the incident’s page for three days, without an account. It is told this once.',
+  ...REPEATABLE,
   request: { params: IdParams },
   responses: {
-    201: json(NewShareBody, 'The link', { ...EXAMPLE_SHARE, url: 'https://noctuary.example.com/shared/bxwqVD8eS1eMHQ…' }),
+    201: {
+      ...json(NewShareBody, 'The link', { ...EXAMPLE_SHARE, url: 'https://noctuary.example.com/shared/bxwqVD8eS1eMHQ…' }),
+      headers: REPLAYED_HEADER,
+    },
     ...problems('not_found', 'conflict', ...FAILURES),
     ...problemOf('conflict', { pointer: '', detail: 'an incident has at most 20 links at a time: revoke one first' }),
     ...NOT_FOUND,
@@ -189,6 +193,7 @@ export const incidentRoutes = (deps: Deps) => {
   const router = createRouter()
   router.use('/v1/incidents/*', requireKey(deps), requirePrincipal(deps, 'readonly'))
   router.on('POST', create.path, decodeBody, repeatable(deps))
+  router.on('POST', '/v1/incidents/:id/shares', boundBody, repeatable(deps))
   router.on('PUT', '/v1/incidents/:id/feedback', decodeBody)
 
   return router
@@ -240,7 +245,7 @@ export const incidentRoutes = (deps: Deps) => {
     })
     .openapi(share, async (c) => {
       const id = getPathId<IncidentId>(c.req.valid('param').id, 'incident')
-      const { path, ...made } = await shareIncident(deps, c.var.principal.tenantId, id, toTrail(c))
+      const { path, ...made } = await shareIncident({ ...deps, ...chanceOf(c, deps) }, c.var.principal.tenantId, id, toTrail(c))
       return c.json({ ...toShareBody(made), url: `${deps.publicUrl ?? new URL(c.req.url).origin}${path}` }, 201)
     })
     .openapi(unshare, async (c) => {
