@@ -40,8 +40,13 @@ export type OverviewQuery = {
 }
 
 export const OVERVIEW_HOURS = 12
-/** Events of one service that are looked at: of a busier one the overview is a sample. */
-const MAX_EVENTS = 2_000
+/** Events of one service that are looked at, and as many of others': of a busier one the overview is a sample. */
+const MAX_EVENTS = 300
+/** Its latest failures of each type, which are in every sample. */
+const MAX_LATEST = 10
+/** Changes of others that join its window: so many are told apart, and the events of those that last longest are looked at. */
+const MAX_JOINS = 400
+const MAX_JOINED = 100
 /** Services in trouble that come first, and where they are looked for: incidents, and the latest failures of each type. */
 const MAX_AHEAD = 25
 const MAX_INCIDENTS = 500
@@ -75,7 +80,7 @@ export async function listServiceOverviews(db: Db, tenantId: TenantId, query: Ov
     nameLike === undefined ? sql`NOT ${isFolded(heardOfSince)}` : sql`strpos(lower(s.name), lower(${nameLike})) > 0`,
   ]
   const wanted = sql.join(filters, sql` AND `)
-  const events = sql`e.event_type, e.received_at, e.expires_at FROM context_events e`
+  const events = sql`e.id, e.event_type, e.received_at, e.expires_at FROM context_events e`
   const { rows } = await db.execute<OverviewRow>(
     sql`WITH ahead AS MATERIALIZED (${listAhead(tenantId)}),
       page AS (
@@ -85,32 +90,44 @@ export async function listServiceOverviews(db: Db, tenantId: TenantId, query: Ov
           ORDER BY s.name LIMIT ${limit})
       )
       SELECT p.id, p.name, p.team, p.ahead::int, CASE WHEN p.agent_id IS NULL THEN NULL ELSE ${epochMs(sql`p.last_event_at`)} END AS last_ms,
-        EXISTS (SELECT 1 FROM context_events e WHERE e.service_id = p.id OFFSET ${MAX_EVENTS} LIMIT 1) AS is_sample,
+        c.is_sample, c.counts,
         (SELECT count(*)::int FROM incidents i WHERE i.tenant_id = p.tenant_id AND i.service_id = p.id AND ${IS_ACTIVE}) AS active,
-        ${PARTS_JSON} AS parts, (
-        SELECT json_agg(json_build_array(k.event_type, k.hours_ago, k.events, k.live, k.recent, k.last_ms)) FROM (
-          SELECT c.event_type, extract(epoch FROM date_trunc('hour', now()) - date_trunc('hour', c.at))::int / 3600 AS hours_ago,
-            sum(c.events)::int AS events, sum(c.live)::int AS live, sum(c.recent)::int AS recent, ${epochMs(sql`max(c.at) FILTER (WHERE c.recent > 0)`)} AS last_ms
-          FROM (
-            SELECT o.event_type, o.received_at AS at, 1 AS events, (o.expires_at > now())::int AS live,
-              (o.received_at > now() - make_interval(mins => ${RECENT_MINUTES}))::int AS recent FROM (
-              (SELECT ${events} WHERE e.service_id = p.id LIMIT ${MAX_EVENTS})
-              UNION ALL (
-                SELECT ${events} JOIN change_joins j ON j.service_id = e.service_id AND j.change_key = e.change_key
-                WHERE j.tenant_id = p.tenant_id AND j.name_key = ANY(${joinNamesOf(sql`p.tenant_id`, sql`p.name_key`)}) AND j.service_id <> p.id
-                  AND (j.rule <> 'evaluates' OR NOT EXISTS (SELECT 1 FROM change_joins o
-                    WHERE o.service_id = j.service_id AND o.change_key = j.change_key AND o.name_key = p.name_key))
-                LIMIT ${MAX_EVENTS}
-              )
-            ) o
-            UNION ALL
-            SELECT h.event_type, h.hour, h.count, 0, 0 FROM event_counts h
-            WHERE h.service_id = p.id AND h.hour > now() - make_interval(hours => ${OVERVIEW_HOURS})
-          ) c
-          GROUP BY 1, 2
-        ) k
-      ) AS counts
-      FROM page p ORDER BY p.ahead DESC, p.name`,
+        ${PARTS_JSON} AS parts
+      FROM page p CROSS JOIN LATERAL (
+        WITH own AS MATERIALIZED (SELECT ${events} WHERE e.service_id = p.id LIMIT ${MAX_EVENTS + 1}),
+        joined AS MATERIALIZED (
+          SELECT * FROM (
+            SELECT j.service_id, j.change_key, j.expires_at FROM change_joins j
+            WHERE j.tenant_id = p.tenant_id AND j.name_key = ANY(${joinNamesOf(sql`p.tenant_id`, sql`p.name_key`)}) AND j.service_id <> p.id
+              AND (j.rule <> 'evaluates' OR NOT EXISTS (SELECT 1 FROM change_joins o
+                WHERE o.service_id = j.service_id AND o.change_key = j.change_key AND o.name_key = p.name_key))
+            LIMIT ${MAX_JOINS}
+          ) j ORDER BY j.expires_at DESC LIMIT ${MAX_JOINED + 1}
+        )
+        SELECT (SELECT count(*) FROM own) > ${MAX_EVENTS} OR (SELECT count(*) FROM joined) > ${MAX_JOINED} AS is_sample, (
+          SELECT json_agg(json_build_array(k.event_type, k.hours_ago, k.events, k.live, k.recent, k.last_ms)) FROM (
+            SELECT c.event_type, extract(epoch FROM date_trunc('hour', now()) - date_trunc('hour', c.at))::int / 3600 AS hours_ago,
+              sum(c.events)::int AS events, sum(c.live)::int AS live, sum(c.recent)::int AS recent, ${epochMs(sql`max(c.at) FILTER (WHERE c.recent > 0)`)} AS last_ms
+            FROM (
+              SELECT o.event_type, o.received_at AS at, 1 AS events, (o.expires_at > now())::int AS live,
+                (o.received_at > now() - make_interval(mins => ${RECENT_MINUTES}))::int AS recent FROM (
+                (SELECT * FROM own LIMIT ${MAX_EVENTS})
+                UNION
+                SELECT l.* FROM ${typesTable(TROUBLE_TYPES)} CROSS JOIN LATERAL (
+                  SELECT ${events} WHERE e.service_id = p.id AND e.event_type = t.event_type AND ${BEGINS} ORDER BY ${HAPPENED} DESC, e.id DESC LIMIT ${MAX_LATEST}
+                ) l
+                UNION ALL
+                (SELECT ${events} JOIN (SELECT * FROM joined LIMIT ${MAX_JOINED}) j ON j.service_id = e.service_id AND j.change_key = e.change_key LIMIT ${MAX_EVENTS})
+              ) o
+              UNION ALL
+              SELECT h.event_type, h.hour, h.count, 0, 0 FROM event_counts h
+              WHERE h.service_id = p.id AND h.hour > now() - make_interval(hours => ${OVERVIEW_HOURS})
+            ) c
+            GROUP BY 1, 2
+          ) k
+        ) AS counts
+      ) c
+      ORDER BY p.ahead DESC, p.name`,
   )
   return rows.map(toOverview)
 }

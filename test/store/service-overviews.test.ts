@@ -40,13 +40,20 @@ test('another tenant sees none of it, not even by a service of the same name', a
   expect(await getFirstSteps(app.deps.db, tenantId)).toEqual({ hasIngestKey: true, hasAgent: true, hasEvent: false, hasIntegration: false })
 })
 
-test('of a service with very many events the overview says that it is a sample', async () => {
+test('of a service with very many events, or whose window very many changes of others join, the overview says that it is a sample; the latest failures are in it', async () => {
   const tenant = await createTestTenant(app)
-  for (let batch = 0; batch < 5; batch += 1) {
-    const events = Array.from({ length: 500 }, (_, place) => makeEvent({ event_type: 'restart', old_value: `${batch} ${place}` }))
-    await app.request('/v1/events/batch', { key: tenant.ingestKey, body: events })
-  }
-  expect(await listServiceOverviews(app.deps.db, tenant.tenantId, everything)).toMatchObject([{ isSample: true, live: { restart: 2_000 } }])
+  const send = (events: object[]) => app.request('/v1/events/batch', { key: tenant.ingestKey, body: events })
+  const calls = Array.from({ length: 5 }, (_, place) =>
+    makeEvent({ event_type: 'dependency_failure', entity: 'payments', new_value: `${place}` }),
+  )
+  await send([...Array.from({ length: 490 }, (_, place) => makeEvent({ event_type: 'scale_event', old_value: `${place}` })), ...calls])
+  await send(Array.from({ length: 120 }, (_, place) => makeEvent({ service_name: 'argocd', entity: 'orders', new_value: `${place}` })))
+  await send([makeEvent({ service_name: 'orders', event_type: 'restart', entity: 'orders' })])
+  const overviews = await listServiceOverviews(app.deps.db, tenant.tenantId, everything)
+  const of = (name: string) => overviews.find((overview) => overview.name === name)
+  expect(of('checkout')).toMatchObject({ isSample: true, failures: 5, live: { dependency_failure: 5 } })
+  expect(of('orders')).toMatchObject({ isSample: true, failures: 1, live: { deploy: 100, restart: 1 } })
+  expect(of('argocd')).toMatchObject({ isSample: false, live: { deploy: 120 } })
 })
 
 test('those in trouble come first, and what is part of another service is told of there', async () => {
