@@ -58,6 +58,8 @@ const FIRST_LOOK_MS = 60_000
 /** What clients and libraries say of what had a last day. */
 const EXPIRY =
   /\b(?:certificate|token|credential|licen[cs]e|key)s?\b[^.:;]{0,32}\bexpired\b|\bexpired (?:certificate|token|credential|licen[cs]e|key)/i
+/** What all that fails a slack of clocks before a change comes to, and what is as bad. */
+const LATE = Math.log(0.25) / (1 + Math.exp(-1))
 const TIED = 0.5
 /** As likely, but for what clocks can tell. */
 const EVEN = 0.9
@@ -147,9 +149,9 @@ function isSpokenFor(candidate: Candidate): boolean {
   return features.pattern > 0 || (!change.isSame && isPointedAt(candidate) && !isLate(candidate) && toOutlasted(candidate) !== 'long')
 }
 
-/** Whether much of what fails at its service began before a change. */
-export function isLate({ features }: Candidate): boolean {
-  return features.late < Math.log(0.5)
+/** Whether most of what fails at its service began before a change, by more than clocks differ. */
+function isLate({ features }: Candidate): boolean {
+  return features.late < LATE
 }
 
 export type Outlasted = 'no' | 'soon' | 'long'

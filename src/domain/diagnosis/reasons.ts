@@ -1,5 +1,5 @@
 import { quoteName } from '../text.ts'
-import { isLate, LONG_MS, toOutlasted } from './confidence.ts'
+import { LONG_MS, toOutlasted } from './confidence.ts'
 import type { Facts } from './facts.ts'
 import type { Candidate, Change, ChangeFeed, Gap, Item, RuledOutReason, WeighedItem } from './model.ts'
 import { describe, type NameOf, type Onset, toDuration, toLagText } from './sentences.ts'
@@ -45,7 +45,7 @@ export function toReasons(
   const reasonsAgainst = [
     explained.length === 0 ? toNothingExplained(facts) : '',
     explained.length > 0 && missed.length > 0 ? 'it does not explain all that fails' : '',
-    isLate(candidate) ? `some of what fails at ${nameOf(candidate.concerned)} began before it` : '',
+    features.late < Math.log(0.5) ? `some of what fails at ${nameOf(candidate.concerned)} began before it` : '',
     time.speaksFor ? '' : time.text,
     toOutlasted(candidate) === 'long' ? 'what it may explain goes on without it' : '',
     facts.alertKey === null || facts.hops.has(change.key) ? '' : toNoWay(change, facts, nameOf),

@@ -236,6 +236,13 @@ const ROWS: readonly Row[] = [
     advises: AWAY,
   },
   {
+    name: 'a deploy that a clock a quarter of a minute ahead puts after its errors',
+    windows: [makeWindow('orders', OLD, own(-155), deploy(-140, 'bbbbbb2'))],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to orders rolled out at about the time of onset$/,
+    advises: /^Roll back to sha=aaaaaa1$/,
+  },
+  {
     name: 'a deploy while its service fails already',
     windows: [makeWindow('orders', own(-260), trouble(-100, 'restart', 'generic', 'fatal'), deploy(-102, 'bbbbbb2'))],
     assessment: 'suspect',
