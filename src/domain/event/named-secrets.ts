@@ -54,7 +54,9 @@ function readNameBefore(text: string, separatorAt: number): string {
   // `API key: …`
   if (/^(?:keys?|codes?|phrase|string)$/i.test(text.slice(start, end)) && text.charAt(start - 1) === ' ')
     start = startOfWord(text, start - 1)
-  return text.slice(start, end)
+  const name = text.slice(start, end)
+  // A variable; `PASS: …` is how a test ends.
+  return name === 'PASS' && text.charAt(separatorAt) === '=' ? 'pass' : name
 }
 
 function startOfWord(text: string, end: number): number {

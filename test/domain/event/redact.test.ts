@@ -252,6 +252,7 @@ test.each([
   ['a key of Azure', `${'aB3d'.repeat(19)}${join('+A', 'St')}aB3daB==`, 'aB3daB3d'],
   ['a short name’s plain word', 'pw: swordfish', 'swordfish'],
   ['a short name in an address', 'https://x.example.com/?pw=swordfish', 'swordfish'],
+  ['a variable', 'PASS=swordfish', 'swordfish'],
   ['a login in words', 'User: bob Pass: swordfish', 'swordfish'],
   ['a word that a password is', 'the db pw is swordfish', 'swordfish'],
   ['a code in words', 'your verification code is 482913', '482913'],
