@@ -39,8 +39,19 @@ const IDENTIFIER = /^\/?[\p{L}\p{N}_](?:[\p{L}\p{N}_.+-]*[\p{L}\p{N}_])?(?:[/:][
 export function quoteName(name: string): string {
   const line = toFirstLine(name)
   if (line === undefined) return '(blank)'
-  return isIdentifier(line) ? line : `"${line.replaceAll('"', "'")}"`
+  return isIdentifier(line) ? line : `"${toQuotable(line)}"`
 }
+
+/** What people take for the end of a quotation that `"` begins: by itself, or in a row. */
+const LIKE_QUOTES = /[\u02BA\u02DD\u02EE\u05F4\u201C-\u201F\u2033\u2034\u2036\u2037\u2057\u275D\u275E\u3003\u301D-\u301F\uFF02]/g
+const APOSTROPHES = /['\u00B4\u02B9-\u02BF\u2018-\u201B\u2032\u2035\uFF07]{2,}/g
+/** More marks on one character than any script has: they reach into the lines above and below. */
+const STACKED_MARKS = /(\p{M}{4})\p{M}+/gu
+
+const foldQuotes = (text: string): string => text.replace(LIKE_QUOTES, "''").replace(APOSTROPHES, "'")
+
+/** Foreign text, to be put between `"`: nothing in it looks like their end, or reaches out of its line. */
+export const toQuotable = (text: string): string => foldQuotes(text.replaceAll('"', "''")).replace(STACKED_MARKS, '$1')
 
 /**
  * What a reader's program could take for an address or markup: a scheme before what is no port and no version, unless our own doors
@@ -51,8 +62,13 @@ const ADDRESS =
 
 /** Whether a text of one line may stand bare in a sentence. */
 export function isIdentifier(text: string): boolean {
-  return text.length <= MAX_QUOTED_LENGTH && IDENTIFIER.test(text) && !ADDRESS.test(text) && !KNOWN_SCHEME.test(text)
+  if (text.length > MAX_QUOTED_LENGTH) return false
+  const shown = toPrintable(text.normalize('NFKC'))
+  return IDENTIFIER.test(text) && IDENTIFIER.test(shown) && !isAddress(shown)
 }
+
+/** Whether a reader's program could take a name for an address or markup. */
+export const isAddress = (name: string): boolean => ADDRESS.test(name) || KNOWN_SCHEME.test(name)
 
 /** The first line that says anything, without what nobody sees: at most 80 characters and a mark that there were more. */
 export function toFirstLine(text: string): string | undefined {
@@ -76,6 +92,8 @@ const INVISIBLE = /[\p{C}\p{Z}\p{DI}\s\u2800]+/gu
 const MARKUP = /[<>*`~|#\\&[\]]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu
 /** From an ASCII character to its twin of full width, which looks like it and means nothing. */
 const FULL_WIDTH_OFFSET = 0xfee0
+/** What Adaptive Cards put a date of the reader's in the place of. */
+const TEMPLATE = /\{(?=\{)/g
 const SCHEME = /([\p{L}\p{N}+.-]{0,64}):(?=\/\/)/gu
 const HTTP = /^http(s?)$/i
 /** Schemes that need no slashes to become a link, and take numbers. */
@@ -94,21 +112,26 @@ const HOST_DOT = /[.\u3002](?=[\p{L}\p{M}])|(?<=[\p{L}\p{M}-])[.\u3002](?=\p{N})
  * program could turn into a link, a mention or markup, or that people would not see.
  */
 export function defang(text: string, maxLength: number): string {
-  const shown = text
-    .slice(0, 4 * maxLength)
-    .toWellFormed()
-    .normalize('NFKC')
-    .replaceAll('@', ' at ')
-    .replace(INVISIBLE, ' ')
-    .trim()
+  return toSafe(toQuotable(text.slice(0, 4 * maxLength).normalize('NFKC')), maxLength, text.length > 4 * maxLength)
+}
+
+/** A sentence of ours with foreign text in it, as `defang` has it: quotations in it stay, and end where it is cut. */
+export function defangSentence(text: string, maxLength: number): string {
+  const safe = toSafe(foldQuotes(text.slice(0, 4 * maxLength)).normalize('NFKC'), maxLength, text.length > 4 * maxLength)
+  return safe.split('"').length % 2 === 0 ? `${safe}"` : safe
+}
+
+function toSafe(text: string, maxLength: number, isShortened: boolean): string {
+  const shown = text.toWellFormed().replaceAll('@', ' at ').replace(INVISIBLE, ' ').trim()
   const characters = Array.from(shown)
-  const isCut = characters.length > maxLength || text.length > 4 * maxLength
+  const isCut = characters.length > maxLength || isShortened
   const safe = characters
     .slice(0, maxLength)
     .join('')
     .trimEnd()
-    .replaceAll('"', "'")
+    .replace(STACKED_MARKS, '$1')
     .replace(MARKUP, (character) => String.fromCodePoint(character.charCodeAt(0) + FULL_WIDTH_OFFSET))
+    .replace(TEMPLATE, '{ ')
     .replace(SCHEME, (_, scheme: string) => (HTTP.test(scheme) ? scheme.replace(HTTP, 'hxxp$1:') : `${scheme}(:)`))
     .replace(BARE_SCHEME, '$1(:)')
     .replace(OTHER_SCHEME, '$1(:)')

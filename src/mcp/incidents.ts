@@ -7,7 +7,7 @@ import { judge } from '../usecases/decide-incident.ts'
 import { askNow } from '../usecases/diagnose-now.ts'
 import { type Arguments, getFlag, getId, getText, readChoice, readCount, readText, readTime } from './arguments.ts'
 import type { Call } from './call.ts'
-import { AS_DATA, quote, toItem, toName } from './quoted.ts'
+import { AS_DATA, quote, quoteSentence, toItem, toName } from './quoted.ts'
 import { getService } from './services.ts'
 import { MAX_BYTES } from './sizes.ts'
 import { type Room, within } from './within.ts'
@@ -26,7 +26,7 @@ function toListed(incident: Incident, room: Room) {
     status,
     triggered_at: triggeredAt.toISOString(),
     resolved_at: resolvedAt?.toISOString() ?? null,
-    hypothesis: quote(hypothesis, room.length(MAX_SENTENCE)),
+    hypothesis: quoteSentence(hypothesis, room.length(MAX_SENTENCE)),
     confidence: confidence === 0 ? null : confidence,
     engineer_confirmed: verdict === null ? null : verdict === 'confirmed',
   }
@@ -99,7 +99,7 @@ function toSimilar(
     service: toName(serviceName),
     title: quote(title, room.length(MAX_TITLE)),
     triggered_at: triggeredAt.toISOString(),
-    hypothesis: quote(hypothesis, room.length(MAX_SENTENCE)),
+    hypothesis: quoteSentence(hypothesis, room.length(MAX_SENTENCE)),
     engineer_confirmed: verdict === 'confirmed',
     similarity,
   }
@@ -111,7 +111,7 @@ export function tellIncident({ diagnoses, notes, similar, failure, maintenance, 
   return within(isFull ? MAX_BYTES.full : MAX_BYTES.compact, (room) => ({
     note: AS_DATA,
     ...toListed(incident, room),
-    recommended_action: quote(incident.recommendedAction, room.length(MAX_SENTENCE)),
+    recommended_action: quoteSentence(incident.recommendedAction, room.length(MAX_SENTENCE)),
     ...(latest ? toAnswer(latest, room, isFull) : { failure: quote(failure, MAX_TITLE) }),
     ...(isFull
       ? { earlier_diagnoses: room.first(earlier, 5).map((each) => toEarlier(each, room)) }
@@ -128,7 +128,7 @@ export function tellIncident({ diagnoses, notes, similar, failure, maintenance, 
 
 function toAnswer({ madeAt, diagnosedBy, changed, answer, contextSnapshot }: StoredDiagnosis, room: Room, isFull: boolean) {
   const { hypotheses, ruledOut, evidence, reasoning, assessment = null } = answer
-  const sentence = (text: string) => quote(text, room.length(MAX_SENTENCE))
+  const sentence = (text: string) => quoteSentence(text, room.length(MAX_SENTENCE))
   const cited = citedEntries(contextSnapshot, evidence)
   const shown = room.first(cited, isFull ? 60 : 8)
   return {
@@ -156,7 +156,7 @@ function toAnswer({ madeAt, diagnosedBy, changed, answer, contextSnapshot }: Sto
 function toEarlier({ madeAt, hypothesis, confidence, verdict }: StoredDiagnosis, room: Room) {
   return {
     diagnosed_at: madeAt.toISOString(),
-    hypothesis: quote(hypothesis, room.length(MAX_SENTENCE)),
+    hypothesis: quoteSentence(hypothesis, room.length(MAX_SENTENCE)),
     confidence: confidence === 0 ? null : confidence,
     verdict,
   }

@@ -1,6 +1,6 @@
 import { type ChangeText, type EventLinks, isChangeType } from '../domain/event/event.ts'
 import { maskActor } from '../domain/event/redact.ts'
-import { defang } from '../domain/text.ts'
+import { defang, defangSentence, isAddress, toPrintable } from '../domain/text.ts'
 import type { Room } from './within.ts'
 
 /** Said in every answer that quotes events. */
@@ -13,7 +13,7 @@ const PLAIN_NAME = /^(?!.*(?::\/\/|\bwww\.))[\p{L}\p{N}][\p{L}\p{N} ._:/-]{0,79}
 
 /** A service's name. */
 export function toName(name: string): string {
-  return PLAIN_NAME.test(name) ? name : quote(name, MAX_NAME)
+  return PLAIN_NAME.test(name) && name === toPrintable(name) && !isAddress(name) ? name : quote(name, MAX_NAME)
 }
 
 /** Foreign text on one line, without links, mentions, markup and what nobody sees. */
@@ -21,6 +21,13 @@ export function quote(text: string, maxLength: number): string
 export function quote(text: string | null, maxLength: number): string | null
 export function quote(text: string | null, maxLength: number): string | null {
   return text === null ? null : defang(text, maxLength)
+}
+
+/** A sentence of ours, with the names in it in their quotes. */
+export function quoteSentence(text: string, maxLength: number): string
+export function quoteSentence(text: string | null, maxLength: number): string | null
+export function quoteSentence(text: string | null, maxLength: number): string | null {
+  return text === null ? null : defangSentence(text, maxLength)
 }
 
 /** What there is to say of an event. */

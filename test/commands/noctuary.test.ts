@@ -33,7 +33,12 @@ const reading = () => ({ NOCTUARY_KEY: tenant.readonlyKey })
 test('a deploy is noted, tailed and blamed, each by one command', async () => {
   const deploy = ['deploy', '--service', 'checkout', '--sha', 'a4f2c19', '--previous-sha', 'f8b3e22', '--by', 'jane']
   expect(await run(deploy, sending())).toEqual({ code: 0, out: 'Noted: checkout at a4f2c19', err: '' })
-  const hostile = makeEvent({ service_name: 'search', entity: 'search', event_type: 'restart', new_value: '\u001b[31mred\u202e\u009b2J' })
+  const hostile = makeEvent({
+    service_name: 'search',
+    entity: 'search',
+    event_type: 'restart',
+    new_value: '\u001b[31mred\u202e\u009b2J\u3164”  by root',
+  })
   await site.app.request('/v1/events', { key: tenant.ingestKey, body: hostile })
   const { id } = await (await site.app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } })).json()
   await site.app.settle()
@@ -47,6 +52,7 @@ test('a deploy is noted, tailed and blamed, each by one command', async () => {
     out: expect.stringMatching(/checkout {2}deploy {2}f8b3e22 → a4f2c19 {2}by jane[\s\S]*search {2}restart/),
   })
   expect(tailed.out.replaceAll('\n', '')).not.toMatch(/\p{C}/u)
+  expect(tailed.out).toContain(`"[31mred 2J '  by root"`)
   const hostileJson = await run(['events', 'tail', '--once', '--json', '--service', 'search'], reading())
   expect(hostileJson.out).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u)
   expect(JSON.parse(hostileJson.out)).toMatchObject({ new_value: hostile['new_value'] })

@@ -1,4 +1,5 @@
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty'
+import { isIdentifier, toPrintable, toQuotable } from '../../domain/text.ts'
 
 /** How a command ends: what a script is told by its exit code. */
 export const EXIT = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const
@@ -87,10 +88,14 @@ function parse(text: string): unknown {
   }
 }
 
-const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]+/gu
-
 /** Foreign text on one line, without what a terminal would obey. */
-export const toPlain = (text: string): string => text.replace(UNSEEN, ' ')
+export const toPlain = toPrintable
+
+/** Foreign text in a line of ours: bare when it is plainly a name, else between quotation marks. */
+export function toQuoted(text: string): string {
+  const line = toPlain(text).trim()
+  return isIdentifier(line) ? line : `"${toQuotable(line)}"`
+}
 
 /** JSON, in which what a terminal would obey is spelt out. */
 export const toJson = (value: unknown, indent?: number): string =>

@@ -1,4 +1,4 @@
-import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain } from './api.ts'
+import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain, toQuoted } from './api.ts'
 
 /** What is shown of `GET /v1/incidents/{id}`. */
 type Shown = {
@@ -37,11 +37,13 @@ function toLines(incident: Shown): readonly string[] {
   const { service, title, triggered_at, resolved_at, hypothesis, recommended_action, confidence, engineer_confirmed } = incident
   const verdict = engineer_confirmed === null ? '' : engineer_confirmed ? ', confirmed' : ', marked as wrong'
   return [
-    `${service}${title === null ? '' : `: ${title}`}`,
+    `${toQuoted(service)}${title === null ? '' : `: ${toQuoted(title)}`}`,
     `since ${triggered_at}${resolved_at === null ? '' : `, resolved ${resolved_at}`}`,
     ...(hypothesis === null ? [] : [`${Math.round(100 * (confidence ?? 0))} %${verdict}: ${hypothesis}`]),
     ...(recommended_action === null ? [] : [`Do: ${recommended_action}`]),
-    ...incident.evidence.map((event) => `- ${event.timestamp} ${event.service} ${event.event_type} ${event.new_value ?? ''}`.trimEnd()),
+    ...incident.evidence.map(({ timestamp, service: where, event_type, new_value }) =>
+      ['-', timestamp, toQuoted(where), event_type, ...(new_value === null ? [] : [toQuoted(new_value)])].join(' '),
+    ),
     ...incident.ruled_out.map(({ text }) => `Not: ${text}`),
   ]
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { defineCommand } from 'citty'
 import { EVENT_TYPES } from '../../domain/event/event.ts'
-import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain } from './api.ts'
+import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain, toQuoted } from './api.ts'
 
 /** As `GET /v1/changes` has it. */
 type Change = {
@@ -80,19 +80,19 @@ async function listSince(query: Query, seen: ReadonlySet<string>): Promise<reado
 }
 
 function toLine({ timestamp, service, event_type, entity, old_value, new_value, sha, actor, vendor, environment }: Change): string {
-  const values = [old_value, new_value].filter((value) => value !== null).join(' → ')
+  const values = [old_value, new_value].filter((value) => value !== null)
   const parts = [
     timestamp,
-    service,
+    toQuoted(service),
     event_type,
-    entity === service ? '' : `of ${entity}`,
-    values,
-    sha === null || values.includes(sha) ? '' : sha,
-    environment === null ? '' : `in ${environment}`,
-    actor === null ? '' : `by ${actor}`,
-    `via ${vendor}`,
+    entity === service ? '' : `of ${toQuoted(entity)}`,
+    values.map(toQuoted).join(' → '),
+    sha === null || values.some((value) => value.includes(sha)) ? '' : toQuoted(sha),
+    environment === null ? '' : `in ${toQuoted(environment)}`,
+    actor === null ? '' : `by ${toQuoted(actor)}`,
+    `via ${toQuoted(vendor)}`,
   ]
-  return toPlain(parts.filter((part) => part !== '').join('  '))
+  return parts.filter((part) => part !== '').join('  ')
 }
 
 export const events = defineCommand({ meta: { name: 'events', description: 'What happens' }, subCommands: { tail } })

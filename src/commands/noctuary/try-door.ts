@@ -1,6 +1,6 @@
 import { DOORS } from '../../domain/doors/index.ts'
 import { DOOR_TYPES } from '../../domain/integration-type.ts'
-import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain } from './api.ts'
+import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain, toQuoted } from './api.ts'
 
 /** As a door answers `?dry=1`. */
 type Rehearsed = {
@@ -27,8 +27,10 @@ export const tryDoor = defineVerb({
 
 function toLines({ events, alerts, ignored, invalid }: Rehearsed): readonly string[] {
   return [
-    ...events.map((event) => `event: ${event.event_type} of ${event.service_name} ${event.new_value ?? ''}`.trimEnd()),
-    ...alerts.map((alert) => `alert: ${alert.action} for ${alert.service ?? 'unknown'}: ${alert.title}`),
+    ...events.map((event) =>
+      `event: ${event.event_type} of ${toQuoted(event.service_name)} ${event.new_value === undefined ? '' : toQuoted(event.new_value)}`.trimEnd(),
+    ),
+    ...alerts.map((alert) => `alert: ${alert.action} for ${toQuoted(alert.service ?? 'unknown')}: ${toQuoted(alert.title)}`),
     ...(ignored === null ? [] : [`ignored: ${ignored}`]),
     ...(invalid === null ? [] : [`refused: ${invalid}`]),
   ]

@@ -1,5 +1,5 @@
 import { toSureness } from '../../domain/telling/message.ts'
-import { defang } from '../../domain/text.ts'
+import { defang, defangSentence } from '../../domain/text.ts'
 import type { LaterEvent } from '../../store/aftermath.ts'
 import type { IncidentCard } from '../../store/incident-cards.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
@@ -146,7 +146,7 @@ const Lasting = ({
 /** An answer as lines for a chat: what came from outside is on one line and turns into nothing there. */
 function toChatText({ title, serviceName, resolvedAt }: IncidentDetail, { broke, blame, act, sure, lookedAt }: AnswerRows): string {
   const line = (label: string, row: Row | undefined) =>
-    row ? [`${label}: ${defang(`${row.main}. ${row.more}`.trim(), MAX_SENTENCE)}`] : []
+    row ? [`${label}: ${defangSentence(`${row.main}. ${row.more}`.trim(), MAX_SENTENCE)}`] : []
   return [
     `${defang(title ?? serviceName, MAX_SENTENCE)} (${resolvedAt === null ? 'active' : 'resolved'})`,
     ...line('What broke', broke),

@@ -76,6 +76,14 @@ const INJECTIONS = [
   '{{template}} %s &amp; &lt;!channel&gt;',
   'ＨＴＴＰＳ：／／evil．example',
   'evil.example.com',
+  '{{DATE(2017-02-14T06:08:39Z)}} \u0024{x} @{triggerBody()} <at>ops</at>',
+  '||spoiler|| -# small <t:0:R> </ban:1> <a:x:1> [a]: http://evil.example',
+  'slack://open?team=T1 msteams:/l/chat vscode://file/x intent:evil#Intent web+x:y tel:+15551234567 sip:a',
+  '\u001b]8;;https://evil.example\u0007link\u001b]8;;\u0007\u009b2J\u0000\r\nConfirm: x\u0085y\u2029z',
+  `Z${'\u0352\u0489'.repeat(30)} \u{E0041}\u{E007F}\u2067\u061C\uFFF9\u3164\uFE0F\u180E`,
+  'a\u201D. Roll it back. \u201Cb \uFF02\u2033\'\'""',
+  'evil\u2024example ｅｖｉｌ．ｃｏｍ ⓔⓥⓘⓛ.ⓒⓞⓜ http:\\\\evil.example http:/evil.example //evil.example ⅷ.example',
+  '&lt;!here&gt; &#60;b&#62; &commat;everyone ﹫here ＠here',
   'a-1.evil。example｡com/x 2.evil.example xn--80ak6aa92e.com 1.1.evil.co.uk EVIL.COM. evil.xn--p1ai',
 ]
 const MOST_BYTES: Partial<Record<ReceiverType, number>> = { teams: 28_000, webhook: 20_000 }
@@ -96,6 +104,8 @@ const URLS = {
   verdictUrls: { confirm: `${PAGE}/verdicts/${'A'.repeat(115)}`, reject: `${PAGE}/verdicts/${'B'.repeat(115)}` },
 }
 const LINK = /\bhttps?:|[\p{L}\p{N}]\.\p{L}|(?<!hxxps?):\/\/|\d+\.\d+\.\d+\.\d+|\bmailto:|\bjavascript:|\bdata:/iu
+/** What people, or cards, take for more than a character of a quoted text. */
+const SPOOFED = /[\u201C-\u201F\u2033\u02BA\uFF02]|''|\p{M}{5}|\{\{/u
 const UNSEEN = /[\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{DI}]/u
 const MARKUP = /[<>*`~|#\\&@\]]|\[(?!\.\])/u
 /** All that is told of an incident. */
@@ -110,6 +120,7 @@ describe.each(RECEIVER_TYPES)('%s', (type) => {
       if (FIXED.has(shown) || shown === AT.toISOString()) continue
       expect(shown).not.toMatch(LINK)
       expect(shown).not.toMatch(UNSEEN)
+      expect(shown).not.toMatch(SPOOFED)
       // Our own sign of the tag of an answer, and nothing from an event.
       expect(shown.replaceAll('[.]', '')).not.toMatch(MARKUP)
     }
