@@ -227,7 +227,10 @@ const name = (text: string): string => quoteSafely(text, MAX_QUOTED_NAME)
 /** A name by itself, as programs read it. */
 const toField = (text: string): string => defang(text, MAX_QUOTED_NAME) || '(blank)'
 const value = (text: string): string => defang(text, MAX_VALUE_LENGTH)
-const toLink = (url: string): string => (/\s/.test(url) ? `"${value(url)}"` : value(url))
+function toLink(url: string): string {
+  const link = value(url)
+  return /\s/.test(link) ? `"${link}"` : link
+}
 
 /** The lines of a message, without markup: what a receiver that knows none of it shows. At most so many `events` of the timeline. */
 export function toLines({ answer, broke, pageUrl }: Message, events = MAX_TIMELINE): readonly string[] {

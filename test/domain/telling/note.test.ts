@@ -100,6 +100,7 @@ test.each<[Partial<CitedEvent>, string]>([
     { url: 'https://ci.example/7', details: { title: 'Raise the pool', files: ['a', 'b', 'c', 'd'], keys: ['pool.size'] } },
     'sha=a4f2c1 titled "Raise the pool" files a, b, c, … keys pool[.]size see hxxps://ci[.]example/7 via argocd',
   ],
+  [{ url: 'https://ci.example/Roll\u3164it@back' }, 'see "hxxps://ci[.]example/Roll it at back" via argocd'],
   [{ serviceName: ' ', entity: ' ', vendor: '\u200B' }, '(blank) deploy "succeeded" sha=a4f2c1 via (blank)'],
 ])('the timeline of %j', (fields, expected) => {
   expect(writeNote(source({ cited: [event(fields)] })).split('\n')[5]).toContain(expected)
