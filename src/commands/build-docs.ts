@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { writeApiDescription } from '../api-description.ts'
@@ -6,9 +6,9 @@ import { ASSETS as PAGE_ASSETS } from '../dashboard/assets.ts'
 import { ICON } from '../dashboard/icon.ts'
 import { STYLE } from '../dashboard/style.ts'
 import { MANUAL_STYLE, renderForAssistants, renderManual } from './manual.ts'
+import { publish } from './publish.ts'
 
 const SOURCE = fileURLToPath(new URL('../docs', import.meta.url))
-const ASSETS = fileURLToPath(new URL('../../dist/assets', import.meta.url))
 const NAMES = fileURLToPath(new URL('../../dist/dashboard', import.meta.url))
 const SWAGGER_UI = dirname(fileURLToPath(import.meta.resolve('swagger-ui-dist/package.json')))
 const COPIED = ['swagger-ui.css', 'swagger-ui-bundle.js', 'LICENSE', 'NOTICE']
@@ -84,20 +84,13 @@ const files = new Map<string, string>([
   ...renderManual(sources).map(({ path, html }): [string, string] => [`${path.slice(1)}.html`, html]),
 ])
 
-mkdirSync(join(ASSETS, 'docs'), { recursive: true })
-for (const file of COPIED) copyFileSync(join(SWAGGER_UI, file), join(ASSETS, 'docs', file))
-for (const [name, text] of files) writeFileSync(join(ASSETS, name), text)
-// What an earlier build made and this one did not. Another process may be serving the rest.
-for (const file of readdirSync(join(ASSETS, 'docs'))) {
-  if (!files.has(`docs/${file}`) && !COPIED.includes(file)) rmSync(join(ASSETS, 'docs', file))
-}
-
 // What the dashboard's pages are made with is served like the manual: the Worker knows the names alone.
 const PAGE_PATHS = Object.fromEntries(Object.entries(PAGE_ASSETS).map(([name, { path }]) => [name, { path }]))
-rmSync(join(ASSETS, 'dashboard'), { recursive: true, force: true })
-for (const { path, text } of Object.values(PAGE_ASSETS)) {
-  mkdirSync(dirname(join(ASSETS, path)), { recursive: true })
-  writeFileSync(join(ASSETS, path), text)
-}
+publish('assets', (folder) => {
+  const served = [...files, ...Object.values(PAGE_ASSETS).map(({ path, text }): [string, string] => [path, text])]
+  for (const path of new Set(served.map(([path]) => dirname(join(folder, path))))) mkdirSync(path, { recursive: true })
+  for (const [path, text] of served) writeFileSync(join(folder, path), text)
+  for (const file of COPIED) copyFileSync(join(SWAGGER_UI, file), join(folder, 'docs', file))
+})
 mkdirSync(NAMES, { recursive: true })
 writeFileSync(join(NAMES, 'assets.js'), `export const ASSETS = ${JSON.stringify(PAGE_PATHS)}\nexport const serveAssets = () => {}\n`)

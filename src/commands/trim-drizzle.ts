@@ -1,12 +1,12 @@
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript-5'
+import { publish } from './publish.ts'
 
 // Drizzle's database has a builder for every kind of query, and no bundler can tell that all of ours are written as SQL. In this
 // copy the builders, relations and columns are names of nothing, and what builds or migrates in its dialect is left out.
 const DRIZZLE = dirname(fileURLToPath(import.meta.resolve('drizzle-orm')))
-const COPY = fileURLToPath(new URL('../../dist/drizzle', import.meta.url))
 const PARTS = ['cache', 'neon-http', 'pg-core', 'query-builders', 'sql']
 const LEFT_OUT = ['pg-core/query-builders', 'pg-core/columns', 'query-builders']
 const LEFT_OUT_FILES = ['relations.js', 'selection-proxy.js', 'alias.js']
@@ -35,19 +35,20 @@ function leaveOut(text: string, named: RegExp): string {
   return gone.reduceRight((rest, one) => rest.slice(0, one.getFullStart()) + rest.slice(one.getEnd()), text)
 }
 
-rmSync(COPY, { recursive: true, force: true })
-for (const part of PARTS) {
-  cpSync(join(DRIZZLE, part), join(COPY, part), { recursive: true, filter: (path) => isScript(path) || !/\.\w+$/.test(path) })
-}
-for (const name of readdirSync(DRIZZLE).filter(isScript)) cpSync(join(DRIZZLE, name), join(COPY, name))
-const files = LEFT_OUT.flatMap((folder) =>
-  readdirSync(join(COPY, folder))
-    .filter((name) => isScript(name) && name !== 'index.js' && name !== KEPT)
-    .map((name) => join(folder, name)),
-)
-for (const file of [...LEFT_OUT_FILES, ...files]) writeFileSync(join(COPY, file), toNothing(readFileSync(join(COPY, file), 'utf8')))
-writeFileSync(join(COPY, DIALECT), leaveOut(readFileSync(join(COPY, DIALECT), 'utf8'), UNASKED))
-writeFileSync(join(COPY, 'package.json'), JSON.stringify({ type: 'module', main: 'index.js', sideEffects: false }))
+publish('drizzle', (copy) => {
+  for (const part of PARTS) {
+    cpSync(join(DRIZZLE, part), join(copy, part), { recursive: true, filter: (path) => isScript(path) || !/\.\w+$/.test(path) })
+  }
+  for (const name of readdirSync(DRIZZLE).filter(isScript)) cpSync(join(DRIZZLE, name), join(copy, name))
+  const files = LEFT_OUT.flatMap((folder) =>
+    readdirSync(join(copy, folder))
+      .filter((name) => isScript(name) && name !== 'index.js' && name !== KEPT)
+      .map((name) => join(folder, name)),
+  )
+  for (const file of [...LEFT_OUT_FILES, ...files]) writeFileSync(join(copy, file), toNothing(readFileSync(join(copy, file), 'utf8')))
+  writeFileSync(join(copy, DIALECT), leaveOut(readFileSync(join(copy, DIALECT), 'utf8'), UNASKED))
+  writeFileSync(join(copy, 'package.json'), JSON.stringify({ type: 'module', main: 'index.js', sideEffects: false }))
+})
 // Of the project's own manifest the Worker tells the version alone.
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 writeFileSync(new URL('../../dist/manifest.json', import.meta.url), JSON.stringify({ version }))

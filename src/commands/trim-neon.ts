@@ -1,11 +1,12 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript-5'
+import { publish } from './publish.ts'
 
 // Neon's driver is one file, most of it a client for WebSockets that nothing here asks for, and no bundler can tell: this copy
 // holds what is reached from its HTTP client alone.
 const DRIVER = fileURLToPath(import.meta.resolve('@neondatabase/serverless'))
-const COPY = fileURLToPath(new URL('../../dist/neon', import.meta.url))
 const WANTED = ['neon', 'neonConfig', 'NeonDbError']
 
 /** A declaration or statement of the file, the names in it, and those that it assigns. */
@@ -106,7 +107,7 @@ function withoutSocket(text: string): string {
   return dropped.reduceRight((rest, [start, end]) => rest.slice(0, start) + rest.slice(end), text)
 }
 
-rmSync(COPY, { recursive: true, force: true })
-mkdirSync(COPY, { recursive: true })
-writeFileSync(`${COPY}/index.js`, withoutSocket(trim(readFileSync(DRIVER, 'utf8'))))
-writeFileSync(`${COPY}/package.json`, JSON.stringify({ type: 'module', sideEffects: false }))
+publish('neon', (copy) => {
+  writeFileSync(join(copy, 'index.js'), withoutSocket(trim(readFileSync(DRIVER, 'utf8'))))
+  writeFileSync(join(copy, 'package.json'), JSON.stringify({ type: 'module', sideEffects: false }))
+})

@@ -1,11 +1,11 @@
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { publish } from './publish.ts'
 
 // zod's 50 languages are a fifth of the bundle, and no bundler can tell that nothing asks for them, nor for its compiler and what
 // reads and writes JSON Schema: whoever takes `z` as a whole has all of it. This copy speaks English, and has what is asked for.
 const ZOD = dirname(fileURLToPath(import.meta.resolve('zod/package.json')))
-const COPY = fileURLToPath(new URL('../../dist/zod', import.meta.url))
 const PARTS = ['index.js', 'v4/classic', 'v4/core', 'v4/locales/en.js']
 const LEFT_OUT = ['compile', 'from-json-schema', 'json-schema-generator', 'json-schema-processors', 'to-json-schema', 'deep-partial']
 const LISTS = ['v4/classic/external.js', 'v4/core/index.js']
@@ -20,17 +20,18 @@ const WHOLE = /^export \* as (?:core|locales|coerce) from .*;\n|\b(?:regexes|uti
 /** What nothing asks `z` for: its own functions for parsing, what was before version 4, and the names of the core. */
 const UNASKED = /^export \* from "\.\/(?:parse|compat)\.js";\n|^export \{ globalRegistry, .*\n/gm
 
-rmSync(COPY, { recursive: true, force: true })
-for (const part of PARTS) cpSync(join(ZOD, part), join(COPY, part), { recursive: true })
-mkdirSync(join(COPY, 'v4/locales'), { recursive: true })
-writeFileSync(join(COPY, 'v4/locales/index.js'), `export { default as en } from './en.js'\n`)
-for (const list of LISTS) {
-  const lines = readFileSync(join(ZOD, list), 'utf8').split('\n')
-  const kept = lines.filter((line) => !LEFT_OUT.some((name) => line.endsWith(`/${name}.js";`)))
-  writeFileSync(join(COPY, list), kept.join('\n').replace(NAMES, '').replace(WHOLE, ''))
-}
-const external = join(COPY, 'v4/classic/external.js')
-writeFileSync(external, readFileSync(external, 'utf8').replace(UNASKED, ''))
-const schemas = readFileSync(join(ZOD, SCHEMAS), 'utf8')
-writeFileSync(join(COPY, SCHEMAS), schemas.replace(AS_JSON_SCHEMA, '').replace(JSON_SCHEMA_METHODS, 'undefined'))
-writeFileSync(join(COPY, 'package.json'), JSON.stringify({ type: 'module', sideEffects: false }))
+publish('zod', (copy) => {
+  for (const part of PARTS) cpSync(join(ZOD, part), join(copy, part), { recursive: true })
+  mkdirSync(join(copy, 'v4/locales'), { recursive: true })
+  writeFileSync(join(copy, 'v4/locales/index.js'), `export { default as en } from './en.js'\n`)
+  for (const list of LISTS) {
+    const lines = readFileSync(join(ZOD, list), 'utf8').split('\n')
+    const kept = lines.filter((line) => !LEFT_OUT.some((name) => line.endsWith(`/${name}.js";`)))
+    writeFileSync(join(copy, list), kept.join('\n').replace(NAMES, '').replace(WHOLE, ''))
+  }
+  const external = join(copy, 'v4/classic/external.js')
+  writeFileSync(external, readFileSync(external, 'utf8').replace(UNASKED, ''))
+  const schemas = readFileSync(join(ZOD, SCHEMAS), 'utf8')
+  writeFileSync(join(copy, SCHEMAS), schemas.replace(AS_JSON_SCHEMA, '').replace(JSON_SCHEMA_METHODS, 'undefined'))
+  writeFileSync(join(copy, 'package.json'), JSON.stringify({ type: 'module', sideEffects: false }))
+})
