@@ -31,15 +31,16 @@ export function isFolded(heardOfSince: Date): SQL {
 }
 
 const RULES = sql`('namespaced_name', 'pod', 'replica_set', 'autoscaler')`
-const MAX_JOINS = 1_000
+/** From so many changes that join a window under its name its parts are told. */
+const MAX_JOINS = 400
 const MAX_PARTS = 12
 
 /** The services that are folded under service `p` and tell of something that is live there, as `[id, name]`. */
 export const PARTS_JSON = sql`(SELECT json_agg(json_build_array(m.id, m.name) ORDER BY m.name) FROM (
   SELECT DISTINCT m.id, m.name FROM (
-    SELECT j.service_id FROM change_joins j WHERE j.tenant_id = p.tenant_id AND j.name_key = p.name_key AND j.rule IN ${RULES} LIMIT ${MAX_JOINS}
+    SELECT j.service_id, j.rule FROM change_joins j WHERE j.tenant_id = p.tenant_id AND j.name_key = p.name_key LIMIT ${MAX_JOINS}
   ) j JOIN services m ON m.id = j.service_id AND m.tenant_id = p.tenant_id AND m.id <> p.id
-  WHERE p.name_key = ANY(${workloadKeys(sql`m.name`)}) LIMIT ${MAX_PARTS}) m)`
+  WHERE j.rule IN ${RULES} AND p.name_key = ANY(${workloadKeys(sql`m.name`)}) LIMIT ${MAX_PARTS}) m)`
 
 /** The services that a failure, row `f` of service and change key, is of: who tells of it, the workload whose part that is, and who was called. */
 export const OWNERS = sql`(SELECT f.service_id UNION SELECT w.id FROM change_joins j JOIN services w ON w.tenant_id = j.tenant_id AND w.name_key = j.name_key

@@ -126,7 +126,7 @@ export function toListed(tenantId: TenantId, query: IncidentQuery): SQL {
         ]),
     ...(serviceId === undefined ? [] : [sql`i.service_id = ${serviceId}`]),
     ...(textLike === undefined ? [] : [sql`strpos(lower(concat_ws(' ', i.title, i.service_name)), lower(${textLike})) > 0`]),
-    ...(isResolved === undefined ? [] : [sql`(i.resolved_at IS NOT NULL) = ${isResolved}`]),
+    ...(isResolved === undefined ? [] : [isResolved ? sql`i.resolved_at IS NOT NULL` : sql`i.resolved_at IS NULL`]),
     ...(verdict === undefined ? [] : [verdict === null ? sql`d.verdict IS NULL` : hasVerdict(tenantId, verdict)]),
     ...(after === undefined
       ? []
@@ -135,9 +135,12 @@ export function toListed(tenantId: TenantId, query: IncidentQuery): SQL {
   return sql`WHERE ${sql.join(filters, sql` AND `)} ORDER BY i.triggered_at DESC, i.id DESC LIMIT ${Math.min(limit, MAX_LISTED_INCIDENTS)}`
 }
 
-/** Of the few that were judged, those whose latest answer has this verdict: the others' answers are not looked at. */
-const hasVerdict = (tenantId: TenantId, verdict: Verdict) => sql`d.verdict = ${verdict} AND coalesce(i.diagnosis_of, i.id) IN (
-  SELECT v.incident_id FROM diagnoses v WHERE v.tenant_id = ${tenantId} AND v.verdict IS NOT NULL AND v.verdict = ${verdict})`
+/**
+ * Of the few that were judged, those whose latest answer has this verdict: the others' answers are not looked at. `IS TRUE`, so that
+ * Postgres goes through incidents from the newest on and looks each up, rather than at all that were ever judged.
+ */
+const hasVerdict = (tenantId: TenantId, verdict: Verdict) => sql`d.verdict = ${verdict} AND (coalesce(i.diagnosis_of, i.id) IN (
+  SELECT v.incident_id FROM diagnoses v WHERE v.tenant_id = ${tenantId} AND v.verdict IS NOT NULL AND v.verdict = ${verdict})) IS TRUE`
 
 /** An answer as it was stored. */
 export type StoredDiagnosis = {

@@ -40,7 +40,7 @@ export type OverviewQuery = {
 }
 
 export const OVERVIEW_HOURS = 12
-/** Events of one service that are looked at, and as many of others': of a busier one the overview is a sample. */
+/** Events of one service that are looked at, by a hash, so that they are of any age, and as many of others': of a busier one the overview is a sample. */
 const MAX_EVENTS = 300
 /** Its latest failures of each type, which are in every sample. */
 const MAX_LATEST = 10
@@ -80,9 +80,11 @@ export async function listServiceOverviews(db: Db, tenantId: TenantId, query: Ov
     nameLike === undefined ? sql`NOT ${isFolded(heardOfSince)}` : sql`strpos(lower(s.name), lower(${nameLike})) > 0`,
   ]
   const wanted = sql.join(filters, sql` AND `)
+  // `BETWEEN` as `listChanges` has it: for an equal id Postgres would read all of its events, and sort them.
   const events = sql`e.id, e.event_type, e.received_at, e.expires_at FROM context_events e`
   const { rows } = await db.execute<OverviewRow>(
-    sql`WITH ahead AS MATERIALIZED (${listAhead(tenantId)}),
+    sql`WITH active AS MATERIALIZED (SELECT i.service_id, i.triggered_at FROM incidents i WHERE i.tenant_id = ${tenantId} AND ${IS_ACTIVE}),
+      ahead AS MATERIALIZED (${listAhead(tenantId)}),
       page AS (
         (SELECT s.*, a.weight AS ahead FROM ahead a JOIN services s ON s.id = a.id WHERE ${after === undefined} AND ${wanted} LIMIT ${MAX_AHEAD})
         UNION ALL
@@ -90,11 +92,10 @@ export async function listServiceOverviews(db: Db, tenantId: TenantId, query: Ov
           ORDER BY s.name LIMIT ${limit})
       )
       SELECT p.id, p.name, p.team, p.ahead::int, CASE WHEN p.agent_id IS NULL THEN NULL ELSE ${epochMs(sql`p.last_event_at`)} END AS last_ms,
-        c.is_sample, c.counts,
-        (SELECT count(*)::int FROM incidents i WHERE i.tenant_id = p.tenant_id AND i.service_id = p.id AND ${IS_ACTIVE}) AS active,
+        c.is_sample, c.counts, (SELECT count(*)::int FROM active a WHERE a.service_id = p.id) AS active,
         ${PARTS_JSON} AS parts
       FROM page p CROSS JOIN LATERAL (
-        WITH own AS MATERIALIZED (SELECT ${events} WHERE e.service_id = p.id LIMIT ${MAX_EVENTS + 1}),
+        WITH own AS MATERIALIZED (SELECT ${events} WHERE e.service_id BETWEEN p.id AND p.id ORDER BY e.service_id, e.change_key LIMIT ${MAX_EVENTS + 1}),
         joined AS MATERIALIZED (
           SELECT * FROM (
             SELECT j.service_id, j.change_key, j.expires_at FROM change_joins j
@@ -132,10 +133,10 @@ export async function listServiceOverviews(db: Db, tenantId: TenantId, query: Ov
   return rows.map(toOverview)
 }
 
-/** Services with active incidents, and those whose failures began lately, their pods' included. */
+/** Services with `active` incidents, and those whose failures began lately, their pods' included. */
 function listAhead(tenantId: TenantId): SQL {
   return sql`SELECT id, sum(weight) AS weight FROM (
-      (SELECT i.service_id AS id, 1000 AS weight FROM incidents i WHERE i.tenant_id = ${tenantId} AND ${IS_ACTIVE} ORDER BY i.triggered_at DESC LIMIT ${MAX_INCIDENTS})
+      (SELECT i.service_id AS id, 1000 AS weight FROM active i ORDER BY i.triggered_at DESC LIMIT ${MAX_INCIDENTS})
       UNION ALL
       SELECT o.service_id, 1 FROM ${typesTable(TROUBLE_TYPES)} CROSS JOIN LATERAL (
         SELECT e.service_id, e.change_key FROM context_events e

@@ -85,7 +85,7 @@ export async function fillEvents(client: Client, from: number, to: number, repor
 
 /**
  * What grows with events: incidents of half a year, half of them the large tenant's, all but one in a hundred resolved, a tenth judged;
- * each with an answer, its work and an entry of the audit. And changes that join the window of one of 40 services, each of some.
+ * each with an answer, its work and an entry of the audit, stored in the order of their time. And changes that join the window of one of 40 services, each of some.
  */
 async function fillIncidents(client: Client, from: number, to: number): Promise<void> {
   await client.query('DROP TABLE IF EXISTS scale_incidents')
@@ -99,7 +99,7 @@ async function fillIncidents(client: Client, from: number, to: number): Promise<
   )
   await client.query(`INSERT INTO incidents (id, tenant_id, service_id, service_name, title, triggered_at, created_at, resolved_at, external_source, external_ref)
     SELECT id, tenant_id, service_id, name, 'error rate above ' || n % 50 || ' %', at, at, CASE WHEN n % 100 > 0 THEN at + interval '1 hour' END,
-      'pagerduty', 'P' || n FROM scale_incidents`)
+      'pagerduty', 'P' || n FROM scale_incidents ORDER BY at`)
   await client.query(`INSERT INTO diagnoses (incident_id, number, tenant_id, made_at, diagnosed_by, hypothesis, confidence, abstained, answer,
       context_snapshot, is_snapshot_whole, signature, verdict, verdict_at, verdict_by)
     SELECT id, 1, tenant_id, at, 'engine', repeat('a deploy ', 20), 0.8, n % 4 = 0, json_build_object('v', 1, 'hypotheses', json_build_array(
@@ -107,11 +107,11 @@ async function fillIncidents(client: Client, from: number, to: number): Promise<
       '{}', false, json_build_object('v', 1, 'embedding', (SELECT json_agg(0.095310 * (k % 3)) FROM generate_series(1, 128) AS k), 'cause', NULL,
         'compared', json_build_object('told', n % 9, 'own', json_build_object('cause', n % 9, 'confidence', 0.8, 'unrecorded', 0.1))),
       v.verdict, CASE WHEN v.verdict IS NOT NULL THEN at + interval '2 hours' END, CASE WHEN v.verdict IS NOT NULL THEN 'operator' END
-    FROM scale_incidents, LATERAL (SELECT CASE WHEN n % 20 = 1 THEN 'rejected' WHEN n % 20 = 2 THEN 'confirmed' END AS verdict) v`)
+    FROM scale_incidents, LATERAL (SELECT CASE WHEN n % 20 = 1 THEN 'rejected' WHEN n % 20 = 2 THEN 'confirmed' END AS verdict) v ORDER BY at`)
   await client.query(`INSERT INTO incident_work (incident_id, kind, number, tenant_id, state, next_at, attempts, done_at)
-    SELECT id, kind, number, tenant_id, 'done', at, 0, at FROM scale_incidents CROSS JOIN (VALUES ('diagnosis', 0), ('note', 1)) AS k(kind, number)`)
+    SELECT id, kind, number, tenant_id, 'done', at, 0, at FROM scale_incidents CROSS JOIN (VALUES ('diagnosis', 0), ('note', 1)) AS k(kind, number) ORDER BY at`)
   await client.query(`INSERT INTO audit_entries (id, tenant_id, at, actor, action, target_type, target_id)
-    SELECT md5('audit' || n)::uuid, tenant_id, at, 'pagerduty', 'note.posted', 'note', id FROM scale_incidents`)
+    SELECT md5('audit' || n)::uuid, tenant_id, at, 'pagerduty', 'note.posted', 'note', id FROM scale_incidents ORDER BY at`)
   await client.query(`INSERT INTO change_joins (tenant_id, name_key, service_id, change_key, rule, expires_at)
     SELECT e.tenant_id, 'service' || 60 + substr(e.entity, 8)::int % 40, e.service_id, e.change_key, 'entity', max(e.expires_at)
     FROM context_events e WHERE e.vendor = 'argocd' AND e.event_type = 'deploy' AND e.entity LIKE 'entity-%' GROUP BY 1, 2, 3, 4 ON CONFLICT DO NOTHING`)

@@ -47,6 +47,8 @@ export const incidents = pgTable(
       .where(sql`resolved_at IS NULL`),
     index('incidents_by_key').on(table.tenantId, table.externalSource, sql`coalesce(dedupe_key, external_ref)`, table.triggeredAt),
     index('incidents_by_tenant').on(table.tenantId, table.triggeredAt, table.id),
+    /** Most are resolved, and many that are not were forgotten. */
+    index('incidents_unresolved').on(table.tenantId, table.triggeredAt, table.id).where(sql`resolved_at IS NULL`),
     index('incidents_by_service').on(table.tenantId, table.serviceId, table.triggeredAt),
     index('incidents_by_age').on(table.createdAt),
   ],
@@ -89,6 +91,7 @@ export const diagnoses = pgTable(
     /** All that is counted of answers, so that they need not be read. */
     index('diagnoses_counted').on(table.tenantId, table.incidentId, table.number, table.abstained),
     index('diagnoses_of_verdicts').on(table.tenantId, table.verdictAt).where(sql`verdict IS NOT NULL`),
+    index('diagnoses_by_verdict').on(table.tenantId, table.verdict, table.incidentId).where(sql`verdict IS NOT NULL`),
     index('diagnoses_with_snapshots').on(table.madeAt).where(sql`is_snapshot_whole AND verdict IS DISTINCT FROM 'confirmed'`),
   ],
 )
