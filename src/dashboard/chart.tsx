@@ -1,5 +1,5 @@
 import { EVENT_TYPES, type EventType } from '../domain/event/event.ts'
-import { count, shorten, TYPE_NAMES } from './labels.ts'
+import { count, TYPE_NAMES, toShown } from './labels.ts'
 import { END, type PlacedLane, type PlacedMark, type Timeline } from './timeline.ts'
 
 const MAX_LANE_NAME = 34
@@ -87,7 +87,7 @@ const LaneBack = ({ lane: { name, note, y, silence }, hatch }: { readonly lane: 
     <line class="rule" x1="0" x2="100%" y1={y} y2={y} />
     {silence && <rect x={`${silence.x}%`} y={silence.y + 4} width={`${END - silence.x}%`} height="16" fill={hatch} />}
     <text class="lane" x="0" y={y + 16}>
-      {shorten(name, MAX_LANE_NAME)}
+      {toShown(name, MAX_LANE_NAME)}
       {note !== '' && (
         <tspan class="quiet" font-weight="400" dx="8">
           {note}
@@ -121,7 +121,7 @@ const MarkShape = ({ mark, isAside }: MarkProps) => {
   const shape = (
     <>
       <title>
-        {shorten(text, MAX_MARK_TEXT)}
+        {toShown(text, MAX_MARK_TEXT)}
         {merged > 0 && `; and ${merged} more`}
       </title>
       <svg x={`${fromX}%`} y={y} overflow="visible" aria-hidden="true">

@@ -1,5 +1,6 @@
 import type { EventType } from '../domain/event/event.ts'
 import type { JoinRule } from '../domain/event/service-name.ts'
+import { toPrintable } from '../domain/text.ts'
 
 const MINUTE_S = 60
 const HOUR_S = 3_600
@@ -97,6 +98,9 @@ export const JOIN_NAMES: Readonly<Record<JoinRule, string>> = {
 export function shorten(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length - 1).toWellFormed()}…` : text
 }
+
+/** The same on one line, without what turns text around or what nobody sees. */
+export const toShown = (text: string, length: number): string => toPrintable(shorten(text, length))
 
 type Change = { readonly oldValue: string | null; readonly newValue: string | null; readonly sha: string | null }
 

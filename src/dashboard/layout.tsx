@@ -2,6 +2,7 @@ import { html } from 'hono/html'
 import type { Child } from 'hono/jsx'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { ASSETS } from '#dashboard-assets'
+import { toPrintable } from '../domain/text.ts'
 import { VERSION } from '../version.ts'
 import type { PageContext } from './page-env.ts'
 
@@ -39,7 +40,7 @@ export function renderPage(
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <meta name="robots" content="noindex" />
-        <title>{title} · Noctuary</title>
+        <title>{toPrintable(title)} · Noctuary</title>
         <link rel="icon" type="image/svg+xml" href={ASSETS.icon.path} />
         <link rel="stylesheet" href={ASSETS.style.path} nonce={nonce} />
         <script src={ASSETS.script.path} nonce={nonce} defer />

@@ -3,7 +3,7 @@ import type { Child } from 'hono/jsx'
 import type { EventDetails } from '../domain/event/event.ts'
 import { isWebAddress } from '../domain/text.ts'
 import { fingerprint } from './fingerprint.ts'
-import { shorten, toAge, toExact } from './labels.ts'
+import { toAge, toExact, toShown } from './labels.ts'
 import type { PageEnv } from './page-env.ts'
 
 /** How long ago something was; the exact instant on hover. */
@@ -25,7 +25,7 @@ const MAX_NAME = 120
 
 /** Text that came from outside: it cannot turn the text around it, nor go on for ever. */
 export const Outside = ({ children, max = MAX_NAME }: { readonly children: string; readonly max?: number }) => (
-  <bdi>{shorten(children, max)}</bdi>
+  <bdi>{toShown(children, max)}</bdi>
 )
 
 const MAX_LISTED = 5

@@ -12,7 +12,7 @@ const DAY_MS = 24 * 3_600_000
 async function start() {
   const tenant = await createTestTenant(app)
   await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })
-  const body = { service: 'checkout', title: 'Errors <b>', create: true }
+  const body = { service: 'checkout', title: 'Errors \u202E<b>', create: true }
   const { id } = await (await app.request('/v1/incidents', { key: tenant.readonlyKey, body })).json()
   return { tenant, id, visitor: await signIn(site, tenant.readonlyKey) }
 }
@@ -31,7 +31,8 @@ test('a link to share shows the incident, and that alone, to whoever has it; the
   const response = await stranger.get(path)
   const html = await response.text()
   expect([response.status, response.headers.get('Cache-Control')]).toEqual([200, 'no-store'])
-  expect(html).toContain('Errors &lt;b&gt;')
+  expect(html).toContain('Errors  &lt;b&gt;')
+  expect(html).not.toMatch(/[\p{Cf}\p{Zl}\p{Zp}]/u)
   expect(html).toContain('What broke')
   expect(html).not.toMatch(/<form|href="\/(?:incidents|services|settings)/)
   expect((await stranger.get(`/incidents/${id}`)).status).toBe(303)

@@ -5,7 +5,7 @@ import { quoteName, toStorableText } from '../../domain/text.ts'
 import type { IncidentDetail, StoredDiagnosis } from '../../store/incidents.ts'
 import { type AnswerRows, listRivals } from '../answer-rows.ts'
 import { nameChange, tellFailure } from '../event-words.ts'
-import { capitalise, shorten, TYPE_NAMES, toMoment } from '../labels.ts'
+import { capitalise, TYPE_NAMES, toMoment, toShown } from '../labels.ts'
 import type { Form } from '../page-request.ts'
 import { ForManagers, Outside } from '../parts.tsx'
 import { findCause, type ShownAnswer, toShownAnswer } from '../shown-answer.ts'
@@ -88,7 +88,7 @@ const WhatWasIt = ({ incident, latest, answer }: Omit<Props, 'rows'>) => {
               <select name="event" aria-label="Which event">
                 {events.slice(0, MAX_EVENTS).map((entry) => (
                   <option value={entry.id} selected={entry.id === correction?.eventId}>
-                    {shorten(`${toMoment(new Date(entry.first_timestamp), incident.triggeredAt)} ${toName(entry)}`, MAX_NAME)}
+                    {toShown(`${toMoment(new Date(entry.first_timestamp), incident.triggeredAt)} ${toName(entry)}`, MAX_NAME)}
                   </option>
                 ))}
               </select>

@@ -5,7 +5,7 @@ import { daysBefore } from '../../domain/window/sweep.ts'
 import { type Found, searchAll } from '../../store/search.ts'
 import { Glyph } from '../chart.tsx'
 import { byActor, nameChange } from '../event-words.ts'
-import { count, shorten, toChange, toMoment } from '../labels.ts'
+import { count, toChange, toMoment, toShown } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, readPage, readText } from '../page-request.ts'
 import { Age, Badge, Outside, withQuery } from '../parts.tsx'
@@ -165,7 +165,7 @@ const Hit = ({ href, name, more, glyph = null, badge = null }: HitProps) => (
 
 /** A text from outside with the part that was searched for marked. */
 const Marked = ({ text, part }: { readonly text: string; readonly part: string }) => {
-  const shown = shorten(text, MAX_TITLE)
+  const shown = toShown(text, MAX_TITLE)
   const at = shown.toLowerCase().indexOf(part.toLowerCase())
   if (at < 0) return <bdi>{shown}</bdi>
   const end = at + part.length
