@@ -1,4 +1,4 @@
-import { isCallFailure } from '../domain/event/event.ts'
+import { type EventType, isCallFailure } from '../domain/event/event.ts'
 import { maskActor } from '../domain/event/redact.ts'
 import { matchServices } from '../domain/event/service-name.ts'
 import { type KnownServices, toKnownServices } from '../domain/graph/callee.ts'
@@ -29,11 +29,18 @@ export type Aftermath = {
 
 /** Reports of failures come so often at least while calls fail. */
 const QUIET_MS = 120_000
-/** What a deployer says of what runs well. */
-export const HEALTHY = /^(?:health:)?healthy$/i
+/** What a deployer says of what runs well, or does not. */
+const HEALTHY = /^(?:health:)?healthy$/i
 const UNHEALTHY = /^(?:health:)?(?:degraded|missing)$/i
 /** Steps of a rollout that say nothing by themselves. */
 const UNDER_WAY = /^(?:auto_)?syncing|^(?:health:)?progressing$/i
+
+/** How what a deployer tells of is, where that is all it says: a report is no rollout. */
+export function toReportedHealth(type: EventType, value: string | null): 'well' | 'ill' | undefined {
+  if (type !== 'deploy' || value === null) return undefined
+  if (HEALTHY.test(value)) return 'well'
+  return UNHEALTHY.test(value) ? 'ill' : undefined
+}
 
 type Subject = {
   readonly incident: Pick<Incident, 'serviceName' | 'triggeredAt' | 'resolvedAt'>
@@ -116,8 +123,9 @@ function isStepOf(entry: CitedEntry, undoing: CitedEntry | undefined): boolean {
 function tellStep(entry: CitedEntry, known: KnownServices): Pick<Step, 'kind' | 'text'> {
   const { event_type: kind, new_value } = entry
   const service = quoteName(entry.service)
-  if (kind === 'deploy' && HEALTHY.test(new_value ?? '')) return { kind: 'well', text: `${service} is reported healthy` }
-  if (kind === 'deploy' && UNHEALTHY.test(new_value ?? '')) return { kind: 'dependency_failure', text: `${service} is reported unhealthy` }
+  const health = toReportedHealth(kind, new_value)
+  if (health === 'well') return { kind: 'well', text: `${service} is reported healthy` }
+  if (health === 'ill') return { kind: 'dependency_failure', text: `${service} is reported unhealthy` }
   return { kind, text: tellEntry(entry, known) }
 }
 

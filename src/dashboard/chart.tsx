@@ -19,7 +19,8 @@ const FORMS = {
   alert: { group: 'alert', d: 'M0-7C3-7 5-5 5-2V2L7 5H-7L-5 2V-2C-5-5-3-7 0-7Z' },
   undone: { group: 'well', d: 'M0 7 7-6H-7Z' },
   well: { group: 'well', d: 'M-7 .5-4.5-2-2 .5 4.5-6 7-3.5-2 5.5Z' },
-} as const satisfies Readonly<Record<EventType | 'alert' | 'undone' | 'well', { readonly group: string; readonly d: string }>>
+  ill: { group: 'failure', d: 'M-2-7H2V2H-2ZM-2 4H2V7H-2Z' },
+} as const satisfies Readonly<Record<EventType | 'alert' | 'undone' | 'well' | 'ill', { readonly group: string; readonly d: string }>>
 
 type ChartProps = { readonly timeline: Timeline; readonly title: string; readonly summary: string; readonly id: string }
 
@@ -189,7 +190,7 @@ function toAnchor(x: number): 'start' | 'middle' | 'end' {
   return x > 92 ? 'end' : 'middle'
 }
 
-const NAMES = { ...TYPE_NAMES, alert: 'alert', undone: 'rollback', well: 'healthy' } as const
+const NAMES = { ...TYPE_NAMES, alert: 'alert', undone: 'rollback', well: 'healthy', ill: 'unhealthy' } as const
 
 /** A kind of events by its mark and its name. */
 export const TypeLabel = ({ type }: { readonly type: keyof typeof FORMS }) => (

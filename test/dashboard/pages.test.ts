@@ -436,11 +436,12 @@ test('changes are counted by kind, a rollout once, and what puts a revision back
     deploy('aaaa1111', 10, { old_value: 'bbbb2222' }),
     deploy('cccc3333', 9, { service_name: 'search', entity: 'search' }),
     makeEvent({ event_type: 'flag_change', vendor: 'flagd', entity: 'gallery', new_value: 'on', sha: undefined }),
+    deploy('', 8, { service_name: 'mail', entity: 'mail', new_value: 'health:Degraded', old_value: 'Healthy', sha: undefined }),
   ]
   await site.app.request('/v1/events/batch', { key: own.ingestKey, body })
   const there = await signIn(site, own.readonlyKey)
   const text = (await (await there.get('/changes')).text()).replaceAll(/<[^>]*>/g, ' ').replaceAll(/[\s\u00a0]+/g, ' ')
-  for (const told of ['All changes 5', 'deploy 4', 'flag change 1', 'schema change 0']) expect(text).toContain(told)
+  for (const told of ['All changes 6', 'deploy 5', 'flag change 1', 'schema change 0', 'unhealthy mail']) expect(text).toContain(told)
   expect(text.match(/rollback checkout bbbb2222 → aaaa1111/g)).toHaveLength(1)
   expect(text.match(/deploy checkout (?:aaaa1111|bbbb2222)/g)).toHaveLength(2)
 })

@@ -3,7 +3,7 @@ import { toOwner } from '../../domain/event/service-name.ts'
 import { ROLLED_BACK } from '../../domain/incident/undoing.ts'
 import type { Blame, Change } from '../../store/changes.ts'
 import type { Incident } from '../../store/incidents.ts'
-import { HEALTHY } from '../aftermath.ts'
+import { toReportedHealth } from '../aftermath.ts'
 import { TypeLabel } from '../chart.tsx'
 import { nameReplaced, nameRevision, nameTeller } from '../event-words.ts'
 import { count, toClock, toMoment } from '../labels.ts'
@@ -232,11 +232,7 @@ const ChangeRow = ({ change, blames, isRollback, now }: ChangeRowProps) => {
         {change.count > 1 && <span class="quiet small"> {change.count.toLocaleString('en')} times</span>}
       </td>
       <td>
-        {isRollback ? (
-          <TypeLabel type="undone" />
-        ) : (
-          <TypeLabel type={change.eventType === 'deploy' && HEALTHY.test(change.newValue ?? '') ? 'well' : change.eventType} />
-        )}
+        <TypeLabel type={isRollback ? 'undone' : (toReportedHealth(change.eventType, change.newValue) ?? change.eventType)} />
       </td>
       <th scope="row">
         <a href={withQuery('/services', { name: service })}>
