@@ -38,18 +38,19 @@ const MAX_NEARBY = 100
 
 /** An incident and those of the day before and after it whose answers blame the same service, newest first. */
 export function listNearbyCards(db: Db, tenantId: TenantId, id: IncidentId): Promise<IncidentCard[]> {
+  const ofTenant = sql`SELECT n.id, coalesce(n.diagnosis_of, n.id) AS answered FROM incidents n WHERE n.tenant_id = ${tenantId} AND`
   const at = sql`(SELECT s.triggered_at FROM incidents s WHERE s.tenant_id = ${tenantId} AND s.id = ${id})`
-  const ofTenant = sql`SELECT n.id FROM incidents n WHERE n.tenant_id = ${tenantId} AND n.triggered_at`
+  const blamed = (answered: SQL) =>
+    sql`(SELECT a.answer #>> '{hypotheses,0,service}' FROM diagnoses a WHERE a.incident_id = ${answered} ORDER BY a.number DESC LIMIT 1)`
   return selectCards(
     db,
     tenantId,
     sql`WHERE i.tenant_id = ${tenantId} AND i.id IN (
-        (${ofTenant} BETWEEN ${at} - ${NEARBY} AND ${at} ORDER BY n.triggered_at DESC, n.id DESC LIMIT ${MAX_NEARBY})
-        UNION ALL (${ofTenant} > ${at} AND n.triggered_at <= ${at} + ${NEARBY} ORDER BY n.triggered_at, n.id LIMIT ${MAX_NEARBY})
-        UNION ALL SELECT ${id}::uuid
-      ) AND d.answer #>> '{hypotheses,0,service}' = (SELECT a.answer #>> '{hypotheses,0,service}' FROM incidents s
-        JOIN diagnoses a ON a.incident_id = coalesce(s.diagnosis_of, s.id)
-        WHERE s.tenant_id = ${tenantId} AND s.id = ${id} ORDER BY a.number DESC LIMIT 1)
+        SELECT c.id FROM (
+          (${ofTenant} n.triggered_at BETWEEN ${at} - ${NEARBY} AND ${at} ORDER BY n.triggered_at DESC, n.id DESC LIMIT ${MAX_NEARBY})
+          UNION ALL (${ofTenant} n.triggered_at > ${at} AND n.triggered_at <= ${at} + ${NEARBY} ORDER BY n.triggered_at, n.id LIMIT ${MAX_NEARBY})
+          UNION ALL ${ofTenant} n.id = ${id}
+        ) c WHERE ${blamed(sql`c.answered`)} = ${blamed(sql`(SELECT coalesce(s.diagnosis_of, s.id) FROM incidents s WHERE s.tenant_id = ${tenantId} AND s.id = ${id})`)})
       ORDER BY i.triggered_at DESC, i.id DESC`,
   )
 }
