@@ -93,6 +93,20 @@ describe('a maintenance window', () => {
     expect(await told()).toBe(2)
   })
 
+  test('that overlaps another, of the service’s team, leaves nobody told until both have ended', async () => {
+    const { tenant, told } = await start()
+    await assign(tenant, 'checkout', { team: 'payments' })
+    const windows = [{ service: 'checkout' }, { team: 'Payments' }].map((of) => plan(tenant, { ...of, until: inMinutes(60) }))
+    for (const [place, planned] of (await Promise.all(windows)).entries()) {
+      await ask(tenant)
+      expect([place, await told()]).toEqual([place, 0])
+      const { id } = await planned.json()
+      await app.request(`/v1/maintenance/${id}`, { key: tenant.readonlyKey, method: 'DELETE' })
+    }
+    await ask(tenant)
+    expect(await told()).toBe(1)
+  })
+
   test('is told by its incidents, to programs and to assistants', async () => {
     const { tenant } = await start()
     expect((await ask(tenant)).maintenance).toBeNull()
