@@ -25,7 +25,7 @@ type LaterRow = ChangeColumns & {
 /** What is seen of the time after an alert, or until it was resolved. */
 const SEEN = sql`interval '2 hours'`
 const MAX_EVENTS = 60
-/** Of one type, across services: of a busier tenant the first ones are looked at. */
+/** Failing calls of the tenant that are looked at for those to these services: of a busier one the first. */
 const MAX_LOOKED_AT = 2_000
 const MAX_REPEATS = 20
 
@@ -55,14 +55,19 @@ export async function readAftermath(db: Db, tenantId: TenantId, incidentId: Inci
         JOIN context_events e ON e.tenant_id = ${tenantId} AND e.id = c.id::uuid
     ),
     places AS (SELECT service_id FROM subject UNION SELECT service_id FROM blamed UNION SELECT service_id FROM cited),
-    names AS (SELECT s.name FROM services s JOIN places p ON p.service_id = s.id WHERE s.tenant_id = ${tenantId}),
+    names AS MATERIALIZED (SELECT s.name FROM services s JOIN places p ON p.service_id = s.id WHERE s.tenant_id = ${tenantId}),
     begun AS (
-      SELECT l.* FROM subject s CROSS JOIN ${typesTable(EVENT_TYPES)} CROSS JOIN LATERAL (
+      SELECT l.* FROM subject s CROSS JOIN places p CROSS JOIN ${typesTable(EVENT_TYPES)} CROSS JOIN LATERAL (
+        SELECT ${columns} FROM context_events e
+        WHERE e.service_id = p.service_id AND e.tenant_id = ${tenantId} AND e.event_type = t.event_type AND ${BEGINS} AND ${isWithin(sql`s`)}
+        ORDER BY ${HAPPENED}, e.id LIMIT ${MAX_EVENTS}
+      ) l
+      UNION ALL
+      SELECT l.* FROM subject s CROSS JOIN ${typesTable(['dependency_failure', 'circuit_open'])} CROSS JOIN LATERAL (
         SELECT ${columns} FROM context_events e
         WHERE e.tenant_id = ${tenantId} AND e.event_type = t.event_type AND ${BEGINS} AND ${isWithin(sql`s`)}
         ORDER BY ${HAPPENED}, e.id LIMIT ${MAX_LOOKED_AT}
-      ) l WHERE l.service_id IN (SELECT service_id FROM places)
-        OR (l.event_type IN ('dependency_failure', 'circuit_open') AND split_part(l.entity, ':', 1) IN (SELECT name FROM names))
+      ) l WHERE split_part(l.entity, ':', 1) IN (SELECT name FROM names)
     ),
     repeated AS (
       SELECT r.* FROM subject s CROSS JOIN blamed b JOIN agents g ON g.tenant_id = ${tenantId} CROSS JOIN LATERAL (
