@@ -16,7 +16,7 @@ const SEED = Number(process.env['FUZZ_SEED'] || (LONG_SECONDS > 0 || IS_THOROUGH
 // Counted, for on a busy machine a time may pass before the first of them has ended.
 const USUAL_RUNS = IS_THOROUGH ? 100 : 8
 
-const app = startApp({ bindings: { CORS_ORIGINS: 'https://pages.example' } })
+const app = startApp({ bindings: { CORS_ORIGINS: 'https://pages.example', SESSION_SECRET: 'a secret of the tests, long enough' } })
 const document = readApiDocument()
 const operations = listOperations(document)
 const secondsEach = LONG_SECONDS / operations.length
@@ -100,11 +100,14 @@ async function provoke(fuzzed: FuzzedRequest): Promise<number> {
 
 function honest({ method, path, keyType, spec }: Operation, whose: 'own' | 'victim'): FuzzedRequest {
   const example = spec.requestBody?.content['application/json']?.example
-  const [id = ''] = listPathIds(path)
-  if (path.includes('{') && id === '') throw new Error(`which id does ${path} ask for? Say so in listPathIds, and make one in furnish`)
+  const ids = listPathIds(path)
+  if ((path.match(/\{/g)?.length ?? 0) > ids.length) {
+    throw new Error(`which ids does ${path} ask for? Say so in listPathIds, and make them in furnish`)
+  }
+  const left = [...ids]
   return {
     method,
-    path: path.replace(/\{\w+\}/, id.replace('own', whose)),
+    path: path.replaceAll(/\{\w+\}/g, () => (left.shift() ?? '').replace('own', whose)),
     headers: [
       ...(keyType ? [['Authorization', `Bearer ~own.${keyType}~`] as const] : []),
       ...(path === '/metrics' ? [['Authorization', `Bearer ${METRICS_TOKEN}`] as const] : []),
@@ -150,6 +153,10 @@ async function furnish(tenant: TestTenant, serviceName: string, config = {}): Pr
   const { data: incident } = await readonly.POST('/v1/incidents', {
     body: { service: serviceName, observed_until: new Date().toISOString() },
   })
+  const { data: share } = await readonly.POST('/v1/incidents/{id}/shares', { params: { path: { id: incident?.id ?? '' } } })
+  const { data: receiver } = await readonly.POST('/v1/integrations', {
+    body: { type: 'webhook', direction: 'outbound', config: { webhook_url: 'https://receiver.example/hook', services: ['of nobody'] } },
+  })
   const { data: maintenance } = await readonly.POST('/v1/maintenance', {
     body: { service: serviceName, from: inMinutes(60), until: inMinutes(120), reason: 'upgrade' },
   })
@@ -161,7 +168,9 @@ async function furnish(tenant: TestTenant, serviceName: string, config = {}): Pr
     api_key: apiKey?.id ?? '',
     integration: integration?.id ?? '',
     webhook: integration?.token ?? '',
+    receiver: receiver?.id ?? '',
     incident: incident?.id ?? '',
+    share: share?.id ?? '',
     maintenance: maintenance?.id ?? '',
   }
 }

@@ -10,7 +10,7 @@ import { createTestTenant, startApp, type TestTenant } from '../support/app.ts'
 const app = startApp()
 const MASK = '********'
 /** The secrets that only receivers have. */
-const OTHERS = [undefined, undefined, undefined, undefined]
+const OTHERS = [undefined, undefined, undefined, undefined, undefined]
 const UNSET = {
   url: null,
   bot_token: null,

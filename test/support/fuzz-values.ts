@@ -109,10 +109,9 @@ export const CURSORS = ['0', '1', '-1', '99999999999999999', '9007199254740993',
   .flatMap((instant) => [`${instant}.~own.event~`, `${instant}.~victim.event~`, `${instant}.00000000-0000-0000-0000-000000000000`])
   .map((cursor) => `~base64:${cursor}:~`)
 
-export const IDS = ['agent', 'service', 'api_key', 'integration', 'incident', 'maintenance', 'event'].flatMap((kind) => [
-  `~own.${kind}~`,
-  `~victim.${kind}~`,
-])
+export const IDS = ['agent', 'service', 'api_key', 'integration', 'receiver', 'incident', 'share', 'maintenance', 'event'].flatMap(
+  (kind) => [`~own.${kind}~`, `~victim.${kind}~`],
+)
 
 /** The id that a path asks for, by the path's second step. */
 const PATH_IDS: Readonly<Record<string, readonly string[]>> = {
@@ -125,9 +124,11 @@ const PATH_IDS: Readonly<Record<string, readonly string[]>> = {
   pagerduty: ['~own.webhook~'],
 }
 
-/** The tokens that an honest client may put where a path asks for an id. */
+/** The tokens that an honest client may put where a path asks for ids, in their order. */
 export function listPathIds(path: string): readonly string[] {
-  return path.startsWith('/in/') ? ['~own.door~'] : (PATH_IDS[path.split('/')[2] ?? ''] ?? [])
+  if (path.startsWith('/in/')) return ['~own.door~']
+  if (path.endsWith('/rotate-secret')) return ['~own.receiver~']
+  return [...(PATH_IDS[path.split('/')[2] ?? ''] ?? []), ...(path.includes('{share_id}') ? ['~own.share~'] : [])]
 }
 
 export const CONTENT_TYPES = [
