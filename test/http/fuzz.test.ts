@@ -155,7 +155,7 @@ async function furnish(tenant: TestTenant, serviceName: string, config = {}): Pr
   })
   const { data: share } = await readonly.POST('/v1/incidents/{id}/shares', { params: { path: { id: incident?.id ?? '' } } })
   const { data: receiver } = await readonly.POST('/v1/integrations', {
-    body: { type: 'webhook', direction: 'outbound', config: { webhook_url: 'https://receiver.example/hook', services: ['of nobody'] } },
+    body: { type: 'webhook', direction: 'outbound', config: { services: ['of nobody'] } },
   })
   const { data: maintenance } = await readonly.POST('/v1/maintenance', {
     body: { service: serviceName, from: inMinutes(60), until: inMinutes(120), reason: 'upgrade' },
