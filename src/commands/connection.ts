@@ -66,7 +66,8 @@ export function explain(error: unknown, known: Readonly<Record<string, string>> 
   const reason = code === undefined ? undefined : (known[code] ?? KNOWN_ERRORS[code])
   if (reason !== undefined) return code === '42501' && message ? `${reason}: ${message}` : reason
   const text = message?.split('\n', 1).join('') || code || 'no answer'
-  return /^[0-9A-Z]{5}$/.test(code ?? '') ? `${what} refused: ${text}` : `${what} cannot be reached: ${text}`
+  // Of class 08, and 57P, is what ends a connection.
+  return /^(?!08|57P)[0-9A-Z]{5}$/.test(code ?? '') ? `${what} refused: ${text}` : `${what} cannot be reached: ${text}`
 }
 
 /** What a driver wrapped, and `fetch`, which says nothing but that it failed. */

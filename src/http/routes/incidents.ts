@@ -166,7 +166,7 @@ const share = createRoute({
       ...json(NewShareBody, 'The link', { ...EXAMPLE_SHARE, url: 'https://noctuary.example.com/shared/bxwqVD8eS1eMHQ…' }),
       headers: REPLAYED_HEADER,
     },
-    ...problems('not_found', 'conflict', ...FAILURES),
+    ...problems('invalid_request', 'not_found', 'conflict', 'payload_too_large', 'unsupported_media_type', ...FAILURES),
     ...problemOf('conflict', { pointer: '', detail: 'an incident has at most 20 links at a time: revoke one first' }),
     ...NOT_FOUND,
   },
