@@ -29,6 +29,9 @@ export const REPEATABLE = {
   parameters: [idempotencyHeader('A request sent again with the same key within a day gets its first answer; with another body, 409')],
 }
 
+/** What an operation behind `repeatable` may refuse of any request: its key, and its body, which is part of what a key stands for. */
+export const REPEAT_REFUSALS = ['invalid_request', 'conflict', 'payload_too_large', 'unsupported_media_type'] as const
+
 /** An answer's header, which tells a repeat. */
 export const REPLAYED_HEADER = {
   'Idempotent-Replayed': { description: 'The answer that was given before', schema: { type: 'string' as const, enum: ['true'] } },

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { type ChangeText, EVENT_TYPES } from '../domain/event/event.ts'
+import { type ChangeText, EVENT_TYPES, isCallFailure } from '../domain/event/event.ts'
 import { type EventId, type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { BEGINS, HAPPENED, typesTable } from './changes.ts'
 import { type ChangeColumns, toShownChange } from './event-log.ts'
@@ -63,7 +63,7 @@ export async function readAftermath(db: Db, tenantId: TenantId, incidentId: Inci
         ORDER BY ${HAPPENED}, e.id LIMIT ${MAX_EVENTS}
       ) l
       UNION ALL
-      SELECT l.* FROM subject s CROSS JOIN ${typesTable(['dependency_failure', 'circuit_open'])} CROSS JOIN LATERAL (
+      SELECT l.* FROM subject s CROSS JOIN ${typesTable(EVENT_TYPES.filter(isCallFailure))} CROSS JOIN LATERAL (
         SELECT ${columns} FROM context_events e
         WHERE e.tenant_id = ${tenantId} AND e.event_type = t.event_type AND ${BEGINS} AND ${isWithin(sql`s`)}
         ORDER BY ${HAPPENED}, e.id LIMIT ${MAX_LOOKED_AT}

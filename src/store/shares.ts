@@ -17,6 +17,8 @@ export type ShareRow = { readonly id: string; readonly madeMs: number; readonly 
 
 const MAX_SHARES = 20
 
+export const TOO_MANY_SHARES = `an incident has at most ${MAX_SHARES} links at a time: revoke one first`
+
 const SHARE_JSON = sql`json_build_object('id', s.id, 'madeMs', ${epochMs(sql`s.made_at`)}, 'expiresMs', ${epochMs(sql`s.expires_at`)}, 'madeBy', s.made_by)`
 
 /** The links to incident `i` that still lead there, the newest first, as JSON of `ShareRow`s; null without any. */
@@ -53,7 +55,7 @@ export async function addShare(
   const [row] = rows
   if (!row) throw new AppError('not_found', 'no such incident')
   const share = row.share ?? (await findKept(db, tenantId, id))
-  if (!share) throw new AppError('conflict', `an incident has at most ${MAX_SHARES} links at a time: revoke one first`)
+  if (!share) throw new AppError('conflict', TOO_MANY_SHARES)
   return toShare(share)
 }
 

@@ -110,8 +110,8 @@ async function readBoth(deps: ReadDeps, request: WindowRequest, known: StoredWin
   const find = (withText: boolean) => findStoredWindow(deps.db, reader, serviceId, { asOf, withText })
   if (asOf !== undefined) return { stored: await find(true), copy: undefined }
   // Not waited for where there is none: what is asked for together travels together.
-  const key = findPartialKey(deps, request)
-  const part = key === undefined ? undefined : await readPart(deps, request, key)
+  const tenantId = findTenantOfPart(deps, request)
+  const part = tenantId && (await readPart(deps, request, tenantId))
   if (part) return part
 
   const digest = known ? Promise.resolve(known) : find(false)
@@ -121,19 +121,18 @@ async function readBoth(deps: ReadDeps, request: WindowRequest, known: StoredWin
   return { stored: await find(true), copy }
 }
 
-type PartialKey = { readonly key: string; readonly tenantId: TenantId }
-
-function findPartialKey(deps: ReadDeps, { reader, serviceId }: WindowRequest): PartialKey | undefined {
-  const tenantId = 'tenantId' in reader ? reader.tenantId : deps.tenantOfKey.get(reader.keyHash)
-  const key = tenantId && toMemoryKey({ tenantId, serviceId })
-  return tenantId !== undefined && key !== undefined && deps.partialWindows.has(key) ? { key, tenantId } : undefined
+/** Whose the window is, where it was a part when it was read last. */
+function findTenantOfPart({ tenantOfKey, partialWindows }: Memory, { reader, serviceId }: WindowRequest): TenantId | undefined {
+  const tenantId = 'tenantId' in reader ? reader.tenantId : tenantOfKey.get(reader.keyHash)
+  return tenantId && partialWindows.has(toMemoryKey({ tenantId, serviceId })) ? tenantId : undefined
 }
 
 /**
  * A window that was a part lately: first all that Postgres says of what is shown, then what the copy says of that. `undefined` for
  * any other, and where it is none any more or the copy is out of reach.
  */
-async function readPart(deps: ReadDeps, { reader, serviceId }: WindowRequest, { key, tenantId }: PartialKey): Promise<Both | undefined> {
+async function readPart(deps: ReadDeps, { reader, serviceId }: WindowRequest, tenantId: TenantId): Promise<Both | undefined> {
+  const key = toMemoryKey({ tenantId, serviceId })
   deps.knownWindows.delete(key)
   const stored = await findStoredWindow(deps.db, reader, serviceId, { asOf: undefined, withText: true, isSampled: true })
   if (!stored.isPart) deps.partialWindows.delete(key)

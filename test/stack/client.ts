@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readApiDocument } from '../support/api-document.ts'
+import { writeApiDescription } from '../../src/api-description.ts'
 
 // openapi-typescript prints through the compiler's own printer, which TypeScript 7 does not have.
 registerHooks({
@@ -19,7 +19,6 @@ if (process.argv.includes('--help')) {
 
 const file = resolve(process.argv[2] ?? fileURLToPath(new URL('../../dist/api.d.ts', import.meta.url)))
 mkdirSync(dirname(file), { recursive: true })
-// The document is plain JSON; the generator's type for it is its own.
-const nodes = await openapiTS(readApiDocument() as unknown as Parameters<typeof openapiTS>[0])
+const nodes = await openapiTS(writeApiDescription())
 writeFileSync(file, `// Generated from the API's description by npm run client. Do not edit.\n\n${astToString(nodes)}`)
 console.log(`wrote ${file}`)

@@ -12,7 +12,7 @@ import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, toTrail } from '../context.ts'
 import { readCursor, toCursor } from '../cursor.ts'
-import { chanceOf, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
+import { chanceOf, REPEAT_REFUSALS, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EventTypeName, EXAMPLE_IDS, getPathId, IdParams, Instant, json, jsonBody, name, optionalName, Uuid } from '../schemas.ts'
 
@@ -138,7 +138,7 @@ const register = createRoute({
   request: { body: jsonBody(RegisterBody, { hostname: 'web-1', name: 'web-1', version: '0.1.0' }) },
   responses: {
     201: { ...json(AgentBody, 'The agent of this key, registered or updated', EXAMPLE_AGENT), headers: REPLAYED_HEADER },
-    ...problems('invalid_request', 'unauthorized', 'forbidden', 'conflict', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
+    ...problems(...REPEAT_REFUSALS, 'unauthorized', 'forbidden', 'unavailable'),
     ...problemOf(
       'invalid_request',
       { pointer: '/hostname', detail: 'hostname is required' },

@@ -8,7 +8,7 @@ import { revokeKey } from '../../usecases/revoke-key.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, toTrail } from '../context.ts'
-import { chanceOf, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
+import { chanceOf, REPEAT_REFUSALS, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EXAMPLE_IDS, getPathId, IdParams, Instant, json, jsonBody, optionalName, Uuid } from '../schemas.ts'
 
@@ -66,7 +66,7 @@ const create = createRoute({
       ...json(NewApiKeyBody, 'The new key, shown this once', { ...EXAMPLE_HINT, key: `${EXAMPLE_HINT.prefix}…${EXAMPLE_HINT.last4}` }),
       headers: REPLAYED_HEADER,
     },
-    ...problems('invalid_request', 'unauthorized', 'forbidden', 'conflict', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
+    ...problems(...REPEAT_REFUSALS, 'unauthorized', 'forbidden', 'unavailable'),
     ...problemOf('conflict', { pointer: '', detail: TOO_MANY_KEYS }),
     ...problemOf(
       'invalid_request',

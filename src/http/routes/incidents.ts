@@ -6,14 +6,14 @@ import type { IncidentId, ShareId } from '../../domain/ids.ts'
 import { toShownValue, toStorableText } from '../../domain/text.ts'
 import { isZeroTime, parseTimestamp } from '../../domain/timestamp.ts'
 import { getIncident, listIncidents } from '../../store/incidents.ts'
-import { removeShare } from '../../store/shares.ts'
+import { removeShare, TOO_MANY_SHARES } from '../../store/shares.ts'
 import { judge, resolve } from '../../usecases/decide-incident.ts'
 import { askNow } from '../../usecases/diagnose-now.ts'
 import { shareIncident } from '../../usecases/share-incident.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { boundBody, decodeBody } from '../body.ts'
 import { createRouter, deferTo, timeLeft, toTrail } from '../context.ts'
-import { chanceOf, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
+import { chanceOf, REPEAT_REFUSALS, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
 import { problemOf, problems } from '../problem.ts'
 import { getPathId, IdParams, json, jsonBody, pageStart, readInstant, readPageStart } from '../schemas.ts'
 import {
@@ -110,7 +110,7 @@ const create = createRoute({
       }),
       headers: REPLAYED_HEADER,
     },
-    ...problems('invalid_request', 'not_found', 'conflict', 'payload_too_large', 'unsupported_media_type', ...FAILURES),
+    ...problems(...REPEAT_REFUSALS, 'not_found', ...FAILURES),
     ...problemOf('not_found', {
       pointer: '/service',
       detail: 'nobody has told of a service "chekout". The nearest: "checkout". With "create": true it is opened.',
@@ -166,8 +166,8 @@ const share = createRoute({
       ...json(NewShareBody, 'The link', { ...EXAMPLE_SHARE, url: 'https://noctuary.example.com/shared/bxwqVD8eS1eMHQ…' }),
       headers: REPLAYED_HEADER,
     },
-    ...problems('invalid_request', 'not_found', 'conflict', 'payload_too_large', 'unsupported_media_type', ...FAILURES),
-    ...problemOf('conflict', { pointer: '', detail: 'an incident has at most 20 links at a time: revoke one first' }),
+    ...problems(...REPEAT_REFUSALS, 'not_found', ...FAILURES),
+    ...problemOf('conflict', { pointer: '', detail: TOO_MANY_SHARES }),
     ...NOT_FOUND,
   },
 })

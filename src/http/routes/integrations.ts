@@ -17,7 +17,7 @@ import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { boundBody, decodeBody } from '../body.ts'
 import { createRouter, toTrail } from '../context.ts'
 import type { AppContext } from '../env.ts'
-import { chanceOf, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
+import { chanceOf, REPEAT_REFUSALS, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
 import { problemOf, problems } from '../problem.ts'
 import { getPathId, IdParams, json, jsonBody } from '../schemas.ts'
 import {
@@ -67,7 +67,7 @@ const create = createRoute({
   request: { body: jsonBody(CreateIntegrationBody, { type: 'pagerduty', direction: 'bidirectional', config: EXAMPLE_CONFIG }) },
   responses: {
     201: { ...json(CreatedBody, 'The new integration', EXAMPLE_INTEGRATION), headers: REPLAYED_HEADER },
-    ...problems('invalid_request', 'unauthorized', 'forbidden', 'conflict', 'payload_too_large', 'unsupported_media_type', 'unavailable'),
+    ...problems(...REPEAT_REFUSALS, 'unauthorized', 'forbidden', 'unavailable'),
     ...problemOf('invalid_request', { pointer: '/type', detail: `type must be ${INTEGRATION_TYPES.join(', ')}` }, ...CONFIG_ERRORS),
     ...problemOf('conflict', { pointer: '', detail: TOO_MANY_INTEGRATIONS }),
   },
@@ -117,16 +117,7 @@ const remove = createRoute({
 })
 
 const ROTATION_PROBLEMS = {
-  ...problems(
-    'invalid_request',
-    'unauthorized',
-    'forbidden',
-    'not_found',
-    'conflict',
-    'payload_too_large',
-    'unsupported_media_type',
-    'unavailable',
-  ),
+  ...problems(...REPEAT_REFUSALS, 'unauthorized', 'forbidden', 'not_found', 'unavailable'),
   ...NOT_FOUND,
 }
 

@@ -8,7 +8,7 @@ import { findService } from '../../store/services.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, toTrail } from '../context.ts'
-import { chanceOf, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
+import { chanceOf, REPEAT_REFUSALS, REPEATABLE, REPLAYED_HEADER, repeatable } from '../idempotency.ts'
 import { problemOf, problems } from '../problem.ts'
 import { EXAMPLE_IDS, getPathId, IdParams, Instant, json, jsonBody, name, optionalName, Uuid } from '../schemas.ts'
 
@@ -84,16 +84,7 @@ const plan = createRoute({
   },
   responses: {
     201: { ...json(WindowBody, 'The window', EXAMPLE), headers: REPLAYED_HEADER },
-    ...problems(
-      'invalid_request',
-      'unauthorized',
-      'forbidden',
-      'not_found',
-      'conflict',
-      'payload_too_large',
-      'unsupported_media_type',
-      'unavailable',
-    ),
+    ...problems(...REPEAT_REFUSALS, 'unauthorized', 'forbidden', 'not_found', 'unavailable'),
     ...problemOf(
       'invalid_request',
       { pointer: '/service', detail: WHOSE_ERROR },
