@@ -1,7 +1,8 @@
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import ts from 'typescript-5'
+import type { ClassElement } from 'typescript-5'
+import { leaveOutMembers } from './class-members.ts'
 import { publish } from './publish.ts'
 
 // Drizzle's database has a builder for every kind of query, and no bundler can tell that all of ours are written as SQL. In this
@@ -26,15 +27,6 @@ function toNothing(text: string): string {
   return `const nothing = (name) => Object.assign(function () {}, { [Symbol.for('drizzle:entityKind')]: name })\n${classes.join('\n')}\n`
 }
 
-/** A module without the methods of its classes that are named so. */
-function leaveOut(text: string, named: RegExp): string {
-  const file = ts.createSourceFile('module.js', text, ts.ScriptTarget.Latest, true, ts.ScriptKind.JS)
-  const members = file.statements.filter(ts.isClassDeclaration).flatMap((one) => [...one.members])
-  const gone = members.filter(({ name }) => name !== undefined && named.test(name.getText()))
-  if (gone.length === 0) throw new Error(`nothing is named ${named}: Drizzle looks otherwise than it did`)
-  return gone.reduceRight((rest, one) => rest.slice(0, one.getFullStart()) + rest.slice(one.getEnd()), text)
-}
-
 publish('drizzle', (copy) => {
   for (const part of PARTS) {
     cpSync(join(DRIZZLE, part), join(copy, part), { recursive: true, filter: (path) => isScript(path) || !/\.\w+$/.test(path) })
@@ -46,7 +38,9 @@ publish('drizzle', (copy) => {
       .map((name) => join(folder, name)),
   )
   for (const file of [...LEFT_OUT_FILES, ...files]) writeFileSync(join(copy, file), toNothing(readFileSync(join(copy, file), 'utf8')))
-  writeFileSync(join(copy, DIALECT), leaveOut(readFileSync(join(copy, DIALECT), 'utf8'), UNASKED))
+  const dialect = readFileSync(join(copy, DIALECT), 'utf8')
+  const isUnasked = ({ name }: ClassElement) => name !== undefined && UNASKED.test(name.getText())
+  writeFileSync(join(copy, DIALECT), leaveOutMembers(dialect, 'Drizzle’s dialect', isUnasked))
   writeFileSync(join(copy, 'package.json'), JSON.stringify({ type: 'module', main: 'index.js', sideEffects: false }))
 })
 // Of the project's own manifest the Worker tells the version alone.

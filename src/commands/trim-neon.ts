@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript-5'
+import { leaveOutMembers } from './class-members.ts'
 import { publish } from './publish.ts'
 
 // Neon's driver is one file, most of it a client for WebSockets that nothing here asks for, and no bundler can tell: this copy
@@ -91,21 +92,11 @@ function trim(text: string): string {
 }
 
 /** The client's settings are static members of a socket that is never opened: without what such a socket does. */
-function withoutSocket(text: string): string {
-  const file = ts.createSourceFile('driver.js', text, ts.ScriptTarget.Latest, true, ts.ScriptKind.JS)
-  const dropped: (readonly [start: number, end: number])[] = []
-  const visit = (node: ts.Node): void => {
-    if (ts.isClassExpression(node) && /\.EventEmitter$/.test(node.heritageClauses?.[0]?.getText() ?? ''))
-      for (const member of node.members) {
-        const isStatic = ts.canHaveModifiers(member) && ts.getModifiers(member)?.some((one) => one.kind === ts.SyntaxKind.StaticKeyword)
-        if (!isStatic) dropped.push([member.getFullStart(), member.getEnd()])
-      }
-    ts.forEachChild(node, visit)
-  }
-  visit(file)
-  if (dropped.length === 0) throw new Error('@neondatabase/serverless: where is its socket?')
-  return dropped.reduceRight((rest, [start, end]) => rest.slice(0, start) + rest.slice(end), text)
-}
+const withoutSocket = (text: string): string =>
+  leaveOutMembers(text, 'the socket of Neon’s driver', (member, { heritageClauses }) => {
+    const isOfSocket = /\.EventEmitter$/.test(heritageClauses?.[0]?.getText() ?? '')
+    return isOfSocket && !(ts.canHaveModifiers(member) && ts.getModifiers(member)?.some(({ kind }) => kind === ts.SyntaxKind.StaticKeyword))
+  })
 
 publish('neon', (copy) => {
   writeFileSync(join(copy, 'index.js'), withoutSocket(trim(readFileSync(DRIVER, 'utf8'))))
