@@ -19,10 +19,9 @@ const LIMITED =
 /** What whoever asks without the right password, key or role is told. */
 const DENIED =
   /access ?denied|not authori[sz]ed|unauthori[sz]ed|forbidden|permission denied|authentication failed|invalid[\w ]{0,20} (?:key|credentials?|password|token)|\b40[13]\b/i
-/** Settings of who may do what, and of what proves it. */
+/** Settings of what proves who one is, and of who may do what. */
 const SECRETS = /vault|secret|passw|credential|token|api-?key/i
-const ACCESS =
-  /vault|secret|passw|credential|token|api-?key|(?:^|[^a-z])(?:roles?|polic(?:y|ies)|iam|permissions?|grants?|rbac|acls?)(?:[^a-z]|$)/i
+const ROLES = /(?:^|[^a-z])(?:roles?|polic(?:y|ies)|iam|permissions?|grants?|rbac|acls?)(?:[^a-z]|$)/i
 const NODE_TROUBLE = /^(?:Node(?:HasMemory|Memory|HasDisk|Disk|PID)\w*Pressure|EvictionThresholdMet|NodeNotReady)$/
 export const EVICTED = /^(?:Evicted|TaintManagerEviction)$/
 /** What becomes of pods whose node is in trouble; what their own limits and code do to them is none of it. */
@@ -65,8 +64,8 @@ export function isDenied({ reports }: Pick<Item, 'reports'>): boolean {
 }
 
 /** Whether a setting is of who may do what, or of what proves it. */
-export function isOfAccess({ eventType, vendor, entity }: WindowEntry): boolean {
-  return eventType === 'config_change' && ACCESS.test(`${vendor} ${entity}`)
+export function isOfAccess(entry: WindowEntry): boolean {
+  return entry.eventType === 'config_change' && (isOfSecrets(entry) || ROLES.test(`${entry.vendor} ${entry.entity}`))
 }
 
 /** Whether it is of what proves it. */
