@@ -38,6 +38,7 @@ export default defineConfig({
     include: [...(apart ?? ['test/**/*.test.ts'])],
     exclude: apart === undefined ? Object.keys(APART).map((name) => `test/${name}/**`) : [],
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/seed.ts'],
     // Many tests wait, for deadlines above all, rather than work.
     maxWorkers: 3,
     // Tests share nothing but stores, so files may share what they import, which took a third of the time.

@@ -123,7 +123,7 @@ const anyOrGenerated = fc.oneof({ arbitrary: tiedInput, weight: 8 }, anyInput, f
 
 const entriesOf = ({ windows }: DiagnosisInput) => windows.flatMap(({ window: { entries } }) => Object.values(entries).flat())
 /** Durations and times, which are computed. */
-const CLOCK = /(?:since|at) (?:[+-]?\d{4,6}-\d\d-\d\d )?\d\d:\d\d UTC/g
+const CLOCK = /(?:since|at|is) (?:[+-]?\d{4,6}-\d\d-\d\d )?\d\d:\d\d UTC/g
 const OWN_WORDS = new RegExp(`\\b\\d+ (?:second|minute|hour|day)s?\\b|${CLOCK.source}`, 'g')
 
 const leadOf = ({ hypotheses }: Diagnosis) => hypotheses[0]?.eventIds[0]
