@@ -4,7 +4,7 @@ import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.
 import { type CallerRow, type Principal, toPrincipal } from './api-keys.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { functionNamed } from './functions.ts'
-import { type Db, epochMs, selectOne } from './postgres.ts'
+import { type Db, epochMs, selectOne, timestamptz } from './postgres.ts'
 
 export type Agent = {
   readonly id: AgentId
@@ -115,7 +115,7 @@ export async function listAgents(db: Db, tenantId: TenantId): Promise<AgentActiv
 export async function countAgents(db: Db, tenantId: TenantId, since: Date): Promise<{ readonly all: number; readonly heard: number }> {
   return await selectOne(
     db,
-    sql`SELECT count(*)::int AS "all", (count(*) FILTER (WHERE a.last_seen_at > ${since.toISOString()}::timestamptz))::int AS heard
+    sql`SELECT count(*)::int AS "all", (count(*) FILTER (WHERE a.last_seen_at > ${timestamptz(since)}))::int AS heard
       FROM agents a JOIN api_keys k ON k.id = a.api_key_id
       WHERE a.tenant_id = ${tenantId} AND k.integration_id IS NULL AND k.revoked_at IS NULL`,
   )

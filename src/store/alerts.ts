@@ -3,10 +3,11 @@ import { toNameKey } from '../domain/event/service-name.ts'
 import type { ApiKeyId, IncidentId, IntegrationId, TenantId } from '../domain/ids.ts'
 import { FOLD_SECONDS, LEASE_SECONDS } from '../domain/incident/schedule.ts'
 import type { DoorType } from '../domain/integration-type.ts'
+import { daysBefore } from '../domain/window/sweep.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { functionNamed } from './functions.ts'
 import { getIncident, type IncidentDetail } from './incidents.ts'
-import { type BatchDb, callFunction, type Db, inOneRequest } from './postgres.ts'
+import { type BatchDb, callFunction, type Db, inOneRequest, timestamptz } from './postgres.ts'
 
 /** What an engineer asks about. */
 export type Question = {
@@ -162,4 +163,16 @@ function received(tenantId: TenantId, incidentId: IncidentId, question: Question
     environment,
   }
   return sql`${functionNamed('receive_question')}(${tenantId}, ${JSON.stringify(fields)}, ${lease}::uuid, ${LEASE_SECONDS})`
+}
+
+const DELIVERY_DAYS = 30
+const MAX_FORGOTTEN = 10_000
+
+/** Forgets deliveries that nobody will send again. */
+export async function forgetDeliveries(db: Db, now: Date): Promise<void> {
+  await db.execute(
+    sql`DELETE FROM deliveries WHERE ctid = ANY(ARRAY(
+      SELECT ctid FROM deliveries WHERE received_at < ${timestamptz(daysBefore(now, DELIVERY_DAYS))} LIMIT ${MAX_FORGOTTEN} FOR UPDATE SKIP LOCKED
+    ))`,
+  )
 }

@@ -3,7 +3,7 @@ import type { ChangeText, EventDetails, EventLinks, EventType } from '../domain/
 import { toNameKey } from '../domain/event/service-name.ts'
 import { type EventId, type IncidentId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type ChangeColumns, toShownChange } from './event-log.ts'
-import { type Db, epochMs } from './postgres.ts'
+import { type Db, epochMs, timestamptz } from './postgres.ts'
 import { joinNamesOf } from './window-joins.ts'
 
 /** A change where it began: what repeats of it are told once. */
@@ -185,7 +185,7 @@ export async function listBlames(db: Db, tenantId: TenantId, since: Date, servic
     sql`SELECT i.id AS incident_id, i.title, i.service_name AS alerting, ${epochMs(sql`i.triggered_at`)} AS triggered_ms,
         i.resolved_at IS NOT NULL AS is_resolved, e.service_name, e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.environment
       FROM (
-        SELECT * FROM incidents WHERE tenant_id = ${tenantId} AND triggered_at > ${since.toISOString()}::timestamptz
+        SELECT * FROM incidents WHERE tenant_id = ${tenantId} AND triggered_at > ${timestamptz(since)}
         ORDER BY triggered_at DESC, id DESC LIMIT ${MAX_INCIDENTS}
       ) i
       CROSS JOIN LATERAL (

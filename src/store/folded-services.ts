@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { timestamptz } from './postgres.ts'
 import { hasIncidentSince } from './services.ts'
 
 const RANDOM = '[bcdfghjklmnpqrstvwxz2-9]{5}'
@@ -27,7 +28,7 @@ function workloadKeys(name: SQL): SQL {
 /** Whether service `s` is a pod, an autoscaler or the like of another service that is heard of: it is told of there. */
 export function isFolded(heardOfSince: Date): SQL {
   return sql`EXISTS (SELECT 1 FROM services w WHERE w.tenant_id = s.tenant_id AND w.name_key = ANY(${workloadKeys(sql`s.name`)}) AND w.id <> s.id
-    AND (w.last_event_at > ${heardOfSince.toISOString()}::timestamptz OR ${hasIncidentSince(sql`w.tenant_id`, sql`w.id`, heardOfSince)}))`
+    AND (w.last_event_at > ${timestamptz(heardOfSince)} OR ${hasIncidentSince(sql`w.tenant_id`, sql`w.id`, heardOfSince)}))`
 }
 
 const RULES = sql`('namespaced_name', 'pod', 'replica_set', 'autoscaler')`

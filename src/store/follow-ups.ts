@@ -6,7 +6,7 @@ import { BEGINS, HAPPENED } from './changes.ts'
 import type { ClaimedWork } from './incident-work.ts'
 import { isReadable } from './incidents.ts'
 import { isInMaintenance, teamOf } from './maintenance.ts'
-import { type Db, epochMs, selectOne } from './postgres.ts'
+import { type Db, epochMs, selectOne, timestamptz } from './postgres.ts'
 import { SOURCE, type Target } from './source.ts'
 
 /** An incident after whose answer something happened, as far as it says who is to be told. */
@@ -53,7 +53,7 @@ export async function planFollowUps(
       WHERE tenant_id = ${tenantId} AND incident_id = ${incidentId} AND kind = ${kind} AND lease = ${lease}::uuid RETURNING incident_id
     )
     INSERT INTO incident_work (incident_id, kind, number, target, tenant_id, state, next_at, attempts)
-    SELECT p.incident_id, ${kind}, ${number}, t.target, ${tenantId}::uuid, 'queued', ${now.toISOString()}::timestamptz, 0
+    SELECT p.incident_id, ${kind}, ${number}, t.target, ${tenantId}::uuid, 'queued', ${timestamptz(now)}, 0
     FROM planned p, json_array_elements_text(${JSON.stringify(targets)}::json) AS e(text), LATERAL (SELECT e.text::uuid AS target) t
     ON CONFLICT DO NOTHING`,
   )
@@ -141,8 +141,8 @@ export async function findAwaitedUndoing(db: Db): Promise<UndoingLook> {
 /** Ends a look whose undoings are noted: the next begins where it began. What was awaited long enough is done. */
 export async function endUndoingLook(db: Db, { awaiting, at }: UndoingLook, now: Date): Promise<void> {
   await db.execute(
-    sql`UPDATE incident_work w SET looked_at = greatest(w.looked_at, ${at.toISOString()}::timestamptz),
-        state = CASE WHEN w.next_at <= ${now.toISOString()}::timestamptz THEN 'done' ELSE 'awaiting' END
+    sql`UPDATE incident_work w SET looked_at = greatest(w.looked_at, ${timestamptz(at)}),
+        state = CASE WHEN w.next_at <= ${timestamptz(now)} THEN 'done' ELSE 'awaiting' END
       FROM json_array_elements_text(${JSON.stringify(awaiting)}::json) AS e(id)
       WHERE w.incident_id = e.id::uuid AND w.kind = 'undone' AND w.target = ${SOURCE} AND w.state = 'awaiting'`,
   )
@@ -154,7 +154,7 @@ const shown = (value: SQL): SQL => sql`left(${value}, ${MAX_SHOWN_LENGTH})`
 /** Notes what undid the change that an incident's answer blames, for those who want to know to be told. */
 export async function noteUndoing(db: Db, { tenantId, incidentId }: AwaitedUndoing, eventId: EventId, now: Date): Promise<void> {
   await db.execute(
-    sql`UPDATE incident_work SET state = 'queued', event_id = ${eventId}, next_at = ${now.toISOString()}::timestamptz
+    sql`UPDATE incident_work SET state = 'queued', event_id = ${eventId}, next_at = ${timestamptz(now)}
       WHERE tenant_id = ${tenantId} AND incident_id = ${incidentId} AND kind = 'undone' AND target = ${SOURCE} AND state IN ('awaiting', 'done') AND event_id IS NULL`,
   )
 }

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { daysBefore } from '../domain/window/sweep.ts'
-import { type Db, selectOne } from './postgres.ts'
+import { type Db, selectOne, timestamptz } from './postgres.ts'
 
 /** An answer that has outlived its snapshot. */
 export type OldAnswer = {
@@ -28,7 +28,7 @@ export async function forgetIncidents(
   now: Date,
   { incidentDays, snapshotDays }: { readonly incidentDays: number; readonly snapshotDays: number },
 ): Promise<OldAnswer[]> {
-  const before = sql`${daysBefore(now, incidentDays).toISOString()}::timestamptz`
+  const before = timestamptz(daysBefore(now, incidentDays))
   const { old } = await selectOne<{ old: readonly OldRow[] | null }>(
     db,
     sql`WITH gone AS MATERIALIZED (
@@ -45,7 +45,7 @@ export async function forgetIncidents(
       old AS (
         SELECT d.tenant_id, d.incident_id, d.number FROM (
           SELECT tenant_id, incident_id, number, made_at, row_number() OVER (PARTITION BY tenant_id ORDER BY made_at) AS turn FROM diagnoses
-          WHERE is_snapshot_whole AND verdict IS DISTINCT FROM 'confirmed' AND made_at < ${daysBefore(now, snapshotDays).toISOString()}::timestamptz
+          WHERE is_snapshot_whole AND verdict IS DISTINCT FROM 'confirmed' AND made_at < ${timestamptz(daysBefore(now, snapshotDays))}
             AND incident_id NOT IN (SELECT id FROM gone)
         ) d ORDER BY d.turn, d.made_at LIMIT ${MAX_SNAPSHOTS}
       )

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { type Db, selectOne } from './postgres.ts'
+import { type Db, selectOne, timestamptz } from './postgres.ts'
 
 /**
  * Of the incidents that wait for late events, of each tenant's in turn, makes those due for which one arrived: an event that was received since they
@@ -25,13 +25,13 @@ export async function noticeLateEvents(db: Db, now: Date): Promise<number> {
     ),
     planned AS (
       UPDATE incident_work w SET
-        state = CASE WHEN w.next_at <= ${iso(now)}::timestamptz THEN 'done' WHEN n.is_late THEN 'due' ELSE 'watching' END,
-        next_at = CASE WHEN n.is_late THEN least(w.next_at, greatest(${iso(now)}::timestamptz, ${RESTED_AT})) ELSE w.next_at END,
+        state = CASE WHEN w.next_at <= ${timestamptz(now)} THEN 'done' WHEN n.is_late THEN 'due' ELSE 'watching' END,
+        next_at = CASE WHEN n.is_late THEN least(w.next_at, greatest(${timestamptz(now)}, ${RESTED_AT})) ELSE w.next_at END,
         looked_at = CASE WHEN n.is_late THEN w.looked_at ELSE now() END
       FROM noticed n WHERE w.incident_id = n.incident_id AND w.kind = 'diagnosis' AND w.state = 'watching'
       RETURNING w.state, w.next_at
     )
-    SELECT count(*)::int AS due FROM planned WHERE state = 'due' AND next_at <= ${iso(now)}::timestamptz`,
+    SELECT count(*)::int AS due FROM planned WHERE state = 'due' AND next_at <= ${timestamptz(now)}`,
   )
   return due
 }
@@ -52,5 +52,3 @@ function isAnyLate(row: SQL): SQL {
 }
 
 const MAX_WATCHED = 200
-
-const iso = (instant: Date) => instant.toISOString()

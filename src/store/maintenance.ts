@@ -3,7 +3,7 @@ import { AppError } from '../domain/errors.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { type MaintenanceId, type TenantId, toId } from '../domain/ids.ts'
 import { appendAudit, type Trail } from './audit.ts'
-import { type Db, epochMs } from './postgres.ts'
+import { type Db, epochMs, timestamptz } from './postgres.ts'
 
 /** A time in which nobody is told of the incidents that begin then, of a service or of a team's. */
 export type MaintenanceWindow = {
@@ -43,7 +43,7 @@ export async function planMaintenance(
     sql`WITH planned AS (
       INSERT INTO maintenance_windows (id, tenant_id, service, service_key, team, team_key, starts_at, ends_at, reason)
       SELECT ${id}::uuid, ${tenantId}::uuid, ${service}::text, ${service && toNameKey(service)}::text, ${team}::text, ${team && toNameKey(team)}::text,
-        ${from.toISOString()}::timestamptz, ${until.toISOString()}::timestamptz, ${reason}::text
+        ${timestamptz(from)}, ${timestamptz(until)}, ${reason}::text
       WHERE (SELECT count(*) FROM maintenance_windows m WHERE m.tenant_id = ${tenantId} AND m.ends_at > now()) < ${MAX_WINDOWS}
       ON CONFLICT DO NOTHING RETURNING *
     ),

@@ -212,3 +212,6 @@ const unusableAnswer = () => new UnusableAnswer('HTTP 200, without the row that 
 
 /** An instant column as whole milliseconds since 1970 (rounded down). */
 export const epochMs = (column: SQL): SQL => sql`${functionNamed('epoch_ms')}(${column})`
+
+/** An instant as Postgres takes one. */
+export const timestamptz = (instant: Date): SQL => sql`${instant.toISOString()}::timestamptz`

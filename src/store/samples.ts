@@ -4,7 +4,7 @@ import { AppError } from '../domain/errors.ts'
 import { SAMPLE_ENVIRONMENT } from '../domain/event/environment.ts'
 import type { IntegrationId, TenantId } from '../domain/ids.ts'
 import { functionNamed } from './functions.ts'
-import { type Db, epochMs, selectOne } from './postgres.ts'
+import { type Db, epochMs, selectOne, timestamptz } from './postgres.ts'
 import type { RemovedService } from './services.ts'
 
 const MAX_SAMPLES = 100
@@ -41,7 +41,7 @@ export async function forgetSamples(
   db: Db,
   now: Date,
 ): Promise<{ readonly removed: readonly RemovedService[]; readonly nextAt: Date | undefined }> {
-  const at = sql`${now.toISOString()}::timestamptz`
+  const at = timestamptz(now)
   const { removed, next_ms: nextMs } = await selectOne<{ removed: readonly RemovedService[] | null; next_ms: number | null }>(
     db,
     sql`WITH ended AS MATERIALIZED (

@@ -4,7 +4,7 @@ import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { isFailure, RECENT_MINUTES, TROUBLE_TYPES } from '../domain/window/health.ts'
 import { BEGINS, HAPPENED, typesTable } from './changes.ts'
 import { isFolded, OWNERS, PARTS_JSON } from './folded-services.ts'
-import { type Db, epochMs } from './postgres.ts'
+import { type Db, epochMs, timestamptz } from './postgres.ts'
 import { hasIncidentSince, IS_ACTIVE } from './services.ts'
 import { joinNamesOf } from './window-joins.ts'
 
@@ -76,7 +76,7 @@ export async function listServiceOverviews(db: Db, tenantId: TenantId, query: Ov
   const { heardOfSince, nameLike, after, limit } = query
   const filters = [
     sql`s.tenant_id = ${tenantId}`,
-    sql`(s.last_event_at > ${heardOfSince.toISOString()}::timestamptz OR ${hasIncidentSince(sql`${tenantId}`, sql`s.id`, heardOfSince)})`,
+    sql`(s.last_event_at > ${timestamptz(heardOfSince)} OR ${hasIncidentSince(sql`${tenantId}`, sql`s.id`, heardOfSince)})`,
     nameLike === undefined ? sql`NOT ${isFolded(heardOfSince)}` : sql`strpos(lower(s.name), lower(${nameLike})) > 0`,
   ]
   const wanted = sql.join(filters, sql` AND `)

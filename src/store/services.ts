@@ -4,7 +4,7 @@ import { toNameKey } from '../domain/event/service-name.ts'
 import { type AgentId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { toStorableText } from '../domain/text.ts'
 import { appendAudit, type Trail } from './audit.ts'
-import { type Db, epochMs } from './postgres.ts'
+import { type Db, epochMs, timestamptz } from './postgres.ts'
 
 export type Service = {
   readonly id: ServiceId
@@ -29,7 +29,7 @@ export type ServicesQuery = {
 /** Whether a service was alerted about, or asked about, since an instant: then it is not silent, though no event may ever name it. */
 export function hasIncidentSince(tenantId: SQL, serviceId: SQL, instant: Date): SQL {
   return sql`EXISTS (SELECT 1 FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.service_id = ${serviceId}
-    AND i.triggered_at > ${instant.toISOString()}::timestamptz)`
+    AND i.triggered_at > ${timestamptz(instant)})`
 }
 
 /** What was not resolved for longer was most likely forgotten. */
@@ -52,7 +52,7 @@ export async function listServices(
   const { rows } = await db.execute<ServiceRow>(
     sql`SELECT ${COLUMNS} FROM services s
       WHERE s.tenant_id = ${tenantId} AND ${after === undefined ? sql`true` : sql`s.name > ${after}`}
-        AND (s.last_event_at > ${heardOfSince.toISOString()}::timestamptz OR ${hasIncidentSince(sql`${tenantId}`, sql`s.id`, heardOfSince)})
+        AND (s.last_event_at > ${timestamptz(heardOfSince)} OR ${hasIncidentSince(sql`${tenantId}`, sql`s.id`, heardOfSince)})
       ORDER BY s.name LIMIT ${limit}`,
   )
   return rows.map((row) => toService(tenantId, row))
@@ -150,7 +150,7 @@ export type RemovedService = {
 export async function removeSilentServices(db: Db, heardOfSince: Date, limit: number): Promise<RemovedService[]> {
   const { rows } = await db.execute<RemovedService>(sql`DELETE FROM services WHERE ctid = ANY(ARRAY(
       SELECT s.ctid FROM services s
-      WHERE s.last_event_at < ${heardOfSince.toISOString()}::timestamptz
+      WHERE s.last_event_at < ${timestamptz(heardOfSince)}
         AND NOT EXISTS (SELECT 1 FROM context_events e WHERE e.service_id = s.id)
         AND NOT ${hasIncidentSince(sql`s.tenant_id`, sql`s.id`, heardOfSince)}
       LIMIT ${limit} FOR UPDATE SKIP LOCKED

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
 import { type IncidentId, type ShareId, type TenantId, toId } from '../domain/ids.ts'
 import { appendAudit, type Trail } from './audit.ts'
-import { type Db, epochMs } from './postgres.ts'
+import { type Db, epochMs, timestamptz } from './postgres.ts'
 
 /** A link by which whoever has it reads an incident, until it expires or is revoked. */
 export type Share = {
@@ -45,7 +45,7 @@ export async function addShare(
     forgotten AS (DELETE FROM shares WHERE tenant_id = ${tenantId} AND expires_at <= now()),
     made AS (
       INSERT INTO shares (id, tenant_id, incident_id, made_at, expires_at, made_by)
-      SELECT ${id}::uuid, ${tenantId}::uuid, k.id, ${madeAt.toISOString()}::timestamptz, ${expiresAt.toISOString()}::timestamptz, ${trail.actor}::text FROM known k
+      SELECT ${id}::uuid, ${tenantId}::uuid, k.id, ${timestamptz(madeAt)}, ${timestamptz(expiresAt)}, ${trail.actor}::text FROM known k
       WHERE (SELECT count(*) FROM shares s WHERE s.tenant_id = ${tenantId} AND s.incident_id = k.id AND s.expires_at > now()) < ${MAX_SHARES}
       ON CONFLICT DO NOTHING RETURNING *
     ),

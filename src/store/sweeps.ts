@@ -4,7 +4,7 @@ import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { MAX_SHOWN_LENGTH } from '../domain/text.ts'
 import { daysBefore, type SweepHints } from '../domain/window/sweep.ts'
 import { functionNamed } from './functions.ts'
-import { type Db, epochMs, selectOne } from './postgres.ts'
+import { type Db, epochMs, selectOne, timestamptz } from './postgres.ts'
 import { keys, type Redis, type RedisCommand } from './redis.ts'
 import { type TextRow, toChangeText } from './state-windows.ts'
 import { type EndedLife, IN_USE_MS } from './window-copies.ts'
@@ -33,7 +33,7 @@ const FAIR_PART = 4
  * sweep is deleting are passed over. Fewer than `limit` only where there are no more.
  */
 export async function sweepBatch(db: Db, now: Date, limit: number): Promise<SweptBatch> {
-  const instant = sql`${now.toISOString()}::timestamptz`
+  const instant = timestamptz(now)
   const shared = Math.ceil(limit / FAIR_PART)
   const row = await selectOne<{ deleted: number; forgotten: number; ended: EndedRow[] | null }>(
     db,
@@ -158,13 +158,13 @@ export async function sweepRemains(
     ),
     edges AS (
       DELETE FROM service_edges WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM service_edges WHERE NOT declared AND last_seen_at < ${daysBefore(now, LEARNED_EDGE_DAYS).toISOString()}::timestamptz
+        SELECT ctid FROM service_edges WHERE NOT declared AND last_seen_at < ${timestamptz(daysBefore(now, LEARNED_EDGE_DAYS))}
         LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ))
     ),
     counts AS (
       DELETE FROM event_counts WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM event_counts WHERE hour < ${daysBefore(now, countsDays).toISOString()}::timestamptz LIMIT ${limit} FOR UPDATE SKIP LOCKED
+        SELECT ctid FROM event_counts WHERE hour < ${timestamptz(daysBefore(now, countsDays))} LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ))
     ),
     audit AS (
@@ -175,7 +175,7 @@ export async function sweepRemains(
     ),
     maintenance AS (
       DELETE FROM maintenance_windows WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM maintenance_windows WHERE ends_at < ${daysBefore(now, incidentDays).toISOString()}::timestamptz
+        SELECT ctid FROM maintenance_windows WHERE ends_at < ${timestamptz(daysBefore(now, incidentDays))}
         LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ))
     ),

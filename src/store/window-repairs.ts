@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { type EventId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
-import { type Db, epochMs, selectOne } from './postgres.ts'
+import { type Db, epochMs, selectOne, timestamptz } from './postgres.ts'
 import { SAMPLE_SIZE, type WindowId } from './state-windows.ts'
 import { windowsOf } from './window-joins.ts'
 
@@ -70,6 +70,6 @@ export async function findNextRepair(db: Db): Promise<Date | undefined> {
 export async function clearRepair(db: Db, tenantId: TenantId, serviceId: ServiceId, readAt: Date): Promise<void> {
   await db.execute(
     sql`DELETE FROM window_repairs WHERE tenant_id = ${tenantId} AND service_id = ${serviceId}
-      AND failed_at <= ${readAt.toISOString()}::timestamptz`,
+      AND failed_at <= ${timestamptz(readAt)}`,
   )
 }

@@ -4,8 +4,9 @@ import { RECEIVER_TYPES, type ReceiverType } from '../domain/integration-type.ts
 import { lets, type Told } from '../domain/receivers/filter.ts'
 import { RECEIVERS } from '../domain/receivers/index.ts'
 import type { Follows } from '../domain/receivers/receiver.ts'
+import type { PlannedMessage } from '../store/diagnoses.ts'
 import type { Followed } from '../store/follow-ups.ts'
-import type { FollowUpKind, PlannedMessage } from '../store/incident-work.ts'
+import type { FollowUpKind } from '../store/incident-work.ts'
 import type { Target } from '../store/source.ts'
 
 /** An answer that is about to be stored, and what was told before it. */

@@ -17,7 +17,8 @@ import {
   writeSnapshot,
 } from '../domain/incident/snapshot.ts'
 import { toCitedEvent } from '../domain/telling/cited-event.ts'
-import { type ClaimedWork, endDiagnosing, getSubject, type NewDiagnosis, type Subject, storeDiagnosis } from '../store/incident-work.ts'
+import { endDiagnosing, getSubject, type NewDiagnosis, type Subject, storeDiagnosis } from '../store/diagnoses.ts'
+import type { ClaimedWork } from '../store/incident-work.ts'
 import { listIntegrations } from '../store/integrations.ts'
 import { SOURCE } from '../store/source.ts'
 import { readCalibration } from '../store/verdicts.ts'

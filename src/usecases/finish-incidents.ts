@@ -1,6 +1,7 @@
 import { nameOf } from '../domain/errors.ts'
 import type { TenantId } from '../domain/ids.ts'
-import { claimWork, forgetDeliveries } from '../store/incident-work.ts'
+import { forgetDeliveries } from '../store/alerts.ts'
+import { claimWork } from '../store/incident-work.ts'
 import { noticeLateEvents } from '../store/late-events.ts'
 import { noticeUndoing } from './follow-up.ts'
 import { REQUESTS_EACH, type WorkDeps, workOn } from './work-on-incident.ts'
