@@ -1,3 +1,4 @@
+import { matchesOf } from './matches.ts'
 import { createClassifier, isSecretValue, isStrong, type NameKind } from './secret-names.ts'
 
 /** A stretch of a text, from its first character to the one after its last. */
@@ -30,7 +31,7 @@ export function findNamedSecrets(text: string): readonly Stretch[] {
   const found: Stretch[] = []
   const classify = createClassifier()
   let done = 0
-  for (const { index, 0: separator } of text.matchAll(SEPARATOR)) {
+  for (const { index, 0: separator } of matchesOf(text, SEPARATOR)) {
     if (index < done) continue
     const name = readNameBefore(text, index)
     const kind = name === '' ? 'none' : classify(name)
@@ -148,7 +149,7 @@ function readBelow(text: string, from: number, name: string, kind: NameKind): St
   const braced = lengthAt(BRACED, text, from)
   if (braced > 0) return [from + braced, text.indexOf('}', from + braced)]
   const held = textAt(HELD, text, from)
-  if (Array.from(held.matchAll(LEAF)).length > 0) return [from + held.indexOf('{') + 1, from + held.length - 1]
+  if (held.search(LEAF) >= 0) return [from + held.indexOf('{') + 1, from + held.length - 1]
   const next = lengthAt(NEXT_LINE, text, from)
   if (next > 0) {
     const end = endOfBare(text, from + next, true)

@@ -1,3 +1,4 @@
+import { matchesOf } from './matches.ts'
 import type { Stretch } from './named-secrets.ts'
 import { looksLikeKey, looksRandom } from './secret-names.ts'
 
@@ -13,7 +14,7 @@ const PROGRAMS = /^(?:git|hg|svn)$/i
 /** Where the local parts of e-mail addresses stand: what is personal of them. */
 export function findMailAddresses(text: string): readonly Stretch[] {
   const found: Stretch[] = []
-  for (const { index, 0: at } of text.matchAll(AT)) {
+  for (const { index, 0: at } of matchesOf(text, AT)) {
     DOMAIN.lastIndex = index + at.length
     const topLevel = DOMAIN.exec(text)?.[1]
     if (topLevel === undefined || UNIT.test(topLevel)) continue
@@ -59,7 +60,7 @@ export function findUrlCredentials(text: string): readonly Stretch[] {
     const stretch = findPassword(length < 0 ? rest : rest.slice(0, length))
     if (stretch) found.push([start + stretch[0], start + stretch[1]])
   }
-  const bare = Array.from(text.matchAll(SCHEMELESS)).flatMap((match): Stretch[] => {
+  const bare = matchesOf(text, SCHEMELESS).flatMap((match): Stretch[] => {
     const stretch = match.indices?.[2]
     return stretch ? [stretch] : []
   })
@@ -90,7 +91,7 @@ const NETWORKS =
 /** Where card numbers stand, by network and check digit (ISO/IEC 7812-1). A number that is the whole text is none. */
 export function findCardNumbers(text: string): readonly Stretch[] {
   if (/^\s*\d+\s*$/.test(text)) return []
-  return Array.from(text.matchAll(DIGITS)).flatMap(({ index, 0: written }): Stretch[] => {
+  return matchesOf(text, DIGITS).flatMap(({ index, 0: written }): Stretch[] => {
     const digits = written.replace(/[ .-]/g, '')
     return NETWORKS.test(digits) && isLuhn(digits) ? [[index, index + written.length]] : []
   })

@@ -1,3 +1,4 @@
+import { matchesOf } from './matches.ts'
 import { findNamedSecrets, type Stretch } from './named-secrets.ts'
 import { findUrlCredentials } from './personal-data.ts'
 import { classifyName, isSecretValue } from './secret-names.ts'
@@ -59,8 +60,7 @@ const CHANGED =
 /** Where secrets stand by the place they have in a command, a statement, a protocol, an address. */
 export function findPlacedSecrets(text: string): readonly Stretch[] {
   const isSecret = (stretch: Stretch) => isSecretValue(text.slice(...stretch), 'strong', true)
-  const groups = (form: RegExp) =>
-    Array.from(text.matchAll(form), ({ indices = [] }) => indices.slice(1).filter((one) => one !== undefined))
+  const groups = (form: RegExp) => matchesOf(text, form).map(({ indices = [] }) => indices.slice(1).filter((one) => one !== undefined))
   const placed = PLACES.flatMap((form) => groups(form).flatMap(([first]) => (first ? [first] : [])))
   return [
     ...placed,
@@ -77,7 +77,7 @@ const MAX_INSERTED = 1_000
 
 /** Values of `INSERT` whose columns are named so. */
 function findInsertedSecrets(text: string): readonly Stretch[] {
-  return Array.from(text.matchAll(COLUMNS)).flatMap(({ index, 0: head, 1: list = '' }) => {
+  return matchesOf(text, COLUMNS).flatMap(({ index, 0: head, 1: list = '' }) => {
     const columns = list.split(',').map((name) => classifyName(name.replace(/[^\p{L}\p{N}_.-]/gu, '')) === 'strong')
     return columns.includes(true) ? readInserted(text, index + head.length, columns) : []
   })
@@ -103,7 +103,7 @@ const DATUM = /(?<![\w.-])["']?[\w.-]{1,128}["']?[^\S\n]{0,4}:[^\S\n]{0,4}["']?(
 /** The data of a Secret of Kubernetes. */
 function findManifestSecrets(text: string): readonly Stretch[] {
   if (!IS_SECRET.test(text)) return []
-  return Array.from(text.matchAll(DATA)).flatMap(({ indices = [] }) => {
+  return matchesOf(text, DATA).flatMap(({ indices = [] }) => {
     const [from, to] = indices[1] ?? indices[2] ?? [0, 0]
     return Array.from(text.slice(from, to).matchAll(DATUM)).flatMap(({ indices: within }): Stretch[] => {
       const value = within?.[1]
@@ -123,7 +123,7 @@ export function mayBeEncoded(text: string): boolean {
 
 /** Texts in base64 that hold secrets, and the credentials of RFC 7617. */
 function findEncodedSecrets(text: string): readonly Stretch[] {
-  return Array.from(text.matchAll(ENCODED)).flatMap(({ index, 0: encoded }): Stretch[] => {
+  return matchesOf(text, ENCODED).flatMap(({ index, 0: encoded }): Stretch[] => {
     const decoded = IS_PRINTABLE.test(decode(encoded.slice(0, 8))) ? decode(encoded) : ''
     const isSecret =
       (/(?:basic|auth) $/i.test(text.slice(Math.max(0, index - 6), index)) && /^[\x21-\x7e]{0,256}:[\x20-\x7e]{1,256}$/.test(decoded)) ||

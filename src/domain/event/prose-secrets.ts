@@ -1,3 +1,4 @@
+import { matchesOf } from './matches.ts'
 import type { Stretch } from './named-secrets.ts'
 import { classifyName, createClassifier, isSecretValue, isStrong, looksRandom } from './secret-names.ts'
 
@@ -15,7 +16,7 @@ const APART: readonly { readonly form: RegExp; readonly name: number; readonly v
 /** Where secrets stand whose name is set apart from them: `--password x`, `IDENTIFIED BY 'x'`, `<password>x</password>`. */
 export function findSecretsApart(text: string): readonly Stretch[] {
   const named = APART.flatMap(({ form, name, value }) =>
-    Array.from(text.matchAll(form)).flatMap((match): Stretch[] => {
+    matchesOf(text, form).flatMap((match): Stretch[] => {
       const stretch = match.indices?.[value]
       const kind = classifyName(match[name] ?? '')
       return stretch && isStrong(kind) && isSecretValue(match[value] ?? '', kind, true) ? [stretch] : []
@@ -40,7 +41,7 @@ const MAX_WORDS = 4
 /** What is told of a secret in words: after a name, in the same line, what no word looks like; right after a password, less will do. */
 function findToldSecrets(text: string): readonly Stretch[] {
   const classify = createClassifier()
-  return Array.from(text.matchAll(NAMING)).flatMap(({ index, 0: name }) => {
+  return matchesOf(text, NAMING).flatMap(({ index, 0: name }) => {
     const kind = classify(name)
     if (!isStrong(kind) && kind !== 'plural') return []
     return readWordsAfter(text, index + name.length).flatMap(([start, end], place): Stretch[] => {

@@ -1,4 +1,5 @@
 import type { ChangeText, ContextEvent } from './event.ts'
+import { matchesOf } from './matches.ts'
 import { findNamedSecrets, type Stretch } from './named-secrets.ts'
 import { findCardNumbers, findMailAddresses, findUrlCredentials } from './personal-data.ts'
 import { findPlacedSecrets, mayBeEncoded } from './placed-secrets.ts'
@@ -165,9 +166,9 @@ function replace(text: string, stretches: readonly Stretch[], mask: (hidden: str
 }
 
 function findForms(text: string): readonly Stretch[] {
-  return Array.from(text.matchAll(SECRET_FORM), ({ index, 0: secret }): Stretch => [index, index + secret.length])
+  return matchesOf(text, SECRET_FORM).map(({ index, 0: secret }): Stretch => [index, index + secret.length])
 }
 
 function findPrivateKeys(text: string): readonly Stretch[] {
-  return Array.from(text.matchAll(PRIVATE_KEY), ({ index, 0: key }): Stretch => [index, index + key.length])
+  return matchesOf(text, PRIVATE_KEY).map(({ index, 0: key }): Stretch => [index, index + key.length])
 }

@@ -1,3 +1,4 @@
+import { matchesOf } from './matches.ts'
 import { readValue, type Stretch } from './named-secrets.ts'
 import { classifyName, isSecretValue, isStrong, NAME_HINT } from './secret-names.ts'
 
@@ -15,7 +16,7 @@ const MAX_ENTRY = 1_024
 const ENTRY_END = /[{}<>]|\n\s*-\s|\n\s*\n/g
 
 function findEntryValues(text: string): readonly Stretch[] {
-  const names = Array.from(text.matchAll(ENTRY_NAME))
+  const names = matchesOf(text, ENTRY_NAME)
   return names.flatMap(({ index, 0: whole, 1: path = '', 2: name = '' }, at) => {
     const kind = classifyName(name)
     if (!isStrong(kind)) return []
