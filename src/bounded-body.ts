@@ -9,7 +9,13 @@ const MIN_MEMBER_BYTES = 18
 type Bytes = Uint8Array<ArrayBuffer>
 
 /** Lets others have the isolate: goes on in another turn of the event loop. */
-export const nextTurn = () => new Promise<void>((resolve) => setTimeout(resolve, 0))
+const nextTurn = () => new Promise<void>((resolve) => setTimeout(resolve, 0))
+
+/** An event takes about as long, and six turns of the event loop: with a piece of long work in each it would be late by all of them. */
+const BREATHER_MS = 4
+
+/** Lets others have the isolate for as long as an event takes: between two pieces of long work, of about a millisecond each. */
+export const breathe = () => new Promise<void>((resolve) => setTimeout(resolve, BREATHER_MS))
 
 /** What a stream holds, if that is `maxBytes` at most; `undefined` for a longer one, whose rest is not read. */
 export async function readBounded(stream: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Bytes | undefined> {

@@ -1,3 +1,4 @@
+import { breathe } from './bounded-body.ts'
 import type { Config, IngestQueue, ModelChoice, RateLimit, Retention } from './config.ts'
 import type { KeyType } from './domain/access/api-key.ts'
 import { parseSealingKeys, type SealingKeys } from './domain/access/sealed-secret.ts'
@@ -69,6 +70,8 @@ export type Clock = {
   readonly now: () => Date
   /** Waits that many milliseconds. */
   readonly rest: (ms: number) => Promise<void>
+  /** Lets other requests have the isolate between two pieces of long work. */
+  readonly breathe: () => Promise<void>
 }
 
 /** Where ids and secrets come from. */
@@ -207,6 +210,7 @@ export function createDeps(config: Config): Deps {
     newUuid: () => crypto.randomUUID(),
     randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
     log: logToConsole,
+    breathe,
     rest: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     sealingKeys: () => parseSealingKeys(config.integrationKeys),
     publicUrl: config.publicUrl,

@@ -1,7 +1,7 @@
 import { type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverless'
 import { DrizzleQueryError, type SQL, sql } from 'drizzle-orm'
 import { drizzle, type NeonHttpDatabase } from 'drizzle-orm/neon-http'
-import { nextTurn, readBoundedText } from '../bounded-body.ts'
+import { breathe, readBoundedText } from '../bounded-body.ts'
 import { field, parseJson } from '../domain/json.ts'
 import { UnusableAnswer } from './database-error.ts'
 import { withDeadline } from './deadline.ts'
@@ -63,7 +63,7 @@ async function readAnswer(url: string, init: RequestInit) {
   const { length } = text
   const answer = parseJson(text)
   // What it says is JSON again, for the driver to read.
-  if (length >= LONG) await nextTurn()
+  if (length >= LONG) await breathe()
   if (ok && isResult(answer)) return { ok, status, length, json: async () => answer }
   const message = readMessage(answer)
   if (status === 400 && message !== undefined) return { ok, status, length, json: async () => answer }

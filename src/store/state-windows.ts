@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { breathe } from '../bounded-body.ts'
 import type { ChangeText, EventDetails, EventType } from '../domain/event/event.ts'
 import type { JoinRule } from '../domain/event/service-name.ts'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
@@ -102,7 +103,7 @@ export async function findStoredWindow(
 ): Promise<StoredWindow> {
   const { keyHash, tenantId } = { keyHash: null, tenantId: null, ...reader }
   const args = [keyHash, tenantId, serviceId, asOf ?? null, withText, isSampled ? SAMPLE_SIZE : null, MAX_CHANGES_PER_TYPE]
-  return toStoredWindow(await callFunction<WindowRow>(db, 'find_window', args))
+  return await toStoredWindow(await callFunction<WindowRow>(db, 'find_window', args))
 }
 
 /** The digest of a service's window now, unless it is unchanged since it was `seen`: in one request, the function `read_window`. */
@@ -110,10 +111,10 @@ export async function findNews(db: Db, keyHash: string, serviceId: ServiceId, se
   const until = seen.until?.toISOString() ?? 'infinity'
   const args = [keyHash, serviceId, SAMPLE_SIZE, MAX_CHANGES_PER_TYPE, seen.horizon, until]
   const row = await callFunction<WindowRow | UnchangedRow>(db, 'read_window', args)
-  return 'unchanged' in row ? { caller: row, isUnchanged: true } : toStoredWindow(row)
+  return 'unchanged' in row ? { caller: row, isUnchanged: true } : await toStoredWindow(row)
 }
 
-function toStoredWindow(row: WindowRow): StoredWindow {
+async function toStoredWindow(row: WindowRow): Promise<StoredWindow> {
   const { service_id, service_name, horizon, valid_until_ms } = row
   return {
     caller: row,
@@ -122,10 +123,22 @@ function toStoredWindow(row: WindowRow): StoredWindow {
         ? undefined
         : { id: toId(service_id), tenantId: toId(row.tenant_id), name: service_name },
     now: new Date(row.now_ms),
-    lives: (row.changes ?? []).map(toStoredLife),
+    lives: await toStoredLives(row.changes ?? []),
     isPart: row.is_part === true,
     seen: { horizon, until: valid_until_ms === null ? undefined : new Date(valid_until_ms) },
   }
+}
+
+/** Changes that are read in one piece of work, after which others have the isolate. */
+const PIECE = 300
+
+async function toStoredLives(rows: readonly LifeRow[]): Promise<StoredLife[]> {
+  const lives: StoredLife[] = []
+  for (let start = 0; start < rows.length; start += PIECE) {
+    if (start > 0) await breathe()
+    for (const row of rows.slice(start, start + PIECE)) lives.push(toStoredLife(row))
+  }
+  return lives
 }
 
 /** A service of the tenant with the live changes of its window. */

@@ -24,8 +24,8 @@ export type WindowRequest = {
 /** `principal`: whose key it was. */
 export type WindowResult = { readonly principal: Principal | undefined; readonly serviceName: string; readonly window: StateWindow }
 
-/** Changes of which a window is a millisecond's work, after which others have the isolate. */
-const MANY = 500
+/** Changes of which a window is as much work as one piece should be. */
+const MANY = 300
 
 const NOTHING: WindowCopy = new Map()
 
@@ -88,8 +88,10 @@ async function readAnew(deps: ReadDeps, request: WindowRequest, digest?: StoredW
   if (!stored.service) throw new AppError('not_found', 'no such service')
 
   const serviceName = stored.service.name
-  if (stored.lives.length > MANY) await deps.rest(0)
+  const isLong = stored.lives.length > MANY
+  if (isLong) await deps.breathe()
   const whole = buildWindow(stored.lives, copy ?? NOTHING, stored.now)
+  if (isLong) await deps.breathe()
   const window = boundWindow(stored.isPart ? { ...whole, isPart: true } : whole)
   if (copy && request.asOf === undefined) {
     const id = { tenantId: stored.service.tenantId, serviceId: request.serviceId }

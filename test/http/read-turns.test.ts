@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
-import { expect, inject, test } from 'vitest'
+import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { createGate } from '../../src/domain/bounded-map.ts'
 import { createTurns } from '../../src/store/read-turns.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 import { type Fault, startFaultProxy } from '../support/fault-proxy.ts'
+
+/** By the clock of the test, where that is another. */
+const sleepFor = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 const database = await startFaultProxy(inject('stack').databaseEndpoint)
 const app = startApp({ database: database.url, patience: 1, bindings: { READS_AT_ONCE: '4' } })
@@ -88,7 +91,7 @@ test('whose reads are quick have more turns with each, and whose are hard one at
     leave(200_000)
   }
   expect(await takes('d')).toBe(1)
-  for (let read = 0; read < 5; read += 1) {
+  for (let read = 0; read < 3; read += 1) {
     const [one, ...rest] = await take('c')
     await sleep(20)
     for (const leave of rest) leave(0)
@@ -103,19 +106,73 @@ test('whose reads are quick have more turns with each, and whose are hard one at
   expect([await takes('a'), await takes('a')]).toEqual([1, 2])
 })
 
+test.each([12, 60])(
+  'of %i who read what is long without an end somebody is inside for less than a twentieth of the time',
+  async (readers) => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const turns = createTurns(64, 2_000, () => new Error('too many'))
+    const [forMs, readMs] = [60_000, 25]
+    const untilMs = Date.now() + forMs
+    let [inside, most, reads, refused] = [0, 0, 0, 0]
+    const readOn = async () => {
+      while (Date.now() < untilMs) {
+        const leave = await turns.take('a').catch(() => undefined)
+        if (!leave) refused += 1
+        if (!leave) continue
+        inside += 1
+        most = Math.max(most, inside)
+        await sleepFor(readMs)
+        inside -= 1
+        reads += 1
+        leave(200_000)
+      }
+    }
+    const all = Promise.all(Array.from({ length: readers }, readOn))
+    await vi.advanceTimersByTimeAsync(forMs + 10_000)
+    await all
+    // Two come in at first, before it is known that theirs are long.
+    expect(most).toBe(2)
+    expect((reads * readMs) / forMs).toBeLessThan(0.05)
+    expect((reads * readMs) / forMs).toBeGreaterThan(0.03)
+    expect(refused).toBeGreaterThan(0)
+  },
+)
+
+/** Adds so many changes of a table to the service of the event with this sha, a millisecond after the other. */
+const addChanges = (deps: Pick<typeof app.deps, 'db'>, { tenantId }: TestTenant, sha: string, count: number) =>
+  deps.db.execute(sql`
+    INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, confidence, ttl_seconds,
+      "timestamp", received_at, expires_at, value_class, change_key, appeared_at)
+    SELECT gen_random_uuid(), e.tenant_id, e.agent_id, e.service_id, e.service_name, 'postgres', 'saturation', 'table ' || n, 0.9, 900,
+      now() + n * interval '1 millisecond', now() + n * interval '1 millisecond', now() + interval '15 minutes', '', gen_random_uuid(),
+      date_trunc('second', now() + n * interval '1 millisecond')
+    FROM context_events e, generate_series(1, ${count}::int) n WHERE e.tenant_id = ${tenantId} AND e.sha = ${sha}`)
+
+test('between the pieces of a long window others have the isolate', async () => {
+  let pauses = 0
+  const breathe = async () => {
+    pauses += 1
+  }
+  const patient = startApp({}, { breathe })
+  const tenant = await createTestTenant(patient)
+  await patient.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ sha: 'the one' }) })
+  const at = `at=${new Date(Date.now() + 10_000).toISOString()}`
+  await readWindowOf(patient, tenant, 'checkout', at)
+  expect(pauses).toBe(0)
+  await addChanges(patient.deps, tenant, 'the one', 1_200)
+  const { length } = JSON.stringify(await readWindowOf(patient, tenant, 'checkout', at))
+  expect(length).toBeGreaterThan(300_000)
+  expect(pauses).toBeGreaterThan(length / 100_000 + 2)
+})
+
 test('a window of more changes than are looked at shows the latest of each type, and says that it is a part', async () => {
   const patient = startApp()
   const tenant = await createTestTenant(patient)
   const send = (...events: Record<string, unknown>[]) => patient.request('/v1/events/batch', { key: tenant.ingestKey, body: events })
   const joined = makeEvent({ service_name: 'argocd', entity: 'checkout', event_type: 'config_change', sha: 'joined' })
   await send(makeEvent({ sha: 'the one' }), joined)
-  await patient.deps.db.execute(sql`
-    INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, confidence, ttl_seconds,
-      "timestamp", received_at, expires_at, value_class, change_key, appeared_at)
-    SELECT gen_random_uuid(), e.tenant_id, e.agent_id, e.service_id, e.service_name, 'postgres', 'saturation', 'table ' || n, 0.9, 900,
-      now() + n * interval '1 millisecond', now() + n * interval '1 millisecond', now() + interval '15 minutes', '', gen_random_uuid(),
-      date_trunc('second', now() + n * interval '1 millisecond')
-    FROM context_events e, generate_series(1, 3500) n WHERE e.tenant_id = ${tenant.tenantId} AND e.service_name = 'checkout'`)
+  await addChanges(patient.deps, tenant, 'the one', 3_500)
   const at = `at=${new Date(Date.now() + 10_000).toISOString()}`
   const window = await readWindowOf(patient, tenant, 'checkout', at)
   expect(window.partial).toBe(true)

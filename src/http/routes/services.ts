@@ -206,9 +206,12 @@ export const serviceRoutes = (deps: Deps) => {
   const toText = async (serviceName: string, window: StateWindow): Promise<string> => {
     let text = texts.get(window) ?? ''
     if (text !== '') return text
+    let written = 0
     for (const piece of toToldText({ service: serviceName, window })) {
       text += piece
-      if (piece.length > LONG_PIECE) await deps.rest(0)
+      if (text.length - written < LONG_PIECE) continue
+      written = text.length
+      await deps.breathe()
     }
     texts.set(window, text)
     return text
