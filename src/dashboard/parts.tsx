@@ -1,7 +1,7 @@
 import { getContext } from 'hono/context-storage'
 import type { Child } from 'hono/jsx'
 import type { EventDetails } from '../domain/event/event.ts'
-import { isWebAddress } from '../domain/text.ts'
+import { isolate, isWebAddress } from '../domain/text.ts'
 import { fingerprint } from './fingerprint.ts'
 import { toAge, toExact, toShown } from './labels.ts'
 import type { PageEnv } from './page-env.ts'
@@ -26,6 +26,13 @@ const MAX_NAME = 120
 /** Text that came from outside: it cannot turn the text around it, nor go on for ever. */
 export const Outside = ({ children, max = MAX_NAME }: { readonly children: string; readonly max?: number }) => (
   <bdi>{toShown(children, max)}</bdi>
+)
+
+const MAX_SENTENCE = 600
+
+/** A sentence of ours with names and quotations from outside in it, which cannot turn each other around either. */
+export const Sentence = ({ children, max = MAX_SENTENCE }: { readonly children: string; readonly max?: number }) => (
+  <bdi>{isolate(toShown(children, max))}</bdi>
 )
 
 const MAX_LISTED = 5

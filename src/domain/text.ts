@@ -92,6 +92,8 @@ const INVISIBLE = /[\p{C}\p{Z}\p{DI}\s\u2800]+/gu
 const MARKUP = /[<>*`~|#\\&[\]]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu
 /** From an ASCII character to its twin of full width, which looks like it and means nothing. */
 const FULL_WIDTH_OFFSET = 0xfee0
+/** What Slack and Discord draw a picture for, though not where the name is digits, as in times: https://docs.slack.dev/messaging/formatting-message-text */
+const SHORTCODE = /:(?=((?!(?!100:|1234:)\p{N}+:)[\p{L}\p{M}\p{N}_'+-]+):)/gu
 /** What Adaptive Cards put a date of the reader's in the place of. */
 const TEMPLATE = /\{(?=\{)/g
 const SCHEME = /([\p{L}\p{N}+.-]{0,64}):(?=\/\/)/gu
@@ -130,7 +132,8 @@ function toSafe(text: string, maxLength: number, isShortened: boolean): string {
     .join('')
     .trimEnd()
     .replace(STACKED_MARKS, '$1')
-    .replace(MARKUP, (character) => String.fromCodePoint(character.charCodeAt(0) + FULL_WIDTH_OFFSET))
+    .replace(MARKUP, toFullWidth)
+    .replace(SHORTCODE, toFullWidth)
     .replace(TEMPLATE, '{ ')
     .replace(SCHEME, (_, scheme: string) => (HTTP.test(scheme) ? scheme.replace(HTTP, 'hxxp$1:') : `${scheme}(:)`))
     .replace(BARE_SCHEME, '$1(:)')
@@ -139,6 +142,33 @@ function toSafe(text: string, maxLength: number, isShortened: boolean): string {
     .replace(HOST_DOT, '[.]')
   return isCut ? `${safe}…` : safe
 }
+
+const toFullWidth = (character: string): string => String.fromCodePoint(character.charCodeAt(0) + FULL_WIDTH_OFFSET)
+
+/** First strong isolate, and its end. */
+const [ISOLATE, ISOLATE_END] = ['\u2068', '\u2069']
+/** Blocks of scripts that are written from right to left: https://www.unicode.org/roadmaps/bmp */
+const RIGHT_TO_LEFT = /[\u0590-\u08FF\uFB1D-\uFDFF\uFE70-\uFEFC\u{10800}-\u{10FFF}\u{1E800}-\u{1EFFF}]/u
+/** A name that stands bare in a sentence, without the sentence's own signs around it. */
+const BARE = /[^\s(][^\s]*?(?=[,.:;)]*(?:\s|$))/g
+
+/**
+ * A line of ours with foreign names and quotations in it: each that is written from right to left is isolated, or what stands
+ * beside it would change places (https://www.unicode.org/reports/tr9). Any other line has no character that nobody sees.
+ */
+export function isolate(line: string): string {
+  if (!RIGHT_TO_LEFT.test(line)) return line
+  return line
+    .split('"')
+    .map((part, place) => (place % 2 === 1 ? isolateText(part) : part.replace(BARE, isolateText)))
+    .join('"')
+}
+
+/** The same of a text that is foreign all of it. */
+export const isolateText = (text: string): string => (RIGHT_TO_LEFT.test(text) ? `${ISOLATE}${text}${ISOLATE_END}` : text)
+
+/** What a line needs at its end where it was cut within what is isolated. */
+export const toIsolateEnd = (line: string): string => (line.lastIndexOf(ISOLATE) > line.lastIndexOf(ISOLATE_END) ? ISOLATE_END : '')
 
 /** Whether a text is an address that browsers open as a page. */
 export function isWebAddress(text: string): boolean {

@@ -491,3 +491,28 @@ test('changes tell where they were made, which incidents blame them, and are fou
   const flags = await (await visitor.get('/changes?type=flag_change')).text()
   expect(flags).not.toContain('\u00a0deploy</td>')
 })
+
+test('a name from right to left keeps its place in what pages say', async () => {
+  const { ingestKey, readonlyKey } = await createTestTenant(site.app)
+  const [service, callee] = ['\u05E7\u05D5\u05E4\u05D4', '\u05EA\u05E9\u05DC\u05D5\u05DD']
+  const failure = {
+    service_name: service,
+    event_type: 'dependency_failure',
+    entity: `${callee}:8080`,
+    new_value: 'timed out',
+    sha: undefined,
+  }
+  const events = [
+    makeEvent({ service_name: callee, entity: callee, sha: 'a4f2c1' }),
+    ...Array.from({ length: 5 }, () => makeEvent(failure)),
+  ]
+  for (const body of events) await site.app.request('/v1/events', { key: ingestKey, body })
+  const asked = await site.app.request('/v1/incidents', { key: readonlyKey, body: { service, title: 'slow' } })
+  await site.app.settle()
+  const { id }: { id: string } = await asked.json()
+  const page = await (await (await signIn(site, readonlyKey)).get(`/incidents/${id}`)).text()
+  expect(page).toContain(`Alert on \u2068${service}\u2069`)
+  expect(page.replaceAll(/\u2068[^\u2068\u2069]*\u2069/g, '')).not.toMatch(/[\u2068\u2069]/)
+  const sentences = [...page.matchAll(/<bdi>([^<]*)<\/bdi>/g)].map(([, text = '']) => text).filter((text) => /[a-z]{3}.*\s/.test(text))
+  expect(sentences.filter((text) => /[\u0590-\u05FF]/.test(text.replaceAll(/\u2068[^\u2069]*\u2069/g, '')))).toEqual([])
+})

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { defang, defangSentence, isIdentifier, quoteName, quoteSafely } from '../../src/domain/text.ts'
+import { defang, defangSentence, isIdentifier, isolate, quoteName, quoteSafely } from '../../src/domain/text.ts'
 
 test.each([
   'webcal:evil',
@@ -71,4 +71,23 @@ test.each([
   ['{{DATE(2017-02-14T06:08:39Z, SHORT)}} {{{TIME(x)}}}', /^(?:(?!\{\{).)*$/],
 ])('%j reaches out of no line, and is filled in by no reader', (text, expected) => {
   expect(defang(text, 80)).toMatch(expected)
+})
+
+test.each([':siren: down', 'a :flag-us: b', ':+1:', 'x:100:', ':さくら:', ':skin-tone-2: :_:'])('%s is no picture in a message', (text) => {
+  expect(defang(text, 80)).not.toMatch(/:[\p{L}\p{N}_+'-]+:/u)
+})
+
+test('times, ports and addresses of version 6 keep their colons', () => {
+  expect(defang('10:30:15 to db:5432: ::1:', 80)).toBe('10:30:15 to db:5432: ::1:')
+})
+
+const [FSI, PDI] = ['\u2068', '\u2069']
+test.each([
+  ['all is Latin, "é"', 'all is Latin, "é"'],
+  ['Deploy to תשלום, by דן at 12:00', `Deploy to ${FSI}תשלום${PDI}, by ${FSI}דן${PDI} at 12:00`],
+  ['x, "שגיאה 5 %", since 2026-01-15', `x, "${FSI}שגיאה 5 %${PDI}", since 2026-01-15`],
+  ['(prod/תשלום) 3 → 5', `(${FSI}prod/תשלום${PDI}) 3 → 5`],
+  ['"دفع" → "خطأ" 12', `"${FSI}دفع${PDI}" → "${FSI}خطأ${PDI}" 12`],
+])('in %j what is written from right to left turns nothing beside it around', (text, expected) => {
+  expect(isolate(text)).toBe(expected)
 })

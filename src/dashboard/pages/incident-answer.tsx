@@ -3,12 +3,10 @@ import type { LaterEvent } from '../../store/aftermath.ts'
 import type { IncidentDetail } from '../../store/incidents.ts'
 import { toAftermath } from '../aftermath.ts'
 import { type AnswerRows, type Row, toAnswerRows } from '../answer-rows.ts'
-import { Outside } from '../parts.tsx'
+import { Sentence } from '../parts.tsx'
 import { toShownAnswer } from '../shown-answer.ts'
 import { Meter } from './incident-parts.tsx'
 import { toCorrectionText } from './incident-verdict.tsx'
-
-const MAX_SENTENCE = 600
 
 const ICONS = {
   broke: 'm3 3 8 8M11 3l-8 8',
@@ -32,12 +30,12 @@ const Line = ({ icon, label, row: { main, more }, kind, children }: LineProps & 
     </dt>
     <dd class={children === undefined ? undefined : 'sure'}>
       <p class="main">
-        <Outside max={MAX_SENTENCE}>{main}</Outside>
+        <Sentence>{main}</Sentence>
       </p>
       {children}
       {more !== '' && (
         <p class="more">
-          <Outside max={MAX_SENTENCE}>{more}</Outside>
+          <Sentence>{more}</Sentence>
         </p>
       )}
     </dd>

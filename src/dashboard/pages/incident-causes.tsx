@@ -2,11 +2,10 @@ import type { Hypothesis, RuledOut } from '../../domain/diagnosis/model.ts'
 import type { StoredDiagnosis } from '../../store/incidents.ts'
 import { nameChange, toPageWords } from '../event-words.ts'
 import { count, toMoment, toPercent } from '../labels.ts'
-import { Outside } from '../parts.tsx'
+import { Outside, Sentence } from '../parts.tsx'
 import { findOutside, type ShownAnswer, toShares } from '../shown-answer.ts'
 import { Meter } from './incident-parts.tsx'
 
-const MAX_SENTENCE = 600
 const MAX_HYPOTHESES = 5
 /** Shares below this are not worth a number. */
 const LEAST = 0.01
@@ -76,27 +75,27 @@ const HypothesisItem = ({ hypothesis, answer, share, isFirst }: ItemProps) => {
     <>
       {path.length > 1 && (
         <p class="small quiet">
-          <Outside max={MAX_SENTENCE}>{path.join(' → ')}</Outside>
+          <Sentence>{path.join(' → ')}</Sentence>
         </p>
       )}
       <ul class="reasons">
         {reasonsFor.map((reason) => (
           <li>
-            <Outside max={MAX_SENTENCE}>{toPageWords(reason)}</Outside>
+            <Sentence>{toPageWords(reason)}</Sentence>
           </li>
         ))}
         {reasonsAgainst.map((reason) => (
           <li class="against">
             <span>
               <span class="hidden">Against it: </span>
-              <Outside max={MAX_SENTENCE}>{toPageWords(reason)}</Outside>
+              <Sentence>{toPageWords(reason)}</Sentence>
             </span>
           </li>
         ))}
       </ul>
       {recommendedAction !== null && !isFirst && (
         <p class="small action">
-          <Outside max={MAX_SENTENCE}>{toPageWords(recommendedAction)}</Outside>
+          <Sentence>{toPageWords(recommendedAction)}</Sentence>
         </p>
       )}
     </>
@@ -104,9 +103,7 @@ const HypothesisItem = ({ hypothesis, answer, share, isFirst }: ItemProps) => {
   return (
     <li>
       <h3>
-        <Outside max={MAX_SENTENCE}>
-          {entry ? `${nameChange(entry)}, ${toMoment(new Date(entry.first_timestamp), alertAt)}` : toPageWords(sentence)}
-        </Outside>
+        <Sentence>{entry ? `${nameChange(entry)}, ${toMoment(new Date(entry.first_timestamp), alertAt)}` : toPageWords(sentence)}</Sentence>
       </h3>
       {share !== undefined && <Share of={share} />}
       {isFirst ? (
@@ -149,7 +146,7 @@ const RuledOutList = ({ ruledOut }: { readonly ruledOut: readonly RuledOut[] }) 
               <ul class="small">
                 {own.slice(0, MAX_RULED_OUT).map(({ text }) => (
                   <li>
-                    <Outside max={MAX_SENTENCE}>{toPageWords(text)}</Outside>
+                    <Sentence>{toPageWords(text)}</Sentence>
                   </li>
                 ))}
               </ul>

@@ -4,10 +4,9 @@ import type { IncidentCard } from '../../store/incident-cards.ts'
 import { toSureWord } from '../answer-rows.ts'
 import { byActor, nameChange, nameRevision, toPageWords } from '../event-words.ts'
 import { count, toMoment, toPercent, toSpan } from '../labels.ts'
-import { Badge, Outside, withQuery } from '../parts.tsx'
+import { Badge, Outside, Sentence, withQuery } from '../parts.tsx'
 import { StateBadge, StormBadge, VerdictBadge } from './incident-parts.tsx'
 
-const MAX_SENTENCE = 300
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
 
@@ -154,9 +153,9 @@ function tellGroup({ recommendedAction, confidence }: IncidentCard, kind: Kind, 
 }
 
 const CauseName = ({ incident: { cause, hypothesis } }: { readonly incident: IncidentCard }) => {
-  if (!cause) return <Outside max={MAX_SENTENCE}>{toPageWords(hypothesis ?? '')}</Outside>
+  if (!cause) return <Sentence>{toPageWords(hypothesis ?? '')}</Sentence>
   const isListed = EVENT_TYPES.includes(cause.event_type)
-  const name = <Outside max={MAX_SENTENCE}>{nameChange(cause)}</Outside>
+  const name = <Sentence>{nameChange(cause)}</Sentence>
   return (
     <>
       {isListed ? <a href={withQuery('/changes', { service: cause.service, type: cause.event_type })}>{name}</a> : name}
@@ -206,7 +205,7 @@ const IncidentRow = ({ incident, now, isGrouped }: RowProps) => {
         <StormBadge incident={incident} />
         {(blame !== '' || verdict !== null) && (
           <span class="blame">
-            <Outside max={MAX_SENTENCE}>{blame}</Outside> <VerdictBadge verdict={verdict} />
+            <Sentence>{blame}</Sentence> <VerdictBadge verdict={verdict} />
           </span>
         )}
       </span>

@@ -5,7 +5,7 @@ import { Chart, Glyph } from '../chart.tsx'
 import { nameTeller, tellEntry } from '../event-words.ts'
 import { describeAnswer, drawAnswer } from '../incident-picture.ts'
 import { count, toChange, toMoment } from '../labels.ts'
-import { Besides, Outside } from '../parts.tsx'
+import { Besides, Sentence } from '../parts.tsx'
 import { findCause, type ShownAnswer, toValues } from '../shown-answer.ts'
 import { Clock } from './incident-parts.tsx'
 
@@ -51,7 +51,7 @@ export const Picture = ({ answer, isAbstained, aftermath, path, now, isWholeDay 
           <details class="more">
             <summary class="small">{count(others.length, 'more service')}, none on this way</summary>
             <p class="small quiet">
-              <Outside max={2_000}>{others.join(', ')}</Outside>
+              <Sentence max={2_000}>{others.join(', ')}</Sentence>
             </p>
           </details>
         )}
@@ -79,12 +79,12 @@ const Steps = ({ answer, isAbstained }: { readonly answer: ShownAnswer; readonly
         <Clock at={entry.first_timestamp} beside={snapshot.alert.triggered_at} />
         <div>
           <p>
-            <Glyph type={entry.event_type} /> <Outside max={MAX_TEXT}>{tellEntry(entry, known)}</Outside>
+            <Glyph type={entry.event_type} /> <Sentence max={MAX_TEXT}>{tellEntry(entry, known)}</Sentence>
             <Until entry={entry} alertAt={snapshot.alert.triggered_at} />
           </p>
           <p>
             {isCause && 'blamed · '}
-            <Outside max={MAX_TEXT}>{[toChange(toValues(entry)), nameTeller(entry)].filter(Boolean).join(' · ')}</Outside>
+            <Sentence max={MAX_TEXT}>{[toChange(toValues(entry)), nameTeller(entry)].filter(Boolean).join(' · ')}</Sentence>
             {others.length > 0 && ` · ${count(others.length, 'more message')} of the same rollout`}
             <Besides event={entry} />
           </p>

@@ -1,7 +1,7 @@
 import { type Aftermath, foldSteps, type Step } from '../aftermath.ts'
 import { Glyph } from '../chart.tsx'
 import { toMoment, toSpan } from '../labels.ts'
-import { Outside } from '../parts.tsx'
+import { Sentence } from '../parts.tsx'
 
 const MAX_TEXT = 200
 
@@ -52,7 +52,7 @@ const StepItem = ({ step: { at, kind, text }, alertAt }: { readonly step: Step; 
       {at > alertAt && `, + ${toSpan(at.getTime() - alertAt.getTime())}`}
     </time>
     <span class={kind === 'undone' || kind === 'well' ? 'good' : undefined}>
-      <Outside max={MAX_TEXT}>{text}</Outside>
+      <Sentence max={MAX_TEXT}>{text}</Sentence>
     </span>
   </li>
 )

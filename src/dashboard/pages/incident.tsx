@@ -1,5 +1,5 @@
 import { toSureness } from '../../domain/telling/message.ts'
-import { defang, defangSentence } from '../../domain/text.ts'
+import { defang, defangSentence, isolate, isolateText } from '../../domain/text.ts'
 import type { LaterEvent } from '../../store/aftermath.ts'
 import type { IncidentCard } from '../../store/incident-cards.ts'
 import type { IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
@@ -7,7 +7,7 @@ import type { AnswerRows, Row } from '../answer-rows.ts'
 import { toPageWords } from '../event-words.ts'
 import { INTEGRATION_WORDS, toSourceName } from '../integrations/index.ts'
 import { count, toMoment, toPercent, toSpan } from '../labels.ts'
-import { Age, Badge, Exact, ForManagers, Live, Notice, Outside, Wait } from '../parts.tsx'
+import { Age, Badge, Exact, ForManagers, Live, Notice, Outside, Sentence, Wait } from '../parts.tsx'
 import type { ShownAnswer } from '../shown-answer.ts'
 import { AnswerCard, toShownIncident } from './incident-answer.tsx'
 import { Causes, Gaps } from './incident-causes.tsx'
@@ -146,9 +146,9 @@ const Lasting = ({
 /** An answer as lines for a chat: what came from outside is on one line and turns into nothing there. */
 function toChatText({ title, serviceName, resolvedAt }: IncidentDetail, { broke, blame, act, sure, lookedAt }: AnswerRows): string {
   const line = (label: string, row: Row | undefined) =>
-    row ? [`${label}: ${defangSentence(`${row.main}. ${row.more}`.trim(), MAX_SENTENCE)}`] : []
+    row ? [isolate(`${label}: ${defangSentence(`${row.main}. ${row.more}`.trim(), MAX_SENTENCE)}`)] : []
   return [
-    `${defang(title ?? serviceName, MAX_SENTENCE)} (${resolvedAt === null ? 'active' : 'resolved'})`,
+    `${isolateText(defang(title ?? serviceName, MAX_SENTENCE))} (${resolvedAt === null ? 'active' : 'resolved'})`,
     ...line('What broke', broke),
     ...line('To blame', blame),
     ...line('Do now', act),
@@ -211,7 +211,7 @@ const Answered = ({ incident, latest, answer, rows }: AnsweredProps) => (
     </AnswerCard>
     {latest.changed !== null && (
       <p class="small">
-        <strong>Second look.</strong> What is different: <Outside max={MAX_SENTENCE}>{toPageWords(latest.changed)}</Outside>
+        <strong>Second look.</strong> What is different: <Sentence>{toPageWords(latest.changed)}</Sentence>
       </p>
     )}
   </>
@@ -234,10 +234,10 @@ const Similar = ({ incidents, now }: { readonly incidents: readonly SimilarIncid
                 {toPercent(similarity)} alike, <Age at={triggeredAt} now={now} />
               </span>
               <br />
-              <Outside max={MAX_SENTENCE}>{toPageWords(hypothesis)}</Outside>
+              <Sentence>{toPageWords(hypothesis)}</Sentence>
               <br />
               <span class="small quiet">
-                <Outside max={MAX_SENTENCE}>{whatHelped}</Outside>
+                <Sentence>{whatHelped}</Sentence>
               </span>
             </li>
           ))}
@@ -292,7 +292,7 @@ const Earlier = ({ diagnoses }: { readonly diagnoses: readonly StoredDiagnosis[]
     <ul class="cards">
       {diagnoses.map(({ hypothesis, confidence, madeAt, verdict }) => (
         <li>
-          <Outside max={MAX_SENTENCE}>{toPageWords(hypothesis)}</Outside>{' '}
+          <Sentence>{toPageWords(hypothesis)}</Sentence>{' '}
           <span class="quiet small">
             {toSureness(confidence)}, <Exact at={madeAt} />
             {verdict !== null && `, ${verdict === 'confirmed' ? 'confirmed' : 'marked wrong'}`}

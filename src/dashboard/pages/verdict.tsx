@@ -10,9 +10,8 @@ import { judge } from '../../usecases/decide-incident.ts'
 import { renderPage } from '../layout.tsx'
 import type { PageContext } from '../page-env.ts'
 import { createPageRouter, toAppContext } from '../page-request.ts'
-import { Outside } from '../parts.tsx'
+import { Outside, Sentence } from '../parts.tsx'
 
-const MAX_SENTENCE = 600
 const PATH = '/verdicts/:token'
 
 /** Where the links in messages lead: whoever has one needs no session, and a GET changes nothing. */
@@ -124,11 +123,11 @@ function renderAnswer(c: PageContext, now: Date, link: VerdictLink, answer: Link
         )}
       </p>
       <p class="answer">
-        <Outside max={MAX_SENTENCE}>{answer.hypothesis}</Outside>
+        <Sentence>{answer.hypothesis}</Sentence>
       </p>
       {answer.recommendedAction !== null && (
         <p class="action">
-          <Outside max={MAX_SENTENCE}>{answer.recommendedAction}</Outside>
+          <Sentence>{answer.recommendedAction}</Sentence>
         </p>
       )}
       <p>

@@ -1,6 +1,7 @@
 import type { IncidentId } from '../ids.ts'
 import type { SecretField, Subscribable } from '../integration-type.ts'
 import { type Message, toLines } from '../telling/message.ts'
+import { toIsolateEnd } from '../text.ts'
 
 /** What an integration is set up with, its secrets in the clear: as much of it as is set. */
 export type ReceiverSettings = {
@@ -75,14 +76,14 @@ export const BY_URL = {
 /** The beginning of a defanged dot. */
 const HALF_DOT = /\[\.?$/
 
-/** At most so many characters, at the end a sign that there were more; nothing that is defanged is cut in two, and a quotation ends. */
+/** At most so many characters, at the end a sign that there were more; nothing that is defanged is cut in two, and a quotation or what is isolated ends. */
 export function cut(text: string, maxLength: number): string {
   const characters = Array.from(text)
   if (characters.length <= maxLength && text.length <= maxLength) return text
-  const shown = toLength(characters, maxLength - 2).replace(HALF_DOT, '')
+  const shown = toLength(characters, maxLength - 3).replace(HALF_DOT, '')
   // What is quoted has no such character itself.
   const isOpen = shown.split('"').length % 2 === 0
-  return `${shown}…${isOpen ? '"' : ''}`
+  return `${shown}…${toIsolateEnd(shown)}${isOpen ? '"' : ''}`
 }
 
 /** Events of a timeline, and of one that is too long, what to do being more worth telling. */

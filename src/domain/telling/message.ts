@@ -3,7 +3,7 @@ import { type EventDetails, isChangeType } from '../event/event.ts'
 import type { IncidentId } from '../ids.ts'
 import type { Verdict } from '../incident/quality.ts'
 import type { MessageType } from '../integration-type.ts'
-import { defang, defangSentence, quoteSafely } from '../text.ts'
+import { defang, defangSentence, isolate, quoteSafely } from '../text.ts'
 import type { CitedEvent } from './cited-event.ts'
 
 /** What a message about an incident is made of: an answer, or that it was opened. */
@@ -110,9 +110,9 @@ export function writeMessage({ alert, answer, undoneBy, ...source }: MessageSour
   return {
     ...source,
     service: toField(alert.service),
-    subject,
-    title: title === '' ? null : `"${title}"`,
-    broke: toBroke(subject, title, alert.triggeredAt, answer),
+    subject: isolate(subject),
+    title: title === '' ? null : isolate(`"${title}"`),
+    broke: isolate(toBroke(subject, title, alert.triggeredAt, answer)),
     triggeredAt: alert.triggeredAt,
     answer: answer && toParts(answer),
     undoneBy: undoneBy && describeEvent(undoneBy),
@@ -143,8 +143,8 @@ function toParts({
     timeline: sorted.slice(0, MAX_TIMELINE).map(describeEvent),
     moreEvents: Math.max(0, sorted.length - MAX_TIMELINE),
     action: recommendedAction === null ? 'none that the evidence supports' : sentence(recommendedAction),
-    ruledOut: ruledOut.slice(0, MAX_RULED_OUT).map((text) => defangSentence(text, MAX_RULED_OUT_LENGTH)),
-    cost: diagnosedBy === 'rules' ? 'by rules, 0 tokens' : `by rules, put into words by ${name(diagnosedBy)}`,
+    ruledOut: ruledOut.slice(0, MAX_RULED_OUT).map((text) => isolate(defangSentence(text, MAX_RULED_OUT_LENGTH))),
+    cost: diagnosedBy === 'rules' ? 'by rules, 0 tokens' : `by rules, put into words by ${isolate(name(diagnosedBy))}`,
     blamed: blamed && { service: toField(blamed.serviceName), at: blamed.timestamp },
   }
 }
@@ -188,7 +188,7 @@ function describeEvent(event: CitedEvent): string {
     count > 1 ? `(${count} times)` : '',
     `via ${name(vendor)}`,
   ]
-  return parts.filter((part) => part !== '').join(' ')
+  return isolate(parts.filter((part) => part !== '').join(' '))
 }
 
 function toDetailsText({ title, files = [], keys = [] }: EventDetails): string {
@@ -222,7 +222,7 @@ function toUtc(instant: Date): string {
 }
 
 const isInstant = (instant: Date): boolean => !Number.isNaN(instant.getTime())
-const sentence = (text: string): string => defangSentence(text, MAX_SENTENCE_LENGTH)
+const sentence = (text: string): string => isolate(defangSentence(text, MAX_SENTENCE_LENGTH))
 const name = (text: string): string => quoteSafely(text, MAX_QUOTED_NAME)
 /** A name by itself, as programs read it. */
 const toField = (text: string): string => defang(text, MAX_QUOTED_NAME) || '(blank)'

@@ -84,6 +84,8 @@ const INJECTIONS = [
   'a\u201D. Roll it back. \u201Cb \uFF02\u2033\'\'""',
   'evil\u2024example ｅｖｉｌ．ｃｏｍ ⓔⓥⓘⓛ.ⓒⓞⓜ http:\\\\evil.example http:/evil.example //evil.example ⅷ.example',
   '&lt;!here&gt; &#60;b&#62; &commat;everyone ﹫here ＠here',
+  ':siren: :rotating_light: :100: a:+1:b :さくら:',
+  'תשלום-3 שגיאה 12:30 (דן) \u202Edefg خطأ 5 %',
   'a-1.evil。example｡com/x 2.evil.example xn--80ak6aa92e.com 1.1.evil.co.uk EVIL.COM. evil.xn--p1ai',
 ]
 const MOST_BYTES: Partial<Record<ReceiverType, number>> = { teams: 28_000, webhook: 20_000 }
@@ -97,7 +99,7 @@ function measure(type: ReceiverType, body: string): readonly (readonly [string, 
   return blocks.map((block) => [block.text?.text ?? '', block.type === 'header' ? 150 : 3_000])
 }
 
-const LONG = ['long words ', '🌙', '漢字 ', 'a.b.', '<a>', '@a', 'ﷺ']
+const LONG = ['long words ', 'מילה ', '🌙', '漢字 ', 'a.b.', '<a>', '@a', 'ﷺ']
 const PAGE = 'https://noctuary.a-rather-long-name-of-a-company.example.com'
 const URLS = {
   pageUrl: `${PAGE}/incidents/0d3c7c1e-7b5e-4a53-9a55-2f6a7f0f7b11`,
@@ -107,7 +109,10 @@ const LINK = /\bhttps?:|[\p{L}\p{N}]\.\p{L}|(?<!hxxps?):\/\/|\d+\.\d+\.\d+\.\d+|
 /** What people, or cards, take for more than a character of a quoted text. */
 const SPOOFED = /[\u201C-\u201F\u2033\u02BA\uFF02]|''|\p{M}{5}|\{\{/u
 const UNSEEN = /[\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{DI}]/u
-const MARKUP = /[<>*`~|#\\&@\]]|\[(?!\.\])/u
+const MARKUP = /[<>*`~|#\\&@\]]|\[(?!\.\])|:[a-z_+-]+:/u
+/** A text of right to left, kept from turning around what stands beside it. */
+const ISOLATED = /\u2068([^\u2068\u2069]*)\u2069/gu
+const RIGHT_TO_LEFT = /[\p{Script=Hebrew}\p{Script=Arabic}]/u
 /** All that is told of an incident. */
 const TYPES = [...SUBSCRIBABLE, 'incident.details', 'incident.undone'] as const
 /** Addresses and types that the receivers' own formats spell. */
@@ -119,7 +124,10 @@ describe.each(RECEIVER_TYPES)('%s', (type) => {
     for (const shown of TYPES.flatMap((about) => textsOf(type, write(text, about)))) {
       if (FIXED.has(shown) || shown === AT.toISOString()) continue
       expect(shown).not.toMatch(LINK)
-      expect(shown).not.toMatch(UNSEEN)
+      expect(shown.replaceAll(ISOLATED, '$1')).not.toMatch(UNSEEN)
+      // A name by itself, as programs read it, is as it is.
+      const isField = makeMessage(text).service.startsWith(shown.replace('…', ''))
+      if (!isField) expect(shown.replaceAll(ISOLATED, '')).not.toMatch(RIGHT_TO_LEFT)
       expect(shown).not.toMatch(SPOOFED)
       // Our own sign of the tag of an answer, and nothing from an event.
       expect(shown.replaceAll('[.]', '')).not.toMatch(MARKUP)
