@@ -17,7 +17,7 @@ const MIN_SPAN_MS = 60_000
 type ListProps = {
   readonly changes: readonly Change[]
   /** More of them than are listed, for the picture of when, and for what can only be told beside earlier ones. */
-  readonly survey: readonly Change[]
+  readonly survey: readonly Rollout[]
   readonly blames: readonly Blame[]
   readonly incidents: readonly Incident[]
   /** What the changes were asked for by, if anything: then only alerts that blame them or are of the service are among them. */
@@ -27,6 +27,9 @@ type ListProps = {
   readonly now: Date
 }
 
+/** A change, or what is told of one rollout, from where it began. */
+export type Rollout = readonly [Change, ...Change[]]
+
 type ChangeLine = { readonly atMs: number; readonly change: Change; readonly blames: readonly Blame[] }
 /** What of changes and alerts is one line, the newest first. */
 type Line = ChangeLine | { readonly atMs: number; readonly alert: Incident }
@@ -34,8 +37,8 @@ type Line = ChangeLine | { readonly atMs: number; readonly alert: Incident }
 /** Changes newest first, and the alerts among them. */
 export const ChangeList = ({ changes, survey, blames, incidents, asked, isLatest, now }: ListProps) => {
   const blamed = Map.groupBy(blames, ({ change }) => toKey(change))
-  const toLines = (listed: readonly Change[]): readonly ChangeLine[] =>
-    foldRollouts(listed).map(([change, ...later]) => ({
+  const toLines = (rollouts: readonly Rollout[]): readonly ChangeLine[] =>
+    rollouts.map(([change, ...later]) => ({
       atMs: change.timestamp.getTime(),
       change: { ...change, count: later.reduce((sum, one) => sum + one.count, change.count) },
       blames: [change, ...later].flatMap((one) => (blamed.get(toKey(one)) ?? []).filter(({ triggeredAt }) => triggeredAt >= one.timestamp)),
@@ -59,7 +62,7 @@ export const ChangeList = ({ changes, survey, blames, incidents, asked, isLatest
     <>
       <Strip lines={withAlerts(surveyed, true)} now={now} />
       <Table isFeed isParted heads={['Time', 'Kind', 'Service', 'What changed', 'By', 'Told by']}>
-        {[...Map.groupBy(withAlerts(toLines(changes), isLatest), ({ atMs }) => nameTime(atMs, now))].map(([name, own]) => (
+        {[...Map.groupBy(withAlerts(toLines(foldRollouts(changes)), isLatest), ({ atMs }) => nameTime(atMs, now))].map(([name, own]) => (
           <tbody>
             <tr class="part">
               <th colspan={6} scope="rowgroup">
@@ -81,34 +84,32 @@ export const ChangeList = ({ changes, survey, blames, incidents, asked, isLatest
 }
 
 /** How many of each type there are, a rollout counted once. */
-export function countTypes(changes: readonly Change[]): ReadonlyMap<EventType, number> {
-  const groups = Map.groupBy(foldRollouts(changes), ([{ eventType }]) => eventType)
+export function countTypes(rollouts: readonly Rollout[]): ReadonlyMap<EventType, number> {
+  const groups = Map.groupBy(rollouts, ([{ eventType }]) => eventType)
   return new Map([...groups].map(([type, own]) => [type, own.length]))
 }
 
 /** The reports of rollouts that put a revision back which their service had before another. */
-function findRollbacks(changes: readonly Change[]): ReadonlySet<string> {
+function findRollbacks(rollouts: readonly Rollout[]): ReadonlySet<string> {
   const seen = new Map<string, string[]>()
   return new Set(
-    foldRollouts(changes)
-      .toReversed()
-      .flatMap((own) => {
-        const [change] = own
-        const revision = nameRevision(toEntry(change))
-        if (change.eventType !== 'deploy' || revision === undefined) return []
-        const place = JSON.stringify([toOwner(change), change.environment])
-        const had = seen.get(place) ?? []
-        const replaced = nameReplaced(toEntry(change))
-        if (replaced !== undefined && had.at(-1) !== replaced) had.push(replaced)
-        const isBack = ROLLED_BACK.test(change.newValue ?? '') || (had.includes(revision) && had.at(-1) !== revision)
-        seen.set(place, [...had, revision])
-        return isBack ? own.map(({ id }) => id) : []
-      }),
+    rollouts.toReversed().flatMap((own) => {
+      const [change] = own
+      const revision = nameRevision(toEntry(change))
+      if (change.eventType !== 'deploy' || revision === undefined) return []
+      const place = JSON.stringify([toOwner(change), change.environment])
+      const had = seen.get(place) ?? []
+      const replaced = nameReplaced(toEntry(change))
+      if (replaced !== undefined && had.at(-1) !== replaced) had.push(replaced)
+      const isBack = ROLLED_BACK.test(change.newValue ?? '') || (had.includes(revision) && had.at(-1) !== revision)
+      seen.set(place, [...had, revision])
+      return isBack ? own.map(({ id }) => id) : []
+    }),
   )
 }
 
 /** What is told of one rollout as it goes on, from where it began: until another revision is rolled out there. */
-function foldRollouts(changes: readonly Change[]): readonly (readonly [Change, ...Change[]])[] {
+export function foldRollouts(changes: readonly Change[]): readonly Rollout[] {
   const groups: [Change, ...Change[]][] = []
   const latest = new Map<string, (typeof groups)[number]>()
   for (const change of changes) {

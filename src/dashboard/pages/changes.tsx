@@ -10,7 +10,7 @@ import { renderPage } from '../layout.tsx'
 import type { PageContext } from '../page-env.ts'
 import { createPageRouter, readPage, readText } from '../page-request.ts'
 import { Filters, Live, Pages, withQuery } from '../parts.tsx'
-import { ChangeList, countTypes } from './change-list.tsx'
+import { ChangeList, countTypes, foldRollouts } from './change-list.tsx'
 
 const CHANGE_TYPES = EVENT_TYPES.filter(isChangeType)
 const PAGE_SIZE = 50
@@ -44,6 +44,7 @@ export const changePages = (deps: Deps) =>
       ]),
     )
     const shown = changes.slice(0, PAGE_SIZE)
+    const rollouts = foldRollouts(all)
     const next = changes.length > PAGE_SIZE ? withQuery('/changes', { ...asked.texts, after: shown.at(-1)?.id }) : undefined
     return renderPage(
       c,
@@ -69,14 +70,14 @@ export const changePages = (deps: Deps) =>
             The latest {MAX_SEARCHED.toLocaleString('en')} changes of each kind are searched; set Until to look further back.
           </p>
         )}
-        <Kinds texts={asked.texts} type={type} counts={countTypes(all)} isAll={all.length < SURVEYED} />
+        <Kinds texts={asked.texts} type={type} counts={countTypes(rollouts)} isAll={all.length < SURVEYED} />
         <Live id="changes" of={[shown, blames.length, incidents.length]} news="There are new changes.">
           {shown.length === 0 ? (
             <Empty isFiltered={Object.values(asked.texts).some((text) => text !== undefined) || after !== undefined} />
           ) : (
             <ChangeList
               changes={shown}
-              survey={type === undefined ? all : all.filter(({ eventType }) => eventType === type)}
+              survey={type === undefined ? rollouts : rollouts.filter(([{ eventType }]) => eventType === type)}
               blames={blames}
               incidents={incidents}
               asked={{
