@@ -84,11 +84,14 @@ export function toAftermath({ incident, latest, answer, later, now }: Subject): 
 function findUndone(answer: ShownAnswer, later: readonly CitedEntry[], answeredAt: Date): CitedEntry | undefined {
   const cause = findCause(answer)
   if (!cause) return undefined
-  const reports = [...new Map([...answer.entries, ...later].map((entry) => [entry.id, entry])).values()]
-    .filter(({ event_type, entity, vendor }) => event_type === cause.event_type && entity === cause.entity && vendor === cause.vendor)
-    .map((entry) => ({ ...toReported(entry), entry }))
+  const told = [...new Map([...answer.entries, ...later].map((entry) => [entry.id, entry])).values()]
+    .map((entry) => ({ ...toReported(entry), entity: entry.entity, entry }))
     .toSorted((a, b) => a.at.getTime() - b.at.getTime())
-  return findUndoing(reports, { newValue: cause.new_value, sha: cause.sha }, answeredAt)?.entry
+  const reports = told.filter(
+    ({ entry: { event_type, entity, vendor } }) => event_type === cause.event_type && entity === cause.entity && vendor === cause.vendor,
+  )
+  const scalings = told.filter(({ entry }) => entry.event_type === 'scale_event' && entry.service === cause.service)
+  return findUndoing(reports, { newValue: cause.new_value, sha: cause.sha }, answeredAt, scalings)?.entry
 }
 
 function toReported({ event_type, old_value, new_value, sha, environment = null, first_timestamp }: CitedEntry) {
@@ -116,6 +119,7 @@ function tellUndoing(entry: CitedEntry) {
 
 /** Whether a report is but a step: of a rollout that is under way, or of the rollback that is told. */
 function isStepOf(entry: CitedEntry, undoing: CitedEntry | undefined): boolean {
+  if (entry.event_type === 'scale_event') return undoing?.event_type === 'deploy' && isReplicaSetOf(entry, undoing)
   if (entry.event_type !== 'deploy') return false
   return UNDER_WAY.test(entry.new_value ?? '') || (undoing !== undefined && isSameRollout(entry, undoing))
 }
@@ -128,6 +132,9 @@ function tellStep(entry: CitedEntry, known: KnownServices): Pick<Step, 'kind' | 
   if (health === 'ill') return { kind: 'dependency_failure', text: `${service} is reported unhealthy` }
   return { kind, text: tellEntry(entry, known) }
 }
+
+const isReplicaSetOf = ({ service, entity, vendor }: CitedEntry, undoing: CitedEntry): boolean =>
+  service === undoing.service && matchServices({ serviceName: '', vendor, entity }).some(({ rule }) => rule === 'replica_set')
 
 /** The later reports of one rollback are told by its first. */
 function isSameRollout(entry: CitedEntry, undoing: CitedEntry): boolean {

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type EventId, type IncidentId, type TenantId, toId } from '../domain/ids.ts'
-import type { Reported } from '../domain/incident/undoing.ts'
+import type { Reported, Scaling } from '../domain/incident/undoing.ts'
 import { MAX_SHOWN_LENGTH } from '../domain/text.ts'
 import { BEGINS, HAPPENED } from './changes.ts'
 import type { ClaimedWork } from './incident-work.ts'
@@ -66,16 +66,19 @@ export type AwaitedUndoing = {
   readonly blamed: Pick<Reported, 'newValue' | 'sha'>
   readonly answeredAt: Date
   readonly reports: readonly (Reported & { readonly id: EventId })[]
+  /** Of the replica sets of the thing, since it was blamed. */
+  readonly scalings: readonly Scaling[]
 }
 
-type ReportRow = Omit<AwaitedUndoing['reports'][number], 'at'> & { readonly atMs: number }
+type Row<Told> = Omit<Told, 'at'> & { readonly atMs: number }
 type AwaitedRow = {
   readonly tenant_id: string
   readonly incident_id: string
   readonly new_value: string | null
   readonly sha: string | null
   readonly made_ms: number
-  readonly reports: readonly ReportRow[]
+  readonly reports: readonly Row<AwaitedUndoing['reports'][number]>[]
+  readonly scalings: readonly Row<Scaling>[]
 }
 
 const MAX_AWAITED = 100
@@ -102,7 +105,7 @@ export async function findAwaitedUndoing(db: Db): Promise<UndoingLook> {
       ) a ORDER BY turn, looked_at, incident_id LIMIT ${MAX_AWAITED}
     ),
     blamed AS (
-      SELECT l.tenant_id, l.incident_id, l.since, d.made_at, c.cause->>1 AS event_type, c.cause->>3 AS entity, c.cause->>4 AS new_value, c.cause->>5 AS sha
+      SELECT l.tenant_id, l.incident_id, l.since, d.made_at, c.cause->>0 AS service, c.cause->>1 AS event_type, c.cause->>3 AS entity, c.cause->>4 AS new_value, c.cause->>5 AS sha
       FROM looked_at l JOIN LATERAL (
         SELECT a.made_at, a.signature->'compared'->>'told' AS told FROM diagnoses a
         WHERE a.incident_id = l.incident_id AND ${isReadable(sql`a.signature`)} ORDER BY a.number DESC LIMIT 1
@@ -110,29 +113,34 @@ export async function findAwaitedUndoing(db: Db): Promise<UndoingLook> {
     )
     SELECT (SELECT coalesce(json_agg(incident_id), '[]') FROM looked_at) AS awaiting, ${epochMs(sql`now()`)} AS at_ms, (
     SELECT json_agg(json_build_object('tenant_id', b.tenant_id, 'incident_id', b.incident_id, 'new_value', b.new_value, 'sha', b.sha,
-      'made_ms', ${epochMs(sql`b.made_at`)}, 'reports', r.reports))
+      'made_ms', ${epochMs(sql`b.made_at`)}, 'reports', r.reports, 'scalings', s.scalings))
     FROM blamed b CROSS JOIN LATERAL (
       SELECT array_agg(n.id) AS ids FROM agents g CROSS JOIN LATERAL (
         SELECT e.id FROM context_events e WHERE e.agent_id = g.id AND e.received_at > b.since AND e.event_type = b.event_type AND e.entity = b.entity
         ORDER BY e.received_at DESC LIMIT ${MAX_REPORTS}
       ) n WHERE g.tenant_id = b.tenant_id
     ) news CROSS JOIN LATERAL (
-      SELECT json_agg(json_build_object('id', e.id, 'eventType', e.event_type, 'oldValue', ${shown(sql`e.old_value`)}, 'newValue', ${shown(sql`e.new_value`)},
-        'sha', e.sha, 'environment', e.environment, 'atMs', ${epochMs(HAPPENED)}) ORDER BY ${HAPPENED}, e.id) AS reports
+      SELECT ${told} AS reports
       FROM context_events e WHERE e.id = ANY(news.ids) OR e.id = ANY(ARRAY(
         SELECT e.id FROM context_events e WHERE e.tenant_id = b.tenant_id AND e.event_type = b.event_type AND e.entity = b.entity AND ${BEGINS}
           AND ${HAPPENED} >= b.made_at - interval '1 day'
         ORDER BY ${HAPPENED} DESC LIMIT ${MAX_REPORTS}))
-    ) r
+    ) r CROSS JOIN LATERAL (
+      SELECT coalesce(${told}, '[]') AS scalings FROM (
+        SELECT e.* FROM context_events e WHERE b.event_type = 'deploy' AND e.tenant_id = b.tenant_id AND e.event_type = 'scale_event'
+          AND starts_with(e.entity, b.service || '-') AND ${BEGINS} AND ${HAPPENED} >= b.made_at - interval '1 day'
+        ORDER BY ${HAPPENED} DESC LIMIT ${MAX_REPORTS}) e
+    ) s
     WHERE news.ids IS NOT NULL) AS found`,
   )
   const found = (look.found ?? []).map(
-    ({ tenant_id, incident_id, new_value, sha, made_ms, reports }): AwaitedUndoing => ({
+    ({ tenant_id, incident_id, new_value, sha, made_ms, reports, scalings }): AwaitedUndoing => ({
       tenantId: toId(tenant_id),
       incidentId: toId(incident_id),
       blamed: { newValue: new_value, sha },
       answeredAt: new Date(made_ms),
-      reports: reports.map(({ atMs, ...report }) => ({ ...report, at: new Date(atMs) })),
+      reports: reports.map(toDated),
+      scalings: scalings.map(toDated),
     }),
   )
   return { awaiting: look.awaiting, at: new Date(look.at_ms), found }
@@ -148,8 +156,13 @@ export async function endUndoingLook(db: Db, { awaiting, at }: UndoingLook, now:
   )
 }
 
+const toDated = <Told>({ atMs, ...told }: Told & { readonly atMs: number }) => ({ ...told, at: new Date(atMs) })
+
 /** A value as entries show it, and so as answers have it. */
 const shown = (value: SQL): SQL => sql`left(${value}, ${MAX_SHOWN_LENGTH})`
+/** Events `e` in the order of their time. */
+const told = sql`json_agg(json_build_object('id', e.id, 'eventType', e.event_type, 'entity', e.entity, 'oldValue', ${shown(sql`e.old_value`)},
+  'newValue', ${shown(sql`e.new_value`)}, 'sha', e.sha, 'environment', e.environment, 'atMs', ${epochMs(HAPPENED)}) ORDER BY ${HAPPENED}, e.id)`
 
 /** Notes what undid the change that an incident's answer blames, for those who want to know to be told. */
 export async function noteUndoing(db: Db, { tenantId, incidentId }: AwaitedUndoing, eventId: EventId, now: Date): Promise<void> {

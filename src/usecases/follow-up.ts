@@ -31,7 +31,7 @@ export async function noticeUndoing({ db }: Database, now: Date): Promise<number
   if (look.awaiting.length === 0) return 0
   let undone = 0
   for (const one of look.found) {
-    const undoing = findUndoing(one.reports, one.blamed, one.answeredAt)
+    const undoing = findUndoing(one.reports, one.blamed, one.answeredAt, one.scalings)
     if (!undoing) continue
     await noteUndoing(db, one, undoing.id, now)
     undone += 1

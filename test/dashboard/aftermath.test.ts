@@ -63,6 +63,37 @@ test('a rollback that repeats an earlier report, new failures and recovery are t
   expect(page).not.toContain('elsewhere')
 })
 
+test('a deploy of a revision that nobody told of is the rollback where it brings the last replica set back', async () => {
+  const other = await createTestTenant(site.app)
+  const scaled = (entity: string, from: number, to: number, seconds: number) => ({
+    ...{ event_type: 'scale_event', vendor: 'kubernetes', service_name: 'payments', entity, old_value: `${from}`, new_value: `${to}` },
+    timestamp: ago(seconds),
+  })
+  const deploy = (sha: string, seconds: number) => ({ ...DEPLOY, sha, new_value: 'sync:Succeeded', timestamp: ago(seconds) })
+  const failure = { ...TIMEOUT, timestamp: ago(800) }
+  const begun = [deploy('1a220982', 1_100), scaled('payments-8h7z7f7c4', 0, 3, 1_095), scaled('payments-4r5b4s4l2', 3, 0, 1_090)]
+  const undone = [deploy('77c01e4b', 400), scaled('payments-4r5b4s4l2', 0, 3, 395), scaled('payments-8h7z7f7c4', 3, 0, 390)]
+  const post = async (events: readonly object[]) => {
+    const body = events.map((event) =>
+      makeEvent({ old_value: undefined, actor: undefined, sha: undefined, ttl_seconds: 700_000, ...event }),
+    )
+    await site.app.request('/v1/events/batch', { key: other.ingestKey, body })
+  }
+  await post([...begun, failure])
+  const asked = { service: 'checkout', title: 'errors', triggered_at: ago(700), create: true }
+  const incident = await (await site.app.request('/v1/incidents', { key: other.readonlyKey, body: asked })).json()
+  await post(undone)
+  const there = await signIn(site, other.readonlyKey)
+  const read = async (at: string) => (await (await there.get(at)).text()).replaceAll(/<[^>]*>/g, ' ').replaceAll(/[\s\u00a0]+/g, ' ')
+  const since = /Since the alert.*From the change/.exec(await read(`/incidents/${incident.id}`))?.[0]
+  expect(since).toContain('The blamed change was undone: 77c01e4b again, by deploy-bot')
+  expect(since).not.toContain('Scaling')
+  expect((await read('/changes')).match(/(?:rollback|deploy) payments \w{8}/g)).toEqual([
+    'rollback payments 77c01e4b',
+    'deploy payments 1a220982',
+  ])
+})
+
 test('another tenant reads nothing of it', async () => {
   const other = await createTestTenant(site.app)
   expect(await readAftermath(site.app.deps.db, toId(tenant.tenantId), toId(id))).not.toEqual([])

@@ -154,6 +154,28 @@ describe('a bot of Slack’s', () => {
     if (isUndone) expect(told[0]).toContain('f8b3e22')
   })
 
+  test('hears that what is blamed was undone, by a deploy that brings its last replica set back', async () => {
+    const { tenant, texts } = await startBot()
+    const scaled = (old_value: string, new_value: string) =>
+      send(tenant, {
+        vendor: 'kubernetes',
+        event_type: 'scale_event',
+        entity: 'checkout-7d9f8b6c5',
+        old_value,
+        new_value,
+        sha: undefined,
+        timestamp: ago(1),
+      })
+    await send(tenant, { ...BLAMED, old_value: undefined, new_value: 'succeeded' })
+    await scaled('3', '0')
+    await ask(tenant)
+    await scaled('0', '3')
+    await send(tenant, { new_value: 'succeeded', sha: 'c0ffee1' })
+    for (const minutes of [1, 2, 3]) await tick(minutes)
+    const told = (await texts()).filter((text) => text.includes('was undone'))
+    expect([told.length, told[0]?.includes('c0ffee1')]).toEqual([1, true])
+  })
+
   type Cut = { readonly token: string; readonly fault: ReceiverFault; readonly posted: number; readonly outcome: string }
   const cuts: readonly (readonly [string, Cut])[] = [
     ['took it is asked', { token: 'xoxb-1', fault: { takes_effect: true, answer: 'hang_up' }, posted: 1, outcome: 'told' }],

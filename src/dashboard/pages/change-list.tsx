@@ -1,6 +1,6 @@
 import type { EventType } from '../../domain/event/event.ts'
 import { toOwner } from '../../domain/event/service-name.ts'
-import { ROLLED_BACK } from '../../domain/incident/undoing.ts'
+import { findUndoing, ROLLED_BACK } from '../../domain/incident/undoing.ts'
 import type { Blame, Change } from '../../store/changes.ts'
 import type { Incident } from '../../store/incidents.ts'
 import { toReportedHealth } from '../aftermath.ts'
@@ -89,24 +89,26 @@ export function countTypes(rollouts: readonly Rollout[]): ReadonlyMap<EventType,
   return new Map([...groups].map(([type, own]) => [type, own.length]))
 }
 
-/** The reports of rollouts that put a revision back which their service had before another. */
+/** The reports of rollouts that undid the one before them. */
 function findRollbacks(rollouts: readonly Rollout[]): ReadonlySet<string> {
-  const seen = new Map<string, string[]>()
+  const told = rollouts.toReversed().map((own) => ({ ...own[0], at: own[0].timestamp, own }))
+  const scalings = Map.groupBy(
+    told.filter(({ eventType }) => eventType === 'scale_event'),
+    toOwner,
+  )
+  const deploys = told.filter((one) => one.eventType === 'deploy' && nameRevision(toEntry(one)) !== undefined)
   return new Set(
-    rollouts.toReversed().flatMap((own) => {
-      const [change] = own
-      const revision = nameRevision(toEntry(change))
-      if (change.eventType !== 'deploy' || revision === undefined) return []
-      const place = JSON.stringify([toOwner(change), change.environment])
-      const had = seen.get(place) ?? []
-      const replaced = nameReplaced(toEntry(change))
-      if (replaced !== undefined && had.at(-1) !== replaced) had.push(replaced)
-      const isBack = ROLLED_BACK.test(change.newValue ?? '') || (had.includes(revision) && had.at(-1) !== revision)
-      seen.set(place, [...had, revision])
-      return isBack ? own.map(({ id }) => id) : []
-    }),
+    [...Map.groupBy(deploys, toPlace).values()].flatMap((there) =>
+      there.flatMap((one, place) => {
+        const before = there[place - 1]
+        const isBack = before && findUndoing(there.slice(0, place + 1), before, before.at, scalings.get(toOwner(one))) === one
+        return isBack || ROLLED_BACK.test(one.newValue ?? '') ? one.own.map(({ id }) => id) : []
+      }),
+    ),
   )
 }
+
+const toPlace = (change: Change): string => JSON.stringify([toOwner(change), change.environment])
 
 /** What is told of one rollout as it goes on, from where it began: until another revision is rolled out there. */
 export function foldRollouts(changes: readonly Change[]): readonly Rollout[] {
@@ -114,7 +116,7 @@ export function foldRollouts(changes: readonly Change[]): readonly Rollout[] {
   const latest = new Map<string, (typeof groups)[number]>()
   for (const change of changes) {
     const revision = change.eventType === 'deploy' ? nameRevision(toEntry(change)) : undefined
-    const place = JSON.stringify([toOwner(change), change.environment])
+    const place = toPlace(change)
     const later = revision === undefined ? undefined : latest.get(place)
     if (later && nameRevision(toEntry(later[0])) === revision) {
       later.unshift(change)

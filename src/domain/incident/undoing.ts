@@ -4,28 +4,35 @@ import { isSameRevision, toRevision } from '../event/revision.ts'
 /** A report of one thing's change: all of them are of one type and entity. */
 export type Reported = Pick<ChangeText, 'eventType' | 'oldValue' | 'newValue' | 'sha' | 'environment'> & { readonly at: Date }
 
+/** What a cluster tells of the size of a replica set. */
+export type Scaling = Reported & Pick<ChangeText, 'entity'>
+
 /** What a deployer says of a rollback. */
 export const ROLLED_BACK = /^rolled[ _-]?back$/i
 
+/** How far apart a deploy and what the cluster does for it are told. */
+const ROLLOUT_MS = 10 * 60_000
+
 /**
  * The report, of those in the order of their time, that undid the blamed change: it puts the value of before back, deploys a
- * revision of before, or says of itself that it is a rollback. `undefined`: none did, or what was blamed is not among them.
+ * revision of before, brings back the replica set that the blamed deploy ended, as `scalings` of the service tell in the order of
+ * their time, or says of itself that it is a rollback. `undefined`: none did, or what was blamed is not among them.
  * Scaling goes up and down by itself.
  */
 export function findUndoing<Report extends Reported>(
   reports: readonly Report[],
   { newValue, sha }: Pick<Reported, 'newValue' | 'sha'>,
   answeredAt: Date,
+  scalings: readonly Scaling[] = [],
 ) {
   const place = reports.findLastIndex((one) => one.newValue === newValue && one.sha === sha && one.at <= answeredAt)
   const blamed = reports[place]
   if (!blamed || blamed.eventType === 'scale_event') return undefined
   const ofPlace = (one: Report) => one.environment === blamed.environment
   const before = reports.slice(0, place).filter(ofPlace)
-  return reports
-    .slice(place + 1)
-    .filter(ofPlace)
-    .find((later) => undoes(later, blamed, before))
+  const after = reports.slice(place + 1).filter(ofPlace)
+  const returns = new Set(findReturns(blamed, scalings).map((at) => findRollout(at, blamed, after)))
+  return after.find((later) => undoes(later, blamed, before) || returns.has(later))
 }
 
 function undoes(later: Reported, blamed: Reported, before: readonly Reported[]): boolean {
@@ -35,6 +42,29 @@ function undoes(later: Reported, blamed: Reported, before: readonly Reported[]):
   if (later.eventType === 'deploy') return isEarlierRevision(later, blamed, before)
   const previous = before.at(-1)?.newValue
   return isText(previous) && previous !== blamed.newValue && later.newValue === previous
+}
+
+/** When replica sets came back that the blamed deploy ended: the same pods as before. One that began after it is the deploy's own. */
+function findReturns(blamed: Reported, scalings: readonly Scaling[]): readonly Date[] {
+  if (blamed.eventType !== 'deploy') return []
+  const since = scalings.filter(({ at, environment }) => at >= blamed.at && environment === blamed.environment)
+  return [...Map.groupBy(since, ({ entity }) => entity).values()].flatMap((own) => {
+    const ended = own.findIndex(({ newValue }) => newValue === '0')
+    const isOwn = own[0]?.oldValue === '0'
+    return ended < 0 || isOwn ? [] : own.slice(ended + 1).flatMap(({ oldValue, at }) => (oldValue === '0' ? [at] : []))
+  })
+}
+
+/** The deploy of another revision that is told nearest to what the cluster did. */
+function findRollout<Report extends Reported>(at: Date, blamed: Reported, after: readonly Report[]): Report | undefined {
+  const distance = (one: Report) => Math.abs(one.at.getTime() - at.getTime())
+  const bad = toRevision(blamed)
+  return after
+    .filter((one) => {
+      const revision = toRevision(one)
+      return bad !== undefined && revision !== undefined && !isSameRevision(revision, bad) && distance(one) <= ROLLOUT_MS
+    })
+    .toSorted((a, b) => distance(a) - distance(b))[0]
 }
 
 function isEarlierRevision(later: Reported, blamed: Reported, before: readonly Reported[]): boolean {

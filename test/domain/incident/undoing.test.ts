@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { EventType } from '../../../src/domain/event/event.ts'
-import { findUndoing, type Reported } from '../../../src/domain/incident/undoing.ts'
+import { findUndoing, type Reported, type Scaling } from '../../../src/domain/incident/undoing.ts'
 
 const at = (minute: number) => new Date(Date.UTC(2026, 1, 3, 14, minute))
 
@@ -47,5 +47,48 @@ describe('what undid a change', () => {
   test('is not told when what is blamed is not among the reports', () => {
     expect(findUndoing([deploy(0, 'f8b3e22'), deploy(40, 'f8b3e22')], { newValue: 'succeeded', sha: 'a4f2c19' }, at(15))).toBeUndefined()
     expect(findUndoing([], { newValue: null, sha: null }, at(15))).toBeUndefined()
+  })
+})
+
+describe('a deploy of an unknown revision', () => {
+  const scaling = (minute: number, entity: string, oldValue: string, newValue: string, fields: Partial<Scaling> = {}): Scaling => ({
+    ...report(minute, { eventType: 'scale_event', oldValue, newValue }),
+    entity,
+    ...fields,
+  })
+  const deploys = [deploy(10, 'a4f2c19'), deploy(40, 'f8b3e22')]
+  const [down, up] = [scaling(11, 'checkout-7d9f8b6c5', '2', '0'), scaling(41, 'checkout-7d9f8b6c5', '0', '3')]
+  test.each<readonly [string, readonly Scaling[], boolean]>([
+    ['that brings back the replica set which the blamed one ended', [down, up], true],
+    ['told after its replica set is back', [down, scaling(39, 'checkout-7d9f8b6c5', '0', '1')], true],
+    ['without a replica set', [], false],
+    ['that begins another replica set', [down, scaling(41, 'checkout-5f6c9d8bb', '0', '3')], false],
+    [
+      'after which the blamed one’s own was idle',
+      [scaling(11, 'checkout-7d9f8b6c5', '0', '3'), scaling(20, 'checkout-7d9f8b6c5', '3', '0'), up],
+      false,
+    ],
+    ['whose replica set was ended before', [scaling(5, 'checkout-7d9f8b6c5', '2', '0'), up], false],
+    ['long before it', [down, scaling(20, 'checkout-7d9f8b6c5', '0', '3')], false],
+    [
+      'in another environment',
+      [
+        { ...down, environment: 'staging' },
+        { ...up, environment: 'staging' },
+      ],
+      false,
+    ],
+  ])('%s', (_, scalings, isUndone) => {
+    expect(findUndoing(deploys, deploys[0] as Reported, at(15), scalings)).toBe(isUndone ? deploys[1] : undefined)
+  })
+
+  test('a fix forward shortly before it is none', () => {
+    const reports = [deploy(10, 'a4f2c19'), deploy(36, 'c0ffee1'), deploy(40, 'f8b3e22')]
+    expect(findUndoing(reports, reports[0] as Reported, at(15), [down, up])).toBe(reports[2])
+  })
+
+  test('the same revision again undoes nothing', () => {
+    const again = [deploy(10, 'a4f2c19'), deploy(40, 'a4f2c19')]
+    expect(findUndoing(again, again[0] as Reported, at(15), [down, up])).toBeUndefined()
   })
 })
