@@ -145,10 +145,12 @@ const MarkShape = ({ mark, isAside }: MarkProps) => {
   )
 }
 
-/** `3`, or `1–3` of several. */
+/** `3`, `4, 9`, `1–3` of those in a row, or how many more there are. */
 function toNumbers(cites: readonly number[]): string {
-  const [first, last] = [cites[0], cites.at(-1)]
-  return first === last ? `${first}` : `${first}–${last}`
+  const numbers = [...new Set(cites)]
+  const [first = 0, last = 0] = [numbers[0], numbers.at(-1)]
+  if (numbers.length <= 2) return numbers.join(', ')
+  return last - first === numbers.length - 1 ? `${first}–${last}` : `${first} +${numbers.length - 1}`
 }
 
 type LegendProps = { readonly timeline: Timeline; readonly hatch: string | undefined }

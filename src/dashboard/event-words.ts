@@ -6,7 +6,7 @@ import type { CitedEntry } from '../domain/incident/snapshot.ts'
 import { INTEGRATION_TYPES } from '../domain/integration-type.ts'
 import { quoteName } from '../domain/text.ts'
 import { INTEGRATION_WORDS } from './integrations/index.ts'
-import { shorten, shortenShas } from './labels.ts'
+import { shorten, shortenShas, toChange } from './labels.ts'
 
 const MAX_VALUE = 60
 
@@ -49,7 +49,7 @@ const NAMES: Readonly<Record<EventType, (entry: NamedChange, service: string, th
 }
 
 function ofService({ entity, service: name }: NamedChange, service: string): string {
-  return entity === name ? '' : ` of ${service}`
+  return entity === name || entity.startsWith(`${name}-`) ? '' : ` of ${service}`
 }
 
 /** What a change is named by. */
@@ -89,6 +89,13 @@ function isPlace({ entity, service, vendor }: CitedEntry): boolean {
 /** An event in a few words: of a change who made it, too. */
 export function tellEntry(entry: CitedEntry, known: KnownServices): string {
   return isChangeType(entry.event_type) ? `${nameChange(entry)}${byActor(entry)}` : tellFailure(entry, known)
+}
+
+/** Of an event's values those that the words about it do not have, on one line. */
+export function tellRest({ old_value, new_value, sha }: Pick<CitedEntry, 'old_value' | 'new_value' | 'sha'>, words: string): string {
+  const isTold = (value: string | null) => value === null || words.includes(shortenShas(value))
+  const [oldValue, newValue] = isTold(old_value) && isTold(new_value) ? [null, null] : [old_value, new_value]
+  return toChange({ oldValue, newValue, sha: isTold(sha) ? null : sha })
 }
 
 const CALL_VERBS: readonly (readonly [RegExp, string])[] = [

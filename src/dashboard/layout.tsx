@@ -88,17 +88,21 @@ const Bar = ({ tab, who, query }: BarProps) => (
           </nav>
           <search>
             <form method="get" action="/search">
+              <svg viewBox="0 0 16 16" aria-hidden="true">
+                <path d="M7 2A5 5 0 1 1 6.9 2M10.5 10.5 14.5 14.5" />
+              </svg>
               <input
                 id="search"
                 type="search"
                 name="q"
                 value={query}
                 maxlength={200}
-                placeholder="Search  /"
+                placeholder="Search"
                 aria-label="Search services, shas, flags, people, incidents"
                 aria-keyshortcuts="/"
                 autocomplete="off"
               />
+              <kbd>/</kbd>
             </form>
           </search>
           <form method="post" action="/signout">

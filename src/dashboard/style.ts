@@ -59,7 +59,10 @@ main:focus { outline: none; }
 .bar nav a, .tabs a { padding: .25rem .5rem; border-radius: 6px; color: var(--soft); text-decoration: none; }
 .bar nav a:hover, .tabs a:hover { background: var(--fill); color: var(--ink); }
 .bar nav a[aria-current], .tabs a[aria-current] { color: var(--ink); font-weight: 600; background: var(--fill); }
-.bar input { width: 12rem; background: var(--paper); } .bar search { margin-left: auto; } @media (max-width: 34rem) { .bar search { flex: 1; } .bar input { width: 100%; } }
+.bar input { width: 12rem; padding-left: 2.125rem; background: var(--paper); } .bar search { margin-left: auto; } .bar search form { position: relative; }
+.bar search svg, .bar kbd { position: absolute; top: 50%; translate: 0 -50%; color: var(--soft); pointer-events: none; } .bar search svg { left: .75rem; width: 1rem; fill: none; stroke: currentColor; stroke-width: 1.6; }
+.bar kbd { right: .625rem; padding: 0 .4375rem; border: 1px solid var(--line); border-radius: 4px; background: var(--card); } .bar input:is(:focus, :not(:placeholder-shown)) + kbd { display: none; }
+@media (max-width: 34rem) { .bar search { flex: 1; } .bar input { width: 100%; } .bar kbd { display: none; } }
 .hit { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 .75rem; align-items: center; min-height: 3rem; padding: .5rem 1.125rem; color: var(--ink); text-decoration: none; } .hits > li + li { border-top: 1px solid var(--line); }
 .hit small { display: block; font-size: var(--small); color: var(--soft); } .hit:hover, .hit:focus-visible, .best > li:first-child > .hit { background: var(--accent-fill); box-shadow: inset 3px 0 0 var(--accent); }
 .hit mark { background: none; color: inherit; font-weight: 700; text-decoration: underline; text-decoration-color: var(--accent); text-decoration-thickness: 2px; text-underline-offset: .2em; }
@@ -184,7 +187,7 @@ tr.cited > * { background: color-mix(in srgb, var(--accent) 9%, transparent); }
   .fold td.number { text-align: left; }
   .fold td[data-label]::before { content: attr(data-label) "  "; color: var(--soft); font-size: var(--small); }
   .fold td:empty { display: none; }
-  .feed tr { display: grid; grid-template-columns: minmax(0, 1fr) max-content; gap: 0 .75rem; } .feed tr > * { grid-column: 1 / -1; } .feed tr > :nth-child(-n+2) { grid-column: 1; grid-row: 1; } .feed tr > :first-child { grid-column: 2; max-width: 12rem; text-align: right; } .feed tr.part { display: block; background: var(--paper); }  .feed tr.part > * { max-width: none; text-align: left; }
+  .feed tr { display: grid; grid-template-columns: minmax(0, 1fr) max-content; gap: 0 .75rem; } .feed tr > * { grid-column: 1 / -1; } .feed tr > :nth-child(-n+2) { grid-column: 1; grid-row: 1; } .feed tr > :first-child { grid-column: 2; max-width: 12rem; text-align: right; } .feed tr.part { display: block; padding-block: .25rem; background: var(--paper); } .feed tr.part > * { max-width: none; text-align: left; }
 }
 tr.part th { background: var(--paper); font-size: var(--small); padding-block: .375rem; } tr.alert { background: color-mix(in srgb, var(--bad-fill) 45%, transparent); } tr.cited > :first-child { box-shadow: inset 3px 0 0 var(--accent); }
 .strip { display: block; width: 100%; margin-bottom: 1rem; padding: 0; } .strip rect { fill: var(--edge); } .strip .rule { stroke: var(--line); } .strip .blamed { fill: var(--change); } .strip .alert { stroke: var(--bad); stroke-width: 2; } .strip text { fill: var(--soft); font-size: .75rem; } .strip text.alert { fill: var(--bad); stroke: var(--card); stroke-width: 4px; paint-order: stroke; font-weight: 600; }
@@ -219,7 +222,7 @@ pre.code { white-space: pre-wrap; }
 .steps > li.done::before, .steps:has(.wait.good) > li:not(.open)::before { content: "✓"; background: var(--good); border-color: var(--good); color: var(--card); }
 
 .connect { display: grid; grid-template-columns: 17rem minmax(0, 1fr); gap: 1.5rem 2rem; align-items: start; }
-.narrow-list { display: none; }
+.narrow-list { display: none; } .live > .narrow-list { margin-top: 0; padding-block: 0; }
 .senders h2 { font-size: var(--small); color: var(--soft); font-weight: 600; margin: 1rem 0 .25rem; } .senders h2:first-child { margin-top: 0; }
 .senders a { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 .75rem; align-items: center; min-height: 2.25rem; padding: .25rem .5rem; border-radius: 8px; color: var(--ink); text-decoration: none; }
 .senders a:hover, .senders a[aria-current] { background: var(--fill); } .senders a[aria-current] { font-weight: 600; }
@@ -261,7 +264,7 @@ pre.code { white-space: pre-wrap; }
 .mark { color: var(--soft); fill: currentColor; stroke: currentColor; }
 .mark.change { color: var(--change); } .mark.failure { color: var(--failure); } .mark.strain { color: var(--strain); } .mark.restart { color: var(--restart); } .mark.well { color: var(--well); } .mark.alert { color: var(--bad); }
 .chips { display: flex; flex-wrap: wrap; gap: .5rem; margin-block: 1rem; }
-.chips a { display: inline-flex; align-items: center; gap: .375rem; min-height: var(--tap); padding: .25rem .75rem; border: 1px solid var(--edge); border-radius: 99px; color: var(--ink); text-decoration: none; }
+.chips a { display: inline-flex; align-items: center; gap: .375rem; min-height: var(--tap); padding: .25rem .75rem; border: 1px solid var(--edge); border-radius: 99px; color: var(--ink); font-size: var(--small); text-decoration: none; }
 .chips a:hover { background: var(--fill); } .chips a[aria-current] { background: var(--accent-fill); border-color: var(--accent); color: var(--accent); font-weight: 650; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1rem; font-size: var(--small); color: var(--soft); margin-top: .5rem; }
 figure + .scroll, .card + .scroll { margin-top: 1rem; }

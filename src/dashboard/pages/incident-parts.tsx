@@ -1,19 +1,9 @@
 import type { Incident } from '../../store/incidents.ts'
 import { nameTeller } from '../event-words.ts'
-import { toActorName, toMoment } from '../labels.ts'
+import { toMoment } from '../labels.ts'
 import { Badge, Outside, Sure } from '../parts.tsx'
 
 type IncidentProps = { readonly incident: Incident }
-
-/** What state an incident is in, and what its answer was found to be. */
-export const Badges = ({ incident }: IncidentProps) => (
-  <>
-    <StateBadge incident={incident} />
-    <VerdictBadge verdict={incident.verdict} />
-    {incident.verdictBy !== null && <span class="small quiet">by {toActorName(incident.verdictBy)}</span>}
-    <StormBadge incident={incident} />
-  </>
-)
 
 /** How far an incident is. */
 export const StateBadge = ({ incident: { resolvedAt, status } }: IncidentProps) => {

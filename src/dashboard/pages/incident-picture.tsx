@@ -2,11 +2,11 @@ import { toKnownServices } from '../../domain/graph/callee.ts'
 import type { CitedEntry } from '../../domain/incident/snapshot.ts'
 import type { Aftermath } from '../aftermath.ts'
 import { Chart, Glyph } from '../chart.tsx'
-import { nameTeller, tellEntry } from '../event-words.ts'
+import { nameTeller, tellEntry, tellRest } from '../event-words.ts'
 import { describeAnswer, drawAnswer } from '../incident-picture.ts'
-import { count, toChange, toMoment } from '../labels.ts'
+import { count, toMoment } from '../labels.ts'
 import { Besides, Sentence } from '../parts.tsx'
-import { findCause, type ShownAnswer, toValues } from '../shown-answer.ts'
+import { findCause, type ShownAnswer } from '../shown-answer.ts'
 import { Clock } from './incident-parts.tsx'
 
 const MAX_TEXT = 200
@@ -73,18 +73,19 @@ const Steps = ({ answer, isAbstained }: { readonly answer: ShownAnswer; readonly
     .flatMap(([number, [entry, ...others]]) =>
       entry ? [{ number, entry, others, isCause: [entry, ...others].some(({ id }) => id === causeId) }] : [],
     )
-    .map(({ number, entry, others, isCause }) => (
+    .map((step) => ({ ...step, said: tellEntry(step.entry, known) }))
+    .map(({ number, entry, others, isCause, said }) => (
       <li id={`s${number}`} class={isCause ? 'cause' : undefined}>
         <b>{number}</b>
         <Clock at={entry.first_timestamp} beside={snapshot.alert.triggered_at} />
         <div>
           <p>
-            <Glyph type={entry.event_type} /> <Sentence max={MAX_TEXT}>{tellEntry(entry, known)}</Sentence>
+            <Glyph type={entry.event_type} /> <Sentence max={MAX_TEXT}>{said}</Sentence>
             <Until entry={entry} alertAt={snapshot.alert.triggered_at} />
           </p>
           <p>
             {isCause && 'blamed · '}
-            <Sentence max={MAX_TEXT}>{[toChange(toValues(entry)), nameTeller(entry)].filter(Boolean).join(' · ')}</Sentence>
+            <Sentence max={MAX_TEXT}>{[tellRest(entry, said), nameTeller(entry)].filter(Boolean).join(' · ')}</Sentence>
             {others.length > 0 && ` · ${count(others.length, 'more message')} of the same rollout`}
             <Besides event={entry} />
           </p>

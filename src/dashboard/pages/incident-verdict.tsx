@@ -5,7 +5,7 @@ import { quoteName, toStorableText } from '../../domain/text.ts'
 import type { IncidentDetail, StoredDiagnosis } from '../../store/incidents.ts'
 import { type AnswerRows, listRivals } from '../answer-rows.ts'
 import { nameChange, tellFailure } from '../event-words.ts'
-import { capitalise, TYPE_NAMES, toMoment, toShown } from '../labels.ts'
+import { capitalise, TYPE_NAMES, toActorName, toMoment, toShown } from '../labels.ts'
 import type { Form } from '../page-request.ts'
 import { ForManagers, Outside } from '../parts.tsx'
 import { findCause, type ShownAnswer, toShownAnswer } from '../shown-answer.ts'
@@ -23,33 +23,36 @@ type Props = {
 }
 
 /** Asks whether the answer is right and, where it is not, what it was. */
-export const VerdictForms = ({ incident, latest, answer, rows }: Props) => (
-  <ForManagers>
-    {incident.verdict === null && (
-      <form method="post" action={`/incidents/${incident.id}/verdict`} class="row">
-        <span>{rows.question}</span>
-        <button type="submit" name="verdict" value="confirmed" class="minor">
-          Yes
-        </button>
-        <button type="submit" name="verdict" value="rejected" class="minor">
-          No, something else
-        </button>
-      </form>
-    )}
-    {incident.verdict === 'confirmed' && (
-      <div class="row">
-        <span>{toLesson(incident, latest, answer)}</span> <Undo id={incident.id} label="Undo “yes”" />
-      </div>
-    )}
-    {incident.verdict === 'rejected' && <WhatWasIt incident={incident} latest={latest} answer={answer} />}
-    {latest.abstained && incident.verdict === null && (
-      <details class="more">
-        <summary>Do you know what it was?</summary>
-        <WhatWasIt incident={incident} latest={latest} answer={answer} />
-      </details>
-    )}
-  </ForManagers>
-)
+export const VerdictForms = ({ incident, latest, answer, rows }: Props) =>
+  incident.verdict === 'confirmed' ? (
+    <div class="row">
+      <span>{toLesson(incident, latest, answer)}</span>
+      <ForManagers>
+        <Undo id={incident.id} label="Undo “yes”" />
+      </ForManagers>
+    </div>
+  ) : (
+    <ForManagers>
+      {incident.verdict === null && (
+        <form method="post" action={`/incidents/${incident.id}/verdict`} class="row">
+          <span>{rows.question}</span>
+          <button type="submit" name="verdict" value="confirmed" class="minor">
+            Yes
+          </button>
+          <button type="submit" name="verdict" value="rejected" class="minor">
+            No, something else
+          </button>
+        </form>
+      )}
+      {incident.verdict === 'rejected' && <WhatWasIt incident={incident} latest={latest} answer={answer} />}
+      {latest.abstained && incident.verdict === null && (
+        <details class="more">
+          <summary>Do you know what it was?</summary>
+          <WhatWasIt incident={incident} latest={latest} answer={answer} />
+        </details>
+      )}
+    </ForManagers>
+  )
 
 const Undo = ({ id, label }: { readonly id: string; readonly label: string }) => (
   <form method="post" action={`/incidents/${id}/verdict`}>
@@ -124,11 +127,11 @@ function toName(entry: ShownAnswer['entries'][number]): string {
 const ALIKE = 'when an incident looks like this one again'
 
 /** What is learned of what an engineer said, or would be. */
-function toLesson({ learns, verdict }: IncidentDetail, latest: StoredDiagnosis, answer: ShownAnswer): string {
+function toLesson({ learns, verdict, verdictBy }: IncidentDetail, latest: StoredDiagnosis, answer: ShownAnswer): string {
   const cause = latest.abstained ? undefined : findCause(answer)
   const blamed = cause && `${TYPE_NAMES[cause.event_type].replace(/s?$/, 's')} of ${quoteName(cause.service)}`
   if (verdict === 'confirmed')
-    return learns && blamed ? `You said yes: ${blamed} count more ${ALIKE}.` : 'You said yes. It counts on the quality page.'
+    return `Confirmed${verdictBy === null ? '' : ` by ${toActorName(verdictBy)}`}${learns && blamed ? `: ${blamed} count more ${ALIKE}.` : '. It counts on the quality page.'}`
   if (!learns) return 'What you say is kept here and counts on the quality page.'
   return latest.correction ? toTaught(latest.correction, blamed) : toTeachable(verdict === 'rejected' ? blamed : undefined)
 }

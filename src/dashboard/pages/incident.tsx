@@ -13,7 +13,7 @@ import { AnswerCard, toShownIncident } from './incident-answer.tsx'
 import { Causes, Gaps } from './incident-causes.tsx'
 import { Events, type EventsQuery } from './incident-events.tsx'
 import { SameCause } from './incident-list.tsx'
-import { Badges, ResolveForm, VerdictBadge } from './incident-parts.tsx'
+import { ResolveForm, StateBadge, VerdictBadge } from './incident-parts.tsx'
 import { Picture } from './incident-picture.tsx'
 import { ShareBox } from './incident-share.tsx'
 import { Since } from './incident-since.tsx'
@@ -67,7 +67,7 @@ export const IncidentPage = ({ incident, later, sameCause, now, done, events, is
       <Live id="incident" of={[incident, sameCause]} news="The incident has changed.">
         <SameCause incidents={sameCause} now={now} />
         {told && <Causes answer={told.answer} latest={told.latest} />}
-        <Similar incidents={incident.similar} now={now} />
+        <Similar incidents={incident.similar.filter(isEarlierOf(incident, sameCause))} now={now} />
         {told && <Events answer={told.answer} query={events} path={path} />}
         <Notes notes={incident.notes} />
         {earlier.length > 0 && <Earlier diagnoses={earlier} />}
@@ -97,16 +97,13 @@ const Head = ({ incident, sameCause, now, isQuiet }: HeadProps) => (
       </h1>
       <Live id="state" of={[incident.status, incident.resolvedAt, incident.verdict, isQuiet, sameCause]} news="">
         <div class="row">
-          <Badges incident={incident} />
-          {isQuiet && incident.resolvedAt === null && (
+          <StateBadge incident={incident} />
+          {isQuiet && incident.resolvedAt === null ? (
             <Badge kind="good" sign="up">
               Recovering
             </Badge>
-          )}
-          {sameCause > 0 && (
-            <a href="#same" class="storm">
-              <Badge kind="accent" sign="none">{`${sameCause + 1} incidents, one cause`}</Badge>
-            </a>
+          ) : (
+            <VerdictBadge verdict={incident.verdict} />
           )}
           <span class="quiet">
             <a href={`/services/${incident.serviceId}`}>
@@ -114,6 +111,18 @@ const Head = ({ incident, sameCause, now, isQuiet }: HeadProps) => (
             </a>
             {' · '}
             <Lasting incident={incident} now={now} />
+            {sameCause > 0 && (
+              <>
+                {' · '}
+                <a href="#same">{`${sameCause + 1} incidents, one cause`}</a>
+              </>
+            )}
+            {incident.diagnosisOf !== null && (
+              <>
+                {' · '}
+                <a href={`/incidents/${incident.diagnosisOf}`}>part of a storm</a>
+              </>
+            )}
           </span>
         </div>
       </Live>
@@ -216,6 +225,12 @@ const Answered = ({ incident, latest, answer, rows }: AnsweredProps) => (
     )}
   </>
 )
+
+/** Of incidents alike those that are told nowhere else on the page. */
+const isEarlierOf =
+  ({ triggeredAt }: IncidentDetail, sameCause: readonly IncidentCard[]) =>
+  (similar: SimilarIncident) =>
+    similar.triggeredAt < triggeredAt && sameCause.every(({ id }) => id !== similar.id)
 
 const Similar = ({ incidents, now }: { readonly incidents: readonly SimilarIncident[]; readonly now: Date }) =>
   incidents.length === 0 ? null : (

@@ -4,8 +4,8 @@ import { toNameKey, toOwner } from '../../domain/event/service-name.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import { type Found, searchAll } from '../../store/search.ts'
 import { Glyph } from '../chart.tsx'
-import { byActor, nameChange } from '../event-words.ts'
-import { count, toChange, toMoment, toShown } from '../labels.ts'
+import { byActor, nameChange, tellRest } from '../event-words.ts'
+import { count, toMoment, toShown } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, readPage, readText } from '../page-request.ts'
 import { Age, Badge, Outside, withQuery } from '../parts.tsx'
@@ -95,6 +95,7 @@ const Results = ({ found, text, now }: ResultsProps) => {
       <Kind title="Changes" isBest={best === 'changes'}>
         {found.changes.map((change) => {
           const service = toOwner({ ...change, eventType: change.event_type })
+          const name = nameChange({ ...change, service })
           return (
             <Hit
               href={withQuery('/changes', {
@@ -103,11 +104,10 @@ const Results = ({ found, text, now }: ResultsProps) => {
                 since: new Date(change.atMs).toISOString().slice(0, 10),
               })}
               glyph={<Glyph type={change.event_type} />}
-              name={<Marked text={nameChange({ ...change, service })} part={text} />}
+              name={<Marked text={name} part={text} />}
               more={
                 <>
-                  {toMoment(new Date(change.atMs), now)},{' '}
-                  <Outside>{toChange({ oldValue: change.old_value, newValue: change.new_value, sha: null })}</Outside>
+                  <Outside>{[toMoment(new Date(change.atMs), now), tellRest(change, name)].filter(Boolean).join(', ')}</Outside>
                   <Marked text={byActor(change)} part={text} />
                 </>
               }

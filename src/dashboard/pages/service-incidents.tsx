@@ -6,7 +6,7 @@ import { byActor, nameChange } from '../event-words.ts'
 import { count } from '../labels.ts'
 import { Age, Badge, Outside, withQuery } from '../parts.tsx'
 import { toEntry } from './change-list.tsx'
-import { Badges } from './incident-parts.tsx'
+import { StateBadge, VerdictBadge } from './incident-parts.tsx'
 
 /** Incidents of that many days are shown with a service. */
 export const INCIDENT_DAYS = 30
@@ -28,7 +28,7 @@ export const ServiceIncidents = ({ serviceName, incidents, now }: ServiceInciden
             <a href={`/incidents/${incident.id}`}>
               <Outside>{incident.title ?? incident.hypothesis ?? incident.serviceName}</Outside>
             </a>{' '}
-            <Badges incident={incident} />{' '}
+            <StateBadge incident={incident} /> <VerdictBadge verdict={incident.verdict} />{' '}
             <span class="small quiet">
               {incident.confidence !== null && `${toSureness(incident.confidence)}, `}
               <Age at={incident.triggeredAt} now={now} />
