@@ -1,4 +1,5 @@
 import { matchesOf } from './matches.ts'
+import { isSaid } from './said-words.ts'
 import { createClassifier, isSecretValue, isStrong, type NameKind } from './secret-names.ts'
 
 /** A stretch of a text, from its first character to the one after its last. */
@@ -6,13 +7,14 @@ export type Stretch = readonly [start: number, end: number]
 
 const SEPARATOR = /[=:]|%3[ad]/gi
 const NAME_CHARACTER = /[\p{L}\p{N}_.-]/u
-const BEFORE_SEPARATOR = /[\p{L}\p{N}_\s"'`\];.%27-]/u
+const BEFORE_SEPARATOR = /[\p{L}\p{N}_\s"'`\];.%27*>?+|!~-]/u
 const MAX_NAME = 64
 const MAX_BLANKS = 8
-const QUOTE = /\\{0,16}(?:"""|'''|["'`]|&quot;|&#3[49];|%2[27])/iy
-/** What may stand between a separator and its value: `=>`, `:=`, `==`, blanks, the value's type. */
+const QUOTE = /\\{0,16}(?:[“”‘’«]|"""|'''|["'`]|&quot;|&#3[49];|%2[27])/iy
+const CLOSING: Readonly<Record<string, string>> = { '“': '”', '‘': '’', '«': '»' }
+/** What may stand between a separator and its value: `=>`, `:=`, `==`, blanks, the value's type, marks of Markdown and HTML. */
 const BEFORE_VALUE =
-  /(?:[=:>]{1,2}|(?:[^\S\n]|%20|\+){1,8}|\n\s{1,32}(?=["'])|\\[rnt]|string\(\d{1,6}\)|[!&][\w!-]{1,32}(?=[^\S\n])|ConvertTo-SecureString(?: {1,4}-String)?(?= )|\\\r?\n\s{0,32}|\(\s{0,8}(?=["'`])){0,6}/iy
+  /(?:[=:>]{1,2}|(?:[^\S\n]|%20|\+){1,8}|\n\s{1,32}(?=["'])|\\[rnt]|string\(\d{1,6}\)|[!&][\w!-]{1,32}(?=[^\S\n])|ConvertTo-SecureString(?: {1,4}-String)?(?= )|\\\r?\n\s{0,32}|\(\s{0,8}(?=["'`])|\*{1,3}(?=[^\S\n])|<\/?(?:b|i|u|em|strong|code|span|tt|td|font)(?:\s[^<>]{0,64})?>){0,6}/iy
 const SCHEME =
   /(?:bearer|basic|token|digest|negotiate|aws4-hmac-sha256|apikey|api-key|api-token|bot|oauth|ssws|splunk|geniekey|key|hawk)(?: |%20|\+){1,8}(?=\S)/iy
 /** A value without quotes ends at a blank, or where the next pair begins. */
@@ -49,6 +51,8 @@ function readNameBefore(text: string, separatorAt: number): string {
   if (!BEFORE_SEPARATOR.test(text.charAt(separatorAt - 1))) return ''
   let end = separatorAt
   for (let blanks = 0; blanks < MAX_BLANKS && /\s/.test(text.charAt(end - 1)); blanks += 1) end -= 1
+  if (ASSIGNS.test(text.slice(end - 1, separatorAt + 8))) end -= 1
+  while (end > 0 && separatorAt - end < MAX_BLANKS && /\s/.test(text.charAt(end - 1))) end -= 1
   end = skipQuoteBefore(text, end)
   let start = end
   start = startOfWord(text, start)
@@ -60,6 +64,9 @@ function readNameBefore(text: string, separatorAt: number): string {
   return name === 'PASS' && text.charAt(separatorAt) === '=' ? 'pass' : name
 }
 
+/** `?=` of Make, and what else assigns or compares, before a text in quotes. */
+const ASSIGNS = /^(?:\?=|[+|!~]=[^\S\n]{0,4}["'])/
+
 function startOfWord(text: string, end: number): number {
   let start = end
   while (start > 0 && end - start < MAX_NAME && NAME_CHARACTER.test(text.charAt(start - 1))) start -= 1
@@ -69,18 +76,21 @@ function startOfWord(text: string, end: number): number {
 /** A name may be quoted, its quotes escaped, and stand in brackets. */
 function skipQuoteBefore(text: string, end: number): number {
   const before = text.slice(Math.max(0, end - 24), end)
-  return end - (/(?:\\{0,16}(?:["'`]|&quot;|&#3[49];|%2[27])|["']?\])?$/i.exec(before)?.[0].length ?? 0)
+  return (
+    end -
+    (/(?:\\{0,16}(?:["'`]|&quot;|&#3[49];|%2[27])|["']?\]|\*{1,3}|<\/(?:b|i|u|em|strong|code|span|tt|td|font)>)?$/i.exec(before)?.[0]
+      .length ?? 0)
+  )
 }
 
 /** The value that begins after a separator, if it is a secret of a name of this kind. */
 export function readValue(text: string, from: number, name: string, kind: NameKind): Stretch | undefined {
-  const below = isStrong(kind) || kind === 'plural' ? readBelow(text, from, name, kind) : undefined
+  const below = readListed(text, from, kind) ?? (isStrong(kind) || kind === 'plural' ? readBelow(text, from, name, kind) : undefined)
   if (below) return below
   let start = from + lengthAt(BEFORE_VALUE, text, from)
   const quote = textAt(QUOTE, text, start)
   start += quote.length
-  if (quote === '' && text.charAt(start) === '[') return readList(text, start + 1, kind)
-  if (quote === '' && OBJECT.test(text.slice(start, start + 66))) return undefined
+  if (quote === '' && BRACKETED.test(text.slice(start, start + 258))) return readBracketed(text, start, kind)
   const isWholeLine = WHOLE_LINE_NAMES.test(name)
   const scheme = textAt(SCHEME, text, start)
   start += scheme.length
@@ -89,12 +99,33 @@ export function readValue(text: string, from: number, name: string, kind: NameKi
       ? endOfBare(text, start, isWholeLine && !TOKEN_SCHEME.test(scheme))
       : endOfParts(text, start, quote)
   const value = text.slice(start, end)
+  const isProse = quote === '' && isSaid(value) && / \p{L}/uy.test(text.slice(end, end + 2)) && text.slice(from - 1, start) === ': '
   const isStatus = /^\d{1,3}$/.test(value) && !MAY_BE_SHORT.test(name)
-  return isSecretValue(value, kind, quote !== '') && !isStatus ? [start, end] : undefined
+  return isSecretValue(value, kind, quote !== '') && !isStatus && !isProse ? [start, end] : undefined
+}
+
+/** Several in brackets: `auth=("bob", "…")`. */
+const LISTED = /[^\S\n]{0,8}\(\s{0,8}["'][^"'\n]{0,256}["']\s{0,4},[^()\n]{1,2048}(?=\))/y
+
+function readListed(text: string, from: number, kind: NameKind): Stretch | undefined {
+  const listed = textAt(LISTED, text, from)
+  return listed !== '' && isSecretValue(listed, kind, true) ? [from + listed.indexOf('(') + 1, from + listed.length] : undefined
+}
+
+/** What stands in angle brackets, and is no element of XML. */
+const ANGLED = /^<([^<>\s/]{1,256})>(?![^<>]{0,256}<\/)/
+const OBJECT = /^\{\s{0,64}["'\w]/
+const BRACKETED = new RegExp(`${ANGLED.source}|^\\[|${OBJECT.source}`)
+
+/** A list's values, or what is in angle brackets; an object's are looked for by their own names. */
+function readBracketed(text: string, start: number, kind: NameKind): Stretch | undefined {
+  if (text.charAt(start) === '[') return readList(text, start + 1, kind)
+  const [whole, angled] = ANGLED.exec(text.slice(start, start + 258)) ?? []
+  return whole && angled && isSecretValue(whole, kind, true) ? [start + 1, start + 1 + angled.length] : undefined
 }
 
 /** A few digits after any other name count something, or are a status. */
-const MAY_BE_SHORT = /pass|p?wd?$|pin|[cv]v[cv]/i
+const MAY_BE_SHORT = /pass(?:w\w{0,3}d|phrase|code)?s?[\W_]?\d{0,3}$|p?wd?$|pin|[cv]v[cv]/i
 
 /** How a text in quotes goes on in the next ones. */
 const GOES_ON =
@@ -102,7 +133,7 @@ const GOES_ON =
 
 /** Where a value in quotes ends, with the parts that are joined to it. */
 function endOfParts(text: string, start: number, quote: string): number {
-  let end = endOfQuoted(text, start, quote)
+  let end = endOfQuoted(text, start, CLOSING[quote] ?? quote)
   for (let parts = 0; parts < MAX_PARTS; parts += 1) {
     const between = lengthAt(GOES_ON, text, end)
     if (between === 0) break
@@ -114,7 +145,8 @@ function endOfParts(text: string, start: number, quote: string): number {
 const MAX_PARTS = 64
 
 /** What stands between a value and the one that took its place. */
-const CHANGED_TO = /["'`]?[^\S\n]{0,8}(?:->|=>|\u2192|to(?=[^\S\n]{1,4}["'`]))[^\S\n]{0,8}/y
+const CHANGED_TO =
+  /\\{0,8}["'`]?[^\S\n]{0,8}(?:(?:->|=>|\u2192|to(?=[^\S\n]{1,4}["'`]))[^\S\n]{0,8}|,\s{0,8}\\{0,8}["']?(?:old|new|from|to|before|after|previous|current)(?:_?value)?\\{0,8}["']?\s{0,4}[:=])/iy
 
 function readChanged(text: string, from: number): readonly Stretch[] {
   const between = lengthAt(CHANGED_TO, text, from)
@@ -135,8 +167,7 @@ const LEAF =
 const BRACED = /[^\S\n]{0,8}\{(?=[^{}"'\n:]{1,128}\})/y
 /** The way to what of an object is its value, past some others. */
 const VALUE_WITHIN =
-  /[^\S\n]{0,8}(?:\{|\r?\n(?=[^\S\n]))\s{0,64}(?:["']?[\w-]{1,40}["']?[^\S\n]{0,4}[:=][^\S\n]{0,4}["']?[^,{}\n"']{0,128}["']?[,;\n]\s{0,64}){0,4}["']?(?:value|val|v|data|plain|plaintext|raw|content|string|text|current|new|old|default)["']?[^\S\n]{0,4}[:=]/iy
-const OBJECT = /^\{\s{0,64}["'\w]/
+  /[^\S\n]{0,8}(?:\{|\r?\n(?=[^\S\n]))\s{0,64}(?:["']?[\w-]{1,40}["']?[^\S\n]{0,4}[:=][^\S\n]{0,4}["']?[^,{}\n"']{0,128}["']?[,;\n]\s{0,64}){0,4}?["']?(?:value|val|v|data|plain|plaintext|raw|content|string|text|current|new|old|default|from|to|before|after|previous)["']?[^\S\n]{0,4}[:=]/iy
 const MAX_BLOCK = 16_384
 const MAX_BLOCK_LINE = 256
 /** A line that holds a value, or an item, and is neither prose nor an entry of a map. */

@@ -39,13 +39,12 @@ const PLACES: readonly RegExp[] = [
   /\.auth\(\s{0,4}["'][^"'\n]{1,64}["']\s{0,4},\s{0,4}["']([^"'\n]+)/dg,
   // What is told of a password in words.
   /\bpass(?:word|wd|phrase)\s{1,4}(?:is|was|set\s{1,4}to|changed\s{1,4}to)\s{1,4}["'`]([^"'`\n]+)/dgi,
-  /\bpass(?:word|wd|phrase)\s{1,4}(?:for|of)\s{1,4}(?:[^\s:]{1,64}\s{1,4}){0,3}?[^\s:]{1,64}(?:\s{1,4}is\s{1,4}|:\s{1,4})(?:["'`]([^"'`\n]+)|([^\s"'`]+)[^\S\n]*(?:\n|$))/dgi,
+  /\bpass(?:word|wd|phrase)\s{1,4}(?:for|of)\s{1,4}(?:[^\s:]{1,64}\s{1,4}){0,3}?[^\s:]{1,64}(?:\s{1,4}is\s{1,4}|:\s{1,4})(?:["'`]([^"'`\n]+)|([^\s"'`]+)[^\S\n]*(?:\n|$)|([^\s"'`]+(?<![.,;!?])))/dgi,
   /\bpass(?:word|wd|phrase)\[([^\]\s]{3,})\]/dgi,
-  /\b(?:pass(?:word|wd|phrase)|passwort|pw|pwd|secret)\s{1,4}(?:is|was|ist|set\s{1,4}to|changed\s{1,4}to)\s{1,4}([^\s"'`.,:;]{4,})(?<!ed|ing|[aei]ble|ent|[ai]nt|ive|id|old|weak|stale|empty|short|long|wrong|same)[.!]?\s{0,4}(?:\n|$)/dgi,
   /\bcred(?:ential)?s\s{1,4}[\w.@-]{1,64}[:/]((?=[^\s\d]{0,64}\d)[^\s/:]{4,})/dgi,
   /\bhtpasswd\s{1,4}(?:-\w{1,8}\s{1,4}){1,4}\S{1,256}\s{1,4}\S{1,64}\s{1,4}(\S+)/dg,
   // Codes and numbers of people.
-  /\b(?:pin|otp|totp|(?:verification|security|access|auth|2fa|mfa|sms|login|recovery|backup)[ _-](?:code|pin))(?:\s{1,4}(?:code|is|was)){0,2}[:=]?\s{1,4}(\d{4,8})(?![\w.-])/dgi,
+  /\b(?:pin|passcode|otp|totp|(?:verification|security|access|auth|2fa|mfa|sms|login|recovery|backup)[ _-](?:code|pin))(?:\s{1,4}(?:code|is|was)){0,2}[:=]?\s{1,4}(\d{4,8})(?![\w.-])/dgi,
   /\bcv[vc]2?(?:\s{1,4}(?:code|is|was)){0,2}["']?[:=\s]{1,4}["']?(\d{3,4})(?![\w.-])/dgi,
   /\bssn(?:\s{1,4}(?:is|was))?["']?[:=\s#]{1,4}["']?(\d{3}-?\d{2}-?\d{4})(?!\d)/dgi,
   // Addresses that let in whoever has them.
@@ -55,7 +54,7 @@ const PLACES: readonly RegExp[] = [
 
 /** Both of a change from one to the other, which are words as likely as not. */
 const CHANGED =
-  /\bpass(?:word|wd|phrase)\s{1,4}(?:was\s{1,4}|has\s{1,4}been\s{1,4})?(?:changed|set|reset|updated|rotated)\s{1,4}from\s{1,4}(?:["'`]([^"'`\n]+)["'`]|(\S+))\s{1,4}to\s{1,4}(?:["'`]([^"'`\n]+)|([^\s"'`]+))/dgi
+  /(?<![A-Za-z])(?:pass(?:word|wd|phrase)|pwd?)\s{1,4}(?:(?:was\s{1,4}|has\s{1,4}been\s{1,4})?(?:changed|set|reset|updated|rotated)\s{1,4})?from\s{1,4}(?:["'`]([^"'`\n]+)["'`]|(\S+))\s{1,4}to\s{1,4}(?:["'`]([^"'`\n]+)|([^\s"'`]+))/dgi
 
 /** Where secrets stand by the place they have in a command, a statement, a protocol, an address. */
 export function findPlacedSecrets(text: string): readonly Stretch[] {

@@ -44,15 +44,21 @@ function endOfEntry(text: string, from: number, to: number): number {
 }
 
 /** What parts the cells of a line; what stands in quotes does not. */
-const DELIMITERS = [/"[^"]*"|,/g, /"[^"]*"|;/g, /"[^"]*"|\t/g, /"[^"]*"|\|/g, /"[^"]*"|[^\S\n]{2,64}/g]
+const BLANK = /[^\S\n]{1,64}/g
+const DELIMITERS = [/"[^"]*"|,/g, /"[^"]*"|;/g, /"[^"]*"|\t/g, /"[^"]*"|\|/g, /"[^"]*"|[^\S\n]{2,64}/g, BLANK]
 const HEAD = /^[\p{L}\p{N}_ .#()-]{0,40}$/u
+/** What else is the head of a column where blanks part them. */
+const COLUMN =
+  /^(?:#|id|no|user_?(?:name|id)?|login|account|e?-?mail|name|host(?:name)?|server|role|port|db|database|env|url|region|service|app|key)$/i
 const RULE = /^[\s|:+=-]*$/
 const MAX_LINE = 1_024
+
+type Columns = { readonly delimiter: RegExp; readonly places: readonly number[]; readonly length: number; readonly isExact: boolean }
 
 /** Cells of a table whose head names them so, and the second of two that stand apart. */
 function findColumnValues(text: string): readonly Stretch[] {
   const found: Stretch[] = []
-  let columns: { readonly delimiter: RegExp; readonly places: readonly number[] } | undefined
+  let columns: Columns | undefined
   for (let start = 0; start < text.length; ) {
     const newline = text.indexOf('\n', start)
     const end = newline < 0 ? text.length : newline
@@ -60,7 +66,11 @@ function findColumnValues(text: string): readonly Stretch[] {
     const cells = columns && cellsOf(line, columns.delimiter)
     if (columns && cells && !RULE.test(line)) {
       const values = columns.places.flatMap((place) => cells.slice(place, place + 1))
-      if (values.length < columns.places.length) columns = undefined
+      if (values.length < columns.places.length || (columns.isExact && cells.length !== columns.length)) {
+        columns = undefined
+        start = end + 1
+        continue
+      }
       found.push(...values.filter((cell) => isCellSecret(line.slice(...cell))).map(([from, to]): Stretch => [start + from, start + to]))
     }
     columns ??= readHead(line)
@@ -71,14 +81,18 @@ function findColumnValues(text: string): readonly Stretch[] {
 
 const isCellSecret = (cell: string) => !/^\d{1,3}$/.test(cell) && isSecretValue(cell, 'strong', true)
 
-function readHead(line: string) {
+function readHead(line: string): Columns | undefined {
   if (!NAME_HINT.test(line)) return undefined
-  // A text in JSON begins after its name.
-  const head = line.replace(/^.*:\s{0,4}["'](?=[^"']*$)/, '')
+  // A text in JSON begins after its name; a message after who tells it.
+  const [told, quote] = /^(?:.*:\s{0,4}(["'])(?=[^"']*$)|[^"':]{0,256}:\s{1,4}(?=[^"':]*$))/.exec(line) ?? ['']
+  const head = line.slice(told.length)
   for (const delimiter of DELIMITERS) {
     const cells = cellsOf(head, delimiter).map((cell) => head.slice(...cell))
     const places = cells.flatMap((cell, place) => (isStrong(classifyName(cell)) ? [place] : []))
-    if (cells.length > 1 && places.length > 0 && cells.every((cell) => HEAD.test(cell))) return { delimiter, places }
+    const isHead = places.length > 0 && cells.every((cell) => HEAD.test(cell))
+    const isExact = delimiter === BLANK || (told !== '' && !quote)
+    const isNamed = !isExact || cells.every((cell, place) => places.includes(place) || COLUMN.test(cell))
+    if (cells.length > 1 && isHead && isNamed) return { delimiter, places, length: cells.length, isExact }
   }
   return undefined
 }
