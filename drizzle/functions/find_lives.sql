@@ -7,26 +7,36 @@
 -- occurrence; whether it has expired; text.
 --
 -- Where there are more than 3,000 changes, the first 1,000 are looked at, and of each type the 250 that began last, of those that
--- join it among the tenant's latest 5,000; and 250 of each type are told: then `is_part`.
+-- join it too, or where more than 5,000 do, of those among the tenant's latest 5,000; and 250 of each type are told: then `is_part`.
 --
--- A service of at most 3,000 events is read in one go. Of another each change is looked up, for ten thousand repeats are seldom
--- worth reading: that takes forty pages a change.
+-- A service of few events is read in one go: of at most 3,000, or of eight times as many as changes are looked at, for looking one up
+-- takes eight pages and its events; not where ten thousand repeats of a few changes would be read. What a change says is read of those
+-- alone that are told.
 --
 -- `valid_until`: when the first occurrence that is live expires, or a flag's evaluation is too long ago for its changes to join.
 -- Called by: find_window and find_evidence, for both to take the same steps. A function because those need settings of their
 -- own: look-ups only, whatever a plan from when the tables were small would have; no bitmap scans, for what looks up the last
 -- of many repeats must not gather them all first; no JIT, for what a function of JSON returns is estimated far too large.
-CREATE FUNCTION find_lives_v7(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
+CREATE FUNCTION find_lives_v8(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
   with_kept boolean, with_text boolean, sample_size int, per_type int, OUT changes json, OUT valid_until timestamptz, OUT is_part boolean)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
-  is_small boolean := (SELECT count(*) <= 3000 FROM (SELECT 1 FROM context_events e WHERE e.service_id = service LIMIT 3001) counted);
-  -- Its first events are of nearly as many changes: keys are hashes, so that it is likely so of all.
-  is_varied boolean := NOT is_small AND (SELECT count(DISTINCT change_key) > 48 FROM (
-    SELECT e.change_key FROM context_events e WHERE e.service_id = service ORDER BY e.change_key LIMIT 64) first);
+  most int := 8 * (1000 + 9 * least(per_type, 250));
+  stored int := (SELECT count(*) FROM (SELECT 1 FROM context_events e WHERE e.service_id = service LIMIT most + 1) counted);
+  is_small boolean := stored <= 3000;
+  -- Of how many changes its first events are: keys are hashes, so that it is likely so of all.
+  variety int := (SELECT count(DISTINCT change_key) FROM (
+    SELECT e.change_key FROM context_events e WHERE NOT is_small AND e.service_id = service ORDER BY e.change_key LIMIT 64) first);
+  in_one_go boolean := is_small OR (stored <= most AND variety >= 16);
+  is_varied boolean := NOT in_one_go AND variety > 48;
 BEGIN
-  WITH RECURSIVE head AS (
+  WITH RECURSIVE own_events AS MATERIALIZED (
+    SELECT e.ctid AS place, e.id, e.change_key, e.event_type, e.appeared_at, e.expires_at, e.kept_until, e.received_at,
+      least(e."timestamp", e.received_at) AS happened_at, e.received_at <= known_by AND least(e."timestamp", e.received_at) <= until AS is_known
+    FROM context_events e WHERE in_one_go AND e.service_id = service
+  ),
+  head AS MATERIALIZED (
     SELECT DISTINCT change_key FROM (
       SELECT e.change_key FROM context_events e WHERE is_varied AND e.service_id = service ORDER BY e.change_key LIMIT 6000) first
     ORDER BY change_key
@@ -35,9 +45,9 @@ BEGIN
   own AS (
     SELECT CASE WHEN is_varied THEN (
       SELECT e.change_key FROM context_events e WHERE e.service_id = service AND e.change_key > (
-        SELECT o.change_key FROM context_events o WHERE o.service_id = service ORDER BY o.change_key OFFSET 5999 LIMIT 1)
+        SELECT h.change_key FROM head h ORDER BY h.change_key DESC LIMIT 1)
       ORDER BY e.change_key LIMIT 1
-    ) WHEN NOT is_small THEN (SELECT e.change_key FROM context_events e WHERE e.service_id = service ORDER BY e.change_key LIMIT 1) END AS change_key
+    ) WHEN NOT in_one_go THEN (SELECT e.change_key FROM context_events e WHERE e.service_id = service ORDER BY e.change_key LIMIT 1) END AS change_key
     UNION ALL
     SELECT (SELECT e.change_key FROM context_events e WHERE e.service_id = service AND e.change_key > own.change_key ORDER BY e.change_key LIMIT 1)
     FROM own WHERE own.change_key IS NOT NULL
@@ -62,10 +72,12 @@ BEGIN
     SELECT service, change_key, 'service_name' FROM head
     UNION ALL
     SELECT service, change_key, 'service_name' FROM own WHERE change_key IS NOT NULL
+    UNION ALL
+    SELECT service, change_key, 'service_name' FROM (SELECT DISTINCT change_key FROM own_events WHERE NOT is_small ORDER BY change_key) o
   ),
   extent AS MATERIALIZED (
     SELECT (SELECT count(*) > 3000 FROM (SELECT 1 FROM sources LIMIT 3001) counted) AS is_part,
-      (SELECT count(*) > 1000 FROM (SELECT 1 FROM joined LIMIT 1001) counted) AS many_join
+      (SELECT count(*) FROM (SELECT 1 FROM joined LIMIT 5001) counted) AS joining
   ),
   kinds AS (
     SELECT kind.event_type FROM extent CROSS JOIN unnest(ARRAY['deploy', 'restart', 'saturation', 'flag_change', 'circuit_open', 'dependency_failure',
@@ -83,28 +95,41 @@ BEGIN
     SELECT began.* FROM kinds CROSS JOIN LATERAL (
       SELECT b.service_id, b.change_key, j.rule FROM (
         SELECT e.service_id, e.change_key FROM context_events e
-        WHERE (SELECT many_join FROM extent) AND e.tenant_id = tenant AND e.event_type = kinds.event_type
+        WHERE (SELECT joining > 5000 FROM extent) AND e.tenant_id = tenant AND e.event_type = kinds.event_type
           AND e.received_at - e.appeared_at < interval '1 second' AND least(e."timestamp", e.received_at) <= least(known_by, until)
         ORDER BY least(e."timestamp", e.received_at) DESC LIMIT 5000
       ) b JOIN change_joins j ON j.service_id = b.service_id AND j.change_key = b.change_key AND j.name_key = service_name_key
         AND b.service_id <> service
       LIMIT least(per_type, 250)
     ) began
+    UNION ALL
+    SELECT b.service_id, b.change_key, b.rule FROM (
+      SELECT j.*, row_number() OVER (PARTITION BY e.event_type ORDER BY e.appeared_at DESC, j.change_key) AS number
+      FROM joined j CROSS JOIN LATERAL (
+        SELECT e.event_type, e.appeared_at FROM context_events e
+        WHERE e.service_id = j.service_id AND e.change_key = j.change_key AND e.received_at <= known_by AND least(e."timestamp", e.received_at) <= until
+        ORDER BY e.expires_at DESC LIMIT 1
+      ) e
+      WHERE (SELECT x.is_part AND x.joining BETWEEN 1001 AND 5000 FROM extent x)
+    ) b WHERE b.number <= least(per_type, 250)
   ),
   looked_at AS (
     (SELECT * FROM sources LIMIT (SELECT CASE WHEN e.is_part THEN 1000 ELSE 3000 END FROM extent e))
     UNION
     SELECT * FROM latest
   ),
+  looked_up AS (
+    SELECT * FROM looked_at l WHERE NOT in_one_go OR l.service_id <> service
+  ),
   lives AS (
-    SELECT s.*, life.* FROM looked_at s CROSS JOIN LATERAL (
+    SELECT s.*, life.* FROM looked_up s CROSS JOIN LATERAL (
       SELECT e.appeared_at, e.expires_at, false AS is_over FROM context_events e
       WHERE e.service_id = s.service_id AND e.change_key = s.change_key AND e.expires_at > instant AND e.received_at <= known_by
         AND least(e."timestamp", e.received_at) <= until
       ORDER BY e.expires_at DESC LIMIT 1
     ) life
     UNION ALL
-    SELECT s.*, life.* FROM looked_at s CROSS JOIN LATERAL (
+    SELECT s.*, life.* FROM looked_up s CROSS JOIN LATERAL (
       SELECT (
         SELECT e.appeared_at FROM context_events e
         WHERE e.service_id = s.service_id AND e.change_key = s.change_key AND e.expires_at > instant
@@ -124,66 +149,72 @@ BEGIN
   ),
   folded AS (
     SELECT l.*, total.* FROM lives l CROSS JOIN LATERAL (
-      SELECT count(*) AS occurrences, min(e.happened_at) AS first_timestamp, min(e.expires_at) AS first_expires_at,
+      SELECT min(e.event_type) AS event_type, count(*) AS occurrences, min(e.happened_at) AS first_timestamp, min(e.expires_at) AS first_expires_at,
         min(e.expires_at) FILTER (WHERE e.expires_at > instant) AS next_expires_at,
         max(e.received_at) FILTER (WHERE e.expires_at > instant OR l.is_over) AS last_received_at,
-        (array_agg(e.id ORDER BY e.happened_at DESC, e.id) FILTER (WHERE e.expires_at > instant OR l.is_over))[1] AS latest_id
+        max(e.happened_at) FILTER (WHERE e.expires_at > instant OR l.is_over) AS ordered_at,
+        (array_agg(e.place ORDER BY e.happened_at DESC, e.id) FILTER (WHERE e.expires_at > instant OR l.is_over))[1] AS latest
       FROM (
-        SELECT o.id, least(o."timestamp", o.received_at) AS happened_at, o.received_at, o.expires_at FROM context_events o
+        SELECT o.ctid AS place, o.id, o.event_type, least(o."timestamp", o.received_at) AS happened_at, o.received_at, o.expires_at FROM context_events o
         WHERE o.service_id = l.service_id AND o.change_key = l.change_key AND o.expires_at > l.appeared_at AND o.expires_at <= l.expires_at
           AND o.received_at >= l.appeared_at AND o.received_at <= known_by AND least(o."timestamp", o.received_at) <= until
         ORDER BY o.expires_at DESC LIMIT sample_size
       ) e
     ) total
   ),
-  own_events AS MATERIALIZED (
-    SELECT e.id, e.change_key, e.appeared_at, e.expires_at, e.kept_until, e.received_at, least(e."timestamp", e.received_at) AS happened_at,
-      e.received_at <= known_by AND least(e."timestamp", e.received_at) <= until AS is_known
-    FROM context_events e WHERE is_small AND e.service_id = service
+  own_looked_at AS MATERIALIZED (
+    SELECT * FROM own_events WHERE is_small OR change_key IN (SELECT l.change_key FROM looked_at l WHERE l.service_id = service)
+  ),
+  own_known AS (
+    SELECT *, first_value(appeared_at) OVER latest AS began, first_value(expires_at) OVER latest AS ends FROM own_looked_at WHERE is_known
+    WINDOW latest AS (PARTITION BY change_key ORDER BY expires_at DESC)
   ),
   own_present AS (
-    SELECT DISTINCT ON (change_key) change_key, appeared_at FROM own_events WHERE with_kept AND expires_at > instant
+    SELECT DISTINCT ON (change_key) change_key, appeared_at FROM own_looked_at WHERE with_kept AND expires_at > instant
     ORDER BY change_key, expires_at DESC
   ),
-  own_lives AS (
-    (SELECT DISTINCT ON (change_key) change_key, appeared_at, expires_at, false AS is_over FROM own_events
-    WHERE is_known AND expires_at > instant ORDER BY change_key, expires_at DESC)
-    UNION ALL
-    SELECT k.change_key, k.appeared_at, max(k.expires_at), true FROM (
-      SELECT e.change_key, e.appeared_at, e.expires_at, row_number() OVER (PARTITION BY e.change_key ORDER BY e.expires_at DESC) AS place
-      FROM own_events e LEFT JOIN own_present p ON p.change_key = e.change_key
+  own_over AS (
+    SELECT k.change_key, k.appeared_at AS began, max(k.expires_at) AS ends FROM (
+      SELECT e.change_key, e.appeared_at, e.expires_at, row_number() OVER (PARTITION BY e.change_key ORDER BY e.expires_at DESC) AS number
+      FROM own_looked_at e LEFT JOIN own_present p ON p.change_key = e.change_key
       WHERE with_kept AND e.is_known AND e.expires_at <= instant AND e.kept_until > instant
         AND (p.appeared_at IS NULL OR e.appeared_at < p.appeared_at)
     ) k
-    WHERE sample_size IS NULL OR k.place <= sample_size GROUP BY k.change_key, k.appeared_at
+    WHERE sample_size IS NULL OR k.number <= sample_size GROUP BY k.change_key, k.appeared_at
   ),
   own_folded AS (
-    SELECT service, e.change_key, 'service_name', e.appeared_at, e.ends_at, e.is_over, count(*), min(e.happened_at), min(e.expires_at),
-      min(e.expires_at) FILTER (WHERE e.expires_at > instant),
-      max(e.received_at) FILTER (WHERE e.expires_at > instant OR e.is_over),
-      (array_agg(e.id ORDER BY e.happened_at DESC, e.id) FILTER (WHERE e.expires_at > instant OR e.is_over))[1]
+    SELECT service, e.change_key, 'service_name', min(e.began), min(e.ends), false, min(e.event_type), count(*), min(e.happened_at), min(e.expires_at),
+      min(e.expires_at) FILTER (WHERE e.expires_at > instant), max(e.received_at) FILTER (WHERE e.expires_at > instant),
+      max(e.happened_at) FILTER (WHERE e.expires_at > instant),
+      (array_agg(e.place ORDER BY e.happened_at DESC, e.id) FILTER (WHERE e.expires_at > instant))[1]
     FROM (
-      SELECT o.id, o.happened_at, o.received_at, o.expires_at, l.change_key, l.appeared_at, l.expires_at AS ends_at, l.is_over,
-        row_number() OVER (PARTITION BY l.change_key, l.appeared_at, l.is_over ORDER BY o.expires_at DESC) AS place
-      FROM own_lives l JOIN own_events o ON o.change_key = l.change_key AND o.expires_at > l.appeared_at AND o.expires_at <= l.expires_at
-        AND o.received_at >= l.appeared_at AND o.is_known
+      SELECT *, row_number() OVER (PARTITION BY change_key ORDER BY expires_at DESC) AS number FROM own_known
+      WHERE ends > instant AND expires_at > began AND received_at >= began
     ) e
-    WHERE sample_size IS NULL OR e.place <= sample_size GROUP BY e.change_key, e.appeared_at, e.ends_at, e.is_over
+    WHERE sample_size IS NULL OR e.number <= sample_size GROUP BY e.change_key
+    UNION ALL
+    SELECT service, e.change_key, 'service_name', e.began, e.ends, true, min(e.event_type), count(*), min(e.happened_at), min(e.expires_at),
+      min(e.expires_at) FILTER (WHERE e.expires_at > instant), max(e.received_at), max(e.happened_at),
+      (array_agg(e.place ORDER BY e.happened_at DESC, e.id))[1]
+    FROM (
+      SELECT o.*, l.began, l.ends, row_number() OVER (PARTITION BY l.change_key, l.began ORDER BY o.expires_at DESC) AS number
+      FROM own_over l JOIN own_looked_at o ON o.change_key = l.change_key AND o.is_known AND o.expires_at > l.began AND o.expires_at <= l.ends
+        AND o.received_at >= l.began
+    ) e
+    WHERE sample_size IS NULL OR e.number <= sample_size GROUP BY e.change_key, e.began, e.ends
   ),
   ranked AS (
-    SELECT f.*, latest.*, row_number() OVER (PARTITION BY latest.event_type ORDER BY latest.ordered_at DESC, f.change_key) AS place
-    FROM (SELECT * FROM folded UNION ALL SELECT * FROM own_folded) f CROSS JOIN LATERAL (
-      SELECT e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.environment, e.url, e.details, e.confidence,
-        e."timestamp", least(e."timestamp", e.received_at) AS ordered_at
-      FROM context_events e WHERE e.id = f.latest_id
-    ) latest
+    SELECT f.*, row_number() OVER (PARTITION BY f.event_type ORDER BY f.ordered_at DESC, f.change_key) AS rank
+    FROM (SELECT * FROM folded UNION ALL SELECT * FROM own_folded) f
   )
-  SELECT json_agg(json_build_array(life_key_of(change_key, appeared_at), latest_id, confidence, rule, epoch_ms("timestamp"),
-    epoch_ms(ordered_at), epoch_ms(first_timestamp), epoch_ms(last_received_at), epoch_ms(expires_at), epoch_ms(first_expires_at),
-    occurrences, sample_size IS NULL OR occurrences < sample_size, url, details, is_over,
-    CASE WHEN with_text THEN json_build_array(event_type, vendor, entity, left(old_value, 1024), left(new_value, 1024), actor, sha, environment) END)),
-    least(min(next_expires_at), (SELECT known_until FROM flags)), (SELECT e.is_part FROM extent e)
-  INTO find_lives_v7.changes, find_lives_v7.valid_until, find_lives_v7.is_part FROM ranked
-  WHERE place <= (SELECT CASE WHEN e.is_part THEN least(per_type, 250) ELSE per_type END FROM extent e);
+  SELECT json_agg(json_build_array(life_key_of(r.change_key, r.appeared_at), e.id, e.confidence, r.rule, epoch_ms(e."timestamp"),
+    epoch_ms(r.ordered_at), epoch_ms(r.first_timestamp), epoch_ms(r.last_received_at), epoch_ms(r.expires_at), epoch_ms(r.first_expires_at),
+    r.occurrences, sample_size IS NULL OR r.occurrences < sample_size, e.url, e.details, r.is_over,
+    CASE WHEN with_text THEN
+      json_build_array(e.event_type, e.vendor, e.entity, left(e.old_value, 1024), left(e.new_value, 1024), e.actor, e.sha, e.environment) END)),
+    least(min(r.next_expires_at), (SELECT known_until FROM flags)), (SELECT x.is_part FROM extent x)
+  INTO find_lives_v8.changes, find_lives_v8.valid_until, find_lives_v8.is_part
+  FROM ranked r JOIN context_events e ON e.ctid = r.latest
+  WHERE r.rank <= (SELECT CASE WHEN x.is_part THEN least(per_type, 250) ELSE per_type END FROM extent x);
 END
 $$;
