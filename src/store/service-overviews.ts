@@ -41,16 +41,16 @@ export type OverviewQuery = {
 
 export const OVERVIEW_HOURS = 12
 /** Events of one service that are looked at, by a hash, so that they are of any age, and as many of others': of a busier one the overview is a sample. */
-const MAX_EVENTS = 300
+const MAX_EVENTS = 100
 /** Its latest failures of each type, which are in every sample. */
 const MAX_LATEST = 10
 /** Changes of others that join its window: so many are told apart, and the events of those that last longest are looked at. */
 const MAX_JOINS = 400
-const MAX_JOINED = 100
+const MAX_JOINED = 25
 /** Services in trouble that come first, and where they are looked for: incidents, and the latest failures of each type. */
 const MAX_AHEAD = 25
 const MAX_INCIDENTS = 500
-const MAX_FAILURES = 500
+const MAX_FAILURES = 250
 const AHEAD_HOURS = 6
 
 type OverviewRow = {

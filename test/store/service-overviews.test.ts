@@ -47,13 +47,13 @@ test('of a service with very many events, or whose window very many changes of o
     makeEvent({ event_type: 'dependency_failure', entity: 'payments', new_value: `${place}` }),
   )
   await send([...Array.from({ length: 490 }, (_, place) => makeEvent({ event_type: 'scale_event', old_value: `${place}` })), ...calls])
-  await send(Array.from({ length: 120 }, (_, place) => makeEvent({ service_name: 'argocd', entity: 'orders', new_value: `${place}` })))
+  await send(Array.from({ length: 90 }, (_, place) => makeEvent({ service_name: 'argocd', entity: 'orders', new_value: `${place}` })))
   await send([makeEvent({ service_name: 'orders', event_type: 'restart', entity: 'orders' })])
   const overviews = await listServiceOverviews(app.deps.db, tenant.tenantId, everything)
   const of = (name: string) => overviews.find((overview) => overview.name === name)
   expect(of('checkout')).toMatchObject({ isSample: true, failures: 5, live: { dependency_failure: 5 } })
-  expect(of('orders')).toMatchObject({ isSample: true, failures: 1, live: { deploy: 100, restart: 1 } })
-  expect(of('argocd')).toMatchObject({ isSample: false, live: { deploy: 120 } })
+  expect(of('orders')).toMatchObject({ isSample: true, failures: 1, live: { deploy: 25, restart: 1 } })
+  expect(of('argocd')).toMatchObject({ isSample: false, live: { deploy: 90 } })
 })
 
 test('those in trouble come first, and what is part of another service is told of there', async () => {
