@@ -1,4 +1,4 @@
-import type { Chance, Clock, Database, Receivers, Sealing } from '../deps.ts'
+import type { Chance, Clock, Database, Keeping, Receivers, Sealing } from '../deps.ts'
 import {
   type ConfigPatch,
   createToken,
@@ -10,6 +10,7 @@ import {
   sealToken,
 } from '../domain/access/integration.ts'
 import { AppError } from '../domain/errors.ts'
+import { type KeepingPolicy, toKeptName } from '../domain/event/redact.ts'
 import { type AgentId, type ApiKeyId, type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
 import { type IntegrationType, RECEIVER_TYPES } from '../domain/integration-type.ts'
 import { findFaultOfAddress } from '../domain/receivers/address.ts'
@@ -32,13 +33,14 @@ export type CreatedIntegration = OpenIntegration & { readonly secret: string | u
  * an address that is not sent to.
  */
 export async function createIntegration(
-  deps: Database & Chance & Sealing & Receivers,
+  deps: Database & Chance & Sealing & Receivers & Keeping,
   tenantId: TenantId,
   wanted: WantedIntegration,
   trail: Trail,
 ): Promise<CreatedIntegration> {
   const id = toId<IntegrationId>(deps.newUuid())
-  const { type, direction, patch } = wanted
+  const { type, direction } = wanted
+  const patch = toKeptPatch(wanted.patch, deps.keeping)
   checkAddress(deps, patch.secrets)
   checkFilter(type, patch)
   const secret = type === 'webhook' ? createSigningSecret(deps.randomBytes) : undefined
@@ -101,7 +103,7 @@ export async function rotateSigningSecret(
 
 /** Merges settings into an integration. Throws `not_found`, `conflict` for too many services, `unavailable` when a secret cannot be sealed. */
 export async function updateIntegration(
-  deps: Database & Chance & Sealing & Receivers,
+  deps: Database & Chance & Sealing & Receivers & Keeping,
   tenantId: TenantId,
   id: IntegrationId,
   { direction, patch }: { readonly direction: Direction | undefined; readonly patch: ConfigPatch },
@@ -110,7 +112,30 @@ export async function updateIntegration(
   checkAddress(deps, patch.secrets)
   if (patch.settings?.on) checkFilter((await getIntegration(deps.db, tenantId, id)).type, patch)
   const secrets = await sealPatch(deps.sealingKeys, { id, tenantId }, patch.secrets, deps.randomBytes)
-  return await mergeIntegration(deps.db, tenantId, id, { direction, patch: { ...patch, secrets } }, trail)
+  return await mergeIntegration(deps.db, tenantId, id, { direction, patch: { ...toKeptPatch(patch, deps.keeping), secrets } }, trail)
+}
+
+/** Names in settings as they are kept. A key of ours is none of a service's. */
+function toKeptPatch({ serviceMap, settings, ...patch }: ConfigPatch, policy: KeepingPolicy): ConfigPatch {
+  const kept = (name: string) => toKeptName(name, policy)
+  const { service, environments, services, teams, channel, ...others } = settings ?? {}
+  return {
+    ...patch,
+    ...(serviceMap !== undefined && {
+      serviceMap:
+        serviceMap && Object.fromEntries(Object.entries(serviceMap).map(([from, to]) => [kept(from), to === null ? null : kept(to)])),
+    }),
+    ...(settings !== undefined && {
+      settings: {
+        ...others,
+        ...(service !== undefined && { service: toKeptName(service, policy) }),
+        ...(channel !== undefined && { channel: toKeptName(channel, policy) }),
+        ...(environments !== undefined && { environments: environments?.map(kept) ?? null }),
+        ...(services !== undefined && { services: services?.map(kept) ?? null }),
+        ...(teams !== undefined && { teams: teams?.map(kept) ?? null }),
+      },
+    }),
+  }
 }
 
 function checkAddress({ addressRules }: Receivers, { url }: SecretPatch): void {

@@ -197,3 +197,65 @@ test.each([
   const { data: told = [] } = await app.as(owner.readonlyKey).GET('/v1/audit')
   expect(told.map(({ action }) => action)).toContain('api_key.exposed')
 })
+
+test('no credential survives in what people type: names, reasons, teams, links, maps', async () => {
+  const tenant = await createTestTenant(app)
+  await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ service_name: 'shop' }) })
+  const { data: services } = await app.as(tenant.readonlyKey).GET('/v1/services')
+  const id = services?.[0]?.id
+  const typed = `for ${tenant.ingestKey} and ${github}`
+  const url = `https://bob:${password}@wiki.example.com/?token=${stripe}`
+  const until = new Date(Date.now() + 3_600_000).toISOString()
+  for (const [method, path, body] of [
+    ['POST', '/v1/maintenance', { team: `pay ${github}`, until, reason: typed }],
+    ['PUT', `/v1/services/${id}`, { team: `pay ${github}`, owner_url: url }],
+    ['PUT', `/v1/services/${id}/dependencies`, { declared: [`pay-${github}`] }],
+    ['POST', '/v1/api-keys', { key_type: 'viewer', name: typed }],
+    [
+      'POST',
+      '/v1/integrations',
+      {
+        type: 'alertmanager',
+        direction: 'inbound',
+        config: { service: `pay ${github}`, service_map: { [`a ${aws}`]: `b ${stripe}` }, environments: [`prod ${aws}`] },
+      },
+    ],
+    [
+      'POST',
+      '/v1/integrations',
+      {
+        type: 'slack',
+        direction: 'outbound',
+        config: { url: 'https://hooks.slack.com/services/T0/B0/x', teams: [`pay ${github}`], services: [`pay ${aws}`] },
+      },
+    ],
+  ] as const) {
+    const response = await app.request(path, { method, key: tenant.readonlyKey, body })
+    expect(response.status, path).toBeLessThan(300)
+    const { key: _, ...rest } = await response.json()
+    expectNoSecret(path, JSON.stringify(rest), [...SECRETS, tenant.ingestKey])
+  }
+  const visitor = createVisitor(site)
+  await visitor.post('/signin', { key: tenant.readonlyKey })
+  await visitor.post('/settings/maintenance', { whose: 'team', name: `pay ${github}`, minutes: '60', reason: typed })
+  await visitor.post('/settings/keys', { key_type: 'viewer', name: typed })
+  await visitor.post(`/services/${id}/owner`, { team: `pay ${github}`, owner_url: url })
+  await visitor.post(`/services/${id}/dependencies`, { declared: `pay-${github}` })
+  for (const path of [
+    '/settings/maintenance',
+    '/settings/keys',
+    `/services/${id}`,
+    '/services',
+    '/settings/integrations',
+    '/connect/alertmanager',
+    '/settings/audit',
+  ]) {
+    const response = await visitor.get(path)
+    expect(response.status, path).toBe(200)
+    expectNoSecret(path, await response.text(), [...SECRETS, tenant.ingestKey])
+  }
+  for (const table of await listTenantTables(app.deps.db)) {
+    const rows = await readTenantRows(app.deps.db, tenant.tenantId, table, { after: undefined, limit: 100, withRawLines: false })
+    expectNoSecret(`rows of ${table.name}`, JSON.stringify(rows), [...SECRETS, tenant.ingestKey])
+  }
+})

@@ -1,6 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
 import { isNameLength, MAX_NAME_LENGTH } from '../../domain/event/event.ts'
+import { toKeptName } from '../../domain/event/redact.ts'
 import { type MaintenanceId, parseId, type TenantId, toId } from '../../domain/ids.ts'
 import { toStorableText } from '../../domain/text.ts'
 import { endMaintenance, listMaintenance, type MaintenanceWindow, planMaintenance } from '../../store/maintenance.ts'
@@ -62,7 +63,11 @@ export const maintenancePages = (deps: Deps) =>
       return c.redirect('/settings/maintenance?done=unmuted', 303)
     })
 
-async function readWindow({ db, newUuid, now }: Deps, tenantId: TenantId, form: Form): Promise<Omit<MaintenanceWindow, 'createdAt'>> {
+async function readWindow(
+  { db, newUuid, now, keeping }: Deps,
+  tenantId: TenantId,
+  form: Form,
+): Promise<Omit<MaintenanceWindow, 'createdAt'>> {
   const [name, reason] = [toStorableText(form['name'] ?? ''), toStorableText(form['reason'] ?? '')]
   if (name === '' || !isNameLength(name) || !isNameLength(reason))
     throw new AppError('invalid_request', `Say whose maintenance it is, in at most ${MAX_NAME_LENGTH} characters.`)
@@ -75,10 +80,10 @@ async function readWindow({ db, newUuid, now }: Deps, tenantId: TenantId, form: 
   return {
     id: toId(newUuid()),
     service: service?.name ?? null,
-    team: isTeam ? name : null,
+    team: isTeam ? toKeptName(name, keeping) : null,
     from,
     until: new Date(from.getTime() + 60_000 * minutes),
-    reason: reason === '' ? null : reason,
+    reason: reason === '' ? null : toKeptName(reason, keeping),
   }
 }
 

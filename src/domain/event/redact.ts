@@ -22,9 +22,11 @@ export function toKeptTitle(title: string | null, { redacts }: KeepingPolicy): s
   return title === null || !redacts ? title : redactText(title)
 }
 
-/** A name as it is kept: of a service, an environment, an alert. */
-export function toKeptName(name: string, { redacts }: KeepingPolicy): string {
-  return redacts ? redactCredentials(name) : name
+/** A name as it is kept, or what else people type: of a service, a team, a key, an environment, an alert; where it is told, and why. */
+export function toKeptName(name: string, policy: KeepingPolicy): string
+export function toKeptName<Name extends string | null | undefined>(name: Name, policy: KeepingPolicy): string | Exclude<Name, string>
+export function toKeptName(name: string | null | undefined, { redacts }: KeepingPolicy): string | null | undefined {
+  return name && redacts ? redactCredentials(name) : name
 }
 
 const OWN_KEY = /noc_(?:ingest|ro|view)_[1-9A-HJ-NP-Za-km-z]{44}(?![1-9A-HJ-NP-Za-km-z])/g

@@ -120,8 +120,8 @@ export const apiKeyRoutes = (deps: Deps) => {
     .openapi(create, async (c) => {
       const { key_type, name } = c.req.valid('json')
       const { key, apiKey } = await createApiKey({ ...deps, ...chanceOf(c, deps) }, c.var.principal.tenantId, key_type, name, toTrail(c))
-      const { id, prefix, last4, createdAt } = apiKey
-      return c.json({ id, key, prefix, last4, key_type, name, created_at: createdAt.toISOString() }, 201)
+      const { id, prefix, last4, name: keptName, createdAt } = apiKey
+      return c.json({ id, key, prefix, last4, key_type, name: keptName, created_at: createdAt.toISOString() }, 201)
     })
     .openapi(list, async (c) => {
       const apiKeys = await listApiKeys(deps.db, c.var.principal.tenantId)

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
+import { toKeptName } from '../../domain/event/redact.ts'
 import { type MaintenanceId, toId } from '../../domain/ids.ts'
 import { parseTimestamp } from '../../domain/timestamp.ts'
 import { endMaintenance, listMaintenance, type MaintenanceWindow, planMaintenance, TOO_MANY_WINDOWS } from '../../store/maintenance.ts'
@@ -125,9 +126,9 @@ export const maintenanceRoutes = (deps: Deps) => {
       if (((service ?? null) === null) === ((team ?? null) === null)) throw refuse('/service', WHOSE_ERROR)
       const window = {
         id: toId<MaintenanceId>(chanceOf(c, deps).newUuid()),
-        team: team?.trim() ?? null,
+        team: toKeptName(team?.trim() ?? null, deps.keeping),
         ...readTimes({ from, until }, deps.now()),
-        reason,
+        reason: toKeptName(reason, deps.keeping),
       }
       const known = service ? await findService(deps.db, tenantId, { name: service }) : undefined
       if (service && !known)

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { TypedResponse } from 'hono'
 import type { Deps } from '../../deps.ts'
+import { toKeptName } from '../../domain/event/redact.ts'
 import { MAX_DECLARED } from '../../domain/graph/service-graph.ts'
 import { parseId, type ServiceId, toId } from '../../domain/ids.ts'
 import { isWebAddress, toStorableText } from '../../domain/text.ts'
@@ -247,10 +248,8 @@ export const serviceRoutes = (deps: Deps) => {
       const { tenantId } = c.var.principal
       const serviceId = await toServiceId(c.req.valid('param').id, (choice) => findService(deps.db, tenantId, choice))
       const { team, owner_url: ownerUrl } = c.req.valid('json')
-      return c.json(
-        toServiceBody(await assignService(deps.db, tenantId, serviceId, { team: team?.trim() ?? team, ownerUrl }, toTrail(c))),
-        200,
-      )
+      const owner = { team: toKeptName(team?.trim() ?? team, deps.keeping), ownerUrl: toKeptName(ownerUrl, deps.keeping) }
+      return c.json(toServiceBody(await assignService(deps.db, tenantId, serviceId, owner, toTrail(c))), 200)
     })
     .openapi(dependencies, async (c) => {
       const serviceId = await toServiceId(c.req.valid('param').id, (choice) => findService(deps.db, c.var.principal.tenantId, choice))
@@ -259,7 +258,8 @@ export const serviceRoutes = (deps: Deps) => {
     .openapi(declare, async (c) => {
       const { tenantId } = c.var.principal
       const serviceId = await toServiceId(c.req.valid('param').id, (choice) => findService(deps.db, c.var.principal.tenantId, choice))
-      await declareDependencies(deps.db, tenantId, serviceId, [...new Set(c.req.valid('json').declared)], toTrail(c))
+      const declared = c.req.valid('json').declared.map((name) => toKeptName(name, deps.keeping))
+      await declareDependencies(deps.db, tenantId, serviceId, [...new Set(declared)], toTrail(c))
       return c.json(toDependenciesBody(await getDependencies(deps.db, tenantId, serviceId)), 200)
     })
 }
