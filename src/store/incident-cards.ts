@@ -1,7 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { EventType } from '../domain/event/event.ts'
 import { type EventId, type IncidentId, type TenantId, toId } from '../domain/ids.ts'
-import { ANSWERS, INCIDENT_COLUMNS, type Incident, type IncidentQuery, type IncidentRow, toIncident, toListed } from './incidents.ts'
+import { fromListed, type IncidentQuery } from './incident-lists.ts'
+import { ANSWERS, INCIDENT_COLUMNS, type Incident, type IncidentRow, toIncident } from './incidents.ts'
 import { type Db, epochMs } from './postgres.ts'
 import { SOURCE } from './source.ts'
 
@@ -29,7 +30,7 @@ type CardRow = IncidentRow & { readonly abstained: boolean | null; readonly caus
 
 /** The tenant's incidents as `listIncidents` finds them, with their causes: one statement. */
 export function listIncidentCards(db: Db, tenantId: TenantId, query: IncidentQuery): Promise<IncidentCard[]> {
-  return selectCards(db, tenantId, toListed(tenantId, query))
+  return selectCards(db, tenantId, fromListed(tenantId, query))
 }
 
 /** Further apart, incidents are not of one cause; of very many the nearest are looked at, so many before and after. */
@@ -45,7 +46,7 @@ export function listNearbyCards(db: Db, tenantId: TenantId, id: IncidentId): Pro
   return selectCards(
     db,
     tenantId,
-    sql`WHERE i.tenant_id = ${tenantId} AND i.id IN (
+    sql`FROM incidents i ${ANSWERS} WHERE i.tenant_id = ${tenantId} AND i.id IN (
         SELECT c.id FROM (
           (${ofTenant} n.triggered_at BETWEEN ${at} - ${NEARBY} AND ${at} ORDER BY n.triggered_at DESC, n.id DESC LIMIT ${MAX_NEARBY})
           UNION ALL (${ofTenant} n.triggered_at > ${at} AND n.triggered_at <= ${at} + ${NEARBY} ORDER BY n.triggered_at, n.id LIMIT ${MAX_NEARBY})
@@ -55,7 +56,7 @@ export function listNearbyCards(db: Db, tenantId: TenantId, id: IncidentId): Pro
   )
 }
 
-async function selectCards(db: Db, tenantId: TenantId, which: SQL): Promise<IncidentCard[]> {
+async function selectCards(db: Db, tenantId: TenantId, from: SQL): Promise<IncidentCard[]> {
   const { rows } = await db.execute<CardRow>(
     sql`SELECT ${INCIDENT_COLUMNS}, d.abstained, (
         SELECT json_build_object('id', e.id, 'event_type', e.event_type, 'service', coalesce(d.answer #>> '{hypotheses,0,service}', e.service_name),
@@ -65,7 +66,7 @@ async function selectCards(db: Db, tenantId: TenantId, which: SQL): Promise<Inci
         SELECT ${epochMs(sql`least(u."timestamp", u.received_at)`)} FROM incident_work n JOIN context_events u ON u.id = n.event_id AND u.tenant_id = ${tenantId}
         WHERE n.incident_id = i.id AND n.kind = 'undone' AND n.target = ${SOURCE}
       ) AS undone_ms
-      FROM incidents i ${ANSWERS} ${which}`,
+      ${from}`,
   )
   return rows.map((row) => ({
     ...toIncident(row),

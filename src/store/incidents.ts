@@ -1,6 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
-import { toNameKey } from '../domain/event/service-name.ts'
 import { type IncidentId, type IntegrationId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type Answer, readAnswer } from '../domain/incident/answer.ts'
 import { type Correction, readCorrection } from '../domain/incident/correction.ts'
@@ -86,61 +85,6 @@ export const ANSWERS = sql`LEFT JOIN incident_work w ON w.incident_id = coalesce
   LEFT JOIN LATERAL (
     SELECT a.* FROM diagnoses a WHERE a.incident_id = coalesce(i.diagnosis_of, i.id) ORDER BY a.number DESC LIMIT 1
   ) d ON true`
-
-export const MAX_LISTED_INCIDENTS = 50
-
-export type IncidentQuery = {
-  /** ISO 8601. */
-  readonly since: string
-  readonly before?: string | undefined
-  /** Compared as everywhere. */
-  readonly serviceName?: string | undefined
-  readonly serviceId?: ServiceId | undefined
-  readonly isResolved?: boolean | undefined
-  /** A part of the title or the service's name, whatever its case. */
-  readonly textLike?: string | undefined
-  /** `null`: those without. */
-  readonly verdict?: Verdict | null | undefined
-  /** The last one of the page before. */
-  readonly after?: IncidentId | undefined
-  readonly limit?: number
-}
-
-/** The tenant's incidents triggered after `since` and before `before`, newest first, fifty at most. */
-export async function listIncidents(db: Db, tenantId: TenantId, query: IncidentQuery): Promise<Incident[]> {
-  const { rows } = await db.execute<IncidentRow>(sql`SELECT ${INCIDENT_COLUMNS} FROM incidents i ${ANSWERS} ${toListed(tenantId, query)}`)
-  return rows.map(toIncident)
-}
-
-/** Which incidents a listing has, and in which order. */
-export function toListed(tenantId: TenantId, query: IncidentQuery): SQL {
-  const { since, before, serviceName, serviceId, textLike, isResolved, verdict, after, limit = MAX_LISTED_INCIDENTS } = query
-  const filters = [
-    sql`i.tenant_id = ${tenantId} AND i.triggered_at > ${since}::timestamptz`,
-    ...(before === undefined ? [] : [sql`i.triggered_at < ${before}::timestamptz`]),
-    ...(serviceName === undefined
-      ? []
-      : [
-          sql`(i.service_name = ${serviceName} OR i.service_id IN (
-          SELECT s.id FROM services s WHERE s.tenant_id = ${tenantId} AND s.name_key = ${toNameKey(serviceName)}))`,
-        ]),
-    ...(serviceId === undefined ? [] : [sql`i.service_id = ${serviceId}`]),
-    ...(textLike === undefined ? [] : [sql`strpos(lower(concat_ws(' ', i.title, i.service_name)), lower(${textLike})) > 0`]),
-    ...(isResolved === undefined ? [] : [isResolved ? sql`i.resolved_at IS NOT NULL` : sql`i.resolved_at IS NULL`]),
-    ...(verdict === undefined ? [] : [verdict === null ? sql`d.verdict IS NULL` : hasVerdict(tenantId, verdict)]),
-    ...(after === undefined
-      ? []
-      : [sql`(i.triggered_at, i.id) < (SELECT p.triggered_at, p.id FROM incidents p WHERE p.tenant_id = ${tenantId} AND p.id = ${after})`]),
-  ]
-  return sql`WHERE ${sql.join(filters, sql` AND `)} ORDER BY i.triggered_at DESC, i.id DESC LIMIT ${Math.min(limit, MAX_LISTED_INCIDENTS)}`
-}
-
-/**
- * Of the few that were judged, those whose latest answer has this verdict: the others' answers are not looked at. `IS TRUE`, so that
- * Postgres goes through incidents from the newest on and looks each up, rather than at all that were ever judged.
- */
-const hasVerdict = (tenantId: TenantId, verdict: Verdict) => sql`d.verdict = ${verdict} AND (coalesce(i.diagnosis_of, i.id) IN (
-  SELECT v.incident_id FROM diagnoses v WHERE v.tenant_id = ${tenantId} AND v.verdict IS NOT NULL AND v.verdict = ${verdict})) IS TRUE`
 
 /** An answer as it was stored. */
 export type StoredDiagnosis = {

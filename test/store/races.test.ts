@@ -7,7 +7,7 @@ import { type IncidentId, toId } from '../../src/domain/ids.ts'
 import { receiveQuestion } from '../../src/store/alerts.ts'
 import { getPrincipal, revokeApiKey } from '../../src/store/api-keys.ts'
 import { OPERATOR } from '../../src/store/audit.ts'
-import { listIncidents } from '../../src/store/incidents.ts'
+import { listIncidents } from '../../src/store/incident-lists.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 
 const CLIENTS = 32

@@ -6,7 +6,8 @@ import { daysBefore } from '../../domain/window/sweep.ts'
 import { deferTo } from '../../http/context.ts'
 import { readAftermath } from '../../store/aftermath.ts'
 import { listIncidentCards, listNearbyCards } from '../../store/incident-cards.ts'
-import { getIncident, type IncidentQuery, MAX_LISTED_INCIDENTS } from '../../store/incidents.ts'
+import { type IncidentQuery, MAX_LISTED_INCIDENTS, MAX_SEARCHED_INCIDENTS } from '../../store/incident-lists.ts'
+import { getIncident } from '../../store/incidents.ts'
 import { ACTIVE_DAYS } from '../../store/services.ts'
 import { type FirstSteps, getFirstSteps } from '../../store/tenants.ts'
 import { judge, resolve, retry } from '../../usecases/decide-incident.ts'
@@ -62,6 +63,9 @@ export const incidentPages = (deps: Deps) =>
           </div>
           <Filter {...filter} />
           <Notice done={c.req.query('done')} />
+          {(filter.service ?? filter.verdict) !== undefined && (
+            <p class="quiet">The newest {MAX_SEARCHED_INCIDENTS.toLocaleString('en')} incidents of that time are searched.</p>
+          )}
           <Live id="incidents" of={[active, rest]} news="The list of incidents has changed.">
             {active.length + rest.length === 0 && <Empty isFiltered={isFiltered} steps={steps} />}
             <ActiveGroups groups={groups} now={now} />

@@ -8,7 +8,7 @@ import { isWebAddress, toShownValue, toStorableText } from '../../domain/text.ts
 import { daysBefore } from '../../domain/window/sweep.ts'
 import { deferTo } from '../../http/context.ts'
 import { listBlames } from '../../store/changes.ts'
-import { listIncidents } from '../../store/incidents.ts'
+import { listIncidents } from '../../store/incident-lists.ts'
 import { getNeighbourhood } from '../../store/neighbourhoods.ts'
 import { declareDependencies } from '../../store/service-graph.ts'
 import { listServiceOverviews } from '../../store/service-overviews.ts'
