@@ -192,7 +192,8 @@ function tellAct(subject: AnswerSubject, cause: CitedEntry | undefined, isReject
   const quiet = tellQuiet(subject)
   if (incident.resolvedAt !== null) {
     const lasted = toSpan(incident.resolvedAt.getTime() - incident.triggeredAt.getTime())
-    return { main: `Nothing: resolved at ${clockOf(subject, incident.resolvedAt)}`, more: `It lasted ${lasted}.`, isDone: true }
+    const undone = cause && aftermath.undoing && !latest.abstained ? ` ${capitalise(tellUndoer(subject, aftermath.undoing))}.` : ''
+    return { main: `Nothing: resolved at ${clockOf(subject, incident.resolvedAt)}`, more: `It lasted ${lasted}.${undone}`, isDone: true }
   }
   if (isRejected) {
     const [next] = listRivals(subject)
@@ -202,16 +203,20 @@ function tellAct(subject: AnswerSubject, cause: CitedEntry | undefined, isReject
   if (cause && undoing && !latest.abstained) {
     const undoneAt = new Date(undoing.first_timestamp)
     const until = new Date(undoneAt.getTime() + WATCH_MS)
-    const who = undoing.actor === null ? 'it was undone' : `${quoteName(undoing.actor)} undid it`
+    const undone = tellUndoer(subject, undoing)
     const main =
       until > now
-        ? `Watch it until ${clockOf(subject, until).slice(0, -3)}: ${who} at ${clockOf(subject, undoneAt)}`
-        : `${capitalise(who)} at ${clockOf(subject, undoneAt)}: resolve the incident if all is well`
+        ? `Watch it until ${clockOf(subject, until).slice(0, -3)}: ${undone}`
+        : `${capitalise(undone)}: resolve the incident if all is well`
     return { main, more: quiet || 'Calls still fail.', isDone: true }
   }
   if (latest.recommendedAction === null) return undefined
   const [main = '', besides = ''] = toAction(latest.recommendedAction, cause).split(NOTHING_TO_UNDO)
   return { main, more: [besides && `${capitalise(besides)}.`, tellFormer(subject, cause), quiet].filter(Boolean).join(' '), isDone: false }
+}
+
+function tellUndoer(subject: AnswerSubject, { actor, first_timestamp }: CitedEntry): string {
+  return `${actor === null ? 'it was undone' : `${quoteName(actor)} undid it`} at ${clockOf(subject, first_timestamp)}`
 }
 
 const NOTHING_TO_UNDO = /: (?=there is no recorded change to undo$)/

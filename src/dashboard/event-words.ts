@@ -79,11 +79,12 @@ export function findCallee(entry: CitedEntry, known: KnownServices): { readonly 
   return callee.kind === 'service' ? { name: callee.name, isOutside: false } : { name: callee.host, isOutside: true }
 }
 
+const PORT = /:\d+$/
 const PLACE = /^[a-z][a-z0-9-]*(?::\d+)?$/
 
 /** Whether a failure names a place that nobody reports from, such as a store. */
 function isPlace({ entity, service, vendor }: CitedEntry): boolean {
-  return PLACE.test(entity) && toNameKey(entity) !== toNameKey(service) && !isObserver(vendor)
+  return PLACE.test(entity) && toNameKey(entity.replace(PORT, '')) !== toNameKey(service) && !isObserver(vendor)
 }
 
 /** An event in a few words: of a change who made it, too. */
@@ -110,6 +111,9 @@ export function tellFailure(entry: CitedEntry, known: KnownServices): string {
   const service = quoteName(entry.service)
   const callee = isCallFailure(entry.event_type) ? findCallee(entry, known) : undefined
   if (callee) return `Calls from ${service} to ${quoteName(callee.name)} ${toCallVerb(entry)}`
+  // Reported by whoever called it.
+  if (isCallFailure(entry.event_type) && entry.joined_by === 'entity' && !isObserver(entry.vendor))
+    return `Calls to ${service} ${toCallVerb(entry)}`
   return `${service} ${SYMPTOMS[entry.event_type]}${toState(entry)}`
 }
 

@@ -4,7 +4,7 @@ import { count, toClock } from './labels.ts'
 import { Outside } from './parts.tsx'
 
 const MAX_DRAWN = 6
-const MAX_NAME = 60
+const MAX_NAME = 26
 /** Of one box with the room around it: in `rem` as the style has it, and as drawn. */
 const ROW_REM = 4.5
 const ROW = 72
@@ -35,7 +35,7 @@ export const ServiceMap = ({ name, state, isWell, neighbours: { callers, callees
         <div class="self">
           <div class="node">
             <b>
-              <Outside max={MAX_NAME}>{name}</Outside>
+              <Outside>{shortenMiddle(name)}</Outside>
             </b>
             <small class={isWell ? 'good' : 'bad'}>{state}</small>
           </div>
@@ -67,9 +67,15 @@ const Line = ({ kind = '' }: { readonly kind?: string }) => (
   </span>
 )
 
-/** How many boxes a side has: the last one stands for those that are not drawn. */
-function toRows(ends: readonly Neighbour[]): readonly (Neighbour | number)[] {
-  return ends.length > MAX_DRAWN ? [...ends.slice(0, MAX_DRAWN), ends.length - MAX_DRAWN] : ends
+/** Those that are not drawn. */
+type Rest = readonly Neighbour[]
+
+const isRest = (end: Neighbour | Rest): end is Rest => Array.isArray(end)
+const isFailing = ({ failing }: Neighbour): boolean => failing !== null
+
+/** The boxes of a side: the last one stands for those that are not drawn. */
+function toRows(ends: readonly Neighbour[]): readonly (Neighbour | Rest)[] {
+  return ends.length > MAX_DRAWN ? [...ends.slice(0, MAX_DRAWN), ends.slice(MAX_DRAWN)] : ends
 }
 
 type SideProps = {
@@ -89,9 +95,10 @@ const Side = ({ title, none, ends, known, now }: SideProps) => (
       <ul>
         {toRows(ends).map((end) => (
           <li>
-            {typeof end === 'number' ? (
+            {isRest(end) ? (
               <a class="node" href="#dependencies">
-                <b>{end} more</b>
+                <b>{end.length} more</b>
+                {end.some(isFailing) && <small class="bad">{end.filter(isFailing).length} of them failing</small>}
               </a>
             ) : (
               <Node end={end} service={known.get(end.name)} now={now} />
@@ -112,7 +119,7 @@ const Node = ({ end, service, now }: NodeProps) => {
   const content = (
     <>
       <b title={end.name}>
-        <Outside max={MAX_NAME}>{end.name}</Outside>
+        <Outside>{shortenMiddle(end.name)}</Outside>
       </b>
       <small class={failing || isAlerting ? 'bad' : ''}>
         {failing && (
@@ -135,13 +142,20 @@ const Node = ({ end, service, now }: NodeProps) => {
   )
 }
 
+/** Names that begin alike are told apart by how they end. */
+function shortenMiddle(name: string): string {
+  const characters = Array.from(name)
+  const half = MAX_NAME / 2
+  return characters.length <= MAX_NAME ? name : `${characters.slice(0, half - 1).join('')}…${characters.slice(-half).join('')}`
+}
+
 function toMinute(instant: Date, now: Date): string {
   return toClock(instant, now).slice(0, -3)
 }
 
-function toKind(end: Neighbour | number): string {
-  if (typeof end === 'number') return ''
-  if (end.failing !== null) return 'fails'
+function toKind(end: Neighbour | Rest): string {
+  if (isRest(end)) return end.some(isFailing) ? 'fails' : ''
+  if (isFailing(end)) return 'fails'
   return end.isDeclared && !end.isLearned ? 'declared' : ''
 }
 
@@ -169,7 +183,7 @@ const Edges = ({ ends, isInto, now }: EdgeProps) => {
         </svg>
       ))}
       {placed.flatMap(({ end, from, to }) =>
-        typeof end === 'number' || end.failing === null ? [] : <Tag y={(100 * (from + to)) / 2 / height} failing={end.failing} now={now} />,
+        isRest(end) || end.failing === null ? [] : <Tag y={(100 * (from + to)) / 2 / height} failing={end.failing} now={now} />,
       )}
     </svg>
   )

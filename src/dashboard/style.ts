@@ -63,6 +63,7 @@ main:focus { outline: none; }
 .bar search svg, .bar kbd { position: absolute; top: 50%; translate: 0 -50%; color: var(--soft); pointer-events: none; } .bar search svg { left: .75rem; width: 1rem; fill: none; stroke: currentColor; stroke-width: 1.6; }
 .bar kbd { right: .625rem; padding: 0 .4375rem; border: 1px solid var(--line); border-radius: 4px; background: var(--card); } .bar input:is(:focus, :not(:placeholder-shown)) + kbd { display: none; }
 @media (max-width: 34rem) { .bar search { flex: 1; } .bar input { width: 100%; } .bar kbd { display: none; } }
+@media (max-width: 22.5rem) { .bar search:not(:focus-within) { flex: none; } .bar search:not(:focus-within) input { width: 2.75rem; padding-right: 0; } .bar search:not(:focus-within) ::placeholder { color: transparent; } header.bar nav { font-size: .8125rem; letter-spacing: -.015em; } header.bar nav a { padding-inline: .125rem; } }
 .hit { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 .75rem; align-items: center; min-height: 3rem; padding: .5rem 1.125rem; color: var(--ink); text-decoration: none; } .hits > li + li { border-top: 1px solid var(--line); }
 .hit small { display: block; font-size: var(--small); color: var(--soft); } .hit:hover, .hit:focus-visible, .best > li:first-child > .hit { background: var(--accent-fill); box-shadow: inset 3px 0 0 var(--accent); }
 .hit mark { background: none; color: inherit; font-weight: 700; text-decoration: underline; text-decoration-color: var(--accent); text-decoration-thickness: 2px; text-underline-offset: .2em; }
@@ -259,7 +260,7 @@ pre.code { white-space: pre-wrap; }
 .chart .span { stroke: currentColor; stroke-width: 5; stroke-linecap: round; opacity: .35; }
 .chart .aside path { opacity: .6; } .chart .aside .span { opacity: .22; }
 .chart .halo { fill: var(--paper); stroke: var(--ink); stroke-width: 1.5; }
-.chart text.cite { fill: var(--ink); font-weight: 700; font-size: .6875rem; }
+.chart text.cite { stroke-width: 7px; fill: var(--ink); font-weight: 700; font-size: .6875rem; }
 .chart text.times { font-size: .6875rem; }
 .mark { color: var(--soft); fill: currentColor; stroke: currentColor; }
 .mark.change { color: var(--change); } .mark.failure { color: var(--failure); } .mark.strain { color: var(--strain); } .mark.restart { color: var(--restart); } .mark.well { color: var(--well); } .mark.alert { color: var(--bad); }

@@ -170,6 +170,16 @@ describe('what broke', () => {
     },
     { name: 'whatever', given: [{ ...TIMEOUTS, new_value: 'no' }], main: 'Calls from checkout to payments fail since 02:12:06' },
     {
+      name: 'calls of whoever it is to the service itself',
+      given: [{ ...TIMEOUTS, service: 'payments', entity: 'payments:8080', joined_by: 'entity' as const }],
+      main: 'Calls to payments time out since 02:12:06',
+    },
+    {
+      name: 'what is told of its own port',
+      given: [{ ...TIMEOUTS, service: 'payments', entity: 'payments:8080', new_value: 'bind failed' }],
+      main: 'payments reports errors ("bind failed") since 02:12:06',
+    },
+    {
       name: 'a circuit',
       given: [{ ...TIMEOUTS, event_type: 'circuit_open' as const }, { ...CRASHES }],
       main: 'Calls from checkout to payments are held back by an open circuit since 02:12:06',
@@ -282,6 +292,14 @@ describe('what to do', () => {
       incident: { resolvedAt: new Date(at(600)) },
       main: 'Nothing: resolved at 02:24:20',
       more: 'It lasted 10 min.',
+      isDone: true,
+    },
+    {
+      name: 'nothing, it being undone',
+      given: [DEPLOY],
+      aftermath: { undoing, quietSince: undefined },
+      incident: { resolvedAt: new Date(at(600)) },
+      more: 'It lasted 10 min. Deploy-bot undid it at 02:19:52.',
       isDone: true,
     },
     {
