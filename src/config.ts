@@ -151,19 +151,15 @@ export function readConfig(bindings: Bindings): Config {
     ...URLS.map((name) => () => problemsOf(() => url(bindings, name))),
     ...FLAGS.map((name) => () => problemsOf(() => flag(bindings, name))),
     ...NUMBERS.map((name) => () => problemsOf(() => count(bindings, name, 1))),
+    () => problemsOf(() => readAccess(bindings)),
+    () => problemsOf(() => chooseModel(bindings)),
   ]
-  const problems = checks.flatMap((check) => check() ?? [])
-  try {
-    const config = read(bindings)
-    if (problems.length === 0) return config
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    problems.push(...error.problems.filter((problem) => !problems.includes(problem)))
-  }
-  throw new ConfigError(problems)
+  const problems = [...new Set(checks.flatMap((check) => check() ?? []))]
+  if (problems.length > 0) throw new ConfigError(problems)
+  return read(bindings)
 }
 
-const URLS = ['PUBLIC_URL', 'PAGERDUTY_API_URL', 'LLM_BASE_URL'] as const
+const URLS = ['PUBLIC_URL', 'PAGERDUTY_API_URL', 'SLACK_API_URL'] as const
 
 const FLAGS = ['REDACT', 'STORE_RAW_LINES'] as const
 
@@ -221,7 +217,7 @@ function checkRedisUrl(text: string | undefined): string | undefined {
 
 function checkRedisToken(text: string | undefined): string | undefined {
   if (!text) return notSet('UPSTASH_REDIS_REST_TOKEN')
-  return /^['"]|\s/.test(text) ? 'UPSTASH_REDIS_REST_TOKEN has quotes or blanks around it: set the bare token.' : undefined
+  return /^['"]|['"]$|\s/.test(text) ? 'UPSTASH_REDIS_REST_TOKEN has quotes or blanks around it: set the bare token.' : undefined
 }
 
 function checkOrigins(text: string | undefined): string[] {
@@ -307,13 +303,18 @@ function chooseModel(bindings: Bindings): ModelChoice {
   return bindings.AI ? { kind: 'workers_ai', ai: bindings.AI, model: bindings.LLM_MODEL || WORKERS_AI_MODEL } : { kind: 'none' }
 }
 
+/** No store has a date of centuries ago. */
+const MAX_DAYS = 36_500
+const MAX_COUNT = 2_147_483_647
+
 function count(bindings: Bindings, name: TextBinding, byDefault: number): number {
   const text = bindings[name]
   if (!text) return byDefault
-  const value = Number(text)
   const above = name === 'AUDIT_DAYS' ? SESSION_DAYS : 0
-  if (Number.isInteger(value) && value > above) return value
-  throw new ConfigError([`${name} must be a whole number above ${above}, not "${text}".`])
+  const most = name.endsWith('_DAYS') ? MAX_DAYS : MAX_COUNT
+  const value = /^\s*\d{1,10}\s*$/.test(text) ? Number(text) : Number.NaN
+  if (value > above && value <= most) return value
+  throw new ConfigError([`${name} must be a whole number above ${above}, and ${most} at most, not "${text}".`])
 }
 
 /** On unless it says `off`. */
@@ -328,7 +329,7 @@ function url(bindings: Bindings, name: TextBinding): string | undefined {
   const text = bindings[name]
   if (!text) return undefined
   if (/^https?:\/\//.test(text) && URL.canParse(text)) return withoutSlashes(text)
-  throw new ConfigError([`${name} must be a URL such as https://noctuary.example.com, not "${text}".`])
+  throw new ConfigError([`${name} must be a URL such as https://noctuary.example.com.`])
 }
 
 function withoutSlashes(text: string): string {

@@ -53,6 +53,13 @@ test.each([
   ['no user', { DATABASE_URL: 'postgresql://c/secret' }, [/DATABASE_URL is not whole/]],
   ['the other protocol', { UPSTASH_REDIS_REST_URL: 'rediss://default:secret@c:6379' }, [/UPSTASH_REDIS_REST_URL is the address/]],
   ['a host alone', { UPSTASH_REDIS_REST_URL: 'eu1.upstash.io' }, [/UPSTASH_REDIS_REST_URL is no URL/]],
+  ['a token with a quote after it', { UPSTASH_REDIS_REST_TOKEN: 'secret"' }, [/UPSTASH_REDIS_REST_TOKEN has quotes/]],
+  ['a key where an address goes', { LLM_BASE_URL: 'sk-secret"', LLM_MODEL: 'm' }, [/LLM_BASE_URL must be a URL/]],
+  [
+    'several wrong beside what is missing',
+    { DATABASE_URL: '', SLACK_API_URL: 'x', ACCESS_TEAM: 'acme', AUDIT_DAYS: '7', LLM_BASE_URL: 'https://llm.example/v1' },
+    [/DATABASE_URL is not set/, /SLACK_API_URL must be a URL/, /AUDIT_DAYS must be/, /ACCESS_TEAM and ACCESS_AUD/, /LLM_MODEL is not set/],
+  ],
   ['a quoted token', { UPSTASH_REDIS_REST_TOKEN: '"secret"' }, [/UPSTASH_REDIS_REST_TOKEN has quotes/]],
   ['half of Access', { ACCESS_TEAM: 'acme' }, [/ACCESS_TEAM and ACCESS_AUD go together/]],
   ['a team in the clear', { ACCESS_TEAM: 'http://acme.example', ACCESS_AUD: 'a' }, [/ACCESS_TEAM must be a team's name/]],
@@ -73,7 +80,15 @@ test.each([
   expect(problems.join(' ')).not.toMatch(/secret[@"']/)
 })
 
-test.each(['0', '-1', '1.5', 'many'])('SWEEP_REQUESTS of %s is refused', (text) => {
+test.each(['COUNTS_DAYS', 'AUDIT_DAYS', 'SILENT_SERVICE_DAYS', 'INCIDENT_DAYS', 'SNAPSHOT_DAYS'])(
+  '%s is a century at most: before that no store has a date',
+  (name) => {
+    expect(() => readConfig({ ...bindings, [name]: '36501' })).toThrow(`${name} must be a whole number above`)
+    expect(() => readConfig({ ...bindings, [name]: '36500' })).not.toThrow()
+  },
+)
+
+test.each(['0', '-1', '1.5', 'many', '1e3', '0x10', '+5', '99999999999'])('SWEEP_REQUESTS of %s is refused', (text) => {
   expect(() => readConfig({ ...bindings, SWEEP_REQUESTS: text })).toThrow('SWEEP_REQUESTS')
   expect(readConfig(bindings).sweepRequests).toBe(5_000)
   expect(readConfig(bindings).pagerDuty.url).toBe('https://api.pagerduty.com')
