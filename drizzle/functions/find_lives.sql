@@ -6,8 +6,9 @@
 -- first time, last receipt, expiry, first expiry, count, whether all were counted; address and details of the latest
 -- occurrence; whether it has expired; text.
 --
--- Where there are more than 3,000 changes, the first 1,000 are looked at, and of each type the 250 that began last, of those that
--- join it too, or where more than 5,000 do, of those among the tenant's latest 5,000; and 250 of each type are told: then `is_part`.
+-- Where there are more than 3,000 changes, `is_part`: the first 300 are looked at, and the 450 that began last, of each type 50 at
+-- least, of those that join it too, or where more than 5,000 do, of those among the tenant's latest 5,000; and 450 are told, of each
+-- type 50 at least. `with_kept` the first 1,000 and of each type the 250 that began last, and 250 of each are told.
 --
 -- A service of few events is read in one go: of at most 3,000, or of eight times as many as changes are looked at, for looking one up
 -- takes eight pages and its events; not where ten thousand repeats of a few changes would be read. What a change says is read of those
@@ -17,18 +18,22 @@
 -- Called by: find_window and find_evidence, for both to take the same steps. A function because those need settings of their
 -- own: look-ups only, whatever a plan from when the tables were small would have; no bitmap scans, for what looks up the last
 -- of many repeats must not gather them all first; no JIT, for what a function of JSON returns is estimated far too large.
-CREATE FUNCTION find_lives_v8(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
+CREATE FUNCTION find_lives_v9(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
   with_kept boolean, with_text boolean, sample_size int, per_type int, OUT changes json, OUT valid_until timestamptz, OUT is_part boolean)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
-  most int := 8 * (1000 + 9 * least(per_type, 250));
-  stored int := (SELECT count(*) FROM (SELECT 1 FROM context_events e WHERE e.service_id = service LIMIT most + 1) counted);
-  is_small boolean := stored <= 3000;
+  -- Of a part: how many come first in the index, how many of one type, and how many in all.
+  first_few int := CASE WHEN with_kept THEN 1000 ELSE 300 END;
+  of_a_type int := least(per_type, CASE WHEN with_kept THEN 250 ELSE 450 END);
+  in_all int := CASE WHEN with_kept THEN 9 * of_a_type ELSE 450 END;
+  is_small boolean := (SELECT count(*) <= 3000 FROM (SELECT 1 FROM context_events e WHERE e.service_id = service LIMIT 3001) counted);
   -- Of how many changes its first events are: keys are hashes, so that it is likely so of all.
   variety int := (SELECT count(DISTINCT change_key) FROM (
     SELECT e.change_key FROM context_events e WHERE NOT is_small AND e.service_id = service ORDER BY e.change_key LIMIT 64) first);
-  in_one_go boolean := is_small OR (stored <= most AND variety >= 16);
+  most int := 8 * CASE WHEN variety > 48 THEN first_few + in_all ELSE 3000 END;
+  in_one_go boolean := is_small OR (variety >= 16 AND (
+    SELECT count(*) <= most FROM (SELECT 1 FROM context_events e WHERE e.service_id = service LIMIT most + 1) counted));
   is_varied boolean := NOT in_one_go AND variety > 48;
 BEGIN
   WITH RECURSIVE own_events AS MATERIALIZED (
@@ -84,37 +89,40 @@ BEGIN
       'config_change', 'schema_change', 'scale_event']) AS kind(event_type)
     WHERE extent.is_part
   ),
-  latest AS (
-    SELECT service, began.change_key, 'service_name' FROM kinds CROSS JOIN LATERAL (
-      SELECT e.change_key FROM context_events e
+  began AS (
+    SELECT kinds.event_type, service AS service_id, own.change_key, 'service_name' AS rule, own.began_at FROM kinds CROSS JOIN LATERAL (
+      SELECT e.change_key, least(e."timestamp", e.received_at) AS began_at FROM context_events e
       WHERE NOT is_small AND e.service_id = service AND e.event_type = kinds.event_type AND e.received_at - e.appeared_at < interval '1 second'
         AND least(e."timestamp", e.received_at) <= least(known_by, until)
-      ORDER BY least(e."timestamp", e.received_at) DESC, e.id DESC LIMIT least(per_type, 250)
-    ) began
+      ORDER BY least(e."timestamp", e.received_at) DESC, e.id DESC LIMIT of_a_type
+    ) own
     UNION ALL
-    SELECT began.* FROM kinds CROSS JOIN LATERAL (
-      SELECT b.service_id, b.change_key, j.rule FROM (
-        SELECT e.service_id, e.change_key FROM context_events e
+    SELECT kinds.event_type, other.* FROM kinds CROSS JOIN LATERAL (
+      SELECT b.service_id, b.change_key, j.rule, b.began_at FROM (
+        SELECT e.service_id, e.change_key, least(e."timestamp", e.received_at) AS began_at FROM context_events e
         WHERE (SELECT joining > 5000 FROM extent) AND e.tenant_id = tenant AND e.event_type = kinds.event_type
           AND e.received_at - e.appeared_at < interval '1 second' AND least(e."timestamp", e.received_at) <= least(known_by, until)
         ORDER BY least(e."timestamp", e.received_at) DESC LIMIT 5000
       ) b JOIN change_joins j ON j.service_id = b.service_id AND j.change_key = b.change_key AND j.name_key = service_name_key
         AND b.service_id <> service
-      LIMIT least(per_type, 250)
-    ) began
+      LIMIT of_a_type
+    ) other
     UNION ALL
+    SELECT e.event_type, j.service_id, j.change_key, j.rule, e.appeared_at FROM joined j CROSS JOIN LATERAL (
+      SELECT e.event_type, e.appeared_at FROM context_events e
+      WHERE e.service_id = j.service_id AND e.change_key = j.change_key AND e.received_at <= known_by AND least(e."timestamp", e.received_at) <= until
+      ORDER BY e.expires_at DESC LIMIT 1
+    ) e
+    WHERE (SELECT x.is_part AND x.joining BETWEEN first_few + 1 AND 5000 FROM extent x)
+  ),
+  latest AS (
     SELECT b.service_id, b.change_key, b.rule FROM (
-      SELECT j.*, row_number() OVER (PARTITION BY e.event_type ORDER BY e.appeared_at DESC, j.change_key) AS number
-      FROM joined j CROSS JOIN LATERAL (
-        SELECT e.event_type, e.appeared_at FROM context_events e
-        WHERE e.service_id = j.service_id AND e.change_key = j.change_key AND e.received_at <= known_by AND least(e."timestamp", e.received_at) <= until
-        ORDER BY e.expires_at DESC LIMIT 1
-      ) e
-      WHERE (SELECT x.is_part AND x.joining BETWEEN 1001 AND 5000 FROM extent x)
-    ) b WHERE b.number <= least(per_type, 250)
+      SELECT began.*, row_number() OVER (PARTITION BY event_type ORDER BY began_at DESC, change_key) AS rank FROM began
+    ) b
+    WHERE b.rank <= of_a_type ORDER BY b.rank > 50, b.began_at DESC LIMIT in_all
   ),
   looked_at AS (
-    (SELECT * FROM sources LIMIT (SELECT CASE WHEN e.is_part THEN 1000 ELSE 3000 END FROM extent e))
+    (SELECT * FROM sources LIMIT (SELECT CASE WHEN e.is_part THEN first_few ELSE 3000 END FROM extent e))
     UNION
     SELECT * FROM latest
   ),
@@ -206,6 +214,10 @@ BEGIN
   ranked AS (
     SELECT f.*, row_number() OVER (PARTITION BY f.event_type ORDER BY f.ordered_at DESC, f.change_key) AS rank
     FROM (SELECT * FROM folded UNION ALL SELECT * FROM own_folded) f
+  ),
+  told AS (
+    SELECT r.*, row_number() OVER (ORDER BY r.rank > 50, r.ordered_at DESC, r.change_key) AS rank_of_all
+    FROM ranked r WHERE r.rank <= (SELECT CASE WHEN x.is_part THEN of_a_type ELSE per_type END FROM extent x)
   )
   SELECT json_agg(json_build_array(life_key_of(r.change_key, r.appeared_at), e.id, e.confidence, r.rule, epoch_ms(e."timestamp"),
     epoch_ms(r.ordered_at), epoch_ms(r.first_timestamp), epoch_ms(r.last_received_at), epoch_ms(r.expires_at), epoch_ms(r.first_expires_at),
@@ -213,8 +225,8 @@ BEGIN
     CASE WHEN with_text THEN
       json_build_array(e.event_type, e.vendor, e.entity, left(e.old_value, 1024), left(e.new_value, 1024), e.actor, e.sha, e.environment) END)),
     least(min(r.next_expires_at), (SELECT known_until FROM flags)), (SELECT x.is_part FROM extent x)
-  INTO find_lives_v8.changes, find_lives_v8.valid_until, find_lives_v8.is_part
-  FROM ranked r JOIN context_events e ON e.ctid = r.latest
-  WHERE r.rank <= (SELECT CASE WHEN x.is_part THEN least(per_type, 250) ELSE per_type END FROM extent x);
+  INTO find_lives_v9.changes, find_lives_v9.valid_until, find_lives_v9.is_part
+  FROM told r JOIN context_events e ON e.ctid = r.latest
+  WHERE r.rank_of_all <= in_all OR NOT (SELECT x.is_part FROM extent x);
 END
 $$;

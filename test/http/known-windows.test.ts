@@ -143,7 +143,7 @@ describe('a window that an isolate knows', () => {
       FROM context_events e, generate_series(1, 3500) n CROSS JOIN LATERAL (SELECT now() - n * interval '10 milliseconds' - interval '3 seconds' AS at) r
       WHERE e.tenant_id = ${many.tenantId}`)
     const first = await readAll()
-    expect([first.partial, entriesOf(first).length]).toEqual([true, 251])
+    expect([first.partial, entriesOf(first).length]).toEqual([true, 450])
     await app.settle()
     expect(await commandsOf(readAll)).toEqual(['MULTI'])
     expect(await commandsOf(readAll)).toEqual(['ZCARD'])

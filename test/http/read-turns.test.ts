@@ -1,13 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { createGate } from '../../src/domain/bounded-map.ts'
-import { createTurns } from '../../src/store/read-turns.ts'
+import { EVENT_TYPES, type EventType } from '../../src/domain/event/event.ts'
+import { functionNamed } from '../../src/store/functions.ts'
+import { createTurns, LONG } from '../../src/store/read-turns.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 import { type Fault, startFaultProxy } from '../support/fault-proxy.ts'
-
-/** By the clock of the test, where that is another. */
-const sleepFor = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 const database = await startFaultProxy(inject('stack').databaseEndpoint)
 const app = startApp({ database: database.url, patience: 1, bindings: { READS_AT_ONCE: '4' } })
@@ -73,6 +71,8 @@ test('whoever died at a gate or in a turn keeps nobody out for ever', async () =
 })
 
 test('whose reads are quick have more turns with each, and whose are hard one at a time, with a rest, until they are quick again', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
   const turns = createTurns(9, 0, () => new Error('too many'))
   const take = async (who: string) => {
     const asked = await Promise.allSettled(Array.from({ length: 100 }, () => turns.take(who)))
@@ -87,22 +87,22 @@ test('whose reads are quick have more turns with each, and whose are hard one at
   // One long answer after the other is no flood, nor are a few.
   for (let read = 0; read < 20; read += 1) {
     const leave = await turns.take('d')
-    await sleep(20)
+    await vi.advanceTimersByTimeAsync(20)
     leave(200_000)
   }
   expect(await takes('d')).toBe(1)
   for (let read = 0; read < 3; read += 1) {
     const [one, ...rest] = await take('c')
-    await sleep(20)
+    await vi.advanceTimersByTimeAsync(20)
     for (const leave of rest) leave(0)
     one?.(200_000)
   }
   expect(await takes('c')).toBe(1)
   const hard = await take('a')
-  await sleep(40)
+  await vi.advanceTimersByTimeAsync(40)
   for (const leave of hard) leave(200_000)
   expect([await takes('a'), await takes('b')]).toEqual([0, 2])
-  await sleep(1_100)
+  await vi.advanceTimersByTimeAsync(1_100)
   expect([await takes('a'), await takes('a')]).toEqual([1, 2])
 })
 
@@ -122,7 +122,7 @@ test.each([12, 60])(
         if (!leave) continue
         inside += 1
         most = Math.max(most, inside)
-        await sleepFor(readMs)
+        await new Promise((resolve) => setTimeout(resolve, readMs))
         inside -= 1
         reads += 1
         leave(200_000)
@@ -140,11 +140,18 @@ test.each([12, 60])(
 )
 
 /** Adds so many changes of a table to the service of the event with this sha, a millisecond after the other. */
-const addChanges = (deps: Pick<typeof app.deps, 'db'>, { tenantId }: TestTenant, sha: string, count: number) =>
+const addChanges = (
+  deps: Pick<typeof app.deps, 'db'>,
+  { tenantId }: TestTenant,
+  sha: string,
+  count: number,
+  types: readonly EventType[] = ['saturation'],
+) =>
   deps.db.execute(sql`
     INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, confidence, ttl_seconds,
       "timestamp", received_at, expires_at, value_class, change_key, appeared_at)
-    SELECT gen_random_uuid(), e.tenant_id, e.agent_id, e.service_id, e.service_name, 'postgres', 'saturation', 'table ' || n, 0.9, 900,
+    SELECT gen_random_uuid(), e.tenant_id, e.agent_id, e.service_id, e.service_name, 'postgres',
+      (${sql.raw(`ARRAY['${types.join("','")}']`)})[1 + n % ${types.length}::int], 'table ' || n, 0.9, 900,
       now() + n * interval '1 millisecond', now() + n * interval '1 millisecond', now() + interval '15 minutes', '', gen_random_uuid(),
       date_trunc('second', now() + n * interval '1 millisecond')
     FROM context_events e, generate_series(1, ${count}::int) n WHERE e.tenant_id = ${tenantId} AND e.sha = ${sha}`)
@@ -179,7 +186,28 @@ test('a window of more changes than are looked at shows the latest of each type,
   expect(window.deploy_events).toMatchObject([{ sha: 'the one' }])
   expect(window.config_change_events).toMatchObject([{ sha: 'joined', joined_by: 'entity' }])
   expect(window.saturation_events.map(({ entity }) => entity)).toContain('table 3500')
-  expect(window.saturation_events).toHaveLength(250)
+  expect(window.saturation_events).toHaveLength(448)
   expect(window.saturation_events.at(-1)?.entity).toBe('table 3500')
   expect(entriesOf(await readWindowOf(patient, tenant, 'argocd'))).toHaveLength(1)
+})
+
+test.each<[readonly EventType[], number[]]>([
+  [['deploy'], [449]],
+  [EVENT_TYPES, EVENT_TYPES.map(() => 50)],
+])('a window that is a part is as long whatever it is full of, and long enough to be known as such: %j', async (types, shown) => {
+  const patient = startApp()
+  const tenant = await createTestTenant(patient)
+  await patient.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ sha: 'the one', event_type: 'restart' }) })
+  await addChanges(patient.deps, tenant, 'the one', 4_500, types)
+  const window = await readWindowOf(patient, tenant, 'checkout', `at=${new Date(Date.now() + 10_000).toISOString()}`)
+  expect(window.partial).toBe(true)
+  const counts = Map.groupBy(entriesOf(window), ({ event_type }) => event_type)
+  // The one that is older has its place beside a flood of another type, and none in one of its own.
+  expect(types.map((type) => counts.get(type)?.length ?? 0)).toEqual(shown)
+  expect(entriesOf(window)).toHaveLength(450)
+  const service = (await listServicesOf(patient, tenant)).get('checkout')?.id
+  const { rows } = await patient.deps.db.execute(
+    sql`SELECT length(${functionNamed('find_window')}(NULL, ${tenant.tenantId}::uuid, ${service}::uuid, now(), true, NULL, 1001)::text) >= ${LONG}::int AS is_long`,
+  )
+  expect(rows).toEqual([{ is_long: true }])
 })
