@@ -5,7 +5,8 @@ import { type JoinRule, matchServices, openedService, toNameKey } from '../domai
 import { toValueClass } from '../domain/event/value-class.ts'
 import { type AgentId, type EventId, type IntegrationId, type ServiceId, toId } from '../domain/ids.ts'
 import { type CallerRow, type Principal, toPrincipal } from './api-keys.ts'
-import { GUARD, type IntegrationJson, type KnownIntegration, toIntegration } from './integrations.ts'
+import { FUNCTIONS } from './functions.ts'
+import { type FoundIntegration, type KnownIntegration, toKnownIntegration } from './integrations.ts'
 import { type BatchDb, callFunction, callFunctionIf, type Db, type FunctionGuard } from './postgres.ts'
 
 /** `isEvaluation`: it tells that its service evaluated a flag, not that somebody changed that. */
@@ -67,16 +68,10 @@ export type InsertAs =
   | { readonly kind: 'other_settings'; readonly known: KnownIntegration }
   | { readonly kind: 'stored'; readonly integrationId: IntegrationId; readonly result: InsertResult }
 
-type GuardRow = { readonly id: string; readonly revision: string; readonly integration: IntegrationJson | null }
-
-const fits = (supposed: string) =>
-  `(i.direction <> 'outbound' AND (${GUARD.revision} = ${supposed} OR i.type = ${supposed} AND ${GUARD.isPlain}))`
-
 const INTEGRATION_GUARD: FunctionGuard = {
-  from: GUARD.from,
-  beside: (supposed) =>
-    `json_build_object('id', i.id, 'revision', ${GUARD.revision}, 'integration', CASE WHEN NOT ${fits(supposed)} THEN ${GUARD.row} END)`,
-  when: fits,
+  from: (supposed) => `${FUNCTIONS.integration_by_token}($1, ${supposed}) i`,
+  beside: 'i.known',
+  when: () => 'i.fits',
 }
 
 /**
@@ -86,18 +81,18 @@ const INTEGRATION_GUARD: FunctionGuard = {
 export async function insertEventsAs(db: BatchDb, request: InsertRequest, supposed: string): Promise<InsertAs | undefined> {
   const joins = toJoinsOf(request)
   const [name, args] = toCall(request, joins)
-  const found = await callFunctionIf<InsertRow, GuardRow>(db, name, args, { ...INTEGRATION_GUARD, argument: supposed })
+  const found = await callFunctionIf<InsertRow, FoundIntegration>(db, name, args, { ...INTEGRATION_GUARD, argument: supposed })
   if (!found) return undefined
   const { beside, answer } = found
-  if (answer) return { kind: 'stored', integrationId: toId(beside.id), result: toInsertResult(answer, joins) }
-  if (!beside.integration) return undefined
-  return { kind: 'other_settings', known: { integration: toIntegration(beside.integration), revision: beside.revision } }
+  if (answer) return { kind: 'stored', integrationId: beside.id, result: toInsertResult(answer, joins) }
+  const known = toKnownIntegration(beside)
+  return known && { kind: 'other_settings', known }
 }
 
 /** A key that was good then, whatever became of it since. */
 const QUEUED_GUARD: FunctionGuard = {
-  from: 'api_keys k WHERE k.hash = $1',
-  beside: () => `json_build_object('tenant_id', k.tenant_id)`,
+  from: () => 'api_keys k WHERE k.hash = $1',
+  beside: `json_build_object('tenant_id', k.tenant_id)`,
   when: (receivedAt) => `(k.revoked_at IS NULL OR k.revoked_at > ${receivedAt}::timestamptz)`,
 }
 

@@ -11,6 +11,7 @@ export const FUNCTIONS = {
   find_window: 'find_window_v10',
   ingest_event: 'ingest_event_v7',
   ingest_events: 'ingest_events_v6',
+  integration_by_token: 'integration_by_token_v1',
   life_key_of: 'life_key_of',
   nearest_causal_patterns: 'nearest_causal_patterns_v2',
   read_window: 'read_window_v11',

@@ -13,7 +13,8 @@ import { AppError } from '../domain/errors.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import { type AgentId, type ApiKeyId, type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
 import { appendAudit, type Trail } from './audit.ts'
-import { type Db, epochMs } from './postgres.ts'
+import { functionNamed } from './functions.ts'
+import { type Db, epochMs, selectOne } from './postgres.ts'
 import type { IntegrationConfigRow, integrations } from './schema/integrations.ts'
 
 type IntegrationRow = Omit<typeof integrations.$inferSelect, 'createdAt'> & { readonly createdAt: number }
@@ -78,13 +79,21 @@ export async function listIntegrations(db: Db, tenantId: TenantId): Promise<Inte
 /** An integration, and what changes whenever its settings do. */
 export type KnownIntegration = { readonly integration: Integration; readonly revision: string }
 
+/** What `integration_by_token` answers of a live token: the integration where it is not as was supposed. */
+export type FoundIntegration = { readonly id: IntegrationId; readonly revision: string; readonly integration: IntegrationRow | null }
+
 /** The integration whose token has this hash: the token is all a delivery brings, so the tenant comes from here. */
 export async function findIntegrationByHash(db: Db, hash: string): Promise<KnownIntegration | undefined> {
-  const { rows } = await db.execute<IntegrationRow & { readonly revision: string }>(
-    sql`SELECT ${COLUMNS}, ${sql.raw(GUARD.revision)} AS revision FROM integrations i
-      WHERE id = (SELECT k.integration_id FROM api_keys k WHERE k.hash = ${hash} AND k.revoked_at IS NULL)`,
+  const { known } = await selectOne<{ known: FoundIntegration | null }>(
+    db,
+    sql`SELECT known FROM ${functionNamed('integration_by_token')}(${hash}, NULL)`,
   )
-  return rows.map(({ revision, ...row }) => ({ integration: toIntegration(row), revision }))[0]
+  return known ? toKnownIntegration(known) : undefined
+}
+
+/** `undefined`: it is as was supposed. */
+export function toKnownIntegration({ integration, revision }: FoundIntegration): KnownIntegration | undefined {
+  return integration ? { integration: toIntegration(integration), revision } : undefined
 }
 
 /**
@@ -264,20 +273,7 @@ function orNotFound(integration: Integration | undefined): Integration {
   return integration
 }
 
-/** What the statement that stores an integration's events asks of it. A token that was rotated or deleted has none. */
-export const GUARD = {
-  /** `$1` is the hash of its token. */
-  from: 'integrations i JOIN api_keys k ON k.integration_id = i.id WHERE k.hash = $1 AND k.revoked_at IS NULL',
-  revision: "md5(i.type || ' ' || i.direction || ' ' || i.config::text || ' ' || i.secrets::text)",
-  /** Nothing is set that has a say in how deliveries are read. */
-  isPlain: "i.secrets = '{}' AND i.config - 'from' IN ('{}', '{\"serviceMap\": {}}')",
-  row: `json_build_object('id', i.id, 'tenantId', i.tenant_id, 'type', i.type, 'direction', i.direction, 'token', i.token, 'config', i.config,
-    'secrets', i.secrets, 'createdAt', (extract(epoch FROM i.created_at) * 1000)::bigint, 'telling', i.telling)`,
-} as const
-
-export type IntegrationJson = IntegrationRow
-
-export function toIntegration({ config, telling, token, ...row }: IntegrationRow): Integration {
+function toIntegration({ config, telling, token, ...row }: IntegrationRow): Integration {
   return {
     ...row,
     storedToken: token,

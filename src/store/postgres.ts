@@ -143,9 +143,10 @@ export async function callFunction<Answer>(
 
 /** A condition on other rows under which a function is called at all; its `$1` is the function's first argument. */
 export type FunctionGuard = {
-  readonly from: string
-  /** What is answered of the row beside the function's answer: JSON. Takes the place of the guard's own argument. */
-  readonly beside: (argument: string) => string
+  /** Takes the place of the guard's own argument, as does `when`. */
+  readonly from: (argument: string) => string
+  /** What is answered of the row beside the function's answer: JSON; null where there is no such row. */
+  readonly beside: string
   readonly when: (argument: string) => string
 }
 
@@ -158,13 +159,13 @@ export async function callFunctionIf<Answer, Beside>(
 ): Promise<{ readonly answer: Answer | null; readonly beside: Beside } | undefined> {
   const call = `${FUNCTIONS[name]}(${args.map((_, place) => `$${place + 1}`).join(', ')})`
   const own = `$${args.length + 1}::text`
-  const text = `SELECT ${guard.beside(own)}, CASE WHEN ${guard.when(own)} THEN ${call} END FROM ${guard.from}`
+  const text = `SELECT ${guard.beside}, CASE WHEN ${guard.when(own)} THEN ${call} END FROM ${guard.from(own)}`
   const rows = await client.query(text, [...args, guard.argument], { arrayMode: true }).catch((error: unknown) => {
     throw new DrizzleQueryError(text, [], error instanceof Error ? error : undefined)
   })
   const [[beside, answer] = []] = rows
   // What a guard and a function answer is their contract with this folder.
-  return beside === undefined ? undefined : { beside: beside as Beside, answer: answer as Answer | null }
+  return beside === undefined || beside === null ? undefined : { beside: beside as Beside, answer: answer as Answer | null }
 }
 
 /** Runs one statement that always answers exactly one row; anything else did not come from our database. */
