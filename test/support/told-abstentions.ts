@@ -258,4 +258,83 @@ export const TOLD_ABSTENTIONS: readonly ToldRow[] = [
       'What broke: frontend has failed its health checks (Unhealthy) since 11:58 UTC.',
     ],
   },
+  {
+    name: 'replicas that an autoscaler added before calls failed',
+    windows: [
+      makeWindow(
+        'checkout-api',
+        makeEntry(-90, 'scale_event', { vendor: 'kubernetes', entity: 'checkout-hpa', oldValue: '3', newValue: '6' }),
+      ),
+      makeWindow('frontend', failure(-60, 'checkout-api', 'success=2%')),
+    ],
+    says: [
+      'unrecorded: Calls from frontend to checkout-api have failed since 11:59 UTC; no recorded change explains it',
+      '→ Look at checkout-api: its logs and load, and compare with before scaling of checkout-hpa from 3 to 6 at checkout-api',
+      'What broke: calls from frontend to checkout-api have failed since 11:59 UTC. No recorded change is likely enough to be named.',
+      'or: Scaling of checkout-hpa from 3 to 6 at checkout-api took effect 30 seconds before onset',
+      '    → Compare errors and latency of checkout-api before and after scaling of checkout-hpa from 3 to 6 at checkout-api',
+      '    + calls from frontend to checkout-api have failed since 11:59 UTC, which began after it',
+      '    + frontend calls checkout-api',
+      '    + it came 30 seconds before onset',
+    ],
+  },
+  {
+    name: 'a certificate that has expired',
+    windows: [makeWindow('frontend', errors(-60, 'Get "https://search:8443/q": x509: certificate has expired'))],
+    says: [
+      'unrecorded: Calls from frontend to search have failed (expired) since 11:59 UTC; no recorded change explains it',
+      '→ Renew what has expired at search, or what frontend shows it: what fails says which',
+      'What broke: calls from frontend to search have failed (expired) since 11:59 UTC.',
+    ],
+  },
+  {
+    name: 'a certificate of its own that has expired',
+    windows: [makeWindow('frontend', errors(-60, 'the certificate has expired'))],
+    says: [
+      'unrecorded: frontend has reported errors since 11:59 UTC; no recorded change explains it',
+      '→ Renew what has expired at frontend: what fails says which',
+      'What broke: frontend has reported errors since 11:59 UTC.',
+    ],
+  },
+  {
+    name: 'a volume that is full',
+    windows: [makeWindow('frontend', makeEntry(-60, 'restart', { vendor: 'gojson', newValue: 'fatal: no space left on device' }))],
+    says: [
+      'unrecorded: frontend has run out of disk space since 11:59 UTC; no recorded change explains it',
+      '→ Make room on the volume of frontend, and look at what fills it',
+      'What broke: frontend has run out of disk space since 11:59 UTC.',
+    ],
+  },
+  {
+    name: 'a node that is drained',
+    windows: [
+      makeWindow('/node-7', makeEntry(-120, 'saturation', { vendor: 'kubernetes', entity: 'node-7', newValue: 'NodeNotSchedulable' })),
+      makeWindow('frontend', makeEntry(-100, 'restart', { vendor: 'kubernetes', entity: 'web-1', newValue: 'Killing' })),
+    ],
+    says: [
+      'unrecorded: node-7 has been closed to pods since 11:58 UTC; no recorded change explains it',
+      '→ Look at who drains node-7, and whether what ran there has started elsewhere',
+      'What broke: node-7 has been closed to pods since 11:58 UTC; pods of frontend have failed on node-7 since 11:58 UTC.',
+    ],
+  },
+  {
+    name: 'a certificate that was renewed as it was, before errors that do not speak of it',
+    windows: [
+      makeWindow(
+        'frontend',
+        makeEntry(-120, 'config_change', { vendor: 'cert-manager', entity: 'web-tls', oldValue: 'Ready', newValue: 'Ready' }),
+        errors(-100, 'pool exhausted'),
+      ),
+    ],
+    says: [
+      'unrecorded: frontend has reported errors since 11:58 UTC; no recorded change explains it',
+      '→ Look at frontend: its logs and load, and compare with before config change on web-tls (Ready) at frontend',
+      'What broke: frontend has reported errors since 11:58 UTC. No recorded change is likely enough to be named.',
+      'or: Config change on web-tls (Ready) at frontend was made without a change of its value 20 seconds before onset',
+      '    → Compare errors and latency of frontend before and after config change on web-tls (Ready) at frontend',
+      '    + frontend has reported errors since 11:58 UTC, which began after it',
+      '    + frontend is the alerting service',
+      '    + it came 20 seconds before onset',
+    ],
+  },
 ]

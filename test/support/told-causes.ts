@@ -292,21 +292,6 @@ export const TOLD_CAUSES: readonly ToldRow[] = [
     ],
   },
   {
-    name: 'replicas that an autoscaler added before calls failed',
-    windows: [
-      makeWindow(
-        'checkout-api',
-        makeEntry(-90, 'scale_event', { vendor: 'kubernetes', entity: 'checkout-hpa', oldValue: '3', newValue: '6' }),
-      ),
-      makeWindow('frontend', failure(-60, 'checkout-api', 'success=2%')),
-    ],
-    says: [
-      'cause: Scaling of checkout-hpa from 3 to 6 at checkout-api took effect 30 seconds before onset',
-      '→ Look at the load of checkout-api, to which checkout-hpa reacted',
-      'What broke: calls from frontend to checkout-api have failed since 11:59 UTC. For it: calls from frontend to checkout-api have failed since 11:59 UTC, which it can explain; frontend calls checkout-api; it came 30 seconds before onset.',
-    ],
-  },
-  {
     name: 'replicas that an autoscaler took away before calls failed',
     windows: [
       makeWindow(
@@ -391,6 +376,33 @@ export const TOLD_CAUSES: readonly ToldRow[] = [
       'cause: Scaling of web to 2 at frontend took effect 30 seconds before onset',
       '→ Check whether web of frontend has replicas enough',
       'What broke: frontend has reported errors since 11:59 UTC. For it: frontend has reported errors since 11:59 UTC, which it can explain; frontend is the alerting service; it came 30 seconds before onset.',
+    ],
+  },
+  {
+    name: 'a column that a migration took away, and failures name',
+    windows: [
+      makeWindow('shop-db', makeEntry(-90, 'schema_change', { vendor: 'flyway', entity: 'orders', newValue: '58: drop column discount' })),
+      makeWindow('frontend', errors(-80, 'ERROR: column "discount" does not exist')),
+    ],
+    says: [
+      'cause: Schema change on orders at shop-db took effect 10 seconds before onset',
+      '→ Check the schema change on orders of shop-db, and revert it or fix it forward',
+      'What broke: frontend has reported errors since 11:58 UTC. For it: frontend has reported errors since 11:58 UTC, which it can explain; it came 10 seconds before onset; failures of frontend name what it changed. Against it: frontend has no recorded call path to shop-db.',
+    ],
+  },
+  {
+    name: 'a network policy, and calls that time out',
+    windows: [
+      makeWindow(
+        'shop',
+        makeEntry(-90, 'config_change', { vendor: 'kubernetes', entity: 'networkpolicy/default-deny', newValue: 'applied' }),
+      ),
+      makeWindow('frontend', errors(-60, 'Get "http://search:8080/q": i/o timeout')),
+    ],
+    says: [
+      'cause: Config change on networkpolicy/default-deny (applied) at shop took effect 30 seconds before onset',
+      '→ Check networkpolicy/default-deny of shop and revert its config change',
+      'What broke: calls from frontend to search have failed since 11:59 UTC. For it: calls from frontend to search have failed since 11:59 UTC, which it can explain; it came 30 seconds before onset; calls went unanswered, as where a network forbids them. Against it: frontend has no recorded call path to shop.',
     ],
   },
 ]

@@ -5,7 +5,7 @@ import { quoteName } from '../text.ts'
 import type { WindowEntry } from '../window/window.ts'
 import type { Outlasted } from './confidence.ts'
 import type { Change, Observation } from './model.ts'
-import { isAutoscaling, isLess } from './scaling.ts'
+import { isAutoscaling } from './scaling.ts'
 import { describe, type NameOf, toInner, toLagText, toRevisionName, toTold } from './sentences.ts'
 import { isOfAccess, isOfSecrets, type Refusal } from './trouble.ts'
 
@@ -50,9 +50,7 @@ export function recommendUndoing(change: Change, previous: Previous, outlasted: 
     previous,
   }
   if (isAutoscaling(change.lead))
-    return isLess(change.former, entry.newValue)
-      ? `Raise the minimum of ${told.entity}: it took ${told.service} from ${told.former ?? 'more'} to ${told.count} replicas`
-      : `Look at the load of ${told.service}, to which ${told.entity} reacted`
+    return `Raise the minimum of ${told.entity}: it took ${told.service} from ${told.former ?? 'more'} to ${told.count} replicas`
   if (!change.undoneBy && change.replacedBy) return recommendWaiting(change.replacedBy, previous, outlasted, nameOf)
   if (!change.undoneBy) return isOfAccess(entry) ? recommendRestoring(entry, told) : UNDOING[entry.eventType](told)
   return entry.eventType === 'deploy'
@@ -113,6 +111,21 @@ export function recommendOutside({ host, caller, refusal }: Outside, change: Cha
 export function recommendLooking(place: string, isNode: boolean, change: Change | undefined, nameOf: NameOf): string {
   if (isNode) return `Look at ${place}: if it does not recover, cordon and drain it`
   return `Look at ${place}: its logs and load, and ${change ? toBefore(change, nameOf) : 'changes that are not sent here'}`
+}
+
+/** What to do when a certificate or the like has expired that a service shows, or is shown by whoever calls it. */
+export function recommendRenewing(place: string, caller: string | undefined): string {
+  return `Renew what has expired at ${place}${caller === undefined ? '' : `, or what ${caller} shows it`}: what fails says which`
+}
+
+/** What to do when a volume is full. */
+export function recommendClearing(place: string): string {
+  return `Make room on the volume of ${place}, and look at what fills it`
+}
+
+/** What to look at when a node was closed to pods. */
+export function recommendMoving(node: string): string {
+  return `Look at who drains ${node}, and whether what ran there has started elsewhere`
 }
 
 /** What to look at when calls of one service to several fail at once. */

@@ -22,6 +22,8 @@ export type Explain = (key: string, change: Change | null) => Account
 
 /** Of calls that fail at once so many before and after one are looked at. */
 const MAX_BESIDE = 12
+/** What a change broke begins no later than so long after it was set back. */
+const ENDING_MS = 2 * 60_000
 
 /** An item that a fault of a service may cause, and how likely. */
 type Reached = { readonly item: WeighedItem; readonly chance: number }
@@ -76,12 +78,17 @@ export function createExplainer(
     for (const key of callers) if (!hops.has(key)) reach(key, item, chance)
   }
   return (key, change) => {
-    const own = reached.get(key) ?? []
+    const own = (reached.get(key) ?? []).filter(({ item }) => !isAfterEnd(item, change))
     if (!hasSchema || change?.lead.entry.eventType === 'schema_change') return account(own, key, change?.atMs ?? null, weights)
     // To a store a service is a client but for the changes that it makes there.
     const asClient = own.map(({ item, chance }) => ({ item, chance: item.isOfSchema ? Math.min(chance, weights.caller) : chance }))
     return account(asClient, key, change?.atMs ?? null, weights)
   }
+}
+
+/** Whether something began when a change was no longer in place, and what it broke had had time to end. */
+function isAfterEnd({ onsetMs }: Item, change: Change | null): boolean {
+  return change?.undoneBy !== undefined && onsetMs > change.undoneBy.atMs + ENDING_MS
 }
 
 /** Calls of one service to several that call not each other, which began to fail at once: a fault of one of those explains not the others. */

@@ -1,18 +1,16 @@
 import { compareText } from '../compare.ts'
 import { toEnvironmentKey } from '../event/environment.ts'
-import { isHash, isSameRevision, toRevision } from '../event/revision.ts'
+import { isCounter, isHash, isSameRevision, toRevision } from '../event/revision.ts'
 import { compareTimes } from './input.ts'
 import type { Change, Former, Observation, Step } from './model.ts'
+import { FAILED, type Occurrence, REPEAT_MS, toOccurrences } from './occurrences.ts'
 import { isAutoscaling, isByHand, isLess, isScaling } from './scaling.ts'
 
 /** A rollout takes at most so long: Kubernetes gives up on one then (`progressDeadlineSeconds`). */
 const ROLLOUT_MS = 10 * 60_000
 /** Who reports a rollout may do so when it is under way or done, and clocks differ: a step may come so long before the report. */
 const REPORTED_LATE_MS = 2 * 60_000
-/** Repeats further apart are told of another change, and a report of success or failure is of none. */
-const REPEAT_MS = 30 * 60_000
 const FINISHED = /^(?:succeeded|success|synced|completed?|finished|done)$/i
-const FAILED = /^(?:failed|failure|aborted|cancell?ed|error)$/i
 /** The pods of the revision that is live are replaced by ones of it. */
 const RESTARTED = /^restart(?:ed|ing)?$/i
 /** A pod that is taken away, by a rollout as a rule. */
@@ -22,11 +20,9 @@ const SAME_SCALING_MS = 60_000
 /** The first replicas of a revision, which only a rollout brings. */
 const FROM_NONE = /\b0$/
 
-type Occurrence = { readonly atMs: number; readonly observation: Observation }
-
 /** A change as its reports are put together. */
 type Draft = {
-  readonly lead: Observation
+  lead: Observation
   readonly atMs: number
   /** As far as its reports tell it by now. */
   revision: string | undefined
@@ -120,7 +116,7 @@ function toDrafts(own: readonly Observation[]): readonly Draft[] {
     const told = [...latest.values()].find((draft) => isToldAgain(draft, earlier, occurrence))
     if (told) {
       told.reportedMs = Math.max(told.reportedMs, atMs)
-      told.steps.push({ atMs, observation })
+      addStep(told, { atMs, observation })
     }
     const live = drafts.findLast((draft) => toThing(draft.lead) === thing && isLive(draft))
     const draft = told ?? open(occurrence, earlier, live)
@@ -139,10 +135,15 @@ function open({ observation, atMs }: Occurrence, earlier?: Draft, live?: Draft):
     reportedMs: Math.max(atMs, observation.entry.count > 2 ? observation.lastMs : atMs),
     isFailed: FAILED.test(observation.entry.newValue ?? '') && isDeploy(observation),
     isFinished: FINISHED.test(observation.entry.newValue ?? ''),
-    isSame: isDeploy(observation) && isLiveAlready(observation, live),
+    isSame: isDeploy(observation) ? isLiveAlready(observation, live) : isUnchanged(observation),
     steps: [],
     former: undefined,
   }
+}
+
+/** Whether a setting was written as it was: a certificate is renewed so. */
+function isUnchanged({ entry: { oldValue, newValue } }: Observation): boolean {
+  return oldValue !== null && oldValue === newValue
 }
 
 /** Whether a deploy brings nothing new: the commit that is live, or its pods once more. */
@@ -159,14 +160,13 @@ function joinDeploy({ observation, atMs }: Occurrence, deploy: Draft | undefined
   if (!isEnd && !FAILED.test(state)) return false
   if (!deploy || atMs - deploy.reportedMs > REPEAT_MS || (deploy.isFinished && toThing(deploy.lead) !== toThing(observation))) return false
   const revision = toRevision(observation.entry)
-  if (revision !== undefined && deploy.revision !== undefined && !isSameRevision(revision, deploy.revision)) return false
+  if (revision !== undefined && deploy.revision !== undefined && isOtherRevision(revision, deploy.revision)) return false
   // What was tried in vain began when it went through.
   if (isEnd && isVain(deploy)) return false
-  deploy.revision ??= revision
   deploy.reportedMs = atMs
   if (isEnd) {
     deploy.isFinished = true
-    deploy.steps.push({ atMs, observation })
+    addStep(deploy, { atMs, observation })
   } else deploy.isFailed = true
   return true
 }
@@ -192,7 +192,22 @@ function isToldAgain(draft: Draft, earlier: Draft | undefined, { observation, at
   if (observation.entry.vendor === draft.lead.entry.vendor) return false
   if (earlier && earlier.atMs > draft.atMs) return false
   const revision = toRevision(observation.entry)
-  return revision !== undefined && draft.revision !== undefined && isSameRevision(revision, draft.revision)
+  if (revision === undefined || draft.revision === undefined || isOtherRevision(revision, draft.revision)) return false
+  return isCounter(revision) === isCounter(draft.revision) || atMs - draft.atMs <= ROLLOUT_MS
+}
+
+/** Adds a report of a rollout; the commit that it tells of is what was rolled out, where the others only count. */
+function addStep(draft: Draft, step: Step): void {
+  const revision = toRevision(step.observation.entry)
+  const isTelling = revision !== undefined && !isCounter(revision) && draft.revision !== undefined && isCounter(draft.revision)
+  draft.steps.push(isTelling ? { atMs: draft.atMs, observation: draft.lead } : step)
+  if (isTelling) draft.lead = step.observation
+  draft.revision = isTelling ? revision : (draft.revision ?? revision)
+}
+
+/** Whether two revisions are known to differ: what a controller counts and a commit may be one. */
+function isOtherRevision(a: string, b: string): boolean {
+  return isCounter(a) === isCounter(b) && !isSameRevision(a, b)
 }
 
 /** Scaling goes with a change before it; by itself it is a change of its own. */
@@ -249,33 +264,6 @@ function findReportedLate(drafts: readonly Draft[], stepMs: number): Draft | und
 /** What changes that replace one another have in common. */
 function toThing({ entry }: Observation): string {
   return `${entry.eventType}\0${entry.entity}`
-}
-
-/**
- * When a report was made, as far as its entry tells: all at once where repeats follow each other closely, else the first and
- * the last of them. Of two repeats with something else in between the second undid that.
- */
-function toOccurrences(observation: Observation, ofThing: readonly Observation[]): readonly Occurrence[] {
-  const { entry, firstMs, lastMs } = observation
-  const first = { atMs: firstMs, observation }
-  if (entry.count < 2 || lastMs <= firstMs) return [first]
-  const isApart = (lastMs - firstMs) / (entry.count - 1) > REPEAT_MS
-  const isInterrupted = entry.count === 2 && ofThing.some((other) => isBetween(other, observation))
-  return isApart || isInterrupted ? [first, { atMs: lastMs, observation }] : [first]
-}
-
-function isBetween(other: Observation, { entry, firstMs, lastMs }: Observation): boolean {
-  if (other.entry.newValue === entry.newValue && other.entry.sha === entry.sha) return false
-  const isInside = [other.firstMs, other.lastMs].some((ms) => ms > firstMs && ms < lastMs)
-  if (!isInside || !isDeployEntry(entry)) return isInside
-  if (FAILED.test(other.entry.newValue ?? '')) return true
-  const [own, another] = [toRevision(entry), toRevision(other.entry)]
-  // A state without a revision is of whatever is rolled out just then.
-  return another !== undefined && (own === undefined || !isSameRevision(own, another))
-}
-
-function isDeployEntry({ eventType }: Observation['entry']): boolean {
-  return eventType === 'deploy'
 }
 
 /** Which change set which one back: the first that did. */

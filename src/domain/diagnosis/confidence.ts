@@ -2,8 +2,8 @@ import { isOneRollout } from './candidates.ts'
 import type { Facts } from './facts.ts'
 import { besides, findBroken } from './hazards.ts'
 import type { Assessment, Candidate, Hazard, WeighedItem } from './model.ts'
-import { isScaling } from './scaling.ts'
-import { isOfLoad } from './trouble.ts'
+import { isAutoscaling, isLess, isScaling } from './scaling.ts'
+import { isExpired, isFullDisk, isOfLoad, isOfTrust } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** How sure an answer is. */
@@ -46,6 +46,8 @@ const NOTHING: Certainty = {
 const PROVEN_MS = 20 * 60_000
 /** Most causes show within so long. */
 export const LONG_MS = 30 * 60_000
+/** A deploy whose service ran well for so long broke none of what that shows of itself alone. */
+const RAN_WELL_MS = 35 * 60_000
 /** In so long a service that runs well takes most of what is sure of its change. */
 const WELL_MS = 15 * 60_000
 /** Its own calls fail so soon after a change, if they fail for it. */
@@ -55,9 +57,6 @@ const SETTLING_MS = 60_000
 const SETTLED_MS = 5 * 60_000
 /** What was seen for less than so long after an alert is a first look. */
 const FIRST_LOOK_MS = 60_000
-/** What clients and libraries say of what had a last day. */
-const EXPIRY =
-  /\b(?:certificate|token|credential|licen[cs]e|key)s?\b[^.:;]{0,32}\bexpired\b|\bexpired (?:certificate|token|credential|licen[cs]e|key)/i
 /** What all that fails a slack of clocks before a change comes to, and what is as bad. */
 const LATE = Math.log(0.25) / (1 + Math.exp(-1))
 const TIED = 0.5
@@ -73,7 +72,8 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const ranked = all.filter(({ change }) => change.atMs <= 0)
   const [leader] = ranked
   if (!leader || leader !== all[0]) return NOTHING
-  const hazards = besides(faults, leader, facts, weights)
+  const likely = ranked.filter(({ score }) => score >= leader.score - Math.LN10)
+  const hazards = besides(faults, [leader, ...likely], facts, weights)
   const top = Math.max(leader.score, ...hazards.map(({ logOdds }) => logOdds), MIN_SCORE)
   const total = ranked.reduce((sum, { score }) => sum + Math.exp(score - top), 0)
   const recorded = sumBestOfServices(ranked, top)
@@ -177,26 +177,44 @@ function isPointedAt({ explained, concerned, lagMs, change }: Candidate): boolea
 }
 
 /** Whether it is known how an alert leads to a change's service. */
-function isPlaced({ change, concerned }: Candidate, { alertKey, hops, callers }: Facts): boolean {
+export function isPlaced({ change, concerned }: Candidate, { alertKey, hops, callers }: Facts): boolean {
   return alertKey === null || [change.key, concerned].some((key) => hops.has(key) || callers.has(key))
 }
 
 /** Whether a change may be told as what caused an alert, alone or beside another. */
 function isNameable(candidate: Candidate, facts: Facts, weights: Weights): boolean {
-  return isConnected(candidate, facts) && !isTooLate(candidate, weights)
+  return isConnected(candidate, facts) && !isTooLate(candidate, weights) && !isAnswerToLoad(candidate) && !isRenewal(candidate)
+}
+
+/** Whether a setting was written as it was, and what fails is not for want of trust: there its renewal may have brought what its value does not tell. */
+function isRenewal({ change: { lead, isSame }, explained }: Candidate): boolean {
+  return isSame && lead.entry.eventType !== 'deploy' && !explained.some(isOfTrust)
+}
+
+/** Whether an autoscaler added replicas, which is what it does where there is too much to do already. */
+function isAnswerToLoad({ change: { lead, former } }: Candidate): boolean {
+  return isAutoscaling(lead) && !isLess(former, lead.entry.newValue)
 }
 
 /** Whether anything but a time long ago connects a change with the alert. */
 function isConnected(candidate: Candidate, { alertKey, hops, callers }: Facts): boolean {
   const { change, explained, features, lagMs } = candidate
-  const isLongAgo = (lagMs > LONG_MS && !isPointedAt(candidate)) || (lagMs > SOON_MS && isOfExpiry(explained))
+  const isLongAgo =
+    (lagMs > RAN_WELL_MS && isOfOwnDeploy(candidate)) ||
+    (lagMs > PROVEN_MS && !isPointedAt(candidate)) ||
+    (lagMs > SOON_MS && isOfTime(explained))
   if (isLongAgo && features.pattern <= 0) return false
   return alertKey === null || explained.length > 0 || hops.has(change.key) || callers.has(change.key)
 }
 
-/** Whether time alone brought what fails: something ran out, which no change of long ago made it do. */
-function isOfExpiry(explained: readonly WeighedItem[]): boolean {
-  return explained.length > 0 && explained.every(({ reports }) => reports.every(({ entry }) => EXPIRY.test(entry.newValue ?? '')))
+/** Whether all that a deploy may explain is what its own service shows of itself. */
+function isOfOwnDeploy({ change, explained }: Candidate): boolean {
+  return change.lead.entry.eventType === 'deploy' && explained.length > 0 && explained.every(({ isCall }) => !isCall)
+}
+
+/** Whether time alone brought what fails: something ran out or filled up, which no change of long ago made it do. */
+function isOfTime(explained: readonly WeighedItem[]): boolean {
+  return explained.length > 0 && explained.every((item) => isExpired(item) || isFullDisk(item))
 }
 
 /** Whether what its service may cause had begun before a change, and nothing after it that it explains. */

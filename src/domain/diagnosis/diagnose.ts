@@ -5,21 +5,25 @@ import type { EventId } from '../ids.ts'
 import { quoteName } from '../text.ts'
 import {
   findPrevious,
+  recommendClearing,
   recommendComparing,
   recommendDoubting,
   recommendLooking,
   recommendLookingAround,
+  recommendMoving,
   recommendOutside,
+  recommendRenewing,
   recommendUndoing,
   recommendWatching,
 } from './advice.ts'
 import { isOneRollout } from './candidates.ts'
 import { diagnoseComponents } from './components.ts'
-import { isProven, LONG_MS, SOON_MS, toOutlasted } from './confidence.ts'
+import { isPlaced, isProven, LONG_MS, SOON_MS, toOutlasted } from './confidence.ts'
 import type { Facts } from './facts.ts'
 import type { Candidate, Change, Diagnosis, DiagnosisInput, Hazard, Hypothesis, Item, RuledOut, WeighedItem } from './model.ts'
 import { describeRuledOut, tellOnce, toForAndAgainst, toGaps, toReasons } from './reasons.ts'
 import {
+  capitalise,
   describe,
   describeItem,
   type NameOf,
@@ -35,7 +39,7 @@ import {
   toTie,
   toTogether,
 } from './sentences.ts'
-import { isOfNode, toRefusal } from './trouble.ts'
+import { isCordoned, isExpired, isFullDisk, isOfNode, toRefusal } from './trouble.ts'
 import { type Weighing, weigh } from './weigh.ts'
 
 const MAX_HYPOTHESES = 50
@@ -272,13 +276,16 @@ function nameNone(context: Context): Naming {
       callees.length > 0
         ? recommendLookingAround(nameOf(main.caller), toList(callees), before, nameOf)
         : recommendAt(main, before, context),
-    evidence: [...new Set([...citeItems(told), ...(before ? [before.lead.entry.id] : [])])],
+    evidence: [...new Set([...citeItems([main, ...told]), ...(before ? [before.lead.entry.id] : [])])],
     reasoning: [toWhatBroke(told, tell), likeliest].filter(Boolean).join(' '),
   }
 }
 
 function recommendAt(main: Item, before: Change | undefined, { weighing: { facts }, nameOf }: Context): string {
-  const { caller, callee, reports } = main
+  const { caller, callee, reports, isCall } = main
+  if (isExpired(main)) return recommendRenewing(nameOf(callee), isCall ? nameOf(caller) : undefined)
+  if (isFullDisk(main)) return recommendClearing(nameOf(callee))
+  if (isCordoned(main)) return recommendMoving(nameOf(callee))
   return facts.hosts.has(callee)
     ? recommendOutside({ host: nameOf(callee), caller: nameOf(caller), refusal: toRefusal(main) }, before, nameOf)
     : recommendLooking(nameOf(callee), reports.some(isOfNode), before, nameOf)
@@ -296,7 +303,7 @@ function citeItems(items: readonly Item[]): readonly EventId[] {
 
 /** What is said to fail: the earliest of what weighs most where the fault seems to be. */
 function findMain(told: readonly WeighedItem[], unrecorded: Hazard): WeighedItem | undefined {
-  const broken = told.find((item) => unrecorded.trouble.some(({ reports }) => reports[0] === item.reports[0]))
+  const broken = unrecorded.trouble.flatMap(({ reports }) => told.find((item) => item.reports[0] === reports[0]) ?? [])[0]
   if (broken) return broken
   const there = told.filter(({ callee }) => callee === unrecorded.key)
   return listHeaviest(there, 0.5).toSorted((a, b) => a.onsetMs - b.onsetMs)[0] ?? told[0]
@@ -304,7 +311,7 @@ function findMain(told: readonly WeighedItem[], unrecorded: Hazard): WeighedItem
 
 /** The same where nothing is known to fail, or only what nothing connects with the alert. */
 function nameNothing({ weighing: { facts, ranked }, nameOf, tell, told }: Context): Naming {
-  const [lead] = ranked
+  const lead = ranked.find((candidate) => facts.alertKey === null || isPlaced(candidate, facts))
   const alerting = facts.alertKey === null ? 'the alert' : nameOf(facts.alertKey)
   if (!lead || told.length > 0) {
     const elsewhere = told[0] ? `; elsewhere, ${tell(told[0])}` : ''
@@ -322,13 +329,6 @@ function nameNothing({ weighing: { facts, ranked }, nameOf, tell, told }: Contex
     evidence: [lead.change.lead.entry.id],
     reasoning: 'No failure was recorded where the alert leads.',
   }
-}
-
-const OWN_BEGINNING = /^(?:calls from|pods of) /
-
-/** A sentence's beginning; names stay as they are. */
-function capitalise(text: string): string {
-  return OWN_BEGINNING.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text
 }
 
 function toRuledOut({ weighing: { facts, excluded }, nameOf }: Context): readonly RuledOut[] {

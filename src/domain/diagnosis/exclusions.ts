@@ -1,7 +1,9 @@
 import { isSameEnvironment } from '../event/environment.ts'
 import type { Facts } from './facts.ts'
+import { listMentioning } from './mentions.ts'
 import type { Candidate, Change, RuledOutReason } from './model.ts'
 import { isAutoscaling, isLess } from './scaling.ts'
+import { listCutOff } from './trouble.ts'
 
 /** Why a change cannot be to blame, before anything is weighed. */
 export function excludeEarly(
@@ -13,7 +15,7 @@ export function excludeEarly(
   if (change.atMs > slackMs) return 'after_onset'
   if (!isSameEnvironment(change.lead.entry.environment, environment)) return 'other_environment'
   if (change.isFailed && change.steps.length === 0) return 'not_rolled_out'
-  return isUnreachable(change, facts) ? 'no_path' : undefined
+  return isUnreachable(change, facts, slackMs) ? 'no_path' : undefined
 }
 
 /** Why a change is not to blame for the trouble that its service may cause. */
@@ -37,7 +39,9 @@ function isUndoneBefore({ atMs, undoneBy }: Change, onsetMs: number, slackMs: nu
 }
 
 /** Whether no way is known to a service although ways are known. */
-function isUnreachable({ key, lead }: Change, { isTopologyKnown, hops, callers, items, mentions }: Facts): boolean {
+function isUnreachable(change: Change, { isTopologyKnown, hops, callers, items, mentions }: Facts, slackMs: number): boolean {
+  const { key, lead } = change
   if (!isTopologyKnown || [key, ...(lead.named ?? [])].some((each) => hops.has(each) || callers.has(each))) return false
-  return !mentions.has(lead.entry.entity) && !items.some(({ caller, callee }) => caller === key || callee === key)
+  if (listMentioning(change, mentions).length > 0 || listCutOff(change, items, { slackMs }).length > 0) return false
+  return !items.some(({ caller, callee }) => caller === key || callee === key)
 }

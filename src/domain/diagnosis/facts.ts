@@ -1,11 +1,12 @@
 import { compareText } from '../compare.ts'
 import { isEvaluationVendor } from '../event/flag.ts'
 import { toNameKey } from '../event/service-name.ts'
-import type { KnownServices } from '../graph/callee.ts'
+import type { Callee, KnownServices } from '../graph/callee.ts'
 import { type Adjacency, toAdjacency } from '../graph/service-graph.ts'
 import { MUCH_MORE } from '../window/burst.ts'
 import { findChanges } from './candidates.ts'
 import { compareTimes, readInput } from './input.ts'
+import { toMentions } from './mentions.ts'
 import type { Change, DiagnosisInput, Item, Observation, Span } from './model.ts'
 import {
   EVICTED,
@@ -37,8 +38,10 @@ export type Facts = {
   readonly isStoreAlert: boolean
   /** Whether any call of the alerting service is known. */
   readonly isTopologyKnown: boolean
-  /** Hosts outside, by the key they have as callees. */
+  /** Hosts that are called, by the key they have as callees. */
   readonly hosts: ReadonlyMap<string, string>
+  /** Those within, of services that never spoke. */
+  readonly silent: ReadonlySet<string>
   readonly items: readonly Item[]
   readonly changes: readonly Change[]
   readonly habits: Habits
@@ -61,21 +64,18 @@ const PERCENT = /(\d{1,3}(?:\.\d+)?)\s*%/
 const DEFAULT_SEVERITY = 0.5
 /** What agents send that have read a well-known line; those that guess send less. */
 const USUAL_CONFIDENCE = 0.85
-const WORD = /[\w.-]{6,128}/g
-const MAX_TEXT_LENGTH = 1_024
 /** Reads the windows and puts together what fails and what was changed. */
 export function gatherFacts(input: DiagnosisInput): Facts {
   const { names, edges, changes: reported, calls, symptoms, untilMs } = readInput(input)
   const habits = toHabits(input.counts)
   const hosts = new Map(
-    calls.flatMap(({ callees }) =>
-      callees.flatMap((callee) => (callee.kind === 'external' ? [[toHostKey(callee.host), callee.host]] : [])),
-    ),
+    calls.flatMap(({ callees }) => callees.flatMap((callee) => (callee.kind === 'external' ? [[toCalleeKey(callee), callee.host]] : []))),
   )
+  const inside = calls.flatMap(({ callees }) => callees.filter((callee) => callee.kind === 'external' && callee.inside !== undefined))
   const pairs = calls.flatMap(({ observation, callees }) =>
     callees.map((callee) => ({
       caller: observation.key,
-      callee: callee.kind === 'service' ? callee.key : toHostKey(callee.host),
+      callee: toCalleeKey(callee),
       observation,
     })),
   )
@@ -117,6 +117,7 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     isTopologyKnown,
     isStoreAlert,
     hosts,
+    silent: new Set(inside.map(toCalleeKey)),
     items: isTopologyKnown ? items.filter((item) => isRelated(item) || isBeside(item)) : items,
     changes: found.changes,
     habits,
@@ -187,9 +188,9 @@ function listOwners(store: string, names: KnownServices): readonly { readonly ca
   return owners.flatMap((caller) => (names.has(caller) ? [{ caller, callee: toNameKey(store) }] : []))
 }
 
-/** A host's key as a callee, which no service has. */
-function toHostKey(host: string): string {
-  return toNameKey(`@${host}`)
+/** A callee's key: a host's outside is one that no service has. */
+function toCalleeKey(callee: Callee): string {
+  return callee.kind === 'service' ? callee.key : toNameKey(callee.inside ?? `@${callee.host}`)
 }
 
 /** Hops along calls, by key, from the start on. */
@@ -309,16 +310,4 @@ function toSeverity({ entry: { newValue } }: Observation): number {
 
 function clamp(share: number): number {
   return Math.min(1, Math.max(0, share))
-}
-
-function toMentions(failures: readonly Observation[]): ReadonlyMap<string, ReadonlySet<string>> {
-  const mentions = new Map<string, Set<string>>()
-  for (const { key, entry } of failures) {
-    for (const word of entry.newValue?.slice(0, MAX_TEXT_LENGTH).match(WORD) ?? []) {
-      const services = mentions.get(word)
-      if (services) services.add(key)
-      else mentions.set(word, new Set([key]))
-    }
-  }
-  return mentions
 }

@@ -1,15 +1,13 @@
 import { toNameKey } from '../event/service-name.ts'
 import { toValueClass } from '../event/value-class.ts'
+import type { WindowEntry } from '../window/window.ts'
 import type { Account, Explain } from './blame.ts'
 import type { Facts } from './facts.ts'
-import type { Candidate, Change, Features, PatternMatch } from './model.ts'
+import { isPutNamed, listMentioning } from './mentions.ts'
+import type { Candidate, Change, Features, Item, PatternMatch } from './model.ts'
 import { isByHand, isLess, isScaling } from './scaling.ts'
-import { isDenied, isOfAccess, isStrain } from './trouble.ts'
+import { isDenied, isOfAccess, isOfNetwork, isStrain, isUnreached, listCutOff } from './trouble.ts'
 import type { Weights } from './weights.ts'
-
-/** A key that a text names is no plain word: `newPricingEngine`, `resources.limits.memory`, `use-v2`. */
-const KEY = /^.{6,}$/s
-const DISTINCT = /^.+[A-Z\d_.-].*$/s
 
 /** What speaks for and against each change. */
 export function createAssessor(
@@ -24,15 +22,17 @@ export function createAssessor(
     const others = [
       ...(change.lead.evaluators ?? []),
       ...(change.lead.named ?? []),
-      ...(facts.mentions.size > 0 ? listMentioning(change, facts) : []),
+      ...listMentioning(change, facts.mentions),
+      ...listCutOff(change, facts.items, weights).flatMap(({ caller, callee }) => [caller, callee]),
     ]
     const concerned = new Set([change.key, ...others])
     const [best] = [...concerned].map((key) => assessAt(key, explain(key, change), placeOf, weights)).toSorted((a, b) => b.sum - a.sum)
     if (!best) throw new Error('a change that concerns no service')
-    const { key, account, sum, place, late } = best
+    const { key, account, place, late } = best
+    const evidence = account.evidence + (isPutNamed(change, key, facts.mentions) ? Math.log(weights.named) : 0)
     const lagMs = toLag(change, account.onsetMs, weights)
     const features: Features = {
-      evidence: account.evidence,
+      evidence,
       place,
       late,
       kind: Math.log(toKind(change, account, weights)),
@@ -40,7 +40,7 @@ export function createAssessor(
       habit: Math.log(1 - 0.9 * facts.habits.toShare(change.lead)),
       pattern: toPattern(change, patternsOf.get(change.key) ?? []),
     }
-    const score = sum + features.kind + features.lag + features.habit + features.pattern
+    const score = evidence + place + late + features.kind + features.lag + features.habit + features.pattern
     const { explained, onsetMs, troubleMs } = account
     return { change, features, score, concerned: key, explained, onsetMs, troubleMs, lagMs }
   }
@@ -67,13 +67,6 @@ export function createPlacer(facts: Facts, weights: Weights): (key: string, hasE
   }
 }
 
-/** The services whose failures name the key that a flag or a setting has. */
-function listMentioning({ key, lead: { entry } }: Change, { mentions }: Facts): readonly string[] {
-  if (entry.eventType !== 'flag_change' && entry.eventType !== 'config_change') return []
-  if (!KEY.test(entry.entity) || !DISTINCT.test(entry.entity)) return []
-  return [...(mentions.get(entry.entity) ?? [])].filter((service) => service !== key).toSorted()
-}
-
 function toKind({ lead, atMs, former, undoes, isSame }: Change, { explained, troubleMs }: Account, weights: Weights): number {
   // What is set back just before the trouble, in place for long without any, is no answer to it.
   const beforeMs = (troubleMs ?? 0) - atMs
@@ -83,8 +76,13 @@ function toKind({ lead, atMs, former, undoes, isSame }: Change, { explained, tro
   // What lacks after replicas were taken away was taken with them.
   if (isScaling(lead)) return isLess(former, lead.entry.newValue) && explained.some(isStrain) ? weights.taking : weights.scaling
   if (isSame) return weights.same
-  if (isOfAccess(lead.entry) && explained.some(isDenied)) return weights.denied * undoing
+  if (isOfGate(lead.entry, explained)) return weights.denied * undoing
   return lead.entry.eventType === 'flag_change' ? weights.flag * undoing : undoing
+}
+
+/** Whether a change is of who may do or reach what, and what fails is denied that. */
+function isOfGate(entry: WindowEntry, explained: readonly Item[]): boolean {
+  return (isOfAccess(entry) && explained.some(isDenied)) || (isOfNetwork(entry) && explained.some(isUnreached))
 }
 
 /** How long a change had been in place, from its last finished step on, when what it may explain began. */

@@ -2,7 +2,7 @@ import { compareText } from '../compare.ts'
 import type { Explain } from './blame.ts'
 import { type Facts, hopsFrom } from './facts.ts'
 import { createPlacer } from './features.ts'
-import type { Candidate, Hazard, Item } from './model.ts'
+import type { Candidate, Hazard, Item, WeighedItem } from './model.ts'
 import { isBroken, isJustBefore, isOfInfrastructure, isStrain, toRefusal } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
@@ -12,6 +12,7 @@ const BEFORE_MS = 30 * 60_000
 const BREAKING_MS = 4 * 60_000
 /** What is strained so soon after a change of its client is strained by it. */
 const STRAINING_MS = 90_000
+const NOTABLE_SHARE = 0.02
 
 /**
  * The faults that nobody recorded, the likeliest first: at what the alerting service reaches, at its direct callers and, wherever
@@ -19,7 +20,7 @@ const STRAINING_MS = 90_000
  * account, before or with what calls it.
  */
 export function listHazards(facts: Facts, explain: Explain, weights: Weights): readonly Hazard[] {
-  const { alertKey, hops, callers, hosts, items } = facts
+  const { alertKey, hops, callers, hosts, silent, items } = facts
   const placeOf = createPlacer(facts, weights)
   const toTrouble = createTroubleFinder(facts, explain, weights)
   const isDown = (host: string) => items.some((item) => item.callee === host && item.isCall && toRefusal(item) !== 'wrong')
@@ -28,12 +29,13 @@ export function listHazards(facts: Facts, explain: Explain, weights: Weights): r
   return [...new Set(keys)]
     .map((key) => {
       const { evidence } = explain(key, null)
-      const isExternal = hosts.has(key)
-      const trouble = isExternal ? [] : toTrouble(key)
+      const isHost = hosts.has(key)
+      const trouble = isHost ? [] : toTrouble(key)
       const troubleMs = trouble[0]?.onsetMs
-      const chance = isExternal && isDown(key) ? weights.external : troubleMs === undefined ? weights.unrecorded : weights.troubled
+      const ofHost = silent.has(key) ? weights.silent : weights.external
+      const chance = isHost && isDown(key) ? ofHost : troubleMs === undefined ? weights.unrecorded : weights.troubled
       const place = troubleMs === undefined || hops.has(key) ? placeOf(key, evidence > 0) : weights.unknownPlace
-      return { key, isExternal, troubleMs, trouble, logOdds: Math.log(chance * place) + evidence }
+      return { key, isExternal: isHost && !silent.has(key), troubleMs, trouble, logOdds: Math.log(chance * place) + evidence }
     })
     .toSorted((a, b) => b.logOdds - a.logOdds || compareText(a.key, b.key))
 }
@@ -47,7 +49,7 @@ function createTroubleFinder({ alertKey, hops, callers, items, isStoreAlert }: F
     if (!own || (key === alertKey && !isStoreAlert) || callers.has(key) || failing.has(key)) return []
     const isBelow = hops.has(key)
     const above = isBelow
-      ? explain(key, null).explained.filter(({ callee, isCall }) => isCall || callee !== key)
+      ? listNotable(explain(key, null).explained.filter(({ callee, isCall }) => isCall || callee !== key))
       : items.filter(({ caller, callee }) => caller === alertKey || callee === alertKey)
     const sinceMs = Math.min(0, ...above.map(({ onsetMs }) => onsetMs))
     const isNear = (item: Item) =>
@@ -58,18 +60,27 @@ function createTroubleFinder({ alertKey, hops, callers, items, isStoreAlert }: F
   }
 }
 
+/** What is over weighs nothing beside what goes on. */
+function listNotable(items: readonly WeighedItem[]): readonly WeighedItem[] {
+  const weightiest = Math.max(...items.map(({ ownWeight }) => ownWeight))
+  return items.filter(({ ownWeight }) => ownWeight >= NOTABLE_SHARE * weightiest)
+}
+
 /**
- * The same beside a change: nothing more of what broke where the change explains it. What a client of the change's service, or
+ * The same beside the likeliest changes: nothing more of what broke where one of them explains it. What a client of the change's service, or
  * the alerting one, calls may break for the change, the less likely the longer it had been in place: strained for ten minutes,
  * broken for four.
  */
-export function besides(hazards: readonly Hazard[], leader: Candidate, facts: Facts, weights: Weights) {
+export function besides(hazards: readonly Hazard[], likely: readonly [Candidate, ...Candidate[]], facts: Facts, weights: Weights) {
+  const [leader] = likely
   const lower = Math.log(weights.unrecorded / weights.troubled)
   return hazards.map((hazard): Hazard => {
     const { key, troubleMs, logOdds } = hazard
-    if (troubleMs === undefined || leader.change.atMs > troubleMs + weights.slackMs) return hazard
-    if (hopsFrom(key, facts.adjacency).has(leader.concerned)) return { ...hazard, logOdds: logOdds + lower, troubleMs: undefined }
-    if (!isClient(leader, key, facts)) return hazard
+    if (troubleMs === undefined) return hazard
+    const before = likely.filter(({ change }) => change.atMs <= troubleMs + weights.slackMs)
+    const below = hopsFrom(key, facts.adjacency)
+    if (before.some(({ concerned }) => below.has(concerned))) return { ...hazard, logOdds: logOdds + lower, troubleMs: undefined }
+    if (!before.includes(leader) || !isClient(leader, key, facts)) return hazard
     return { ...hazard, logOdds: logOdds + lower * toFreshness(hazard, leader) }
   })
 }

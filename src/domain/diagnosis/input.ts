@@ -2,10 +2,11 @@ import { compareText } from '../compare.ts'
 import { isSameEnvironment } from '../event/environment.ts'
 import { type EventType, isChangeType } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
-import { type Callee, findCallees, isObserver, type KnownServices, toKnownServices } from '../graph/callee.ts'
+import { type Callee, findCallees, findCalleesInWords, isObserver, type KnownServices, toKnownServices } from '../graph/callee.ts'
 import { liveEdges } from '../graph/service-graph.ts'
 import type { ServiceWindow, WindowEntry } from '../window/window.ts'
 import type { Alert, DiagnosisInput, Observation } from './model.ts'
+import { NODE_TROUBLE } from './trouble.ts'
 
 /** What the windows hold, each event once, at the service that it concerns. */
 export type Reading = {
@@ -45,7 +46,7 @@ const MAX_PARTS = 8
 
 /** Whether an event says that something was changed, rather than how something fares. */
 function isChange({ eventType, newValue }: WindowEntry): boolean {
-  return isChangeType(eventType) && !(eventType === 'deploy' && HEALTH.test(newValue ?? ''))
+  return isChangeType(eventType) && !(eventType === 'deploy' && HEALTH.test(newValue ?? '')) && !NODE_TROUBLE.test(newValue ?? '')
 }
 
 /** An entry in the window of the service with this key. */
@@ -66,7 +67,10 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
   const alertMs = alert.triggeredAt.getTime()
   const untilMs = observedUntil.getTime()
   const found = findPlaces(windows, untilMs).filter(([{ entry }]) => !isOfOtherEnvironment(entry, alert))
-  const names: KnownServices = new Map([...toKnownServices(found.flatMap(([place]) => toDeployed(place) ?? [])), ...spoken])
+  const heard: KnownServices = new Map([...toKnownServices(found.flatMap(([place]) => toDeployed(place) ?? [])), ...spoken])
+  const told = found.map((places) => ({ places, callees: toCallees(findReporter(places), heard) }))
+  const silent = toKnownServices(told.flatMap(({ callees = [] }) => callees.flatMap(toSilent)))
+  const names: KnownServices = new Map([...silent, ...heard])
   let owners: ReadonlySet<string> | undefined
   const isOwner = (key: string) => {
     owners ??= new Set([...graphNames.keys(), ...found.flat().flatMap((place) => (showsService(place) ? place.key : []))])
@@ -75,9 +79,8 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
   const changes: Observation[] = []
   const calls: Reading['calls'][number][] = []
   const symptoms: Observation[] = []
-  for (const places of found) {
+  for (const { places, callees } of told) {
     const reporter = findReporter(places)
-    const callees = toCallees(reporter, names)
     const place = callees ? reporter : (findDeployed(places) ?? findConcerned(places))
     const key = callees ? place.key : adopt(place, isOwner)
     const evaluators = findEvaluators(places, reporter)
@@ -95,6 +98,11 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
 /** Whether a failure says that it is of another environment than the alert; changes of others are ruled out instead. */
 function isOfOtherEnvironment(entry: WindowEntry, { environment }: Alert): boolean {
   return entry.environment !== null && !isChange(entry) && !isSameEnvironment(entry.environment, environment)
+}
+
+/** The name of a service within that is called, and never spoke. */
+function toSilent(callee: Callee): readonly string[] {
+  return callee.kind === 'external' && callee.inside !== undefined ? [callee.inside] : []
 }
 
 /** The places of each event. */
@@ -183,8 +191,10 @@ function findInPath(path: string, names: KnownServices, isOfWhole: boolean): rea
 /** Whom a failure of calls names; `undefined` for what is no call or names nobody. */
 function toCallees({ entry, service }: Place, names: KnownServices): readonly Callee[] | undefined {
   if (isSelfReport(entry, service)) return undefined
-  const callees = findCallees({ ...entry, serviceName: service }, names)
-  return callees.length > 0 ? callees : undefined
+  const source = { ...entry, serviceName: service }
+  const callees = findCallees(source, names)
+  const read = callees.length > 0 ? callees : findCalleesInWords(source, names)
+  return read.length > 0 ? read : undefined
 }
 
 /** Whether who reports a failure tells of itself, and not of calls that it made. */

@@ -1,9 +1,10 @@
 import { quoteName } from '../text.ts'
 import { LONG_MS, toOutlasted } from './confidence.ts'
 import type { Facts } from './facts.ts'
+import { isPutNamed } from './mentions.ts'
 import type { Candidate, Change, ChangeFeed, Gap, Item, RuledOutReason, WeighedItem } from './model.ts'
 import { describe, type NameOf, type Onset, toDuration, toLagText } from './sentences.ts'
-import { isDenied, isEviction, isOfAccess } from './trouble.ts'
+import { isDenied, isEviction, isOfAccess, isOfNetwork, isUnreached } from './trouble.ts'
 
 /** Whoever sends a service's changes is heard of at least so often. */
 const SILENT_MS = 24 * 3_600_000
@@ -38,7 +39,7 @@ export function toReasons(
     ...failures,
     facts.hops.has(change.key) ? toWay(path, facts, nameOf) : '',
     time.speaksFor ? time.text : '',
-    toConcern(candidate, nameOf),
+    toConcern(candidate, facts, nameOf),
     isOfAccess(change.lead.entry) && explained.some(isDenied) ? 'what fails is denied access, which it is about' : '',
     features.pattern > 0 ? 'a similar diagnosis was confirmed' : '',
   ]
@@ -62,7 +63,10 @@ export function toForAndAgainst({ reasonsFor, reasonsAgainst }: Reasons): string
 }
 
 /** Why a change concerns the service that it is held against. */
-function toConcern({ change: { key, lead }, concerned }: Candidate, nameOf: NameOf): string {
+function toConcern({ change, concerned, explained }: Candidate, { mentions }: Facts, nameOf: NameOf): string {
+  const { key, lead } = change
+  if (isPutNamed(change, concerned, mentions)) return `failures of ${nameOf(concerned)} name what it changed`
+  if (isOfNetwork(lead.entry) && explained.some(isUnreached)) return 'calls went unanswered, as where a network forbids them'
   const thing = quoteName(lead.entry.entity)
   if (lead.evaluators?.includes(concerned)) return `${nameOf(concerned)} evaluates ${thing}`
   if (lead.named?.includes(concerned)) return `${thing} is of ${nameOf(concerned)}`

@@ -3,7 +3,7 @@ import { toRevision, toShortRevision } from '../event/revision.ts'
 import { isIdentifier, quoteName, toFirstLine } from '../text.ts'
 import type { WindowEntry } from '../window/window.ts'
 import type { Change, Item, Observation } from './model.ts'
-import { isEviction, isOfEviction, toRefusal } from './trouble.ts'
+import { isCordoned, isEviction, isExpired, isFullDisk, isOfEviction, toRefusal } from './trouble.ts'
 
 /** In every answer that names no cause. */
 export const NO_CAUSE = 'no recorded change explains it'
@@ -92,7 +92,8 @@ export function toSentence(
   onset: Onset,
   nameOf: NameOf,
 ): string {
-  const done = isSame ? 'rolled out once more' : VERBS[lead.entry.eventType]
+  const again = lead.entry.eventType === 'deploy' ? 'rolled out once more' : 'was made without a change of its value'
+  const done = isSame ? again : VERBS[lead.entry.eventType]
   const verb = isFailed ? 'rolled out in part' : done
   return `${describe(lead, nameOf)} ${verb} ${toLagText(onset.atMs - atMs, onset.name)}`
 }
@@ -162,12 +163,14 @@ export function describeItem(
 ): string {
   const { caller, callee, isCall, reports } = item
   if (isEviction(item)) return `pods of ${nameOf(caller)} have ${isOfEviction(item) ? 'been evicted from' : 'failed on'} ${nameOf(callee)}`
+  if (isCall && isExpired(item)) return `calls from ${nameOf(caller)} to ${nameOf(callee)} have failed (expired)`
   if (isCall && hosts.has(callee) && toRefusal(item)) return `calls from ${nameOf(caller)} to ${nameOf(callee)} have been refused`
   if (isCall)
     return hosts.has(callee)
       ? `${nameOf(caller)} has been unable to reach ${nameOf(callee)}`
       : `calls from ${nameOf(caller)} to ${nameOf(callee)} have failed`
-  return `${nameOf(caller)} ${describeSymptom(reports[0]?.entry)}`
+  if (isFullDisk(item)) return `${nameOf(caller)} has run out of disk space`
+  return isCordoned(item) ? `${nameOf(caller)} has been closed to pods` : `${nameOf(caller)} ${describeSymptom(reports[0]?.entry)}`
 }
 
 function describeSymptom(entry: WindowEntry | undefined): string {
@@ -191,4 +194,11 @@ const SYMPTOMS: Readonly<Record<EventType, string>> = {
   saturation: 'has been under strain',
   circuit_open: 'has had an open circuit',
   dependency_failure: ERRORS,
+}
+
+const OWN_BEGINNING = /^(?:calls from|pods of) /
+
+/** A sentence's beginning; names stay as they are. */
+export function capitalise(text: string): string {
+  return OWN_BEGINNING.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text
 }

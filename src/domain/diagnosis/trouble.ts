@@ -1,11 +1,11 @@
 import type { WindowEntry } from '../window/window.ts'
-import type { Item, Observation } from './model.ts'
+import type { Change, Item, Observation } from './model.ts'
 
 /** How many calls of one service that fail at once have a cause in common: two may be chance. */
 export const MIN_TOGETHER = 3
 /** What its clients do to a store or make slow, by degrees: no sign that anything broke there. */
 const OF_CLIENTS =
-  /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated|killing|started)|latency|(?<!\d)\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
+  /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated(?! by signal)|killing|started)|latency|(?<!\d)\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
 /** What fills up by itself, however strained: no client takes it back. */
 const OF_DISKS = /disk|volume|space|\bwal\b|bgsave/i
 /** What says that more is asked of it than it can do. */
@@ -19,10 +19,25 @@ const LIMITED =
 /** What whoever asks without the right password, key or role is told. */
 const DENIED =
   /access ?denied|not authori[sz]ed|unauthori[sz]ed|forbidden|permission denied|authentication failed|invalid[\w ]{0,20} (?:key|credentials?|password|token)|\b40[13]\b/i
+/** What proves it, where calls fail for that. */
+const PROOF = /certificate|x509|\b(?:tls|ssl|pkix)\b|handshake|signature/i
 /** Settings of what proves who one is, and of who may do what. */
 const SECRETS = /vault|secret|passw|credential|token|api-?key/i
-const ROLES = /(?:^|[^a-z])(?:roles?|polic(?:y|ies)|iam|permissions?|grants?|rbac|acls?)(?:[^a-z]|$)/i
-const NODE_TROUBLE = /^(?:Node(?:HasMemory|Memory|HasDisk|Disk|PID)\w*Pressure|EvictionThresholdMet|NodeNotReady)$/
+const ROLES =
+  /(?:^|[^a-z])(?:roles?|(?:iam|access|bucket|authorization|key|resource)[-_ ]?polic(?:y|ies)|polic(?:y|ies)\/|iam|permissions?|grants?|rbac|acls?)(?:[^a-z]|$)/i
+/** Settings of who may reach whom, and what whoever may not is told. */
+const NETWORK =
+  /network-?polic|(?:^|[^a-z])(?:security[-_ ]?groups?|firewall|nacl|network[-_ ]?acl|route[-_ ]?table|vpc|peering|iptables|nftables|egress)(?:[^a-z]|$)/i
+const UNREACHED = /time(?:d)?[ -]?out|deadline|refused|unreachable|no route|reset|hang ?up|\bE(?:TIMEDOUT|CONN|HOST|NET)/i
+export const NODE_TROUBLE =
+  /^(?:Node(?:HasMemory|Memory|HasDisk|Disk|PID)\w*Pressure|EvictionThresholdMet|NodeNotReady|NodeNotSchedulable)$/
+/** Who drains a node says so first. */
+const CORDONED = /^NodeNotSchedulable$/
+/** What clients and libraries say of what had a last day. */
+const EXPIRY =
+  /\b(?:certificate|token|credential|licen[cs]e|key)s?\b[^.:;]{0,32}\bexpired\b|\bexpired (?:certificate|token|credential|licen[cs]e|key)/i
+/** What the system says to whoever writes to a volume that is full. */
+const FULL_DISK = /no space left|\bENOSPC\b|\b(?:disk|volume|filesystem) (?:is )?full|disk quota exceeded/i
 export const EVICTED = /^(?:Evicted|TaintManagerEviction)$/
 /** What becomes of pods whose node is in trouble; what their own limits and code do to them is none of it. */
 const OFF_NODE = /^(?:Evicted|TaintManagerEviction|NodeNotReady|NodeLost|Preempt\w*|terminated|killing|unhealthy|probe_failure)$/i
@@ -30,6 +45,8 @@ const OFF_NODE = /^(?:Evicted|TaintManagerEviction|NodeNotReady|NodeLost|Preempt
 const STORE_NAME = /(?:^|[-_./])(?:db|database|sql|postgres|pg|mysql|mongo|redis|cache|kafka|rabbitmq|mq|queue|broker)(?:$|[-_./\d])/i
 const BESIDE_MS = 2 * 60_000
 const SLACK_MS = 30_000
+/** A network that forbids calls shows in them at once, or when connections are renewed. */
+const CUTTING_MS = 10 * 60_000
 /** Their reports are each of one thing: a database, a group of consumers. */
 export const STORES: ReadonlySet<string> = new Set(['postgres', 'redis', 'kafka', 'mysql', 'mongodb'])
 
@@ -63,6 +80,11 @@ export function isDenied({ reports }: Pick<Item, 'reports'>): boolean {
   return reports.some(({ entry }) => DENIED.test(entry.newValue ?? ''))
 }
 
+/** Whether it failed for who one is, or how one proves it. */
+export function isOfTrust({ reports }: Pick<Item, 'reports'>): boolean {
+  return reports.some(({ entry }) => DENIED.test(entry.newValue ?? '') || PROOF.test(entry.newValue ?? ''))
+}
+
 /** Whether a setting is of who may do what, or of what proves it. */
 export function isOfAccess(entry: WindowEntry): boolean {
   return entry.eventType === 'config_change' && (isOfSecrets(entry) || ROLES.test(`${entry.vendor} ${entry.entity}`))
@@ -71,6 +93,42 @@ export function isOfAccess(entry: WindowEntry): boolean {
 /** Whether it is of what proves it. */
 export function isOfSecrets({ vendor, entity }: WindowEntry): boolean {
   return SECRETS.test(`${vendor} ${entity}`)
+}
+
+/** Whether it is of who may reach whom. */
+export function isOfNetwork({ eventType, vendor, entity }: WindowEntry): boolean {
+  return eventType === 'config_change' && NETWORK.test(`${vendor} ${entity}`)
+}
+
+/** Whether calls went unanswered, as where a network forbids them. */
+export function isUnreached({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
+  return isCall && reports.some(({ entry }) => UNREACHED.test(entry.newValue ?? ''))
+}
+
+/** The calls that went unanswered soon after a change of who may reach whom. */
+export function listCutOff<Each extends Item>(
+  { lead, atMs }: Change,
+  items: readonly Each[],
+  { slackMs }: { readonly slackMs: number },
+): readonly Each[] {
+  if (!isOfNetwork(lead.entry)) return []
+  return items.filter((item) => isUnreached(item) && item.onsetMs >= atMs - slackMs && item.onsetMs <= atMs + CUTTING_MS)
+}
+
+/** Whether all that is told is that something had a last day: only time brought that. */
+export function isExpired({ reports }: Pick<Item, 'reports'>): boolean {
+  return reports.every(({ entry }) => EXPIRY.test(entry.newValue ?? ''))
+}
+
+/** Whether all that is told is that a volume is full, and what crashed for it. */
+export function isFullDisk({ reports }: Pick<Item, 'reports'>): boolean {
+  const others = reports.filter(({ entry }) => !FULL_DISK.test(entry.newValue ?? ''))
+  return others.length < reports.length && others.every(({ entry }) => entry.eventType === 'restart')
+}
+
+/** Whether a node was closed to pods, as before it is drained. */
+export function isCordoned({ reports }: Pick<Item, 'reports'>): boolean {
+  return reports.some(({ entry }) => CORDONED.test(entry.newValue ?? ''))
 }
 
 /** Whether something began just before what may come from it, though no way is known, as far as clocks tell. */

@@ -37,10 +37,13 @@ export type Weights = {
   readonly same: number
   /** A change of what is needed to be let in, where what fails is not let in. */
   readonly denied: number
+  /** A change of what failures name that it put in place or took away. */
+  readonly named: number
   /** Faults that nobody recorded: at services, at those that tell of trouble of their own, and outside. */
   readonly unrecorded: number
   readonly troubled: number
   readonly external: number
+  readonly silent: number
   readonly minMultiplicity: number
   /** How many times likelier than all that is unrecorded a cause has to be, as a share. */
   readonly minRatio: number
@@ -78,9 +81,11 @@ export const WEIGHTS: Weights = {
   undoing: 0.25,
   same: 0.25,
   denied: 3,
+  named: 6,
   unrecorded: 0.04,
   troubled: 0.4,
   external: 0.3,
+  silent: 0.12,
   minMultiplicity: 0.2,
   minRatio: 0.75,
   calibration: { bias: -0.85, present: 0.6, share: 0.5, provisionalMax: 0.7, unprovenMax: 0.6 },

@@ -31,6 +31,7 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map([
   ['FailedMount', meaning('dependency_failure', 'FailedMount', 0.85)],
   ['FailedScheduling', meaning('saturation', 'FailedScheduling', 0.87)],
   ['NodeNotReady', meaning('saturation', 'NodeNotReady', 0.85)],
+  ['NodeNotSchedulable', meaning('saturation', 'NodeNotSchedulable', 0.85)],
   ['FreeDiskSpaceFailed', meaning('saturation', 'FreeDiskSpaceFailed', 0.85)],
   ['ScalingReplicaSet', meaning('scale_event', '', 0.9)],
   ['SuccessfulRescale', meaning('scale_event', '', 0.9)],

@@ -59,6 +59,11 @@ export function isHash(revision: string): boolean {
   return hash !== undefined && !NUMBER.test(hash)
 }
 
+/** Whether a revision is how often a controller rolled out: Argo Rollouts and Kubernetes count so. */
+export function isCounter(revision: string): boolean {
+  return /^\d{1,6}$/.test(toPlain(revision))
+}
+
 const FULL_HASH = /\b(?:[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})\b/gi
 const SHORT_LENGTH = 8
 

@@ -1,13 +1,17 @@
 import { compareText } from '../compare.ts'
 import { type EventType, isCallFailure } from '../event/event.ts'
 import { matchServices, toNameKey } from '../event/service-name.ts'
-import { isPublicHost, type NamedHost, namedHosts, toNamedHost } from './host.ts'
+import { isPublicHost, type NamedHost, namedHosts, namedInWords, toInsideName, toNamedHost } from './host.ts'
 import { namedProvider } from './provider.ts'
 
 /** Whom a failing call was to reach: a service of the tenant, or an external dependency by the host that the text names. */
 export type Callee =
   | { readonly kind: 'service'; readonly key: string; readonly name: string }
-  | { readonly kind: 'external'; readonly host: string }
+  | {
+      readonly kind: 'external'
+      readonly host: string /** Of a host within: the service that it is of, which never spoke. */
+      readonly inside?: string
+    }
 
 /** The parts of an event or of a window's entry that may show a call. */
 export type CallSource = {
@@ -66,6 +70,16 @@ export function findCalleesInText(source: CallSource, known: KnownServices): rea
   return toCallees(namedHosts(source.newValue), source, known)
 }
 
+/** The services that a text names in passing: too little to learn from, enough to read one failure by. */
+export function findCalleesInWords(source: CallSource, known: KnownServices): readonly Callee[] {
+  if (!isCallFailure(source.eventType) || source.newValue === null) return []
+  const own = keysOf(source)
+  const service = namedInWords(source.newValue)
+    .flatMap((name) => firstKnown([name], known) ?? [])
+    .find(({ key }) => !own.has(key))
+  return service ? [service] : []
+}
+
 function calleesOf(source: CallSource, known: KnownServices): readonly Callee[] {
   if (source.newValue !== null && NAMING_FAILURE.test(source.newValue)) return findUnresolved(source.newValue, known)
   const { entity, vendor } = source
@@ -98,7 +112,10 @@ function toCallees(hosts: readonly NamedHost[], source: CallSource, known: Known
     const service = firstKnown(candidates, known)
     if (candidates.some((name) => own.has(toNameKey(name)))) continue
     if (service) found.set(service.key, service)
-    else if (!isPlain) found.set(`//${host}`, { kind: 'external', host })
+    else if (!isPlain) {
+      const inside = toInsideName(host)
+      found.set(`//${host}`, { kind: 'external', host, ...(inside !== undefined && { inside }) })
+    }
     if (found.size === MAX_CALLEES) break
   }
   return [...found.values()]

@@ -45,12 +45,20 @@ const KEYS: ReadonlySet<string> = new Set(
     ' ',
   ),
 )
+/** Whose name follows was called, without a place where hosts stand, if there is a service of that name. */
+const BEFORE_CALLEE =
+  /\b(?:invok(?:e|ing)|calling|(?:calls?|requests?|connect(?:ing|ions?)?|publish(?:ing)?) to|(?:gateway|response|reply|error) from|upstream) +["'`]?$/i
+/** Whose name follows is who called. */
+const BEFORE_CALLER = /\b(?:request|call|called|sent|received|consumed|message|client|user|caller|for)s? (?:from |by |of )?["'`]?$/i
+/** Names of several parts are no plain words. */
+const COMPOUND = /[\p{L}\p{N}][-_][\p{L}\p{N}]/u
 /** An unknown name of one label is a host only in a text about a connection. */
 const CONNECTION =
   /refused|time(?:d )?-?out|reset|unreachable|\bEOF\b|\bdial|connect|ECONN|ETIMEDOUT|x509|certificate|\btls\b|unavailable|deadline|handshake|hang ?up|broken pipe|no route|\b5\d\d\b/i
 
 /** Against overload: an error names a few. */
 const MAX_HOSTS = 32
+const MAX_WORDS = 64
 const MAX_HOST_LENGTH = 253
 const SOURCE_FILE =
   /\.(?:[cm]?[jt]sx?|go|py|rb|java|kts?|rs|php|cs|c|cc|cpp|hpp?|h|scala|clj|exs?|erl|sql|json|ya?ml|xml|html?|jar|log|sh|swift|lua|vue|toml|conf|ini)$/
@@ -99,6 +107,15 @@ export function namedHosts(text: string): readonly NamedHost[] {
   return [...found.values()]
 }
 
+/** The names in a text that stand where no host does: of whom it says that they were called, and those of several parts but of who called. */
+export function namedInWords(text: string): readonly string[] {
+  return [...text.normalize('NFC').matchAll(TOKEN)].slice(0, MAX_WORDS).flatMap(({ 0: token, index }) => {
+    const before = text.slice(Math.max(0, index - MAX_BEFORE), index)
+    const isCompound = COMPOUND.test(token) && BEFORE_TOKEN.test(before.slice(-1)) && !BEFORE_CALLER.test(before)
+    return BEFORE_CALLEE.test(before) || isCompound ? token.replace(/\.$/, '') : []
+  })
+}
+
 /** Whether a name is one that anybody's resolver should know. */
 export function isPublicHost(host: string): boolean {
   return PUBLIC_END.test(host) && !isInternal(host)
@@ -144,6 +161,13 @@ function candidatesOf(host: string): readonly string[] {
   const workloads = matchServices({ serviceName: '', vendor: 'kubernetes', entity: first }).map(({ name }) => name)
   const governing = POD_DNS.exec(host)?.[2]
   return [host, first, ...workloads, ...(governing === undefined ? [] : [governing])]
+}
+
+/** What a host within is a service's by: `payments` of `payments`, `payments.internal` and `payments.shop.svc`, else its whole name; `undefined` of hosts outside. */
+export function toInsideName(host: string): string | undefined {
+  if (!isInternal(host)) return undefined
+  const labels = host.split('.')
+  return labels.length <= 2 || /\.svc(?:\.|$)/.test(host) ? (POD_DNS.exec(host)?.[1] ?? labels[0]) : host
 }
 
 function isInternal(host: string): boolean {

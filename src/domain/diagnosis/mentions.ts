@@ -1,0 +1,66 @@
+import type { WindowEntry } from '../window/window.ts'
+import type { Change, Observation } from './model.ts'
+
+/** The services whose failures name a word, by word; of what stands in quotes each part by itself, in quotes. */
+export type Mentions = ReadonlyMap<string, ReadonlySet<string>>
+
+const WORD = /[\w.-]{6,128}/g
+const QUOTED = /["'`]([\w.-]{3,128})["'`]/g
+const MAX_TEXT_LENGTH = 1_024
+/** A key that a text names is no plain word: `newPricingEngine`, `resources.limits.memory`, `use-v2`. */
+const KEY = /^.{6,}$/s
+const DISTINCT = /^.+[A-Z\d_.-].*$/s
+/** Sizes, durations, versions and shares: failures are full of them. */
+const NUMBER = /^[\d.]+[a-z%]{0,3}$/i
+/** What a migration says besides the names that it is about. */
+const SQL =
+  /^(?:add|alter|and|column|constraint|create|default|drop|fk|from|index|key|migration|modify|not|null|on|primary|rename|schema|set|table|to|type|unique|update|version)$/i
+
+export function toMentions(failures: readonly Observation[]): Mentions {
+  const mentions = new Map<string, Set<string>>()
+  for (const { key, entry } of failures) {
+    const text = entry.newValue?.slice(0, MAX_TEXT_LENGTH) ?? ''
+    const quoted = [...text.matchAll(QUOTED)].flatMap(([, name = '']) => name.split('.').map(toQuoted))
+    for (const word of [...(text.match(WORD) ?? []), ...quoted]) {
+      const services = mentions.get(word)
+      if (services) services.add(key)
+      else mentions.set(word, new Set([key]))
+    }
+  }
+  return mentions
+}
+
+/** The services whose failures name what a change is about, or what it put in place or took away. */
+export function listMentioning({ key, lead: { entry } }: Change, mentions: Mentions): readonly string[] {
+  if (mentions.size === 0) return []
+  const services = [...listSubjects(entry), ...listPut(entry)].flatMap((word) => [...(mentions.get(word) ?? [])])
+  return [...new Set(services)].filter((service) => service !== key).toSorted()
+}
+
+/** Whether the failures of a service name what a change put in place or took away. */
+export function isPutNamed({ lead: { entry } }: Change, service: string, mentions: Mentions): boolean {
+  return mentions.size > 0 && listPut(entry).some((word) => mentions.get(word)?.has(service))
+}
+
+/** The key that a flag or a setting has, and what the path to it goes through. */
+function listSubjects({ eventType, entity }: WindowEntry): readonly string[] {
+  if (eventType === 'flag_change') return [entity].filter(isKey)
+  return eventType === 'config_change' ? [...new Set([entity, ...entity.split(/[/:]/)])].filter(isKey) : []
+}
+
+/** What a setting names that it did not name before; the names in a migration, as failures quote them. */
+function listPut({ eventType, oldValue, newValue }: WindowEntry): readonly string[] {
+  const words = newValue?.slice(0, MAX_TEXT_LENGTH).split(/[^\w.-]+/) ?? []
+  if (eventType === 'schema_change') return words.filter((word) => word.length > 2 && !NUMBER.test(word) && !SQL.test(word)).map(toQuoted)
+  if (eventType !== 'config_change') return []
+  const before = new Set(oldValue?.slice(0, MAX_TEXT_LENGTH).split(/[^\w.-]+/))
+  return words.filter((word) => isKey(word) && !NUMBER.test(word) && !before.has(word))
+}
+
+function isKey(word: string): boolean {
+  return KEY.test(word) && DISTINCT.test(word)
+}
+
+function toQuoted(word: string): string {
+  return `"${word}"`
+}

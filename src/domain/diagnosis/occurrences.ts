@@ -1,0 +1,32 @@
+import { isSameRevision, toRevision } from '../event/revision.ts'
+import type { Observation } from './model.ts'
+
+/** A report of a change at one time. */
+export type Occurrence = { readonly atMs: number; readonly observation: Observation }
+
+/** Repeats further apart are told of another change, and a report of success or failure is of none. */
+export const REPEAT_MS = 30 * 60_000
+export const FAILED = /^(?:failed|failure|aborted|cancell?ed|error)$/i
+
+/**
+ * When a report was made, as far as its entry tells: all at once where repeats follow each other closely, else the first and
+ * the last of them. Of two repeats with something else in between the second undid that.
+ */
+export function toOccurrences(observation: Observation, ofThing: readonly Observation[]): readonly Occurrence[] {
+  const { entry, firstMs, lastMs } = observation
+  const first = { atMs: firstMs, observation }
+  if (entry.count < 2 || lastMs <= firstMs) return [first]
+  const isApart = (lastMs - firstMs) / (entry.count - 1) > REPEAT_MS
+  const isInterrupted = entry.count === 2 && ofThing.some((other) => isBetween(other, observation))
+  return isApart || isInterrupted ? [first, { atMs: lastMs, observation }] : [first]
+}
+
+function isBetween(other: Observation, { entry, firstMs, lastMs }: Observation): boolean {
+  if (other.entry.newValue === entry.newValue && other.entry.sha === entry.sha) return false
+  const isInside = [other.firstMs, other.lastMs].some((ms) => ms > firstMs && ms < lastMs)
+  if (!isInside || entry.eventType !== 'deploy') return isInside
+  if (FAILED.test(other.entry.newValue ?? '')) return true
+  const [own, another] = [toRevision(entry), toRevision(other.entry)]
+  // A state without a revision is of whatever is rolled out just then.
+  return another !== undefined && (own === undefined || !isSameRevision(own, another))
+}
