@@ -12,9 +12,6 @@ const KEY = /^.{6,}$/s
 const DISTINCT = /^.+[A-Z\d_.-].*$/s
 /** Sizes, durations, versions and shares: failures are full of them. */
 const NUMBER = /^[\d.]+[a-z%]{0,3}$/i
-/** What a migration says besides the names that it is about. */
-const SQL =
-  /^(?:add|alter|and|column|constraint|create|default|drop|fk|from|index|key|migration|modify|not|null|on|primary|rename|schema|set|table|to|type|unique|update|version)$/i
 
 export function toMentions(failures: readonly Observation[]): Mentions {
   const mentions = new Map<string, Set<string>>()
@@ -51,7 +48,7 @@ function listSubjects({ eventType, entity }: WindowEntry): readonly string[] {
 /** What a setting names that it did not name before; the names in a migration, as failures quote them. */
 function listPut({ eventType, oldValue, newValue }: WindowEntry): readonly string[] {
   const words = newValue?.slice(0, MAX_TEXT_LENGTH).split(/[^\w.-]+/) ?? []
-  if (eventType === 'schema_change') return words.filter((word) => word.length > 2 && !NUMBER.test(word) && !SQL.test(word)).map(toQuoted)
+  if (eventType === 'schema_change') return words.filter((word) => word.length > 2 && !NUMBER.test(word)).map(toQuoted)
   if (eventType !== 'config_change') return []
   const before = new Set(oldValue?.slice(0, MAX_TEXT_LENGTH).split(/[^\w.-]+/))
   return words.filter((word) => isKey(word) && !NUMBER.test(word) && !before.has(word))
