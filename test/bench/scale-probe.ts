@@ -10,6 +10,8 @@ export type Reading = {
   readonly buffers?: number
   readonly rowsRead?: number
   readonly shown?: number
+  /** Why there is no more to tell: the others are measured all the same. */
+  readonly failure?: string
 }
 
 export type Probe = {
@@ -37,30 +39,40 @@ export function createProbe(client: pg.Client): Probe {
     await work()
     return performance.now() - startedAt
   }
-  const time: Probe['time'] = async (name, work, before) => {
+  const timeAll = async (work: () => Promise<unknown>, before?: () => Promise<void>) => {
     const times: number[] = []
     for (let each = 0; each < TIMES; each += 1) {
       await before?.()
       times.push(await timeOnce(work))
     }
-    return { name, ms: Math.min(...times) }
+    return Math.min(...times)
+  }
+  const read = async (name: string, work: () => Promise<Omit<Reading, 'name'>>): Promise<Reading> => {
+    try {
+      return { name, ...(await work()) }
+    } catch (error) {
+      return { name, ms: Number.NaN, failure: error instanceof Error ? error.message : String(error) }
+    } finally {
+      heard = undefined
+    }
   }
   return {
-    time,
-    watch: async (name, work) => {
-      heard = []
-      const shown = await work()
-      const statements = heard
-      heard = undefined
-      const { ms } = await time(name, async () => void (await work()))
-      let [buffers, rowsRead] = [0, 0]
-      for (const statement of statements) {
-        const cost = await explain(client, statement)
-        buffers += cost.buffers
-        rowsRead += cost.rowsRead
-      }
-      return { name, ms, buffers, rowsRead, ...(shown === undefined ? {} : { shown }) }
-    },
+    time: (name, work, before) => read(name, async () => ({ ms: await timeAll(work, before) })),
+    watch: (name, work) =>
+      read(name, async () => {
+        heard = []
+        const shown = await work()
+        const statements = heard
+        heard = undefined
+        const ms = await timeAll(work)
+        let [buffers, rowsRead] = [0, 0]
+        for (const statement of statements) {
+          const cost = await explain(client, statement)
+          buffers += cost.buffers
+          rowsRead += cost.rowsRead
+        }
+        return { ms, buffers, rowsRead, ...(shown === undefined ? {} : { shown }) }
+      }),
   }
 }
 

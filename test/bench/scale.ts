@@ -11,6 +11,8 @@ import { readConfig } from '../../src/config.ts'
 import { createDeps, type Deps } from '../../src/deps.ts'
 import { field } from '../../src/domain/json.ts'
 import { countReceived } from '../../src/store/agents.ts'
+import { OPERATOR } from '../../src/store/audit.ts'
+import { createApiKey } from '../../src/usecases/create-api-key.ts'
 import { createTenant } from '../../src/usecases/create-tenant.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
@@ -29,6 +31,7 @@ a Redis; its windows are rebuilt as they are read. A million events take half a 
 
   --millions 1,3      the sizes (default 1,3; 10 takes ten minutes more)
   --keep              leaves the database there, as noctuary_scale_…
+  --of NAME           measures a database that was kept, as large as it is, and leaves it there
   --json              one JSON object on stdout instead of a table
 `
 
@@ -42,6 +45,7 @@ async function main(): Promise<void> {
     options: {
       millions: { type: 'string', default: '1,3' },
       keep: { type: 'boolean', default: false },
+      of: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -56,34 +60,51 @@ async function main(): Promise<void> {
   const print = console.log
   // What the Worker logs.
   console.log = () => {}
-  const name = `noctuary_scale_${process.pid}`
+  const name = values.of ?? `noctuary_scale_${process.pid}`
   const admin = new pg.Client({ connectionString: server })
   await admin.connect()
   await admin.query('SET statement_timeout = 0')
-  await admin.query(`CREATE DATABASE ${name}`)
+  if (values.of === undefined) await admin.query(`CREATE DATABASE ${name}`)
   try {
-    const measured = await measureSizes(worker, Object.assign(new URL(server), { pathname: `/${name}` }).href, redisUrl, sizes)
+    const databaseUrl = Object.assign(new URL(server), { pathname: `/${name}` }).href
+    const measured = await measureSizes(worker, databaseUrl, redisUrl, values.of === undefined ? sizes : [])
     print(values.json ? JSON.stringify(measured) : format(measured))
+    if (measured.some(({ readings }) => readings.some(({ failure }) => failure))) process.exitCode = 1
   } finally {
-    if (!values.keep) await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+    if (!values.keep && values.of === undefined) await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
     await admin.end()
   }
 }
 
 const report = (line: string) => void process.stderr.write(`bench: ${line}\n`)
 
+/** Measures at each of the sizes or, of none, what is there. */
 async function measureSizes(worker: Worker, databaseUrl: string, redisUrl: string, sizes: readonly number[]): Promise<Size[]> {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
-  await migrate(client)
-  await client.query(`SET statement_timeout = 0; SET maintenance_work_mem = '512MB'; SET synchronous_commit = off`)
-  const stack = await spawnStack({ databaseUrl, redisUrl })
+  let stack: Awaited<ReturnType<typeof spawnStack>> | undefined
   try {
+    await migrate(client)
+    await client.query(`SET statement_timeout = 0; SET jit = off; SET maintenance_work_mem = '512MB'; SET synchronous_commit = off`)
+    stack = await spawnStack({ databaseUrl, redisUrl })
     const probe = createProbe(client)
     const bindings = { ...toBindings(stack), SESSION_SECRET: randomUUID() }
     const deps: Deps = { ...createDeps(readConfig(bindings)), log: () => {} }
-    const tenant = await createTenant(deps, `scale ${randomUUID()}`)
     const ask = toAsk(worker, bindings)
+    if (sizes.length === 0) {
+      const { rows } = await client.query(
+        'SELECT tenant_id, agent_id, (SELECT count(*) FROM context_events) AS events FROM scale_agents WHERE place = 0',
+      )
+      const { tenant_id, agent_id, events } = rows[0]
+      const [ingest, readonly] = [
+        await createApiKey(deps, tenant_id, 'ingest', null, OPERATOR),
+        await createApiKey(deps, tenant_id, 'readonly', null, OPERATOR),
+      ]
+      await (await ask('/v1/agents/register', ingest.key, { hostname: 'again' })).json()
+      const readings = await measure({ deps, client, probe, ask, agentId: agent_id, ingestKey: ingest.key, readonlyKey: readonly.key })
+      return [{ events: Number(events), readings }]
+    }
+    const tenant = await createTenant(deps, `scale ${randomUUID()}`)
     const agent = await (await ask('/v1/agents/register', tenant.ingestKey, { hostname: 'busy' })).json()
     await fillTenants(client, { tenantId: tenant.tenantId, agentId: agent.id })
     const measured: Size[] = []
@@ -91,11 +112,13 @@ async function measureSizes(worker: Worker, databaseUrl: string, redisUrl: strin
       report(`filling up to ${events.toLocaleString('en')}`)
       await fillEvents(client, sizes[place - 1] ?? 0, events, report)
       report('measuring')
-      measured.push({ events, readings: await measure({ deps, client, probe, ask, agentId: agent.id, ...tenant }) })
+      const readings = await measure({ deps, client, probe, ask, agentId: agent.id, ...tenant })
+      measured.push({ events, readings })
+      report(format(measured))
     }
     return measured
   } finally {
-    await stack.stop()
+    await stack?.stop()
     await client.end()
   }
 }
@@ -292,22 +315,36 @@ function countShown(answer: unknown, list?: string): number {
   return parts.reduce((sum, part) => sum + part, 0)
 }
 
+/** From outside, and how much more an entry that is shown may cost with ten times as many events. */
+const [MAX_MS, MAX_GROWTH] = [150, 1.3]
+
 function format(sizes: readonly Size[]): string {
   const [first, last] = [sizes[0], sizes.at(-1)]
   const tenfolds = Math.log10((last?.events ?? 1) / (first?.events ?? 1))
-  const head = ['', ...sizes.flatMap(({ events }) => [`${events / 1e6} M: ms`, 'buffers', 'read ÷ shown']), 'buffers a tenfold']
+  const head = [
+    '',
+    ...sizes.flatMap(({ events }) => [`${(events / 1e6).toFixed(1)} M: ms`, 'buffers', 'read ÷ shown']),
+    'buffers a tenfold',
+  ]
   const rows = (first?.readings ?? []).map(({ name }, place) => {
     const readings = sizes.map((size) => size.readings[place])
     const cost = (reading: Reading | undefined) => (reading?.buffers ?? reading?.ms ?? 1) / Math.max(1, reading?.shown ?? 1)
     const growth = (cost(readings.at(-1)) / cost(readings[0])) ** (1 / (tenfolds || 1))
     const cells = readings.flatMap((reading) => [
-      reading?.ms.toFixed(1) ?? '',
+      reading?.failure ?? reading?.ms.toFixed(1) ?? '',
       reading?.buffers?.toLocaleString('en') ?? '',
       reading?.rowsRead === undefined ? '' : [reading.rowsRead, reading.shown].filter((count) => count !== undefined).join(' ÷ '),
     ])
-    return [name, ...cells, `${growth.toFixed(2)} ×`]
+    return { name, growth, isSlow: (last?.readings[place]?.ms ?? 0) > MAX_MS, row: [name, ...cells, `${growth.toFixed(2)} ×`] }
   })
-  return `${toLines([head, ...rows])}\nQuickest of ${TIMES}; buffers of 8 kB and rows of all statements of a request, in Postgres; growth of buffers an entry that is shown, or of ms.`
+  const list = (title: string, wanted: (row: (typeof rows)[number]) => boolean) =>
+    `${title}: ${rows.flatMap((row) => (wanted(row) ? [row.name] : [])).join(', ') || 'nothing'}.`
+  return [
+    toLines([head, ...rows.map(({ row }) => row)]),
+    `Quickest of ${TIMES}; buffers of 8 kB and rows of all statements of a request, in Postgres; growth of buffers an entry that is shown, or of ms.`,
+    list(`Longer than ${MAX_MS} ms at the last size`, ({ isSlow }) => isSlow),
+    list(`More than ${MAX_GROWTH} × a tenfold`, ({ growth }) => growth > MAX_GROWTH),
+  ].join('\n')
 }
 
 try {
