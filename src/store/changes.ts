@@ -63,17 +63,19 @@ export const BEGINS = sql`e.received_at - e.appeared_at < interval '1 second'`
  * to the page's changes alone, type by type.
  */
 export function listChanges(db: Db, tenantId: TenantId, query: ChangeQuery): Promise<Change[]> {
-  const count = sql`(
-    SELECT count(*)::int FROM (
-      SELECT 1 FROM context_events o WHERE o.service_id = p.service_id AND o.change_key = p.change_key AND o.appeared_at = p.appeared_at
-      LIMIT ${MAX_COUNT}) c)`
-  return select(db, tenantId, query, count)
+  return select(db, tenantId, query, COUNT)
 }
 
-/** The same changes with a count of one: what is asked of more of them than are shown. */
-export function surveyChanges(db: Db, tenantId: TenantId, query: ChangeQuery): Promise<Change[]> {
-  return select(db, tenantId, query, sql`1`)
+/** The same changes, of which the first `counted` have their count, the others one: what is asked of more of them than are shown. */
+export function surveyChanges(db: Db, tenantId: TenantId, query: ChangeQuery, counted: number): Promise<Change[]> {
+  const count = sql`CASE WHEN row_number() OVER (ORDER BY p.happened_at DESC, p.id DESC) <= ${counted} THEN ${COUNT} ELSE 1 END`
+  return select(db, tenantId, query, counted === 0 ? sql`1` : count)
 }
+
+const COUNT = sql`(
+  SELECT count(*)::int FROM (
+    SELECT 1 FROM context_events o WHERE o.service_id = p.service_id AND o.change_key = p.change_key AND o.appeared_at = p.appeared_at
+    LIMIT ${MAX_COUNT}) c)`
 
 async function select(db: Db, tenantId: TenantId, query: ChangeQuery, count: SQL): Promise<Change[]> {
   const { rows } = await db.execute<ChangeRow>(

@@ -1,10 +1,11 @@
 import type { Deps } from '../../deps.ts'
 import { EVENT_TYPES, type EventType, isChangeType } from '../../domain/event/event.ts'
-import { type EventId, parseId } from '../../domain/ids.ts'
+import { type EventId, parseId, type TenantId } from '../../domain/ids.ts'
 import { parseTimestamp } from '../../domain/timestamp.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
-import { listBlames, listChanges, MAX_SEARCHED, surveyChanges } from '../../store/changes.ts'
+import { type Change, type ChangeQuery, listBlames, listChanges, MAX_SEARCHED, surveyChanges } from '../../store/changes.ts'
 import { listIncidents } from '../../store/incident-lists.ts'
+import type { Db } from '../../store/postgres.ts'
 import { TypeLabel } from '../chart.tsx'
 import { renderPage } from '../layout.tsx'
 import type { PageContext } from '../page-env.ts'
@@ -35,10 +36,9 @@ export const changePages = (deps: Deps) =>
       actorLike: asked.texts.actor,
       textLike: asked.texts.text,
     }
-    const [changes, all, blames, incidents] = await readPage(c, deps, (db, tenantId) =>
+    const [{ changes, all }, blames, incidents] = await readPage(c, deps, (db, tenantId) =>
       Promise.all([
-        listChanges(db, tenantId, { ...query, types: type === undefined ? CHANGE_TYPES : [type], limit: PAGE_SIZE + 1, after }),
-        surveyChanges(db, tenantId, { ...query, types: CHANGE_TYPES, limit: SURVEYED }),
+        readChanges(db, tenantId, query, type, after),
         listBlames(db, tenantId, daysBefore(now, BLAME_DAYS)),
         listIncidents(db, tenantId, { since, before: until, limit: MAX_ALERTS }),
       ]),
@@ -93,6 +93,24 @@ export const changePages = (deps: Deps) =>
       </>,
     )
   })
+
+/** Those of a page and one more, and those that are surveyed: the first page is how they begin. */
+async function readChanges(
+  db: Db,
+  tenantId: TenantId,
+  query: Pick<ChangeQuery, 'since' | 'until' | 'serviceLike' | 'actorLike' | 'textLike'>,
+  type: EventType | undefined,
+  after: EventId | undefined,
+): Promise<{ readonly changes: readonly Change[]; readonly all: readonly Change[] }> {
+  const survey = (counted: number) => surveyChanges(db, tenantId, { ...query, types: CHANGE_TYPES, limit: SURVEYED }, counted)
+  if (type === undefined && after === undefined) {
+    const all = await survey(PAGE_SIZE)
+    return { changes: all, all }
+  }
+  const types = type === undefined ? CHANGE_TYPES : [type]
+  const [changes, all] = await Promise.all([listChanges(db, tenantId, { ...query, types, limit: PAGE_SIZE + 1, after }), survey(0)])
+  return { changes, all }
+}
 
 const FIELDS = [
   { name: 'service', label: 'Service contains', placeholder: '' },
