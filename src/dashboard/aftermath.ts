@@ -1,4 +1,4 @@
-import { type EventType, isCallFailure } from '../domain/event/event.ts'
+import { isCallFailure } from '../domain/event/event.ts'
 import { maskActor } from '../domain/event/redact.ts'
 import { matchServices } from '../domain/event/service-name.ts'
 import { type KnownServices, toKnownServices } from '../domain/graph/callee.ts'
@@ -7,7 +7,7 @@ import { findUndoing } from '../domain/incident/undoing.ts'
 import { quoteName } from '../domain/text.ts'
 import type { LaterEvent } from '../store/aftermath.ts'
 import type { Incident, StoredDiagnosis } from '../store/incidents.ts'
-import { byActor, nameChange, nameRevision, tellEntry, tellFailure } from './event-words.ts'
+import { byActor, nameChange, nameRevision, tellEntry, tellFailure, toShownKind } from './event-words.ts'
 import { findCause, type ShownAnswer } from './shown-answer.ts'
 
 /** What a step after an alert is: an event of its type, or something that is known by what stopped. */
@@ -29,18 +29,8 @@ export type Aftermath = {
 
 /** Reports of failures come so often at least while calls fail. */
 const QUIET_MS = 120_000
-/** What a deployer says of what runs well, or does not. */
-const HEALTHY = /^(?:health:)?healthy$/i
-const UNHEALTHY = /^(?:health:)?(?:degraded|missing)$/i
 /** Steps of a rollout that say nothing by themselves. */
 const UNDER_WAY = /^(?:auto_)?syncing|^(?:health:)?progressing$/i
-
-/** How what a deployer tells of is, where that is all it says: a report is no rollout. */
-export function toReportedHealth(type: EventType, value: string | null): 'well' | 'ill' | undefined {
-  if (type !== 'deploy' || value === null) return undefined
-  if (HEALTHY.test(value)) return 'well'
-  return UNHEALTHY.test(value) ? 'ill' : undefined
-}
 
 type Subject = {
   readonly incident: Pick<Incident, 'serviceName' | 'triggeredAt' | 'resolvedAt'>
@@ -125,12 +115,8 @@ function isStepOf(entry: CitedEntry, undoing: CitedEntry | undefined): boolean {
 }
 
 function tellStep(entry: CitedEntry, known: KnownServices): Pick<Step, 'kind' | 'text'> {
-  const { event_type: kind, new_value } = entry
-  const service = quoteName(entry.service)
-  const health = toReportedHealth(kind, new_value)
-  if (health === 'well') return { kind: 'well', text: `${service} is reported healthy` }
-  if (health === 'ill') return { kind: 'dependency_failure', text: `${service} is reported unhealthy` }
-  return { kind, text: tellEntry(entry, known) }
+  const kind = toShownKind(entry)
+  return { kind: kind === 'ill' ? 'dependency_failure' : kind, text: tellEntry(entry, known) }
 }
 
 const isReplicaSetOf = ({ service, entity, vendor }: CitedEntry, undoing: CitedEntry): boolean =>

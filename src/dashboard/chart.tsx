@@ -153,17 +153,19 @@ function toNumbers(cites: readonly number[]): string {
   return last - first === numbers.length - 1 ? `${first}–${last}` : `${first} +${numbers.length - 1}`
 }
 
+const MARK_TYPES = [...EVENT_TYPES, 'undone', 'well', 'ill'] as const
+
 type LegendProps = { readonly timeline: Timeline; readonly hatch: string | undefined }
 
 const Legend = ({ timeline: { lanes, left }, hatch }: LegendProps) => {
   const marks = lanes.flatMap((lane) => lane.marks)
-  const types = EVENT_TYPES.filter((type) => marks.some((mark) => mark.type === type))
+  const types = MARK_TYPES.filter((type) => marks.some((mark) => mark.type === type))
   return (
     <figcaption>
       <ul class="legend">
         {types.map((type) => (
           <li>
-            <Glyph type={type} /> {TYPE_NAMES[type]}
+            <Glyph type={type} /> {NAMES[type]}
           </li>
         ))}
         {hatch !== undefined && (

@@ -27,6 +27,21 @@ export function nameReplaced(entry: NamedChange): string | undefined {
   return replaced === nameRevision(entry) ? undefined : replaced
 }
 
+/** What a deployer says of what runs well, or does not. */
+const HEALTHY = /^(?:health:)?healthy$/i
+const UNHEALTHY = /^(?:health:)?(?:degraded|missing)$/i
+/** How what a deployer tells of is, where that is all it says: a report is no rollout. */
+function toReportedHealth(type: EventType, value: string | null): 'well' | 'ill' | undefined {
+  if (type !== 'deploy' || value === null) return undefined
+  if (HEALTHY.test(value)) return 'well'
+  return UNHEALTHY.test(value) ? 'ill' : undefined
+}
+
+/** What an event is shown as: of its type, or as what is reported of how somebody is. */
+export function toShownKind({ event_type, new_value }: Pick<CitedEntry, 'event_type' | 'new_value'>): EventType | 'well' | 'ill' {
+  return toReportedHealth(event_type, new_value) ?? event_type
+}
+
 function nameValues({ old_value, new_value }: NamedChange): string {
   const [from, to] = [old_value, new_value].map((value) => (value === null ? undefined : quoteName(shortenRevision(value))))
   if (from === undefined) return to === undefined ? '' : ` to ${to}`
@@ -35,6 +50,8 @@ function nameValues({ old_value, new_value }: NamedChange): string {
 
 const NAMES: Readonly<Record<EventType, (entry: NamedChange, service: string, thing: string) => string>> = {
   deploy: (entry, service) => {
+    const health = toReportedHealth('deploy', entry.new_value)
+    if (health !== undefined) return `${service} is reported ${health === 'well' ? 'healthy' : 'unhealthy'}`
     const revision = nameRevision(entry)
     return `Deploy${revision === undefined ? '' : ` ${revision}`} to ${service}`
   },

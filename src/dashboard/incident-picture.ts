@@ -1,6 +1,7 @@
 import { isCallFailure, isChangeType } from '../domain/event/event.ts'
 import type { CitedEntry } from '../domain/incident/snapshot.ts'
 import type { Aftermath, Step } from './aftermath.ts'
+import { toShownKind } from './event-words.ts'
 import { count, TYPE_NAMES, toChange, toExact } from './labels.ts'
 import { findCause, findOutside, type ShownAnswer, toValues } from './shown-answer.ts'
 import { type Lane, layOut, type Mark } from './timeline.ts'
@@ -110,7 +111,7 @@ function rankLane({ name, note, marks }: Lane, path: readonly string[], alerting
 function toMark(entry: CitedEntry, cite: number | undefined, href: string | undefined): Mark {
   return {
     id: entry.id,
-    type: entry.event_type,
+    type: toShownKind(entry),
     fromMs: Date.parse(entry.first_timestamp),
     toMs: Date.parse(entry.timestamp),
     count: entry.count,

@@ -1,7 +1,7 @@
 import { type EventType, isChangeType } from '../domain/event/event.ts'
 
 /** What a mark stands for: an event of its type, or what followed an alert. */
-type MarkType = EventType | 'undone' | 'well'
+type MarkType = EventType | 'undone' | 'well' | 'ill'
 
 /** One change on a lane: where it began, when it was last repeated. */
 export type Mark = {
@@ -196,7 +196,8 @@ function toRange({ moments, untilMs, causeId, isWholeDay = false }: TimelineInpu
 }
 
 function isChange(type: MarkType): boolean {
-  return type === 'undone' || (type !== 'well' && isChangeType(type))
+  // What is reported ill is so of what was changed, and stands beside it.
+  return type === 'undone' || type === 'ill' || (type !== 'well' && isChangeType(type))
 }
 
 /** Changes on a row of their own, below them a row for each kind of symptom; what is too near to be told apart is one mark. */

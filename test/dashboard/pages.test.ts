@@ -442,6 +442,15 @@ test('changes are counted by kind, a rollout once, and what puts a revision back
   const there = await signIn(site, own.readonlyKey)
   const text = (await (await there.get('/changes')).text()).replaceAll(/<[^>]*>/g, ' ').replaceAll(/[\s\u00a0]+/g, ' ')
   for (const told of ['All changes 6', 'deploy 5', 'flag change 1', 'schema change 0', 'unhealthy mail']) expect(text).toContain(told)
+  const found = (await (await there.get('/search?q=mail')).text()).replaceAll(/<[^>]*>/g, '')
+  expect(found).toContain('mail is reported unhealthy')
+  expect(found).not.toContain('Deploy to mail')
+  const searched = (await (await there.get('/search?q=checkout')).text()).replaceAll(/<[^>]*>/g, '')
+  expect(searched.match(/Deploy bbbb2222 to/g)).toHaveLength(1)
+  const services: { id: string; name: string }[] = await (await site.app.request('/v1/services', { key: own.readonlyKey })).json()
+  expect(
+    (await (await there.get(`/services/${services.find(({ name }) => name === 'mail')?.id}`)).text()).replaceAll(/<[^>]*>/g, ' '),
+  ).toMatch(/unhealthy/)
   expect(text.match(/rollback checkout bbbb2222 → aaaa1111/g)).toHaveLength(1)
   expect(text.match(/deploy checkout (?:aaaa1111|bbbb2222)/g)).toHaveLength(2)
 })

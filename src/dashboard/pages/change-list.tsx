@@ -3,9 +3,8 @@ import { toOwner } from '../../domain/event/service-name.ts'
 import { findUndoing, ROLLED_BACK } from '../../domain/incident/undoing.ts'
 import type { Blame, Change } from '../../store/changes.ts'
 import type { Incident } from '../../store/incidents.ts'
-import { toReportedHealth } from '../aftermath.ts'
 import { TypeLabel } from '../chart.tsx'
-import { nameReplaced, nameRevision, nameTeller } from '../event-words.ts'
+import { nameReplaced, nameRevision, nameTeller, toShownKind } from '../event-words.ts'
 import { count, toClock, toMoment } from '../labels.ts'
 import { Badge, Besides, Outside, Table, withQuery } from '../parts.tsx'
 
@@ -235,7 +234,7 @@ const ChangeRow = ({ change, blames, isRollback, now }: ChangeRowProps) => {
         {change.count > 1 && <span class="quiet small"> {change.count.toLocaleString('en')} times</span>}
       </td>
       <td>
-        <TypeLabel type={isRollback ? 'undone' : (toReportedHealth(change.eventType, change.newValue) ?? change.eventType)} />
+        <TypeLabel type={isRollback ? 'undone' : toShownKind(toEntry(change))} />
       </td>
       <th scope="row">
         <a href={withQuery('/services', { name: service })}>

@@ -2,7 +2,7 @@ import { toKnownServices } from '../../domain/graph/callee.ts'
 import type { CitedEntry } from '../../domain/incident/snapshot.ts'
 import type { Aftermath } from '../aftermath.ts'
 import { Chart, Glyph } from '../chart.tsx'
-import { nameTeller, tellEntry, tellRest } from '../event-words.ts'
+import { nameTeller, tellEntry, tellRest, toShownKind } from '../event-words.ts'
 import { describeAnswer, drawAnswer } from '../incident-picture.ts'
 import { count, toMoment } from '../labels.ts'
 import { Besides, Sentence } from '../parts.tsx'
@@ -80,7 +80,7 @@ const Steps = ({ answer, isAbstained }: { readonly answer: ShownAnswer; readonly
         <Clock at={entry.first_timestamp} beside={snapshot.alert.triggered_at} />
         <div>
           <p>
-            <Glyph type={entry.event_type} /> <Sentence max={MAX_TEXT}>{said}</Sentence>
+            <Glyph type={toShownKind(entry)} /> <Sentence max={MAX_TEXT}>{said}</Sentence>
             <Until entry={entry} alertAt={snapshot.alert.triggered_at} />
           </p>
           <p>

@@ -4,7 +4,7 @@ import { toNameKey, toOwner } from '../../domain/event/service-name.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import { type Found, searchAll } from '../../store/search.ts'
 import { Glyph } from '../chart.tsx'
-import { byActor, nameChange, tellRest } from '../event-words.ts'
+import { byActor, nameChange, tellRest, toShownKind } from '../event-words.ts'
 import { count, toMoment, toShown } from '../labels.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, readPage, readText } from '../page-request.ts'
@@ -93,9 +93,7 @@ const Results = ({ found, text, now }: ResultsProps) => {
         ))}
       </Kind>
       <Kind title="Changes" isBest={best === 'changes'}>
-        {found.changes.map((change) => {
-          const service = toOwner({ ...change, eventType: change.event_type })
-          const name = nameChange({ ...change, service })
+        {nameOnce(found.changes).map(({ change, service, name }) => {
           return (
             <Hit
               href={withQuery('/changes', {
@@ -103,7 +101,7 @@ const Results = ({ found, text, now }: ResultsProps) => {
                 text: change.sha ?? change.entity,
                 since: new Date(change.atMs).toISOString().slice(0, 10),
               })}
-              glyph={<Glyph type={change.event_type} />}
+              glyph={<Glyph type={toShownKind(change)} />}
               name={<Marked text={name} part={text} />}
               more={
                 <>
@@ -129,6 +127,15 @@ const Results = ({ found, text, now }: ResultsProps) => {
       </p>
     </>
   )
+}
+
+/** Of changes that are called the same, such as the reports of one rollout, the latest. */
+function nameOnce(changes: Found['changes']) {
+  const named = changes.map((change) => {
+    const service = toOwner({ ...change, eventType: change.event_type })
+    return { change, service, name: nameChange({ ...change, service }) }
+  })
+  return named.filter(({ name }, place) => named.findIndex((one) => one.name === name) === place)
 }
 
 type KindProps = { readonly title: string; readonly isBest: boolean; readonly children: readonly Child[] }

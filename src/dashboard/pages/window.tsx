@@ -1,6 +1,7 @@
 import { EVENT_TYPES } from '../../domain/event/event.ts'
 import { type StateWindow, toHappenedAt, type WindowEntry } from '../../domain/window/window.ts'
 import { Chart, TypeLabel } from '../chart.tsx'
+import { toShownKind } from '../event-words.ts'
 import { count, JOIN_NAMES, TYPE_NAMES, toChange, toClock, toExact, toPercent } from '../labels.ts'
 import { Besides, Code, Live, Outside, Table, withQuery } from '../parts.tsx'
 import { layOut, type Mark } from '../timeline.ts'
@@ -135,7 +136,7 @@ const EntryRow = ({ row, serviceName, now }: RowProps) => {
         )}
       </td>
       <td>
-        <TypeLabel type={entry.eventType} />
+        <TypeLabel type={toShownKind({ event_type: entry.eventType, new_value: entry.newValue })} />
       </td>
       <td>
         <What row={row} serviceName={serviceName} />
