@@ -18,7 +18,7 @@ export const INCIDENT_STYLE = /* css */ `.told { padding: 0; overflow: hidden; }
 .pick select, .pick input:not([type]) { flex: 1 1 14rem; width: auto; max-width: 36rem; }
 @media (max-width: 46rem) {
   .told dl > div { grid-template-columns: minmax(0, 1fr); padding: .5rem 1rem; } .told dt { line-height: 1.35; } .told .main { line-height: 1.35; }
-  .told .more { margin-top: 0; } .told dd.sure { grid-template-columns: minmax(0, 1fr); } .told footer { padding-inline: 1rem; } .told button, .told footer summary { min-height: 2.75rem; }
+  .told .more { margin-top: 0; } .told dd.sure { grid-template-columns: minmax(0, 1fr); } .told dd.sure svg { margin-block: .25rem; } .told footer { padding-inline: 1rem; } .told button, .told footer summary { min-height: 2.75rem; }
 }
 .corner { align-items: flex-start; } .corner > .sure > summary { display: inline-flex; align-items: center; min-height: var(--tap); padding: .25rem .875rem; border: 1px solid var(--edge); border-radius: 8px; background: var(--card); color: var(--ink); font-size: 1rem; font-weight: 500; text-decoration: none; }
 .live + .live { margin-top: 1.75rem; } .head .live { margin-top: .375rem; }

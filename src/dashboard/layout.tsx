@@ -49,7 +49,7 @@ export function renderPage(
         <a class="skip" href="#main">
           Skip to content
         </a>
-        <Bar tab={tab} who={c.get('principal')?.email} query={query} />
+        <Bar tab={tab} query={query} />
         <main id="main" tabindex={-1}>
           {content}
         </main>
@@ -59,6 +59,13 @@ export function renderPage(
           <a href="/docs/api">API</a>
           <span>All times are UTC</span>
           <span id="status" role="status" />
+          {tab && (
+            <form method="post" action="/signout">
+              <button type="submit" class="bare minor" title={c.get('principal')?.email}>
+                Sign out
+              </button>
+            </form>
+          )}
         </footer>
       </body>
     </html>
@@ -66,9 +73,9 @@ export function renderPage(
   return c.html(html`<!doctype html>${page}`, status)
 }
 
-type BarProps = { readonly tab: Tab | undefined; readonly who: string | undefined; readonly query: string }
+type BarProps = { readonly tab: Tab | undefined; readonly query: string }
 
-const Bar = ({ tab, who, query }: BarProps) => (
+const Bar = ({ tab, query }: BarProps) => (
   <header class="bar">
     <div>
       <a class="brand" href="/">
@@ -105,11 +112,6 @@ const Bar = ({ tab, who, query }: BarProps) => (
               <kbd>/</kbd>
             </form>
           </search>
-          <form method="post" action="/signout">
-            <button type="submit" class="bare" title={who}>
-              Sign out
-            </button>
-          </form>
         </>
       )}
     </div>

@@ -63,12 +63,12 @@ main:focus { outline: none; }
 .bar search svg, .bar kbd { position: absolute; top: 50%; translate: 0 -50%; color: var(--soft); pointer-events: none; } .bar search svg { left: .75rem; width: 1rem; fill: none; stroke: currentColor; stroke-width: 1.6; }
 .bar kbd { right: .625rem; padding: 0 .4375rem; border: 1px solid var(--line); border-radius: 4px; background: var(--card); } .bar input:is(:focus, :not(:placeholder-shown)) + kbd { display: none; }
 @media (max-width: 34rem) { .bar search { flex: 1; } .bar input { width: 100%; } .bar kbd { display: none; } }
-@media (max-width: 22.5rem) { .bar search:not(:focus-within) { flex: none; } .bar search:not(:focus-within) input { width: 2.75rem; padding-right: 0; } .bar search:not(:focus-within) ::placeholder { color: transparent; } header.bar nav { font-size: .8125rem; letter-spacing: -.015em; } header.bar nav a { padding-inline: .125rem; } }
+@media (max-width: 22.5rem) { header.bar nav { font-size: .8125rem; letter-spacing: -.03em; } header.bar nav a { padding-inline: .125rem; } }
 .hit { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 .75rem; align-items: center; min-height: 3rem; padding: .5rem 1.125rem; color: var(--ink); text-decoration: none; } .hits > li + li { border-top: 1px solid var(--line); }
 .hit small { display: block; font-size: var(--small); color: var(--soft); } .hit:hover, .hit:focus-visible, .best > li:first-child > .hit { background: var(--accent-fill); box-shadow: inset 3px 0 0 var(--accent); }
 .hit mark { background: none; color: inherit; font-weight: 700; text-decoration: underline; text-decoration-color: var(--accent); text-decoration-thickness: 2px; text-underline-offset: .2em; }
 main { flex: 1; padding-block: clamp(1.25rem, 3vw, 2.25rem) 4rem; }
-.foot { padding-block: 1rem 1.5rem; color: var(--soft); font-size: var(--small); display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; }
+.foot { padding-block: 1rem 1.5rem; color: var(--soft); font-size: var(--small); display: flex; flex-wrap: wrap; align-items: center; gap: .25rem 1.5rem; } .foot form { margin-left: auto; }
 .foot a { color: inherit; }
 
 .head { display: flex; flex-wrap: wrap; align-items: flex-start; justify-content: space-between; gap: .75rem 2rem; margin-bottom: 1.25rem; }
@@ -151,7 +151,7 @@ details.sure > summary::-webkit-details-marker { display: none; }
 details.sure[open] { border: 1px solid var(--line); border-radius: 8px; padding: .5rem .75rem; background: var(--paper); }
 details.sure form { margin-top: .375rem; display: grid; gap: .5rem; justify-items: start; }
 details.more { margin-top: .75rem; }
-details.more > summary { color: var(--soft); }
+details.more > summary { color: var(--accent); }
 td details.more { margin-top: .25rem; } td details.more li { padding: .125rem 0; }
 @media (max-width: 46rem), (pointer: coarse) { :is(.more, .why, .card, .ruled details) > summary { padding-block: .75rem; } }
 .map { display: grid; grid-template-columns: minmax(0, 5fr) minmax(3rem, 5fr) minmax(0, 5fr) minmax(3rem, 4fr) minmax(0, 5fr); align-items: center; }
@@ -206,7 +206,7 @@ dl.facts dt { color: var(--soft); }
 .ranked > li::before { content: counter(rank); font-weight: 650; color: var(--soft); font-size: var(--large); line-height: 1.35; }
 .ranked > li > * { grid-column: 2; }
 .ranked > li > :first-child { grid-row: 1; }
-.reasons li { display: grid; grid-template-columns: 1.125rem minmax(0, 1fr); color: var(--soft); font-size: .9375rem; }
+.reasons li { display: grid; grid-template-columns: 1.125rem minmax(0, 1fr); color: var(--soft); font-size: var(--small); }
 .reasons li::before { content: "+"; color: var(--good); font-weight: 700; }
 .reasons li.against::before { content: "−"; color: var(--bad); }
 .note { white-space: pre-wrap; font-size: .875rem; line-height: 1.5; background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .875rem 1rem; }
