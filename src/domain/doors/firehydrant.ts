@@ -12,7 +12,10 @@ import {
   toService,
   USUAL,
 } from './mapping.ts'
-import { at, isSameWord, listAt, nameAt, textAt, toInstant } from './reading.ts'
+import { at, isSameWord, listAt, nameAt, textAt, toInstant, toUrlOn } from './reading.ts'
+
+/** Where it shows its incidents. */
+const HOSTS = /(?:^|\.)firehydrant\.(?:io|com)$/
 
 /** Milestones after which nothing is wrong any more. */
 const OVER = new Set([
@@ -54,7 +57,7 @@ function readIncident({ body, settings }: Delivery): Signals {
     key,
     title: textAt(incident, 'name'),
     service: listed.named === undefined ? toService(settings, [id, name], name) : listed.service,
-    url: at(incident, 'incident_url'),
+    url: toUrlOn(HOSTS, at(incident, 'incident_url')),
     at: times.map(toInstant).find((time) => time !== undefined),
     sentAt: operation === 'CREATED' ? toInstant(at(incident, 'created_at')) : undefined,
     environment,

@@ -1,6 +1,9 @@
 import type { Delivery, Door, Signals } from './door.ts'
 import { ignore, oneAlert, toService, USUAL } from './mapping.ts'
-import { at, listAt, nameAt, textAt, toInstant } from './reading.ts'
+import { at, listAt, nameAt, textAt, toInstant, toUrlOn } from './reading.ts'
+
+/** Where it shows its incidents. */
+const HOSTS = /(?:^|\.)incident\.io$/
 
 const CREATED = 'public_incident.incident_created_v2'
 const UPDATED = 'public_incident.incident_status_updated_v2'
@@ -25,7 +28,7 @@ function read({ body, settings }: Delivery): Signals {
     key,
     title: textAt(incident, 'name'),
     service: toService(settings, [named], named),
-    url: at(incident, 'permalink'),
+    url: toUrlOn(HOSTS, at(incident, 'permalink')),
     at: toInstant(at(incident, isOver ? 'updated_at' : 'created_at')),
   })
 }

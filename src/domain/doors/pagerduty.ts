@@ -5,7 +5,7 @@ import { toPrintable, toShownValue, toStorableText } from '../text.ts'
 import { isZeroTime, parseTimestamp } from '../timestamp.ts'
 import type { Delivery, Door, DoorSettings, Signals } from './door.ts'
 import { ignore, mappedService, oneAlert, present, USUAL } from './mapping.ts'
-import { at, textAt, toName, toText } from './reading.ts'
+import { at, textAt, toName, toText, toUrlOn } from './reading.ts'
 
 /** An incident as a delivery tells it. Only the reference is sure to be there. */
 type PagerDutyIncident = {
@@ -40,7 +40,6 @@ const INCIDENT_CHANGES: ReadonlyMap<unknown, 'trigger' | 'acknowledge' | 'resolv
 
 const REF = /^[\w-]{1,64}$/
 const MAX_DELIVERY_ID_LENGTH = 255
-const MAX_URL_LENGTH = 2_048
 /** Where PagerDuty's pages are, in both regions. */
 const PAGER_HOST = /(?:^|\.)pagerduty\.com$/
 
@@ -93,7 +92,7 @@ function readIncident(data: unknown): PagerDutyIncident | undefined {
     ref,
     number: Number.isSafeInteger(number) ? Number(number) : null,
     title: toShownValue(readText(field(data, 'title'))),
-    url: readUrl(field(data, 'html_url')),
+    url: toUrlOn(PAGER_HOST, field(data, 'html_url')) ?? null,
     urgency: urgency === 'high' || urgency === 'low' ? urgency : null,
     createdAt: readInstant(field(data, 'created_at')),
     service: {
@@ -108,12 +107,6 @@ function readText(value: unknown, maxLength?: number): string | null {
   const text = toPrintable(toStorableText(value)).trim()
   if (text === '') return null
   return maxLength === undefined || text.length <= maxLength ? text : Array.from(text).slice(0, maxLength).join('').trim()
-}
-
-function readUrl(value: unknown): string | null {
-  if (typeof value !== 'string' || value.length > MAX_URL_LENGTH || !URL.canParse(value)) return null
-  const { protocol, hostname, href } = new URL(value)
-  return protocol === 'https:' && PAGER_HOST.test(hostname) ? href : null
 }
 
 function readInstant(value: unknown): Date | null {

@@ -56,6 +56,12 @@ export function toUrl(value: unknown): string | undefined {
   return protocol === 'https:' && href.length <= MAX_URL_LENGTH ? href : undefined
 }
 
+/** The same, of a page on one of these hosts alone: what a pager says of its incidents leads to the pager, or nowhere. */
+export function toUrlOn(hosts: RegExp, value: unknown): string | undefined {
+  const url = toUrl(value)
+  return url !== undefined && hosts.test(new URL(url).hostname) ? url : undefined
+}
+
 /** The instant that a text, or a number of milliseconds since 1970, names: ISO 8601 UTC. Zero times name none. */
 export function toInstant(value: unknown): string | undefined {
   if (typeof value === 'number') return value > 0 && value <= MAX_MS ? notZero(new Date(value).toISOString()) : undefined

@@ -1,6 +1,9 @@
 import type { AlertAction, Delivery, Door, Signals } from './door.ts'
 import { firstService, ignore, judgeAlertEnvironment, judgeAny, namesIn, oneAlert, USUAL } from './mapping.ts'
-import { at, nameAt, textAt, toInstant } from './reading.ts'
+import { at, nameAt, textAt, toInstant, toUrlOn } from './reading.ts'
+
+/** Where it shows its incidents. */
+const HOSTS = /(?:^|\.)rootly\.com$/
 
 const ACTIONS: ReadonlyMap<string | undefined, AlertAction> = new Map<string, AlertAction>([
   ['incident.created', 'trigger'],
@@ -22,7 +25,7 @@ function read({ body, settings }: Delivery): Signals {
     key,
     title: textAt(data, 'title'),
     service: firstService(settings, data).service,
-    url: at(data, 'url'),
+    url: toUrlOn(HOSTS, at(data, 'url')),
     at: [...times.map((name) => toInstant(at(data, name))), toInstant(at(body, 'event', 'issued_at'))].find((time) => time !== undefined),
     environment,
   })

@@ -301,3 +301,26 @@ test('PagerDuty’s words', () => {
     [400, 'invalid event'],
   ])
 })
+
+test.each([
+  ['rootly', 'rootly.com', (url: string) => ({ 'data.url': url })],
+  ['incidentio', 'incident.io', (url: string) => ({ [CREATED]: undefined, incident: { id: '77', permalink: url }, event_type: CREATED })],
+  ['firehydrant', 'firehydrant.io', (url: string) => ({ 'data.incident.incident_url': url })],
+] as const)('%s’s incidents lead to its own hosts only', (sender, host, toChanges) => {
+  const urlOf = (url: string) => {
+    const { incident, ...changes } = { incident: undefined, ...toChanges(url) }
+    const body = { ...(changed(DOORS[sender].example.body, changes) as object), ...(incident && { [CREATED]: incident }) }
+    const { alerts } = deliver(DOORS[sender], body)
+    expect(alerts).toHaveLength(1)
+    return alerts[0]?.url
+  }
+  expect(urlOf(`https://app.${host}/incidents/77`)).toBe(`https://app.${host}/incidents/77`)
+  for (const wrong of [
+    `https://${host}.evil.example/`,
+    `https://${host}@evil.example/`,
+    `https://evil${host}/`,
+    `http://app.${host}/`,
+    'x',
+  ])
+    expect(urlOf(wrong)).toBeUndefined()
+})
