@@ -91,6 +91,25 @@ test('whose reads are quick have more turns with each, and whose are hard one at
     leave(200_000)
   }
   expect(await takes('d')).toBe(1)
+  // Nor does one who reads on alone after a flood rest for ever.
+  const patient = createTurns(9, 20_000, () => new Error('too many'))
+  const readFor = async (ms: number) => {
+    const untilMs = Date.now() + ms
+    let reads = 0
+    while (Date.now() < untilMs) {
+      const leave = await patient.take('e')
+      await new Promise((resolve) => setTimeout(resolve, 150))
+      leave(200_000)
+      reads += 1
+    }
+    return reads
+  }
+  const flood = Promise.all([readFor(10_000), readFor(10_000)])
+  await vi.advanceTimersByTimeAsync(12_000)
+  expect((await flood).reduce((sum, reads) => sum + reads)).toBeLessThan(20)
+  const alone = readFor(15_000)
+  await vi.advanceTimersByTimeAsync(16_000)
+  expect(await alone).toBeGreaterThan(75)
   for (let read = 0; read < 3; read += 1) {
     const [one, ...rest] = await take('c')
     await vi.advanceTimersByTimeAsync(20)
@@ -103,7 +122,10 @@ test('whose reads are quick have more turns with each, and whose are hard one at
   for (const leave of hard) leave(200_000)
   expect([await takes('a'), await takes('b')]).toEqual([0, 2])
   await vi.advanceTimersByTimeAsync(1_100)
-  expect([await takes('a'), await takes('a')]).toEqual([1, 2])
+  // Quick ones between them make no room for many long ones at once.
+  expect([await takes('a'), await takes('a'), await takes('a'), await takes('a')]).toEqual([1, 2, 2, 2])
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect([await takes('a'), await takes('a'), await takes('a')]).toEqual([2, 4, 8])
 })
 
 test.each([12, 60])(
