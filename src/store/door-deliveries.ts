@@ -35,39 +35,43 @@ const TRIM_EVERY_MS = 60_000
 
 const toDay = (at: Date) => at.toISOString().slice(0, 10)
 
-/**
- * Notes what became of a delivery, in two commands; once a minute an isolate also forgets what is older than the last ten. May
- * return before it is noted, where another delivery's note is under way and takes this one along.
- */
-export async function recordDelivery(redis: Redis, tenantId: TenantId, deliverer: Deliverer, outcome: DeliveryOutcome, id: string) {
-  const { at, kind } = outcome
-  const latest = keys.latestDeliveries(tenantId, deliverer)
-  const day = keys.deliveriesOfDay(tenantId, deliverer, toDay(at))
-  const commands: RedisCommand[] = [
-    ['ZADD', latest, at.getTime(), toMember(outcome, id)],
-    ['HINCRBY', day, kind, 1],
-  ]
-  if (isNews(redis, day, TRIM_EVERY_MS, at)) {
-    commands.push(['ZREMRANGEBYRANK', latest, 0, -1 - KEPT], ['EXPIRE', latest, LATEST_TTL_SECONDS], ['EXPIRE', day, DAY_TTL_SECONDS])
-    remember(redis, [day], at)
-  }
-  await sendNotes(redis, commands, at.getTime())
-}
-
-const MAX_ROUNDS = 20
+/** How long the note of a delivery that went as the one before waits for others. */
+const FOLD_MS = 500
 /** What is under way for longer has ended with its isolate's request. */
 const PATIENCE_MS = 5_000
 
-/** Sends commands, together with what others leave here until they are answered. */
-async function sendNotes({ client, notes }: Redis, commands: readonly RedisCommand[], nowMs: number): Promise<void> {
-  notes.waiting.push(...commands)
-  if (notes.beganMs !== undefined && nowMs - notes.beganMs < PATIENCE_MS) return
-  notes.beganMs = nowMs
-  try {
-    for (let round = 0; round < MAX_ROUNDS && notes.waiting.length > 0; round += 1) await client.transact(notes.waiting.splice(0))
-  } finally {
-    notes.beganMs = undefined
+/**
+ * Notes what became of a delivery, in two commands; once a minute an isolate also forgets what is older than the last ten. Of each
+ * kind a deliverer's first in half a second goes at once, and so does one that opened an incident; others follow in one request by
+ * its end. May return before it is noted, where another delivery's note takes this one along.
+ */
+export async function recordDelivery(
+  redis: Redis,
+  rest: (ms: number) => Promise<void>,
+  tenantId: TenantId,
+  deliverer: Deliverer,
+  outcome: DeliveryOutcome,
+  id: string,
+): Promise<void> {
+  const { client, notes } = redis
+  const { at, kind, incidentId } = outcome
+  const latest = keys.latestDeliveries(tenantId, deliverer)
+  const day = keys.deliveriesOfDay(tenantId, deliverer, toDay(at))
+  notes.waiting.push(['ZADD', latest, at.getTime(), toMember(outcome, id)], ['HINCRBY', day, kind, 1])
+  if (isNews(redis, day, TRIM_EVERY_MS, at)) {
+    notes.waiting.push(['ZREMRANGEBYRANK', latest, 0, -1 - KEPT], ['EXPIRE', latest, LATEST_TTL_SECONDS], ['EXPIRE', day, DAY_TTL_SECONDS])
+    remember(redis, [day], at)
   }
+  const news = `${latest} ${kind}`
+  if (incidentId === undefined && !isNews(redis, news, FOLD_MS, at)) {
+    if (notes.restingMs !== undefined && at.getTime() - notes.restingMs < PATIENCE_MS) return
+    notes.restingMs = at.getTime()
+    await rest(FOLD_MS)
+    notes.restingMs = undefined
+  }
+  remember(redis, [news], at)
+  const commands = notes.waiting.splice(0)
+  if (commands.length > 0) await client.transact(commands)
 }
 
 const toMember = ({ kind, text, incidentId }: DeliveryOutcome, id: string) => JSON.stringify([kind, text, id, incidentId])

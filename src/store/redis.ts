@@ -64,8 +64,8 @@ async function post(url: string, token: string, commands: unknown): Promise<unkn
 export type Redis = {
   readonly client: RedisClient
   readonly told: Map<string, number>
-  /** Commands that nobody waits for, and since when a request of such is under way: what comes meanwhile goes with the next. */
-  readonly notes: { readonly waiting: RedisCommand[]; beganMs: number | undefined }
+  /** Commands that no answer waits for, and since when somebody waits to send them. */
+  readonly notes: { readonly waiting: RedisCommand[]; restingMs: number | undefined }
 }
 
 /**
@@ -73,7 +73,11 @@ export type Redis = {
  * text, never guessed to be JSON.
  */
 export function createRedis(options: RedisOptions): Redis {
-  return { client: new RedisClient(options), told: new Map(), notes: { waiting: [], beganMs: undefined } }
+  return {
+    client: new RedisClient(options),
+    told: new Map(),
+    notes: { waiting: [], restingMs: undefined },
+  }
 }
 
 /** Every Redis key the Worker writes: each starts with its tenant, but for the sweep's own, and has a TTL. */

@@ -194,6 +194,7 @@ function note(
   const text = toKeptTitle([...texts, ...(ignored === undefined ? [] : [`ignored: ${ignored}`])].join(', '), deps.keeping)
   deps.counts.count('noctuary_deliveries_total', { kind })
   deps.log('delivery', { tenant_id: tenantId, sender, kind, deliverer })
-  const recorded = recordDelivery(deps.redis, tenantId, deliverer, { at: deps.now(), kind, text, incidentId }, deps.newUuid())
-  defer(recorded.catch((error: unknown) => deps.log('delivery_not_noted', { tenant_id: tenantId, reason: nameOf(error) })))
+  const recorded = recordDelivery(deps.redis, deps.rest, tenantId, deliverer, { at: deps.now(), kind, text, incidentId }, deps.newUuid())
+  if (recorded !== undefined)
+    defer(recorded.catch((error: unknown) => deps.log('delivery_not_noted', { tenant_id: tenantId, reason: nameOf(error) })))
 }

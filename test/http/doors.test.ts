@@ -303,6 +303,36 @@ test('a delivery of events costs one request to Postgres, and two commands to no
   await counted.settle()
 })
 
+test('notes of many deliveries go together, and what is no plain success takes them along at once', async () => {
+  const redis = await startFaultProxy(stack.redisUrl)
+  const rests: (() => void)[] = []
+  const counted = startApp({ redis: redis.url }, { rest: () => new Promise((resolve) => rests.push(resolve)) })
+  const tenant = await createTestTenant(app)
+  const { id, token } = await connect(tenant, 'deploy')
+  const deliverer = toId<IntegrationId>(id)
+  const deliver = async (count: number, body: object = {}) => {
+    for (let place = 0; place < count; place += 1)
+      await send('deploy', token, { body: { service: 'checkout', sha: randomUUID(), ...body } }, counted)
+  }
+  const read = async () => (await readDeliveries(app.deps, tenant.tenantId, [deliverer])).get(deliverer)
+  const countNotes = () => redis.seen.filter((asked) => JSON.stringify(asked).includes('HINCRBY')).length
+
+  await deliver(1)
+  await expect.poll(async () => (await read())?.today.taken).toBe(1)
+  await deliver(20)
+  expect([countNotes(), rests.length]).toEqual([1, 1])
+  await deliver(1, { status: 'cancelled' })
+  await expect.poll(async () => (await read())?.today).toEqual({ taken: 21, ignored: 1, refused: 0 })
+  expect((await read())?.latest.map(({ text }) => text)).toEqual(['ignored: status cancelled', ...Array(9).fill('1 event')])
+  expect(countNotes()).toBe(2)
+
+  await deliver(3)
+  for (const wake of rests) wake()
+  await counted.settle()
+  expect((await read())?.today.taken).toBe(24)
+  expect(countNotes()).toBe(3)
+})
+
 test('every door says 503 with Retry-After while Postgres is away', async () => {
   const database = await startFaultProxy(stack.databaseEndpoint)
   const without = startApp({ database: database.url, patience: 1 })
