@@ -4,10 +4,10 @@ import { isSameRevision, toRevision, toShortRevision } from '../event/revision.t
 import { quoteName } from '../text.ts'
 import type { WindowEntry } from '../window/window.ts'
 import type { Outlasted } from './confidence.ts'
-import type { Change, Observation } from './model.ts'
+import type { Change, Item, Observation } from './model.ts'
 import { isAutoscaling } from './scaling.ts'
 import { describe, type NameOf, toInner, toLagText, toRevisionName, toTold } from './sentences.ts'
-import { isOfAccess, isOfSecrets, type Refusal } from './trouble.ts'
+import { isCordoned, isExpired, isFullDisk, isOfAccess, isOfNode, isOfSecrets, type Refusal, toRefusal } from './trouble.ts'
 
 /** The revision a deploy replaced, and the event that tells. */
 export type Previous = { readonly text: string; readonly source: Observation } | undefined
@@ -93,6 +93,17 @@ const UNDOING: Readonly<Record<ChangeType, (told: Told) => string>> = {
     former === undefined ? `Check whether ${entity} of ${service} has replicas enough` : `Scale ${entity} of ${service} back to ${former}`,
 }
 
+/** What to look at where something failed that no recorded change explains, soon after a change perhaps. */
+export function recommendAt(main: Item, hosts: ReadonlyMap<string, string>, before: Change | undefined, nameOf: NameOf): string {
+  const { caller, callee, reports, isCall } = main
+  if (isExpired(main)) return recommendRenewing(nameOf(callee), isCall ? nameOf(caller) : undefined)
+  if (isFullDisk(main)) return recommendClearing(nameOf(callee))
+  if (isCordoned(main)) return recommendMoving(nameOf(callee))
+  return hosts.has(callee)
+    ? recommendOutside({ host: nameOf(callee), caller: nameOf(caller), refusal: toRefusal(main) }, before, nameOf)
+    : recommendLooking(nameOf(callee), reports.some(isOfNode), before, nameOf)
+}
+
 type Outside = { readonly host: string; readonly caller: string; readonly refusal: Refusal | undefined }
 
 const CHECKS: Readonly<Record<Refusal | 'away', (outside: Pick<Outside, 'host' | 'caller'>) => string>> = {
@@ -102,29 +113,29 @@ const CHECKS: Readonly<Record<Refusal | 'away', (outside: Pick<Outside, 'host' |
 }
 
 /** What to look at when a host outside cannot be reached or refuses, soon after a change of who calls it perhaps. */
-export function recommendOutside({ host, caller, refusal }: Outside, change: Change | undefined, nameOf: NameOf): string {
+function recommendOutside({ host, caller, refusal }: Outside, change: Change | undefined, nameOf: NameOf): string {
   const check = CHECKS[refusal ?? 'away']({ host, caller })
   return change ? `${check}${refusal ? ', and' : '; if so,'} ${toBefore(change, nameOf)}` : `${check}: there is no recorded change to undo`
 }
 
 /** What to look at when a service or a node fails for no recorded reason, soon after a change perhaps. */
-export function recommendLooking(place: string, isNode: boolean, change: Change | undefined, nameOf: NameOf): string {
+function recommendLooking(place: string, isNode: boolean, change: Change | undefined, nameOf: NameOf): string {
   if (isNode) return `Look at ${place}: if it does not recover, cordon and drain it`
   return `Look at ${place}: its logs and load, and ${change ? toBefore(change, nameOf) : 'changes that are not sent here'}`
 }
 
 /** What to do when a certificate or the like has expired that a service shows, or is shown by whoever calls it. */
-export function recommendRenewing(place: string, caller: string | undefined): string {
+function recommendRenewing(place: string, caller: string | undefined): string {
   return `Renew what has expired at ${place}${caller === undefined ? '' : `, or what ${caller} shows it`}: what fails says which`
 }
 
 /** What to do when a volume is full. */
-export function recommendClearing(place: string): string {
+function recommendClearing(place: string): string {
   return `Make room on the volume of ${place}, and look at what fills it`
 }
 
 /** What to look at when a node was closed to pods. */
-export function recommendMoving(node: string): string {
+function recommendMoving(node: string): string {
   return `Look at who drains ${node}, and whether what ran there has started elsewhere`
 }
 

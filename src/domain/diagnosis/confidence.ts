@@ -199,17 +199,15 @@ function isAnswerToLoad({ change: { lead, former } }: Candidate): boolean {
 /** Whether anything but a time long ago connects a change with the alert. */
 function isConnected(candidate: Candidate, { alertKey, hops, callers }: Facts): boolean {
   const { change, explained, features, lagMs } = candidate
-  const isLongAgo =
-    (lagMs > RAN_WELL_MS && isOfOwnDeploy(candidate)) ||
-    (lagMs > PROVEN_MS && !isPointedAt(candidate)) ||
-    (lagMs > SOON_MS && isOfTime(explained))
+  const isLongAgo = isOfLongRun(candidate) || (lagMs > PROVEN_MS && !isPointedAt(candidate)) || (lagMs > SOON_MS && isOfTime(explained))
   if (isLongAgo && features.pattern <= 0) return false
   return alertKey === null || explained.length > 0 || hops.has(change.key) || callers.has(change.key)
 }
 
-/** Whether all that a deploy may explain is what its own service shows of itself. */
-function isOfOwnDeploy({ change, explained }: Candidate): boolean {
-  return change.lead.entry.eventType === 'deploy' && explained.length > 0 && explained.every(({ isCall }) => !isCall)
+/** Whether all that a deploy may explain is what its service, long well after it, shows of itself. */
+function isOfLongRun({ change, explained, lagMs }: Candidate): boolean {
+  if (change.lead.entry.eventType !== 'deploy' || explained.length === 0) return false
+  return lagMs > RAN_WELL_MS && explained.every(({ isCall }) => !isCall)
 }
 
 /** Whether time alone brought what fails: something ran out or filled up, which no change of long ago made it do. */

@@ -5,14 +5,10 @@ import type { EventId } from '../ids.ts'
 import { quoteName } from '../text.ts'
 import {
   findPrevious,
-  recommendClearing,
+  recommendAt,
   recommendComparing,
   recommendDoubting,
-  recommendLooking,
   recommendLookingAround,
-  recommendMoving,
-  recommendOutside,
-  recommendRenewing,
   recommendUndoing,
   recommendWatching,
 } from './advice.ts'
@@ -39,7 +35,6 @@ import {
   toTie,
   toTogether,
 } from './sentences.ts'
-import { isCordoned, isExpired, isFullDisk, isOfNode, toRefusal } from './trouble.ts'
 import { type Weighing, weigh } from './weigh.ts'
 
 const MAX_HYPOTHESES = 50
@@ -262,8 +257,9 @@ function toWhatBroke(told: readonly WeighedItem[], tell: Context['tell']): strin
 /** What is said where no change is named: what broke and since when, and where to look. */
 function nameNone(context: Context): Naming {
   const { weighing, nameOf, tell, told } = context
-  const { unrecorded, ranked, together } = weighing
-  const main = told.find((item) => together.has(item) && item.caller === unrecorded?.key) ?? (unrecorded && findMain(told, unrecorded))
+  const { unrecorded, ranked, together, facts } = weighing
+  const main =
+    told.find((item) => together.has(item) && item.caller === unrecorded?.key) ?? (unrecorded && findMain(told, unrecorded, facts.alertKey))
   if (!main) return nameNothing(context)
   const [lead] = ranked
   const isAfter = lead && lead.lagMs <= SOON_MS && lead.explained.some((item) => item === main || together.has(item))
@@ -275,20 +271,10 @@ function nameNone(context: Context): Naming {
     recommendedAction:
       callees.length > 0
         ? recommendLookingAround(nameOf(main.caller), toList(callees), before, nameOf)
-        : recommendAt(main, before, context),
+        : recommendAt(main, facts.hosts, before, nameOf),
     evidence: [...new Set([...citeItems([main, ...told]), ...(before ? [before.lead.entry.id] : [])])],
     reasoning: [toWhatBroke(told, tell), likeliest].filter(Boolean).join(' '),
   }
-}
-
-function recommendAt(main: Item, before: Change | undefined, { weighing: { facts }, nameOf }: Context): string {
-  const { caller, callee, reports, isCall } = main
-  if (isExpired(main)) return recommendRenewing(nameOf(callee), isCall ? nameOf(caller) : undefined)
-  if (isFullDisk(main)) return recommendClearing(nameOf(callee))
-  if (isCordoned(main)) return recommendMoving(nameOf(callee))
-  return facts.hosts.has(callee)
-    ? recommendOutside({ host: nameOf(callee), caller: nameOf(caller), refusal: toRefusal(main) }, before, nameOf)
-    : recommendLooking(nameOf(callee), reports.some(isOfNode), before, nameOf)
 }
 
 /** What a service's calls to several come to: since the first of them failed. */
@@ -302,11 +288,15 @@ function citeItems(items: readonly Item[]): readonly EventId[] {
 }
 
 /** What is said to fail: the earliest of what weighs most where the fault seems to be. */
-function findMain(told: readonly WeighedItem[], unrecorded: Hazard): WeighedItem | undefined {
+function findMain(told: readonly WeighedItem[], unrecorded: Hazard, alertKey: string | null): WeighedItem | undefined {
   const broken = unrecorded.trouble.flatMap(({ reports }) => told.find((item) => item.reports[0] === reports[0]) ?? [])[0]
   if (broken) return broken
   const there = told.filter(({ callee }) => callee === unrecorded.key)
-  return listHeaviest(there, 0.5).toSorted((a, b) => a.onsetMs - b.onsetMs)[0] ?? told[0]
+  return (
+    listHeaviest(there, 0.5).toSorted(
+      (a, b) => a.onsetMs - b.onsetMs || Number(b.caller === alertKey) - Number(a.caller === alertKey),
+    )[0] ?? told[0]
+  )
 }
 
 /** The same where nothing is known to fail, or only what nothing connects with the alert. */

@@ -1017,6 +1017,29 @@ const ROWS: readonly Row[] = [
     says: /^Calls from orders to payments\.internal have failed \(expired\) since/,
     advises: /^Renew what has expired at payments\.internal/,
   },
+  {
+    name: 'a mesh that asks for certificates of whoever calls',
+    windows: [
+      makeWindow(
+        'istio-system',
+        makeEntry(-300, 'config_change', { vendor: 'istio', entity: 'peerauthentication/default', newValue: 'mtls STRICT' }),
+      ),
+      makeWindow('pricing', OLD),
+      makeWindow('orders', own(-240, 'pricing:8080 upstream connect error: connection reset before headers')),
+    ],
+    assessment: 'cause',
+    says: /^Config change on peerauthentication\/default/,
+    advises: /revert its config change$/,
+  },
+  {
+    name: 'a host outside that others cannot reach, either',
+    windows: ['avatars', 'orders', 'reports'].map((service) =>
+      makeWindow(service, errors(-200, 'PUT https://bucket.s3.us-east-1.amazonaws.com/x 503', { entity: service })),
+    ),
+    assessment: 'external',
+    says: /^orders has been unable to reach bucket\.s3/,
+    advises: /and whether orders can reach it/,
+  },
 ]
 
 test.each(ROWS)('tells of $name', (row) => {
