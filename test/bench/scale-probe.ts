@@ -17,6 +17,8 @@ export type Reading = {
 export type Probe = {
   /** Times work that may answer how much it shows, and reads anew what its statements read. */
   readonly watch: (name: string, work: () => Promise<number | undefined>) => Promise<Reading>
+  /** To be called where all is asked for again, so that it is counted once. */
+  readonly forget: () => void
   /** Times work; `before` each is not counted. */
   readonly time: (name: string, work: () => Promise<void>, before?: () => Promise<void>) => Promise<Reading>
 }
@@ -57,6 +59,7 @@ export function createProbe(client: pg.Client): Probe {
     }
   }
   return {
+    forget: () => heard?.splice(0),
     time: (name, work, before) => read(name, async () => ({ ms: await timeAll(work, before) })),
     watch: (name, work) =>
       read(name, async () => {
