@@ -19,6 +19,8 @@ export type Environment = {
   readonly stack: StackAddresses
   readonly deps: Deps
   readonly tenant: NewTenant
+  /** Makes another tenant, which is gone with the rest. */
+  readonly addTenant: (name: string) => Promise<NewTenant>
   readonly bindings: Readonly<Record<string, string>>
   readonly bundle: Bundle
   readonly floorBundle: Bundle
@@ -61,11 +63,12 @@ export async function openEnvironment(cleanup: Cleanup, report: (line: string) =
     buildBundle(pathTo('sweep-worker.ts'), join(directory, 'sweep')),
   ])
 
-  let tenant: NewTenant | undefined
+  const tenants: NewTenant[] = []
   // Straight from the real stores, for Ctrl-C has already ended the local stack by then.
   cleanup.add(async () => {
-    if (databaseUrl !== undefined) await eraseFromPostgres(databaseUrl, tenant?.tenantId)
-    if (redisUrl !== undefined) await eraseFromRedis(redisUrl, tenant?.tenantId)
+    const tenantIds = tenants.map(({ tenantId }) => tenantId)
+    if (databaseUrl !== undefined) await eraseFromPostgres(databaseUrl, tenantIds)
+    if (redisUrl !== undefined) await eraseFromRedis(redisUrl, tenantIds)
   })
   report('starting the local stack')
   const stack = await spawnStack({ databaseUrl, redisUrl })
@@ -82,7 +85,12 @@ export async function openEnvironment(cleanup: Cleanup, report: (line: string) =
     }),
     log: () => {},
   }
-  tenant = await createTenant(deps, `bench ${randomUUID()}`)
+  const addTenant: Environment['addTenant'] = async (name) => {
+    const added = await createTenant(deps, `${name} ${randomUUID()}`)
+    tenants.push(added)
+    return added
+  }
+  const tenant = await addTenant('bench')
   await deps.db.execute(
     sql`CREATE TABLE IF NOT EXISTS bench_appends (id uuid PRIMARY KEY, received_at timestamptz NOT NULL, event text NOT NULL)`,
   )
@@ -95,5 +103,5 @@ export async function openEnvironment(cleanup: Cleanup, report: (line: string) =
     cleanup.add(worker.stop)
     return worker
   }
-  return { stack, deps, tenant, bindings, bundle, floorBundle, sweepBundle, freshDatabase: fresh.databaseEndpoint, serve }
+  return { stack, deps, tenant, addTenant, bindings, bundle, floorBundle, sweepBundle, freshDatabase: fresh.databaseEndpoint, serve }
 }

@@ -6,8 +6,8 @@ import { Client } from 'pg'
 
 const TENANT_COMMAND = fileURLToPath(new URL('../../src/commands/tenant.ts', import.meta.url))
 
-/** Deletes everything a tenant has in a real Postgres, and the benchmark's own table. */
-export async function eraseFromPostgres(databaseUrl: string, tenantId: string | undefined): Promise<void> {
+/** Deletes everything these tenants have in a real Postgres, and the benchmark's own table. */
+export async function eraseFromPostgres(databaseUrl: string, tenantIds: readonly string[]): Promise<void> {
   const client = new Client({ connectionString: databaseUrl })
   await client.connect()
   try {
@@ -15,17 +15,16 @@ export async function eraseFromPostgres(databaseUrl: string, tenantId: string | 
   } finally {
     await client.end()
   }
-  if (tenantId === undefined) return
   const env = { ...process.env, DATABASE_URL: databaseUrl }
-  await promisify(execFile)(process.execPath, [TENANT_COMMAND, 'delete', tenantId, '--yes'], { env })
+  for (const tenantId of tenantIds) await promisify(execFile)(process.execPath, [TENANT_COMMAND, 'delete', tenantId, '--yes'], { env })
 }
 
-/** Deletes everything a tenant has in a real Redis, and the benchmark's own keys. */
-export async function eraseFromRedis(redisUrl: string, tenantId: string | undefined): Promise<void> {
+/** Deletes everything these tenants have in a real Redis, and the benchmark's own keys. */
+export async function eraseFromRedis(redisUrl: string, tenantIds: readonly string[]): Promise<void> {
   const redis = new Redis(redisUrl, { lazyConnect: true, maxRetriesPerRequest: 0 })
   await redis.connect()
   try {
-    for (const match of ['bench:*', ...(tenantId === undefined ? [] : [`t:${tenantId}:*`])]) {
+    for (const match of ['bench:*', ...tenantIds.map((tenantId) => `t:${tenantId}:*`)]) {
       for await (const keys of redis.scanStream({ match, count: 1_000 })) {
         if (Array.isArray(keys) && keys.length > 0) await redis.unlink(keys)
       }

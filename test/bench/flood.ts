@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import type { BatchDatabase } from '../../src/deps.ts'
-import { createTenant } from '../../src/usecases/create-tenant.ts'
 import type { Environment } from './bench-setup.ts'
 import { type Latency, paceWhile, toLatency } from './pace.ts'
 import { prepareLoads } from './sweep.ts'
@@ -68,8 +67,8 @@ export async function measureFlood(
 type Path = { readonly path: string; readonly key: string }
 
 /** A tenant with a service of very many changes, of four types: where its window is, and who may read it. */
-async function storeChanges({ deps }: Environment): Promise<Path> {
-  const { tenantId, readonlyKey } = await createTenant(deps, `flood ${deps.newUuid()}`)
+async function storeChanges({ deps, addTenant }: Environment): Promise<Path> {
+  const { tenantId, readonlyKey } = await addTenant('flood')
   const serviceId = deps.newUuid()
   await deps.db.execute(
     sql`INSERT INTO services (id, tenant_id, name, name_key) VALUES (${serviceId}, ${tenantId}, 'checkout', 'checkout')`,
