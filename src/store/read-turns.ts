@@ -40,7 +40,7 @@ const ROOM_WHEN_LONG = 1
 const LONG_KNOWN_MS = 60_000
 const MAX_REST_MS = 1_000
 /** So much of that rest is let off, and all of it while nobody waits: who reads one after the other is no flood. */
-const LONG_ALLOWANCE_MS = 2_000
+const LONG_ALLOWANCE_MS = 1_000
 const CROWDED_FOR_MS = 1_000
 /**
  * How often one that waits looks, at first and at last. Nobody wakes it: in a Worker what one request resolves, another waits for in
