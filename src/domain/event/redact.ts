@@ -33,16 +33,23 @@ const OWN_KEY = /noc_(?:ingest|ro|view)_[1-9A-HJ-NP-Za-km-z]{44}(?![1-9A-HJ-NP-Z
 
 /** One look at a text decides whether any rule can find something in it. */
 const MAY_HOLD_SECRET = new RegExp(
-  `@|%40|://|private key|bearer|basic|pass|pwd|secret|token|key|cred|auth|cookie|jwt|sess|connection|webhook|pw\\b|psw|(?:pin|otp|mfa|cv[vc]2?|ssn|sig|dsn|sas|pat|sid|salt|pepper|[cx]srf|codes?)["'\\\\]{0,4}(?:\\s(?:is|was))?\\s{0,4}(?:[=:]|\\s\\d)|signature|verifier|identified|private-lines|:thin:|\\s-[uUpPawk]|-user|from-literal|securestring|sudo|unseal|vault|login|values|sqlplus|rabbitmqctl|\\s>\\S|${RARE_NAME_MARKS}|(?:\\d[ -]?){12}\\d|${SECRET_MARKS}`,
+  `@|%40|://|private key|bearer|basic|pass|pwd|secret|token|key|cred|auth|cookie|jwt|sess|connection|webhook|pw\\b|psw|(?:pin|otp|mfa|cv[vc]2?|ssn|sig|dsn|sas|pat|sid|salt|pepper|[cx]srf|codes?)["'\\\\]{0,4}(?:\\s(?:is|was))?\\s{0,4}(?:[=:]|\\s\\d)|signature|verifier|identified|private-lines|:thin:|\\s-[uUpPawk]|-user|from-literal|securestring|sudo|unseal|vault|login|values|sqlplus|rabbitmqctl|\\s>\\S|${RARE_NAME_MARKS}|(?:\\d[ -]?){12}\\d|\\d{4}\\.\\d{4}\\.|/(?:reset|verif|confirm|activat|magic|invit|sign[-_]?in|unsub)|${SECRET_MARKS}`,
   'i',
 )
 
 /** One word, shorter than any secret that needs no name before it. */
 const SHORT_WORD = /^[\w./-]{0,12}$/
 
+/** How an address begins that has nothing but a host and a path: that it is one is no sign of a secret. */
+const PLAIN_ADDRESS = /^https?:\/(?=\/[\w.~/-]+$)/
+
 function mayHoldSecret(text: string): boolean {
   if (SHORT_WORD.test(text)) return false
-  return MAY_HOLD_SECRET.test(text) || mayBeEncoded(text) || (isFolded(text) && MAY_HOLD_SECRET.test(unfold(text).text))
+  return (
+    MAY_HOLD_SECRET.test(text.replace(PLAIN_ADDRESS, '')) ||
+    mayBeEncoded(text) ||
+    (isFolded(text) && MAY_HOLD_SECRET.test(unfold(text).text))
+  )
 }
 
 /** The text with what is secret or personal in it masked: credentials of all kinds, card numbers, e-mail addresses. */

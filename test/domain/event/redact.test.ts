@@ -570,3 +570,20 @@ test.each(HOSTILE)('time grows as a text of %j does', (piece) => {
   // Quadratic growth would be 16 times.
   expect(longMs).toBeLessThan(Math.max(100, 10 * shortMs))
 })
+
+test('an address of a host and a path is masked as it is within a sentence', () => {
+  const part = fc.oneof(
+    fc.constantFrom('runs', 'reset', 'Verification', 'invite', 'login', 'token', 'pass', '4111.1111.1111.1111', 'webhooks', 'sign-in'),
+    of(WORD, 1, 60),
+    fc.uuid(),
+    ...Object.values(FORMED),
+  )
+  fc.assert(
+    fc.property(fc.array(part, { minLength: 1, maxLength: 5 }), (parts) => {
+      const address = `https://${parts.join('/')}`
+      fc.pre(/^https:[\w.~/-]+$/.test(address))
+      expect(`see ${redactText(address)} `).toBe(redactText(`see ${address} `))
+    }),
+    { numRuns: 500 },
+  )
+})
