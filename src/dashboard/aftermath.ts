@@ -3,7 +3,7 @@ import { maskActor } from '../domain/event/redact.ts'
 import { matchServices } from '../domain/event/service-name.ts'
 import { type KnownServices, toKnownServices } from '../domain/graph/callee.ts'
 import type { CitedEntry } from '../domain/incident/snapshot.ts'
-import { findUndoing } from '../domain/incident/undoing.ts'
+import { findUndoingOf } from '../domain/incident/undoing.ts'
 import { quoteName } from '../domain/text.ts'
 import type { LaterEvent } from '../store/aftermath.ts'
 import type { Incident, StoredDiagnosis } from '../store/incidents.ts'
@@ -75,17 +75,16 @@ function findUndone(answer: ShownAnswer, later: readonly CitedEntry[], answeredA
   const cause = findCause(answer)
   if (!cause) return undefined
   const told = [...new Map([...answer.entries, ...later].map((entry) => [entry.id, entry])).values()]
-    .map((entry) => ({ ...toReported(entry), entity: entry.entity, entry }))
-    .toSorted((a, b) => a.at.getTime() - b.at.getTime())
-  const reports = told.filter(
-    ({ entry: { event_type, entity, vendor } }) => event_type === cause.event_type && entity === cause.entity && vendor === cause.vendor,
-  )
-  const scalings = told.filter(({ entry }) => entry.event_type === 'scale_event' && entry.service === cause.service)
-  return findUndoing(reports, { newValue: cause.new_value, sha: cause.sha }, answeredAt, scalings)?.entry
+  return findUndoingOf(
+    { ...toReported(cause), service: cause.service },
+    told.map((entry) => ({ ...toReported(entry), entry })),
+    answeredAt,
+  )?.entry
 }
 
-function toReported({ event_type, old_value, new_value, sha, environment = null, first_timestamp }: CitedEntry) {
-  return { eventType: event_type, oldValue: old_value, newValue: new_value, sha, environment, at: new Date(first_timestamp) }
+function toReported({ event_type, vendor, entity, old_value, new_value, sha, environment = null, first_timestamp }: CitedEntry) {
+  const at = new Date(first_timestamp)
+  return { eventType: event_type, vendor, entity, oldValue: old_value, newValue: new_value, sha, environment, at }
 }
 
 /** One thing is told once. */

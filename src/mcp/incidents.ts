@@ -2,15 +2,17 @@ import type { IncidentId } from '../domain/ids.ts'
 import { citedEntries } from '../domain/incident/snapshot.ts'
 import { toCitedEvent } from '../domain/telling/cited-event.ts'
 import { toShownValue } from '../domain/text.ts'
+import { readAftermath } from '../store/aftermath.ts'
 import { listIncidents } from '../store/incident-lists.ts'
 import { getIncident, type Incident, type IncidentDetail, type StoredDiagnosis } from '../store/incidents.ts'
 import { judge } from '../usecases/decide-incident.ts'
 import { askNow } from '../usecases/diagnose-now.ts'
 import { type Arguments, getFlag, getId, getText, readChoice, readCount, readText, readTime } from './arguments.ts'
 import type { Call } from './call.ts'
-import { AS_DATA, quote, quoteSentence, toItem, toName } from './quoted.ts'
+import { AS_DATA, quote, quoteSentence, type Told, toItem, toName } from './quoted.ts'
 import { getService } from './services.ts'
 import { MAX_BYTES } from './sizes.ts'
+import { findUndone } from './undone.ts'
 import { type Room, within } from './within.ts'
 
 const WEEK_MS = 7 * 24 * 3_600_000
@@ -53,7 +55,14 @@ export async function listIncidentsTool(call: Call, args: Arguments) {
 /** Reads or says of an incident what its answer rests on. */
 export async function getIncidentTool(call: Call, args: Arguments) {
   const isFull = readChoice(args, 'detail', ['full', 'compact']) === 'full'
-  return tellIncident(await getIncident(call.deps.db, call.tenantId, getId<IncidentId>(args, 'id')), isFull)
+  return await readTold(call, getId<IncidentId>(args, 'id'), isFull)
+}
+
+/** Reads an incident, and what became of the change that its answer blames. */
+export async function readTold({ deps: { db }, tenantId }: Call, id: IncidentId, isFull: boolean) {
+  const [incident, later] = await Promise.all([getIncident(db, tenantId, id), readAftermath(db, tenantId, id)])
+  const [latest] = incident.diagnoses
+  return tellIncident(incident, isFull, latest && findUndone(latest, later))
 }
 
 export async function diagnoseTool(call: Call, args: Arguments) {
@@ -106,13 +115,16 @@ function toSimilar(
   }
 }
 
-/** An incident with its latest answer, in 4 kB, or in 20 with all that speaks for it. */
-export function tellIncident({ diagnoses, notes, similar, failure, maintenance, ...incident }: IncidentDetail, isFull: boolean) {
+/** An incident with its latest answer, in 4 kB, or in 20 with all that speaks for it; what was done already is not advised. */
+function tellIncident({ diagnoses, notes, similar, failure, maintenance, ...incident }: IncidentDetail, isFull: boolean, undoneBy?: Told) {
   const [latest, ...earlier] = diagnoses
   return within(isFull ? MAX_BYTES.full : MAX_BYTES.compact, (room) => ({
     note: AS_DATA,
     ...toListed(incident, room),
-    recommended_action: quoteSentence(incident.recommendedAction, room.length(MAX_SENTENCE)),
+    ...(undoneBy && { undone_by: toItem(undoneBy, room) }),
+    recommended_action: undoneBy
+      ? `What is blamed was undone at ${undoneBy.timestamp.toISOString()}: watch whether what failed recovers`
+      : quoteSentence(incident.recommendedAction, room.length(MAX_SENTENCE)),
     ...(latest ? toAnswer(latest, room, isFull) : { failure: quote(failure, MAX_TITLE) }),
     ...(isFull
       ? { earlier_diagnoses: room.first(earlier, 5).map((each) => toEarlier(each, room)) }

@@ -2,9 +2,8 @@ import { AppError } from '../domain/errors.ts'
 import { type IncidentId, parseId } from '../domain/ids.ts'
 import { quoteName } from '../domain/text.ts'
 import { listIncidents } from '../store/incident-lists.ts'
-import { getIncident } from '../store/incidents.ts'
 import { type Call, INVALID_PARAMS, RpcError } from './call.ts'
-import { tellIncident } from './incidents.ts'
+import { readTold } from './incidents.ts'
 import { toName } from './quoted.ts'
 import { getService, tellContext } from './services.ts'
 
@@ -63,10 +62,10 @@ async function readUri(call: Call, uri: string): Promise<Readonly<Record<string,
 }
 
 /** An incident in full, as the resource has it. */
-export async function readIncident({ deps, tenantId }: Call, text: string): Promise<Readonly<Record<string, unknown>>> {
+export async function readIncident(call: Call, text: string): Promise<Readonly<Record<string, unknown>>> {
   const id = parseId<IncidentId>(text)
   if (id === undefined) throw new AppError('not_found', 'no such incident')
-  return tellIncident(await getIncident(deps.db, tenantId, id), true)
+  return await readTold(call, id, true)
 }
 
 export function toIncidentUri(id: string): string {

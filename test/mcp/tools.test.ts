@@ -59,6 +59,23 @@ test('“what changed before checkout broke, and what should I do?” takes thre
   expect(changed['changes']).toContainEqual(expect.objectContaining({ entity: 'payment-service', type: 'deploy' }))
 })
 
+test('what was done already is not advised', async () => {
+  const tenant = await createTestTenant(app)
+  const deploy = (sha: string, minutes: number, fields: object = {}) =>
+    makeEvent({ old_value: undefined, new_value: 'succeeded', sha, timestamp: minutesAgo(minutes), ...fields })
+  const failure = { event_type: 'dependency_failure', entity: 'payments', new_value: 'connect ECONNREFUSED payments:80', sha: undefined }
+  await send(tenant, [deploy('f8b3e22', 600), deploy('a4f2c19', 9), makeEvent({ ...failure, timestamp: minutesAgo(6) })])
+  const { data } = await callTool(app, tenant.readonlyKey, 'diagnose', { service: 'checkout', title: 'slow', triggered_at: minutesAgo(5) })
+  expect(data).toMatchObject({ recommended_action: expect.stringContaining('Roll back') })
+  expect(data).not.toHaveProperty('undone_by')
+  await send(tenant, [deploy('f8b3e22', 2, { actor: 'jane' })])
+  for (const detail of ['compact', 'full']) {
+    const { data: told } = await callTool(app, tenant.readonlyKey, 'get_incident', { id: data['id'], detail })
+    expect(told).toMatchObject({ undone_by: { type: 'deploy', sha: 'f8b3e22', by: 'jane' } })
+    expect(told['recommended_action']).toMatch(/^What is blamed was undone at [\dT:.-]+Z: watch/)
+  }
+})
+
 test('tools take services by name, and say which are nearest to one that there is not', async () => {
   const tenant = await createTestTenant(app)
   await send(tenant, [makeEvent({ service_name: 'payment-service', entity: 'payment-service' })])

@@ -35,6 +35,21 @@ export function findUndoing<Report extends Reported>(
   return after.find((later) => undoes(later, blamed, before) || returns.has(later))
 }
 
+type Thing = Pick<ChangeText, 'vendor' | 'entity'>
+
+/** The same of all that was told, in whatever order: of the same thing as an answer's cause, and of its service's replica sets. */
+export function findUndoingOf<Told extends Reported & Thing>(
+  cause: Omit<Reported, 'at' | 'oldValue' | 'environment'> & Thing & { readonly service: string },
+  told: readonly Told[],
+  answeredAt: Date,
+): Told | undefined {
+  const { eventType, vendor, entity, service } = cause
+  const sorted = told.toSorted((a, b) => a.at.getTime() - b.at.getTime())
+  const reports = sorted.filter((one) => one.eventType === eventType && one.entity === entity && one.vendor === vendor)
+  const scalings = sorted.filter((one) => one.eventType === 'scale_event' && one.entity.startsWith(`${service}-`))
+  return findUndoing(reports, cause, answeredAt, scalings)
+}
+
 function undoes(later: Reported, blamed: Reported, before: readonly Reported[]): boolean {
   if (isText(blamed.oldValue) && blamed.oldValue !== blamed.newValue) {
     if (later.oldValue === blamed.newValue && later.newValue === blamed.oldValue) return true
