@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { publish } from './publish.ts'
@@ -20,6 +20,19 @@ const WHOLE = /^export \* as (?:core|locales|coerce) from .*;\n|\b(?:regexes|uti
 /** What nothing asks `z` for: its own functions for parsing, what was before version 4, and the names of the core. */
 const UNASKED = /^export \* from "\.\/(?:parse|compat)\.js";\n|^export \{ globalRegistry, .*\n/gm
 
+const SOURCES = fileURLToPath(new URL('..', import.meta.url))
+const TAKEN = /\bz\.(\w+)/g
+const EXPORTED = /^export (?:const|function) (\w+)|^export \{ \w+ as (\w+) \}/gm
+/** All of the kinds of schemas, and the checks that are schemas' methods, too. */
+const ALL_KINDS = /^export \* from "\.\/(?:schemas|checks)\.js";\n/gm
+
+/** The kinds of schemas that the project's own files take of `z`: the whole of it is handed to what describes schemas. */
+function listTaken(schemas: string): readonly string[] {
+  const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/.test(name))
+  const taken = new Set(files.flatMap((name) => [...readFileSync(join(SOURCES, name), 'utf8').matchAll(TAKEN)].map(([, kind]) => kind)))
+  return [...schemas.matchAll(EXPORTED)].flatMap(([, own, renamed]) => own ?? renamed ?? []).filter((kind) => taken.has(kind))
+}
+
 publish('zod', (copy) => {
   for (const part of PARTS) cpSync(join(ZOD, part), join(copy, part), { recursive: true })
   mkdirSync(join(copy, 'v4/locales'), { recursive: true })
@@ -30,8 +43,9 @@ publish('zod', (copy) => {
     writeFileSync(join(copy, list), kept.join('\n').replace(NAMES, '').replace(WHOLE, ''))
   }
   const external = join(copy, 'v4/classic/external.js')
-  writeFileSync(external, readFileSync(external, 'utf8').replace(UNASKED, ''))
   const schemas = readFileSync(join(ZOD, SCHEMAS), 'utf8')
+  const kinds = `export { ${listTaken(schemas).join(', ')} } from './schemas.js'\n`
+  writeFileSync(external, kinds + readFileSync(external, 'utf8').replace(UNASKED, '').replace(ALL_KINDS, ''))
   writeFileSync(join(copy, SCHEMAS), schemas.replace(AS_JSON_SCHEMA, '').replace(JSON_SCHEMA_METHODS, 'undefined'))
   writeFileSync(join(copy, 'package.json'), JSON.stringify({ type: 'module', sideEffects: false }))
 })
