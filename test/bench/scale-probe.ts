@@ -17,6 +17,8 @@ export type Reading = {
 export type Probe = {
   /** Times work that may answer how much it shows, and reads anew what its statements read. */
   readonly watch: (name: string, work: () => Promise<number | undefined>) => Promise<Reading>
+  /** Takes what goes on after an answer: it is part of what was asked for, and none of its time. */
+  readonly defer: (work: Promise<unknown>) => void
   /** To be called where all is asked for again, so that it is counted once. */
   readonly forget: () => void
   /** Times work; `before` each is not counted. */
@@ -36,6 +38,10 @@ export function createProbe(client: pg.Client): Probe {
     }
     return send(input, init)
   }
+  const deferred: Promise<unknown>[] = []
+  const settle = async () => {
+    while (deferred.length > 0) await Promise.allSettled(deferred.splice(0))
+  }
   const timeOnce = async (work: () => Promise<unknown>) => {
     const startedAt = performance.now()
     await work()
@@ -46,6 +52,7 @@ export function createProbe(client: pg.Client): Probe {
     for (let each = 0; each < TIMES; each += 1) {
       await before?.()
       times.push(await timeOnce(work))
+      await settle()
     }
     return Math.min(...times)
   }
@@ -59,12 +66,15 @@ export function createProbe(client: pg.Client): Probe {
     }
   }
   return {
-    forget: () => heard?.splice(0),
+    defer: (work) => void deferred.push(work),
+    forget: () => void heard?.splice(0),
     time: (name, work, before) => read(name, async () => ({ ms: await timeAll(work, before) })),
     watch: (name, work) =>
       read(name, async () => {
+        await settle()
         heard = []
         const shown = await work()
+        await settle()
         const statements = heard
         heard = undefined
         const ms = await timeAll(work)

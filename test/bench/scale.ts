@@ -90,7 +90,7 @@ async function measureSizes(worker: Worker, databaseUrl: string, redisUrl: strin
     const probe = createProbe(client)
     const bindings = { ...toBindings(stack), SESSION_SECRET: randomUUID() }
     const deps: Deps = { ...createDeps(readConfig(bindings)), log: () => {} }
-    const ask = toAsk(worker, bindings, probe.forget)
+    const ask = toAsk(worker, bindings, probe)
     if (sizes.length === 0) {
       const { rows } = await client.query(
         'SELECT tenant_id, agent_id, (SELECT count(*) FROM context_events) AS events FROM scale_agents WHERE place = 0',
@@ -143,14 +143,14 @@ async function loadWorker(): Promise<Worker> {
   }
 }
 
-function toAsk(worker: Worker, bindings: object, onRefusal: () => void): Ask {
-  const context = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} }
+function toAsk(worker: Worker, bindings: object, { defer, forget }: Probe): Ask {
+  const context = { waitUntil: defer, passThroughOnException: () => {}, props: {} }
   /** What a busy machine refuses is asked again, as callers do. */
   const send = async (path: string, init: RequestInit, tries = 1): Promise<Response> => {
     const response = await worker.fetch(new Request(`http://bench${path}`, init), bindings, context)
     if (response.status !== 503 || tries === MAX_TRIES) return response
     report(`${path}: 503, asked again`)
-    onRefusal()
+    forget()
     await sleep(1_000)
     return await send(path, init, tries + 1)
   }
