@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { compareText } from '../../src/domain/compare.ts'
 import { sha256, toHex } from '../../src/domain/hash.ts'
 import { functionNamed } from '../../src/store/functions.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
@@ -121,14 +122,16 @@ test('the statements of previous Workers go on answering, and as those of this o
 
 type Answer = Readonly<Record<string, unknown>>
 
-/** An answer without what other transactions move, its changes as statements answered them at first. */
+/** An answer without what other transactions move, its changes as statements answered them at first, whose order nobody asks for. */
 const toComparable = ({ horizon: _, is_part: _p, changes, ...answer }: Answer) => ({
   ...answer,
   changes: Array.isArray(changes)
-    ? changes.map((change: unknown[]) => {
-        const text = change.at(-1)
-        return [...change.slice(0, FIRST_FIELDS), Array.isArray(text) ? text.slice(0, FIRST_TEXTS) : text]
-      })
+    ? changes
+        .map((change: unknown[]) => {
+          const text = change.at(-1)
+          return [...change.slice(0, FIRST_FIELDS), Array.isArray(text) ? text.slice(0, FIRST_TEXTS) : text]
+        })
+        .sort((a, b) => compareText(JSON.stringify(a), JSON.stringify(b)))
     : changes,
 })
 
