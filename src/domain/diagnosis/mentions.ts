@@ -1,11 +1,13 @@
 import type { WindowEntry } from '../window/window.ts'
 import type { Change, Observation } from './model.ts'
 
-/** The services whose failures name a word, by word; of what stands in quotes each part by itself, in quotes. */
+/** The services whose failures name a word, by word; of what stands in quotes in a text of a database each part by itself, in quotes. */
 export type Mentions = ReadonlyMap<string, ReadonlySet<string>>
 
 const WORD = /[\w.-]{6,128}/g
 const QUOTED = /["'`]([\w.-]{3,128})["'`]/g
+/** What a database says of the names that it does not know. */
+const OF_DATABASE = /\b(?:column|relation|table|constraint|index|view|schema|sql)/i
 const MAX_TEXT_LENGTH = 1_024
 /** A key that a text names is no plain word: `newPricingEngine`, `resources.limits.memory`, `use-v2`. */
 const KEY = /^.{6,}$/s
@@ -17,7 +19,7 @@ export function toMentions(failures: readonly Observation[]): Mentions {
   const mentions = new Map<string, Set<string>>()
   for (const { key, entry } of failures) {
     const text = entry.newValue?.slice(0, MAX_TEXT_LENGTH) ?? ''
-    const quoted = [...text.matchAll(QUOTED)].flatMap(([, name = '']) => name.split('.').map(toQuoted))
+    const quoted = [...(OF_DATABASE.test(text) ? text.matchAll(QUOTED) : [])].flatMap(([, name = '']) => name.split('.').map(toQuoted))
     for (const word of [...(text.match(WORD) ?? []), ...quoted]) {
       const services = mentions.get(word)
       if (services) services.add(key)

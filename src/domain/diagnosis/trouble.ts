@@ -105,13 +105,13 @@ export function isUnreached({ isCall, reports }: Pick<Item, 'isCall' | 'reports'
   return isCall && reports.some(({ entry }) => UNREACHED.test(entry.newValue ?? ''))
 }
 
-/** The calls that went unanswered soon after a change of who may reach whom. */
+/** The calls that went unanswered soon after a change of who may reach whom, unless that names a service. */
 export function listCutOff<Each extends Item>(
   { lead, atMs }: Change,
   items: readonly Each[],
   { slackMs }: { readonly slackMs: number },
 ): readonly Each[] {
-  if (!isOfNetwork(lead.entry)) return []
+  if (!isOfNetwork(lead.entry) || lead.named) return []
   return items.filter((item) => isUnreached(item) && item.onsetMs >= atMs - slackMs && item.onsetMs <= atMs + CUTTING_MS)
 }
 

@@ -1040,6 +1040,33 @@ const ROWS: readonly Row[] = [
     says: /^orders has been unable to reach bucket\.s3/,
     advises: /and whether orders can reach it/,
   },
+  {
+    name: 'a network policy of another service before a host outside does not answer',
+    windows: [
+      makeWindow('batch-jobs', OLD),
+      makeWindow(
+        'shop',
+        makeEntry(-240, 'config_change', { vendor: 'kubernetes', entity: 'networkpolicy/batch-jobs', newValue: 'applied' }),
+      ),
+      makeWindow('orders', own(-200, 'POST https://api.stripe.com/v1/charges context deadline exceeded')),
+    ],
+    assessment: 'external',
+    says: /^orders has been unable to reach api\.stripe\.com/,
+    advises: AWAY,
+  },
+  {
+    name: 'a migration of a column whose name errors hold that are of no database',
+    windows: [
+      makeWindow(
+        'billing-db',
+        makeEntry(-240, 'schema_change', { vendor: 'flyway', entity: 'invoices', newValue: '58: add column status' }),
+      ),
+      makeWindow('orders', own(-220, "TypeError: Cannot read properties of undefined (reading 'status')")),
+    ],
+    assessment: 'unrecorded',
+    says: /^orders has reported errors/,
+    advises: AWAY,
+  },
 ]
 
 test.each(ROWS)('tells of $name', (row) => {
