@@ -96,8 +96,8 @@ const FULL_WIDTH_OFFSET = 0xfee0
 const SHORTCODE = /:(?=((?!(?!100:|1234:)\p{N}+:)[\p{L}\p{M}\p{N}_'+-]+):)/gu
 /** What Adaptive Cards put a date of the reader's in the place of. */
 const TEMPLATE = /\{(?=\{)/g
-const SCHEME = /([\p{L}\p{N}+.-]{0,64}):(?=\/\/)/gu
-const HTTP = /^http(s?)$/i
+const HTTP = /(?<![\p{L}\p{N}+.-])http(s?):(?=\/\/)/giu
+const OTHER_SLASHES = /(?<!(?<![\p{L}\p{N}+.-])hxxps?):(?=\/\/)/giu
 /** Schemes that need no slashes to become a link, and take numbers. */
 const SCHEMES =
   'https?|mailto|tel|sms|smsto|mms|mmsto|data|javascript|vbscript|file|xmpp|magnet|blob|geo|sips?|facetime(?:-audio|-group)?|callto|skype|viber|fax|im|webcals?|zoommtg|zoomus|zoomphonecall|whatsapp|bitcoin'
@@ -114,14 +114,21 @@ const HOST_DOT = /[.\u3002](?=[\p{L}\p{M}])|(?<=[\p{L}\p{M}-])[.\u3002](?=\p{N})
  * program could turn into a link, a mention or markup, or that people would not see.
  */
 export function defang(text: string, maxLength: number): string {
-  return toSafe(toQuotable(text.slice(0, 4 * maxLength).normalize('NFKC')), maxLength, text.length > 4 * maxLength)
+  return toSafe(toQuotable(toCompatible(text, maxLength)), maxLength, text.length > 4 * maxLength)
 }
 
 /** A sentence of ours with foreign text in it, as `defang` has it: quotations in it stay, and end where it is cut. */
 export function defangSentence(text: string, maxLength: number): string {
-  const safe = toSafe(foldQuotes(text.slice(0, 4 * maxLength)).normalize('NFKC'), maxLength, text.length > 4 * maxLength)
+  const safe = toSafe(toCompatible(foldQuotes(text.slice(0, 4 * maxLength)), maxLength), maxLength, text.length > 4 * maxLength)
   return safe.split('"').length % 2 === 0 ? `${safe}"` : safe
 }
+
+/** The beginning of a text in compatibility form (NFKC), in which a character may be eighteen. */
+const toCompatible = (text: string, maxLength: number): string =>
+  text
+    .slice(0, 4 * maxLength)
+    .normalize('NFKC')
+    .slice(0, 4 * maxLength + 1)
 
 function toSafe(text: string, maxLength: number, isShortened: boolean): string {
   const shown = text.toWellFormed().replaceAll('@', ' at ').replace(INVISIBLE, ' ').trim()
@@ -135,7 +142,8 @@ function toSafe(text: string, maxLength: number, isShortened: boolean): string {
     .replace(MARKUP, toFullWidth)
     .replace(SHORTCODE, toFullWidth)
     .replace(TEMPLATE, '{ ')
-    .replace(SCHEME, (_, scheme: string) => (HTTP.test(scheme) ? scheme.replace(HTTP, 'hxxp$1:') : `${scheme}(:)`))
+    .replace(HTTP, 'hxxp$1:')
+    .replace(OTHER_SLASHES, '(:)')
     .replace(BARE_SCHEME, '$1(:)')
     .replace(OTHER_SCHEME, '$1(:)')
     .replace(IP_ADDRESS, (address) => address.replaceAll('.', '[.]'))
@@ -149,8 +157,8 @@ const toFullWidth = (character: string): string => String.fromCodePoint(characte
 const [ISOLATE, ISOLATE_END] = ['\u2068', '\u2069']
 /** Blocks of scripts that are written from right to left: https://www.unicode.org/roadmaps/bmp */
 const RIGHT_TO_LEFT = /[\u0590-\u08FF\uFB1D-\uFDFF\uFE70-\uFEFC\u{10800}-\u{10FFF}\u{1E800}-\u{1EFFF}]/u
-/** A name that stands bare in a sentence, without the sentence's own signs around it. */
-const BARE = /[^\s(][^\s]*?(?=[,.:;)]*(?:\s|$))/g
+/** What a sentence puts around a name that stands bare in it. */
+const [OPENING, CLOSING] = ['(', ',.:;)']
 
 /**
  * A line of ours with foreign names and quotations in it: each that is written from right to left is isolated, or what stands
@@ -160,8 +168,15 @@ export function isolate(line: string): string {
   if (!RIGHT_TO_LEFT.test(line)) return line
   return line
     .split('"')
-    .map((part, place) => (place % 2 === 1 ? isolateText(part) : part.replace(BARE, isolateText)))
+    .map((part, place) => (place % 2 === 1 ? isolateText(part) : part.replace(/\S+/g, isolateName)))
     .join('"')
+}
+
+function isolateName(word: string): string {
+  let [start, end] = [0, word.length]
+  while (start < end && OPENING.includes(word.charAt(start))) start += 1
+  while (end > start && CLOSING.includes(word.charAt(end - 1))) end -= 1
+  return word.slice(0, start) + isolateText(word.slice(start, end)) + word.slice(end)
 }
 
 /** The same of a text that is foreign all of it. */
