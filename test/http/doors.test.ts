@@ -12,7 +12,7 @@ import { createTestTenant, listServicesOf, startApp, type TestApp, type TestTena
 import { startFaultProxy } from '../support/fault-proxy.ts'
 
 const stack = inject('stack')
-const app = startApp()
+const app = startApp({}, { rest: async () => {} })
 
 type Connected = { readonly id: string; readonly token: string; readonly webhook_url: string }
 
