@@ -313,7 +313,7 @@ export const TOLD_ABSTENTIONS: readonly ToldRow[] = [
     ],
     says: [
       'unrecorded: node-7 has been closed to pods since 11:58 UTC; no recorded change explains it',
-      '→ Look at who drains node-7',
+      '→ Look at who drains node-7, and whether what ran there has started elsewhere',
       'What broke: node-7 has been closed to pods since 11:58 UTC; pods of frontend have failed on node-7 since 11:58 UTC.',
     ],
   },

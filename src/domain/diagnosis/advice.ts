@@ -136,7 +136,7 @@ function recommendClearing(place: string): string {
 
 /** What to look at when a node was closed to pods. */
 function recommendMoving(node: string): string {
-  return `Look at who drains ${node}`
+  return `Look at who drains ${node}, and whether what ran there has started elsewhere`
 }
 
 /** What to look at when calls of one service to several fail at once. */

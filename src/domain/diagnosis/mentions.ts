@@ -13,7 +13,7 @@ const MAX_TEXT_LENGTH = 1_024
 const KEY = /^.{6,}$/s
 const DISTINCT = /^.+[A-Z\d_.-].*$/s
 /** Sizes, durations, versions and shares: failures are full of them. */
-const NUMBER = /^[\d.]+\w?\w?$/
+const NUMBER = /^[\d.]+[a-z%]{0,3}$/i
 
 export function toMentions(failures: readonly Observation[]): Mentions {
   const mentions = new Map<string, Set<string>>()

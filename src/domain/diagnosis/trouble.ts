@@ -27,7 +27,7 @@ const ROLES =
   /(?:^|[^a-z])(?:roles?|(?:iam|access|bucket|authorization|key|resource)[-_ ]?polic(?:y|ies)|polic(?:y|ies)\/|iam|permissions?|grants?|rbac|acls?)(?:[^a-z]|$)/i
 /** Settings of who may reach whom, and what whoever may not is told. */
 const NETWORK =
-  /network-?polic|peer-?authentication|(?:^|[^a-z])(?:security[-_ ]?groups?|firewall|nacl|route[-_ ]?table|egress)(?:[^a-z]|$)/i
+  /network-?polic|peer-?authentication|(?:^|[^a-z])(?:security[-_ ]?groups?|firewall|n(?:etwork[-_ ]?)?acl|route[-_ ]?table|vpc|iptables|egress)(?:[^a-z]|$)/i
 const UNREACHED = /time(?:d)?[ -]?out|deadline|refused|unreachable|no route|reset|hang ?up|\bE(?:TIMEDOUT|CONN|HOST|NET)/i
 export const NODE_TROUBLE =
   /^(?:Node(?:HasMemory|Memory|HasDisk|Disk|PID)\w*Pressure|EvictionThresholdMet|NodeNotReady|NodeNotSchedulable)$/

@@ -47,9 +47,9 @@ const KEYS: ReadonlySet<string> = new Set(
 )
 /** Whose name follows was called, without a place where hosts stand, if there is a service of that name. */
 const BEFORE_CALLEE =
-  /\b(?:invok(?:e|ing)|calling|(?:calls?|requests?|connect(?:ing|ions?)?) to|(?:gateway|response) from|upstream) +["'`]?$/i
+  /\b(?:invok(?:e|ing)|calling|(?:calls?|requests?|connect(?:ing|ions?)?|publish(?:ing)?) to|(?:gateway|response|reply|error) from|upstream) +["'`]?$/i
 /** Whose name follows is who called. */
-const BEFORE_CALLER = /\b(?:request|call|called|sent|received|message|client|caller|for)s? (?:from |by |of )?["'`]?$/i
+const BEFORE_CALLER = /\b(?:request|call|called|sent|received|consumed|message|client|user|caller|for)s? (?:from |by |of )?["'`]?$/i
 /** Names of several parts are no plain words. */
 const COMPOUND = /[\p{L}\p{N}][-_][\p{L}\p{N}]/u
 /** An unknown name of one label is a host only in a text about a connection. */
