@@ -306,13 +306,16 @@ test('a delivery of events costs one request to Postgres, and two commands to no
 test('notes of many deliveries go together, and what is no plain success takes them along at once', async () => {
   const redis = await startFaultProxy(stack.redisUrl)
   const rests: (() => void)[] = []
-  const counted = startApp({ redis: redis.url }, { rest: () => new Promise((resolve) => rests.push(resolve)) })
+  let atMs = Date.now()
+  const counted = startApp({ redis: redis.url }, { now: () => new Date(atMs), rest: () => new Promise((resolve) => rests.push(resolve)) })
   const tenant = await createTestTenant(app)
   const { id, token } = await connect(tenant, 'deploy')
   const deliverer = toId<IntegrationId>(id)
   const deliver = async (count: number, body: object = {}) => {
-    for (let place = 0; place < count; place += 1)
+    for (let place = 0; place < count; place += 1) {
+      atMs += 1
       await send('deploy', token, { body: { service: 'checkout', sha: randomUUID(), ...body } }, counted)
+    }
   }
   const read = async () => (await readDeliveries(app.deps, tenant.tenantId, [deliverer])).get(deliverer)
   const countNotes = () => redis.seen.filter((asked) => JSON.stringify(asked).includes('HINCRBY')).length

@@ -30,9 +30,9 @@ test.runIf(postgres === 'real')('a statement that the Worker has given up ends s
     ).rows[0].count
   const startedMs = Date.now()
   await expect(app.deps.db.execute(sql`SELECT pg_sleep(20)`)).rejects.toThrow()
-  expect(Date.now() - startedMs).toBeLessThan(2_900)
+  expect(Date.now() - startedMs).toBeLessThan(9_000)
   expect(await running()).toBe(1)
   while ((await running()) > 0 && Date.now() - startedMs < 15_000) await new Promise((resolve) => setTimeout(resolve, 50))
-  expect(Date.now() - startedMs).toBeLessThan(10_000)
+  expect(Date.now() - startedMs).toBeLessThan(14_000)
   await client.end()
 })
