@@ -41,9 +41,9 @@ const FOLD_MS = 500
 const PATIENCE_MS = 5_000
 
 /**
- * Notes what became of a delivery, in two commands; once a minute an isolate also forgets what is older than the last ten. Of each
- * kind a deliverer's first in half a second goes at once, and so does one that opened an incident; others follow in one request by
- * its end. May return before it is noted, where another delivery's note takes this one along.
+ * Notes what became of a delivery; once a minute an isolate also forgets what is older than the last ten. Of each kind a deliverer's
+ * first in half a second goes at once, and so does one that opened an incident; others follow in one request by its end, as one
+ * count and the latest ten. May return before it is noted, where another delivery's note takes this one along.
  */
 export async function recordDelivery(
   redis: Redis,
@@ -54,12 +54,17 @@ export async function recordDelivery(
   id: string,
 ): Promise<void> {
   const { client, notes } = redis
+  const { waiting } = notes
   const { at, kind, incidentId } = outcome
   const latest = keys.latestDeliveries(tenantId, deliverer)
   const day = keys.deliveriesOfDay(tenantId, deliverer, toDay(at))
-  notes.waiting.push(['ZADD', latest, at.getTime(), toMember(outcome, id)], ['HINCRBY', day, kind, 1])
+  const [, , ...members] = waiting.get(latest) ?? []
+  waiting.set(latest, ['ZADD', latest, ...members.slice(-2 * (KEPT - 1)), at.getTime(), toMember(outcome, id)])
+  const counted = `${day} ${kind}`
+  waiting.set(counted, ['HINCRBY', day, kind, Number(waiting.get(counted)?.[3] ?? 0) + 1])
   if (isNews(redis, day, TRIM_EVERY_MS, at)) {
-    notes.waiting.push(['ZREMRANGEBYRANK', latest, 0, -1 - KEPT], ['EXPIRE', latest, LATEST_TTL_SECONDS], ['EXPIRE', day, DAY_TTL_SECONDS])
+    waiting.set(`${latest} trimmed`, ['ZREMRANGEBYRANK', latest, 0, -1 - KEPT])
+    waiting.set(`${latest} kept`, ['EXPIRE', latest, LATEST_TTL_SECONDS]).set(day, ['EXPIRE', day, DAY_TTL_SECONDS])
     remember(redis, [day], at)
   }
   const news = `${latest} ${kind}`
@@ -70,7 +75,8 @@ export async function recordDelivery(
     notes.restingMs = undefined
   }
   remember(redis, [news], at)
-  const commands = notes.waiting.splice(0)
+  const commands = [...waiting.values()]
+  waiting.clear()
   if (commands.length > 0) await client.transact(commands)
 }
 

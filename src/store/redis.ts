@@ -64,8 +64,8 @@ async function post(url: string, token: string, commands: unknown): Promise<unkn
 export type Redis = {
   readonly client: RedisClient
   readonly told: Map<string, number>
-  /** Commands that no answer waits for, and since when somebody waits to send them. */
-  readonly notes: { readonly waiting: RedisCommand[]; restingMs: number | undefined }
+  /** Commands that no answer waits for, by what they change, and since when somebody waits to send them. */
+  readonly notes: { readonly waiting: Map<string, RedisCommand>; restingMs: number | undefined }
 }
 
 /**
@@ -76,7 +76,7 @@ export function createRedis(options: RedisOptions): Redis {
   return {
     client: new RedisClient(options),
     told: new Map(),
-    notes: { waiting: [], restingMs: undefined },
+    notes: { waiting: new Map(), restingMs: undefined },
   }
 }
 
