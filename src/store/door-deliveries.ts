@@ -43,17 +43,17 @@ const PATIENCE_MS = 5_000
 /**
  * Notes what became of a delivery; once a minute an isolate also forgets what is older than the last ten. Of each kind a deliverer's
  * first in half a second goes at once, and so does one that opened an incident; others follow in one request by its end, as one
- * count and the latest ten. May return before it is noted, where another delivery's note takes this one along.
+ * count and the latest ten. `undefined`: another delivery's note takes this one along.
  */
-export async function recordDelivery(
+export function recordDelivery(
   redis: Redis,
   rest: (ms: number) => Promise<void>,
   tenantId: TenantId,
   deliverer: Deliverer,
   outcome: DeliveryOutcome,
   id: string,
-): Promise<void> {
-  const { client, notes } = redis
+): Promise<void> | undefined {
+  const { notes } = redis
   const { waiting } = notes
   const { at, kind, incidentId } = outcome
   const latest = keys.latestDeliveries(tenantId, deliverer)
@@ -68,15 +68,20 @@ export async function recordDelivery(
     remember(redis, [day], at)
   }
   const news = `${latest} ${kind}`
-  if (incidentId === undefined && !isNews(redis, news, FOLD_MS, at)) {
-    if (notes.restingMs !== undefined && at.getTime() - notes.restingMs < PATIENCE_MS) return
-    notes.restingMs = at.getTime()
-    await rest(FOLD_MS)
+  if (incidentId !== undefined || isNews(redis, news, FOLD_MS, at)) return sendNotes(redis, news, at)
+  if (notes.restingMs !== undefined && at.getTime() - notes.restingMs < PATIENCE_MS) return undefined
+  notes.restingMs = at.getTime()
+  return rest(FOLD_MS).then(() => {
     notes.restingMs = undefined
-  }
+    return sendNotes(redis, news, at)
+  })
+}
+
+async function sendNotes(redis: Redis, news: string, at: Date): Promise<void> {
+  const { client, notes } = redis
   remember(redis, [news], at)
-  const commands = [...waiting.values()]
-  waiting.clear()
+  const commands = [...notes.waiting.values()]
+  notes.waiting.clear()
   if (commands.length > 0) await client.transact(commands)
 }
 
