@@ -57,12 +57,27 @@ export function makeHotEvents(): readonly EventBody[] {
 }
 
 /** Deployments as a pipeline tells of them: the same ones over and over, each in a run of its own. */
-export function makeDeployments(): readonly object[] {
+export function makeDeployments(): readonly Readonly<Record<'service' | 'sha' | 'by' | 'url', string>>[] {
   return Array.from({ length: SERVICES * VARIANTS }, (_, place) => ({
     service: toServiceName(place % SERVICES),
     sha: `a4f2c1d${Math.floor(place / SERVICES)}`,
     by: 'deploy-bot',
     url: `https://ci.example.com/runs/${UNIQUE}`,
+  }))
+}
+
+/** The same as an agent would send them to `POST /v1/events`. */
+export function makeToldDeployments(): readonly object[] {
+  return makeDeployments().map(({ service, by, ...deployment }) => ({
+    ...deployment,
+    service_name: service,
+    event_type: 'deploy',
+    vendor: 'deploy',
+    entity: service,
+    new_value: 'succeeded',
+    actor: by,
+    confidence: 0.95,
+    ttl_seconds: 7_200,
   }))
 }
 

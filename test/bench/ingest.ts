@@ -16,6 +16,7 @@ import {
   makeHotEvents,
   makeLogs,
   makeSpreadEvents,
+  makeToldDeployments,
   SERVICES,
   toServiceName,
   WINDOW_ENTRIES,
@@ -40,6 +41,7 @@ export const NAMES = [
   'single',
   'hot',
   'batch',
+  'told',
   'door',
   'otlp',
   'readFloor',
@@ -83,10 +85,11 @@ const SCENARIOS: Readonly<Record<Name, Scenario>> = {
     share: 1 / 8,
     against: { name: 'single', unit: 'events', target: 8 },
   },
+  told: { title: 'deploys of pipelines, one by one', eventsPerRequest: 1, against: { name: 'single', unit: 'requests' } },
   door: {
-    title: 'single events, by the door of one line of CI',
+    title: 'the same deploys, by the door of one line of CI',
     eventsPerRequest: 1,
-    against: { name: 'single', unit: 'requests' },
+    against: { name: 'told', unit: 'requests' },
   },
   otlp: {
     title: `OpenTelemetry logs, ${BATCH_EVENTS} records`,
@@ -193,6 +196,7 @@ export async function measureIngest(
     single: [],
     hot: [],
     batch: [],
+    told: [],
     door: [],
     otlp: [],
     readFloor: [],
@@ -268,6 +272,7 @@ async function prepareLoads({ serve, bundle, floorBundle, tenant, deps, freshDat
     single: { url: worker.url, requests: spread.map((event) => post('/v1/events', event)) },
     hot: { url: worker.url, requests: makeHotEvents().map((event) => post('/v1/events', event)) },
     batch: { url: worker.url, requests: [post('/v1/events/batch', spread.slice(0, BATCH_EVENTS))] },
+    told: { url: worker.url, requests: makeToldDeployments().map((body) => post('/v1/events', body)) },
     door: {
       url: worker.url,
       requests: makeDeployments().map((body) => ({
@@ -345,6 +350,7 @@ async function countUses({ serve, bundle, bindings }: Environment, loads: Loads,
   }
   const uses: Partial<Record<Name, StoreUse>> = {
     single: await count('single', 10 * SERVICES),
+    told: await count('told', 5 * SERVICES),
     door: await count('door', 5 * SERVICES),
     hot: await count('hot', 5 * SERVICES),
     batch: await count('batch', 4),

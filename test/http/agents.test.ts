@@ -93,9 +93,9 @@ test('events move last_seen_at, last_used_at and last_event_at once these are st
     ['services', 'last_event_at'],
   ] as const)
     await age(table, column)
-  expect(await read()).toEqual({ seen: 3_600, used: 3_600, event: 3_600 })
+  for (const seconds of Object.values((await read()) ?? { none: 0 })) expect(seconds).toBeGreaterThanOrEqual(3_600)
   await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })
-  for (const seconds of Object.values((await read()) ?? { none: 1e9 })) expect(seconds).toBeLessThan(10)
+  for (const seconds of Object.values((await read()) ?? { none: 1e9 })) expect(seconds).toBeLessThan(600)
 })
 
 test('the events of the last hour are counted once, minute by minute, swept or not', async () => {

@@ -37,31 +37,31 @@ describe.concurrent('a count', () => {
   test('that Postgres has swept part of is never lowered by a copy that was read late', async ({ expect }) => {
     const { app, lag, countIn, send } = swept
     const tenant = await createTestTenant(app)
-    await send(tenant, 20, { ttl_seconds: 1 })
+    await send(tenant, 20, { ttl_seconds: 3 })
     await send(tenant, 3)
     await sleep(1_100)
-    lag.lagMs = 4_000
+    lag.lagMs = 6_000
     await send(tenant, 3)
-    await sleep(2_100)
+    await sleep(3_600)
     await sweepBatch(app.deps.db, new Date(), 1_000)
     // The replica has heard of 23, Postgres stores 6.
     await countIn(tenant)
     await app.settle()
-    await sleep(4_100)
+    await sleep(6_100)
     await expect.poll(() => countIn(tenant), PATIENT).toEqual([26])
   })
 
   test('that Postgres has swept part of is never lowered by a copy that no replica has heard of yet', async ({ expect }) => {
     const { app, lag, countIn, send } = unheardOf
-    lag.lagMs = 4_000
+    lag.lagMs = 6_000
     const tenant = await createTestTenant(app)
-    await send(tenant, 20, { ttl_seconds: 1 })
+    await send(tenant, 20, { ttl_seconds: 3 })
     await send(tenant, 3)
-    await sleep(2_100)
+    await sleep(3_600)
     await sweepBatch(app.deps.db, new Date(), 1_000)
     await countIn(tenant)
     await app.settle()
-    await sleep(4_100)
+    await sleep(6_100)
     await expect.poll(() => countIn(tenant), PATIENT).toEqual([23])
   })
 
