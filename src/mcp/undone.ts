@@ -20,10 +20,10 @@ export function findUndone(
     ...entries.map((entry) => ({ ...toCitedEvent(entry), at: new Date(entry.first_timestamp) })),
     ...later
       .filter(({ id }) => !seen.has(id))
-      .map((event) => ({
-        ...event,
-        ...{ actor: maskActor(event.actor), url: null, details: null, count: 1, timestamp: event.happenedAt, at: event.happenedAt },
-      })),
+      .map((event) => {
+        const { actor, happenedAt } = event
+        return { ...event, actor: maskActor(actor), url: null, details: null, count: 1, timestamp: happenedAt, at: happenedAt }
+      }),
   ]
   return findUndoingOf({ ...toCitedEvent(cause), service: leading.service }, told, madeAt)
 }

@@ -37,7 +37,7 @@ export function isPlainSecret(word: string): boolean {
   return PLAIN_WORD.test(word) && !isSaid(word) && classifyName(word) === 'none' && isSecretValue(word, 'strong', true)
 }
 
-/** A word that is as good as any other: after a password as it is, after a token once something says that it is one. */
+/** What is told of a secret in a plain word: of a password wherever it follows, of a token where something says that it is one. */
 function readPlainSecret(text: string, from: number, name: string): Stretch | undefined {
   LEADS.lastIndex = from
   const lead = LEADS.exec(text)?.[0] ?? ''

@@ -9,7 +9,8 @@ export type Callee =
   | { readonly kind: 'service'; readonly key: string; readonly name: string }
   | {
       readonly kind: 'external'
-      readonly host: string /** Of a host within: the service that it is of, which never spoke. */
+      readonly host: string
+      /** Of a host within: the service that it is of, which never spoke. */
       readonly inside?: string
     }
 
