@@ -1,11 +1,11 @@
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
 import { isNameLength, MAX_NAME_LENGTH } from '../../domain/event/event.ts'
-import { toKeptName } from '../../domain/event/redact.ts'
 import { type MaintenanceId, parseId, type TenantId, toId } from '../../domain/ids.ts'
 import { toStorableText } from '../../domain/text.ts'
-import { endMaintenance, listMaintenance, type MaintenanceWindow, planMaintenance } from '../../store/maintenance.ts'
+import { endMaintenance, listMaintenance, type MaintenanceWindow } from '../../store/maintenance.ts'
 import { findService } from '../../store/services.ts'
+import { planWindow } from '../../usecases/plan-maintenance.ts'
 import { renderPage } from '../layout.tsx'
 import { createPageRouter, type Form, readForm, readPage, requireManager, toPageTrail } from '../page-request.ts'
 import { Choice, Exact, ForManagers, Notice, Outside, SettingsHead, Sure, Table } from '../parts.tsx'
@@ -52,7 +52,7 @@ export const maintenancePages = (deps: Deps) =>
     })
     .post('/settings/maintenance', async (c) => {
       const { tenantId } = await requireManager(c, deps)
-      await planMaintenance(deps.db, tenantId, await readWindow(deps, tenantId, await readForm(c)), toPageTrail(c))
+      await planWindow(deps, tenantId, await readWindow(deps, tenantId, await readForm(c)), toPageTrail(c))
       return c.redirect('/settings/maintenance?done=muted', 303)
     })
     .post('/settings/maintenance/end', async (c) => {
@@ -63,11 +63,7 @@ export const maintenancePages = (deps: Deps) =>
       return c.redirect('/settings/maintenance?done=unmuted', 303)
     })
 
-async function readWindow(
-  { db, newUuid, now, keeping }: Deps,
-  tenantId: TenantId,
-  form: Form,
-): Promise<Omit<MaintenanceWindow, 'createdAt'>> {
+async function readWindow({ db, newUuid, now }: Deps, tenantId: TenantId, form: Form): Promise<Omit<MaintenanceWindow, 'createdAt'>> {
   const [name, reason] = [toStorableText(form['name'] ?? ''), toStorableText(form['reason'] ?? '')]
   if (name === '' || !isNameLength(name) || !isNameLength(reason))
     throw new AppError('invalid_request', `Say whose maintenance it is, in at most ${MAX_NAME_LENGTH} characters.`)
@@ -80,10 +76,10 @@ async function readWindow(
   return {
     id: toId(newUuid()),
     service: service?.name ?? null,
-    team: isTeam ? toKeptName(name, keeping) : null,
+    team: isTeam ? name : null,
     from,
     until: new Date(from.getTime() + 60_000 * minutes),
-    reason: reason === '' ? null : toKeptName(reason, keeping),
+    reason: reason === '' ? null : reason,
   }
 }
 

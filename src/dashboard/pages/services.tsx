@@ -1,7 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
 import { isNameLength, MAX_NAME_LENGTH, MAX_URL_LENGTH } from '../../domain/event/event.ts'
-import { toKeptName } from '../../domain/event/redact.ts'
 import { MAX_DECLARED } from '../../domain/graph/service-graph.ts'
 import type { ServiceId } from '../../domain/ids.ts'
 import { isWebAddress, toShownValue, toStorableText } from '../../domain/text.ts'
@@ -10,12 +9,11 @@ import { deferTo } from '../../http/context.ts'
 import { listBlames } from '../../store/changes.ts'
 import { listIncidents } from '../../store/incident-lists.ts'
 import { getNeighbourhood } from '../../store/neighbourhoods.ts'
-import { declareDependencies } from '../../store/service-graph.ts'
 import { listServiceOverviews } from '../../store/service-overviews.ts'
-import { assignService } from '../../store/services.ts'
 import { listUnclaimedFlags } from '../../store/unclaimed-flags.ts'
 import { diagnoseNow } from '../../usecases/diagnose-now.ts'
 import { readWindow } from '../../usecases/read-window.ts'
+import { assignOwner, declareCallees } from '../../usecases/write-service.ts'
 import { renderPage } from '../layout.tsx'
 import {
   createPageRouter,
@@ -115,8 +113,7 @@ export const servicePages = (deps: Deps) =>
     .post('/services/:id/dependencies', async (c) => {
       const serviceId = getId<ServiceId>(c, 'service')
       const { tenantId } = await requireManager(c, deps)
-      const declared = readNames((await readForm(c))['declared'] ?? '').map((name) => toKeptName(name, deps.keeping))
-      await declareDependencies(deps.db, tenantId, serviceId, [...new Set(declared)], toPageTrail(c))
+      await declareCallees(deps, tenantId, serviceId, readNames((await readForm(c))['declared'] ?? ''), toPageTrail(c))
       return c.redirect(`/services/${serviceId}?done=declared#dependencies`, 303)
     })
     .post('/services/:id/owner', async (c) => {
@@ -126,9 +123,8 @@ export const servicePages = (deps: Deps) =>
       if (!isNameLength(team)) throw new AppError('invalid_request', `A team has at most ${MAX_NAME_LENGTH} characters.`)
       if (owner_url !== '' && !(isWebAddress(owner_url) && owner_url.length <= MAX_URL_LENGTH))
         throw new AppError('invalid_request', 'Where an owner is found is a web address.')
-      const kept = (text: string) => toKeptName(toStorableText(text) || null, deps.keeping)
-      const owner = { team: kept(team), ownerUrl: kept(owner_url) }
-      await assignService(deps.db, tenantId, serviceId, owner, toPageTrail(c))
+      const owner = { team: toStorableText(team) || null, ownerUrl: toStorableText(owner_url) || null }
+      await assignOwner(deps, tenantId, serviceId, owner, toPageTrail(c))
       return c.redirect(`/services/${serviceId}?done=assigned#dependencies`, 303)
     })
     .post('/services/:id/diagnose', async (c) => {

@@ -1,11 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
 import { AppError } from '../../domain/errors.ts'
-import { toKeptName } from '../../domain/event/redact.ts'
 import { type MaintenanceId, toId } from '../../domain/ids.ts'
 import { parseTimestamp } from '../../domain/timestamp.ts'
-import { endMaintenance, listMaintenance, type MaintenanceWindow, planMaintenance, TOO_MANY_WINDOWS } from '../../store/maintenance.ts'
+import { endMaintenance, listMaintenance, type MaintenanceWindow, TOO_MANY_WINDOWS } from '../../store/maintenance.ts'
 import { findService } from '../../store/services.ts'
+import { planWindow } from '../../usecases/plan-maintenance.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, toTrail } from '../context.ts'
@@ -126,14 +126,14 @@ export const maintenanceRoutes = (deps: Deps) => {
       if (((service ?? null) === null) === ((team ?? null) === null)) throw refuse('/service', WHOSE_ERROR)
       const window = {
         id: toId<MaintenanceId>(chanceOf(c, deps).newUuid()),
-        team: toKeptName(team?.trim() ?? null, deps.keeping),
+        team: team?.trim() ?? null,
         ...readTimes({ from, until }, deps.now()),
-        reason: toKeptName(reason, deps.keeping),
+        reason,
       }
       const known = service ? await findService(deps.db, tenantId, { name: service }) : undefined
       if (service && !known)
         throw new AppError('not_found', 'no such service', { fields: [{ pointer: '/service', detail: 'no such service' }] })
-      return c.json(toWindowBody(await planMaintenance(deps.db, tenantId, { ...window, service: known?.name ?? null }, toTrail(c))), 201)
+      return c.json(toWindowBody(await planWindow(deps, tenantId, { ...window, service: known?.name ?? null }, toTrail(c))), 201)
     })
     .openapi(end, async (c) => {
       const id = getPathId<MaintenanceId>(c.req.valid('param').id, 'maintenance window')

@@ -1,16 +1,16 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { TypedResponse } from 'hono'
 import type { Deps } from '../../deps.ts'
-import { toKeptName } from '../../domain/event/redact.ts'
 import { MAX_DECLARED } from '../../domain/graph/service-graph.ts'
 import { parseId, type ServiceId, toId } from '../../domain/ids.ts'
 import { isWebAddress, toStorableText } from '../../domain/text.ts'
 import { toToldText } from '../../domain/window/document.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
 import type { StateWindow } from '../../domain/window/window.ts'
-import { type Dependencies, declareDependencies, getDependencies } from '../../store/service-graph.ts'
-import { assignService, findService, findServiceOfKey, listServices, type Service } from '../../store/services.ts'
+import { type Dependencies, getDependencies } from '../../store/service-graph.ts'
+import { findService, findServiceOfKey, listServices, type Service } from '../../store/services.ts'
 import { readWindow } from '../../usecases/read-window.ts'
+import { assignOwner, declareCallees } from '../../usecases/write-service.ts'
 import { requireKey, requirePrincipal, SECURITY } from '../auth.ts'
 import { decodeBody } from '../body.ts'
 import { createRouter, deferTo, toTrail } from '../context.ts'
@@ -248,8 +248,8 @@ export const serviceRoutes = (deps: Deps) => {
       const { tenantId } = c.var.principal
       const serviceId = await toServiceId(c.req.valid('param').id, (choice) => findService(deps.db, tenantId, choice))
       const { team, owner_url: ownerUrl } = c.req.valid('json')
-      const owner = { team: toKeptName(team?.trim() ?? team, deps.keeping), ownerUrl: toKeptName(ownerUrl, deps.keeping) }
-      return c.json(toServiceBody(await assignService(deps.db, tenantId, serviceId, owner, toTrail(c))), 200)
+      const owner = { team: team?.trim() ?? team, ownerUrl }
+      return c.json(toServiceBody(await assignOwner(deps, tenantId, serviceId, owner, toTrail(c))), 200)
     })
     .openapi(dependencies, async (c) => {
       const serviceId = await toServiceId(c.req.valid('param').id, (choice) => findService(deps.db, c.var.principal.tenantId, choice))
@@ -258,8 +258,7 @@ export const serviceRoutes = (deps: Deps) => {
     .openapi(declare, async (c) => {
       const { tenantId } = c.var.principal
       const serviceId = await toServiceId(c.req.valid('param').id, (choice) => findService(deps.db, c.var.principal.tenantId, choice))
-      const declared = c.req.valid('json').declared.map((name) => toKeptName(name, deps.keeping))
-      await declareDependencies(deps.db, tenantId, serviceId, [...new Set(declared)], toTrail(c))
+      await declareCallees(deps, tenantId, serviceId, c.req.valid('json').declared, toTrail(c))
       return c.json(toDependenciesBody(await getDependencies(deps.db, tenantId, serviceId)), 200)
     })
 }
