@@ -20,7 +20,7 @@ SET LOCAL statement_timeout = 0;
 -- Called by: find_window and find_evidence, for both to take the same steps. A function because those need settings of their
 -- own: look-ups only, whatever a plan from when the tables were small would have; no bitmap scans, for what looks up the last
 -- of many repeats must not gather them all first; no JIT, for what a function of JSON returns is estimated far too large.
-CREATE FUNCTION find_lives_v9(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
+CREATE FUNCTION find_lives_v8(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
   with_kept boolean, with_text boolean, sample_size int, per_type int, OUT changes json, OUT valid_until timestamptz, OUT is_part boolean)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -227,7 +227,7 @@ BEGIN
     CASE WHEN with_text THEN
       json_build_array(e.event_type, e.vendor, e.entity, left(e.old_value, 1024), left(e.new_value, 1024), e.actor, e.sha, e.environment) END)),
     least(min(r.next_expires_at), (SELECT known_until FROM flags)), (SELECT x.is_part FROM extent x)
-  INTO find_lives_v9.changes, find_lives_v9.valid_until, find_lives_v9.is_part
+  INTO find_lives_v8.changes, find_lives_v8.valid_until, find_lives_v8.is_part
   FROM told r JOIN context_events e ON e.ctid = r.latest
   WHERE r.rank_of_all <= in_all OR NOT (SELECT x.is_part FROM extent x);
 END
@@ -242,7 +242,7 @@ $$;
 --
 -- The reader is the key with this hash or, for the cron, a tenant itself.
 -- Called by: requests for a window, the repair of copies, and read_window. A function because it is hot.
-CREATE FUNCTION find_window_v10(key_hash text, own_tenant uuid, service uuid, as_of timestamptz, with_text boolean, sample_size int, per_type int)
+CREATE FUNCTION find_window_v9(key_hash text, own_tenant uuid, service uuid, as_of timestamptz, with_text boolean, sample_size int, per_type int)
 RETURNS json
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -266,7 +266,7 @@ BEGIN
     -- Before the statement that looks, whose snapshot is therefore no older.
     horizon := pg_snapshot_xmin(pg_current_snapshot());
     SELECT l.changes, l.valid_until, l.is_part INTO changes, valid_until, is_part
-    FROM find_lives_v9(found_service.tenant_id, found_service.id, found_service.name_key, instant, coalesce(as_of, 'infinity'), 'infinity',
+    FROM find_lives_v8(found_service.tenant_id, found_service.id, found_service.name_key, instant, coalesce(as_of, 'infinity'), 'infinity',
       false, with_text, sample_size, per_type) l;
   END IF;
 
@@ -280,7 +280,7 @@ $$;
 -- The changes of a service as a diagnosis may see them: of what happened up to an instant, and those that have expired but are
 -- kept, in the rows of find_lives.
 -- Called by: diagnoses, for each service that may matter. A function to be called for many services by one statement.
-CREATE FUNCTION find_evidence_v10(own_tenant uuid, service uuid, until timestamptz, sample_size int, per_type int)
+CREATE FUNCTION find_evidence_v9(own_tenant uuid, service uuid, until timestamptz, sample_size int, per_type int)
 RETURNS json
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -292,7 +292,7 @@ BEGIN
 
   IF FOUND THEN
     SELECT l.changes INTO changes
-    FROM find_lives_v9(own_tenant, found_service.id, found_service.name_key, now(), 'infinity', until, true, true, sample_size, per_type) l;
+    FROM find_lives_v8(own_tenant, found_service.id, found_service.name_key, now(), 'infinity', until, true, true, sample_size, per_type) l;
   END IF;
 
   RETURN json_build_object('service_id', found_service.id, 'service_name', found_service.name, 'changes', changes);
@@ -303,7 +303,7 @@ $$;
 -- It is while nothing has expired, and no event of the service, or of one whose changes join it, nor a flag that it evaluates, was
 -- written by that horizon's transaction or a later one. Expired events may have been deleted meanwhile, which changes nothing.
 -- Called by: requests for a window that the isolate knows. A function because it is hot, and what it calls is seldom needed.
-CREATE FUNCTION read_window_v11(key_hash text, service uuid, sample_size int, per_type int, known_horizon xid8, known_until timestamptz) RETURNS json
+CREATE FUNCTION read_window_v10(key_hash text, service uuid, sample_size int, per_type int, known_horizon xid8, known_until timestamptz) RETURNS json
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -328,6 +328,6 @@ BEGIN
   THEN
     RETURN json_build_object('tenant_id', tenant, 'api_key_id', api_key, 'key_type', 'readonly', 'agent_id', NULL, 'unchanged', true);
   END IF;
-  RETURN find_window_v10(key_hash, NULL, service, NULL, false, sample_size, per_type);
+  RETURN find_window_v9(key_hash, NULL, service, NULL, false, sample_size, per_type);
 END
 $$;
