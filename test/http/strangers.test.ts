@@ -1,4 +1,4 @@
-import { expect, inject, test } from 'vitest'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import type { RateLimiter } from '../../src/config.ts'
 import { createKey } from '../../src/domain/access/api-key.ts'
 import { createTestTenant, METRICS_TOKEN, makeEvent, startApp, type TestApp } from '../support/app.ts'
@@ -8,7 +8,12 @@ import { createVisitor, startSite } from '../support/site.ts'
 const stack = inject('stack')
 const database = await startFaultProxy(stack.databaseEndpoint)
 const redis = await startFaultProxy(stack.redisUrl)
-const start = (bindings: Record<string, string | RateLimiter> = {}) => startApp({ database: database.url, redis: redis.url, bindings })
+/** What an app does after its answers is over when the next test counts requests. */
+const start = (bindings: Record<string, string | RateLimiter> = {}) => {
+  const app = startApp({ database: database.url, redis: redis.url, bindings })
+  onTestFinished(app.settle)
+  return app
+}
 const seen = () => database.seen.length + redis.seen.length
 
 /** What a request is answered, and how many requests it cost the stores. */
