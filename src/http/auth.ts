@@ -2,6 +2,7 @@ import { createMiddleware } from 'hono/factory'
 import { timingSafeEqual } from 'hono/utils/buffer'
 import type { Clock, Database, Load, Logging, Memory, Metrics, RateLimits } from '../deps.ts'
 import { assertKeyType, assertMayRead, isWellFormedKey, type KeyType, toKeyType } from '../domain/access/api-key.ts'
+import { isToken } from '../domain/access/integration.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
 import { sha256, toHex } from '../domain/hash.ts'
@@ -58,7 +59,8 @@ export const requireKey = (deps: Database & Memory & RateLimits & Logging & Cloc
   })
 
 async function toHash({ hashOfKey }: Memory, key: string): Promise<string> {
-  const known = hashOfKey.get(key)
+  // Hashes of tokens are remembered, too, for the doors, where alone they are credentials.
+  const known = isToken(key) ? undefined : hashOfKey.get(key)
   if (known !== undefined) return known
   if (!isWellFormedKey(key)) throw new AppError('unauthorized', 'API key is malformed')
   const hash = toHex(await sha256(key))

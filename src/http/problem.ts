@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { isToken } from '../domain/access/integration.ts'
 import { AppError, type ErrorCode, type FieldError } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
 import { isDatabaseUnavailable, isNotMigrated, sqlState, toReason } from '../store/database-error.ts'
@@ -57,7 +58,7 @@ export const ProblemBody = z
     title: z.string(),
     status: z.int(),
     detail: z.string().openapi({ description: 'What is wrong with this request, for its sender' }),
-    instance: z.string().openapi({ description: 'The path that was asked for' }),
+    instance: z.string().openapi({ description: 'The path that was asked for, without tokens' }),
     error: z.string().openapi({ description: 'The same text as `detail`' }),
     request_id: z.string(),
     errors: z
@@ -205,6 +206,16 @@ function withoutMessage({ message, stack = '' }: Error): string {
     .join('\n')
 }
 
+const CREDENTIAL_LIKE = /^(?:tok|noc)_/
+
+/** A path that may be shown around: senders log what they are answered, and the token in an address is all that it takes. */
+function withoutTokens(path: string): string {
+  return path
+    .split('/')
+    .map((part) => (CREDENTIAL_LIKE.test(part) || isToken(part) ? '…' : part))
+    .join('/')
+}
+
 function answerProblem(c: Context<AppEnv>, problem: Problem, detail: string, fields: readonly FieldError[]): Response {
   const { status, title, retryAfterSeconds } = problem
   const body = {
@@ -212,7 +223,7 @@ function answerProblem(c: Context<AppEnv>, problem: Problem, detail: string, fie
     title,
     status,
     detail,
-    instance: new URL(c.req.url).pathname,
+    instance: withoutTokens(new URL(c.req.url).pathname),
     error: detail,
     request_id: c.get('requestId') ?? '',
     ...(fields.length > 0 ? { errors: fields.slice(0, MAX_LISTED_ERRORS) } : {}),

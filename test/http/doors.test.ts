@@ -221,9 +221,54 @@ test('the credentials of integrations are no API keys', async () => {
   const tenant = await createTestTenant(app)
   const { token } = await connect(tenant, 'deploy')
   expect(await (await app.request('/v1/api-keys', { key: tenant.readonlyKey })).json()).toHaveLength(2)
-  expect((await app.request('/v1/events', { key: token, body: {} })).status).toBe(401)
+  // Nor once this isolate has seen them at their door.
+  expect((await send('deploy', token, DOORS.deploy.example)).status).toBe(202)
+  const event = { service_name: 'till', vendor: 'ci', entity: 'till', event_type: 'deploy', confidence: 0.9, ttl_seconds: 600 }
+  for (const [path, body] of [
+    ['/v1/events', event],
+    ['/v1/events/batch', [event]],
+    ['/v1/agents/register', { hostname: 'ci' }],
+    ['/mcp', { jsonrpc: '2.0', id: 1, method: 'ping' }],
+  ] as const) {
+    expect([path, (await app.request(path, { key: token, body })).status]).toEqual([path, 401])
+  }
+  expect([...(await listServicesOf(app, tenant)).keys()]).toEqual(['checkout'])
   const agents = await (await app.request('/v1/agents', { key: tenant.readonlyKey })).json()
   expect(agents.map(({ hostname }: { hostname: string }) => hostname)).toContain('deploy integration')
+})
+
+test('what a door refuses does not say the token of its address again', async () => {
+  const tenant = await createTestTenant(app)
+  const { token } = await connect(tenant, 'github', { webhook_secret: 'a-secret-of-the-hubs' })
+  const routing = await connect(tenant, 'pagerduty-events')
+  const rows: [path: string, told: string][] = [
+    [`/in/github/${token}`, '/in/github/…'],
+    [`/in/github/${token}/`, '/in/github/…/'],
+    [`/in/gitlab/${token}`, '/in/gitlab/…'],
+    [`/in/nobody/${token}`, '/in/nobody/…'],
+    [`/in/deploy/${token.slice(0, 20)}`, '/in/deploy/…'],
+    [`/in/deploy/${routing.token}`, '/in/deploy/…'],
+    [`/in/deploy/${tenant.ingestKey}`, '/in/deploy/…'],
+  ]
+  for (const [path, told] of rows) {
+    const response = await app.request(path, { body: DOORS.github.example.body })
+    expect([401, 404]).toContain(response.status)
+    expect(await response.json()).toMatchObject({ instance: told })
+  }
+})
+
+test.each(DOOR_TYPES)('a wrong method at the door of %s is shown on its page', async (type) => {
+  const tenant = await createTestTenant(app)
+  const { token, id } = await connect(tenant, type)
+  const response = await app.request(`/in/${type}/${token}`, { method: 'GET' })
+  expect(response.status).toBe(405)
+  expect(response.headers.get('Allow')).toContain('POST')
+  await app.settle()
+  const noted = await readDeliveries(app.deps, tenant.tenantId, [toId<IntegrationId>(id)])
+  expect(noted.get(toId<IntegrationId>(id))?.latest).toMatchObject([{ kind: 'refused', text: expect.stringContaining('send POST') }])
+  // Whoever shows no live credential is told the same, and asks no store for nothing.
+  expect((await app.request(`/in/${type}/tok_${'a'.repeat(40)}`, { method: 'GET' })).status).toBe(405)
+  expect((await app.request(`/in/${type}`, { method: 'GET' })).status).toBe(405)
 })
 
 test('a routing key has the 32 characters that its forms insist on', async () => {

@@ -46,14 +46,13 @@ async function handle(deps: Deps, c: AppContext, sender: DoorType, place: DoorPa
   const methods = ['POST', ...(door.methods ?? [])]
   if (c.req.method === 'OPTIONS' && door.greeting && c.req.header('WebHook-Request-Origin') !== undefined)
     return c.body(null, 200, { ...door.greeting })
-  if (!methods.includes(c.req.method)) {
-    c.header('Allow', methods.join(', '))
-    throw new AppError('method_not_allowed', `this is a door: send ${methods.join(' or ')}`)
-  }
+  const isWrongMethod = !methods.includes(c.req.method)
+  if (isWrongMethod) c.header('Allow', methods.join(', '))
+  const wrongMethod = isWrongMethod ? new AppError('method_not_allowed', `this is a door: send ${methods.join(' or ')}`) : undefined
   let shown: DoorCredential | undefined
   let leave = () => {}
   try {
-    const request = await readRequest(deps, c, sender, place)
+    const request = await readRequest(deps, c, sender, place, wrongMethod)
     shown = request.credential
     leave = enterAsTenant(deps, shown.hash)
     if (isRehearsal(c)) return c.json(toRehearsal(await rehearseDelivery(deps, request)), 200)
@@ -61,7 +60,10 @@ async function handle(deps: Deps, c: AppContext, sender: DoorType, place: DoorPa
     if (!deps.tenantOfKey.has(shown.hash)) setBounded(deps.tenantOfKey, shown.hash, read.tenantId)
     return toResponse(c, door.answer?.(read.signals, read.delivery) ?? { status: 202, body: '' }, {})
   } catch (error) {
-    return refuse(deps, c, door, judgeRefusal(deps, c, error, !shown || !isLive(deps, shown.hash)))
+    const judged = judgeRefusal(deps, c, error, !shown || !isLive(deps, shown.hash))
+    // Of whom nobody knows there is no page to say it on, but they are told the same.
+    if (wrongMethod && judged === error && toAppError(error)) throw wrongMethod
+    return refuse(deps, c, door, judged)
   } finally {
     leave()
   }
@@ -70,13 +72,22 @@ async function handle(deps: Deps, c: AppContext, sender: DoorType, place: DoorPa
 /** Whoever asks for a rehearsal, however it is spelt, wants nothing stored. */
 const isRehearsal = (c: AppContext) => !['0', 'false'].includes(c.req.query('dry') ?? '0')
 
-/** Takes a delivery apart. Throws for a credential that cannot be one; a body that cannot be read is the use case's to refuse. */
-async function readRequest(deps: Deps, c: AppContext, sender: DoorType, { path, isFixed }: DoorPath): Promise<DoorRequest> {
+/**
+ * Takes a delivery apart. Throws for a credential that cannot be one; a body that cannot be read is the use case's to refuse, and
+ * so is what comes by a wrong method, of which nothing is read.
+ */
+async function readRequest(
+  deps: Deps,
+  c: AppContext,
+  sender: DoorType,
+  { path, isFixed }: DoorPath,
+  wrongMethod: AppError | undefined,
+): Promise<DoorRequest> {
   const door = DOORS[sender]
   const shown = c.req.param('token') ?? readCredential(c) ?? (door.credentialHeader && c.req.header(door.credentialHeader))
   // Whoever shows nothing that could be good is not worth reading.
   const early = shown === undefined && door.credential ? undefined : await readDoorCredential(deps, c, shown)
-  const { bytes, body } = await readDelivery(c, door)
+  const { bytes, body } = wrongMethod ? { bytes: new Uint8Array(), body: { refusal: wrongMethod } } : await readDelivery(c, door)
   const credential = early ?? (await readDoorCredential(deps, c, 'value' in body ? door.credential?.(body.value) : refuseBody(body)))
   return {
     sender,
