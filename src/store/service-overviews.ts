@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { EventType } from '../domain/event/event.ts'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
-import { isFailure, RECENT_MINUTES, TROUBLE_TYPES } from '../domain/window/health.ts'
+import { isFailure, RECENT_MINUTES, TROUBLE_TYPES } from '../domain/window/service-health.ts'
 import { BEGINS, HAPPENED, typesTable } from './changes.ts'
 import { isFolded, OWNERS, PARTS_JSON } from './folded-services.ts'
 import { type Db, epochMs, timestamptz } from './postgres.ts'

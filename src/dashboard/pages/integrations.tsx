@@ -29,7 +29,7 @@ import type { PageContext } from '../page-env.ts'
 import { createPageRouter, type Form, getId, readForm, readPage, requireManager, toPageTrail } from '../page-request.ts'
 import { Age, ForManagers, Notice, SettingsHead } from '../parts.tsx'
 import { readServiceMap } from '../service-map-form.ts'
-import { DirectionField, IntegrationPage } from './integration.tsx'
+import { DirectionField, IntegrationPage } from './integration-settings.tsx'
 import { canBeTested, readFilter } from './receiver.tsx'
 
 /** The services as which flag services report flags that are mapped to no other. */

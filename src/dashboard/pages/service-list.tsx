@@ -1,13 +1,13 @@
 import { compareText } from '../../domain/compare.ts'
 import { EVENT_TYPES } from '../../domain/event/event.ts'
-import { HEALTHS, type Health, RECENT_MINUTES, toHealth } from '../../domain/window/health.ts'
+import { RECENT_MINUTES, SERVICE_HEALTHS, type ServiceHealth, toServiceHealth } from '../../domain/window/service-health.ts'
 import { OVERVIEW_HOURS, type ServiceOverview } from '../../store/service-overviews.ts'
 import { TypeLabel } from '../chart.tsx'
-import { describeParts, HealthBadge } from '../health.tsx'
 import { count } from '../labels.ts'
 import { Age, Outside, Table } from '../parts.tsx'
+import { describeParts, HealthBadge } from '../service-words.tsx'
 
-const TROUBLED: ReadonlySet<Health> = new Set(['alerting', 'failing', 'recovering'])
+const TROUBLED: ReadonlySet<ServiceHealth> = new Set(['alerting', 'failing', 'recovering'])
 
 type Services = readonly ServiceOverview[]
 type ServicePage = {
@@ -22,7 +22,7 @@ export function toServicePage(services: Services, size: number, now: Date): Serv
   const ahead = services.filter(({ isAhead }) => isAhead)
   const byName = services.filter(({ isAhead }) => !isAhead)
   const shown = byName.slice(0, size)
-  const isTroubled = (service: ServiceOverview) => TROUBLED.has(toHealth(service, now))
+  const isTroubled = (service: ServiceOverview) => TROUBLED.has(toServiceHealth(service, now))
   return {
     troubled: ahead.filter(isTroubled).toSorted((a, b) => compareTroubles(a, b, now)),
     others: [...ahead.filter((one) => !isTroubled(one)), ...shown].toSorted((a, b) => compareText(a.name, b.name)),
@@ -32,7 +32,7 @@ export function toServicePage(services: Services, size: number, now: Date): Serv
 }
 
 function compareTroubles(a: ServiceOverview, b: ServiceOverview, now: Date): number {
-  const rank = (service: ServiceOverview) => HEALTHS.indexOf(toHealth(service, now))
+  const rank = (service: ServiceOverview) => SERVICE_HEALTHS.indexOf(toServiceHealth(service, now))
   return rank(a) - rank(b) || b.failures - a.failures || compareText(a.name, b.name)
 }
 
@@ -87,7 +87,7 @@ const Group = ({ title, services, now }: GroupProps) =>
               )}
             </th>
             <td>
-              <HealthBadge health={toHealth(service, now)} /> <span class="small quiet">{toSigns(service)}</span>
+              <HealthBadge health={toServiceHealth(service, now)} /> <span class="small quiet">{toSigns(service)}</span>
               <Parts parts={service.parts} />
             </td>
             <td>{service.lastEventAt !== null && <Age at={service.lastEventAt} now={now} />}</td>

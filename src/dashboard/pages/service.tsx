@@ -2,7 +2,7 @@ import { isFlagService } from '../../domain/event/flag.ts'
 import { toNeighbours } from '../../domain/graph/neighbourhood.ts'
 import type { ServiceId } from '../../domain/ids.ts'
 import { toWindowDocument } from '../../domain/window/document.ts'
-import { isFailure, RECENT_MINUTES, toHealth } from '../../domain/window/health.ts'
+import { isFailure, RECENT_MINUTES, toServiceHealth } from '../../domain/window/service-health.ts'
 import { type StateWindow, toHappenedAt } from '../../domain/window/window.ts'
 import type { Blame } from '../../store/changes.ts'
 import type { Incident } from '../../store/incidents.ts'
@@ -10,13 +10,13 @@ import type { Neighbourhood } from '../../store/neighbourhoods.ts'
 import type { UnclaimedFlag } from '../../store/unclaimed-flags.ts'
 import type { WindowResult } from '../../usecases/read-window.ts'
 import { FlagsNotice } from '../flags-notice.tsx'
-import { describeParts, HealthBadge } from '../health.tsx'
 import { count, toClock } from '../labels.ts'
 import { ServiceMap } from '../map.tsx'
 import { Age, ForManagers, Notice, Outside } from '../parts.tsx'
+import { describeParts, HealthBadge } from '../service-words.tsx'
 import { DependencyForms } from './service-dependencies.tsx'
 import { BlamedFor, ServiceIncidents } from './service-incidents.tsx'
-import { WindowView } from './window.tsx'
+import { WindowView } from './service-window.tsx'
 
 type ServicePageProps = {
   readonly id: ServiceId
@@ -36,7 +36,7 @@ export const ServicePage = (props: ServicePageProps) => {
   const { id, read, around, incidents, unclaimed, blames, now, view, page, done } = props
   const { serviceName, window } = read
   const signs = toSigns(window, incidents, now)
-  const health = toHealth(signs, now)
+  const health = toServiceHealth(signs, now)
   const neighbours = toNeighbours(around)
   return (
     <>
@@ -150,7 +150,7 @@ function toSigns(window: StateWindow, incidents: readonly Incident[], now: Date)
   if (lastFailureAt === null) return { ...signs, told: '', short: 'no failure in the last hour' }
   const since = toClock(new Date(Math.min(...ofHour.map(({ firstTimestamp }) => firstTimestamp.getTime()))), now)
   const until = toClock(lastFailureAt, now)
-  if (toHealth({ ...signs, activeIncidents: 0 }, now) !== 'failing')
+  if (toServiceHealth({ ...signs, activeIncidents: 0 }, now) !== 'failing')
     return { ...signs, told: `${count(sum(ofHour), 'failure')}, ${since} to ${until}`, short: `the last failure at ${until}` }
   return { ...signs, told: `failing since ${since}, ${sum(ofHour)} times`, short: `failing since ${since}` }
 }

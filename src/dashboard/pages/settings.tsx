@@ -3,8 +3,8 @@ import { createPageRouter } from '../page-request.ts'
 import { auditPages } from './audit.tsx'
 import { integrationPages } from './integrations.tsx'
 import { keyPages } from './keys.tsx'
+import { peoplePages } from './listed-people.tsx'
 import { maintenancePages } from './maintenance.tsx'
-import { peoplePages } from './people.tsx'
 import { qualityPages } from './quality.tsx'
 
 /** Keys, people, integrations, maintenance, quality and audit. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { searchAll } from '../../src/store/search.ts'
+import { searchAll } from '../../src/store/searches.ts'
 import { createTestTenant, makeEvent, startApp } from '../support/app.ts'
 
 const app = startApp()

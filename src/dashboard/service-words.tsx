@@ -1,13 +1,13 @@
 import type { Child } from 'hono/jsx'
 import { matchServices } from '../domain/event/service-name.ts'
-import type { Health } from '../domain/window/health.ts'
+import type { ServiceHealth } from '../domain/window/service-health.ts'
 import { count } from './labels.ts'
 import { Badge } from './parts.tsx'
 
 /** How a service is, by sign and word. */
-export const HealthBadge = ({ health }: { readonly health: Health }) => HEALTH_BADGES[health]
+export const HealthBadge = ({ health }: { readonly health: ServiceHealth }) => HEALTH_BADGES[health]
 
-const HEALTH_BADGES: Readonly<Record<Health, Child>> = {
+const HEALTH_BADGES: Readonly<Record<ServiceHealth, Child>> = {
   alerting: <Badge kind="bad">Alerting</Badge>,
   failing: <Badge kind="bad">Failing</Badge>,
   recovering: (

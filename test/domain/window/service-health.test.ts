@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { toHealth } from '../../../src/domain/window/health.ts'
+import { toServiceHealth } from '../../../src/domain/window/service-health.ts'
 
 const NOW = new Date('2026-11-28T02:30:00Z')
 const minutesAgo = (minutes: number) => new Date(NOW.getTime() - 60_000 * minutes)
@@ -14,5 +14,5 @@ test.each([
   ['nothing was heard for long', { ...calm, lastEventAt: minutesAgo(61) }, 'silent'],
   ['nothing was ever heard', { ...calm, lastEventAt: null }, 'unheard'],
 ])('%s', (_name, signs, health) => {
-  expect(toHealth(signs, NOW)).toBe(health)
+  expect(toServiceHealth(signs, NOW)).toBe(health)
 })

@@ -14,8 +14,8 @@ const SILENT_MS = 3_600_000
 const MANY = 5
 
 /** How a service is, as far as events tell, the worst first. */
-export const HEALTHS = ['alerting', 'failing', 'recovering', 'silent', 'well', 'unheard'] as const
-export type Health = (typeof HEALTHS)[number]
+export const SERVICE_HEALTHS = ['alerting', 'failing', 'recovering', 'silent', 'well', 'unheard'] as const
+export type ServiceHealth = (typeof SERVICE_HEALTHS)[number]
 
 type Signs = {
   readonly activeIncidents: number
@@ -27,7 +27,7 @@ type Signs = {
 }
 
 /** Says how a service is. */
-export function toHealth({ activeIncidents, failures, lastFailureAt, lastEventAt }: Signs, now: Date): Health {
+export function toServiceHealth({ activeIncidents, failures, lastFailureAt, lastEventAt }: Signs, now: Date): ServiceHealth {
   if (activeIncidents > 0) return 'alerting'
   if (failures >= MANY && lastFailureAt !== null) return now.getTime() - lastFailureAt.getTime() < CALM_MS ? 'failing' : 'recovering'
   if (lastEventAt === null) return 'unheard'
