@@ -1,8 +1,7 @@
 import { canPost, type Integration } from '../domain/access/integration.ts'
 import { SAMPLE_ENVIRONMENT } from '../domain/event/environment.ts'
-import { RECEIVER_TYPES, type ReceiverType } from '../domain/integration-type.ts'
 import { lets, type Told } from '../domain/receivers/filter.ts'
-import { RECEIVERS } from '../domain/receivers/index.ts'
+import { findReceiver } from '../domain/receivers/index.ts'
 import type { Follows } from '../domain/receivers/receiver.ts'
 import type { PlannedMessage } from '../store/diagnoses.ts'
 import type { Followed } from '../store/follow-ups.ts'
@@ -61,22 +60,16 @@ export function planFollowUpTargets(integrations: readonly Integration[], kind: 
 }
 
 function followsOf({ type, secrets }: Integration): Follows {
-  const receiver = toReceiverType({ type })
-  return receiver === undefined ? 'never' : RECEIVERS[receiver].follows(secrets)
+  return findReceiver(type)?.follows(secrets) ?? 'never'
 }
 
 const isInPlace = (integration: Integration): boolean => followsOf(integration) === 'thread' || followsOf(integration) === 'edit'
 
 /** Whether an integration is one that is told of all incidents, is not switched off, and lets this pass. */
 function hears(integration: Integration, told: Told): boolean {
-  const type = toReceiverType(integration)
-  if (type === undefined || RECEIVERS[type].scope === 'own' || !canPost(integration) || isSwitchedOff(integration)) return false
-  return lets(RECEIVERS[type], integration.settings, told)
-}
-
-/** The receiver that an integration is; `undefined`: it only sends. */
-export function toReceiverType({ type }: Pick<Integration, 'type'>): ReceiverType | undefined {
-  return RECEIVER_TYPES.find((one) => one === type)
+  const receiver = findReceiver(integration.type)
+  if (receiver === undefined || receiver.scope === 'own' || !canPost(integration) || isSwitchedOff(integration)) return false
+  return lets(receiver, integration.settings, told)
 }
 
 export const isSwitchedOff = ({ telling }: Integration): boolean => telling !== null && telling.switchedOff !== null

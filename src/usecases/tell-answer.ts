@@ -3,7 +3,7 @@ import { canPost, type Integration, openSecretsOf } from '../domain/access/integ
 import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { LEASE_SECONDS, planNoteRetry } from '../domain/incident/schedule.ts'
 import type { ReceiverType } from '../domain/integration-type.ts'
-import { RECEIVERS } from '../domain/receivers/index.ts'
+import { RECEIVERS, toReceiverType } from '../domain/receivers/index.ts'
 import type { ReceiverSettings, Repeats } from '../domain/receivers/receiver.ts'
 import { type Message, writeMessage } from '../domain/telling/message.ts'
 import type { Letter, PostOutcome } from '../outbound/receivers/client.ts'
@@ -12,7 +12,7 @@ import { listIntegrations, recordTelling } from '../store/integrations.ts'
 import { beginMessage, recordMessage } from '../store/messages.ts'
 import { SOURCE } from '../store/source.ts'
 import { findTelling, type Telling } from '../store/told-answers.ts'
-import { isSwitchedOff, toReceiverType } from './choose-receivers.ts'
+import { isSwitchedOff } from './choose-receivers.ts'
 import { writeTelling } from './write-telling.ts'
 
 /** Well within the lease, which has to last for the requests that follow as well. */
@@ -156,7 +156,7 @@ async function findAddressee(
 ): Promise<Addressee | string> {
   if (target === SOURCE) return await findSource(deps, incident, integrations)
   const integration = integrations.find(({ id }) => id === target)
-  const type = integration && toReceiverType(integration)
+  const type = integration && toReceiverType(integration.type)
   if (!integration || type === undefined || !canPost(integration)) return 'the integration is gone'
   if (isSwitchedOff(integration)) return 'the integration is switched off'
   const settings = await openSettings(deps, integration, type)
@@ -174,11 +174,11 @@ async function findSource(
   integrations: readonly Integration[],
 ): Promise<Addressee | string> {
   const posting = integrations
-    .filter((one) => one.type === externalSource && toReceiverType(one) !== undefined && canPost(one))
+    .filter((one) => one.type === externalSource && toReceiverType(one.type) !== undefined && canPost(one))
     .toSorted((a, b) => Number(b.id === integrationId) - Number(a.id === integrationId))
   let missing = posting.length === 0 ? 'no integration posts notes' : undefined
   for (const integration of posting) {
-    const type = toReceiverType(integration)
+    const type = toReceiverType(integration.type)
     if (type === undefined) continue
     const settings = await openSettings(deps, integration, type)
     missing = RECEIVERS[type].findMissing(settings)
@@ -204,7 +204,7 @@ export async function tellTest(
   testId: string,
   now: Date,
 ): Promise<PostOutcome> {
-  const type = toReceiverType(integration)
+  const type = toReceiverType(integration.type)
   if (type === undefined || RECEIVERS[type].scope === 'own') return { kind: 'refused', reason: 'it is told only of its own incidents' }
   const settings = await openSettings(deps, integration, type)
   const missing = RECEIVERS[type].findMissing(settings)

@@ -12,10 +12,10 @@ import {
 import { AppError } from '../domain/errors.ts'
 import { type KeepingPolicy, toKeptName } from '../domain/event/redact.ts'
 import { type AgentId, type ApiKeyId, type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
-import { type IntegrationType, RECEIVER_TYPES } from '../domain/integration-type.ts'
+import type { IntegrationType } from '../domain/integration-type.ts'
 import { findFaultOfAddress } from '../domain/receivers/address.ts'
 import { findFaultOfFilter } from '../domain/receivers/filter.ts'
-import { RECEIVERS } from '../domain/receivers/index.ts'
+import { findReceiver, isSigned } from '../domain/receivers/index.ts'
 import { createSigningSecret, keepEarlier } from '../domain/receivers/webhook.ts'
 import type { Trail } from '../store/audit.ts'
 import { getIntegration, insertIntegration, mergeIntegration, replaceSigningSecret, replaceToken } from '../store/integrations.ts'
@@ -43,7 +43,7 @@ export async function createIntegration(
   const patch = toKeptPatch(wanted.patch, deps.keeping)
   checkAddress(deps, patch.secrets)
   checkFilter(type, patch)
-  const secret = type === 'webhook' ? createSigningSecret(deps.randomBytes) : undefined
+  const secret = isSigned(type) ? createSigningSecret(deps.randomBytes) : undefined
   const plain = { ...patch.secrets, ...(secret !== undefined && { signing_secret: secret }) }
   const secrets = await sealPatch(deps.sealingKeys, { id, tenantId }, plain, deps.randomBytes)
   const token = createToken(type, deps.randomBytes)
@@ -86,7 +86,7 @@ export async function rotateSigningSecret(
   trail: Trail,
 ): Promise<{ readonly integration: Integration; readonly secret: string }> {
   const integration = await getIntegration(deps.db, tenantId, id)
-  if (integration.type !== 'webhook') throw new AppError('invalid_request', 'only a webhook has a secret to sign with')
+  if (!isSigned(integration.type)) throw new AppError('invalid_request', 'only a webhook has a secret to sign with')
   const secret = createSigningSecret(deps.randomBytes)
   const before = await openSecretsOf(integration, ['signing_secret', 'earlier_signing_secrets'], deps.sealingKeys)
   // The same request again, whose answer was not kept.
@@ -144,8 +144,8 @@ function checkAddress({ addressRules }: Receivers, { url }: SecretPatch): void {
 }
 
 function checkFilter(type: IntegrationType, { settings }: ConfigPatch): void {
-  const receiver = RECEIVER_TYPES.find((one) => one === type)
-  const detail = receiver && settings?.on ? findFaultOfFilter(RECEIVERS[receiver], settings.on) : undefined
+  const receiver = findReceiver(type)
+  const detail = receiver && settings?.on ? findFaultOfFilter(receiver, settings.on) : undefined
   if (detail !== undefined) throw new AppError('invalid_request', detail, { fields: [{ pointer: '/config/on', detail }] })
 }
 

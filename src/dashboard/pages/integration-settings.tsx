@@ -1,9 +1,9 @@
 import { canReceive, type Direction, INTEGRATIONS, type Integration } from '../../domain/access/integration.ts'
 import type { ServiceMap } from '../../domain/access/service-map.ts'
 import type { IntegrationType, SecretSetting } from '../../domain/integration-type.ts'
+import { findReceiver, isSigned } from '../../domain/receivers/index.ts'
 import type { DoorDeliveries } from '../../store/door-deliveries.ts'
 import type { SentMessage } from '../../store/messages.ts'
-import { toReceiverType } from '../../usecases/choose-receivers.ts'
 import { FlagsNotice } from '../flags-notice.tsx'
 import { INTEGRATION_WORDS, SECRET_NAMES } from '../integrations/index.ts'
 import type { SetupProps } from '../integrations/words.ts'
@@ -40,7 +40,7 @@ export const IntegrationPage = ({ integration, webhookUrl, token, deliveries, fl
             The present webhook URL is dead at once: {INTEGRATION_WORDS[integration.type].title} needs the new one.
           </Sure>
         )}
-        {integration.type === 'webhook' && (
+        {isSigned(integration.type) && (
           <Sure label="Rotate the secret" action={`/settings/integrations/${integration.id}/rotate-secret`} button="Rotate now">
             The new one is shown once. For a day messages are signed with the present one, too: have the receiver take the new one by then.
           </Sure>
@@ -92,6 +92,7 @@ const SetupSteps = ({ integration, webhookUrl, token }: SetupProps) => {
 const EditForm = ({ integration }: { readonly integration: Integration }) => {
   const { id, type, direction, from, serviceMap, settings } = integration
   const words = INTEGRATION_WORDS[type]
+  const receiver = findReceiver(type)
   return (
     <ForManagers>
       <section aria-labelledby="edit">
@@ -115,7 +116,7 @@ const EditForm = ({ integration }: { readonly integration: Integration }) => {
             </div>
           )}
           {words.map !== undefined && <MapField serviceMap={serviceMap} {...words.map} />}
-          {toReceiverType(integration) !== undefined && <FilterFields settings={settings} type={type} />}
+          {receiver && <FilterFields settings={settings} receiver={receiver} />}
           <div>
             <button type="submit" class="first">
               Save

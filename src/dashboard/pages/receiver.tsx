@@ -1,15 +1,14 @@
 import type { Integration, IntegrationSettings } from '../../domain/access/integration.ts'
-import { type IntegrationType, SUBSCRIBABLE, type Subscribable } from '../../domain/integration-type.ts'
-import { RECEIVERS } from '../../domain/receivers/index.ts'
+import { SUBSCRIBABLE, type Subscribable } from '../../domain/integration-type.ts'
+import { findReceiver } from '../../domain/receivers/index.ts'
+import type { Receiver } from '../../domain/receivers/receiver.ts'
 import type { SentMessage } from '../../store/messages.ts'
-import { toReceiverType } from '../../usecases/choose-receivers.ts'
 import type { Form } from '../page-request.ts'
 import { Age, Badge, ForManagers } from '../parts.tsx'
 
 /** Whether an integration is one that a test message can be sent to. */
-export function canBeTested(integration: Pick<Integration, 'type'>): boolean {
-  const type = toReceiverType(integration)
-  return type !== undefined && RECEIVERS[type].scope === 'all'
+export function canBeTested({ type }: Pick<Integration, 'type'>): boolean {
+  return findReceiver(type)?.scope === 'all'
 }
 
 const SUBSCRIPTION_NAMES: Readonly<Record<Subscribable, string>> = {
@@ -21,13 +20,12 @@ const SUBSCRIPTION_NAMES: Readonly<Record<Subscribable, string>> = {
 }
 
 /** Which answers are told there. */
-export const FilterFields = ({ settings, type }: { readonly settings: IntegrationSettings; readonly type: IntegrationType }) => {
-  const receiver = toReceiverType({ type })
-  if (receiver === undefined || RECEIVERS[receiver].scope === 'own') return null
-  const { tells, tellsByDefault } = RECEIVERS[receiver]
+export const FilterFields = ({ settings, receiver }: { readonly settings: IntegrationSettings; readonly receiver: Receiver }) => {
+  if (receiver.scope === 'own') return null
+  const { tells, tellsByDefault, hasChannels } = receiver
   return (
     <>
-      {type === 'slack' && (
+      {hasChannels && (
         <TextField name="channel" label="Channel’s id (with a bot’s token)" value={settings.channel ?? ''} example="C0123456789" />
       )}
       <TextField name="services" label="Only these services" value={settings.services?.join(', ') ?? ''} example="checkout, payments-api" />
@@ -136,11 +134,12 @@ export function readFilter(
   form: Form,
   { type }: Pick<Integration, 'type'>,
 ): { readonly [Name in keyof IntegrationSettings]: IntegrationSettings[Name] | null } {
-  if (!canBeTested({ type })) return {}
+  const receiver = findReceiver(type)
+  if (receiver?.scope !== 'all') return {}
   const percent = Number(form['min_confidence'] || Number.NaN)
   const on = SUBSCRIBABLE.filter((one) => form[one] !== undefined)
   return {
-    ...(type === 'slack' && { channel: form['channel'] || null }),
+    ...(receiver.hasChannels && { channel: form['channel'] || null }),
     services: toNames(form['services']),
     teams: toNames(form['teams']),
     minConfidence: Number.isFinite(percent) ? Math.min(Math.max(percent / 100, 0), 1) : null,

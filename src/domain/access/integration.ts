@@ -25,29 +25,33 @@ type IntegrationTraits = {
   readonly directions: readonly Direction[]
   /** Where its deliveries go on this host. */
   readonly toPath: (token: string) => string
+  readonly createToken: (randomBytes: RandomBytes) => string
 }
 
 const toDoorTraits = (type: DoorType): IntegrationTraits => ({
   secrets: ['webhook_secret'],
   directions: ['inbound'],
   toPath: (token) => `/in/${type}/${token}`,
+  createToken: drawToken,
 })
 
 const toReceiverTraits = (...secrets: readonly SecretSetting[]): IntegrationTraits => ({
   secrets,
   directions: ['outbound'],
   toPath: () => '',
+  createToken: drawToken,
 })
 
 export const INTEGRATIONS: Readonly<Record<IntegrationType, IntegrationTraits>> = {
   // Each has a row: the list is what the type is made of.
   ...(Object.fromEntries(DOOR_TYPES.map((type) => [type, toDoorTraits(type)])) as Record<DoorType, IntegrationTraits>),
   otlp: { ...toDoorTraits('otlp'), toPath: () => '/v1/logs' },
-  'pagerduty-events': { ...toDoorTraits('pagerduty-events'), toPath: () => '/v2/enqueue' },
+  'pagerduty-events': { ...toDoorTraits('pagerduty-events'), toPath: () => '/v2/enqueue', createToken: drawRoutingKey },
   pagerduty: {
     secrets: ['pagerduty_token', 'webhook_secret'],
     directions: DIRECTIONS,
     toPath: (token) => `/webhooks/pagerduty/${token}`,
+    createToken: drawToken,
   },
   slack: toReceiverTraits('url', 'bot_token'),
   teams: toReceiverTraits('url'),
@@ -152,9 +156,19 @@ const TOKEN_LENGTH = 40
 const ROUTING_KEY_LENGTH = 32
 const TOKEN = new RegExp(`^(?:tok_[${ALPHABET}]{${TOKEN_LENGTH}}|[${ALPHABET}]{${ROUTING_KEY_LENGTH}})$`)
 
-/** A new token: `tok_` and 40 base58 digits (234 random bits), or 32 alone (187) where it has to pass for a routing key. */
+/** `tok_` and 40 base58 digits: 234 random bits. */
+function drawToken(randomBytes: RandomBytes): string {
+  return `tok_${drawBase58(TOKEN_LENGTH, randomBytes)}`
+}
+
+/** 32 base58 digits alone: 187 random bits that pass for a routing key. */
+function drawRoutingKey(randomBytes: RandomBytes): string {
+  return drawBase58(ROUTING_KEY_LENGTH, randomBytes)
+}
+
+/** A new token, as the type's deliveries show it. */
 export function createToken(type: IntegrationType, randomBytes: RandomBytes): string {
-  return type === 'pagerduty-events' ? drawBase58(ROUTING_KEY_LENGTH, randomBytes) : `tok_${drawBase58(TOKEN_LENGTH, randomBytes)}`
+  return INTEGRATIONS[type].createToken(randomBytes)
 }
 
 /** Whether a text can be an integration's token at all: decided without a store. */

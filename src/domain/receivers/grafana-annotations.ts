@@ -10,6 +10,7 @@ const MAX_TAG = 100
 export const grafanaAnnotations: Receiver = {
   scope: 'all',
   secrets: ['url', 'grafana_token'],
+  hasChannels: false,
   tells: ANSWERS,
   tellsByDefault: ANSWERS,
   needsBlame: true,

@@ -5,6 +5,7 @@ import { ANSWERS, followsNever, type Receiver } from './receiver.ts'
 export const pagerduty: Receiver = {
   scope: 'own',
   secrets: ['pagerduty_token'],
+  hasChannels: false,
   tells: ANSWERS,
   tellsByDefault: ANSWERS,
   needsBlame: false,

@@ -32,6 +32,8 @@ export type Receiver = {
   readonly scope: 'own' | 'all'
   /** The secrets that telling takes, and those that the installation makes. */
   readonly secrets: readonly SecretField[]
+  /** Whether its integration may name a channel. */
+  readonly hasChannels: boolean
   /** What of all there is it can be told, and what it is told when nothing else is said. */
   readonly tells: readonly Subscribable[]
   readonly tellsByDefault: readonly Subscribable[]
@@ -64,6 +66,7 @@ export const isNeverAbout = (): boolean => false
 export const BY_URL = {
   scope: 'all',
   secrets: ['url'],
+  hasChannels: false,
   tells: ANSWERS,
   tellsByDefault: ANSWERS,
   needsBlame: false,

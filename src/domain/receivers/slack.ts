@@ -13,6 +13,7 @@ const MAX_TEXT = 3_000
 export const slack: Receiver = {
   scope: 'all',
   secrets: ['url', 'bot_token'],
+  hasChannels: true,
   tells: FOLLOWED_ANSWERS,
   tellsByDefault: FOLLOWED_ANSWERS,
   needsBlame: false,

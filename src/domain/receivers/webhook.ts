@@ -9,6 +9,7 @@ import { FEWER_EVENTS, isNeverAbout, type Receiver, type ReceiverSettings } from
 export const webhook: Receiver = {
   scope: 'all',
   secrets: ['url', 'signing_secret', 'earlier_signing_secrets'],
+  hasChannels: false,
   tells: SUBSCRIBABLE,
   tellsByDefault: SUBSCRIBABLE,
   needsBlame: false,
