@@ -1,3 +1,4 @@
+import { workloadOfFallbackName } from '../event/service-name.ts'
 import { hashOf } from '../hash.ts'
 import type { Delivery, Door, DoorAlert, DoorSettings, Signals } from './door.ts'
 import { ignore, judgeAlertEnvironment, present, takeAlerts, toReason, toService } from './mapping.ts'
@@ -5,6 +6,8 @@ import { at, listAt, nameAt, toInstant, toName, toText, toUrl } from './reading.
 
 /** The labels that may name a service, the most telling first. */
 const SERVICE_LABELS = ['service', 'service_name', 'app_kubernetes_io_name', 'app', 'deployment', 'statefulset', 'job', 'namespace']
+/** What tells of every object of a cluster: the labels `service` and `job` are its own, whatever an alert is about. */
+const CLUSTERS_TELLER = /(?:^|[-/])kube-state-metrics$/
 /** What kube-prometheus fires for ever: that alerting works, and what inhibits others. */
 const ENDLESS = new Set(['Watchdog', 'InfoInhibitor'])
 const MAX_KEY_LENGTH = 512
@@ -48,7 +51,7 @@ function readMember(alert: unknown, body: unknown, settings: DoorSettings): Memb
   const verdict = judgeAlertEnvironment(settings, label('environment') ?? label('env'))
   if ('ignored' in verdict) return verdict.ignored
   const annotation = (name: string) => toText(at(alert, 'annotations', name)) ?? toText(at(body, 'commonAnnotations', name))
-  const named = (settings.serviceLabel === undefined ? SERVICE_LABELS : [settings.serviceLabel]).flatMap((name) => label(name) ?? [])[0]
+  const named = settings.serviceLabel === undefined ? toNamed(label) : label(settings.serviceLabel)
   const isFiring = status === 'firing'
   return {
     alertname,
@@ -59,6 +62,17 @@ function readMember(alert: unknown, body: unknown, settings: DoorSettings): Memb
     url: toUrl(at(alert, 'generatorURL')) ?? toUrl(at(body, 'externalURL')),
     at: toInstant(at(alert, isFiring ? 'startsAt' : 'endsAt')),
   }
+}
+
+/** Whom an alert names: by the first label that may, or by the object that kube-state-metrics tells of. */
+function toNamed(label: (name: string) => string | undefined): string | undefined {
+  const named = SERVICE_LABELS.flatMap((name) => label(name) ?? [])[0]
+  if (named === undefined || !CLUSTERS_TELLER.test(named)) return named
+  const pod = label('exported_pod') ?? label('pod')
+  const namespace = label('exported_namespace') ?? label('namespace')
+  const fallback = { serviceName: `${namespace ?? 'default'}/${pod}`, vendor: 'kubernetes', entity: pod ?? '' }
+  const set = ['deployment', 'statefulset', 'daemonset', 'cronjob'].flatMap((name) => label(name) ?? [])[0]
+  return set ?? (pod && workloadOfFallbackName(fallback)) ?? namespace ?? named
 }
 
 function toAlert(groupKey: string, group: readonly Member[]): DoorAlert[] {
@@ -141,5 +155,5 @@ Beside others, as the first of your routes:
     routes:
       - {receiver: noctuary, continue: true}
 
-Reload Alertmanager: \`kill -HUP\`, or \`POST /-/reload\`. The first alert of a group is sent after \`group_wait\`, 30 seconds unless you set it. One incident opens for each service and alert name of a group; the labels \`service\`, \`app\`, \`deployment\`, … or the one of \`service_label\` tell the service.`,
+Reload Alertmanager: \`kill -HUP\`, or \`POST /-/reload\`. The first alert of a group is sent after \`group_wait\`, 30 seconds unless you set it. One incident opens for each service and alert name of a group; the labels \`service\`, \`app\`, \`deployment\`, … or the one of \`service_label\` tell the service; of what kube-state-metrics tells, the workload.`,
 }

@@ -20,7 +20,7 @@ const STATUSES: ReadonlyMap<string, string> = new Map([
 
 /** What a pipeline says of itself when nothing was deployed. */
 const NOTHING = new Set(['cancelled', 'canceled', 'skipped', 'pending'])
-const SINCE_1970 = /^\d{9,14}$/
+const SINCE_1970 = /^\d{9,14}(?:\.\d{1,9})?$/
 /** The year 5138; as milliseconds, 1973. */
 const MAX_SECONDS = 100_000_000_000
 

@@ -16,6 +16,9 @@ const CONCLUSIONS: ReadonlyMap<string | undefined, string> = new Map([
   ['startup_failure', 'failed'],
 ])
 const DEPLOYING = /deploy|release|publish/i
+/** Where a workflow goes, if its name says that that is not production. */
+const ELSEWHERE = /\b(staging|stg|preview|development|uat|sandbox)\b|\bto (?:the )?(dev|test|qa|stage)\b/i
+const TO_PRODUCTION = /\b(?:prod|production|prd|live)\b/i
 const ZEROS = /^0+$/
 const SHORT_SHA = 12
 
@@ -65,7 +68,7 @@ function readDeploymentStatus({ body, settings }: Delivery, service: string, rep
   })
 }
 
-function readWorkflowRun({ body }: Delivery, service: string, repository: string): Signals {
+function readWorkflowRun({ body, settings }: Delivery, service: string, repository: string): Signals {
   const run = at(body, 'workflow_run')
   if (at(body, 'action') !== 'completed') return ignore('workflow not completed')
   const name = textAt(run, 'name') ?? textAt(body, 'workflow', 'name')
@@ -73,12 +76,17 @@ function readWorkflowRun({ body }: Delivery, service: string, repository: string
   const conclusion = textAt(run, 'conclusion')
   const outcome = CONCLUSIONS.get(conclusion)
   if (outcome === undefined) return ignore(`workflow ${conclusion ?? 'without a conclusion'}`)
+  const [, ...elsewhere] = (TO_PRODUCTION.test(name) ? undefined : ELSEWHERE.exec(name)) ?? []
   return oneEvent({
     service,
     vendor: 'github',
     entity: repository,
     type: 'deploy',
     new: outcome,
+    environment: judgeEnvironment(
+      settings,
+      elsewhere.find((one) => one !== undefined),
+    ),
     sha: at(run, 'head_sha'),
     actor: at(run, 'actor', 'login'),
     confidence: CONFIDENCE.workflow,
@@ -185,5 +193,5 @@ export const github: Door = {
 - Secret: the integration's \`webhook_secret\`
 - *Let me select individual events*: Deployment statuses, Workflow runs, Releases; Pushes only with \`push\` on
 
-A deployment to an environment called production counts as it says; a completed workflow whose name has *deploy*, *release* or *publish* in it counts for less.`,
+A deployment to an environment called production counts as it says; a completed workflow whose name has *deploy*, *release* or *publish* in it counts for less, unless it names a place like *staging* or *preview*.`,
 }

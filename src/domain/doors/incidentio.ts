@@ -9,6 +9,8 @@ const CREATED = 'public_incident.incident_created_v2'
 const UPDATED = 'public_incident.incident_status_updated_v2'
 /** Categories in which nothing is wrong any more. */
 const OVER = new Set(['closed', 'learning', 'declined', 'merged', 'canceled', 'cancelled'])
+/** Modes in which nobody is called. */
+const REHEARSED = new Set(['test', 'tutorial', 'retrospective'])
 const SERVICE_FIELD = /^(?:affected |impacted )?services?$/i
 
 function read({ body, settings }: Delivery): Signals {
@@ -19,7 +21,9 @@ function read({ body, settings }: Delivery): Signals {
   const incident = at(event, 'incident') ?? event
   const key = nameAt(incident, 'id')
   if (key === undefined) return ignore('no incident')
-  const category = (textAt(event, 'new_status', 'category') ?? textAt(incident, 'incident_status', 'category'))?.toLowerCase()
+  const mode = textAt(incident, 'mode')?.toLowerCase()
+  if (mode !== undefined && REHEARSED.has(mode)) return ignore(`a ${mode} incident`)
+  const category = toCategory(event, incident)
   const isOver = category !== undefined && OVER.has(category)
   if (isOver === (type === CREATED)) return ignore(isOver ? `created when it was ${category}` : `status ${category ?? 'missing'}`)
   const named = serviceOf(incident)
@@ -32,6 +36,9 @@ function read({ body, settings }: Delivery): Signals {
     at: toInstant(at(incident, isOver ? 'updated_at' : 'created_at')),
   })
 }
+
+const toCategory = (event: unknown, incident: unknown) =>
+  (textAt(event, 'new_status', 'category') ?? textAt(incident, 'incident_status', 'category'))?.toLowerCase()
 
 /** incident.io knows services only as a custom field. */
 function serviceOf(incident: unknown): string | undefined {

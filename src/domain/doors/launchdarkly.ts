@@ -1,9 +1,11 @@
 import type { Delivery, Door, Signals } from './door.ts'
 import { CONFIDENCE, ignore, judgeEnvironment, mappedService, oneEvent, toTitle, USUAL } from './mapping.ts'
-import { at, listAt, textAt, toInstant, toName, toText } from './reading.ts'
+import { at, listAt, nameAt, textAt, toInstant, toName, toText } from './reading.ts'
 
 /** `proj/<project>:env/<environment>:flag/<key>`, each with tags after a semicolon. */
 const RESOURCE = /^proj\/([^:;]{1,512})(?:;[^:]*)?:env\/([^:;]{1,512})(?:;[^:]*)?:flag\/([^:;]{1,512})/
+/** Titles are Markdown, whose names are links. */
+const LINK = /\[([^[\]]{1,256})\]\([^()\s]{1,1024}\)/g
 const MAX_RESOURCE_LENGTH = 16_384
 const METADATA = new Set(['updateName', 'updateTags', 'updateDescription'])
 const SITE = 'https://app.launchdarkly.com'
@@ -30,12 +32,12 @@ function read({ body, settings }: Delivery): Signals {
     entity: flag,
     type: 'flag_change',
     ...readValues(body, name, access.action),
-    actor: at(body, 'member', 'email'),
+    actor: nameAt(body, 'member', 'email') ?? nameAt(body, 'token', 'name') ?? nameAt(body, 'app', 'name'),
     confidence: CONFIDENCE.stated,
     at: toInstant(at(body, 'date')),
     environment,
     url: path?.startsWith('/') ? `${SITE}${path}` : path,
-    details: toTitle(textAt(body, 'title')),
+    details: toTitle(textAt(body, 'title')?.replaceAll(LINK, '$1')),
   })
 }
 

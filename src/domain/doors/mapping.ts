@@ -75,7 +75,8 @@ export function judgeEnvironment(settings: DoorSettings, told: unknown, isMarked
   const kept = isProduction ? 'production' : (toEnvironment(name) ?? name)
   const keys = [name, kept].map(toEnvironmentKey)
   const isLetIn = settings.environments?.some((one) => keys.includes(toEnvironmentKey(one))) ?? isProduction
-  if (!isLetIn) return { ignored: toReason(`environment ${name}`) }
+  const but = isMarked === false && PRODUCTION.test(name) ? ', which is marked as another' : ''
+  if (!isLetIn) return { ignored: toReason(`environment ${name}${but}`) }
   return { environment: kept }
 }
 

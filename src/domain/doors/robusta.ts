@@ -32,6 +32,7 @@ function read({ body, settings }: Delivery): Signals {
   if (key === undefined || findingType === undefined) return ignore('no aggregation_key or finding_type')
   const found = MEANINGS.get(key.toLowerCase().replace(/[^a-z]/g, '')) ?? (isChange ? (['config_change', 'changed'] as const) : undefined)
   if (!found) return ignore(`aggregation_key ${key}`)
+  if (toInstant(at(body, 'ends_at')) !== undefined) return ignore('resolved')
   const named = nameAt(body, 'service', 'name')
   const service = toService(settings, [nameAt(body, 'service_key'), named], named)
   if (service === undefined) return ignore('no service: set service_map')

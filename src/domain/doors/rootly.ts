@@ -5,6 +5,9 @@ import { at, nameAt, textAt, toInstant, toUrlOn } from './reading.ts'
 /** Where it shows its incidents. */
 const HOSTS = /(?:^|\.)rootly\.com$/
 
+/** Kinds of incidents to which nobody is called: those of exercises, and those noted afterwards. */
+const REHEARSED = /^(?:test|example|backfilled)(?:_sub)?$/
+
 const ACTIONS: ReadonlyMap<string | undefined, AlertAction> = new Map<string, AlertAction>([
   ['incident.created', 'trigger'],
   ['incident.resolved', 'resolve'],
@@ -18,6 +21,8 @@ function read({ body, settings }: Delivery): Signals {
   const data = at(body, 'data')
   const key = nameAt(data, 'id')
   if (key === undefined) return ignore('no incident')
+  const kind = textAt(data, 'kind') ?? ''
+  if (REHEARSED.test(kind)) return ignore(`${kind.startsWith('e') ? 'an' : 'a'} ${kind} incident`)
   const environment = judgeAny(judgeAlertEnvironment, settings, namesIn(data, 'environments'))
   const times = action === 'trigger' ? ['started_at', 'created_at'] : ['resolved_at', 'cancelled_at', 'updated_at']
   return oneAlert({

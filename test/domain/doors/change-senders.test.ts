@@ -56,6 +56,8 @@ testDoor('deploy', DOORS.deploy, [
   ['a pipeline that was cancelled', { status: 'cancelled' }, ignored('status cancelled')],
   ['a time as date +%s tells it', { timestamp: '1772442728' }, event({ timestamp: '2026-03-02T09:12:08.000Z' })],
   ['a time in milliseconds', { timestamp: 1_772_442_728_000 }, event({ timestamp: '2026-03-02T09:12:08.000Z' })],
+  ['a time as Python tells it', { timestamp: 1_772_442_728.41 }, event({ timestamp: '2026-03-02T09:12:08.410Z' })],
+  ['a time as date +%s.%N tells it', { timestamp: '1772442728.410123456' }, event({ timestamp: '2026-03-02T09:12:08.410Z' })],
   ['no time', { timestamp: 'yesterday' }, invalid('timestamp must be ISO 8601, or seconds since 1970')],
   ['another status', { status: 'maybe' }, invalid('status must be succeeded, failed, started or rolled_back')],
 ])
@@ -94,6 +96,27 @@ testDoor('github', DOORS.github, [
   ],
   ['a workflow that does not', { ...RUN, 'workflow_run.name': 'test' }, ignored('workflow test'), github('workflow_run')],
   [
+    'a workflow that deploys elsewhere, as its name says',
+    { ...RUN, 'workflow_run.name': 'Deploy to staging' },
+    ignored('environment staging'),
+    github('workflow_run'),
+  ],
+  ['one of a preview', { ...RUN, 'workflow_run.name': 'Deploy Preview (PR)' }, ignored('environment Preview'), github('workflow_run')],
+  ['one to a stage', { ...RUN, 'workflow_run.name': 'deploy to dev' }, ignored('environment dev'), github('workflow_run')],
+  [
+    'one to two places',
+    { ...RUN, 'workflow_run.name': 'Deploy staging, then production' },
+    event({ new_value: 'succeeded', environment: undefined }),
+    github('workflow_run'),
+  ],
+  [
+    'one elsewhere, let in',
+    { ...RUN, 'workflow_run.name': 'Release (staging)' },
+    event({ environment: 'staging' }),
+    { ...github('workflow_run'), settings: { environments: ['staging'] } },
+  ],
+  ['one that tests before', { ...RUN, 'workflow_run.name': 'Test and deploy' }, event({ new_value: 'succeeded' }), github('workflow_run')],
+  [
     'a workflow that was cancelled',
     { ...RUN, 'workflow_run.conclusion': 'cancelled' },
     ignored('workflow cancelled'),
@@ -127,7 +150,7 @@ testDoor('gitlab', DOORS.gitlab, [
     event({ service_name: 'checkout', sha: SHA, new_value: 'succeeded', actor: 'mira', timestamp: '2026-03-02T09:12:08.000000Z' }),
   ],
   ['one without its commit', { commit_url: undefined }, event({ sha: '3f9c1d2a' })],
-  ['the tier decides', { environment_tier: 'staging' }, ignored('environment production')],
+  ['the tier decides', { environment_tier: 'staging' }, ignored('environment production, which is marked as another')],
   ['a cancelled one', { status: 'canceled' }, ignored('deployment canceled')],
   [
     'a flag',
@@ -170,6 +193,17 @@ testDoor('launchdarkly', DOORS.launchdarkly, [
     'other work',
     { previousVersion: undefined, titleVerb: 'updated the rules of' },
     event({ old_value: undefined, new_value: 'updated the rules of' }),
+  ],
+  [
+    'what no member did, but a token',
+    { member: undefined, token: { _id: '1', name: 'terraform', ending: 'a1b2' } },
+    event({ actor: 'terraform' }),
+  ],
+  ['what an integration did', { member: null, app: { _id: '1', name: 'Jira' } }, event({ actor: 'Jira' })],
+  [
+    'a title whose names are links',
+    { title: '[Mira](mailto:mira@example.com) turned on the flag [Express checkout](https://app.launchdarkly.com/x) in `Production`' },
+    event({ details: { title: 'Mira turned on the flag Express checkout in `Production`' } }),
   ],
   ['a mapped project', {}, event({ service_name: 'cart' }), { settings: { serviceMap: { shop: 'cart' } } }],
   ['a test environment', { 'accesses.0.resource': 'proj/shop:env/test:flag/express-checkout' }, ignored('environment test')],

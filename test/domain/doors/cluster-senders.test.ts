@@ -128,6 +128,8 @@ testDoor('robusta', DOORS.robusta, [
     { aggregation_key: 'image_pull_backoff_reporter' },
     event({ event_type: 'dependency_failure', new_value: 'image_pull_failed' }),
   ],
+  ['what is over', { title: '[RESOLVED] Crashing pod', ends_at: '2026-03-02T09:20:00+00:00' }, ignored('resolved')],
+  ['an end that is not yet', { ends_at: '0001-01-01T00:00:00Z' }, event({ event_type: 'restart' })],
   ['a report', { finding_type: 'REPORT', aggregation_key: 'krr' }, ignored('aggregation_key krr')],
 ])
 

@@ -7,6 +7,15 @@ const SHA = '3f9c1d2ab4e5f60718293a4b5c6d7e8f90a1b2c3'
 const CREATED = 'public_incident.incident_created_v2'
 const UPDATED = 'public_incident.incident_status_updated_v2'
 
+/** The labels that kube-prometheus' rules leave an alert of kube-state-metrics. */
+const OF_CLUSTER = {
+  alertname: 'KubePodCrashLooping',
+  job: 'kube-state-metrics',
+  service: 'monitoring-kube-state-metrics',
+  instance: '10.0.0.7:8080',
+  namespace: 'shop',
+}
+
 testDoor('alertmanager', DOORS.alertmanager, [
   ['firing', {}, alert({ action: 'trigger', service: 'checkout', title: 'Checkout answers slowly', at: '2026-03-02T09:14:30.250000Z' })],
   [
@@ -22,6 +31,36 @@ testDoor('alertmanager', DOORS.alertmanager, [
     { 'alerts.0.labels.environment': 'staging' },
     alert({ environment: 'staging' }),
     { settings: { environments: ['staging'] } },
+  ],
+  [
+    'what kube-state-metrics tells of a pod, whose labels service and job are its own',
+    { 'alerts.0.labels': { ...OF_CLUSTER, pod: 'checkout-6d5f7c9b8d-k2x7q', container: 'app' }, commonLabels: {} },
+    alert({ service: 'checkout' }),
+  ],
+  [
+    'of a deployment',
+    { 'alerts.0.labels': { ...OF_CLUSTER, deployment: 'cart', pod: 'kube-state-metrics-5d9f7c9b8d-k2x7q' }, commonLabels: {} },
+    alert({ service: 'cart' }),
+  ],
+  [
+    'of a pod, where the pod is its own, too',
+    { 'alerts.0.labels': { ...OF_CLUSTER, pod: 'ksm-5d9f7c9b8d-k2x7q', exported_pod: 'checkout-6d5f7c9b8d-k2x7q' }, commonLabels: {} },
+    alert({ service: 'checkout' }),
+  ],
+  [
+    'of a namespace',
+    { 'alerts.0.labels': { ...OF_CLUSTER, namespace: 'monitoring', exported_namespace: 'shop' }, commonLabels: {} },
+    alert({ service: 'shop' }),
+  ],
+  [
+    'of itself',
+    { 'alerts.0.labels': { alertname: 'KubeStateMetricsListErrors', job: 'kube-state-metrics' }, commonLabels: {} },
+    alert({ service: 'kube-state-metrics' }),
+  ],
+  [
+    'of a service that is named after what it does',
+    { 'alerts.0.labels': { ...OF_CLUSTER, service: 'checkout' }, commonLabels: {} },
+    alert({ service: 'checkout' }),
   ],
   ['production by a number', { 'commonLabels.environment': 'prod1' }, alert({ environment: 'production' })],
   ['Watchdog', { 'alerts.0.labels.alertname': 'Watchdog' }, ignored('Watchdog')],
@@ -220,6 +259,24 @@ testDoor('betterstack', DOORS.betterstack, [
   ],
   ['a monitor', { 'data.type': 'monitor' }, ignored('type monitor')],
 ])
+
+test('what a pager was only tried with, or told of afterwards, is nobody’s incident', () => {
+  const incidentOf = (mode: string) => deliver(DOORS.incidentio, { event_type: CREATED, [CREATED]: { id: '1', name: 'Slow', mode } })
+  expect(['standard', 'stream'].map((mode) => incidentOf(mode).alerts.length)).toEqual([1, 1])
+  expect(['test', 'tutorial', 'retrospective'].map((mode) => incidentOf(mode).ignored)).toEqual([
+    'a test incident',
+    'a tutorial incident',
+    'a retrospective incident',
+  ])
+  const rootlyOf = (kind: string) => deliver(DOORS.rootly, changed(DOORS.rootly.example.body, { 'data.kind': kind }))
+  expect(['normal', 'normal_sub'].map((kind) => rootlyOf(kind).alerts.length)).toEqual([1, 1])
+  expect(['test', 'test_sub', 'example', 'backfilled'].map((kind) => rootlyOf(kind).ignored)).toEqual([
+    'a test incident',
+    'a test_sub incident',
+    'an example incident',
+    'a backfilled incident',
+  ])
+})
 
 describe('an alert group', () => {
   const { example } = DOORS.alertmanager
