@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { MANUAL_STYLE, renderForAssistants, renderManual } from '../../src/commands/manual.ts'
 import { keys } from '../../src/store/redis.ts'
+import { listOperations, readApiDocument } from '../support/api-document.ts'
 import { firstColumn, MANUAL, readProjectFile, readProjectFiles } from '../support/manual.ts'
 
 const page = (name: string): string => MANUAL.get(name) ?? ''
@@ -74,6 +75,24 @@ test('the README fits in 8 kB, and what it links to is there', () => {
   for (const link of links) expect(readProjectFile(link).length).toBeGreaterThan(0)
   const unlinked = [...MANUAL.keys()].filter((name) => name !== 'index' && !links.includes(`src/docs/${name}.md`))
   expect(unlinked).toEqual([])
+})
+
+test('the README lists every operation of the API, and none that is gone', () => {
+  const [, table = ''] = readProjectFile('README.md').split('\n## API\n')
+  const listed = [...(table.split('\n## ')[0]?.matchAll(/^\| (`.*?`) \| /gm) ?? [])].flatMap(([, cell = '']) =>
+    cell
+      .replaceAll('`', '')
+      .split(' · ')
+      .flatMap((text) => {
+        const [path = '', ...methods] = text.split(/,? /).toReversed()
+        return methods.map((method) => `${method} ${path}`)
+      }),
+  )
+  // Each sender has the same two; Grafana may PUT, too.
+  const toListed = (method: string, path: string) =>
+    path.startsWith('/in/') ? `POST ${path.replace(/^\/in\/[^/]+/, '/in/{sender}')}` : `${method} ${path}`
+  const described = new Set(listOperations(readApiDocument()).map(({ method, path }) => toListed(method, path)))
+  expect(listed.filter((one) => one !== 'GET /openapi.json').toSorted()).toEqual([...described].toSorted())
 })
 
 test('the files that pages name are there', () => {
