@@ -62,6 +62,7 @@ export function explain(error: unknown, known: Readonly<Record<string, string>> 
   if (error instanceof CommandError || error instanceof AppError) return error.message
   const cause = toCause(error)
   if (cause instanceof TypeError && !('code' in cause)) return `this is a bug, report it: ${cause.stack}`
+  // What is thrown is an `Error`, by a driver with a code.
   const { code, message } = cause as { readonly code?: string; readonly message?: string }
   const reason = code === undefined ? undefined : (known[code] ?? KNOWN_ERRORS[code])
   if (reason !== undefined) return code === '42501' && message ? `${reason}: ${message}` : reason

@@ -1,5 +1,6 @@
 import { defineCommand, renderUsage, runCommand, runMain } from 'citty'
-import { CommandError, EXIT, toPlain } from './noctuary/api.ts'
+import { CommandError } from './command-error.ts'
+import { EXIT, toPlain } from './noctuary/api.ts'
 import { markDeploy } from './noctuary/mark-deploy.ts'
 import { showIncident } from './noctuary/show-incident.ts'
 import { events } from './noctuary/tail-events.ts'

@@ -80,8 +80,11 @@ function trim(text: string): string {
     // What a part's own function sets up when it is first called.
     if (!unit.text.includes('=')) wanted.push(...units.flatMap((one) => (one.writes.has(unit.name ?? '') ? (one.name ?? []) : [])))
   }
-  const isKept = (unit: Unit) =>
-    unit.name === undefined ? [...unit.reads].every((name) => !byName.has(name) || kept.has(byName.get(name) as Unit)) : kept.has(unit)
+  const isWanted = (name: string) => {
+    const unit = byName.get(name)
+    return unit === undefined || kept.has(unit)
+  }
+  const isKept = (unit: Unit) => (unit.name === undefined ? [...unit.reads].every(isWanted) : kept.has(unit))
   const lines = units.filter(isKept).map((unit) => {
     const stub = stubs.get(unit.name ?? '')
     return stub === undefined ? unit.text : `var ${unit.name}=${stub};`

@@ -1,18 +1,10 @@
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty'
+import { field } from '../../domain/json.ts'
 import { isIdentifier, toPrintable, toQuotable } from '../../domain/text.ts'
+import { CommandError } from '../command-error.ts'
 
 /** How a command ends: what a script is told by its exit code. */
 export const EXIT = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const
-
-/** A reason to end that is not a bug of ours: told in one line, without a stack. */
-export class CommandError extends Error {
-  readonly exitCode: number
-
-  constructor(message: string, exitCode: number) {
-    super(message)
-    this.exitCode = exitCode
-  }
-}
 
 /** A command that knows all that it is told: of what is misspelt it would do the opposite without a word. */
 export const defineVerb = <Args extends ArgsDef>(verb: CommandDef<Args> & { readonly args: Args }): CommandDef<Args> =>
@@ -61,7 +53,7 @@ export async function callApi(path: string, { method = 'GET', query = {}, header
   const text = await response.text()
   const answer = parse(text)
   if (response.ok) return answer
-  const detail = (answer as { readonly detail?: unknown } | undefined)?.detail
+  const detail = field(answer, 'detail')
   const isTheirs = response.status >= 500 || response.status === 429
   throw new CommandError(
     `${response.status}: ${typeof detail === 'string' ? detail : text.slice(0, 200)}`,

@@ -1,4 +1,5 @@
-import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain, toQuoted } from './api.ts'
+import { CommandError } from '../command-error.ts'
+import { callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain, toQuoted } from './api.ts'
 
 /** What is shown of `GET /v1/incidents/{id}`. */
 type Shown = {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { defineCommand } from 'citty'
 import { EVENT_TYPES } from '../../domain/event/event.ts'
-import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain, toQuoted } from './api.ts'
+import { CommandError } from '../command-error.ts'
+import { callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain, toQuoted } from './api.ts'
 
 /** As `GET /v1/changes` has it. */
 type Change = {

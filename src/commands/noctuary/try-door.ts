@@ -1,6 +1,7 @@
 import { DOORS } from '../../domain/doors/index.ts'
 import { DOOR_TYPES } from '../../domain/integration-type.ts'
-import { CommandError, callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain, toQuoted } from './api.ts'
+import { CommandError } from '../command-error.ts'
+import { callApi, defineVerb, EXIT, JSON_FLAG, toJson, toPlain, toQuoted } from './api.ts'
 
 /** As a door answers `?dry=1`. */
 type Rehearsed = {
