@@ -1,11 +1,10 @@
 import type { Chance, Clock, Keeping, Logging, Queueing, Room, Stores } from '../deps.ts'
 import type { SentEvent, Signals } from '../domain/doors/door.ts'
+import { MAX_BATCH_EVENTS } from '../domain/event/event.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import type { Principal } from '../store/api-keys.ts'
 import { type Insert, ingestEvents } from './ingest-events.ts'
 
-/** Events that one statement takes. */
-const MAX_EVENTS = 500
 /** A delivery without a time or a name of its own is the one before, sent again, if it comes within the same minute. */
 const SAME_MS = 60_000
 
@@ -41,7 +40,7 @@ export async function storeDoorEvents(
   { events, evaluations = [], idempotencyKey }: Signals,
   insert: Insert,
 ): Promise<StoredEvents> {
-  const sent = events.length > MAX_EVENTS ? withoutRepeats(events) : events
+  const sent = events.length > MAX_BATCH_EVENTS ? withoutRepeats(events) : events
   await admit(Math.max(events.length, evaluations.length))
   const isNamed = idempotencyKey !== undefined || events.every(({ timestamp }) => timestamp !== undefined)
   const name = isNamed ? idempotencyKey : `${toHex(await sha256(bytes))} ${Math.floor(deps.now().getTime() / SAME_MS)}`
@@ -49,11 +48,11 @@ export async function storeDoorEvents(
   let reason: string | undefined
   let queuedFor: Principal | undefined
   const last = Math.max(sent.length, evaluations.length)
-  for (let from = 0; from < last; from += MAX_EVENTS) {
-    const items = sent.slice(from, from + MAX_EVENTS)
+  for (let from = 0; from < last; from += MAX_BATCH_EVENTS) {
+    const items = sent.slice(from, from + MAX_BATCH_EVENTS)
     const own = new Set(items.map(({ service_name, entity }) => toPair(service_name, entity)))
     const asked = evaluations.filter(
-      ({ service, flag }, place) => (place >= from && place < from + MAX_EVENTS) || own.has(toPair(service, flag)),
+      ({ service, flag }, place) => (place >= from && place < from + MAX_BATCH_EVENTS) || own.has(toPair(service, flag)),
     )
     const deliveryId = name === undefined ? undefined : `${name} ${from}`
     const request = {

@@ -1,3 +1,4 @@
+import { MAX_BATCH_EVENTS } from '../event/event.ts'
 import { readCdEvent } from './cdevents.ts'
 import { type CloudEvent, toBinary, toStructured } from './cloud-event.ts'
 import type { Delivery, Door, Signals } from './door.ts'
@@ -5,14 +6,14 @@ import { readTopologyChange } from './kubewatch.ts'
 import { ignore, takeAlerts, toReason } from './mapping.ts'
 import { at } from './reading.ts'
 
-const MAX_EVENTS = 500
 const BATCH = /^\s*application\/cloudevents-batch\+json\b/i
 
 function read(delivery: Delivery): Signals {
   const { body, header } = delivery
   if (Array.isArray(body) && (BATCH.test(header('content-type') ?? '') || at(body, 0, 'specversion') !== undefined)) {
-    const left = body.length > MAX_EVENTS ? [ignore(`${body.length - MAX_EVENTS} events beyond the ${MAX_EVENTS} of one batch`)] : []
-    return join([...body.slice(0, MAX_EVENTS).map((event) => readOne(toStructured(event), delivery)), ...left])
+    const left =
+      body.length > MAX_BATCH_EVENTS ? [ignore(`${body.length - MAX_BATCH_EVENTS} events beyond the ${MAX_BATCH_EVENTS} of one batch`)] : []
+    return join([...body.slice(0, MAX_BATCH_EVENTS).map((event) => readOne(toStructured(event), delivery)), ...left])
   }
   const event = at(body, 'specversion') === undefined && header('ce-specversion') !== undefined ? toBinary(delivery) : toStructured(body)
   return event || isCloudEvent(delivery) ? readOne(event, delivery) : { ...ignore('no CloudEvent'), isUnsupported: true }

@@ -1,6 +1,6 @@
 import type { Delivery, Door, Signals } from './door.ts'
-import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, toDeployValues, toReason, toService, toTitle } from './mapping.ts'
-import { at, nameAt, textAt, toInstant, toText } from './reading.ts'
+import { CONFIDENCE, ignore, invalid, judgeEnvironment, oneEvent, toDeployValues, toService, toTitle } from './mapping.ts'
+import { at, nameAt, textAt, toEpochMs, toInstant, toText } from './reading.ts'
 
 const STATUSES: ReadonlyMap<string, string> = new Map([
   ['', 'succeeded'],
@@ -21,8 +21,6 @@ const STATUSES: ReadonlyMap<string, string> = new Map([
 /** What a pipeline says of itself when nothing was deployed. */
 const NOTHING = new Set(['cancelled', 'canceled', 'skipped', 'pending'])
 const SINCE_1970 = /^\d{9,14}(?:\.\d{1,9})?$/
-/** The year 5138; as milliseconds, 1973. */
-const MAX_SECONDS = 100_000_000_000
 
 function read({ body, header, settings }: Delivery): Signals {
   const told = nameAt(body, 'service')
@@ -58,10 +56,8 @@ function read({ body, header, settings }: Delivery): Signals {
 
 function readTime(time: string | undefined): string | undefined {
   if (time === undefined || !SINCE_1970.test(time)) return toInstant(time)
-  return toInstant(Number(time) < MAX_SECONDS ? 1_000 * Number(time) : Number(time))
+  return toInstant(toEpochMs(Number(time)))
 }
-
-const invalid = (why: string): Signals => ({ events: [], alerts: [], invalid: toReason(why) })
 
 export const deploy: Door = {
   title: 'One line of CI',

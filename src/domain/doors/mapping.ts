@@ -26,6 +26,11 @@ export function ignore(reason: string): Signals {
   return { events: [], alerts: [], ignored: toReason(reason) }
 }
 
+/** A delivery that no reading of it makes sense of, and why, at most 80 characters. */
+export function invalid(reason: string): Signals {
+  return { events: [], alerts: [], invalid: toReason(reason) }
+}
+
 /** As many alerts as one statement takes, and the reason for the rest. */
 export function takeAlerts(alerts: readonly DoorAlert[]): { readonly alerts: readonly DoorAlert[]; readonly left: readonly string[] } {
   const beyond = alerts.length - MAX_ALERTS

@@ -1,6 +1,6 @@
 import { EVENT_TYPES } from '../event/event.ts'
 import type { Delivery, Door, DoorAnswer, Signals } from './door.ts'
-import { CONFIDENCE, ignore, judgeAlertEnvironment, judgeEnvironment, oneAlert, oneEvent, toReason, toService } from './mapping.ts'
+import { CONFIDENCE, ignore, invalid, judgeAlertEnvironment, judgeEnvironment, oneAlert, oneEvent, toService } from './mapping.ts'
 import { at, nameAt, textAt, toInstant, toName, toText, toUrl } from './reading.ts'
 
 const ACTIONS = ['trigger', 'acknowledge', 'resolve'] as const
@@ -62,8 +62,6 @@ function readChange({ body, settings }: Delivery): Signals {
     url: at(body, 'links', 0, 'href'),
   })
 }
-
-const invalid = (why: string): Signals => ({ events: [], alerts: [], invalid: toReason(why) })
 
 /** PagerDuty's own words. */
 function answer({ alerts, invalid: error }: Signals, { body, id }: Delivery): DoorAnswer {

@@ -62,6 +62,14 @@ export function toUrlOn(hosts: RegExp, value: unknown): string | undefined {
   return url !== undefined && hosts.test(new URL(url).hostname) ? url : undefined
 }
 
+/** The year 5138; as milliseconds, 1973. */
+const MAX_SECONDS = 100_000_000_000
+
+/** Milliseconds since 1970 of what is told as that or as seconds since then. */
+export function toEpochMs(told: number): number {
+  return told < MAX_SECONDS ? 1_000 * told : told
+}
+
 /** The instant that a text, or a number of milliseconds since 1970, names: ISO 8601 UTC. Zero times name none. */
 export function toInstant(value: unknown): string | undefined {
   if (typeof value === 'number') return value > 0 && value <= MAX_MS ? notZero(new Date(value).toISOString()) : undefined

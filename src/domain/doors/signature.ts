@@ -1,4 +1,5 @@
 import { fromHex } from '../hash.ts'
+import { toEpochMs } from './reading.ts'
 
 /** How a sender proves that a delivery is its own. */
 export type SignatureScheme =
@@ -35,8 +36,6 @@ const HASHES: ReadonlyMap<string, Hash> = new Map([
 const TOLERANCE_SECONDS = 300
 const MAX_SIGNATURES = 16
 const DAY_MS = 86_400_000
-/** The year 5138; as milliseconds, 1973. */
-const MAX_SECONDS = 100_000_000_000
 const HEX = /^(?:[0-9a-f]{2}){32,64}$/i
 const PREFIXED = /^(sha\d{3})=([0-9a-f]+)$/i
 const SECONDS = /^\d{1,12}$/
@@ -107,8 +106,7 @@ function readHexClaim(name: string, { header, body, now, timestampHeader }: Sign
 /** Whether what was signed with a time, in seconds or milliseconds since 1970, is of the day around now: older, it was caught and kept. */
 function isOfToday(timestamp: string, now: Date): boolean {
   const told = /^\s*\d{1,16}\s*$/.test(timestamp) ? Number(timestamp) : Number.NaN
-  const toldMs = told < MAX_SECONDS ? 1_000 * told : told
-  return Math.abs(now.getTime() - toldMs) <= DAY_MS
+  return Math.abs(now.getTime() - toEpochMs(told)) <= DAY_MS
 }
 
 function readStandardClaim({ header, body, now }: SignedDelivery): Claim | undefined {

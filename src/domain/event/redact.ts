@@ -7,7 +7,7 @@ import { findSecretsApart } from './prose-secrets.ts'
 import { PRIVATE_KEY, SECRET_FORM, SECRET_MARKS } from './secret-formats.ts'
 import { classifyName, isSecretValue, RARE_NAME_MARKS } from './secret-names.ts'
 import { findTabledSecrets } from './tabled-secrets.ts'
-import { isFolded, type Unfolded, unfold } from './unfold.ts'
+import { mayBeUnfolded, type Unfolded, unfold } from './unfold.ts'
 
 /** What stands where a secret stood. It is no secret, so that redacting twice is redacting once. */
 export const REDACTED = '(redacted)'
@@ -48,38 +48,32 @@ function mayHoldSecret(text: string): boolean {
   return (
     MAY_HOLD_SECRET.test(text.replace(PLAIN_ADDRESS, '')) ||
     mayBeEncoded(text) ||
-    (isFolded(text) && MAY_HOLD_SECRET.test(unfold(text).text))
+    (mayBeUnfolded(text) && MAY_HOLD_SECRET.test(unfold(text).text))
   )
 }
+
+type Find = (text: string) => readonly Stretch[]
+
+const CREDENTIALS: readonly Find[] = [
+  findPrivateKeys,
+  findForms,
+  findUrlCredentials,
+  findNamedSecrets,
+  findSecretsApart,
+  findTabledSecrets,
+  findPlacedSecrets,
+]
 
 /** The text with what is secret or personal in it masked: credentials of all kinds, card numbers, e-mail addresses. */
 export function redactText(text: string): string {
   if (!mayHoldSecret(text)) return text
-  return redactWith(text, [
-    findPrivateKeys,
-    findForms,
-    findUrlCredentials,
-    findNamedSecrets,
-    findSecretsApart,
-    findTabledSecrets,
-    findPlacedSecrets,
-    findMailAddresses,
-    findCardNumbers,
-  ])
+  return redactWith(text, [...CREDENTIALS, findMailAddresses, findCardNumbers])
 }
 
 /** The text with its credentials masked; addresses and numbers of people stay. */
 function redactCredentials(text: string): string {
   if (!mayHoldSecret(text)) return text
-  return redactWith(text, [
-    findPrivateKeys,
-    findForms,
-    findUrlCredentials,
-    findNamedSecrets,
-    findSecretsApart,
-    findTabledSecrets,
-    findPlacedSecrets,
-  ])
+  return redactWith(text, CREDENTIALS)
 }
 
 /** An actor as others than the tenant's own people may see it: of an e-mail address the first letter and the domain. */
@@ -133,8 +127,6 @@ function lastOf(path: string): string {
   return name.trimEnd().split(/[/\s]/).at(-1) ?? ''
 }
 
-type Find = (text: string) => readonly Stretch[]
-
 /** How often a masked text is looked at again: what stood beside a secret may look like another without it. */
 const MAX_LOOKS = 4
 
@@ -152,7 +144,7 @@ function redactWith(text: string, finds: readonly Find[], looks = MAX_LOOKS): st
 type Read = { readonly text: string; readonly unfolded: Unfolded | undefined }
 
 function readThrough(text: string): Read {
-  return { text, unfolded: isFolded(text) ? unfold(text) : undefined }
+  return { text, unfolded: mayBeUnfolded(text) ? unfold(text) : undefined }
 }
 
 function findThrough({ text, unfolded }: Read, find: Find): readonly Stretch[] {

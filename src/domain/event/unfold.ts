@@ -25,14 +25,14 @@ const INVISIBLE = /^\p{Default_Ignorable_Code_Point}$/u
 const MAX_LAYERS = 3
 
 /** Whether a text may read otherwise once it is decoded. */
-export function isFolded(text: string): boolean {
+export function mayBeUnfolded(text: string): boolean {
   return MAY_BE_ENCODED.test(text) && ENCODED.test(text)
 }
 
 /** Decodes what stands for another character, layer by layer. */
 export function unfold(text: string): Unfolded {
   let unfolded: Unfolded = { text, places: Array.from({ length: text.length + 1 }, (_, place) => place) }
-  for (let layer = 0; layer < MAX_LAYERS && isFolded(unfolded.text); layer += 1) {
+  for (let layer = 0; layer < MAX_LAYERS && mayBeUnfolded(unfolded.text); layer += 1) {
     const next = unfoldOnce(unfolded)
     if (next.text === unfolded.text) break
     unfolded = next
