@@ -9,7 +9,7 @@ import { judge } from '../usecases/decide-incident.ts'
 import { askNow } from '../usecases/diagnose-now.ts'
 import { type Arguments, getFlag, getId, getText, readChoice, readCount, readText, readTime } from './arguments.ts'
 import type { Call } from './call.ts'
-import { AS_DATA, quote, quoteSentence, type Told, toItem, toName } from './quoted.ts'
+import { AS_DATA, quote, quoteSentence, type ToldEvent, toItem, toName } from './quoted.ts'
 import { getService } from './services.ts'
 import { MAX_BYTES } from './sizes.ts'
 import { findUndone } from './undone.ts'
@@ -116,7 +116,11 @@ function toSimilar(
 }
 
 /** An incident with its latest answer, in 4 kB, or in 20 with all that speaks for it; what was done already is not advised. */
-function tellIncident({ diagnoses, notes, similar, failure, maintenance, ...incident }: IncidentDetail, isFull: boolean, undoneBy?: Told) {
+function tellIncident(
+  { diagnoses, notes, similar, failure, maintenance, ...incident }: IncidentDetail,
+  isFull: boolean,
+  undoneBy?: ToldEvent,
+) {
   const [latest, ...earlier] = diagnoses
   return within(isFull ? MAX_BYTES.full : MAX_BYTES.compact, (room) => ({
     note: AS_DATA,

@@ -67,10 +67,10 @@ const EARLIER_METHODS: typeof METHODS = {
 }
 
 /** The answer to a message, if it is one that gets any, and the status of the response that carries it. */
-export type Reply = { readonly status: ContentfulStatusCode | 202; readonly body?: object }
+export type RpcReply = { readonly status: ContentfulStatusCode | 202; readonly body?: object }
 
 /** Answers the text of one message, or of several where they may come together. */
-export async function answerText(call: Call, text: string, header: Headers): Promise<Reply> {
+export async function answerText(call: Call, text: string, header: Headers): Promise<RpcReply> {
   const parsed = parse(text)
   if (!parsed) return toError(400, undefined, new RpcError(PARSE_ERROR, 'not JSON'))
   const { value } = parsed
@@ -83,10 +83,10 @@ const BATCHING = '2025-03-26'
 const MAX_BATCH = 10
 
 /** Answers messages one after the other; `initialize` is none of several. */
-async function answerBatch(call: Call, values: readonly unknown[], header: Headers): Promise<Reply> {
+async function answerBatch(call: Call, values: readonly unknown[], header: Headers): Promise<RpcReply> {
   if (values.length === 0 || values.length > MAX_BATCH || values.some((value) => field(value, 'method') === 'initialize'))
     return toError(400, undefined, new RpcError(INVALID_REQUEST, `a batch has 1 to ${MAX_BATCH} messages, and initialize is in none`))
-  const bodies: NonNullable<Reply['body']>[] = []
+  const bodies: NonNullable<RpcReply['body']>[] = []
   for (const value of values) {
     const { body } = await answerMessage(call, value, header)
     if (body) bodies.push(body)
@@ -95,7 +95,7 @@ async function answerBatch(call: Call, values: readonly unknown[], header: Heade
 }
 
 /** Answers one message: a request with a result or an error, a notification with nothing. */
-async function answerMessage(call: Call, value: unknown, header: Headers): Promise<Reply> {
+async function answerMessage(call: Call, value: unknown, header: Headers): Promise<RpcReply> {
   const message = readMessage(value)
   if (!message) return toError(400, undefined, new RpcError(INVALID_REQUEST, 'the body must be one JSON-RPC request or notification'))
   const isModern = claimOf(message) !== undefined || (message.method !== 'initialize' && header('MCP-Protocol-Version') === MODERN)
@@ -110,7 +110,7 @@ async function answerMessage(call: Call, value: unknown, header: Headers): Promi
   return isModern ? answerModern(call, message) : answerEarlier(call, message)
 }
 
-async function answerModern(call: Call, { id, method, params }: Message): Promise<Reply> {
+async function answerModern(call: Call, { id, method, params }: Message): Promise<RpcReply> {
   const known = Object.hasOwn(MODERN_METHODS, method) ? MODERN_METHODS[method] : undefined
   if (!known) return toError(404, id, new RpcError(METHOD_NOT_FOUND, `no such method: ${method.slice(0, 80)}`))
   return answer(call, id, async () => ({
@@ -121,19 +121,17 @@ async function answerModern(call: Call, { id, method, params }: Message): Promis
   }))
 }
 
-async function answerEarlier(call: Call, { id, method, params }: Message): Promise<Reply> {
+async function answerEarlier(call: Call, { id, method, params }: Message): Promise<RpcReply> {
   const known = Object.hasOwn(EARLIER_METHODS, method) ? EARLIER_METHODS[method] : undefined
   if (!known) return toError(200, id, new RpcError(METHOD_NOT_FOUND, `no such method: ${method.slice(0, 80)}`))
   const { body, status } = await answer(call, id, async () => known.handle(call, params))
   // Before 2026-07-28 a resource that there is not had a code of its own.
   const isMissing = method === 'resources/read' && field(field(body, 'error'), 'code') === INVALID_PARAMS
-  return {
-    status,
-    ...(body && isMissing ? { body: { ...body, error: { ...Object(field(body, 'error')), code: RESOURCE_NOT_FOUND } } } : { body }),
-  } as Reply
+  if (!body || !isMissing) return { status, ...(body && { body }) }
+  return { status, body: { ...body, error: { ...Object(field(body, 'error')), code: RESOURCE_NOT_FOUND } } }
 }
 
-async function answer(call: Call, id: Message['id'], handle: () => Promise<unknown>): Promise<Reply> {
+async function answer(call: Call, id: Message['id'], handle: () => Promise<unknown>): Promise<RpcReply> {
   try {
     return { status: 200, body: { jsonrpc: '2.0', id, result: await handle() } }
   } catch (error) {
@@ -145,7 +143,7 @@ async function answer(call: Call, id: Message['id'], handle: () => Promise<unkno
   }
 }
 
-function toError(status: ContentfulStatusCode, id: Message['id'], { code, message, data }: RpcError): Reply {
+function toError(status: ContentfulStatusCode, id: Message['id'], { code, message, data }: RpcError): RpcReply {
   return { status, body: { jsonrpc: '2.0', id: id ?? null, error: { code, message, ...(data === undefined ? {} : { data }) } } }
 }
 

@@ -31,7 +31,7 @@ export function quoteSentence(text: string | null, maxLength: number): string | 
 }
 
 /** What there is to say of an event. */
-export type Told = ChangeText &
+export type ToldEvent = ChangeText &
   EventLinks & {
     readonly serviceName: string
     readonly timestamp: Date
@@ -39,7 +39,7 @@ export type Told = ChangeText &
   }
 
 /** An event as an item of a list; what was not told is left out. */
-export function toItem(event: Told, room: Room) {
+export function toItem(event: ToldEvent, room: Room) {
   const { serviceName, eventType, vendor, entity, oldValue, newValue, actor, sha, timestamp, count, environment, url, details } = event
   const [name, value] = [room.length(MAX_NAME), room.length(MAX_VALUE)]
   return {

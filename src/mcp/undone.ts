@@ -4,13 +4,13 @@ import { findUndoingOf } from '../domain/incident/undoing.ts'
 import { toCitedEvent } from '../domain/telling/cited-event.ts'
 import type { LaterEvent } from '../store/aftermath.ts'
 import type { StoredDiagnosis } from '../store/incidents.ts'
-import type { Told } from './quoted.ts'
+import type { ToldEvent } from './quoted.ts'
 
 /** What undid the change that an answer blames, of what it saw and of what was told after the alert. */
 export function findUndone(
   { answer, contextSnapshot, abstained, madeAt }: StoredDiagnosis,
   later: readonly LaterEvent[],
-): Told | undefined {
+): ToldEvent | undefined {
   const entries = listEntries(contextSnapshot, ({ joined_by }) => (joined_by === 'service_name' ? 1 : 0))
   const [leading] = answer.hypotheses
   const cause = entries.find(({ id }) => id === leading?.eventIds[0])

@@ -51,6 +51,7 @@ async function fetchKeys(origin: string): Promise<readonly AccessKey[] | undefin
   try {
     const response = await fetch(`${origin}${KEYS_PATH}`, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) })
     if (response.status !== 200) return undefined
+    // Of anything else no keys come.
     const { keys } = JSON.parse((await readBoundedText(response, MAX_KEYS_BYTES)) ?? '') as { readonly keys: readonly AccessKey[] }
     return keys.filter(({ kid, kty }) => typeof kid === 'string' && kty === 'RSA')
   } catch {

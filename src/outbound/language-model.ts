@@ -50,6 +50,7 @@ export function createEndpointModel({ baseUrl, apiKey, model }: ModelEndpoint, t
         abortSignal: signal,
         fetch: fetchBounded,
       })
+      // All of it optional, and unknown until it is read.
       const { choices, usage } = (await response.json()) as Completion
       return { value: parseJson(choices?.[0]?.message?.content), tokens: toTokens(usage?.total_tokens) }
     },
@@ -76,6 +77,7 @@ export function createWorkersAiModel(ai: WorkersAi, model: string, timeoutMs: nu
         max_tokens: maxOutputTokens,
         temperature: 0,
       })
+      // The same.
       const { response, usage } = answer as { readonly response?: unknown } & Pick<Completion, 'usage'>
       return { value: parseJson(response), tokens: toTokens(usage?.total_tokens) }
     },

@@ -1,13 +1,13 @@
 import { sql } from 'drizzle-orm'
 import { AppError } from '../domain/errors.ts'
-import type { IncidentId, TenantId } from '../domain/ids.ts'
+import { type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import type { ComparedAnswer } from '../domain/incident/answer.ts'
 import { type IncidentSignature, readSignature, writeSignature } from '../domain/incident/memory.ts'
 import { type ClaimedWork, leaseEnd } from './incident-work.ts'
 import type { Incident, StoredDiagnosis } from './incidents.ts'
 import { isInMaintenance, teamOf } from './maintenance.ts'
 import { type Db, epochMs, selectOne, timestamptz } from './postgres.ts'
-import { SOURCE, type Target } from './source.ts'
+import { SOURCE, type Target } from './targets.ts'
 
 /** An incident as it is to be diagnosed: what is known of it and, if it was diagnosed before, the latest answer. */
 export type Subject = {
@@ -69,7 +69,7 @@ export async function getSubject(db: Db, tenantId: TenantId, id: IncidentId): Pr
       observedUntil: observed_ms === null ? null : new Date(observed_ms),
     },
     latest: latest ? toLatest(latest) : undefined,
-    told: new Map(Object.entries(told ?? {}).map(([target, answers]) => [target as Target, answers])),
+    told: new Map(Object.entries(told ?? {}).map(([target, answers]) => [toId<Target>(target), answers])),
   }
 }
 

@@ -2,7 +2,7 @@ import { SAMPLE_SECONDS } from '../domain/doors/sample.ts'
 import { type IncidentId, type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
 import type { DoorType } from '../domain/integration-type.ts'
 import { isNumber, isOneOf, isText, parseJson } from '../domain/json.ts'
-import { isNews, keys, type Redis, type RedisCommand, remember } from './redis.ts'
+import { isTimeAgain, keys, type Redis, type RedisCommand, remember } from './redis.ts'
 
 /** What became of a delivery: something was taken, nothing of it concerns us, or it was refused. */
 export type DeliveryKind = 'taken' | 'ignored' | 'refused'
@@ -62,13 +62,13 @@ export function recordDelivery(
   waiting.set(latest, ['ZADD', latest, ...members.slice(-2 * (KEPT - 1)), at.getTime(), toMember(outcome, id)])
   const counted = `${day} ${kind}`
   waiting.set(counted, ['HINCRBY', day, kind, Number(waiting.get(counted)?.[3] ?? 0) + 1])
-  if (isNews(redis, day, TRIM_EVERY_MS, at)) {
+  if (isTimeAgain(redis, day, TRIM_EVERY_MS, at)) {
     waiting.set(`${latest} trimmed`, ['ZREMRANGEBYRANK', latest, 0, -1 - KEPT])
     waiting.set(`${latest} kept`, ['EXPIRE', latest, LATEST_TTL_SECONDS]).set(day, ['EXPIRE', day, DAY_TTL_SECONDS])
     remember(redis, [day], at)
   }
   const news = `${latest} ${kind}`
-  if (incidentId !== undefined || isNews(redis, news, FOLD_MS, at)) return sendNotes(redis, news, at)
+  if (incidentId !== undefined || isTimeAgain(redis, news, FOLD_MS, at)) return sendNotes(redis, news, at)
   if (notes.restingMs !== undefined && at.getTime() - notes.restingMs < PATIENCE_MS) return undefined
   notes.restingMs = at.getTime()
   return rest(FOLD_MS).then(() => {

@@ -7,7 +7,7 @@ import type { ClaimedWork } from './incident-work.ts'
 import { isReadable } from './incidents.ts'
 import { isInMaintenance, teamOf } from './maintenance.ts'
 import { type Db, epochMs, selectOne, timestamptz } from './postgres.ts'
-import { SOURCE, type Target } from './source.ts'
+import { SOURCE, type Target } from './targets.ts'
 
 /** An incident after whose answer something happened, as far as it says who is to be told. */
 export type Followed = {

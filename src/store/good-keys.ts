@@ -1,7 +1,7 @@
 import { type AgentId, type ApiKeyId, type TenantId, toId } from '../domain/ids.ts'
 import { parseJson } from '../domain/json.ts'
 import type { Principal } from './api-keys.ts'
-import { isNews, keys, type Redis, remember } from './redis.ts'
+import { isTimeAgain, keys, type Redis, remember } from './redis.ts'
 
 /** For so long a key is taken to be good while nobody can be asked. */
 const GOOD_FOR_MS = 600_000
@@ -10,7 +10,7 @@ const REFRESH_MS = 60_000
 /** Notes, once a minute, whom the ingest key with this hash was seen to act for. */
 export async function rememberGoodKey(redis: Redis, keyHash: string, { tenantId, agentId, apiKeyId }: Principal, now: Date): Promise<void> {
   const key = keys.goodKey(keyHash)
-  if (agentId === undefined || !isNews(redis, key, REFRESH_MS, now)) return
+  if (agentId === undefined || !isTimeAgain(redis, key, REFRESH_MS, now)) return
   await redis.client.ask(['SET', key, JSON.stringify([tenantId, agentId, apiKeyId]), 'PX', GOOD_FOR_MS])
   remember(redis, [key], now)
 }

@@ -2,9 +2,9 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { EventType } from '../domain/event/event.ts'
 import { type EventId, type IncidentId, type TenantId, toId } from '../domain/ids.ts'
 import { fromListed, type IncidentQuery } from './incident-lists.ts'
-import { ANSWERS, INCIDENT_COLUMNS, type Incident, type IncidentRow, toIncident } from './incidents.ts'
+import { INCIDENT_COLUMNS, type Incident, type IncidentRow, toIncident, WITH_ANSWERS } from './incidents.ts'
 import { type Db, epochMs } from './postgres.ts'
-import { SOURCE } from './source.ts'
+import { SOURCE } from './targets.ts'
 
 /** The change that an answer blames, as far as it is still stored; named as a snapshot's entries are. */
 export type BlamedChange = {
@@ -46,7 +46,7 @@ export function listNearbyCards(db: Db, tenantId: TenantId, id: IncidentId): Pro
   return selectCards(
     db,
     tenantId,
-    sql`FROM incidents i ${ANSWERS} WHERE i.tenant_id = ${tenantId} AND i.id IN (
+    sql`FROM incidents i ${WITH_ANSWERS} WHERE i.tenant_id = ${tenantId} AND i.id IN (
         SELECT c.id FROM (
           (${ofTenant} n.triggered_at BETWEEN ${at} - ${NEARBY} AND ${at} ORDER BY n.triggered_at DESC, n.id DESC LIMIT ${MAX_NEARBY})
           UNION ALL (${ofTenant} n.triggered_at > ${at} AND n.triggered_at <= ${at} + ${NEARBY} ORDER BY n.triggered_at, n.id LIMIT ${MAX_NEARBY})

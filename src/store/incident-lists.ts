@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { toNameKey } from '../domain/event/service-name.ts'
 import type { IncidentId, ServiceId, TenantId } from '../domain/ids.ts'
 import type { Verdict } from '../domain/incident/quality.ts'
-import { ANSWERS, INCIDENT_COLUMNS, type Incident, type IncidentRow, toIncident } from './incidents.ts'
+import { INCIDENT_COLUMNS, type Incident, type IncidentRow, toIncident, WITH_ANSWERS } from './incidents.ts'
 import type { Db } from './postgres.ts'
 
 export const MAX_LISTED_INCIDENTS = 50
@@ -60,7 +60,7 @@ export function fromListed(tenantId: TenantId, query: IncidentQuery): SQL {
     searched.length === 0
       ? [sql`incidents`, asked]
       : [sql`(SELECT * FROM incidents i WHERE ${asked} ${newest} ${MAX_SEARCHED_INCIDENTS})`, sql.join(searched, sql` AND `)]
-  return sql`FROM ${from} i ${ANSWERS} WHERE ${which} ${newest} ${Math.min(limit, MAX_LISTED_INCIDENTS)}`
+  return sql`FROM ${from} i ${WITH_ANSWERS} WHERE ${which} ${newest} ${Math.min(limit, MAX_LISTED_INCIDENTS)}`
 }
 
 /**

@@ -23,7 +23,7 @@ const MAX_SNAPSHOTS = 16
  * Deletes incidents that have outlived their days, with their answers and work, and finds answers that have outlived their
  * snapshots: of each tenant in turn, the oldest first.
  */
-export async function forgetIncidents(
+export async function forgetOldIncidents(
   db: Db,
   now: Date,
   { incidentDays, snapshotDays }: { readonly incidentDays: number; readonly snapshotDays: number },

@@ -4,7 +4,7 @@ import type { Verdict } from '../domain/incident/quality.ts'
 import { LEASE_SECONDS } from '../domain/incident/schedule.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { type Db, epochMs, selectOne, timestamptz } from './postgres.ts'
-import { SOURCE, type Target } from './source.ts'
+import { SOURCE, type Target } from './targets.ts'
 
 /** Work that is the holder's of this lease until it runs out. */
 export type ClaimedWork = {

@@ -16,7 +16,7 @@ import { functionNamed } from './functions.ts'
 import { type MaintenanceRow, type MaintenanceWindow, maintenanceOf, toWindow } from './maintenance.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 import { SHARES_JSON, type Share, type ShareRow, toShare } from './shares.ts'
-import { SOURCE } from './source.ts'
+import { SOURCE } from './targets.ts'
 
 export type Incident = {
   readonly id: IncidentId
@@ -81,7 +81,7 @@ export const INCIDENT_COLUMNS = sql`i.id, i.tenant_id, i.service_id, i.service_n
   (SELECT true FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note' AND n.target = ${SOURCE} AND n.state = 'done' LIMIT 1) IS NOT NULL AS is_posted`
 
 /** By what `INCIDENT_COLUMNS` finds them. */
-export const ANSWERS = sql`LEFT JOIN incident_work w ON w.incident_id = coalesce(i.diagnosis_of, i.id) AND w.kind = 'diagnosis'
+export const WITH_ANSWERS = sql`LEFT JOIN incident_work w ON w.incident_id = coalesce(i.diagnosis_of, i.id) AND w.kind = 'diagnosis'
   LEFT JOIN LATERAL (
     SELECT a.* FROM diagnoses a WHERE a.incident_id = coalesce(i.diagnosis_of, i.id) ORDER BY a.number DESC LIMIT 1
   ) d ON true`
@@ -215,7 +215,7 @@ export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): P
             SELECT v.hypothesis, v.verdict, v.recommended_action, v.verdict_cause->>'text' AS correction FROM diagnoses v WHERE v.incident_id = p.id AND v.verdict IS NOT NULL ORDER BY v.number DESC LIMIT 1
           ) a ON true
           WHERE (c.item->>'similarity')::float8 >= ${MIN_SIMILARITY} AND ${isReadable(sql`c.item`)}) AS similar
-      FROM incidents i ${ANSWERS} WHERE i.tenant_id = ${tenantId} AND i.id = ${id}`,
+      FROM incidents i ${WITH_ANSWERS} WHERE i.tenant_id = ${tenantId} AND i.id = ${id}`,
   )
   const [row] = rows
   if (!row) throw new AppError('not_found', 'no such incident')

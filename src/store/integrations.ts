@@ -52,7 +52,7 @@ export async function insertIntegration(
     ),
     credential AS (
       INSERT INTO api_keys (id, tenant_id, key_type, name, prefix, last4, hash, integration_id)
-      SELECT ${apiKeyId}::uuid, ${tenantId}::uuid, 'ingest', ${agentName}, ${prefix}, ${last4}, ${await hashOf(token)}, id FROM changed WHERE ${INTEGRATIONS[type].directions.some((one) => one !== 'outbound')}::boolean
+      SELECT ${apiKeyId}::uuid, ${tenantId}::uuid, 'ingest', ${agentName}, ${prefix}, ${last4}, ${await hashToken(token)}, id FROM changed WHERE ${INTEGRATIONS[type].directions.some((one) => one !== 'outbound')}::boolean
       RETURNING id
     ),
     agent AS (
@@ -156,7 +156,7 @@ export async function replaceToken(
       UPDATE integrations SET token = ${storedToken} WHERE id = ${id} AND tenant_id = ${tenantId} RETURNING *
     ),
     credential AS (
-      UPDATE api_keys k SET hash = ${await hashOf(token)}, last4 = ${toTokenHint(token).last4}
+      UPDATE api_keys k SET hash = ${await hashToken(token)}, last4 = ${toTokenHint(token).last4}
       FROM changed WHERE k.integration_id = changed.id AND k.revoked_at IS NULL
     ),
     audit AS (${appendAudit(tenantId, trail, 'integration.rotated', sql`changed`)})
@@ -223,7 +223,7 @@ export async function replaceSealed(
   return rows.length === 1
 }
 
-const hashOf = async (token: string): Promise<string> => toHex(await sha256(token))
+const hashToken = async (token: string): Promise<string> => toHex(await sha256(token))
 
 /** The settings of a row, by name; secrets are sealed. */
 const SETTINGS_OF = sql`config || secrets || jsonb_build_object('direction', direction)`

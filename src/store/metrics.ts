@@ -1,6 +1,6 @@
 import { addSums, type Sums } from '../domain/counts.ts'
 import { isNumber, isObject, parseJson } from '../domain/json.ts'
-import { isNews, keys, type Redis, remember } from './redis.ts'
+import { isTimeAgain, keys, type Redis, remember } from './redis.ts'
 
 /** What is told less often is kept in the isolate meanwhile. */
 const TOLD_EVERY_MS = 10_000
@@ -12,7 +12,7 @@ const FOLDING_MS = 10_000
 /** Whether it is time to tell what this isolate has counted: not before it has counted for so long. */
 export function isTellingDue(redis: Redis, now: Date): boolean {
   if (!redis.told.has(keys.metrics)) remember(redis, [keys.metrics], now)
-  return isNews(redis, keys.metrics, TOLD_EVERY_MS, now)
+  return isTimeAgain(redis, keys.metrics, TOLD_EVERY_MS, now)
 }
 
 /** Adds what an isolate has counted to what is known: one command, and another once an hour. */
@@ -20,7 +20,7 @@ export async function tellSums(redis: Redis, id: string, sums: Sums, now: Date):
   remember(redis, [keys.metrics], now)
   const told = ['ZADD', keys.metrics, now.getTime(), JSON.stringify([id, sums])] as const
   const refresh = `${keys.metrics} kept`
-  if (!isNews(redis, refresh, KEPT_REFRESH_MS, now)) return void (await redis.client.ask(told))
+  if (!isTimeAgain(redis, refresh, KEPT_REFRESH_MS, now)) return void (await redis.client.ask(told))
   await redis.client.transact([told, ['PEXPIREAT', keys.metrics, now.getTime() + KEPT_MS]])
   remember(redis, [refresh], now)
 }

@@ -103,7 +103,7 @@ export const keys = {
 }
 
 /** Whether this isolate has not told the server `what` for `everyMs`. */
-export function isNews({ told }: Redis, what: string, everyMs: number, now: Date): boolean {
+export function isTimeAgain({ told }: Redis, what: string, everyMs: number, now: Date): boolean {
   const toldAt = told.get(what)
   return toldAt === undefined || now.getTime() - toldAt >= everyMs
 }

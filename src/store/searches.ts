@@ -20,7 +20,7 @@ type FoundChange = Omit<BlamedChange, 'service'> & { readonly serviceName: strin
 type FoundActor = { readonly name: string; readonly changes: number }
 
 /** What a search found, of each kind the best first. */
-export type Found = {
+export type SearchResult = {
   readonly services: readonly FoundService[]
   readonly incidents: readonly FoundIncident[]
   readonly changes: readonly FoundChange[]
@@ -46,7 +46,7 @@ const COLUMNS = sql`e.id, e.event_type, e.service_id, e.service_name, e.vendor, 
  * services found have, and who made changes and is called so; whatever its case. What is part of another service is found by how its
  * name begins alone. One statement.
  */
-export async function searchAll(db: Db, tenantId: TenantId, text: string, heardOfSince: Date): Promise<Found> {
+export async function searchAll(db: Db, tenantId: TenantId, text: string, heardOfSince: Date): Promise<SearchResult> {
   const part = text.toLowerCase()
   const key = toNameKey(text)
   const words = part.split(/\s+/).slice(0, MAX_WORDS)
@@ -57,7 +57,7 @@ export async function searchAll(db: Db, tenantId: TenantId, text: string, heardO
     beginning = part,
   ) => sql`e.tenant_id = ${tenantId} AND e.${sql.raw(column)} IS NOT NULL AND lower(e.${sql.raw(column)}) LIKE ${toPrefix(beginning)}
     AND e.event_type IN ${CHANGE_TYPES} AND ${BEGINS}`
-  const found = await selectOne<{ [Kind in keyof Found]: Found[Kind] | null }>(
+  const found = await selectOne<{ [Kind in keyof SearchResult]: SearchResult[Kind] | null }>(
     db,
     sql`WITH found_services AS MATERIALIZED (
         SELECT s.id, s.name, s.last_event_at, starts_with(s.name_key, ${key}) AS is_begun FROM services s

@@ -8,7 +8,7 @@ import { HAPPENED } from './changes.ts'
 import type { ClaimedWork } from './incident-work.ts'
 import type { StoredDiagnosis } from './incidents.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
-import { SOURCE } from './source.ts'
+import { SOURCE } from './targets.ts'
 
 /** What there is to tell of an incident, to one of those who are told. */
 export type Telling = {

@@ -9,7 +9,7 @@ import { type AuditAction, appendAudit, type Trail } from './audit.ts'
 import { functionNamed } from './functions.ts'
 import { isReadable } from './incidents.ts'
 import { type Db, selectOne } from './postgres.ts'
-import { SOURCE } from './source.ts'
+import { SOURCE } from './targets.ts'
 
 /** What an engineer says of an answer. */
 export type Judgement = {

@@ -1,7 +1,7 @@
 import type { ChangeText } from '../domain/event/event.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 import type { CopyRepair, LifeTotals, StoredLife, WindowCopy } from '../domain/window/copy.ts'
-import { isNews, keys, type Redis, type RedisCommand, remember } from './redis.ts'
+import { isTimeAgain, keys, type Redis, type RedisCommand, remember } from './redis.ts'
 
 import { type TextRow, toChangeText, type WindowId } from './state-windows.ts'
 
@@ -36,11 +36,11 @@ export async function mergeIntoWindows(redis: Redis, tenantId: TenantId, merges:
     for (const { lifeKey, totals } of lives) commands.push(['ZINCRBY', key, totals.count, `n${lifeKey}`])
     const horizonMs = toHorizonMs(lives, now)
     const expiry = `${key} ${horizonMs}`
-    if (!isNews(redis, expiry, EXPIRY_REFRESH_MS, now)) continue
+    if (!isTimeAgain(redis, expiry, EXPIRY_REFRESH_MS, now)) continue
     commands.push(['PEXPIREAT', key, now.getTime() + 2 * horizonMs])
     news.push(expiry)
   }
-  if (isNews(redis, keys.databaseInUse, IN_USE_REFRESH_MS, now)) {
+  if (isTimeAgain(redis, keys.databaseInUse, IN_USE_REFRESH_MS, now)) {
     commands.push(['SET', keys.databaseInUse, 1, 'PX', IN_USE_MS])
     news.push(keys.databaseInUse)
   }

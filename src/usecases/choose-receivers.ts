@@ -6,7 +6,7 @@ import type { Follows } from '../domain/receivers/receiver.ts'
 import type { PlannedMessage } from '../store/diagnoses.ts'
 import type { Followed } from '../store/follow-ups.ts'
 import type { FollowUpKind } from '../store/incident-work.ts'
-import type { Target } from '../store/source.ts'
+import type { Target } from '../store/targets.ts'
 
 /** An answer that is about to be stored, and what was told before it. */
 export type NewAnswer = {

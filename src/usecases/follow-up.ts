@@ -3,7 +3,7 @@ import { findUndoing } from '../domain/incident/undoing.ts'
 import { endUndoingLook, findAwaitedUndoing, findFollowed, noteUndoing, planFollowUps } from '../store/follow-ups.ts'
 import { type ClaimedWork, type FollowUpKind, putOffWork } from '../store/incident-work.ts'
 import { listIntegrations } from '../store/integrations.ts'
-import { SOURCE } from '../store/source.ts'
+import { SOURCE } from '../store/targets.ts'
 import { planFollowUpTargets } from './choose-receivers.ts'
 
 /** Work that says that something followed an answer, for whoever is to be told. */

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { toId } from '../../src/domain/ids.ts'
-import { forgetIncidents } from '../../src/store/incident-retention.ts'
+import { forgetOldIncidents } from '../../src/store/incident-retention.ts'
 import { noticeLateEvents } from '../../src/store/late-events.ts'
 import { readServiceGraph } from '../../src/store/service-graph.ts'
 import { learnServiceGraph } from '../../src/usecases/learn-service-graph.ts'
@@ -66,7 +66,7 @@ test('incidents of one tenant are forgotten after their days, however many anoth
   await age(crowd, 300, 500)
   await age(quiet, 1, 401)
   await age(quiet, 1, 399)
-  await forgetIncidents(db, new Date(), { incidentDays: 400, snapshotDays: 90 })
+  await forgetOldIncidents(db, new Date(), { incidentDays: 400, snapshotDays: 90 })
   const { rows } = await db.execute(sql`SELECT tenant_id AS tenant, count(*)::int AS left FROM incidents
     WHERE tenant_id IN (${quiet.tenantId}, ${crowd.tenantId}) AND triggered_at < now() - interval '1 day' GROUP BY 1 ORDER BY 2`)
   expect(rows).toEqual([

@@ -147,7 +147,7 @@ function toTeachable(blamed: string | undefined): string {
 }
 
 /** What a form says it was; `undefined` where it says nothing that there is. */
-export function readCorrection({ cause = '', event = '', text = '' }: Form, latest: StoredDiagnosis): TaughtCorrection | undefined {
+export function readCorrectionForm({ cause = '', event = '', text = '' }: Form, latest: StoredDiagnosis): TaughtCorrection | undefined {
   if (cause === 'unreported') {
     const words = toStorableText(text).slice(0, MAX_WORDS).toWellFormed()
     return { text: words === '' ? 'something nobody reported' : words, eventId: null, cause: null }

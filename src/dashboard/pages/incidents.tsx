@@ -27,7 +27,7 @@ import { Filters, Live, Notice, Pages, withQuery } from '../parts.tsx'
 import { IncidentPage } from './incident.tsx'
 import { readEventsQuery } from './incident-events.tsx'
 import { ActiveCount, ActiveGroups, findSameCause, groupByCause, ResolvedDays } from './incident-list.tsx'
-import { readCorrection } from './incident-verdict.tsx'
+import { readCorrectionForm } from './incident-verdict.tsx'
 
 const PAGE_SIZE = 20
 const RECENT_DAYS = 7
@@ -112,7 +112,7 @@ export const incidentPages = (deps: Deps) =>
       const { tenantId } = await requireManager(c, deps)
       const form = await readForm(c)
       const [latest] = (await getIncident(deps.db, tenantId, id)).diagnoses
-      const correction = latest && readCorrection(form, latest)
+      const correction = latest && readCorrectionForm(form, latest)
       if (!correction) throw new AppError('invalid_request', 'Say what it was: an event that the diagnosis saw, or in your words.')
       // That nothing on record explains it stays true of what nobody reported.
       const verdict = latest.abstained && correction.eventId === null ? 'confirmed' : 'rejected'

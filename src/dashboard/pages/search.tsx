@@ -2,7 +2,7 @@ import type { Child } from 'hono/jsx'
 import type { Deps } from '../../deps.ts'
 import { toNameKey, toOwner } from '../../domain/event/service-name.ts'
 import { daysBefore } from '../../domain/window/sweep.ts'
-import { type Found, searchAll } from '../../store/searches.ts'
+import { type SearchResult, searchAll } from '../../store/searches.ts'
 import { Glyph } from '../chart.tsx'
 import { byActor, nameChange, tellRest, toShownKind } from '../event-words.ts'
 import { count, toMoment, toShown } from '../labels.ts'
@@ -12,7 +12,7 @@ import { Age, Badge, Outside, withQuery } from '../parts.tsx'
 
 const MIN_LENGTH = 2
 const MAX_TITLE = 160
-const NOTHING: Found = { services: [], incidents: [], changes: [], actors: [] }
+const NOTHING: SearchResult = { services: [], incidents: [], changes: [], actors: [] }
 
 /** Finds services, incidents, changes, and who made changes. */
 export const searchPages = (deps: Deps) =>
@@ -37,10 +37,10 @@ export const searchPages = (deps: Deps) =>
     )
   })
 
-type Kind = keyof Found
+type Kind = keyof SearchResult
 
 /** How well the first hit of a kind fits: a whole name before a beginning, and what is rarer to be meant before what is not. */
-function findBest({ services, incidents, changes, actors }: Found, text: string): Kind | undefined {
+function findBest({ services, incidents, changes, actors }: SearchResult, text: string): Kind | undefined {
   const key = toNameKey(text)
   const begins = (name: string | null | undefined) => name?.toLowerCase().startsWith(text.toLowerCase()) ?? false
   const [service, change, actor] = [services[0], changes[0], actors[0]]
@@ -52,7 +52,7 @@ function findBest({ services, incidents, changes, actors }: Found, text: string)
   return changes.length > 0 ? 'changes' : undefined
 }
 
-type ResultsProps = { readonly found: Found; readonly text: string; readonly now: Date }
+type ResultsProps = { readonly found: SearchResult; readonly text: string; readonly now: Date }
 
 const Results = ({ found, text, now }: ResultsProps) => {
   const best = findBest(found, text)
@@ -130,7 +130,7 @@ const Results = ({ found, text, now }: ResultsProps) => {
 }
 
 /** Of changes that are called the same, such as the reports of one rollout, the latest. */
-function nameOnce(changes: Found['changes']) {
+function nameOnce(changes: SearchResult['changes']) {
   const named = changes.map((change) => {
     const service = toOwner({ ...change, eventType: change.event_type })
     return { change, service, name: nameChange({ ...change, service }) }

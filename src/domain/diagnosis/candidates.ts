@@ -2,8 +2,8 @@ import { compareText } from '../compare.ts'
 import { toEnvironmentKey } from '../event/environment.ts'
 import { isCounter, isHash, isSameRevision, toRevision } from '../event/revision.ts'
 import { compareTimes } from './input.ts'
-import type { Change, Former, Observation, Step } from './model.ts'
-import { FAILED, type Occurrence, REPEAT_MS, toOccurrences } from './occurrences.ts'
+import type { Change, DatedReport, Former, Observation } from './model.ts'
+import { FAILED, REPEAT_MS, toOccurrences } from './occurrences.ts'
 import { isAutoscaling, isByHand, isLess, isScaling } from './scaling.ts'
 
 /** A rollout takes at most so long: Kubernetes gives up on one then (`progressDeadlineSeconds`). */
@@ -31,7 +31,7 @@ type Draft = {
   isFinished: boolean
   /** Whether what it puts in place was in place already. */
   readonly isSame: boolean
-  readonly steps: Step[]
+  readonly steps: DatedReport[]
   readonly former: Former | undefined
 }
 
@@ -127,7 +127,7 @@ function toDrafts(own: readonly Observation[]): readonly Draft[] {
 }
 
 /** A change that begins with a report, perhaps of what was tried in vain before. */
-function open({ observation, atMs }: Occurrence, earlier?: Draft, live?: Draft): Draft {
+function open({ observation, atMs }: DatedReport, earlier?: Draft, live?: Draft): Draft {
   return {
     lead: observation,
     atMs,
@@ -154,7 +154,7 @@ function isLiveAlready({ entry }: Observation, live: Draft | undefined): boolean
 }
 
 /** Whether a report tells how an earlier deploy went. */
-function joinDeploy({ observation, atMs }: Occurrence, deploy: Draft | undefined): boolean {
+function joinDeploy({ observation, atMs }: DatedReport, deploy: Draft | undefined): boolean {
   const state = observation.entry.newValue ?? ''
   const isEnd = FINISHED.test(state)
   if (!isEnd && !FAILED.test(state)) return false
@@ -176,7 +176,7 @@ function isVain({ isFailed, isFinished, steps }: Draft): boolean {
   return isFailed && !isFinished && steps.length === 0
 }
 
-function isRepeat(earlier: Draft, { observation, atMs }: Occurrence): boolean {
+function isRepeat(earlier: Draft, { observation, atMs }: DatedReport): boolean {
   if (atMs - earlier.reportedMs > REPEAT_MS || isVain(earlier)) return false
   const revision = toRevision(observation.entry)
   if (isDeploy(observation) && revision !== undefined && earlier.revision !== undefined) return isSameRevision(revision, earlier.revision)
@@ -187,7 +187,7 @@ function isRepeat(earlier: Draft, { observation, atMs }: Occurrence): boolean {
  * Whether another sender reports a deploy of the service's, who rolled out what that one built, say: the same revision, and none
  * after it by either. It is a step of that. What one sender tells under two names are two.
  */
-function isToldAgain(draft: Draft, earlier: Draft | undefined, { observation, atMs }: Occurrence): boolean {
+function isToldAgain(draft: Draft, earlier: Draft | undefined, { observation, atMs }: DatedReport): boolean {
   if (!isDeploy(draft.lead) || !isDeploy(observation) || atMs - draft.reportedMs > REPEAT_MS) return false
   if (observation.entry.vendor === draft.lead.entry.vendor) return false
   if (earlier && earlier.atMs > draft.atMs) return false
@@ -197,7 +197,7 @@ function isToldAgain(draft: Draft, earlier: Draft | undefined, { observation, at
 }
 
 /** Adds a report of a rollout; the commit that it tells of is what was rolled out, where the others only count. */
-function addStep(draft: Draft, step: Step): void {
+function addStep(draft: Draft, step: DatedReport): void {
   const revision = toRevision(step.observation.entry)
   const isTelling = revision !== undefined && !isCounter(revision) && draft.revision !== undefined && isCounter(draft.revision)
   draft.steps.push(isTelling ? { atMs: draft.atMs, observation: draft.lead } : step)
@@ -211,7 +211,7 @@ function isOtherRevision(a: string, b: string): boolean {
 }
 
 /** Scaling goes with a change before it; by itself it is a change of its own. */
-function addScalings(drafts: readonly Draft[], occurrences: readonly Occurrence[]): readonly Draft[] {
+function addScalings(drafts: readonly Draft[], occurrences: readonly DatedReport[]): readonly Draft[] {
   const alone: Draft[] = []
   const counts = new Map<string, Former>()
   for (const occurrence of occurrences.filter(({ observation }) => isScaling(observation))) {
@@ -228,7 +228,7 @@ function addScalings(drafts: readonly Draft[], occurrences: readonly Occurrence[
 }
 
 /** Whether a scaling is told again: by the same, or just after by what an autoscaler scales. */
-function joinScaling(occurrence: Occurrence, alone: readonly Draft[]): boolean {
+function joinScaling(occurrence: DatedReport, alone: readonly Draft[]): boolean {
   const { observation, atMs } = occurrence
   const { newValue } = observation.entry
   const earlier = alone.findLast(({ lead }) => toThing(lead) === toThing(observation))

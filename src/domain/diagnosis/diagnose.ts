@@ -19,13 +19,12 @@ import type { Facts } from './facts.ts'
 import type { Candidate, Change, Diagnosis, DiagnosisInput, Hazard, Hypothesis, Item, RuledOut, WeighedItem } from './model.ts'
 import { describeRuledOut, tellOnce, toForAndAgainst, toGaps, toReasons } from './reasons.ts'
 import {
-  capitalise,
+  beginSentence,
   describe,
   describeItem,
   type NameOf,
   NO_CAUSE,
   type Onset,
-  toClock,
   toDoubt,
   toInner,
   toLagText,
@@ -34,6 +33,7 @@ import {
   toSentence,
   toTie,
   toTogether,
+  toUtcClock,
 } from './sentences.ts'
 import { type Weighing, weigh } from './weigh.ts'
 
@@ -94,7 +94,7 @@ function toContext(input: DiagnosisInput, weighing: Weighing, isNamed: boolean):
     input,
     weighing,
     nameOf,
-    tell: remember((item: Item) => `${describeItem(item, facts.hosts, nameOf)} since ${toClock(item.onsetMs, input.alert.triggeredAt)}`),
+    tell: remember((item: Item) => `${describeItem(item, facts.hosts, nameOf)} since ${toUtcClock(item.onsetMs, input.alert.triggeredAt)}`),
     onset: told.length > 0 && onsetMs <= 0 ? { atMs: onsetMs, name: 'onset' } : { atMs: 0, name: 'the alert' },
     told,
     notable: listHeaviest(weighing.items, TOLD_SHARE),
@@ -190,7 +190,7 @@ function nameCause(hypotheses: readonly Hypothesis[], context: Context): Naming 
     evidence: [...new Set([...first.eventIds, ...(second?.eventIds ?? []), ...(broken ? citeItems(broken.trouble) : [])])],
     reasoning: [
       toWhatBroke([...new Set([...told, ...(besides?.explained ?? [])])], tell),
-      isEarlier ? `Onset, as counted here, is ${toClock(onset.atMs, input.alert.triggeredAt)}.` : '',
+      isEarlier ? `Onset, as counted here, is ${toUtcClock(onset.atMs, input.alert.triggeredAt)}.` : '',
       toForAndAgainst(first),
     ]
       .filter(Boolean)
@@ -267,7 +267,7 @@ function nameNone(context: Context): Naming {
   const callees = together.has(main) ? [...together].filter(({ caller }) => caller === main.caller).map(({ callee }) => nameOf(callee)) : []
   const likeliest = lead ? 'No recorded change is likely enough to be named.' : ''
   return {
-    hypothesis: `${capitalise(callees.length > 0 ? toTogetherText(main, callees, context) : tell(main))}; ${NO_CAUSE}`,
+    hypothesis: `${beginSentence(callees.length > 0 ? toTogetherText(main, callees, context) : tell(main))}; ${NO_CAUSE}`,
     recommendedAction:
       callees.length > 0
         ? recommendLookingAround(nameOf(main.caller), toList(callees), before, nameOf)
@@ -280,7 +280,7 @@ function nameNone(context: Context): Naming {
 /** What a service's calls to several come to: since the first of them failed. */
 function toTogetherText(main: Item, callees: readonly string[], { weighing: { together }, nameOf, input }: Context): string {
   const sinceMs = Math.min(...[...together].flatMap(({ caller, onsetMs }) => (caller === main.caller ? onsetMs : [])))
-  return `calls from ${nameOf(main.caller)} to ${toList(callees)} have failed since ${toClock(sinceMs, input.alert.triggeredAt)}`
+  return `calls from ${nameOf(main.caller)} to ${toList(callees)} have failed since ${toUtcClock(sinceMs, input.alert.triggeredAt)}`
 }
 
 function citeItems(items: readonly Item[]): readonly EventId[] {

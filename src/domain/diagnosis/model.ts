@@ -167,8 +167,8 @@ export type WeighedItem = Item & {
   readonly ownWeight: number
 }
 
-/** A step of a rollout. */
-export type Step = { readonly atMs: number; readonly observation: Observation }
+/** A report of a change, or of a step of its rollout, at one time. */
+export type DatedReport = { readonly atMs: number; readonly observation: Observation }
 
 /** What something was before, and the report that tells. */
 export type Former = { readonly value: string; readonly source: Observation }
@@ -178,7 +178,7 @@ export type Change = {
   readonly key: string
   readonly lead: Observation
   readonly atMs: number
-  readonly steps: readonly Step[]
+  readonly steps: readonly DatedReport[]
   readonly isFailed: boolean
   /** Whether what it put in place was in place already. */
   readonly isSame: boolean

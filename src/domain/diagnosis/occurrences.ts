@@ -1,8 +1,5 @@
 import { isSameRevision, toRevision } from '../event/revision.ts'
-import type { Observation } from './model.ts'
-
-/** A report of a change at one time. */
-export type Occurrence = { readonly atMs: number; readonly observation: Observation }
+import type { DatedReport, Observation } from './model.ts'
 
 /** Repeats further apart are told of another change, and a report of success or failure is of none. */
 export const REPEAT_MS = 30 * 60_000
@@ -12,7 +9,7 @@ export const FAILED = /^(?:failed|failure|aborted|cancell?ed|error)$/i
  * When a report was made, as far as its entry tells: all at once where repeats follow each other closely, else the first and
  * the last of them. Of two repeats with something else in between the second undid that.
  */
-export function toOccurrences(observation: Observation, ofThing: readonly Observation[]): readonly Occurrence[] {
+export function toOccurrences(observation: Observation, ofThing: readonly Observation[]): readonly DatedReport[] {
   const { entry, firstMs, lastMs } = observation
   const first = { atMs: firstMs, observation }
   if (entry.count < 2 || lastMs <= firstMs) return [first]

@@ -13,7 +13,7 @@ const MAX_ITEMS_TOLD = 4
 export type Reasons = { readonly reasonsFor: readonly string[]; readonly reasonsAgainst: readonly string[] }
 
 /** What reasons are told from. */
-export type Telling = {
+export type ReasonContext = {
   readonly facts: Facts
   readonly nameOf: NameOf
   readonly tell: (item: Item) => string
@@ -27,7 +27,7 @@ export type Telling = {
 export function toReasons(
   candidate: Candidate,
   notable: readonly WeighedItem[],
-  { facts, nameOf, tell, path, onset, isNamed }: Telling,
+  { facts, nameOf, tell, path, onset, isNamed }: ReasonContext,
 ): Reasons {
   const { change, features, explained } = candidate
   const failures = tellOnce(explained)

@@ -110,7 +110,7 @@ export function toTogether(first: string, other: Observation, nameOf: NameOf): s
 
 /** Two changes each of which explains failures that the other does not; the second, of which the onset is not, at its own time. */
 export function toPair(first: string, { lead, atMs }: Pick<Change, 'lead' | 'atMs'>, nameOf: NameOf, alertAt: Date): string {
-  return `${first}; besides, ${toInner(describe(lead, nameOf))} at ${toClock(atMs, alertAt)} explains other failing calls`
+  return `${first}; besides, ${toInner(describe(lead, nameOf))} at ${toUtcClock(atMs, alertAt)} explains other failing calls`
 }
 
 /** A change, and what broke just as well by itself, in one sentence. */
@@ -148,7 +148,7 @@ function toUnits(count: number, unit: string): string {
 }
 
 /** An instant of the alert's day as `12:01 UTC`, of another day with its date. */
-export function toClock(ms: number, alertAt: Date): string {
+export function toUtcClock(ms: number, alertAt: Date): string {
   const at = new Date(alertAt.getTime() + ms)
   const [day = '', time = ''] = at.toISOString().split('T')
   const clock = `${time.slice(0, 5)} UTC`
@@ -199,6 +199,6 @@ const SYMPTOMS: Readonly<Record<EventType, string>> = {
 const OWN_BEGINNING = /^(?:calls from|pods of) /
 
 /** A sentence's beginning; names stay as they are. */
-export function capitalise(text: string): string {
+export function beginSentence(text: string): string {
   return OWN_BEGINNING.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text
 }

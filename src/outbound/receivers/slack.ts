@@ -25,6 +25,7 @@ export function createSlack(network: Network, api: SlackApi): ReceiverClient {
 async function postAsBot(network: Network, { url }: SlackApi, token: string, letter: Letter): Promise<PostOutcome> {
   const { id, answerRef, isFollowUp, body } = letter
   const call = async (method: string, more: Readonly<Record<string, unknown>>): Promise<PostOutcome> => {
+    // An object, as `write` made it.
     const json = JSON.stringify({ ...(JSON.parse(body) as object), ...more })
     return toBotOutcome(await sendJson(network, `${url}/${method}`, { method: 'POST', headers: toHeaders(token), body: json }), token)
   }
