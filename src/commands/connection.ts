@@ -23,25 +23,31 @@ export function readDatabaseUrl(): string {
 }
 
 /** A connection of its own, for what needs a session: locks, settings. */
-export function createClient(url: string): pg.Client {
+export async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
   // Whoever asks next is told that it has ended.
   client.on('error', () => {})
-  return client
+  try {
+    await client.connect()
+    return client
+  } catch (error) {
+    // The driver leaves open what it gave up, and the process would wait for the server to end it.
+    void client.end()
+    throw error
+  }
 }
 
 /** Over Neon's HTTP protocol where `DATABASE_ENDPOINT` says where that is spoken, over a connection otherwise. Throws `CommandError`. */
-export function openDatabase(): { readonly db: Db; readonly close: () => Promise<void> } {
+export async function openDatabase(): Promise<{ readonly db: Db; readonly close: () => Promise<void> }> {
   const url = readDatabaseUrl()
   const endpoint = process.env['DATABASE_ENDPOINT']
   if (endpoint) return { db: createDb({ url, endpoint, timeoutMs: CONNECT_TIMEOUT_MS }), close: async () => {} }
-  const pool = new pg.Pool({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
-  pool.on('error', () => {})
-  const connection = drizzle({ client: pool })
+  const client = await connect(url)
+  const connection = drizzle({ client })
   const execute = <Row extends Record<string, unknown>>(statement: SQL) =>
     // Whoever asks says what rows the statement has; Drizzle says it in a type that stays open here.
     connection.execute(statement) as PromiseLike<{ readonly rows: Row[] }>
-  return { db: { execute }, close: () => pool.end() }
+  return { db: { execute }, close: () => client.end() }
 }
 
 const KNOWN_ERRORS: Readonly<Record<string, string>> = {
@@ -57,11 +63,15 @@ const KNOWN_ERRORS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'the host in DATABASE_URL does not answer',
 }
 
+/** What the driver says of a password that it was not given. */
+const WANTS_PASSWORD = /client password must be a /
+
 /** What went wrong, in a sentence for an operator. `known`: by code, what an error means to this command; `what`: what was asked. */
 export function explain(error: unknown, known: Readonly<Record<string, string>> = {}, what = 'the database'): string {
   if (error instanceof CommandError || error instanceof AppError) return error.message
   const cause = toCause(error)
   if (cause instanceof TypeError && !('code' in cause)) return `this is a bug, report it: ${cause.stack}`
+  if (cause instanceof Error && WANTS_PASSWORD.test(cause.message)) return 'the database wants a password, and DATABASE_URL has none'
   // What is thrown is an `Error`, by a driver with a code.
   const { code, message } = cause as { readonly code?: string; readonly message?: string }
   const reason = code === undefined ? undefined : (known[code] ?? KNOWN_ERRORS[code])

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { CommandError } from './command-error.ts'
-import { createClient, explain, readDatabaseUrl } from './connection.ts'
+import { connect, explain, readDatabaseUrl } from './connection.ts'
 import { migrate, renumber } from './migrations.ts'
 
 const HELP = `npm run db:migrate: brings the database that DATABASE_URL names to the migrations of this release
@@ -25,11 +25,10 @@ async function main(): Promise<void> {
   const say = (line: string) => {
     if (!quiet) console.log(line)
   }
-  const client = createClient(url)
+  const client = await connect(url)
   client.on('notice', ({ severity, message }) => {
     if (severity === 'WARNING') console.error(`npm run db:migrate: warning: ${message}`)
   })
-  await client.connect()
   try {
     const { applied, built, known } = await migrate(client, (line) => say(`  ${line}`))
     const where = `${hostname}${pathname}`

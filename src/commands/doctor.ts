@@ -8,7 +8,7 @@ import { createRedis } from '../store/redis.ts'
 import { readSweepHints } from '../store/sweeps.ts'
 import { VERSION } from '../version.ts'
 import { CommandError } from './command-error.ts'
-import { createClient, explain, readDatabaseUrl } from './connection.ts'
+import { connect, explain, readDatabaseUrl } from './connection.ts'
 import { inspect } from './migrations.ts'
 
 const HELP = `npm run doctor -- [--url https://…] [--json]: looks at a deployment, and says what is wrong with it
@@ -88,8 +88,7 @@ function checkSettings(): Finding[] {
 }
 
 async function checkPostgres(): Promise<Finding[]> {
-  const client = createClient(readDatabaseUrl())
-  await client.connect()
+  const client = await connect(readDatabaseUrl())
   try {
     const ms = await timeOf(() => client.query('SELECT 1'))
     const migrations = await finding('migrations', () => checkMigrations(client))
@@ -202,8 +201,7 @@ async function checkDoors(): Promise<Finding[]> {
 }
 
 async function listDoors(): Promise<Door[]> {
-  const client = createClient(readDatabaseUrl())
-  await client.connect()
+  const client = await connect(readDatabaseUrl())
   try {
     const { rows } = await client.query<Door>(
       `SELECT tenant_id, id, type FROM integrations WHERE direction <> 'outbound' ORDER BY tenant_id, id LIMIT ${MAX_DOORS}`,

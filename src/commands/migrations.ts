@@ -63,6 +63,9 @@ async function migrateInTurn(client: Client, migrations: readonly Migration[], r
   if (latest > newest) throw new CommandError('the database was migrated by a newer release: use that one, or a newer one')
 
   const [applied, built]: [string[], string[]] = [[], []]
+  // What a run that was killed left over: a later migration may take it away, or what it is of.
+  const before = migrations.filter(({ madeAt }) => madeAt <= latest)
+  for (const index of await findMissing(client, before)) built.push(await build(client, index, report))
   for (const migration of migrations.filter(({ madeAt }) => madeAt > latest)) {
     const startedAt = performance.now()
     const later = await applyOne(client, migration, report)
@@ -70,7 +73,6 @@ async function migrateInTurn(client: Client, migrations: readonly Migration[], r
     applied.push(migration.tag)
     for (const index of later) built.push(await build(client, index, report))
   }
-  for (const index of await findMissing(client, migrations)) built.push(await build(client, index, report))
   return { applied, built, known: migrations.length }
 }
 
@@ -157,7 +159,10 @@ async function applyOne(client: Client, { tag, hash, madeAt, statements }: Migra
       return later
     } catch (error) {
       await client.query('ROLLBACK').catch(() => {})
-      if (!isBusy(error)) throw error
+      if (!isBusy(error)) {
+        report(`${tag} failed`)
+        throw error
+      }
       if (tries === MAX_TRIES)
         throw new CommandError(`${tag}: something holds a lock for minutes; nothing of it was applied. Try again later`)
       if (tries === 1) report(`${tag}: waiting for a lock, without keeping others waiting`)

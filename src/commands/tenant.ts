@@ -77,7 +77,7 @@ async function main(): Promise<void> {
   if (words.length !== (command.takesName ? 1 : 0))
     throw new CommandError(`"${name}" takes ${command.takesName ? 'one name' : 'no name'}; --help shows how`)
 
-  const { db, close } = openDatabase()
+  const { db, close } = await openDatabase()
   try {
     const result = await command.run(db, words[0]?.trim() ?? '', values)
     if (result !== undefined) console.log(values.json ? JSON.stringify(result, null, 2) : toText(result))

@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -104,6 +106,60 @@ test.runIf(REAL)('a reader keeps a migration waiting, and nobody waits behind it
   await client.query(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'tenants_by_more'::regclass`)
   expect(await migrate(client, undefined, folder)).toMatchObject({ applied: [], built: ['tenants_by_more'] })
   expect(await migrate(client, undefined, folder)).toMatchObject({ applied: [], built: [] })
+})
+
+test.runIf(REAL)('an index that a killed run left out is built before a later migration takes it away', async () => {
+  const url = await createDatabase()
+  const client = await connect(url)
+  await migrate(client)
+  await client.query(`INSERT INTO tenants (id, name) VALUES (gen_random_uuid(), 'before')`)
+  const made = ['CREATE INDEX tenants_by_hash ON tenants (hashtext(name))']
+  await migrate(client, undefined, makeMigrations(countMigrations(), made))
+  // As of a run that was killed between the migration and its index.
+  await client.query('DROP INDEX tenants_by_hash')
+  const goesOn = await migrate(client, undefined, makeMigrations(countMigrations(), made, ['DROP INDEX tenants_by_hash']))
+  expect(goesOn).toMatchObject({ applied: ['9999_more_1'] })
+  expect((await client.query(`SELECT to_regclass('tenants_by_hash') AS index`)).rows).toEqual([{ index: null }])
+})
+
+test.runIf(REAL)('a migration that fails is named, and nothing of it stays', async () => {
+  const url = await createDatabase()
+  const client = await connect(url)
+  await client.query('CREATE TABLE services (id int)')
+  expect(await run(url)).toMatchObject({
+    code: 1,
+    stdout: '  0000_ingest_path failed\n',
+    stderr: 'npm run db:migrate: the database refused: relation "services" already exists\n',
+  })
+  expect((await client.query(`SELECT to_regclass('tenants') AS tenants`)).rows).toEqual([{ tenants: null }])
+})
+
+test('a server that wants a password that is not given is told at once', async () => {
+  // Of Postgres' protocol what comes before a password.
+  const server = createServer((socket) => {
+    const send = (kind: number, body: string) => {
+      const head = Buffer.alloc(9)
+      head.write('R')
+      head.writeInt32BE(8 + Buffer.byteLength(body), 1)
+      head.writeInt32BE(kind, 5)
+      socket.write(Buffer.concat([head, Buffer.from(body)]))
+    }
+    socket.once('data', () => {
+      send(10, 'SCRAM-SHA-256\0\0')
+      socket.once('data', () => send(11, 'r=x,s=eA==,i=4096'))
+    })
+    socket.on('error', () => {})
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  const outcomes = await Promise.all(['', ':'].map((password) => run(`postgres://postgres${password}@127.0.0.1:${port}/x`)))
+  for (const outcome of outcomes)
+    expect(outcome).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'npm run db:migrate: the database wants a password, and DATABASE_URL has none\n',
+    })
 })
 
 test.runIf(REAL)('a connection that ends is told in a sentence', async () => {
