@@ -169,6 +169,9 @@ async function openPart(out: string | undefined) {
   return { file: await open(name, 'w', 0o600), keep }
 }
 
+/** By which a line is told without being read. */
+const toStart = (table: string) => `{"table":${JSON.stringify(table)},`
+
 const toLine = (table: string, row: TenantRow) => `${JSON.stringify({ table, row })}\n`
 
 /** As much as is stored at once. */
@@ -177,18 +180,19 @@ const [IMPORTED_ROWS, IMPORTED_BYTES] = [500, 4_000_000]
 /** Table by table, those first that others refer to: once through the file for each, which may be larger than memory. */
 async function importTenant(db: Db, path: string) {
   const tables = ['tenants', ...(await listTenantTables(db)).map(({ name }) => name).toReversed()]
-  await noteCommand(db, await checkExport(path, tables), 'tenant.imported')
+  const tenantId = await checkExport(path, tables)
+  await noteCommand(db, tenantId, 'tenant.imported')
   let imported = 0
   for (const table of tables) {
     let [rows, bytes]: [TenantRow[], number] = [[], 0]
     const store = async () => {
-      if (rows.length > 0) imported += await writeTenantRows(db, table, rows)
+      if (rows.length > 0) imported += await writeTenantRows(db, tenantId, table, rows)
       ;[rows, bytes] = [[], 0]
       tell(`${table}: ${imported} rows so far`)
     }
     const file = await open(path)
     for await (const line of file.readLines()) {
-      if (!line.startsWith(`{"table":"${table}",`)) continue
+      if (!line.startsWith(toStart(table))) continue
       // What `export` wrote.
       const { row }: { readonly row: TenantRow } = JSON.parse(line)
       rows.push(row)
@@ -208,22 +212,24 @@ async function checkExport(path: string, tables: readonly string[]): Promise<Ten
   for await (const line of file.readLines()) {
     place += 1
     const read = parseJson(line)
-    told = field(read, 'rows')
+    told = field(read, 'table') === undefined ? field(read, 'rows') : undefined
     if (told !== undefined) continue
-    const owner = ownerOf(read, place, tables) ?? tenant
+    const owner = ownerOf(line, read, place, tables) ?? tenant
     tenant ??= owner
     if (owner !== tenant) throw new CommandError(`line ${place} of that file is of another tenant`)
     rows += 1
   }
   if (told !== rows) throw new CommandError(`that export is cut off after ${rows} rows: make it again`)
-  return toId(String(tenant))
+  if (!isText(tenant)) throw new CommandError('that file says of no tenant')
+  return toId(tenant)
 }
 
 /** Whose a row of an export is, where it says. */
-function ownerOf(read: unknown, place: number, tables: readonly string[]): unknown {
+function ownerOf(line: string, read: unknown, place: number, tables: readonly string[]): unknown {
   const [table, row] = [field(read, 'table'), field(read, 'row')]
   if (!isText(table) || typeof row !== 'object' || row === null) throw new CommandError(`line ${place} of that file is no row of an export`)
   if (!tables.includes(table)) throw new CommandError(`there is no table "${table}" here: the file is of a newer release, migrate first`)
+  if (!line.startsWith(toStart(table))) throw new CommandError(`line ${place} of that file is not as an export writes it`)
   if (table === 'api_keys' && !('hash' in row)) throw new CommandError('that export is without keys: make one with --keys')
   return field(row, table === 'tenants' ? 'id' : 'tenant_id')
 }

@@ -90,7 +90,7 @@ export const keys = {
   sample: (tenantId: TenantId, deliverer: string) => `t:${tenantId}:sample:${deliverer}`,
   /** What isolates have counted: a sorted set by time of what each told, `[id, sums by series]`. */
   metrics: 'metrics:counts',
-  /** Present while a reader puts these together. */
+  /** Present while an isolate puts these together. */
   metricsFolding: 'metrics:folding',
   /** Whom an ingest key was seen to act for lately, by its hash: asked when nobody knows the tenant. */
   goodKey: (keyHash: string) => `queue:good_key:${keyHash}`,

@@ -80,11 +80,22 @@ export async function readTenantItself(db: Db, tenantId: TenantId): Promise<Tena
   return (await selectOne<{ row: TenantRow }>(db, sql`SELECT to_jsonb(t) AS row FROM tenants t WHERE t.id = ${tenantId}`)).row
 }
 
+/** Columns that name a row of a table that says whose it is. */
+const POINTERS: Readonly<Record<string, string>> = {
+  agent_id: 'agents',
+  api_key_id: 'api_keys',
+  incident_id: 'incidents',
+  integration_id: 'integrations',
+  last_change_agent_id: 'agents',
+  service_id: 'services',
+}
+
 /**
- * Stores rows as another database had them, but for the numbers of its transactions, and says how many were not there yet: those that
- * are there stay as they are. Throws `conflict` for rows with columns that are not here.
+ * Stores a tenant's rows as another database had them, but for the numbers of its transactions, and says how many were not there yet:
+ * those that are there stay as they are. Throws `conflict`, and stores none, for rows with columns that are not here and for those
+ * that are of another tenant, or point to what is.
  */
-export async function writeTenantRows(db: Db, table: string, rows: readonly TenantRow[]): Promise<number> {
+export async function writeTenantRows(db: Db, tenantId: TenantId, table: string, rows: readonly TenantRow[]): Promise<number> {
   const { columns, others } = await selectOne<{ columns: string[]; others: string[] }>(
     db,
     sql`SELECT coalesce(json_agg(name ORDER BY place) FILTER (WHERE is_told), '[]') AS columns,
@@ -99,15 +110,30 @@ export async function writeTenantRows(db: Db, table: string, rows: readonly Tena
   if (missing !== undefined)
     throw new AppError('conflict', `${table} has no ${missing} here: the rows are of a newer release, migrate first`)
   const known = joinSql(columns.map((column) => sql.identifier(column)))
-  const { written } = await selectOne<{ written: number }>(
+  const { written, strange } = await selectOne<{ written: number; strange: boolean }>(
     db,
-    sql`WITH written AS (
-        INSERT INTO ${sql.identifier(table)} (${known})
+    sql`WITH told AS MATERIALIZED (
         SELECT ${known} FROM jsonb_populate_recordset(NULL::${sql.identifier(table)}, ${JSON.stringify(rows)}::jsonb)
+      ),
+      strange AS MATERIALIZED (SELECT 1 FROM told t WHERE ${isOfAnother(tenantId, table, columns)} LIMIT 1),
+      written AS (
+        INSERT INTO ${sql.identifier(table)} (${known}) SELECT ${known} FROM told WHERE NOT EXISTS (SELECT 1 FROM strange)
         ON CONFLICT DO NOTHING RETURNING 1
-      ) SELECT count(*)::int AS written FROM written`,
+      ) SELECT (SELECT count(*) FROM written)::int AS written, EXISTS (SELECT 1 FROM strange) AS strange`,
   )
+  if (strange) throw new AppError('conflict', `${table}: that file has rows that are another tenant's, or point to another tenant's`)
   return written
+}
+
+function isOfAnother(tenantId: TenantId, table: string, columns: readonly string[]): SQL {
+  const own = table === 'tenants' ? 'id' : 'tenant_id'
+  const pointing = columns.flatMap((column) => {
+    const owner = POINTERS[column]
+    if (owner === undefined) return []
+    return sql`EXISTS (SELECT 1 FROM ${sql.identifier(owner)} o WHERE o.id = t.${sql.identifier(column)} AND o.tenant_id <> ${tenantId})`
+  })
+  const owned = columns.includes(own) ? [sql`t.${sql.identifier(own)} <> ${tenantId}`] : []
+  return sql.join([...owned, ...pointing], sql` OR `)
 }
 
 /**

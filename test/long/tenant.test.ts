@@ -71,6 +71,8 @@ test('a tenant moves to another database with its keys, windows, counts and inci
     [`${whole.split('\n', 1)[0]?.replace(/(?<="id":")[^"]+/, randomUUID())}\n${whole}`, 'is of another tenant'],
     [`${whole.split('\n', 1)[0]}\n{"table":"later","row":{}}\n`, 'no table "later" here'],
     [whole.replace('"row":{', '"row":{"later":1,'), 'tenants has no later here'],
+    [whole.replaceAll('":', '": '), 'is not as an export writes it'],
+    ['{"rows":0}\n', 'says of no tenant'],
   ] as const) {
     await writeFile(join(folder, 'bad.ndjson'), bad)
     expect(await run(['import', join(folder, 'bad.ndjson')], at)).toMatchObject({
@@ -94,6 +96,43 @@ test('a tenant moves to another database with its keys, windows, counts and inci
     expect(withoutUse(await there.json()), path).toEqual(withoutUse(await here.json()))
   }
   expect((await moved.request('/v1/events', { key: tenant.ingestKey, body: makeEvent() })).status).toBe(201)
+})
+
+test('a file brings nothing into another tenant, whatever its rows point to', async () => {
+  const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
+  for (const { ingestKey } of [tenant, other]) await app.request('/v1/events', { key: ingestKey, body: makeEvent() })
+  const folder = await mkdtemp(join(tmpdir(), 'noctuary-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const [out, bad] = [join(folder, 'tenant.ndjson'), join(folder, 'bad.ndjson')]
+  await run(['export', tenant.tenantId, '--keys', '--out', out])
+  const lines = (await readFile(out, 'utf8')).trim().split('\n').slice(0, -1)
+  const rowsOf = async (table: string) => {
+    const { rows } = await app.deps.db.execute<{ id: string }>(
+      sql`SELECT id FROM ${sql.identifier(table)} WHERE tenant_id = ${other.tenantId}`,
+    )
+    return rows[0]?.id ?? ''
+  }
+  const [service, agent, key] = await Promise.all(['services', 'agents', 'api_keys'].map(rowsOf))
+  const changed = (table: string, fields: object) => {
+    const line = lines.find((each) => each.startsWith(`{"table":"${table}",`)) ?? ''
+    const { row } = JSON.parse(line)
+    return JSON.stringify({ table, row: { ...row, id: randomUUID(), ...fields } })
+  }
+  const pointing = 'point to another tenant'
+  for (const [line, says] of [
+    [changed('context_events', { service_id: service }), pointing],
+    [changed('context_events', { agent_id: agent }), pointing],
+    [changed('services', { name: 'x', name_key: 'x', last_change_agent_id: agent }), pointing],
+    [changed('agents', { api_key_id: key }), pointing],
+    [JSON.stringify({ table: 'idempotency_keys', row: { api_key_id: key, key: 'k', body_hash: 'x', created_at: new Date() } }), pointing],
+    // Of which a count of rows is no part.
+    [`${changed('api_keys', { tenant_id: other.tenantId, hash: 'x' }).slice(0, -1)},"rows":${lines.length}}`, 'is of another tenant'],
+  ] as const) {
+    await writeFile(bad, `${[...lines, line].join('\n')}\n{"rows":${lines.length + 1}}\n`)
+    expect(await run(['import', bad]), line).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(says) })
+  }
+  const { rows } = await app.deps.db.execute(sql`SELECT 1 FROM context_events WHERE service_id = ${service} OR agent_id = ${agent}`)
+  expect(rows).toHaveLength(1)
 })
 
 const USE = ['last_seen_at', 'last_used_at', 'status']

@@ -35,10 +35,7 @@ export const metricsRoutes = (deps: Deps) =>
   createRouter().openapi(get, async (c) => {
     if (!(await isOperator(deps, c))) throw new AppError('unauthorized', 'the METRICS_TOKEN of this installation is required')
     // What one store does not say is left out: its outage is when the other's figures are looked at.
-    const [sums, backlog] = await Promise.all([
-      readSums(deps.redis, deps.newUuid(), deps.now()).catch(() => undefined),
-      findBacklog(deps.db).catch(() => undefined),
-    ])
+    const [sums, backlog] = await Promise.all([readSums(deps.redis).catch(() => undefined), findBacklog(deps.db).catch(() => undefined)])
     if (!sums && !backlog) throw new AppError('unavailable', 'neither store is available; try again')
     const gauges = { ...(backlog ? toGauges(backlog) : {}), ...toUp({ postgres: backlog !== undefined, redis: sums !== undefined }) }
     return c.text(toPrometheus(sums, gauges), 200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' })
