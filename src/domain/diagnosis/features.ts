@@ -40,7 +40,7 @@ export function createAssessor(
       habit: Math.log(1 - 0.9 * facts.habits.toShare(change.lead)),
       pattern: toPattern(change, patternsOf.get(change.key) ?? []),
     }
-    const score = evidence + place + late + features.kind + features.lag + features.habit + features.pattern
+    const score = Object.values(features).reduce((sum, feature) => sum + feature)
     const { explained, onsetMs, troubleMs } = account
     return { change, features, score, concerned: key, explained, onsetMs, troubleMs, lagMs }
   }
