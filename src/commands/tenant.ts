@@ -9,6 +9,7 @@ import { parseSealingKeys } from '../domain/access/sealed-secret.ts'
 import { type TenantId, toId } from '../domain/ids.ts'
 import { field, isText, parseJson } from '../domain/json.ts'
 import { listApiKeys } from '../store/api-keys.ts'
+import { INGEST_DEADLINE_MS } from '../store/events.ts'
 import { listAllIntegrations, replaceSealed } from '../store/integrations.ts'
 import type { Db } from '../store/postgres.ts'
 import {
@@ -46,7 +47,6 @@ NAME may be an id. DATABASE_ENDPOINT, where set, says where Neon's HTTP protocol
 
 const PAGE_ROWS = 1_000
 const FIRST_PAGE_ROWS = 100
-const INGEST_DEADLINE_MS = 3_000
 
 type Options = {
   readonly out?: string | undefined

@@ -1,4 +1,5 @@
 import { type EventType, isChangeType } from '../domain/event/event.ts'
+import { DAY_MS, MINUTE_MS } from '../domain/timestamp.ts'
 
 /** What a mark stands for: an event of its type, or what followed an alert. */
 type MarkType = EventType | 'undone' | 'well' | 'ill'
@@ -107,9 +108,7 @@ const LEFT = 4
 export const END = 91
 /** Where the incident begins in a picture that leaves time out before it. */
 const BREAK = 16
-const MINUTE_MS = 60_000
 const MIN_RANGE_MS = 5 * MINUTE_MS
-const DAY_MS = 24 * 60 * MINUTE_MS
 const BEFORE_MS = 3 * MINUTE_MS
 /** A cause longer before the trouble is shown left of a break. */
 const FAR_MS = 90 * MINUTE_MS

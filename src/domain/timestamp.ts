@@ -48,8 +48,9 @@ const GO_ZONE = /^([+-]\d{4}) [A-Z+-][A-Za-z0-9+-]{0,9}(?: m=[+-]\d{1,20}\.\d{1,
 const SUFFIXES = /^([^[\]]{0,40}?)((?:\[!?[A-Za-z0-9_/+=.-]{1,64}\]){1,8})$/
 const MAX_TAIL_LENGTH = 600
 
-const MINUTE_MS = 60_000
-const DAY_MS = 24 * 60 * MINUTE_MS
+export const MINUTE_MS = 60_000
+export const HOUR_MS = 60 * MINUTE_MS
+export const DAY_MS = 24 * HOUR_MS
 const FIRST_MS = Date.parse('0001-01-01T00:00:00Z')
 const END_MS = Date.UTC(10_000, 0, 1)
 

@@ -1,6 +1,7 @@
 import { AppError } from '../domain/errors.ts'
 import { type IncidentId, parseId } from '../domain/ids.ts'
 import { quoteName } from '../domain/text.ts'
+import { DAY_MS } from '../domain/timestamp.ts'
 import { listIncidents } from '../store/incident-lists.ts'
 import { type Call, INVALID_PARAMS, RpcError } from './call.ts'
 import { readTold } from './incidents.ts'
@@ -8,7 +9,6 @@ import { toName } from './quoted.ts'
 import { getService, tellContext } from './services.ts'
 
 const JSON_TYPE = 'application/json'
-const DAY_MS = 24 * 3_600_000
 const MAX_LISTED = 10
 const INCIDENT_URI = /^noctuary:\/\/incidents\/([^/?#]+)$/
 const CONTEXT_URI = /^noctuary:\/\/services\/([^/?#]+)\/context$/

@@ -5,6 +5,7 @@ import { toNameKey } from '../domain/event/service-name.ts'
 import type { GraphEdge } from '../domain/graph/service-graph.ts'
 import { parseId, type ServiceId } from '../domain/ids.ts'
 import { quoteName } from '../domain/text.ts'
+import { HOUR_MS } from '../domain/timestamp.ts'
 import { daysBefore } from '../domain/window/sweep.ts'
 import { toHappenedAt, type WindowEntry } from '../domain/window/window.ts'
 import { listChanges } from '../store/changes.ts'
@@ -17,7 +18,6 @@ import { AS_DATA, toItem, toName } from './quoted.ts'
 import { MAX_BYTES } from './sizes.ts'
 import { within } from './within.ts'
 
-const HOUR_MS = 3_600_000
 const MAX_NEAREST = 5
 const MAX_LISTED = 200
 

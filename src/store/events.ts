@@ -9,6 +9,9 @@ import { FUNCTIONS } from './functions.ts'
 import { type FoundIntegration, type KnownIntegration, toKnownIntegration } from './integrations.ts'
 import { type BatchDb, callFunction, callFunctionIf, type Db, type FunctionGuard } from './postgres.ts'
 
+/** So long after it began, what was being stored is stored: requests to the database are given up before. */
+export const INGEST_DEADLINE_MS = 3_000
+
 /** `isEvaluation`: it tells that its service evaluated a flag, not that somebody changed that. */
 export type NewEvent = { readonly id: EventId; readonly event: ContextEvent; readonly isEvaluation: boolean }
 

@@ -2,6 +2,7 @@ import type { Clock, Copies, Database, Logging, Metrics, Stores, Upkeep } from '
 import { nameOf } from '../domain/errors.ts'
 import { daysBefore, isSweepDue, nextSweepAt, type SweepHints } from '../domain/window/sweep.ts'
 import { countReceived } from '../store/agents.ts'
+import { INGEST_DEADLINE_MS } from '../store/events.ts'
 import { findNextWork } from '../store/incident-work.ts'
 import { forgetSamples } from '../store/samples.ts'
 import { type RemovedService, removeSilentServices, reopenServices } from '../store/services.ts'
@@ -36,8 +37,6 @@ const REPAIR_SHARE = 0.25
 const MIN_REPAIRED_WINDOWS = 2
 const MAX_REPAIRS_AT_ONCE = 5
 const MAX_REMOVED_SERVICES = 1_000
-/** By then, an event that was being stored is stored. */
-const INGEST_DEADLINE_MS = 3_000
 
 type SweepDeps = WorkDeps & Metrics
 

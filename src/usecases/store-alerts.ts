@@ -6,13 +6,12 @@ import { AppError } from '../domain/errors.ts'
 import { findOwnKeys } from '../domain/event/redact.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import { type IncidentId, toId } from '../domain/ids.ts'
+import { DAY_MS } from '../domain/timestamp.ts'
 import { type KeyedAlert, type Reception, receiveAlerts } from '../store/alerts.ts'
 import { toDiagnosis } from '../store/incident-work.ts'
 import type { DoorCaller, DoorRequest, ReadDelivery, ReceiveDeps } from './door-request.ts'
 import { noteExposedKeys } from './ingest-events.ts'
 import { announceWork, countMessages, tellFollowUps, workOn } from './work-on-incident.ts'
-
-const DAY_MS = 86_400_000
 
 /**
  * Stores the alerts of a delivery, and leaves the diagnoses of the incidents that they open for after the answer; should this

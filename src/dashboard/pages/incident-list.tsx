@@ -1,14 +1,12 @@
 import { EVENT_TYPES } from '../../domain/event/event.ts'
 import type { IncidentId } from '../../domain/ids.ts'
+import { DAY_MS, MINUTE_MS } from '../../domain/timestamp.ts'
 import type { IncidentCard } from '../../store/incident-cards.ts'
 import { toSureWord } from '../answer-rows.ts'
 import { byActor, nameChange, nameRevision, toPageWords } from '../event-words.ts'
 import { count, toMoment, toPercent, toSpan } from '../labels.ts'
 import { Badge, Outside, Sentence, withQuery } from '../parts.tsx'
 import { StateBadge, StormBadge, VerdictBadge } from './incident-parts.tsx'
-
-const MINUTE_MS = 60_000
-const DAY_MS = 86_400_000
 
 type Kind = 'cause' | 'unexplained' | 'wrong' | 'pending'
 

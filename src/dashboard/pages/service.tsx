@@ -1,6 +1,7 @@
 import { isFlagService } from '../../domain/event/flag.ts'
 import { toNeighbours } from '../../domain/graph/neighbourhood.ts'
 import type { ServiceId } from '../../domain/ids.ts'
+import { HOUR_MS } from '../../domain/timestamp.ts'
 import { toWindowDocument } from '../../domain/window/document.ts'
 import { isFailure, RECENT_MINUTES, toServiceHealth } from '../../domain/window/service-health.ts'
 import { type StateWindow, toHappenedAt } from '../../domain/window/window.ts'
@@ -129,8 +130,6 @@ const DiagnoseForm = ({ id, serviceName }: { readonly id: ServiceId; readonly se
     </form>
   </ForManagers>
 )
-
-const HOUR_MS = 3_600_000
 
 /** What a window and the service's incidents say of how it is, and the same in words. */
 function toSigns(window: StateWindow, incidents: readonly Incident[], now: Date) {

@@ -1,6 +1,7 @@
 import type { EventType } from '../event/event.ts'
 import { toRevision, toShortRevision } from '../event/revision.ts'
 import { isIdentifier, quoteName, toFirstLine } from '../text.ts'
+import { HOUR_MS, MINUTE_MS } from '../timestamp.ts'
 import type { WindowEntry } from '../window/window.ts'
 import type { Change, Item, Observation } from './model.ts'
 import { isCordoned, isEviction, isExpired, isFullDisk, isOfEviction, toRefusal } from './trouble.ts'
@@ -10,8 +11,6 @@ export const NO_CAUSE = 'no recorded change explains it'
 
 const MAX_LISTED = 5
 const MAX_VALUE_LENGTH = 40
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
 const PERCENTAGE = /^\d{1,3}(?:\.\d{1,3})? ?%$/
 /** Kubernetes' and its agents' words for a probe that fails: nothing has been restarted for it yet. */
 const PROBE = /^(?:unhealthy|probe_failure)$/i

@@ -1,4 +1,5 @@
 import { fromHex } from '../hash.ts'
+import { DAY_MS } from '../timestamp.ts'
 import { toEpochMs } from './reading.ts'
 
 /** How a sender proves that a delivery is its own. */
@@ -35,7 +36,6 @@ const HASHES: ReadonlyMap<string, Hash> = new Map([
 ])
 const TOLERANCE_SECONDS = 300
 const MAX_SIGNATURES = 16
-const DAY_MS = 86_400_000
 const HEX = /^(?:[0-9a-f]{2}){32,64}$/i
 const PREFIXED = /^(sha\d{3})=([0-9a-f]+)$/i
 const SECONDS = /^\d{1,12}$/
