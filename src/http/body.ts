@@ -52,7 +52,7 @@ const readEncoding = (c: AppContext) => (c.req.header('Content-Encoding') ?? 'id
 const readDeclaredLength = (c: AppContext) => Number(c.req.header('Content-Length') ?? Number.NaN)
 
 /** Parses a body; throws `invalid_request`. */
-export function parseJson(text: string): unknown {
+export function parseBody(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -63,7 +63,7 @@ export function parseJson(text: string): unknown {
 /** Decodes the body once, within its limits, for handlers that validate it with a schema. */
 export const decodeBody = createMiddleware<AppEnv>(async (c, next) => {
   const { text } = await readBody(c, { allowNdjson: false })
-  const value = parseJson(text)
+  const value = parseBody(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new AppError('invalid_request', 'request body must be valid JSON')
   replaceBody(c, text)

@@ -52,7 +52,7 @@ export function createEndpointModel({ baseUrl, apiKey, model }: ModelEndpoint, t
       })
       // All of it optional, and unknown until it is read.
       const { choices, usage } = (await response.json()) as Completion
-      return { value: parseJson(choices?.[0]?.message?.content), tokens: toTokens(usage?.total_tokens) }
+      return { value: readContent(choices?.[0]?.message?.content), tokens: toTokens(usage?.total_tokens) }
     },
   }
 }
@@ -79,7 +79,7 @@ export function createWorkersAiModel(ai: WorkersAi, model: string, timeoutMs: nu
       })
       // The same.
       const { response, usage } = answer as { readonly response?: unknown } & Pick<Completion, 'usage'>
-      return { value: parseJson(response), tokens: toTokens(usage?.total_tokens) }
+      return { value: readContent(response), tokens: toTokens(usage?.total_tokens) }
     },
   }
 }
@@ -109,7 +109,7 @@ function toTokens(value: number | undefined): number | undefined {
 }
 
 /** Some providers parse the JSON themselves, and some models wrap it. */
-function parseJson(text: unknown): unknown {
+function readContent(text: unknown): unknown {
   if (typeof text !== 'string') return text
   if (text.length > MAX_ANSWER_BYTES) return undefined
   try {

@@ -1,5 +1,5 @@
 import type { Delivery, Door, Signals } from './door.ts'
-import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, toRevision, toService, toTitle, USUAL } from './mapping.ts'
+import { CONFIDENCE, ignore, judgeEnvironment, oneEvent, toRevisionEnd, toService, toTitle, USUAL } from './mapping.ts'
 import { at, nameAt, textAt, toInstant, toName } from './reading.ts'
 
 const KINDS = new Set(['Kustomization', 'HelmRelease'])
@@ -27,7 +27,7 @@ function read({ body, settings }: Delivery): Signals {
     entity: name,
     type: 'deploy',
     new: outcome,
-    sha: toRevision(readRevision(metadata)),
+    sha: toRevisionEnd(readRevision(metadata)),
     confidence: CONFIDENCE.stated,
     at: toInstant(at(body, 'timestamp')),
     environment,

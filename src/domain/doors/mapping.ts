@@ -200,7 +200,7 @@ export function toDeployValues(outcome: string, previous: string | undefined, re
 const REVISION = /[^/:@]+$/
 
 /** The end of a revision that tells its branch or hash, too: `main/3f9c`, `main@sha1:3f9c`. */
-export function toRevision(text: string | undefined): string | undefined {
+export function toRevisionEnd(text: string | undefined): string | undefined {
   return text === undefined ? undefined : (REVISION.exec(text)?.[0] ?? text)
 }
 

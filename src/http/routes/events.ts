@@ -14,7 +14,7 @@ import { tooManyServices } from '../../domain/event/service-name.ts'
 import { sha256, toHex } from '../../domain/hash.ts'
 import { type IngestedItem, type IngestRequest, ingestEvents, MAX_UNJUDGED_BYTES } from '../../usecases/ingest-events.ts'
 import { requireKey, SECURITY } from '../auth.ts'
-import { type DecodedBody, parseJson, readBody } from '../body.ts'
+import { type DecodedBody, parseBody, readBody } from '../body.ts'
 import { createRouter, deferTo } from '../context.ts'
 import type { AppContext } from '../env.ts'
 import { INVALID_IDEMPOTENCY_KEY, idempotencyHeader, readIdempotencyKey } from '../idempotency.ts'
@@ -270,12 +270,12 @@ async function ingest(deps: Deps, c: AppContext, { text }: DecodedBody, { items,
 }
 
 function parseJsonLater(text: string): Items {
-  return catchInvalid(() => [parseJson(text)])
+  return catchInvalid(() => [parseBody(text)])
 }
 
 function parseArray(text: string): Items {
   return catchInvalid(() => {
-    const value = parseJson(text)
+    const value = parseBody(text)
     if (!Array.isArray(value)) throw new AppError('invalid_request', 'request body must be a JSON array of events')
     return checkCount(value)
   })

@@ -6,7 +6,7 @@ import { toToldEntry, toToldWindow } from '../../domain/window/document.ts'
 import type { Incident, IncidentDetail, SimilarIncident, StoredDiagnosis, StoredNote } from '../../store/incidents.ts'
 import type { Share } from '../../store/shares.ts'
 import { EXAMPLE_IDS, IdParams, Instant, name, optionalName, Uuid } from '../schemas.ts'
-import { toWindowBody, WindowBody } from './maintenance.ts'
+import { MaintenanceBody, toMaintenanceBody } from './maintenance.ts'
 import { entryFields, windowFields } from './window-body.ts'
 
 const itemFields = {
@@ -185,7 +185,7 @@ export const DetailBody = z
       .array(SimilarBody)
       .openapi({ description: 'Past incidents like this one that an engineer judged, the likest first' }),
     failure: z.string().nullable().openapi({ description: 'Why there is no answer yet' }),
-    maintenance: WindowBody.nullable().openapi({ description: 'The window it began in: nobody is told' }),
+    maintenance: MaintenanceBody.nullable().openapi({ description: 'The window it began in: nobody is told' }),
     shares: z.array(ShareBody).openapi({ description: 'Links to read it that still work' }),
   })
   .openapi('IncidentDetail')
@@ -273,7 +273,7 @@ export function toDetailBody({
     notes: notes.map(toNoteBody),
     similar_incidents: similar.map(toSimilarBody),
     failure: latest ? null : failure,
-    maintenance: maintenance && toWindowBody(maintenance),
+    maintenance: maintenance && toMaintenanceBody(maintenance),
     shares: shares.map(toShareBody),
   }
 }

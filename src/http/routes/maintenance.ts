@@ -20,7 +20,7 @@ const FROM_ERROR = 'from must be ISO 8601'
 const UNTIL_ERROR = 'until must be ISO 8601'
 const ORDER_ERROR = `until must be later than from, by at most ${MAX_DAYS} days`
 
-export const WindowBody = z
+export const MaintenanceBody = z
   .strictObject({
     id: Uuid,
     service: z.string().nullable(),
@@ -62,7 +62,7 @@ const list = createRoute({
   path: '/v1/maintenance',
   summary: 'List maintenance windows',
   responses: {
-    200: json(z.array(WindowBody), 'The tenant’s windows that have not ended, the next first', [EXAMPLE]),
+    200: json(z.array(MaintenanceBody), 'The tenant’s windows that have not ended, the next first', [EXAMPLE]),
     ...problems('unauthorized', 'forbidden', 'unavailable'),
   },
 })
@@ -84,7 +84,7 @@ const plan = createRoute({
     }),
   },
   responses: {
-    201: { ...json(WindowBody, 'The window', EXAMPLE), headers: REPLAYED_HEADER },
+    201: { ...json(MaintenanceBody, 'The window', EXAMPLE), headers: REPLAYED_HEADER },
     ...problems(...REPEAT_REFUSALS, 'unauthorized', 'forbidden', 'not_found', 'unavailable'),
     ...problemOf(
       'invalid_request',
@@ -119,7 +119,7 @@ export const maintenanceRoutes = (deps: Deps) => {
   router.on('POST', plan.path, decodeBody, repeatable(deps))
 
   return router
-    .openapi(list, async (c) => c.json((await listMaintenance(deps.db, c.var.principal.tenantId)).map(toWindowBody), 200))
+    .openapi(list, async (c) => c.json((await listMaintenance(deps.db, c.var.principal.tenantId)).map(toMaintenanceBody), 200))
     .openapi(plan, async (c) => {
       const { tenantId } = c.var.principal
       const { service, team, from, until, reason } = c.req.valid('json')
@@ -133,7 +133,7 @@ export const maintenanceRoutes = (deps: Deps) => {
       const known = service ? await findService(deps.db, tenantId, { name: service }) : undefined
       if (service && !known)
         throw new AppError('not_found', 'no such service', { fields: [{ pointer: '/service', detail: 'no such service' }] })
-      return c.json(toWindowBody(await planWindow(deps, tenantId, { ...window, service: known?.name ?? null }, toTrail(c))), 201)
+      return c.json(toMaintenanceBody(await planWindow(deps, tenantId, { ...window, service: known?.name ?? null }, toTrail(c))), 201)
     })
     .openapi(end, async (c) => {
       const id = getPathId<MaintenanceId>(c.req.valid('param').id, 'maintenance window')
@@ -163,7 +163,15 @@ function readInstant(pointer: string, text: string | null | undefined, error: st
 
 const refuse = (pointer: string, detail: string) => new AppError('invalid_request', detail, { fields: [{ pointer, detail }] })
 
-export function toWindowBody({ id, service, team, from, until, reason, createdAt }: MaintenanceWindow): z.infer<typeof WindowBody> {
+export function toMaintenanceBody({
+  id,
+  service,
+  team,
+  from,
+  until,
+  reason,
+  createdAt,
+}: MaintenanceWindow): z.infer<typeof MaintenanceBody> {
   return {
     id,
     service,
