@@ -2,7 +2,7 @@
 -- there and were touched just now. Anything else it leaves to that function.
 -- Called by: requests of one event. A function because it is the hottest statement: no call within the call, the service found
 -- by its name instead of by a hash, and the answer written as text, for what builds JSON looks up how at every call.
-CREATE FUNCTION ingest_event_v7(key_hash text, event sent_event_v2, join_keys text[], join_rules text[], max_services int) RETURNS json
+CREATE FUNCTION ingest_event_v8(key_hash text, event sent_event_v2, join_keys text[], join_rules text[], max_services int) RETURNS json
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -28,7 +28,7 @@ BEGIN
   WHERE k.hash = key_hash AND k.revoked_at IS NULL;
 
   IF is_fresh IS NOT TRUE THEN
-    RETURN ingest_events_v6(key_hash, NULL, NULL, jsonb_build_array(jsonb_build_object('name', event.service_name,
+    RETURN ingest_events_v7(key_hash, NULL, NULL, jsonb_build_array(jsonb_build_object('name', event.service_name,
         'name_key', event.name_key, 'is_opened', false, 'is_changed', is_change)),
       jsonb_build_array(to_jsonb(event) || '{"place": 0}'),
       (SELECT coalesce(jsonb_agg(jsonb_build_object('id', event.id, 'name_key', j.name_key, 'rule', j.rule, 'is_changed', is_change)), '[]')

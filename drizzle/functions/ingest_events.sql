@@ -16,7 +16,7 @@
 --
 -- `queued_for`: the agent of a key that was good when these were `received`, whatever became of it since; without them the
 -- key is looked up, and they are received now.
-CREATE FUNCTION ingest_events_v6(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb, joins jsonb, evaluations jsonb,
+CREATE FUNCTION ingest_events_v7(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb, joins jsonb, evaluations jsonb,
   max_services int, queued_for uuid DEFAULT NULL, received timestamptz DEFAULT NULL) RETURNS json
 LANGUAGE plpgsql SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -24,7 +24,9 @@ SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
   caller record;
   claim text := 'none';
-  created jsonb;
+  ids jsonb;
+  created text;
+  created_ids uuid[];
   joined_services jsonb;
   service_ids uuid[];
   changed_ids uuid[];
@@ -43,11 +45,11 @@ BEGIN
 
   IF caller.agent_id IS NOT NULL AND caller.key_type = 'ingest' AND idempotency_key IS NOT NULL THEN
     INSERT INTO idempotency_keys (api_key_id, key, body_hash)
-    VALUES (caller.api_key_id, ingest_events_v6.idempotency_key, ingest_events_v6.body_hash) ON CONFLICT DO NOTHING;
+    VALUES (caller.api_key_id, ingest_events_v7.idempotency_key, ingest_events_v7.body_hash) ON CONFLICT DO NOTHING;
     claim := 'fresh';
     IF NOT FOUND THEN
-      SELECT CASE WHEN k.body_hash = ingest_events_v6.body_hash THEN 'replayed' ELSE 'conflict' END INTO claim
-      FROM idempotency_keys k WHERE k.api_key_id = caller.api_key_id AND k.key = ingest_events_v6.idempotency_key;
+      SELECT CASE WHEN k.body_hash = ingest_events_v7.body_hash THEN 'replayed' ELSE 'conflict' END INTO claim
+      FROM idempotency_keys k WHERE k.api_key_id = caller.api_key_id AND k.key = ingest_events_v7.idempotency_key;
       claim := coalesce(claim, 'fresh');
     END IF;
   END IF;
@@ -59,15 +61,16 @@ BEGIN
   IF caller.agent_id IS NOT NULL AND caller.key_type = 'ingest' AND claim IN ('none', 'fresh') AND jsonb_array_length(events) > 0 THEN
     -- Nearly always the services are there and were touched just now, and a look is all it takes. One that an event opens
     -- though it names another is there as well where its name is spelt in another way.
+    ids := (SELECT jsonb_object_agg(n.name, service_id_of(caller.tenant_id, n.name)) FROM jsonb_to_recordset(service_names) AS n(name text));
     service_ids := ARRAY(
       SELECT coalesce(
         CASE WHEN n.is_opened THEN (
           SELECT s.id FROM services s WHERE s.tenant_id = caller.tenant_id AND s.name_key = n.name_key
           ORDER BY s.name = n.name DESC, s.last_event_at DESC, s.id LIMIT 1) END,
-        service_id_of(caller.tenant_id, n.name))
+        (ids->>n.name)::uuid)
       FROM jsonb_to_recordset(service_names) AS n(name text, name_key text, is_opened boolean));
     changed_ids := ARRAY(
-      SELECT service_id_of(caller.tenant_id, n.name) FROM jsonb_to_recordset(service_names) AS n(name text, is_changed boolean) WHERE n.is_changed);
+      SELECT (ids->>n.name)::uuid FROM jsonb_to_recordset(service_names) AS n(name text, is_changed boolean) WHERE n.is_changed);
     IF (SELECT count(*) FROM services s WHERE s.id = ANY(service_ids) AND s.last_event_at >= now() - touch_interval_v1()
         AND NOT (s.id = ANY(changed_ids) AND coalesce(s.last_change_at, '-infinity') < now() - touch_interval_v1())) < cardinality(service_ids) THEN
       missing_ids := ARRAY(SELECT m.id FROM unnest(service_ids) AS m(id) WHERE NOT EXISTS (SELECT 1 FROM services e WHERE e.id = m.id));
@@ -76,7 +79,7 @@ BEGIN
         SELECT n.id, caller.tenant_id, caller.agent_id, n.name, n.name_key, CASE WHEN n.is_changed THEN now() END,
           CASE WHEN n.is_changed THEN caller.agent_id END
         FROM (
-          SELECT service_id_of(caller.tenant_id, s.name) AS id, s.name, s.name_key, s.is_changed
+          SELECT (ids->>s.name)::uuid AS id, s.name, s.name_key, s.is_changed
           FROM jsonb_to_recordset(service_names) AS s(name text, name_key text, is_changed boolean)
         ) n
         WHERE n.id = ANY(missing_ids)
@@ -102,7 +105,7 @@ BEGIN
     END IF;
 
     WITH sent AS (
-      SELECT DISTINCT ON (e.id) e.*, service_id_of(caller.tenant_id, e.service_name) AS service_id,
+      SELECT DISTINCT ON (e.id) e.*, (ids->>e.service_name)::uuid AS service_id,
         change_key_of_v1(e.event_type, e.vendor, e.entity, e.old_value, e.new_value, e.actor, e.sha, e.environment) AS change_key
       FROM jsonb_to_recordset(events) AS e(
         id uuid, place int, service_name text, vendor text, event_type text, entity text, old_value text, new_value text, actor text,
@@ -133,20 +136,23 @@ BEGIN
       ON CONFLICT (id) DO NOTHING
       RETURNING id, service_id, change_key, appeared_at
     )
-    SELECT jsonb_agg(jsonb_build_array(id, life_key_of(change_key, appeared_at), service_id)) INTO created FROM stored;
+    -- JSON of nothing that could need escaping, as text: building it takes Postgres longer than all look-ups of keys.
+    SELECT '[' || string_agg('["' || id || '","' || life_key_of(change_key, appeared_at) || '","' || service_id || '"]', ',') || ']', array_agg(id)
+    INTO created, created_ids FROM stored;
 
     known_ids := ARRAY(
-      SELECT w.id FROM jsonb_array_elements(created) AS c JOIN swept_events w ON w.tenant_id = caller.tenant_id AND w.id = (c->>0)::uuid);
+      SELECT w.id FROM unnest(created_ids) AS c(id)
+        CROSS JOIN LATERAL (SELECT s.id FROM swept_events s WHERE s.tenant_id = caller.tenant_id AND s.id = c.id OFFSET 0) w);
     IF cardinality(known_ids) > 0 THEN
       DELETE FROM context_events e WHERE e.id = ANY(known_ids);
-      SELECT jsonb_agg(c) INTO created FROM jsonb_array_elements(created) AS c WHERE (c->>0)::uuid <> ALL(known_ids);
+      SELECT json_agg(c) INTO created FROM json_array_elements(created::json) AS c WHERE (c->>0)::uuid <> ALL(known_ids);
     END IF;
 
     IF cardinality(refused_ids) > 0 THEN
       SELECT jsonb_agg(e.id) INTO refused FROM jsonb_to_recordset(events) AS e(id uuid, service_name text)
-      WHERE service_id_of(caller.tenant_id, e.service_name) = ANY(refused_ids);
+      WHERE (ids->>e.service_name)::uuid = ANY(refused_ids);
       -- Sent again, these may find room; the others are known by their ids.
-      DELETE FROM idempotency_keys k WHERE claim = 'fresh' AND k.api_key_id = caller.api_key_id AND k.key = ingest_events_v6.idempotency_key;
+      DELETE FROM idempotency_keys k WHERE claim = 'fresh' AND k.api_key_id = caller.api_key_id AND k.key = ingest_events_v7.idempotency_key;
     END IF;
 
     IF created IS NOT NULL AND jsonb_array_length(joins) > 0 THEN
@@ -178,7 +184,7 @@ BEGIN
   END IF;
 
   RETURN json_build_object('tenant_id', caller.tenant_id, 'api_key_id', caller.api_key_id, 'key_type', caller.key_type,
-    'agent_id', caller.agent_id, 'idempotency', claim, 'now_ms', epoch_ms(instant), 'created', created, 'refused', refused,
+    'agent_id', caller.agent_id, 'idempotency', claim, 'now_ms', epoch_ms(instant), 'created', created::json, 'refused', refused,
     'joined_services', joined_services);
 END
 $$;

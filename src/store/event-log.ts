@@ -71,7 +71,7 @@ const LOG_ENTRY = sql`e.id, e.service_name, e.vendor, e.event_type, e.entity, e.
 /** A page of the live events an agent sent, newest receipt first, and where the next page begins. */
 export async function listAgentEvents(db: Db, tenantId: TenantId, agentId: AgentId, query: LogQuery) {
   const { limit, after } = query
-  const isWanted = sql`e.tenant_id = ${tenantId} AND e.agent_id = ${agentId} AND e.expires_at > now() AND ${
+  const isWanted = sql`e.tenant_id = ${tenantId} AND e.expires_at > now() AND ${
     after
       ? sql`(e.received_at, e.id) < (to_timestamp(0) + make_interval(secs => ${after.receivedAtUs}::numeric / 1000000), ${after.id}::uuid)`
       : sql`true`
@@ -79,7 +79,8 @@ export async function listAgentEvents(db: Db, tenantId: TenantId, agentId: Agent
   const { rows } = await db.execute<LogRow>(
     isFiltering(query)
       ? selectOfKinds(tenantId, agentId, query, isWanted)
-      : sql`SELECT ${LOG_ENTRY} FROM context_events e WHERE ${isWanted} ORDER BY e.received_at DESC, e.id DESC LIMIT ${limit + 1}`,
+      : sql`SELECT ${LOG_ENTRY} FROM context_events e WHERE e.agent_id = ${agentId} AND ${isWanted}
+        ORDER BY e.received_at DESC, e.id DESC LIMIT ${limit + 1}`,
   )
   const page = rows.slice(0, limit)
   const last = page.at(-1)
@@ -91,22 +92,31 @@ const isFiltering = ({ serviceName, vendor, eventType }: LogQuery) => [serviceNa
 
 /** The kinds of events that are meant, each found from the one before, and of each kind the latest: however rare they are. */
 function selectOfKinds(tenantId: TenantId, agentId: AgentId, { limit, serviceName, vendor, eventType }: LogQuery, isWanted: SQL): SQL {
-  const isOfService =
-    serviceName === undefined ? sql`true` : sql`e.service_id = ${functionNamed('service_id_of')}(${tenantId}::uuid, ${serviceName})`
-  const isOfVendor = vendor === undefined ? sql`true` : sql`e.vendor = ${vendor}`
-  const kinds = sql`SELECT e.vendor, e.event_type FROM context_events e WHERE e.agent_id = ${agentId} AND ${isOfService} AND ${isOfVendor}`
+  const isOfSender = serviceName === undefined ? sql`e.agent_id = ${agentId}` : isOfService(tenantId, agentId, serviceName)
+  const kinds = sql`SELECT e.vendor, e.event_type FROM context_events e WHERE ${isOfSender}`
+  // A vendor beside a comparison of both columns would be looked up by itself, and all of its events be passed.
+  const [isFirst, isNext] =
+    vendor === undefined
+      ? [sql`true`, sql`(e.vendor, e.event_type) > (k.vendor, k.event_type)`]
+      : [sql`e.vendor = ${vendor}`, sql`e.vendor = ${vendor} AND e.event_type > k.event_type`]
   return sql`WITH RECURSIVE kinds AS (
-      (${kinds} ORDER BY e.vendor, e.event_type LIMIT 1)
+      (${kinds} AND ${isFirst} ORDER BY e.vendor, e.event_type LIMIT 1)
       UNION ALL
-      SELECT n.* FROM kinds k CROSS JOIN LATERAL (
-        ${kinds} AND (e.vendor, e.event_type) > (k.vendor, k.event_type) ORDER BY e.vendor, e.event_type LIMIT 1) n
+      SELECT n.* FROM kinds k CROSS JOIN LATERAL (${kinds} AND ${isNext} ORDER BY e.vendor, e.event_type LIMIT 1) n
     )
     SELECT ${LOG_ENTRY} FROM kinds k CROSS JOIN LATERAL (
       SELECT e.* FROM context_events e
-      WHERE ${isWanted} AND ${isOfService} AND e.vendor = k.vendor AND e.event_type = k.event_type
-      ORDER BY e.received_at DESC NULLS LAST, e.id DESC NULLS LAST LIMIT ${limit + 1}
+      WHERE ${isWanted} AND ${isOfSender} AND e.vendor = k.vendor AND e.event_type = k.event_type
+      ORDER BY e.received_at DESC NULLS LAST FETCH FIRST ${limit + 1} ROWS WITH TIES
     ) e WHERE ${eventType === undefined ? sql`true` : sql`k.event_type = ${eventType}`}
     ORDER BY e.received_at DESC, e.id DESC LIMIT ${limit + 1}`
+}
+
+/** By the hash that is indexed. Within `coalesce` nothing else is, which would find all of the agent's events or the service's. */
+function isOfService(tenantId: TenantId, agentId: AgentId, serviceName: string): SQL {
+  const serviceId = sql`${functionNamed('service_id_of')}(${tenantId}::uuid, ${serviceName})`
+  return sql`uuid_hash_extended(e.service_id, uuid_hash_extended(e.agent_id, 0)) = uuid_hash_extended(${serviceId}, uuid_hash_extended(${agentId}, 0))
+    AND coalesce(e.service_id = ${serviceId} AND e.agent_id = ${agentId}, false)`
 }
 
 function toLoggedEvent(row: LogRow): LoggedEvent {

@@ -145,16 +145,19 @@ describe('heartbeat', () => {
 })
 
 describe('the event log', () => {
-  test('is complete, newest first, page by page, and stays so while events arrive', async () => {
+  const FILTERS = ['', '&vendor=kubernetes', '&event_type=restart', '&service=cart', '&service=cart&vendor=kubernetes&event_type=restart']
+
+  test.each(FILTERS)('is complete, newest first, page by page, and stays so while events arrive: ?limit=10%s', async (filters) => {
     const tenant = await createTestTenant(app)
     for (let batch = 0; batch < 3; batch += 1) {
-      const body = Array.from({ length: 15 }, (_, index) => makeEvent({ sha: `${batch}-${index}` }))
+      const what = { service_name: 'cart', vendor: 'kubernetes', event_type: 'restart' }
+      const body = Array.from({ length: 15 }, (_, index) => makeEvent({ ...what, sha: `${batch}-${index}` }))
       await app.request('/v1/events/batch', { key: tenant.ingestKey, body })
     }
     const seen: LogBody['events'] = []
     let cursor: string | null = ''
     while (cursor !== null) {
-      const page: LogBody = await readLog(tenant, `?limit=10${cursor && `&cursor=${cursor}`}`)
+      const page: LogBody = await readLog(tenant, `?limit=10${filters}${cursor && `&cursor=${cursor}`}`)
       expect(page.events.length).toBeLessThanOrEqual(10)
       seen.push(...page.events)
       cursor = page.next_cursor

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
+import { sha256, toHex } from '../../src/domain/hash.ts'
 import { toId } from '../../src/domain/ids.ts'
+import { functionNamed } from '../../src/store/functions.ts'
 import { readServiceGraph } from '../../src/store/service-graph.ts'
 import { listServiceOverviews } from '../../src/store/service-overviews.ts'
 import { sweepBatch } from '../../src/store/sweeps.ts'
@@ -116,6 +118,36 @@ test('an event that is sent again while it is swept is one', async () => {
     ])
     expect(await batch?.json()).toMatchObject({ accepted: 0, duplicates: 100 })
   }
+})
+
+test('a batch looks up what was swept, also by a plan that was made while that was nothing', async () => {
+  const tenant = await createTestTenant(app)
+  const keyHash = toHex(await sha256(tenant.ingestKey))
+  const names = [{ name: 'checkout', name_key: 'checkout', is_opened: false, is_changed: false }]
+  const ingest = () => {
+    const events = Array.from({ length: 50 }, (_, place) => ({
+      ...makeEvent({ event_type: 'restart', value_class: 'x', sha: `${place}` }),
+      id: app.deps.newUuid(),
+      place,
+    }))
+    return db.execute(sql`SELECT ${functionNamed('ingest_events')}
+      (${keyHash}, NULL, NULL, ${JSON.stringify(names)}, ${JSON.stringify(events)}, '[]', '[]', 100) AS answer`)
+  }
+  const reads = sql`SELECT coalesce(seq_tup_read, 0)::int + coalesce(idx_tup_fetch, 0)::int AS rows FROM pg_stat_xact_user_tables WHERE relname = 'swept_events'`
+  const [, , first, , before, second, after] = await db.batch([
+    db.execute(sql`DELETE FROM swept_events`),
+    db.execute(sql`ANALYZE swept_events`),
+    ingest(),
+    db.execute(
+      sql`INSERT INTO swept_events SELECT ${tenant.tenantId}, gen_random_uuid(), now() + interval '1 day' FROM generate_series(1, 2000)`,
+    ),
+    db.execute(reads),
+    ingest(),
+    db.execute(reads),
+  ])
+  for (const { rows } of [first, second]) expect(rows[0]?.['answer']).toMatchObject({ created: { length: 50 } })
+  expect(Number(after.rows[0]?.['rows']) - Number(before.rows[0]?.['rows'])).toBeLessThanOrEqual(50)
+  await db.execute(sql`DELETE FROM swept_events`)
 })
 
 test('no tenant waits for the backlog of another', async () => {

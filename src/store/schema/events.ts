@@ -62,21 +62,15 @@ export const contextEvents = pgTable(
     // By a hash, so that Postgres never takes it for a way to find a service's events by anything else.
     index('context_events_by_writer').on(sql`uuid_hash_extended(${table.serviceId}, 0)`, table.writtenBy),
     index('context_events_by_agent').on(table.agentId, table.receivedAt, table.id),
-    // Their order is not the one above, so that Postgres never takes that for a way to find a rare vendor's events.
-    index('context_events_by_kind').on(
-      table.agentId,
+    // Nulls first, so that Postgres never takes the order of the one above for a way to find a rare vendor's events. Without ids, so
+    // that a batch is one entry of each kind.
+    index('context_events_by_agent_kind').on(table.agentId, table.vendor, table.eventType, table.receivedAt.asc().nullsFirst()),
+    /** The same of one service, by a hash as short as a number. */
+    index('context_events_by_sender_kind').on(
+      sql`uuid_hash_extended(${table.serviceId}, uuid_hash_extended(${table.agentId}, 0))`,
       table.vendor,
       table.eventType,
-      table.receivedAt.desc().nullsLast(),
-      table.id.desc().nullsLast(),
-    ),
-    index('context_events_by_service_kind').on(
-      table.agentId,
-      table.serviceId,
-      table.vendor,
-      table.eventType,
-      table.receivedAt.desc().nullsLast(),
-      table.id.desc().nullsLast(),
+      table.receivedAt.asc().nullsFirst(),
     ),
     /** What a search finds changes by: how their entities, shas and actors begin. Repeats are not in them. */
     ...(['entity', 'sha', 'actor'] as const).map((column) =>
