@@ -13,6 +13,9 @@ const ENDLESS = new Set(['Watchdog', 'InfoInhibitor'])
 const MAX_KEY_LENGTH = 512
 const MAX_GROUP_KEY_LENGTH = 65_536
 
+/** Hashed once: a group may have thousands of alerts. */
+type GroupKey = { readonly text: string; readonly hash: string }
+
 type Member = {
   readonly alertname: string
   readonly service: string | undefined
@@ -34,7 +37,8 @@ export function readAlertGroup({ body, settings }: Delivery): Signals {
   const members = read.filter((member): member is Member => typeof member !== 'string')
   const reasons = new Set(read.filter((member): member is string => typeof member === 'string'))
   const groups = Map.groupBy(members, ({ service, alertname }) => JSON.stringify([service ?? null, alertname]))
-  const { alerts, left } = takeAlerts([...groups.values()].flatMap((group) => toAlert(groupKey, group)))
+  const key = { text: groupKey, hash: toHash(groupKey) }
+  const { alerts, left } = takeAlerts([...groups.values()].flatMap((group) => toAlert(key, group)))
   const why = [...left, ...reasons].join(', ') || (alerts.length === 0 ? 'no alerts' : undefined)
   return { events: [], alerts, ...(why !== undefined && { ignored: toReason(why) }) }
 }
@@ -75,7 +79,7 @@ function toNamed(label: (name: string) => string | undefined): string | undefine
   return set ?? (pod && workloadOfFallbackName(fallback)) ?? namespace ?? named
 }
 
-function toAlert(groupKey: string, group: readonly Member[]): DoorAlert[] {
+function toAlert(groupKey: GroupKey, group: readonly Member[]): DoorAlert[] {
   const firing = group.filter(({ isFiring }) => isFiring)
   const members = firing.length > 0 ? firing : group
   const [first] = members
@@ -96,13 +100,19 @@ function toAlert(groupKey: string, group: readonly Member[]): DoorAlert[] {
   ]
 }
 
-/** The group's key, with what tells this alert from others of the group; of a long one its beginning, and a hash of all of it. */
-function toKey(groupKey: string, { service, alertname }: Member): string {
-  const end = `/${(service ?? '').slice(0, 120)}/${alertname.slice(0, 120)}`.toWellFormed()
-  const room = MAX_KEY_LENGTH - end.length
-  const hash = hashOf(groupKey).toString(16).padStart(8, '0')
-  const start = groupKey.length <= room ? groupKey : `${groupKey.slice(0, room - hash.length - 1).toWellFormed()}…${hash}`
+/** The group's key, with what tells this alert from others of the group; of what is long its beginning, and a hash of all of it. */
+function toKey({ text, hash }: GroupKey, { service, alertname }: Member): string {
+  const end = `/${shorten(service ?? '', 120)}/${shorten(alertname, 120)}`
+  const start = shorten(text, MAX_KEY_LENGTH - end.length, hash)
   return toName(`${start}${end}`) ?? start
+}
+
+const toHash = (text: string) => hashOf(text).toString(16).padStart(8, '0')
+
+function shorten(text: string, length: number, hash?: string): string {
+  if (text.length <= length) return text
+  const end = `…${hash ?? toHash(text)}`
+  return `${text.slice(0, length - end.length).toWellFormed()}${end}`
 }
 
 export const alertmanager: Door = {
