@@ -118,5 +118,5 @@ export const firehydrant: Door = {
       },
     },
   },
-  setup: `Settings → Webhooks → Create: URL {{url}}, subscriptions *Incidents* and *Change events*, and the integration's \`webhook_secret\` as its secret. The first service of an incident is whom it is about.`,
+  setup: `Settings → Webhooks → Create: URL {{url}}, subscriptions *Incidents* and *Change events*, and a secret that you make up, of 16 characters at least: the integration's \`webhook_secret\`. The first service of an incident is whom it is about.`,
 }

@@ -190,7 +190,7 @@ export const github: Door = {
 
 - Payload URL {{url}}
 - Content type \`application/json\`
-- Secret: the integration's \`webhook_secret\`
+- Secret: one that you make up, of 16 characters at least; it is the integration's \`webhook_secret\`
 - *Let me select individual events*: Deployment statuses, Workflow runs, Releases; Pushes only with \`push\` on
 
 A deployment to an environment called production counts as it says; a completed workflow whose name has *deploy*, *release* or *publish* in it counts for less, unless it names a place like *staging* or *preview*.`,

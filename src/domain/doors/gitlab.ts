@@ -115,6 +115,6 @@ export const gitlab: Door = {
   setup: `Project or group → Settings → Webhooks → Add new webhook:
 
 - URL {{url}}
-- Secret token: the integration's \`webhook_secret\`
+- Secret token: one that you make up, of 16 characters at least; it is the integration's \`webhook_secret\`
 - Trigger: Deployment events, Feature flag events, Releases events`,
 }

@@ -77,7 +77,7 @@ export const launchdarkly: Door = {
       currentVersion: { key: 'express-checkout', environments: { production: { on: true } } },
     },
   },
-  setup: `Integrations → Webhooks → Add integration: URL {{url}}, *Sign this webhook* with the integration's \`webhook_secret\`, and a policy that allows \`proj/*:env/production:flag/*\`.
+  setup: `Integrations → Webhooks → Add integration: URL {{url}}, *Sign this webhook* with a secret, which is the integration's \`webhook_secret\`, and a policy that allows \`proj/*:env/production:flag/*\`.
 
 Whoever evaluates a flag is whom it concerns, as OpenTelemetry logs tell. For flags that nobody is seen to evaluate, \`service_map\` names a service by the flag's or the project's key.`,
 }

@@ -251,7 +251,11 @@ export const otlp: Door = {
     processors:
       batch: {send_batch_size: 512}
 
-and name the exporter in a \`logs\` pipeline. An SDK takes \`OTEL_EXPORTER_OTLP_LOGS_ENDPOINT={{url}}\` and \`OTEL_EXPORTER_OTLP_HEADERS=Authorization=Bearer%20{{token}}\`.
+and name the exporter in a \`logs\` pipeline. A cluster's events come with the receiver \`k8sobjects\` or \`k8s_events\`. An SDK takes its environment instead; gRPC is not spoken here:
+
+    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT={{url}}
+    OTEL_EXPORTER_OTLP_LOGS_HEADERS=Authorization=Bearer%20{{token}}
+    OTEL_EXPORTER_OTLP_LOGS_PROTOCOL=http/protobuf
 
 Kubernetes events, feature-flag evaluations, deployments and the lines of ten vendors become events; every other line is dropped, and no line is stored.`,
 }
