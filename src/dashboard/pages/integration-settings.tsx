@@ -9,7 +9,7 @@ import { INTEGRATION_WORDS, SECRET_NAMES } from '../integrations/index.ts'
 import type { SetupProps } from '../integrations/words.ts'
 import { Age, ForManagers, Notice, Sure } from '../parts.tsx'
 import { toMapLines, toMapVersion } from '../service-map-form.ts'
-import { canBeTested, FilterFields, ToldSection } from './receiver.tsx'
+import { canBeTested, FilterFields, ToldSection } from './receiver-settings.tsx'
 
 type PageProps = {
   readonly integration: Integration

@@ -30,7 +30,7 @@ import { createPageRouter, type Form, getId, readForm, readPage, requireManager,
 import { Age, ForManagers, Notice, SettingsHead } from '../parts.tsx'
 import { readServiceMap } from '../service-map-form.ts'
 import { DirectionField, IntegrationPage } from './integration-settings.tsx'
-import { canBeTested, readFilter } from './receiver.tsx'
+import { canBeTested, readFilter } from './receiver-settings.tsx'
 
 /** The services as which flag services report flags that are mapped to no other. */
 const FLAG_SERVICES = DOOR_TYPES.filter((type) => DOORS[type].brings === 'flags').map(toNameKey)
