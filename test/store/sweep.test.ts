@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
+import type { BatchDatabase } from '../../src/deps.ts'
 import { sha256, toHex } from '../../src/domain/hash.ts'
 import { toId } from '../../src/domain/ids.ts'
 import { functionNamed } from '../../src/store/functions.ts'
@@ -23,7 +24,7 @@ import { startOwnStack } from '../support/own-stack.ts'
 
 const stack = await startOwnStack()
 const app = startApp({ stack })
-const { db } = app.deps
+const { db }: BatchDatabase = app.deps
 
 async function send(tenant: TestTenant, ...events: Record<string, unknown>[]): Promise<void> {
   for (let start = 0; start < events.length; start += 500) {
