@@ -13,7 +13,7 @@ import {
   toTitle,
   USUAL,
 } from './mapping.ts'
-import { at, nameAt, textAt, toInstant } from './reading.ts'
+import { at, listAt, nameAt, textAt, toInstant, toName } from './reading.ts'
 
 function read({ body, settings }: Delivery): Signals {
   const [app, namespace] = [nameAt(body, 'app'), nameAt(body, 'namespace')]
@@ -46,7 +46,7 @@ type Values = {
 
 /** What the application does, in the words of the Argo CD agent, so that both tell one life. */
 function readValues(body: unknown): Values | undefined {
-  const [phase, revision] = [textAt(body, 'phase'), nameAt(body, 'revision')]
+  const [phase, revision] = [textAt(body, 'phase'), nameAt(body, 'revision') ?? ofSources(body)]
   const finishedAt = toInstant(at(body, 'finishedAt')) ?? toInstant(at(body, 'startedAt'))
   // Whoever synced is not whom the health is due to.
   const change = { ttlSeconds: CHANGE_TTL_SECONDS, at: finishedAt, actor: at(body, 'by'), details: toTitle(textAt(body, 'message')) }
@@ -56,6 +56,14 @@ function readValues(body: unknown): Values | undefined {
     return { new: 'health:Degraded', ttlSeconds: SYMPTOM_TTL_SECONDS, at: toInstant(at(body, 'healthAt')) ?? finishedAt }
   }
   return phase === 'Succeeded' ? { ...change, ...toDeployValues('succeeded', nameAt(body, 'previous'), revision) } : undefined
+}
+
+const COMMIT = /^[0-9a-f]{40}$/
+
+/** The revision of an application of several sources: a commit, if there is one beside the versions of charts. */
+function ofSources(body: unknown): string | undefined {
+  const revisions = listAt(body, 'revisions').flatMap((one) => toName(one) ?? [])
+  return revisions.find((one) => COMMIT.test(one)) ?? revisions[0]
 }
 
 export const argocd: Door = {
@@ -81,7 +89,7 @@ export const argocd: Door = {
   },
   setup: `In the config map \`argocd-notifications-cm\`, with the triggers of Argo CD's catalog:
 
-${postByArgo('{"app":{{toJson .app.metadata.name}},"namespace":{{toJson .app.spec.destination.namespace}},"phase":{{toJson .app.status.operationState.phase}},"health":{{toJson .app.status.health.status}},"healthAt":{{toJson .app.status.health.lastTransitionTime}},"revision":{{toJson .app.status.operationState.syncResult.revision}},"startedAt":{{toJson .app.status.operationState.startedAt}},"finishedAt":{{toJson .app.status.operationState.finishedAt}},"by":{{toJson .app.status.operationState.operation.initiatedBy.username}},"automated":{{toJson .app.status.operationState.operation.initiatedBy.automated}},"message":{{toJson .app.status.operationState.message}},"images":{{toJson .app.status.summary.images}}}')}
+${postByArgo('{"app":{{toJson .app.metadata.name}},"namespace":{{toJson .app.spec.destination.namespace}},"phase":{{toJson .app.status.operationState.phase}},"health":{{toJson .app.status.health.status}},"healthAt":{{toJson .app.status.health.lastTransitionTime}},"revision":{{toJson .app.status.operationState.syncResult.revision}},"revisions":{{toJson .app.status.operationState.syncResult.revisions}},"startedAt":{{toJson .app.status.operationState.startedAt}},"finishedAt":{{toJson .app.status.operationState.finishedAt}},"by":{{toJson .app.status.operationState.operation.initiatedBy.username}},"automated":{{toJson .app.status.operationState.operation.initiatedBy.automated}},"message":{{toJson .app.status.operationState.message}},"images":{{toJson .app.status.summary.images}}}')}
 
 and add \`noctuary\` to the \`send\` of \`on-deployed\`, \`on-sync-running\`, \`on-sync-failed\` and \`on-health-degraded\`, then subscribe: \`notifications.argoproj.io/subscribe.on-deployed.noctuary: ""\`, and so on.`,
 }

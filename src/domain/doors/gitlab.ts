@@ -16,7 +16,8 @@ function read({ body, header, settings }: Delivery): Signals {
   const service = toService(settings, [flag, project], project)
   if (project === undefined || service === undefined) return ignore('no project')
   const signals = readKind(kind, { body, settings, service, project, flag })
-  const deliveryId = header('idempotency-key') ?? header('webhook-id') ?? header('x-gitlab-event-uuid')
+  // The one that a signature covers goes first.
+  const deliveryId = header('webhook-id') ?? header('idempotency-key') ?? header('x-gitlab-event-uuid')
   const isTimed = signals.events.every(({ timestamp }) => timestamp !== undefined)
   return isTimed || deliveryId === undefined ? signals : { ...signals, idempotencyKey: deliveryId }
 }

@@ -8,10 +8,9 @@ const MAX_KEY_LENGTH = 255
 const CHANGE_PATH = '/v2/change/enqueue'
 const ALERT_PATH = '/v2/enqueue'
 
-function read(delivery: Delivery): Signals {
-  const isChange = delivery.path === CHANGE_PATH || (delivery.path !== ALERT_PATH && at(delivery.body, 'event_action') === undefined)
-  return isChange ? readChange(delivery) : readAlert(delivery)
-}
+const read = (delivery: Delivery) => (isChange(delivery) ? readChange(delivery) : readAlert(delivery))
+
+const isChange = ({ body, path }: Delivery) => path === CHANGE_PATH || (path !== ALERT_PATH && at(body, 'event_action') === undefined)
 
 function readAlert({ body, settings, id }: Delivery): Signals {
   const payload = at(body, 'payload')
@@ -64,12 +63,11 @@ function readChange({ body, settings }: Delivery): Signals {
 }
 
 /** PagerDuty's own words. */
-function answer({ alerts, invalid: error }: Signals, { body, id }: Delivery): DoorAnswer {
+function answer({ alerts, invalid: error }: Signals, delivery: Delivery): DoorAnswer {
   if (error !== undefined) return refuse(400, error)
-  const isAlert = at(body, 'event_action') !== undefined
-  const key = alerts[0]?.key ?? toText(at(body, 'dedup_key'), MAX_KEY_LENGTH) ?? id
-  const message = isAlert ? 'Event processed' : 'Change event processed'
-  return json(202, { status: 'success', message, ...(isAlert && { dedup_key: key }) })
+  if (isChange(delivery)) return json(202, { status: 'success', message: 'Change event processed' })
+  const key = alerts[0]?.key ?? toText(at(delivery.body, 'dedup_key'), MAX_KEY_LENGTH) ?? delivery.id
+  return json(202, { status: 'success', message: 'Event processed', dedup_key: key })
 }
 
 function refuse(status: number, error: string): DoorAnswer {

@@ -139,6 +139,8 @@ testDoor('argocd', DOORS.argocd, [
   ['under way', { phase: 'Running' }, event({ new_value: `syncing:${SHA}`, timestamp: '2026-03-02T09:11:10.000000Z' })],
   ['failed', { phase: 'Error', health: 'Degraded' }, event({ new_value: 'failed' })],
   ['degraded', { health: 'Degraded' }, event({ new_value: 'health:Degraded', sha: undefined, ttl_seconds: 1800 })],
+  ['of several sources', { revision: '', revisions: ['1.8.2', SHA] }, event({ new_value: 'succeeded', sha: SHA })],
+  ['of several charts', { revision: null, revisions: ['1.8.2', '3.0.0'] }, event({ sha: '1.8.2' })],
   ['a template of theirs', { app: undefined }, ignored('custom template: no app')],
 ])
 

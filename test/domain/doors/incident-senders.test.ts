@@ -367,6 +367,11 @@ test('PagerDuty’s words', () => {
     message: 'Event processed',
     dedup_key: 'orders/queue-length',
   })
+  const change = { ...delivery, path: '/v2/change/enqueue' }
+  expect(read(answer?.(DOORS['pagerduty-events'].read(change), change)?.body)).toEqual({
+    status: 'success',
+    message: 'Change event processed',
+  })
   expect(answer?.({ events: [], alerts: [], invalid: 'x' }, delivery)?.status).toBe(400)
   expect(refusal?.(404, 'no such key', undefined)).toMatchObject({ status: 400, body: expect.stringContaining('Event object is invalid') })
   const refused = (status: number) => [refusal?.(status, 'x', undefined).status, read(refusal?.(status, 'x', undefined).body).status]
