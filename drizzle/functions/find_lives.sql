@@ -27,13 +27,16 @@ DECLARE
   first_few int := CASE WHEN with_kept THEN 1000 ELSE 300 END;
   of_a_type int := least(per_type, CASE WHEN with_kept THEN 250 ELSE 450 END);
   in_all int := CASE WHEN with_kept THEN 9 * of_a_type ELSE 450 END;
-  is_small boolean := (SELECT count(*) <= 3000 FROM (SELECT 1 FROM context_events e WHERE e.service_id = service LIMIT 3001) counted);
+  -- Where its events are more than few; from there on they are counted, if at all.
+  further uuid := (SELECT e.change_key FROM context_events e WHERE e.service_id = service ORDER BY e.change_key OFFSET 3000 LIMIT 1);
+  is_small boolean := further IS NULL;
   -- Of how many changes its first events are: keys are hashes, so that it is likely so of all.
   variety int := (SELECT count(DISTINCT change_key) FROM (
     SELECT e.change_key FROM context_events e WHERE NOT is_small AND e.service_id = service ORDER BY e.change_key LIMIT 64) first);
   most int := 8 * CASE WHEN variety > 48 THEN first_few + in_all ELSE 3000 END;
   in_one_go boolean := is_small OR (variety >= 16 AND (
-    SELECT count(*) <= most FROM (SELECT 1 FROM context_events e WHERE e.service_id = service LIMIT most + 1) counted));
+    SELECT count(*) <= most - 3000 FROM (
+      SELECT 1 FROM context_events e WHERE e.service_id = service AND e.change_key >= further LIMIT most - 2999) counted));
   is_varied boolean := NOT in_one_go AND variety > 48;
 BEGIN
   WITH RECURSIVE own_events AS MATERIALIZED (
@@ -69,7 +72,8 @@ BEGIN
     SELECT j.service_id, j.change_key, j.rule FROM change_joins j
     WHERE j.tenant_id = tenant AND j.service_id <> service AND j.name_key = ANY((SELECT keys FROM flags)::text[])
       AND NOT EXISTS (
-        SELECT 1 FROM change_joins o WHERE o.service_id = j.service_id AND o.change_key = j.change_key AND o.name_key = service_name_key)
+        SELECT 1 FROM change_joins o WHERE o.tenant_id = tenant AND o.service_id = j.service_id AND o.change_key = j.change_key
+            AND o.name_key = service_name_key)
   ),
   sources AS (
     SELECT * FROM joined
@@ -103,8 +107,8 @@ BEGIN
         WHERE (SELECT joining > 5000 FROM extent) AND e.tenant_id = tenant AND e.event_type = kinds.event_type
           AND e.received_at - e.appeared_at < interval '1 second' AND least(e."timestamp", e.received_at) <= least(known_by, until)
         ORDER BY least(e."timestamp", e.received_at) DESC LIMIT 5000
-      ) b JOIN change_joins j ON j.service_id = b.service_id AND j.change_key = b.change_key AND j.name_key = service_name_key
-        AND b.service_id <> service
+      ) b JOIN change_joins j ON j.tenant_id = tenant AND j.service_id = b.service_id AND j.change_key = b.change_key
+        AND j.name_key = service_name_key AND b.service_id <> service
       LIMIT of_a_type
     ) other
     UNION ALL

@@ -1,5 +1,12 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { ChangeText, EventDetails, EventLinks, EventType } from '../domain/event/event.ts'
+import {
+  CHANGE_KEPT_SECONDS,
+  type ChangeText,
+  type EventDetails,
+  type EventLinks,
+  type EventType,
+  isChangeType,
+} from '../domain/event/event.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { type EventId, type IncidentId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type ChangeColumns, toShownChange } from './event-log.ts'
@@ -99,28 +106,64 @@ function selectPage(tenantId: TenantId, query: ChangeQuery): SQL {
   const ofTenant = [sql`e.tenant_id = ${tenantId}`, sql`e.event_type = t.event_type`]
   if (serviceName === undefined) return sql`SELECT c.* FROM ${kinds} CROSS JOIN LATERAL (${latest(ofTenant)}) c`
 
-  const nameKey = toNameKey(serviceName)
-  const isOwn = sql`e.service_id = ANY(ARRAY(SELECT id FROM own))`
-  const isJoined = sql`EXISTS (SELECT 1 FROM change_joins j WHERE j.tenant_id = ${tenantId} AND j.name_key = ANY(ARRAY(SELECT unnest(names) FROM named))
-    AND j.service_id = e.service_id AND j.change_key = e.change_key)`
-  const isWanted = sql`e.event_type = ANY(ARRAY(SELECT t.event_type FROM ${kinds}))`
-  return sql`WITH own AS MATERIALIZED (SELECT s.id FROM services s WHERE s.tenant_id = ${tenantId} AND s.name_key = ${nameKey}),
-    named AS MATERIALIZED (SELECT ${joinNamesOf(sql`${tenantId}::uuid`, sql`${nameKey}::text`)} AS names),
-    joined AS MATERIALIZED (
-      SELECT j.service_id, j.change_key FROM named CROSS JOIN unnest(named.names) AS n(name_key) CROSS JOIN LATERAL (${joinsOf(tenantId, sql`n.name_key`)}) j
-      LIMIT ${MAX_JOINED + 1}),
-    extent AS MATERIALIZED (SELECT count(*) > ${MAX_JOINED} AS are_many FROM joined)
-    SELECT c.* FROM ${kinds} CROSS JOIN own CROSS JOIN LATERAL (${latest([sql`e.service_id = own.id`, sql`e.event_type = t.event_type`])}) c
-    UNION ALL
-    SELECT c.* FROM (SELECT DISTINCT * FROM joined WHERE NOT (SELECT are_many FROM extent)) j CROSS JOIN LATERAL (
-      ${latest([sql`e.service_id = j.service_id`, sql`e.change_key = j.change_key`, isWanted, sql`NOT ${isOwn}`])}) c
-    UNION ALL
-    SELECT c.* FROM ${kinds} CROSS JOIN LATERAL (${latest([...ofTenant, sql`(SELECT are_many FROM extent)`, sql`NOT ${isOwn}`, isJoined])}) c`
+  return selectOfService(tenantId, { ...query, serviceName }, latest)
 }
 
-/** Joins of a name key, in words that only their index answers: where few names have most joins, Postgres would read everybody's. */
-const joinsOf = (tenantId: TenantId, nameKey: SQL) => sql`SELECT o.service_id, o.change_key FROM change_joins o
-  WHERE o.tenant_id = ${tenantId} AND o.name_key BETWEEN ${nameKey} AND ${nameKey} ORDER BY o.name_key LIMIT ${MAX_JOINED + 1}`
+/**
+ * A service's own changes and those that join its window. A join lasts as long as the last event of its change is kept, and a change is
+ * kept for a day: so one that joins and began after an instant lasts a day from then on, and of those that ended earlier none is looked up.
+ * The instant is that of the page's last change, as far as its own and the joins that last longest tell.
+ */
+function selectOfService(
+  tenantId: TenantId,
+  query: ChangeQuery & { readonly serviceName: string },
+  latest: (conditions: SQL[]) => SQL,
+): SQL {
+  const { types, limit } = query
+  const nameKey = toNameKey(query.serviceName)
+  const kinds = typesTable(types)
+  const isOwn = sql`e.service_id = ANY(ARRAY(SELECT id FROM own))`
+  const isWanted = sql`e.event_type = ANY(ARRAY(SELECT t.event_type FROM ${kinds}))`
+  const lookedUp = (joins: SQL) => sql`SELECT c.* FROM ${joins} j CROSS JOIN LATERAL (
+    ${latest([sql`e.service_id = j.service_id`, sql`e.change_key = j.change_key`, isWanted, sql`NOT ${isOwn}`])}) c`
+  const joinsOf = (
+    bound: SQL,
+    most: number,
+  ) => sql`SELECT DISTINCT j.service_id, j.change_key FROM named CROSS JOIN unnest(named.names) AS n(name_key)
+    CROSS JOIN LATERAL (SELECT o.service_id, o.change_key FROM change_joins o WHERE o.tenant_id = ${tenantId} AND o.name_key BETWEEN n.name_key AND n.name_key
+      AND o.expires_at ${bound} ORDER BY o.name_key DESC, o.expires_at DESC LIMIT ${most}) j`
+  const isJoined = sql`EXISTS (SELECT 1 FROM change_joins j WHERE j.tenant_id = ${tenantId} AND j.name_key = ANY(ARRAY(SELECT unnest(names) FROM named))
+    AND j.service_id = e.service_id AND j.change_key = e.change_key)`
+  // A sample's changes are not kept.
+  const isKept = types.every(isChangeType) ? sql`NOT EXISTS (SELECT 1 FROM samples p WHERE p.tenant_id = ${tenantId})` : sql`false`
+  return sql`WITH own AS MATERIALIZED (SELECT s.id FROM services s WHERE s.tenant_id = ${tenantId} AND s.name_key = ${nameKey}),
+    named AS MATERIALIZED (SELECT ${joinNamesOf(sql`${tenantId}::uuid`, sql`${nameKey}::text`)} AS names),
+    of_own AS MATERIALIZED (SELECT c.* FROM ${kinds} CROSS JOIN own CROSS JOIN LATERAL (${latest([sql`e.service_id = own.id`, sql`e.event_type = t.event_type`])}) c),
+    first AS MATERIALIZED (${joinsOf(sql`<= ${toEnd(tenantId, query)} + ${KEPT} + ${JOIN_SLACK}`, 2 * limit)}),
+    of_first AS MATERIALIZED (${lookedUp(sql`first`)}),
+    reach AS MATERIALIZED (SELECT r.happened_at FROM (SELECT happened_at FROM of_own UNION ALL SELECT happened_at FROM of_first) r
+      WHERE ${isKept} ORDER BY r.happened_at DESC OFFSET ${limit - 1} LIMIT 1),
+    joined AS MATERIALIZED (SELECT * FROM (${joinsOf(sql`>= coalesce((SELECT happened_at FROM reach) + ${KEPT}, '-infinity')`, MAX_JOINED + 1)}) j LIMIT ${MAX_JOINED + 1}),
+    extent AS MATERIALIZED (SELECT count(*) > ${MAX_JOINED} AS are_many FROM joined)
+    SELECT * FROM of_own
+    UNION ALL
+    SELECT * FROM of_first WHERE NOT (SELECT are_many FROM extent)
+    UNION ALL
+    ${lookedUp(sql`(SELECT * FROM joined WHERE NOT (SELECT are_many FROM extent) EXCEPT SELECT * FROM first)`)}
+    UNION ALL
+    SELECT c.* FROM ${kinds} CROSS JOIN LATERAL (
+      ${latest([sql`e.tenant_id = ${tenantId}`, sql`e.event_type = t.event_type`, sql`(SELECT are_many FROM extent)`, sql`NOT ${isOwn}`, isJoined])}) c`
+}
+
+const KEPT = sql`make_interval(secs => ${CHANGE_KEPT_SECONDS})`
+/** So much longer a join may last than its change. */
+const JOIN_SLACK = sql`interval '1 hour'`
+
+/** Nothing that is asked for began later. */
+function toEnd(tenantId: TenantId, { until, before, after }: ChangeQuery): SQL {
+  const place = sql`(SELECT least(p."timestamp", p.received_at) FROM context_events p WHERE p.tenant_id = ${tenantId} AND p.id = ${after ?? null})`
+  return sql`coalesce(least(${until ?? null}::timestamptz, ${before ?? null}::timestamptz, ${place}), now())`
+}
 
 function toBounds(tenantId: TenantId, { since, until, before, after }: ChangeQuery): SQL[] {
   return [

@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { toNameKey } from '../domain/event/service-name.ts'
 import type { IncidentId, ServiceId, TenantId } from '../domain/ids.ts'
 import type { Verdict } from '../domain/incident/quality.ts'
+import { functionNamed } from './functions.ts'
 import { INCIDENT_COLUMNS, type Incident, type IncidentRow, toIncident, WITH_ANSWERS } from './incidents.ts'
 import type { Db } from './postgres.ts'
 
@@ -35,37 +36,46 @@ export const MAX_SEARCHED_INCIDENTS = 5_000
 
 /** Incidents `i` of a listing with their answers, in its order: all of a statement but what it selects. */
 export function fromListed(tenantId: TenantId, query: IncidentQuery): SQL {
-  const { since, before, serviceName, serviceId, textLike, isResolved, verdict, after, limit = MAX_LISTED_INCIDENTS } = query
+  const { since, before, serviceName, serviceId, isResolved, verdict, after, limit = MAX_LISTED_INCIDENTS } = query
   const filters = [
     sql`i.tenant_id = ${tenantId} AND i.triggered_at > ${since}::timestamptz`,
     ...(before === undefined ? [] : [sql`i.triggered_at < ${before}::timestamptz`]),
-    ...(serviceName === undefined
-      ? []
-      : [
-          sql`(i.service_name = ${serviceName} OR i.service_id IN (
-          SELECT s.id FROM services s WHERE s.tenant_id = ${tenantId} AND s.name_key = ${toNameKey(serviceName)}))`,
-        ]),
     ...(serviceId === undefined ? [] : [sql`i.service_id = ${serviceId}`]),
     ...(isResolved === undefined ? [] : [isResolved ? sql`i.resolved_at IS NOT NULL` : sql`i.resolved_at IS NULL`]),
     ...(after === undefined
       ? []
       : [sql`(i.triggered_at, i.id) < (SELECT p.triggered_at, p.id FROM incidents p WHERE p.tenant_id = ${tenantId} AND p.id = ${after})`]),
   ]
-  const searched = [
-    ...(textLike === undefined ? [] : [sql`strpos(lower(concat_ws(' ', i.title, i.service_name)), lower(${textLike})) > 0`]),
-    ...(verdict === undefined ? [] : [verdict === null ? sql`d.verdict IS NULL` : hasVerdict(tenantId, verdict)]),
-  ]
-  const [asked, newest] = [sql.join(filters, sql` AND `), sql`ORDER BY i.triggered_at DESC, i.id DESC LIMIT`]
-  const [from, which] =
-    searched.length === 0
-      ? [sql`incidents`, asked]
-      : [sql`(SELECT * FROM incidents i WHERE ${asked} ${newest} ${MAX_SEARCHED_INCIDENTS})`, sql.join(searched, sql` AND `)]
-  return sql`FROM ${from} i ${WITH_ANSWERS} WHERE ${which} ${newest} ${Math.min(limit, MAX_LISTED_INCIDENTS)}`
+  const searched = toSearched(query)
+  const most = Math.min(limit, MAX_LISTED_INCIDENTS)
+  const newest = (
+    columns: SQL,
+    conditions: readonly SQL[],
+  ) => sql`SELECT ${columns} FROM incidents i WHERE ${sql.join([...conditions], sql` AND `)}
+    ORDER BY i.triggered_at DESC, i.id DESC LIMIT ${searched.length === 0 ? most : MAX_SEARCHED_INCIDENTS}`
+  const found =
+    serviceName === undefined
+      ? newest(verdict ? sql`i.id, i.triggered_at, i.diagnosis_of` : sql`i.*`, filters)
+      : sql`SELECT n.* FROM ${servicesNamed(tenantId, serviceName)} s CROSS JOIN LATERAL (${newest(sql`i.*`, [...filters, sql`i.service_id = s.id`])}) n`
+  const from = verdict
+    ? sql`(SELECT n.id, n.triggered_at FROM (${found}) n WHERE ${isJudged(tenantId, verdict)}) l JOIN incidents i ON i.id = l.id`
+    : sql`(${found}) i`
+  const order = verdict ? sql`l.triggered_at DESC, l.id DESC` : sql`i.triggered_at DESC, i.id DESC`
+  return sql`FROM ${from} ${WITH_ANSWERS} ${searched.length === 0 ? sql`` : sql`WHERE ${sql.join(searched, sql` AND `)}`} ORDER BY ${order} LIMIT ${most}`
 }
 
-/**
- * Of the few that were judged, those whose latest answer has this verdict: the others' answers are not looked at. `IS TRUE`, so that
- * Postgres goes through incidents from the newest on and looks each up, rather than at all that were ever judged.
- */
-const hasVerdict = (tenantId: TenantId, verdict: Verdict) => sql`d.verdict = ${verdict} AND (coalesce(i.diagnosis_of, i.id) IN (
+function toSearched({ textLike, verdict }: IncidentQuery): SQL[] {
+  return [
+    ...(textLike === undefined ? [] : [sql`strpos(lower(concat_ws(' ', i.title, i.service_name)), lower(${textLike})) > 0`]),
+    ...(verdict === undefined ? [] : [verdict === null ? sql`d.verdict IS NULL` : sql`d.verdict = ${verdict}`]),
+  ]
+}
+
+/** Services that a name means, one that was removed as well: its incidents are not. */
+const servicesNamed = (tenantId: TenantId, name: string) => sql`(
+  SELECT s.id FROM services s WHERE s.tenant_id = ${tenantId} AND s.name_key = ${toNameKey(name)}
+  UNION SELECT ${functionNamed('service_id_of')}(${tenantId}::uuid, ${name}))`
+
+/** Whether incident `n` is of the few whose answer has this verdict, now or before: others' answers are not looked at. `IS TRUE`, so that all of them are read at once. */
+const isJudged = (tenantId: TenantId, verdict: Verdict) => sql`(coalesce(n.diagnosis_of, n.id) IN (
   SELECT v.incident_id FROM diagnoses v WHERE v.tenant_id = ${tenantId} AND v.verdict IS NOT NULL AND v.verdict = ${verdict})) IS TRUE`

@@ -44,8 +44,7 @@ export const OVERVIEW_HOURS = 12
 const MAX_EVENTS = 100
 /** Its latest failures of each type, which are in every sample. */
 const MAX_LATEST = 10
-/** Changes of others that join its window: so many are told apart, and the events of those that last longest are looked at. */
-const MAX_JOINS = 400
+/** Changes of others that join its window: of those that last longest the events are looked at. */
 const MAX_JOINED = 25
 /** Services in trouble that come first, and where they are looked for: incidents, and the latest failures of each type. */
 const MAX_AHEAD = 25
@@ -77,7 +76,7 @@ export async function listServiceOverviews(db: Db, tenantId: TenantId, query: Ov
   const filters = [
     sql`s.tenant_id = ${tenantId}`,
     sql`(s.last_event_at > ${timestamptz(heardOfSince)} OR ${hasIncidentSince(sql`${tenantId}`, sql`s.id`, heardOfSince)})`,
-    nameLike === undefined ? sql`NOT ${isFolded(heardOfSince)}` : sql`strpos(lower(s.name), lower(${nameLike})) > 0`,
+    nameLike === undefined ? sql`(${isFolded(heardOfSince)}) IS NOT TRUE` : sql`strpos(lower(s.name), lower(${nameLike})) > 0`,
   ]
   const wanted = sql.join(filters, sql` AND `)
   // `BETWEEN` as `listChanges` has it: for an equal id Postgres would read all of its events, and sort them.
@@ -97,13 +96,13 @@ export async function listServiceOverviews(db: Db, tenantId: TenantId, query: Ov
       FROM page p CROSS JOIN LATERAL (
         WITH own AS MATERIALIZED (SELECT ${events} WHERE e.service_id BETWEEN p.id AND p.id ORDER BY e.service_id, e.change_key LIMIT ${MAX_EVENTS + 1}),
         joined AS MATERIALIZED (
-          SELECT * FROM (
+          SELECT l.* FROM unnest(${joinNamesOf(sql`p.tenant_id`, sql`p.name_key`)}) AS n(name_key) CROSS JOIN LATERAL (
             SELECT j.service_id, j.change_key, j.expires_at FROM change_joins j
-            WHERE j.tenant_id = p.tenant_id AND j.name_key = ANY(${joinNamesOf(sql`p.tenant_id`, sql`p.name_key`)}) AND j.service_id <> p.id
-              AND (j.rule <> 'evaluates' OR NOT EXISTS (SELECT 1 FROM change_joins o
-                WHERE o.service_id = j.service_id AND o.change_key = j.change_key AND o.name_key = p.name_key))
-            LIMIT ${MAX_JOINS}
-          ) j ORDER BY j.expires_at DESC LIMIT ${MAX_JOINED + 1}
+            WHERE j.tenant_id = p.tenant_id AND j.name_key BETWEEN n.name_key AND n.name_key AND j.service_id <> p.id
+              AND (j.rule <> 'evaluates' OR (SELECT true FROM change_joins o
+                WHERE o.service_id = j.service_id AND o.change_key = j.change_key AND o.name_key = p.name_key) IS NULL)
+            ORDER BY j.name_key DESC, j.expires_at DESC LIMIT ${MAX_JOINED + 1}
+          ) l ORDER BY l.expires_at DESC LIMIT ${MAX_JOINED + 1}
         )
         SELECT (SELECT count(*) FROM own) > ${MAX_EVENTS} OR (SELECT count(*) FROM joined) > ${MAX_JOINED} AS is_sample, (
           SELECT json_agg(json_build_array(k.event_type, k.hours_ago, k.events, k.live, k.recent, k.last_ms)) FROM (

@@ -7,7 +7,7 @@ const OWN_SERVICES = 10_000
 const AGENTS_EACH = 5
 /** Live events of the services that are asked about, the same at every size: of 10,700 some 1,900 changes, of 600 nearly as many. */
 const STEADY = Array.from({ length: 50 }, (_, place) => (place === 0 ? { events: 10_700, entities: 4 } : { events: 600, entities: 97 }))
-const EVENTS_AN_INCIDENT = 100
+const EVENTS_AN_INCIDENT = 40
 const STEADY_EVENTS = STEADY.reduce((sum, { events }) => sum + events, 0)
 
 export type LargeTenant = { readonly tenantId: string; readonly agentId: string }
@@ -56,7 +56,7 @@ export async function fillTenants(client: Client, { tenantId, agentId }: LargeTe
 }
 
 /**
- * Brings the live events to so many, received over the last six hours and alive for up to a day more: a sixth of them one agent's, a
+ * Brings the live events to so many, received over the last six hours and alive for up to seventeen more: a sixth of them one agent's, a
  * tenth first occurrences, a quarter changes. Secondary indexes are taken down meanwhile, for loading past them is ten times as fast.
  */
 export async function fillEvents(client: Client, from: number, to: number, report: (line: string) => void): Promise<void> {
@@ -78,27 +78,38 @@ export async function fillEvents(client: Client, from: number, to: number, repor
     report(`building ${name}`)
     await client.query(definition)
   }
+  await fillJoins(client)
   await fillIncidents(client, Math.floor(from / EVENTS_AN_INCIDENT), Math.floor(to / EVENTS_AN_INCIDENT))
   report('vacuum')
   await client.query('VACUUM ANALYZE')
 }
 
+/** Changes that join the window of one of 40 services, each of some, in the order in which they were stored. */
+async function fillJoins(client: Client): Promise<void> {
+  await client.query('TRUNCATE change_joins')
+  await client.query(`INSERT INTO change_joins (tenant_id, name_key, service_id, change_key, rule, expires_at)
+    SELECT e.tenant_id, 'service' || 60 + substr(e.entity, 8)::int % 40, e.service_id, e.change_key, 'entity',
+      max(coalesce(e.kept_until, e.expires_at)) + interval '1 hour'
+    FROM context_events e WHERE e.vendor = 'argocd' AND e.event_type = 'deploy' AND e.entity LIKE 'entity-%' GROUP BY 1, 2, 3, 4 ORDER BY 6`)
+}
+
 /**
- * What grows with events: incidents of half a year, half of them the large tenant's, all but one in a hundred resolved, a tenth judged;
- * each with an answer, its work and an entry of the audit, stored in the order of their time. And changes that join the window of one of 40 services, each of some.
+ * What grows with events: incidents of half a year, half of them the large tenant's, all but one in fifty resolved, a tenth judged; each
+ * with an answer, its work and an entry of the audit. Incidents are stored anew, so that they are in the order of their time at every size.
  */
 async function fillIncidents(client: Client, from: number, to: number): Promise<void> {
+  await client.query('TRUNCATE incidents, diagnoses, incident_work')
   await client.query('DROP TABLE IF EXISTS scale_incidents')
   await client.query(
     `CREATE UNLOGGED TABLE scale_incidents AS
       SELECT v.n, md5('incident' || v.n)::uuid AS id, a.tenant_id, s.service_id, s.name, v.at FROM (
-        SELECT n, CASE WHEN n % 2 = 0 THEN 0 ELSE n % $3::int END AS agent, $4::int + n % 100 AS place,
-          now() - random() * interval '180 days' AS at FROM generate_series($1::int + 1, $2::int) AS n OFFSET 0
+        SELECT n, CASE WHEN n % 2 = 0 THEN 0 ELSE n % $2::int END AS agent, $3::int + n % 100 AS place,
+          now() - random() * interval '180 days' AS at FROM generate_series(1, $1::int) AS n OFFSET 0
       ) v JOIN scale_agents a ON a.place = v.agent JOIN scale_services s ON s.tenant_id = a.tenant_id AND s.place = v.place`,
-    [from, to, AGENTS_EACH * TENANTS, STEADY.length],
+    [to, AGENTS_EACH * TENANTS, STEADY.length],
   )
   await client.query(`INSERT INTO incidents (id, tenant_id, service_id, service_name, title, triggered_at, created_at, resolved_at, external_source, external_ref)
-    SELECT id, tenant_id, service_id, name, 'error rate above ' || n % 50 || ' %', at, at, CASE WHEN n % 100 > 0 THEN at + interval '1 hour' END,
+    SELECT id, tenant_id, service_id, name, 'error rate above ' || n % 50 || ' %', at, at, CASE WHEN n % 50 > 0 THEN at + interval '1 hour' END,
       'pagerduty', 'P' || n FROM scale_incidents ORDER BY at`)
   await client.query(`INSERT INTO diagnoses (incident_id, number, tenant_id, made_at, diagnosed_by, hypothesis, confidence, abstained, answer,
       context_snapshot, is_snapshot_whole, signature, verdict, verdict_at, verdict_by)
@@ -110,11 +121,12 @@ async function fillIncidents(client: Client, from: number, to: number): Promise<
     FROM scale_incidents, LATERAL (SELECT CASE WHEN n % 20 = 1 THEN 'rejected' WHEN n % 20 = 2 THEN 'confirmed' END AS verdict) v ORDER BY at`)
   await client.query(`INSERT INTO incident_work (incident_id, kind, number, tenant_id, state, next_at, attempts, done_at)
     SELECT id, kind, number, tenant_id, 'done', at, 0, at FROM scale_incidents CROSS JOIN (VALUES ('diagnosis', 0), ('note', 1)) AS k(kind, number) ORDER BY at`)
-  await client.query(`INSERT INTO audit_entries (id, tenant_id, at, actor, action, target_type, target_id)
-    SELECT md5('audit' || n)::uuid, tenant_id, at, 'pagerduty', 'note.posted', 'note', id FROM scale_incidents ORDER BY at`)
-  await client.query(`INSERT INTO change_joins (tenant_id, name_key, service_id, change_key, rule, expires_at)
-    SELECT e.tenant_id, 'service' || 60 + substr(e.entity, 8)::int % 40, e.service_id, e.change_key, 'entity', max(e.expires_at)
-    FROM context_events e WHERE e.vendor = 'argocd' AND e.event_type = 'deploy' AND e.entity LIKE 'entity-%' GROUP BY 1, 2, 3, 4 ON CONFLICT DO NOTHING`)
+  // Of which none can be deleted.
+  await client.query(
+    `INSERT INTO audit_entries (id, tenant_id, at, actor, action, target_type, target_id)
+      SELECT md5('audit' || n)::uuid, tenant_id, at, 'pagerduty', 'note.posted', 'note', id FROM scale_incidents WHERE n > $1 ORDER BY at`,
+    [from],
+  )
 }
 
 async function insertEvents(
@@ -137,7 +149,7 @@ async function insertEvents(
         (ARRAY['deploy', 'flag_change', 'config_change', 'dependency_failure', 'restart', 'saturation', 'restart', 'saturation', 'restart',
           'saturation', 'saturation', 'saturation'])[1 + n / 7 % 12] AS type,
         'entity-' || n % ${entities} AS entity, 'value-' || n / 97 % 13 AS value,
-        now() - random() * interval '6 hours' AS received_at, now() + interval '10 minutes' + random() * interval '1 day' AS expires_at
+        now() - random() * interval '6 hours' AS received_at, now() + interval '10 minutes' + random() * interval '17 hours' AS expires_at
       FROM generate_series($1::int, $2::int) AS n OFFSET 0
     ) v
     JOIN scale_agents a ON a.place = v.agent

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { createTestTenant, makeEvent, startApp, type TestTenant } from '../support/app.ts'
 
@@ -13,6 +14,7 @@ type Change = {
   readonly id: string
   readonly service: string
   readonly event_type: string
+  readonly entity: string
   readonly timestamp: string
   readonly count: number
 }
@@ -107,6 +109,52 @@ test.each([40, 3_200])(
     expect(await read(tenant, { service: 'argocd', limit: '100' })).toHaveLength(Math.min(joining, 100))
   },
 )
+
+test('pages of a service are those of all changes that it has or that join it, whatever their age, and whether they came again', async () => {
+  const tenant = await createTestTenant(app)
+  const sent = Array.from({ length: 240 }, (_, number) => ({
+    sha: `${number}`,
+    ttl_seconds: 600,
+    ...(number % 4 === 0
+      ? { service_name: 'cart', entity: 'cart' }
+      : { service_name: 'argocd', entity: number % 4 === 1 ? 'elsewhere' : 'cart' }),
+  }))
+  await send(tenant, ...sent)
+  // As if they had been received in the course of a day.
+  await app.deps.db.execute(sql`UPDATE change_joins j SET expires_at = j.expires_at - a.age FROM (${AGES}) a
+    WHERE j.tenant_id = ${tenant.tenantId} AND j.service_id = a.service_id AND j.change_key = a.change_key`)
+  await app.deps.db.execute(sql`UPDATE context_events e SET "timestamp" = e."timestamp" - a.age, received_at = e.received_at - a.age,
+      expires_at = e.expires_at - a.age, kept_until = e.kept_until - a.age, appeared_at = e.appeared_at - a.age
+    FROM (${AGES}) a WHERE e.tenant_id = ${tenant.tenantId} AND e.id = a.id`)
+  // Some of them again once they had ended, and before it took a later end for their join.
+  await app.deps.db.execute(sql`INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, sha, confidence,
+      ttl_seconds, "timestamp", received_at, expires_at, kept_until, value_class, change_key, appeared_at)
+    SELECT gen_random_uuid(), e.tenant_id, e.agent_id, e.service_id, e.service_name, e.vendor, e.event_type, e.entity, e.sha, e.confidence, e.ttl_seconds,
+      e."timestamp" + l.later, e.received_at + l.later, e.expires_at + l.later, e.kept_until + l.later, e.value_class, e.change_key, e.appeared_at + l.later
+    FROM context_events e CROSS JOIN (VALUES (interval '11 minutes'), (interval '57 minutes')) l(later)
+    WHERE e.tenant_id = ${tenant.tenantId} AND e.sha::int % 5 = 0 AND e.received_at < now() - interval '1 hour'`)
+
+  const all = await readPages(tenant, { limit: '100' })
+  expect(all.length).toBeGreaterThan(300)
+  const wanted = all.filter(({ service, entity }) => service === 'cart' || entity === 'cart').map(({ id }) => id)
+  for (const limit of ['3', '20', '100']) expect((await readPages(tenant, { service: 'cart', limit })).map(({ id }) => id)).toEqual(wanted)
+  const until = all[150]?.timestamp ?? ''
+  const earlier = all.filter(({ service, entity, timestamp }) => (service === 'cart' || entity === 'cart') && timestamp <= until)
+  expect((await readPages(tenant, { service: 'cart', limit: '10', until })).map(({ id }) => id)).toEqual(earlier.map(({ id }) => id))
+})
+
+/** Events of a tenant with how old they shall be: up to 23 hours, in no order. */
+const AGES = sql`SELECT e.id, e.service_id, e.change_key, e.sha::int * 617 % 1380 * interval '1 minute' AS age FROM context_events e WHERE e.sha ~ '^[0-9]+$'`
+
+async function readPages(tenant: TestTenant, query: Readonly<Record<string, string>>): Promise<Change[]> {
+  const pages: Change[][] = []
+  let page = await read(tenant, query)
+  while (page.length > 0) {
+    pages.push(page)
+    page = await read(tenant, { ...query, before: page.at(-1)?.id ?? '' })
+  }
+  return pages.flat()
+}
 
 test('a change that another tenant has cannot be paged from, and one in the future counts from its receipt', async () => {
   const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]

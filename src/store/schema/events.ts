@@ -112,7 +112,8 @@ export const changeJoins = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.serviceId, table.changeKey, table.nameKey] }),
-    index('change_joins_by_name_key').on(table.tenantId, table.nameKey),
+    /** What was reported last comes last. */
+    index('change_joins_by_name').on(table.tenantId, table.nameKey, table.expiresAt),
     index('change_joins_by_expiry').on(table.expiresAt),
   ],
 )

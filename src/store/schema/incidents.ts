@@ -46,7 +46,8 @@ export const incidents = pgTable(
       )
       .where(sql`resolved_at IS NULL`),
     index('incidents_by_key').on(table.tenantId, table.externalSource, sql`coalesce(dedupe_key, external_ref)`, table.triggeredAt),
-    index('incidents_by_tenant').on(table.tenantId, table.triggeredAt, table.id),
+    /** With what is asked of each that a list passes over. */
+    index('incidents_listed').on(table.tenantId, table.triggeredAt, table.id, table.resolvedAt, table.diagnosisOf),
     /** Most are resolved, and many that are not were forgotten. */
     index('incidents_unresolved').on(table.tenantId, table.triggeredAt, table.id).where(sql`resolved_at IS NULL`),
     index('incidents_by_service').on(table.tenantId, table.serviceId, table.triggeredAt),
