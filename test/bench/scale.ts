@@ -188,6 +188,7 @@ const ROUTES = (agentId: string): readonly (readonly [name: string, path: string
   ['agents', '/v1/agents'],
   ['an agent’s log', `/v1/agents/${agentId}`, 'events'],
   ['… of a rare vendor', `/v1/agents/${agentId}?vendor=rare`, 'events'],
+  ['… of a common vendor', `/v1/agents/${agentId}?vendor=redis`, 'events'],
   ['… of a rare type', `/v1/agents/${agentId}?event_type=schema_change`, 'events'],
   ['… of one service', `/v1/agents/${agentId}?service=service-77&vendor=redis`, 'events'],
   ['… of nobody', `/v1/agents/${agentId}?vendor=nobody`, 'events'],
