@@ -266,12 +266,40 @@ export function createPostgresBackend(connectionString: string, { fresh = false 
   }
 }
 
+/** Anything else may change what plans rest on. */
+const PLANNED_ONCE = /^\s*(?:select|with|insert|update|delete|begin|commit|rollback)\b/i
+
+const MAX_STATEMENTS = 500
+
+/**
+ * The connection's statements by their text, each of which keeps its plan: to plan one takes the embedded Postgres several times
+ * as long as to run it on a few rows.
+ */
+function createStatements() {
+  const names = new Map<string, string>()
+  let made = 0
+  return {
+    find: (query: string): string | undefined => names.get(query),
+    /** A name that no statement has had; none for what is not to be kept. */
+    next: (query: string): string => {
+      const isKept = PLANNED_ONCE.test(query) && names.size < MAX_STATEMENTS
+      if (isKept) made += 1
+      return isKept ? `s${made}` : ''
+    },
+    /** The database has taken it; what came under no name may have changed what others rest on. */
+    keep: (query: string, name: string): void => {
+      if (name !== '') names.set(query, name)
+      else if (!PLANNED_ONCE.test(query)) names.clear()
+    },
+  }
+}
+
 const { serialize } = protocol
 
-function toMessage({ query, params }: SqlQuery): Uint8Array {
+function toMessage({ query, params }: SqlQuery, statement: string, isNew: boolean): Uint8Array {
   return Buffer.concat([
-    serialize.parse({ text: query }),
-    serialize.bind({ values: [...params] }),
+    ...(isNew ? [serialize.parse({ name: statement, text: query })] : []),
+    serialize.bind({ statement, values: [...params] }),
     serialize.describe({ type: 'P' }),
     serialize.execute({}),
     serialize.sync(),
@@ -313,7 +341,16 @@ export async function openPglite(dataDirectory?: string, dump?: Blob): Promise<P
 
 /** Runs queries on the embedded Postgres: one connection, so one request at a time. */
 export function createPgliteBackend(pglite: PGlite): SqlBackend {
-  const send = async (query: SqlQuery): Promise<Replies> => (await pglite.execProtocol(toMessage(query), { throwOnError: false })).messages
+  const statements = createStatements()
+
+  const send = async (query: SqlQuery): Promise<Replies> => {
+    const known = statements.find(query.query)
+    const name = known ?? statements.next(query.query)
+    const message = toMessage(query, name, known === undefined)
+    const { messages: replies } = await pglite.execProtocol(message, { throwOnError: false })
+    if (known === undefined && replies.some((reply) => reply.name === 'parseComplete')) statements.keep(query.query, name)
+    return replies
+  }
 
   const rollBackUnlessIdle = async (replies: Replies): Promise<void> => {
     if (!isIdle(replies)) await send({ query: 'ROLLBACK', params: [] })
