@@ -12,24 +12,40 @@ const APART: Readonly<Record<string, readonly string[]>> = {
 }
 const apart = APART[process.env['NOCTUARY_TESTS'] ?? '']
 
-/** What starts processes or waits takes longer than a file's size says, which is all that is known in a fresh checkout. */
+/**
+ * The longest first, in the order of what they take: what starts processes, computes or waits takes longer than a file's size says,
+ * which is all that is known in a fresh checkout.
+ */
 const LONG = [
-  'worker/dev',
-  'store/races',
   'http/receivers',
   'store/sweep',
-  'http/incident-work',
-  'http/follow-up-deaths',
-  'http/known-windows',
   'http/fuzz',
   'http/faults',
+  'lint/expressions',
+  'worker/dev',
+  'http/follow-ups',
+  'http/doors',
+  'http/known-windows',
+  'http/late-copies',
+  'dashboard/pages',
+  'usecases/outages',
+  'domain/receivers/receivers',
+  'store/races',
+  'http/windows',
+  'http/incident-work',
+  'http/follow-up-deaths',
+  'http/dependencies',
+  'commands/db-migrate',
+  'commands/tenant',
+  'commands/noctuary',
 ]
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isLong = ({ moduleId }: TestSpecification) => LONG.some((name) => moduleId.endsWith(`/${name}.test.ts`))
+    const place = ({ moduleId }: TestSpecification) => LONG.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`))
     const sorted = await super.sort(files)
-    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+    const long = sorted.filter((file) => place(file) >= 0).toSorted((one, other) => place(one) - place(other))
+    return [...long, ...sorted.filter((file) => place(file) < 0)]
   }
 }
 
@@ -40,7 +56,7 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/seed.ts'],
     // Many tests wait, for deadlines above all, rather than work.
-    maxWorkers: 3,
+    maxWorkers: 4,
     // Tests share nothing but stores, so files may share what they import, which took a third of the time.
     isolate: false,
     sequence: { sequencer: LongFirst },

@@ -58,7 +58,7 @@ test('a rollback that repeats an earlier report, new failures and recovery are t
   const steps = ['+ 40 s Calls from fulfilment to payments are cut off', '+ 3 min 20 s No failing call reported since']
   for (const said of [...steps, '+ 5 min The blamed change was undone: 9b1f3d7e again, by deploy-bot', 'payments is reported healthy'])
     expect(page).toContain(said)
-  expect(page).toMatch(/Do now (?:Watch it until [\d:]+: deploy-bot undid it|Deploy-bot undid it) at/)
+  expect(page).toMatch(/Do now (?:Watch it until (?:\d+ \w+ )?[\d:]+: deploy-bot undid it|Deploy-bot undid it) at/)
   expect(page).toContain('Active Recovering')
   expect(page).not.toContain('elsewhere')
 })

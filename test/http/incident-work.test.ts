@@ -6,7 +6,7 @@ import { runSweep } from '../../src/usecases/run-sweep.ts'
 import { createTestTenant, startApp, type TestTenant } from '../support/app.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { inMinutes, startDesk } from '../support/incidents.ts'
-import { startOwnStack } from '../support/own-stack.ts'
+import { startOwnRedis } from '../support/own-stack.ts'
 import { deliver, makeDelivery, newRef } from '../support/pagerduty.ts'
 import { IS_THOROUGH } from '../support/thoroughness.ts'
 
@@ -157,13 +157,15 @@ test('tenants take turns, however much of one is due', async () => {
 
 test('an idle database is left asleep until work is due, and a wiped or broken Redis loses none', async () => {
   // Whatever other files announce in a shared Redis would wake it.
-  const { redisUrl: ownRedis } = await startOwnStack(onTestFinished)
+  const ownRedis = await startOwnRedis(onTestFinished)
   const { tenant, pager } = await start()
   const redis = await startFaultProxy(ownRedis)
   redis.fault = 'refuse'
   const mortal = startApp({ stack, redis: redis.url, database: (await startMortalDatabase(2)).url })
   // Stored, but with nobody left to look at it.
   const [delivery, deliveryId] = [makeDelivery(), randomUUID()]
+  const alertedMs = Date.now()
+  const after = (minutes: number) => new Date(alertedMs + 60_000 * minutes)
   expect((await deliver(mortal, pager, delivery, { deliveryId })).status).toBe(503)
   await mortal.settle()
   expect(await incidentsOf(tenant)).toMatchObject([{ status: 'diagnosing' }])
@@ -172,12 +174,12 @@ test('an idle database is left asleep until work is due, and a wiped or broken R
   // Redis is back, and empty.
   redis.fault = 'none'
   const { deps } = startApp({ stack, redis: redis.url })
-  expect(await runSweep(deps, inMinutes(1))).toMatchObject({ skipped: false })
+  expect(await runSweep(deps, after(1))).toMatchObject({ skipped: false })
   expect(await incidentsOf(tenant)).toMatchObject([{ status: 'diagnosed', posted_back: true }])
   // The second look is due next; nothing else wakes the database.
-  expect(await runSweep(deps, inMinutes(1.5))).toMatchObject({ skipped: true })
-  expect(await runSweep(deps, inMinutes(2.9))).toMatchObject({ skipped: false, incidentWork: expect.any(Number) })
-  expect(await runSweep(deps, inMinutes(4))).toMatchObject({ skipped: true })
+  expect(await runSweep(deps, after(1.5))).toMatchObject({ skipped: true })
+  expect(await runSweep(deps, after(2.9))).toMatchObject({ skipped: false, incidentWork: expect.any(Number) })
+  expect(await runSweep(deps, after(4))).toMatchObject({ skipped: true })
 })
 
 async function startMortalDatabase(left: number) {

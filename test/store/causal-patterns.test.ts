@@ -165,7 +165,7 @@ describe('a tenant of few among many', () => {
     const query = sql`SELECT ${functionNamed('nearest_causal_patterns')}(${small}, ${`[${atAngle(0).join(',')}]`}, NULL, 20, 0) AS patterns`
     // In one transaction with settings that leave the planner nothing but the index.
     const [, , { rows }, { rows: usage }] = await db.batch([
-      db.execute(sql`SELECT set_config('enable_sort', 'off', true)`),
+      db.execute(sql`SELECT set_config('enable_sort', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)`),
       db.execute(sql`SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true)`),
       db.execute<{ patterns: { service: string }[] }>(query),
       db.execute<{ scans: string }>(sql`SELECT pg_stat_get_xact_numscans('causal_patterns_by_embedding'::regclass) AS scans`),

@@ -11,7 +11,8 @@ import { listIncidents } from '../../src/store/incident-lists.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 
 const CLIENTS = 32
-const app = startApp()
+// What so many ask at once may take a busy machine long.
+const app = startApp({ patience: 20 })
 
 const range = (length: number) => Array.from({ length }, (_, index) => index)
 

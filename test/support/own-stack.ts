@@ -7,6 +7,7 @@ import { createDb } from '../../src/store/postgres.ts'
 import { createRedis } from '../../src/store/redis.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
 import type { StackAddresses } from '../stack/stack.ts'
+import { createEmbeddedBackend, serveUpstash } from '../stack/upstash-rest.ts'
 
 /** An embedded stack that the files of this process use one after the other: to start one takes two seconds of CPU. */
 let kept: Promise<StackAddresses> | undefined
@@ -35,6 +36,14 @@ export async function startOwnStack(atEnd: (stop: () => Promise<void>) => void =
     if (shared) await runOn(shared, `DROP DATABASE ${name} WITH (FORCE)`)
   })
   return addresses
+}
+
+/** A Redis for one test alone. */
+export async function startOwnRedis(atEnd: (stop: () => Promise<void>) => void): Promise<string> {
+  if (process.env['REDIS_URL']) return (await startOwnStack(atEnd)).redisUrl
+  const { url, stop } = await serveUpstash({ run: createEmbeddedBackend().run })
+  atEnd(stop)
+  return url
 }
 
 async function empty({ databaseUrl, databaseEndpoint, redisUrl, redisToken }: StackAddresses): Promise<void> {
