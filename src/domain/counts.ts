@@ -32,8 +32,9 @@ export type Counts = {
 export function createCounts(): Counts {
   let sums: Record<string, number> = {}
   const count: Count = (family, label = {}, by = 1) => {
+    if (by <= 0) return
     const series = toSeries(family, label)
-    if (by > 0) sums[series] = (sums[series] ?? 0) + by
+    sums[series] = (sums[series] ?? 0) + by
   }
   const take = () => {
     const taken = sums

@@ -3,9 +3,13 @@ export async function sha256(data: string | Uint8Array<ArrayBuffer>): Promise<Ui
   return new Uint8Array(await crypto.subtle.digest('SHA-256', typeof data === 'string' ? new TextEncoder().encode(data) : data))
 }
 
+const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 /** Bytes as lower-case hexadecimal digits. */
 export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  let hex = ''
+  for (const byte of bytes) hex += DIGITS[byte]
+  return hex
 }
 
 /** The bytes that hexadecimal digits, an even number of them, stand for. */
@@ -15,11 +19,9 @@ export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
 
 /** The UUID of version 8 (RFC 9562) made of the first 16 bytes of a hash: equal input, equal id. */
 export function uuidFromHash(hash: Uint8Array): string {
-  const bytes = hash.slice(0, 16)
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
-  const hex = toHex(bytes)
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+  const hex = toHex(hash.subarray(0, 16))
+  const variant = (Number.parseInt(hex.charAt(16), 16) & 0b0011) | 0b1000
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant.toString(16)}${hex.slice(17, 20)}-${hex.slice(20)}`
 }
 
 const FNV_OFFSET = 0x811c9dc5

@@ -2,7 +2,7 @@ import { SAMPLE_SECONDS } from '../domain/doors/sample.ts'
 import { type IncidentId, type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
 import type { DoorType } from '../domain/integration-type.ts'
 import { isNumber, isOneOf, isText, parseJson } from '../domain/json.ts'
-import { isTimeAgain, keys, type Redis, type RedisCommand, remember } from './redis.ts'
+import { isTimeAgain, keys, type Redis, type RedisCommand, remember, type WaitingNote } from './redis.ts'
 
 /** What became of a delivery: something was taken, nothing of it concerns us, or it was refused. */
 export type DeliveryKind = 'taken' | 'ignored' | 'refused'
@@ -54,20 +54,13 @@ export function recordDelivery(
   id: string,
 ): Promise<void> | undefined {
   const { notes } = redis
-  const { waiting } = notes
   const { at, kind, incidentId } = outcome
-  const latest = keys.latestDeliveries(tenantId, deliverer)
-  const day = keys.deliveriesOfDay(tenantId, deliverer, toDay(at))
-  const [, , ...members] = waiting.get(latest) ?? []
-  waiting.set(latest, ['ZADD', latest, ...members.slice(-2 * (KEPT - 1)), at.getTime(), toMember(outcome, id)])
-  const counted = `${day} ${kind}`
-  waiting.set(counted, ['HINCRBY', day, kind, Number(waiting.get(counted)?.[3] ?? 0) + 1])
-  if (isTimeAgain(redis, day, TRIM_EVERY_MS, at)) {
-    waiting.set(`${latest} trimmed`, ['ZREMRANGEBYRANK', latest, 0, -1 - KEPT])
-    waiting.set(`${latest} kept`, ['EXPIRE', latest, LATEST_TTL_SECONDS]).set(day, ['EXPIRE', day, DAY_TTL_SECONDS])
-    remember(redis, [day], at)
-  }
-  const news = `${latest} ${kind}`
+  const news = `${keys.latestDeliveries(tenantId, deliverer)} ${kind}`
+  const note = notes.waiting.get(news) ?? { tenantId, deliverer, kind, count: 0, latest: [] }
+  note.count += 1
+  note.latest.push([at.getTime(), toMember(outcome, id)])
+  if (note.latest.length > KEPT) note.latest.shift()
+  notes.waiting.set(news, note)
   if (incidentId !== undefined || isTimeAgain(redis, news, FOLD_MS, at)) return sendNotes(redis, news, at)
   if (notes.restingMs !== undefined && at.getTime() - notes.restingMs < PATIENCE_MS) return undefined
   notes.restingMs = at.getTime()
@@ -80,9 +73,21 @@ export function recordDelivery(
 async function sendNotes(redis: Redis, news: string, at: Date): Promise<void> {
   const { client, notes } = redis
   remember(redis, [news], at)
-  const commands = [...notes.waiting.values()]
+  const commands = [...notes.waiting.values()].flatMap((note) => toCommands(redis, note, at))
   notes.waiting.clear()
   if (commands.length > 0) await client.transact(commands)
+}
+
+function toCommands(redis: Redis, { tenantId, deliverer, kind, count, latest: members }: WaitingNote, at: Date): RedisCommand[] {
+  const latest = keys.latestDeliveries(tenantId, deliverer)
+  const day = keys.deliveriesOfDay(tenantId, deliverer, toDay(at))
+  const told: RedisCommand[] = [
+    ['ZADD', latest, ...members.flat()],
+    ['HINCRBY', day, kind, count],
+  ]
+  if (!isTimeAgain(redis, day, TRIM_EVERY_MS, at)) return told
+  remember(redis, [day], at)
+  return [...told, ['ZREMRANGEBYRANK', latest, 0, -1 - KEPT], ['EXPIRE', latest, LATEST_TTL_SECONDS], ['EXPIRE', day, DAY_TTL_SECONDS]]
 }
 
 const toMember = ({ kind, text, incidentId }: DeliveryOutcome, id: string) => JSON.stringify([kind, text, id, incidentId])

@@ -64,8 +64,17 @@ async function post(url: string, token: string, commands: unknown): Promise<unkn
 export type Redis = {
   readonly client: RedisClient
   readonly told: Map<string, number>
-  /** Commands that no answer waits for, by what they change, and since when somebody waits to send them. */
-  readonly notes: { readonly waiting: Map<string, RedisCommand>; restingMs: number | undefined }
+  /** What no answer waits for, and since when somebody waits to send it. */
+  readonly notes: { readonly waiting: Map<string, WaitingNote>; restingMs: number | undefined }
+}
+
+/** Deliveries that went alike: how many, and the latest of them by their times. */
+export type WaitingNote = {
+  readonly tenantId: TenantId
+  readonly deliverer: string
+  readonly kind: string
+  count: number
+  readonly latest: (readonly [atMs: number, member: string])[]
 }
 
 /**

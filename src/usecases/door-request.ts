@@ -48,8 +48,9 @@ export type ReadDelivery = { readonly delivery: Delivery; readonly signals: Sign
 export function readDoorBody(door: Door, header: DoorRequest['header'], bytes: Uint8Array<ArrayBuffer>): DoorRequest['body'] {
   const contentType = header('content-type')
   const body = decodeBody(door, contentType, bytes)
+  if (!('refusal' in body) || !door.isWhole?.(header)) return body
   const isJson = contentType === undefined ? bytes.byteLength > 0 : /json/i.test(contentType)
-  return 'refusal' in body && !isJson && door.isWhole?.(header) ? { value: undefined } : body
+  return isJson ? body : { value: undefined }
 }
 
 function decodeBody(door: Door, contentType: string | undefined, bytes: Uint8Array<ArrayBuffer>): DoorRequest['body'] {

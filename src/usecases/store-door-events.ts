@@ -1,12 +1,16 @@
 import type { Chance, Clock, Keeping, Logging, Queueing, Room, Stores } from '../deps.ts'
 import type { SentEvent, Signals } from '../domain/doors/door.ts'
 import { MAX_BATCH_EVENTS } from '../domain/event/event.ts'
+import type { Evaluation } from '../domain/event/flag.ts'
 import { sha256, toHex } from '../domain/hash.ts'
 import type { Principal } from '../store/api-keys.ts'
 import { type Insert, ingestEvents } from './ingest-events.ts'
 
 /** A delivery without a time or a name of its own is the one before, sent again, if it comes within the same minute. */
 const SAME_MS = 60_000
+const MAX_NAME_BYTES = 1_024
+/** A character for each byte. */
+const latin1 = new TextDecoder('latin1')
 
 export type StoredEvents = {
   /** `2 events`, `1 event known`, `1 event refused: entity is required`. */
@@ -43,17 +47,14 @@ export async function storeDoorEvents(
   const sent = events.length > MAX_BATCH_EVENTS ? withoutRepeats(events) : events
   await admit(Math.max(events.length, evaluations.length))
   const isNamed = idempotencyKey !== undefined || events.every(({ timestamp }) => timestamp !== undefined)
-  const name = isNamed ? idempotencyKey : `${toHex(await sha256(bytes))} ${Math.floor(deps.now().getTime() / SAME_MS)}`
+  const name = isNamed ? idempotencyKey : `${await nameBody(bytes)} ${Math.floor(deps.now().getTime() / SAME_MS)}`
   const counts = { created: 0, duplicate: 0, rejected: 0 }
   let reason: string | undefined
   let queuedFor: Principal | undefined
   const last = Math.max(sent.length, evaluations.length)
   for (let from = 0; from < last; from += MAX_BATCH_EVENTS) {
     const items = sent.slice(from, from + MAX_BATCH_EVENTS)
-    const own = new Set(items.map(({ service_name, entity }) => toPair(service_name, entity)))
-    const asked = evaluations.filter(
-      ({ service, flag }, place) => (place >= from && place < from + MAX_BATCH_EVENTS) || own.has(toPair(service, flag)),
-    )
+    const asked = last <= MAX_BATCH_EVENTS ? evaluations : takeEvaluations(evaluations, items, from)
     const deliveryId = name === undefined ? undefined : `${name} ${from}`
     const request = {
       keyHash: credential.hash,
@@ -72,6 +73,19 @@ export async function storeDoorEvents(
   const { created, duplicate, rejected } = counts
   const texts = [...describe(created, ''), ...describe(duplicate, ' known'), ...describe(rejected, ` refused: ${reason}`)]
   return { texts, rejected, isRefused: rejected > 0 && created + duplicate === 0, reason, queuedFor }
+}
+
+/** Those of one statement: its share, and those of its own events. */
+function takeEvaluations(evaluations: readonly Evaluation[], items: readonly SentEvent[], from: number): readonly Evaluation[] {
+  const own = new Set(items.map(({ service_name, entity }) => toPair(service_name, entity)))
+  return evaluations.filter(
+    ({ service, flag }, place) => (place >= from && place < from + MAX_BATCH_EVENTS) || own.has(toPair(service, flag)),
+  )
+}
+
+/** What a body is known by: itself while it is short, for what is made of it is hashed. */
+async function nameBody(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return bytes.byteLength <= MAX_NAME_BYTES ? latin1.decode(bytes) : toHex(await sha256(bytes))
 }
 
 const toPair = (service: string, flag: string) => `${service}\0${flag}`

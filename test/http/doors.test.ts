@@ -348,6 +348,25 @@ test('a delivery of events costs one request to Postgres, and two commands to no
   await counted.settle()
 })
 
+test.each([
+  ['short', ''],
+  ['long', 'a release '.repeat(200)],
+])('a %s delivery without a name or a time is known when it comes again within its minute', async (_name, title) => {
+  let atMs = Date.parse('2026-03-02T10:00:00Z')
+  const minutely = startApp({}, { rest: async () => {}, now: () => new Date(atMs) })
+  const tenant = await createTestTenant(app)
+  const { token } = await connect(tenant, 'deploy')
+  const deliver = async (sha: string) => {
+    expect((await send('deploy', token, { body: { service: 'checkout', sha, title } }, minutely)).status).toBe(202)
+    return (await countStored(tenant)).events
+  }
+  expect(await deliver('3f9c')).toBe(1)
+  atMs += 59_000
+  expect([await deliver('3f9c'), await deliver('8b7a')]).toEqual([1, 2])
+  atMs += 1_000
+  expect(await deliver('3f9c')).toBe(3)
+})
+
 test('notes of many deliveries go together, and what is no plain success takes them along at once', async () => {
   const redis = await startFaultProxy(stack.redisUrl)
   const rests: (() => void)[] = []

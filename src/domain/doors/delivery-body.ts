@@ -36,11 +36,14 @@ const MEDIA_TYPES: ReadonlyMap<string, MediaType> = new Map([
   ['application/cloudevents+json', 'cloudevents'],
   ['application/cloudevents-batch+json', 'cloudevents-batch'],
 ])
+const utf8 = new TextDecoder()
 const JSON_SUFFIX = /^[\w.+-]+\/[\w.+-]+\+json$/
 
 /** The media type of a `Content-Type`; none at all is JSON (Argo CD sends none), and so is plain text. */
-function toMediaType(contentType: string | undefined): MediaType | undefined {
-  const type = (contentType ?? '').split(';', 1).join('').trim().toLowerCase()
+function toMediaType(contentType = ''): MediaType | undefined {
+  const known = MEDIA_TYPES.get(contentType)
+  if (known !== undefined) return known
+  const type = contentType.split(';', 1).join('').trim().toLowerCase()
   return MEDIA_TYPES.get(type) ?? (type === 'text/plain' || JSON_SUFFIX.test(type) ? 'json' : undefined)
 }
 
@@ -57,7 +60,7 @@ export function decodeDelivery(
   if (type === undefined || !mediaTypes.includes(type)) return { kind: 'unsupported' }
   if (type === 'protobuf') return fromProtobuf(bytes)
   if (bytes.byteLength >= MIN_EXCESSIVE_BYTES && countParts(bytes) > MAX_PARTS) return EXCESSIVE
-  const text = new TextDecoder().decode(bytes)
+  const text = utf8.decode(bytes)
   if (type !== 'form') return parseJson(text)
   // curl -d says it is a form, whatever it holds.
   if (text.trimStart().startsWith('{')) return parseJson(text)

@@ -174,8 +174,10 @@ type Present<Fields> = { readonly [Name in keyof Fields]?: Exclude<Fields[Name],
 
 /** The fields that have a value. */
 export function present<Fields extends object>(fields: Fields): Present<Fields> {
+  const kept: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) kept[name] = value
   // Only fields without a value are gone, which is what the type says.
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<Fields>
+  return kept as Present<Fields>
 }
 
 function toDetails({ title, files = [], keys = [] }: EventDetails): EventDetails | undefined {

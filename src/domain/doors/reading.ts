@@ -23,8 +23,12 @@ export function listAt(value: unknown, ...path: readonly (string | number)[]): r
   return Array.isArray(list) ? list : []
 }
 
+/** What is a text as it should be already, as nearly all names are. */
+const PLAIN = /^[!-~]+$/
+
 /** Storable text of at most so many characters, trimmed; `undefined` for what is blank or no text. Numbers count as text. */
 export function toText(value: unknown, maxLength = MAX_SHOWN_LENGTH): string | undefined {
+  if (typeof value === 'string' && value.length <= maxLength && PLAIN.test(value)) return value
   if (typeof value !== 'string' && !(typeof value === 'number' && Number.isFinite(value))) return undefined
   // No character has more than two code units; cutting first keeps a body of megabytes cheap.
   const text = toStorableText(
