@@ -7,8 +7,8 @@ import { type Db, selectOne } from './postgres.ts'
 /** A table that holds tenants' rows. */
 export type TenantTable = {
   readonly name: string
-  /** Its primary key's columns. */
-  readonly key: readonly string[]
+  /** The columns of an index, in whose order its rows are read. */
+  readonly order: readonly string[]
   /** The tables that its rows refer to. */
   readonly references: readonly string[]
 }
@@ -18,13 +18,13 @@ export type TenantRow = Readonly<Record<string, unknown>>
 /** What an export leaves out: what could be used, or guessed from, to act as the tenant. */
 const SECRET_COLUMNS: readonly string[] = ['hash', 'secrets', 'token', 'result']
 /**
- * Tables whose rows are found by something else of the tenant's, for they have no tenant, or no index of them: a tenant's part of
- * millions of events is read without the rest.
+ * Tables whose rows are found by something else of the tenant's, for they have no tenant, or no index of them, and in what order those
+ * of each are: a tenant's part of millions of events is read without the rest.
  */
-const OWNERS: Readonly<Record<string, { readonly table: string; readonly column: string }>> = {
-  context_events: { table: 'agents', column: 'agent_id' },
-  event_counts: { table: 'services', column: 'service_id' },
-  idempotency_keys: { table: 'api_keys', column: 'api_key_id' },
+const OWNERS: Readonly<Record<string, { readonly table: string; readonly column: string; readonly order: readonly string[] }>> = {
+  context_events: { table: 'agents', column: 'agent_id', order: ['received_at', 'id'] },
+  event_counts: { table: 'services', column: 'service_id', order: ['hour', 'kind_key'] },
+  idempotency_keys: { table: 'api_keys', column: 'api_key_id', order: ['key'] },
 }
 
 /** Notes in a tenant's audit what an operator is about to do with all of it. */
@@ -37,7 +37,7 @@ export async function noteCommand(db: Db, tenantId: TenantId, action: 'tenant.ex
  * is none of ours.
  */
 export async function listTenantTables(db: Db): Promise<TenantTable[]> {
-  const { rows } = await db.execute<TenantTable>(sql`SELECT c.relname AS name,
+  const { rows } = await db.execute<{ name: string; key: string[]; references: string[] }>(sql`SELECT c.relname AS name,
       (SELECT json_agg(a.attname ORDER BY k.place) FROM pg_index i
         CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
@@ -49,8 +49,13 @@ export async function listTenantTables(db: Db): Promise<TenantTable[]> {
       AND EXISTS (SELECT 1 FROM pg_index p WHERE p.indrelid = c.oid AND p.indisprimary) AND (c.relname = ANY(${asArray(Object.keys(OWNERS))})
       OR EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped))
     ORDER BY c.relname`)
-  const ownerOf = ({ name }: TenantTable) => OWNERS[name]?.table ?? []
-  return referringFirst(rows.map((table) => ({ ...table, references: [table.references, ownerOf(table)].flat() })))
+  const tables = rows.map(({ name, key, references }) => {
+    const owner = OWNERS[name]
+    return owner
+      ? { name, order: [owner.column, ...owner.order], references: [...references, owner.table] }
+      : { name, order: key, references }
+  })
+  return referringFirst(tables)
 }
 
 function referringFirst(tables: readonly TenantTable[]): TenantTable[] {
@@ -137,26 +142,22 @@ function isOfAnother(tenantId: TenantId, table: string, columns: readonly string
 }
 
 /**
- * The next rows of a tenant in a table after `after`, in the order of its key: as they are stored, but for secrets and,
+ * The next rows of a tenant in a table after `after`, in the table's order: as they are stored, but for secrets and,
  * unless wanted, raw lines. Fewer than `limit` where they are large, none only at the end.
  */
 export async function readTenantRows(
   db: Db,
   tenantId: TenantId,
-  { name, key }: TenantTable,
+  table: TenantTable,
   { after, limit, withRawLines, withKeys }: TenantPage,
 ): Promise<TenantRow[]> {
-  const columns = joinSql(key.map((column) => sql`t.${sql.identifier(column)}`))
+  const columns = toColumns(table.order)
   const leftOut = asArray([...(withKeys ? [] : SECRET_COLUMNS), ...(withRawLines ? [] : ['raw_line'])])
-  const last = after && JSON.stringify(Object.fromEntries(key.map((column) => [column, after[column]])))
-  const isNext = last
-    ? sql`(${columns}) > (SELECT ${columns} FROM jsonb_populate_record(NULL::${sql.identifier(name)}, ${last}::jsonb) t)`
-    : sql`true`
+  const last = after && JSON.stringify(Object.fromEntries(table.order.map((column) => [column, after[column]])))
   const { rows } = await db.execute<{ line: string }>(sql`SELECT line FROM (
       SELECT line, place, sum(octet_length(line)) OVER (ORDER BY place) AS bytes FROM (
-        SELECT (to_jsonb(t) - ${leftOut})::text AS line, row_number() OVER (ORDER BY ${columns}) AS place FROM (
-          SELECT * FROM ${sql.identifier(name)} t WHERE ${isOf(tenantId, name)} AND ${isNext} ORDER BY ${columns} LIMIT ${limit}
-        ) t
+        SELECT (to_jsonb(t) - ${leftOut})::text AS line, row_number() OVER (ORDER BY ${columns}) AS place
+        FROM (${rowsOf(tenantId, table, sql`t.*`, { last, limit })}) t
       ) lines
     ) sized WHERE place = 1 OR bytes <= ${MAX_PAGE_BYTES} ORDER BY place`)
   // An object, as Postgres wrote it.
@@ -164,13 +165,38 @@ export async function readTenantRows(
 }
 
 /** Deletes up to `limit` rows of a tenant in a table and says how many. */
-export async function deleteTenantRows(db: Db, tenantId: TenantId, { name }: TenantTable, limit: number): Promise<number> {
-  const table = sql.identifier(name)
+export async function deleteTenantRows(db: Db, tenantId: TenantId, table: TenantTable, limit: number): Promise<number> {
   const { rows } = await db.execute<{ deleted: number }>(sql`WITH deleted AS (
-      DELETE FROM ${table} WHERE ctid = ANY(ARRAY(SELECT t.ctid FROM ${table} t WHERE ${isOf(tenantId, name)} LIMIT ${limit})) RETURNING 1
+      DELETE FROM ${sql.identifier(table.name)} WHERE ctid = ANY(ARRAY(${rowsOf(tenantId, table, sql`t.ctid`, { last: undefined, limit })})) RETURNING 1
     ) SELECT count(*)::int AS deleted FROM deleted`)
   return rows[0]?.deleted ?? 0
 }
+
+type Part = { readonly last: string | undefined; readonly limit: number }
+
+/** The first of a tenant's rows after `last`, in the table's order: of one owner after the other, where it has such. */
+function rowsOf(tenantId: TenantId, { name, order }: TenantTable, what: SQL, { last, limit }: Part): SQL {
+  const table = sql.identifier(name)
+  const lastOf = (columns: SQL) => sql`(SELECT ${columns} FROM jsonb_populate_record(NULL::${table}, ${last}::jsonb) t)`
+  const columns = toColumns(order)
+  const owner = OWNERS[name]
+  if (!owner) {
+    const isNext = last === undefined ? sql`true` : sql`(${columns}) > ${lastOf(columns)}`
+    return sql`SELECT ${what} FROM ${table} t WHERE t.tenant_id = ${tenantId} AND ${isNext} ORDER BY ${columns} LIMIT ${limit}`
+  }
+  const [column, rest] = [toColumns([owner.column]), toColumns(owner.order)]
+  const ofOthers = sql`SELECT own.* FROM (
+      SELECT o.id FROM ${sql.identifier(owner.table)} o
+      WHERE o.tenant_id = ${tenantId} AND ${last === undefined ? sql`true` : sql`o.id > ${lastOf(column)}`} ORDER BY o.id
+    ) o CROSS JOIN LATERAL (SELECT ${what} FROM ${table} t WHERE ${column} = o.id ORDER BY ${rest} LIMIT ${limit}) own LIMIT ${limit}`
+  if (last === undefined) return ofOthers
+  return sql`SELECT * FROM (
+      (SELECT ${what} FROM ${table} t WHERE ${column} = ${lastOf(column)} AND (${rest}) > ${lastOf(rest)} ORDER BY ${rest} LIMIT ${limit})
+      UNION ALL (${ofOthers})
+    ) next LIMIT ${limit}`
+}
+
+const toColumns = (names: readonly string[]) => joinSql(names.map((column) => sql`t.${sql.identifier(column)}`))
 
 /** Revokes all keys of a tenant and kills its webhooks, so that nothing more comes in. Says how many integrations it had. */
 export async function closeTenant(db: Db, tenantId: TenantId): Promise<number> {
@@ -186,12 +212,6 @@ export async function closeTenant(db: Db, tenantId: TenantId): Promise<number> {
 export async function deleteTenant(db: Db, tenantId: TenantId): Promise<void> {
   await db.execute(sql`WITH deleted AS (DELETE FROM tenants WHERE id = ${tenantId} RETURNING id)
     ${appendAudit(tenantId, OPERATOR, 'tenant.deleted', sql`deleted`)}`)
-}
-
-function isOf(tenantId: TenantId, table: string): SQL {
-  const owner = OWNERS[table]
-  if (!owner) return sql`t.tenant_id = ${tenantId}`
-  return sql`t.${sql.identifier(owner.column)} = ANY(ARRAY(SELECT o.id FROM ${sql.identifier(owner.table)} o WHERE o.tenant_id = ${tenantId}))`
 }
 
 function asArray(texts: readonly string[]): SQL {

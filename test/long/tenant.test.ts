@@ -4,10 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { openSecretOf } from '../../src/domain/access/integration.ts'
 import { sha256, toHex } from '../../src/domain/hash.ts'
 import { findIntegrationByHash } from '../../src/store/integrations.ts'
+import type { Db } from '../../src/store/postgres.ts'
+import { deleteTenantRows, listTenantTables, readTenantRows } from '../../src/store/tenant-data.ts'
 import { createTestTenant, makeEvent, startApp } from '../support/app.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { startOwnStack } from '../support/own-stack.ts'
@@ -15,6 +19,7 @@ import { connectPager, deliver, makeDelivery } from '../support/pagerduty.ts'
 import { runTenantCommand as run } from '../support/tenant-command.ts'
 
 const app = startApp()
+const REAL = process.env['DATABASE_URL']
 
 test('a tenant is exported whole, without what could be used to act as it, and deleted without a trace', async () => {
   const [tenant, other] = [await createTestTenant(app), await createTestTenant(app)]
@@ -22,6 +27,10 @@ test('a tenant is exported whole, without what could be used to act as it, and d
     const events = Array.from({ length: 1_500 }, (_, index) => makeEvent({ new_value: `v${index}`, raw_line: 'canary' }))
     for (const start of [0, 500, 1_000]) await app.request('/v1/events/batch', { key: ingestKey, body: events.slice(start, start + 500) })
     await app.request('/v1/events', { key: ingestKey, body: makeEvent(), headers: { 'Idempotency-Key': 'k' } })
+    const made = await app.request('/v1/api-keys', { key: readonlyKey, body: { key_type: 'ingest' } })
+    const { key: second } = (await made.json()) as { key: string }
+    await app.request('/v1/agents/register', { key: second, body: { hostname: 'second' } })
+    expect((await app.request('/v1/events/batch', { key: second, body: events.slice(0, 500) })).status).toBe(200)
     const config = { webhook_secret: 'whsec-canary-5f0c' }
     await app.request('/v1/integrations', { key: readonlyKey, body: { type: 'pagerduty', direction: 'inbound', config } })
   }
@@ -32,8 +41,8 @@ test('a tenant is exported whole, without what could be used to act as it, and d
     .map((line) => JSON.parse(line) as { table: string; row: Record<string, unknown> })
   expect(code).toBe(0)
   const events = rows.flatMap(({ table, row }) => (table === 'context_events' ? [row['id']] : []))
-  expect([events.length, new Set(events).size]).toEqual([1_501, 1_501])
-  expect(Map.groupBy(rows, ({ table }) => table).get('api_keys')).toHaveLength(3)
+  expect([events.length, new Set(events).size]).toEqual([2_001, 2_001])
+  expect(Map.groupBy(rows, ({ table }) => table).get('api_keys')).toHaveLength(4)
   expect(['canary', other.tenantId, '"hash"', '"token"'].filter((secret) => stdout.includes(secret))).toEqual([])
   expect((await run(['export', tenant.tenantId, '--raw-lines'])).stdout.includes('canary')).toBe(true)
 
@@ -139,6 +148,44 @@ const USE = ['last_seen_at', 'last_used_at', 'status']
 
 /** But for when something was seen last, which reading changes. */
 const withoutUse = (body: unknown): unknown => JSON.parse(JSON.stringify(body, (name, value) => (USE.includes(name) ? undefined : value)))
+
+test.runIf(REAL)('a tenant is read and deleted without the rest, however many events others have', async () => {
+  const own = await startOwnStack(onTestFinished)
+  const there = startApp({ stack: own })
+  const [small, large] = [await createTestTenant(there), await createTestTenant(there)]
+  for (const { ingestKey } of [small, large]) await there.request('/v1/events', { key: ingestKey, body: makeEvent() })
+  const client = new pg.Client({ connectionString: own.databaseUrl })
+  await client.connect()
+  onTestFinished(() => client.end())
+  await client.query('SET statement_timeout = 0')
+  await client.query(
+    `INSERT INTO context_events SELECT r.* FROM context_events e CROSS JOIN generate_series(1, 20000) AS n,
+      LATERAL jsonb_populate_record(e, jsonb_build_object('id', md5(e.id::text || n)::uuid)) AS r WHERE e.tenant_id = $1`,
+    [large.tenantId],
+  )
+  await client.query('ANALYZE context_events')
+  const db = drizzle({ client }) as unknown as Db
+  const table = (await listTenantTables(db)).find(({ name }) => name === 'context_events')
+  if (!table) throw new Error('no events')
+  const page = { limit: 1_000, withRawLines: true }
+  const countRead = async (work: () => Promise<unknown>) => {
+    await client.query('BEGIN')
+    const result = await work()
+    const { rows } = await client.query<{ read: string }>(
+      `SELECT pg_stat_get_xact_tuples_fetched(t) + pg_stat_get_xact_tuples_returned(t) AS read FROM (SELECT 'context_events'::regclass AS t) t`,
+    )
+    await client.query('ROLLBACK')
+    return { result, read: Number(rows[0]?.read) }
+  }
+  const first = await readTenantRows(db, small.tenantId, table, { ...page, after: undefined })
+  expect(first).toHaveLength(1)
+  for (const after of [undefined, first[0]]) {
+    const { read } = await countRead(() => readTenantRows(db, small.tenantId, table, { ...page, after }))
+    expect(read).toBeLessThan(100)
+  }
+  const { result, read } = await countRead(() => deleteTenantRows(db, small.tenantId, table, 1_000))
+  expect([result, read < 100]).toEqual([1, true])
+})
 
 test('an export reads no more at once than fits, however large its rows', async () => {
   const tenant = await createTestTenant(app)

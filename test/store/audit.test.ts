@@ -10,7 +10,7 @@ import { startOwnStack } from '../support/own-stack.ts'
 const app = startApp()
 const { db } = app.deps
 
-const TABLE = { name: 'audit_entries', key: ['id'], references: [] }
+const TABLE = { name: 'audit_entries', order: ['id'], references: [] }
 
 type Entry = { readonly action: string; readonly actor: string; readonly fields: readonly string[]; readonly request_id: string | null }
 
@@ -92,7 +92,7 @@ test('of a tenant that is deleted, that it was stays', async () => {
   await closeTenant(db, tenantId)
   await noteCommand(db, tenantId, 'tenant.exported')
   expect(await deleteTenantRows(db, tenantId, TABLE, 1_000)).toBeGreaterThan(1)
-  const tables = ['agents', 'api_keys'].map((name) => ({ name, key: ['id'], references: [] }))
+  const tables = ['agents', 'api_keys'].map((name) => ({ name, order: ['id'], references: [] }))
   for (const table of tables) await deleteTenantRows(db, tenantId, table, 1_000)
   await deleteTenant(db, tenantId)
   const { rows } = await db.execute(sql`SELECT action, actor FROM audit_entries WHERE tenant_id = ${tenantId}`)

@@ -25,7 +25,7 @@ test('a page of rows is no more than fits, however large they are', async () => 
   const large = 'x'.repeat(1_000_000)
   for (let event = 0; event < 12; event += 1)
     expect((await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ raw_line: large }) })).status).toBe(201)
-  const table = { name: 'context_events', key: ['id'], references: [] }
+  const table = { name: 'context_events', order: ['agent_id', 'received_at', 'id'], references: [] }
   const read = (after?: TenantRow) => readTenantRows(app.deps.db, toId(tenant.tenantId), table, { after, limit: 1_000, withRawLines: true })
   const first = await read()
   const second = await read(first.at(-1))
