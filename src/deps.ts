@@ -255,7 +255,8 @@ const MIN_SESSION_SECRET_LENGTH = 32
 
 const isSecret = (secret: string | undefined): boolean => secret !== undefined && secret.length >= MIN_SESSION_SECRET_LENGTH
 
-function getSessionSecret(secret: string | undefined): string {
+/** Throws `unavailable` with the way out. */
+export function getSessionSecret(secret: string | undefined): string {
   if (secret === undefined) {
     throw new AppError(
       'unavailable',

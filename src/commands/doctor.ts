@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util'
 import type { Client } from 'pg'
 import { type Bindings, ConfigError, readConfig } from '../config.ts'
+import { getSessionSecret } from '../deps.ts'
+import { parseSealingKeys } from '../domain/access/sealed-secret.ts'
 import type { IntegrationId, TenantId } from '../domain/ids.ts'
 import { field, parseJson } from '../domain/json.ts'
 import { type DeliveryOutcome, readDoorDeliveries } from '../store/door-deliveries.ts'
@@ -39,6 +41,7 @@ async function main(): Promise<void> {
   if (help) return console.log(HELP)
   const findings = [
     ...checkSettings(),
+    ...checkSecrets(),
     ...(await lookAt('postgres', process.env['DATABASE_URL'], checkPostgres)),
     ...(await lookAt('redis', process.env['UPSTASH_REDIS_REST_URL'], checkRedis)),
     ...(await lookAt('worker', url, checkWorker)),
@@ -85,6 +88,22 @@ function checkSettings(): Finding[] {
     if (!(error instanceof ConfigError)) throw error
     return error.problems.map((problem) => (/ is not set/.test(problem) ? warn('settings', problem) : broken('settings', problem)))
   }
+}
+
+/** What the Worker reads only once it is used, as far as it is in the environment. */
+function checkSecrets(): Finding[] {
+  const { INTEGRATION_KEYS, SESSION_SECRET } = process.env
+  return [
+    INTEGRATION_KEYS && (() => parseSealingKeys(INTEGRATION_KEYS)),
+    SESSION_SECRET && (() => getSessionSecret(SESSION_SECRET)),
+  ].flatMap((read) => {
+    try {
+      if (read) read()
+      return []
+    } catch (error) {
+      return broken('settings', explain(error))
+    }
+  })
 }
 
 async function checkPostgres(): Promise<Finding[]> {

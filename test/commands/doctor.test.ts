@@ -29,7 +29,13 @@ test('a deployment is looked at as far as it is named, and what is broken is sai
   const [partly, unreachable, wrong, refused] = await Promise.all([
     run([], REDIS),
     run(['--url', 'noctuary.example.com'], away),
-    run(['--json', '--url', 'http://127.0.0.1:64999'], { ...REDIS, DATABASE_URL: 'postgres://a:b@127.0.0.1:1/x', COUNTS_DAYS: 'many' }),
+    run(['--json', '--url', 'http://127.0.0.1:64999'], {
+      ...REDIS,
+      DATABASE_URL: 'postgres://a:b@127.0.0.1:1/x',
+      COUNTS_DAYS: 'many',
+      INTEGRATION_KEYS: '2026-11:short',
+      SESSION_SECRET: 'short',
+    }),
     run(['--what'], {}),
   ])
   // Nobody runs a cron here.
@@ -45,6 +51,9 @@ test('a deployment is looked at as far as it is named, and what is broken is sai
   expect(findings.filter(({ level }: { level: string }) => level === 'broken').map(({ what }: { what: string }) => what)).toEqual(
     expect.arrayContaining(['settings', 'worker']),
   )
+  const settings = findings.filter(({ what }: { what: string }) => what === 'settings').map(({ says }: { says: string }) => says)
+  for (const name of ['COUNTS_DAYS', 'INTEGRATION_KEYS', 'SESSION_SECRET'])
+    expect(settings).toContainEqual(expect.stringContaining(`${name} `))
   expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/^npm run doctor: .*\n$/) })
 })
 
