@@ -70,7 +70,9 @@ test('a rejected cause leaves the headline at once, is taken back, and what it w
   expect(await readRows(one)).toContain('Was it this deploy?')
 
   expect((await say('verdict', { verdict: 'rejected' })).headers.get('Location')).toBe(`/incidents/${one.id}?done=rejected`)
-  expect(await readRows(one)).toMatch(/Not deploy 1a220982 to payments\. .* said so at (?:\d+ \w+ )?[\d:]+\..*What was it\?.*Something nobody reported/)
+  expect(await readRows(one)).toMatch(
+    /Not deploy 1a220982 to payments\. .* said so at (?:\d+ \w+ )?[\d:]+\..*What was it\?.*Something nobody reported/,
+  )
   expect(await listPatterns(one)).toEqual(whereThereIsMemory([{ service: 'payments', event_type: 'deploy', verdict: 'rejected' }]))
 
   await say('verdict', { verdict: 'none' })
