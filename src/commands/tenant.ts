@@ -177,6 +177,22 @@ const toLine = (table: string, row: TenantRow) => `${JSON.stringify({ table, row
 /** As much as is stored at once. */
 const [IMPORTED_ROWS, IMPORTED_BYTES] = [500, 4_000_000]
 
+/** More than any row is, and how much of a file is looked at together. */
+const [MAX_LINE_LENGTH, READ_BYTES] = [64 * 1_048_576, 4 * 1_048_576]
+
+/** What stands between a file's `\n`: Node's own lines end at other characters, too, which JSON leaves as they are in texts. */
+async function* readLines(path: string): AsyncGenerator<string> {
+  const file = await open(path)
+  let rest = ''
+  for await (const chunk of file.createReadStream({ encoding: 'utf8', highWaterMark: READ_BYTES })) {
+    const lines = `${rest}${chunk}`.split('\n')
+    rest = lines.pop() ?? ''
+    if (rest.length > MAX_LINE_LENGTH) throw new CommandError('that file has a line that is longer than any row: it is no export')
+    yield* lines
+  }
+  if (rest !== '') yield rest
+}
+
 /** Table by table, those first that others refer to: once through the file for each, which may be larger than memory. */
 async function importTenant(db: Db, path: string) {
   const tables = ['tenants', ...(await listTenantTables(db)).map(({ name }) => name).toReversed()]
@@ -190,8 +206,7 @@ async function importTenant(db: Db, path: string) {
       ;[rows, bytes] = [[], 0]
       tell(`${table}: ${imported} rows so far`)
     }
-    const file = await open(path)
-    for await (const line of file.readLines()) {
+    for await (const line of readLines(path)) {
       if (!line.startsWith(toStart(table))) continue
       // What `export` wrote.
       const { row }: { readonly row: TenantRow } = JSON.parse(line)
@@ -208,8 +223,7 @@ async function importTenant(db: Db, path: string) {
 async function checkExport(path: string, tables: readonly string[]): Promise<TenantId> {
   let tenant: unknown
   let [rows, told, place]: [number, unknown, number] = [0, undefined, 0]
-  const file = await open(path)
-  for await (const line of file.readLines()) {
+  for await (const line of readLines(path)) {
     place += 1
     const read = parseJson(line)
     told = field(read, 'table') === undefined ? field(read, 'rows') : undefined

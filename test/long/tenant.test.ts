@@ -59,7 +59,10 @@ test('a tenant moves to another database with its keys, windows, counts and inci
   const tenant = await createTestTenant(app)
   const send = (body: unknown) => app.request('/v1/events/batch', { key: tenant.ingestKey, body })
   await send(
-    Array.from({ length: 400 }, (_, place) => makeEvent({ entity: `e-${place % 40}`, timestamp: `2026-01-15T10:00:00.${100 + place}Z` })),
+    Array.from({ length: 400 }, (_, place) =>
+      // With what ends a line elsewhere than in JSON.
+      makeEvent({ entity: `e-${place % 40}`, timestamp: `2026-01-15T10:00:00.${100 + place}Z`, raw_line: 'a\u2028b\u2029c\rd\u0085e' }),
+    ),
   )
   const asked = await app.request('/v1/incidents', { key: tenant.readonlyKey, body: { service: 'checkout' } })
   const { id } = (await asked.json()) as { id: string }
@@ -82,6 +85,7 @@ test('a tenant moves to another database with its keys, windows, counts and inci
     [whole.replace('"row":{', '"row":{"later":1,'), 'tenants has no later here'],
     [whole.replaceAll('":', '": '), 'is not as an export writes it'],
     ['{"rows":0}\n', 'says of no tenant'],
+    [`{"table":"tenants","row":{"id":"${'x'.repeat(70_000_000)}`, 'longer than any row'],
   ] as const) {
     await writeFile(join(folder, 'bad.ndjson'), bad)
     expect(await run(['import', join(folder, 'bad.ndjson')], at)).toMatchObject({
