@@ -84,13 +84,21 @@ export async function fillEvents(client: Client, from: number, to: number, repor
   await client.query('VACUUM ANALYZE')
 }
 
-/** Changes that join the window of one of 40 services, each of some, in the order in which they were stored. */
+/**
+ * Changes that join the window of one of 40 services, each of some, and of those services that keep what they have a few hundred that
+ * join the third one's; in the order in which they were stored.
+ */
 async function fillJoins(client: Client): Promise<void> {
   await client.query('TRUNCATE change_joins')
-  await client.query(`INSERT INTO change_joins (tenant_id, name_key, service_id, change_key, rule, expires_at)
-    SELECT e.tenant_id, 'service' || 60 + substr(e.entity, 8)::int % 40, e.service_id, e.change_key, 'entity',
-      max(coalesce(e.kept_until, e.expires_at)) + interval '1 hour'
-    FROM context_events e WHERE e.vendor = 'argocd' AND e.event_type = 'deploy' AND e.entity LIKE 'entity-%' GROUP BY 1, 2, 3, 4 ORDER BY 6`)
+  await client.query(
+    `INSERT INTO change_joins (tenant_id, name_key, service_id, change_key, rule, expires_at)
+      SELECT e.tenant_id, k.name_key, e.service_id, e.change_key, 'entity', max(coalesce(e.kept_until, e.expires_at)) + interval '1 hour'
+      FROM context_events e JOIN scale_services s ON s.service_id = e.service_id CROSS JOIN LATERAL (
+        VALUES ('service' || 60 + substr(e.entity, 8)::int % 40), (CASE WHEN s.place BETWEEN 3 AND $1::int THEN 'service3' END)) AS k(name_key)
+      WHERE e.vendor = 'argocd' AND e.event_type = 'deploy' AND e.entity LIKE 'entity-%' AND k.name_key IS NOT NULL
+      GROUP BY 1, 2, 3, 4 ORDER BY 6`,
+    [STEADY.length - 1],
+  )
 }
 
 /**

@@ -198,6 +198,8 @@ const ROUTES = (agentId: string): readonly (readonly [name: string, path: string
   ['a window, earlier', `/v1/services/service-2/context?at=${anHourAgo()}`],
   ['the busiest window', '/v1/services/service-1/context'],
   ['the busiest, earlier', `/v1/services/service-1/context?at=${anHourAgo()}`],
+  ['… others’ join', '/v1/services/service-3/context'],
+  ['… and earlier', `/v1/services/service-3/context?at=${anHourAgo()}`],
   ['a growing window', '/v1/services/service-77/context'],
   ['a growing one, earlier', `/v1/services/service-77/context?at=${anHourAgo()}`],
   ['dependencies', '/v1/services/service-2/dependencies'],
