@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { CommandError } from './command-error.ts'
 import { connect, explain, readDatabaseUrl } from './connection.ts'
-import { migrate, renumber } from './migrations.ts'
+import { migrate, renumber, setRole } from './migrations.ts'
 
 const HELP = `npm run db:migrate: brings the database that DATABASE_URL names to the migrations of this release
 
@@ -10,7 +10,7 @@ of tables that hold something are built beside readers and writers. Run it befor
 is serving goes on meanwhile. A run that was ended anywhere is gone on with by the next.
 
   --restored   after a dump was restored: gives events the numbers of transactions that this server knows, where the dump has later
-               ones, so that their windows are remembered as before
+               ones, so that their windows are remembered as before, and its role the settings that migrations make
   --quiet      says nothing unless something is wrong`
 
 async function main(): Promise<void> {
@@ -34,7 +34,10 @@ async function main(): Promise<void> {
     const where = `${hostname}${pathname}`
     if (applied.length + built.length === 0) say(`${where} has all ${known} migrations: nothing to do`)
     else say(`${where} has all ${known} migrations: ${applied.length} applied now, indexes built: ${built.length}`)
-    if (restored) say(`${await renumber(client)} events have numbers of this server's transactions now`)
+    if (restored) {
+      await setRole(client)
+      say(`${await renumber(client)} events have numbers of this server's transactions now`)
+    }
   } finally {
     await client.end()
   }

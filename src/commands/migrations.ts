@@ -84,6 +84,18 @@ export async function renumber(client: {
   return rowCount ?? 0
 }
 
+/** Sets for its role in its database what migrations do, and no dump has. */
+export async function setRole(client: Client): Promise<void> {
+  await client.query(`DO $$
+    BEGIN
+      EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET statement_timeout = ''3s''', current_database());
+      EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET jit = off', current_database());
+    EXCEPTION WHEN insufficient_privilege THEN
+      RAISE WARNING 'this role may not set its own statement_timeout and jit: see "Limits" in the manual';
+    END
+  $$`)
+}
+
 export type Inspected = {
   readonly known: number
   /** Names of what is not applied. */

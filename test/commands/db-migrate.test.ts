@@ -72,7 +72,11 @@ test.runIf(REAL)('what Drizzle migrated is gone on with, once, and a newer datab
   expect(await run(url, '--quiet')).toEqual({ code: 0, stdout: '', stderr: '' })
   expect(await run(url.replace('postgres@', 'nobody_here@'))).toMatchObject({ code: 1, stdout: '' })
 
+  // As of a dump, which has no settings of roles.
+  await client.query(`ALTER ROLE CURRENT_USER IN DATABASE ${new URL(url).pathname.slice(1)} RESET ALL`)
   expect((await run(url, '--restored')).stdout).toMatch(/^0 events|\n0 events/)
+  const { rows } = await (await connect(url)).query(`SELECT current_setting('statement_timeout') AS timeout, current_setting('jit') AS jit`)
+  expect(rows).toEqual([{ timeout: '3s', jit: 'off' }])
 
   await client.query('INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ($1, $2)', ['newer', Date.now() + 9e9])
   expect(await run(url)).toMatchObject({ code: 1, stderr: expect.stringContaining('newer release') })
