@@ -44,6 +44,10 @@ export type DoorCaller = {
 /** A delivery as it was read, for the answer. */
 export type ReadDelivery = { readonly delivery: Delivery; readonly signals: Signals; readonly tenantId: TenantId }
 
+/** Whether what this integration takes from its sender is signed: it has a secret, and the sender signs. */
+export const isSignedBy = (sender: DoorType, integration: Integration | undefined): boolean =>
+  (DOORS[sender].signatures ?? []).length > 0 && integration?.secrets.webhook_secret !== undefined
+
 /** Decodes an unzipped body as a door takes it. */
 export function readDoorBody(door: Door, header: DoorRequest['header'], bytes: Uint8Array<ArrayBuffer>): DoorRequest['body'] {
   const contentType = header('content-type')

@@ -12,7 +12,7 @@ import { getPrincipal, type Principal } from '../store/api-keys.ts'
 import { type Deliverer, type DeliveryKind, recordDelivery } from '../store/door-deliveries.ts'
 import { type InsertRequest, type InsertResult, insertEvents, insertEventsAs } from '../store/events.ts'
 import { findIntegrationByHash, type KnownIntegration } from '../store/integrations.ts'
-import { type DoorCaller, type DoorRequest, type ReadDelivery, type ReceiveDeps, readWith } from './door-request.ts'
+import { type DoorCaller, type DoorRequest, isSignedBy, type ReadDelivery, type ReceiveDeps, readWith } from './door-request.ts'
 import { MAX_UNJUDGED_BYTES } from './ingest-events.ts'
 import { storeAlerts } from './store-alerts.ts'
 import { type StoredEvents, storeDoorEvents } from './store-door-events.ts'
@@ -33,7 +33,8 @@ export async function receiveDelivery(deps: ReceiveDeps, request: DoorRequest): 
   try {
     const read = await readAs(deps, request, caller.integration)
     assertReadable(read.signals)
-    const events = await storeDoorEvents(deps, request, read.signals, (wanted) => insertFor(deps, request, wanted))
+    const isSigned = isSignedBy(request.sender, caller.integration)
+    const events = await storeDoorEvents(deps, { ...request, isSigned }, read.signals, (wanted) => insertFor(deps, request, wanted))
     const alerts = await storeAlerts(deps, request, caller, read)
     const kind = events.isRefused && alerts.texts.length === 0 ? 'refused' : 'taken'
     note(deps, request, caller, kind, [...events.texts, ...alerts.texts], read.signals.ignored, alerts.opened)
@@ -93,7 +94,7 @@ async function storeAtOnce(deps: ReceiveDeps, request: DoorRequest, supposed: Kn
   }
   try {
     // How an integration is set, Postgres alone knows.
-    const from = { ...request, mayQueue: request.credential.kind === 'key' }
+    const from = { ...request, isSigned: isSignedBy(request.sender, integration), mayQueue: request.credential.kind === 'key' }
     const stored = await storeDoorEvents(deps, from, read.signals, insert)
     caller ??= stored.queuedFor && { ...stored.queuedFor, integration: undefined, deliverer: request.sender }
     if (caller) note(deps, request, caller, stored.isRefused ? 'refused' : 'taken', stored.texts, read.signals.ignored)

@@ -9,7 +9,7 @@ import { type IncidentId, toId } from '../domain/ids.ts'
 import { DAY_MS } from '../domain/timestamp.ts'
 import { type KeyedAlert, type Reception, receiveAlerts } from '../store/alerts.ts'
 import { toDiagnosis } from '../store/incident-work.ts'
-import type { DoorCaller, DoorRequest, ReadDelivery, ReceiveDeps } from './door-request.ts'
+import { type DoorCaller, type DoorRequest, isSignedBy, type ReadDelivery, type ReceiveDeps } from './door-request.ts'
 import { noteExposedKeys } from './ingest-events.ts'
 import { announceWork, countMessages, tellFollowUps, workOn } from './work-on-incident.ts'
 
@@ -26,7 +26,7 @@ export async function storeAlerts(
   const door = DOORS[sender]
   const isUnordered = door.isUnordered === true
   const now = deps.now()
-  const isSigned = (door.signatures ?? []).length > 0 && integration?.secrets.webhook_secret !== undefined
+  const isSigned = isSignedBy(sender, integration)
   // Signed once, it may be sent again by whoever caught it.
   const wanted = signals.alerts.filter((alert) => !isSigned || isOfToday(alert, door, now))
   const kept = await Promise.all(wanted.map((alert) => toKeptAlert(alert, tenantId, deps.keeping)))

@@ -27,6 +27,8 @@ export type StoredEvents = {
 type From = {
   readonly credential: { readonly hash: string }
   readonly bytes: Uint8Array<ArrayBuffer>
+  /** Whether the sender vouches for the bytes: not for the headers beside them. */
+  readonly isSigned: boolean
   readonly admit: (events: number) => Promise<void>
   /** Whether they may wait in the queue, if there is one, while the database is away. */
   readonly mayQueue?: boolean
@@ -40,21 +42,22 @@ type From = {
  */
 export async function storeDoorEvents(
   deps: Stores & Chance & Clock & Keeping & Logging & Room & Queueing,
-  { credential, bytes, admit, mayQueue, defer }: From,
-  { events, evaluations = [], idempotencyKey }: Signals,
+  { credential, bytes, isSigned, admit, mayQueue, defer }: From,
+  signals: Signals,
   insert: Insert,
 ): Promise<StoredEvents> {
+  const { events, evaluations = [] } = signals
   const sent = events.length > MAX_BATCH_EVENTS ? withoutRepeats(events) : events
   await admit(Math.max(events.length, evaluations.length))
-  const isNamed = idempotencyKey !== undefined || events.every(({ timestamp }) => timestamp !== undefined)
-  const name = isNamed ? idempotencyKey : `${await nameBody(bytes)} ${Math.floor(deps.now().getTime() / SAME_MS)}`
+  const name = await nameDelivery(signals, bytes, isSigned, deps.now())
   const counts = { created: 0, duplicate: 0, rejected: 0 }
   let reason: string | undefined
   let queuedFor: Principal | undefined
   const last = Math.max(sent.length, evaluations.length)
+  const byPair = Map.groupBy(last <= MAX_BATCH_EVENTS ? [] : evaluations, ({ service, flag }) => toPair(service, flag))
   for (let from = 0; from < last; from += MAX_BATCH_EVENTS) {
     const items = sent.slice(from, from + MAX_BATCH_EVENTS)
-    const asked = last <= MAX_BATCH_EVENTS ? evaluations : takeEvaluations(evaluations, items, from)
+    const asked = last <= MAX_BATCH_EVENTS ? evaluations : takeEvaluations(evaluations, byPair, items, from)
     const deliveryId = name === undefined ? undefined : `${name} ${from}`
     const request = {
       keyHash: credential.hash,
@@ -76,11 +79,29 @@ export async function storeDoorEvents(
 }
 
 /** Those of one statement: its share, and those of its own events. */
-function takeEvaluations(evaluations: readonly Evaluation[], items: readonly SentEvent[], from: number): readonly Evaluation[] {
-  const own = new Set(items.map(({ service_name, entity }) => toPair(service_name, entity)))
-  return evaluations.filter(
-    ({ service, flag }, place) => (place >= from && place < from + MAX_BATCH_EVENTS) || own.has(toPair(service, flag)),
-  )
+function takeEvaluations(
+  evaluations: readonly Evaluation[],
+  byPair: ReadonlyMap<string, readonly Evaluation[]>,
+  items: readonly SentEvent[],
+  from: number,
+): readonly Evaluation[] {
+  const own = items.flatMap(({ service_name, entity }) => byPair.get(toPair(service_name, entity)) ?? [])
+  return [...new Set([...evaluations.slice(from, from + MAX_BATCH_EVENTS), ...own])]
+}
+
+/**
+ * By what a delivery is known when it comes again; `undefined` where its events' own times say it. What was signed may be sent
+ * again by whoever caught it, under any name and at any time.
+ */
+async function nameDelivery(
+  { events, idempotencyKey }: Signals,
+  bytes: Uint8Array<ArrayBuffer>,
+  isSigned: boolean,
+  now: Date,
+): Promise<string | undefined> {
+  if (idempotencyKey === undefined && events.every(({ timestamp }) => timestamp !== undefined)) return undefined
+  if (isSigned) return nameBody(bytes)
+  return idempotencyKey ?? `${await nameBody(bytes)} ${Math.floor(now.getTime() / SAME_MS)}`
 }
 
 /** What a body is known by: itself while it is short, for what is made of it is hashed. */

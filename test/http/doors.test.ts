@@ -8,7 +8,7 @@ import { DOORS } from '../../src/domain/doors/index.ts'
 import { type IntegrationId, toId } from '../../src/domain/ids.ts'
 import { DOOR_TYPES, type DoorType } from '../../src/domain/integration-type.ts'
 import { readDeliveries } from '../../src/usecases/read-deliveries.ts'
-import { createTestTenant, listServicesOf, startApp, type TestApp, type TestTenant } from '../support/app.ts'
+import { createTestTenant, entriesOf, listServicesOf, readWindowOf, startApp, type TestApp, type TestTenant } from '../support/app.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 
 const stack = inject('stack')
@@ -199,6 +199,20 @@ test('a signature is asked for where a secret is set, and wrong ones are noted',
   expect((await send('github', token, { body: form, headers })).status).toBe(202)
   await app.settle()
   expect(await countStored(tenant)).toEqual({ events: 1, incidents: 0 })
+})
+
+test('a signed body without a time is the one before, whatever name it is sent again by', async () => {
+  const tenant = await createTestTenant(app)
+  const secret = 'a-secret-of-the-hubs'
+  const { token } = await connect(tenant, 'github', { webhook_secret: secret })
+  const repository = { full_name: 'acme/till', name: 'till', default_branch: 'main' }
+  const body = JSON.stringify({ action: 'released', release: { tag_name: 'v7', published_at: null }, repository })
+  const signature = `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`
+  for (const name of ['d1', 'd2', 'd3']) {
+    const headers = { 'X-GitHub-Event': 'release', 'X-GitHub-Delivery': name, 'X-Hub-Signature-256': signature }
+    expect((await send('github', token, { body, headers })).status).toBe(202)
+  }
+  expect(entriesOf(await readWindowOf(app, tenant, 'till'))).toMatchObject([{ count: 1 }])
 })
 
 test('settings hold from the next delivery on, in an isolate that remembers other ones, too', async () => {
