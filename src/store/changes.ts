@@ -124,8 +124,8 @@ function selectOfService(
   const kinds = typesTable(types)
   const isOwn = sql`e.service_id = ANY(ARRAY(SELECT id FROM own))`
   const isWanted = sql`e.event_type = ANY(ARRAY(SELECT t.event_type FROM ${kinds}))`
-  const lookedUp = (joins: SQL) => sql`SELECT c.* FROM ${joins} j CROSS JOIN LATERAL (
-    ${latest([sql`e.service_id = j.service_id`, sql`e.change_key = j.change_key`, isWanted, sql`NOT ${isOwn}`])}) c`
+  const lookedUp = (joins: SQL, ...conditions: SQL[]) => sql`SELECT c.* FROM ${joins} j CROSS JOIN LATERAL (
+    ${latest([sql`e.service_id = j.service_id`, sql`e.change_key = j.change_key`, isWanted, sql`NOT ${isOwn}`, ...conditions])}) c`
   const joinsOf = (
     bound: SQL,
     most: number,
@@ -149,7 +149,10 @@ function selectOfService(
     UNION ALL
     SELECT * FROM of_first WHERE NOT (SELECT are_many FROM extent)
     UNION ALL
-    ${lookedUp(sql`(SELECT * FROM joined WHERE NOT (SELECT are_many FROM extent) EXCEPT SELECT * FROM first)`)}
+    ${lookedUp(
+      sql`(SELECT * FROM joined WHERE NOT (SELECT are_many FROM extent) EXCEPT SELECT * FROM first)`,
+      sql`${HAPPENED} >= coalesce((SELECT happened_at FROM reach), '-infinity')`,
+    )}
     UNION ALL
     SELECT c.* FROM ${kinds} CROSS JOIN LATERAL (
       ${latest([sql`e.tenant_id = ${tenantId}`, sql`e.event_type = t.event_type`, sql`(SELECT are_many FROM extent)`, sql`NOT ${isOwn}`, isJoined])}) c`

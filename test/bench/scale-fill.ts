@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 
 const TENANTS = 200
@@ -9,6 +10,8 @@ const AGENTS_EACH = 5
 const STEADY = Array.from({ length: 50 }, (_, place) => (place === 0 ? { events: 10_700, entities: 4 } : { events: 600, entities: 97 }))
 const EVENTS_AN_INCIDENT = 40
 const STEADY_EVENTS = STEADY.reduce((sum, { events }) => sum + events, 0)
+
+const AUTOVACUUM = `SELECT 1 FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND datname = current_database()`
 
 export type LargeTenant = { readonly tenantId: string; readonly agentId: string }
 
@@ -81,6 +84,8 @@ export async function fillEvents(client: Client, from: number, to: number, repor
   await fillJoins(client)
   await fillIncidents(client, Math.floor(to / EVENTS_AN_INCIDENT))
   report('vacuum')
+  // While another worker looks at the tables, what was just stored is not visible to all yet.
+  while ((await client.query(AUTOVACUUM)).rows.length > 0) await sleep(1_000)
   await client.query('VACUUM ANALYZE')
 }
 
