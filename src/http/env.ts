@@ -4,6 +4,7 @@ import type { Chance } from '../deps.ts'
 import type { ErrorCode } from '../domain/errors.ts'
 import type { Principal } from '../store/api-keys.ts'
 import type { StoreCalls } from '../store-calls.ts'
+import type { DeliveryOutcome } from '../usecases/door-request.ts'
 
 /** What a request carries through its handlers. */
 export type AppEnv = {
@@ -18,6 +19,8 @@ export type AppEnv = {
     chance?: Chance
     /** Why it was refused. */
     refusal?: ErrorCode
+    /** What became of a delivery. */
+    delivery?: DeliveryOutcome
     /** When it came, in milliseconds. */
     startedAt: number
     /** Requests made to the stores on this request's account so far. */

@@ -41,6 +41,7 @@ export const observe = (deps: Observing) =>
     await next()
     if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'no-store')
     const principal = c.get('principal')
+    const delivery = c.get('delivery')
     log('request', {
       request_id: c.get('requestId'),
       client_request_id: readClientsId(c),
@@ -48,8 +49,9 @@ export const observe = (deps: Observing) =>
       route: findRoute(c),
       status: c.res.status,
       duration_ms: now().getTime() - startedAt,
-      tenant_id: principal?.tenantId,
+      tenant_id: principal?.tenantId ?? delivery?.tenantId,
       api_key_id: principal?.apiKeyId,
+      ...(delivery && { delivery: { kind: delivery.kind, sender: delivery.sender, deliverer: delivery.deliverer } }),
       store_calls: { ...storeCalls },
     })
     counts.count('noctuary_requests_total', { status: String(c.res.status) })

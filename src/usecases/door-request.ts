@@ -6,6 +6,7 @@ import { DOORS } from '../domain/doors/index.ts'
 import { AppError } from '../domain/errors.ts'
 import type { ApiKeyId, TenantId } from '../domain/ids.ts'
 import type { DoorType } from '../domain/integration-type.ts'
+import type { Deliverer, DeliveryKind } from '../store/door-deliveries.ts'
 import type { WorkDeps } from './work-on-incident.ts'
 
 /** What a delivery shows: a key that people made, or an integration's token, by its hash. */
@@ -28,8 +29,18 @@ export type DoorRequest = {
   readonly body: { readonly value: unknown } | { readonly refusal: AppError }
   /** Throws when so many events are more than the credential may send. */
   readonly admit: (events: number) => Promise<void>
+  /** Takes what became of it, for the line by which its request is logged. */
+  readonly report: (outcome: DeliveryOutcome) => void
   /** Keeps work alive after the answer. */
   readonly defer: (work: Promise<unknown>) => void
+}
+
+/** Whose delivery it was, and whether it was taken. */
+export type DeliveryOutcome = {
+  readonly tenantId: TenantId
+  readonly sender: DoorType
+  readonly kind: DeliveryKind
+  readonly deliverer: Deliverer
 }
 
 export type ReceiveDeps = WorkDeps & BatchDatabase & Memory & Keeping & Room & Queueing

@@ -184,7 +184,7 @@ function withRejected<Read extends Omit<ReadDelivery, 'tenantId'>>(read: Read, {
 /** Notes what became of a delivery once it is answered. Never fails. */
 function note(
   deps: ReceiveDeps,
-  { sender, defer }: DoorRequest,
+  { sender, defer, report }: DoorRequest,
   { tenantId, integration, deliverer = integration?.id ?? sender }: DoorCaller & { readonly deliverer?: Deliverer },
   taken: Exclude<DeliveryKind, 'ignored'>,
   texts: readonly string[],
@@ -194,7 +194,7 @@ function note(
   const kind = texts.length === 0 ? 'ignored' : taken
   const text = toKeptTitle([...texts, ...(ignored === undefined ? [] : [`ignored: ${ignored}`])].join(', '), deps.keeping)
   deps.counts.count('noctuary_deliveries_total', { kind })
-  deps.log('delivery', { tenant_id: tenantId, sender, kind, deliverer })
+  report({ tenantId, sender, kind, deliverer })
   const recorded = recordDelivery(deps.redis, deps.rest, tenantId, deliverer, { at: deps.now(), kind, text, incidentId }, deps.newUuid())
   if (recorded !== undefined)
     defer(recorded.catch((error: unknown) => deps.log('delivery_not_noted', { tenant_id: tenantId, reason: nameOf(error) })))

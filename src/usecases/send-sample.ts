@@ -53,7 +53,6 @@ export async function sendSample(
     text: [...texts, ...(signals.ignored === undefined ? [] : [`ignored: ${signals.ignored}`]), ...services].join(', '),
     incidentId: alerts.opened,
   }
-  deps.log('delivery', { tenant_id: tenantId, sender, kind: 'sample', deliverer: integration.id })
   await recordSample(deps.redis, tenantId, integration.id, outcome).catch((error: unknown) =>
     deps.log('delivery_not_noted', { tenant_id: tenantId, reason: nameOf(error) }),
   )

@@ -318,7 +318,13 @@ test('a signed delivery of the day before yesterday opens nothing; the pager’s
   const old = makeDelivery({ ref: newRef(), service: 'Checkout', at: minutesAgo(48 * 60) })
   expect((await deliver(app, pager, old)).status).toBe(202)
   expect(await incidentsOf(tenant)).toEqual([])
-  expect(app.logs).toContainEqual(expect.objectContaining({ event: 'delivery', tenant_id: tenant.tenantId, sender: 'pagerduty' }))
+  expect(app.logs).toContainEqual(
+    expect.objectContaining({
+      event: 'request',
+      tenant_id: tenant.tenantId,
+      delivery: { kind: 'taken', sender: 'pagerduty', deliverer: pager.id },
+    }),
+  )
 
   const foreign = makeDelivery({ ref: newRef(), service: 'Checkout' })
   const text = JSON.stringify(foreign).replace(/acme\.pagerduty\.com/g, 'pagerduty.com.evil.example')

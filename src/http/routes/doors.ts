@@ -97,6 +97,7 @@ async function readRequest(
     bytes,
     body,
     admit: (events) => limitEvents(deps, c, credential.hash, events),
+    report: (outcome) => c.set('delivery', outcome),
     defer: deferTo(c),
   }
 }
