@@ -140,12 +140,14 @@ export async function readVerdicts(
   return await selectOne(
     db,
     sql`WITH latest AS MATERIALIZED (
-      SELECT DISTINCT ON (a.incident_id) a.incident_id, a.number, a.abstained FROM diagnoses a
+      SELECT DISTINCT ON (a.incident_id) a.abstained FROM diagnoses a
       WHERE a.tenant_id = ${tenantId} ORDER BY a.incident_id DESC, a.number DESC
     ),
     judged AS (
-      SELECT a.confidence, a.abstained, a.verdict, a.signature FROM diagnoses a JOIN latest l ON l.incident_id = a.incident_id AND l.number = a.number
-      WHERE a.tenant_id = ${tenantId} AND a.verdict IS NOT NULL ORDER BY a.verdict_at DESC LIMIT ${MAX_VERDICTS}
+      SELECT a.confidence, a.abstained, a.verdict, a.signature FROM diagnoses a
+      WHERE a.tenant_id = ${tenantId} AND a.verdict IS NOT NULL
+        AND a.number = (SELECT max(n.number) FROM diagnoses n WHERE n.incident_id = a.incident_id)
+      ORDER BY a.verdict_at DESC LIMIT ${MAX_VERDICTS}
     )
     SELECT (SELECT count(*)::int FROM latest) AS answers, (SELECT count(*)::int FROM latest WHERE abstained) AS abstained,
       (SELECT coalesce(json_agg(json_build_object('confidence', j.confidence, 'confirmed', j.verdict = 'confirmed', 'abstained', j.abstained,
