@@ -17,10 +17,14 @@ export type DecodedBody = { readonly text: string; readonly isNdjson: boolean }
 export async function readBody(c: AppContext, options: { readonly allowNdjson: boolean }): Promise<DecodedBody> {
   const isNdjson = options.allowNdjson && NDJSON_TYPES.includes(readMediaType(c))
   if (!isNdjson) requireJson(c, options.allowNdjson ? ' or application/x-ndjson' : '')
-  const declared = readDeclaredLength(c)
+  return { text: await readText(c), isNdjson }
+}
+
+/** As `readBytes`, as text; malformed UTF-8 becomes U+FFFD. */
+export async function readText(c: AppContext, maxBytes: number = MAX_BODY_BYTES): Promise<string> {
   // The runtime holds a body to its declared length: no need to count.
-  if (readEncoding(c) === 'identity' && declared <= MAX_BODY_BYTES) return { text: await c.req.raw.text(), isNdjson }
-  return { text: new TextDecoder().decode(await readBytes(c)), isNdjson }
+  if (readEncoding(c) === 'identity' && readDeclaredLength(c) <= maxBytes) return await c.req.raw.text()
+  return new TextDecoder().decode(await readBytes(c, maxBytes))
 }
 
 /** Throws `unsupported_media_type` for a body that says it is something else than JSON. */

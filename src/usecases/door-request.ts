@@ -1,6 +1,6 @@
 import type { BatchDatabase, Keeping, Memory, Queueing, Room } from '../deps.ts'
 import type { Integration } from '../domain/access/integration.ts'
-import { CONTENT_TYPES, decodeDelivery } from '../domain/doors/delivery-body.ts'
+import { CONTENT_TYPES, decodeDelivery, type Sent } from '../domain/doors/delivery-body.ts'
 import type { Delivery, Door, DoorSettings, Signals } from '../domain/doors/door.ts'
 import { DOORS } from '../domain/doors/index.ts'
 import { AppError } from '../domain/errors.ts'
@@ -23,8 +23,8 @@ export type DoorRequest = {
   readonly path: string | undefined
   readonly header: (name: string) => string | undefined
   readonly credential: DoorCredential
-  /** The very bytes that came, unzipped. */
-  readonly bytes: Uint8Array<ArrayBuffer>
+  /** The very bytes where the sender signs. */
+  readonly sent: Sent
   /** What they hold, or why that cannot be read. */
   readonly body: { readonly value: unknown } | { readonly refusal: AppError }
   /** Throws when so many events are more than the credential may send. */
@@ -60,18 +60,18 @@ export const isSignedBy = (sender: DoorType, integration: Integration | undefine
   (DOORS[sender].signatures ?? []).length > 0 && integration?.secrets.webhook_secret !== undefined
 
 /** Decodes an unzipped body as a door takes it. */
-export function readDoorBody(door: Door, header: DoorRequest['header'], bytes: Uint8Array<ArrayBuffer>): DoorRequest['body'] {
+export function readDoorBody(door: Door, header: DoorRequest['header'], sent: Sent): DoorRequest['body'] {
   const contentType = header('content-type')
-  const body = decodeBody(door, contentType, bytes)
+  const body = decodeBody(door, contentType, sent)
   if (!('refusal' in body) || !door.isWhole?.(header)) return body
-  const isJson = contentType === undefined ? bytes.byteLength > 0 : /json/i.test(contentType)
+  const isJson = contentType === undefined ? sent.length > 0 : /json/i.test(contentType)
   return isJson ? body : { value: undefined }
 }
 
-function decodeBody(door: Door, contentType: string | undefined, bytes: Uint8Array<ArrayBuffer>): DoorRequest['body'] {
-  const isEmpty = bytes.byteLength === 0 && !contentType?.includes('protobuf')
+function decodeBody(door: Door, contentType: string | undefined, sent: Sent): DoorRequest['body'] {
+  const isEmpty = sent.length === 0 && !contentType?.includes('protobuf')
   if (isEmpty) return { refusal: new AppError('invalid_request', 'request body must not be empty') }
-  const decoded = decodeDelivery(door.mediaTypes, contentType, bytes)
+  const decoded = decodeDelivery(door.mediaTypes, contentType, sent)
   if (decoded.kind === 'decoded') return { value: decoded.body }
   if (decoded.kind === 'malformed') return { refusal: new AppError('invalid_request', decoded.message) }
   if (decoded.kind === 'excessive') return { refusal: new AppError('payload_too_large', decoded.message) }

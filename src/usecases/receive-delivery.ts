@@ -1,6 +1,7 @@
 import { assertKeyType } from '../domain/access/api-key.ts'
 import { canReceive, type Integration, openSecretOf } from '../domain/access/integration.ts'
 import { setBounded } from '../domain/bounded-map.ts'
+import { toBytes } from '../domain/doors/delivery-body.ts'
 import type { Signals } from '../domain/doors/door.ts'
 import { DOORS } from '../domain/doors/index.ts'
 import { verifySignature } from '../domain/doors/signature.ts'
@@ -105,8 +106,8 @@ async function storeAtOnce(deps: ReceiveDeps, request: DoorRequest, supposed: Kn
   }
 }
 
-const isUnjudged = ({ tenantOfKey }: ReceiveDeps, { bytes, credential }: DoorRequest, supposed: KnownIntegration | undefined) =>
-  bytes.byteLength > MAX_UNJUDGED_BYTES && supposed === undefined && !tenantOfKey.has(credential.hash)
+const isUnjudged = ({ tenantOfKey }: ReceiveDeps, { sent, credential }: DoorRequest, supposed: KnownIntegration | undefined) =>
+  sent.length > MAX_UNJUDGED_BYTES && supposed === undefined && !tenantOfKey.has(credential.hash)
 
 /** Stores events for a live credential; a key that has no agent gets one with the sender's name. */
 async function insertFor(deps: ReceiveDeps, { credential, sender }: DoorRequest, wanted: InsertRequest): Promise<InsertResult> {
@@ -160,12 +161,12 @@ function getBody({ body }: DoorRequest): { readonly value: unknown } {
 }
 
 /** Without a secret, or where the sender signs nothing, every delivery is. */
-async function isGenuine(deps: ReceiveDeps, { sender, header, bytes }: DoorRequest, integration: Integration): Promise<boolean> {
+async function isGenuine(deps: ReceiveDeps, { sender, header, sent }: DoorRequest, integration: Integration): Promise<boolean> {
   const { signatures = [] } = DOORS[sender]
   if (signatures.length === 0) return true
   const secret = await openSecretOf(integration, 'webhook_secret', deps.sealingKeys)
   if (secret === undefined) return true
-  const signed = { header, body: bytes, now: deps.now(), timestampHeader: integration.settings.signatureTimestampHeader }
+  const signed = { header, body: toBytes(sent), now: deps.now(), timestampHeader: integration.settings.signatureTimestampHeader }
   const checks = await Promise.all(signatures.map((scheme) => verifySignature(scheme, [secret], signed)))
   return checks.includes(true)
 }

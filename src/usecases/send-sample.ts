@@ -42,7 +42,7 @@ export async function sendSample(
     [...services].map((service) => ({ id: deps.newUuid(), service_name: service })),
   )
   await announceWork(deps)
-  const from = { credential: { hash }, bytes: new Uint8Array(), isSigned: false, admit: async () => {}, defer }
+  const from = { credential: { hash }, sent: '', isSigned: false, admit: async () => {}, defer }
   const events = await storeDoorEvents(deps, from, signals, (wanted) => insertEvents(deps.db, wanted))
   const caller = { tenantId, apiKeyId: undefined, integration }
   const alerts = await storeAlerts(deps, { sender, defer }, caller, { signals, delivery })

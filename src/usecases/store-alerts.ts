@@ -19,7 +19,7 @@ import { announceWork, countMessages, tellFollowUps, workOn } from './work-on-in
  */
 export async function storeAlerts(
   deps: ReceiveDeps,
-  { sender, defer, bytes }: Pick<DoorRequest, 'sender' | 'defer'> & Partial<Pick<DoorRequest, 'bytes'>>,
+  { sender, defer, sent }: Pick<DoorRequest, 'sender' | 'defer'> & Partial<Pick<DoorRequest, 'sent'>>,
   { tenantId, integration, apiKeyId }: DoorCaller,
   { signals, delivery }: Pick<ReadDelivery, 'signals' | 'delivery'>,
 ): Promise<StoredAlerts> {
@@ -39,7 +39,7 @@ export async function storeAlerts(
     source: sender,
     integrationId: integration?.id ?? null,
     senderId,
-    deliveryId: signals.idempotencyKey ?? (await nameSigned(isSigned, bytes)),
+    deliveryId: signals.idempotencyKey ?? (await nameSigned(isSigned, sent)),
     isUnordered,
     isUnique: door.hasUniqueKeys === true,
     isSigned,
@@ -69,8 +69,8 @@ const findKeysIn = ({ key, title, service, url, environment }: DoorAlert) =>
   findOwnKeys(JSON.stringify([key, title, service, url, environment]))
 
 /** What was signed is known by its bytes, where its sender gives it no name: whoever caught it has nothing of sending it again. */
-const nameSigned = async (isSigned: boolean, bytes: DoorRequest['bytes'] | undefined) =>
-  isSigned && bytes ? `body ${toHex(await sha256(bytes))}` : undefined
+const nameSigned = async (isSigned: boolean, sent: DoorRequest['sent'] | undefined) =>
+  isSigned && sent !== undefined ? `body ${toHex(await sha256(sent))}` : undefined
 
 export type StoredAlerts = { readonly texts: readonly string[]; readonly opened: IncidentId | undefined }
 

@@ -1,4 +1,5 @@
 import type { Chance, Clock, Keeping, Logging, Queueing, Room, Stores } from '../deps.ts'
+import type { Sent } from '../domain/doors/delivery-body.ts'
 import type { SentEvent, Signals } from '../domain/doors/door.ts'
 import { MAX_BATCH_EVENTS } from '../domain/event/event.ts'
 import type { Evaluation } from '../domain/event/flag.ts'
@@ -8,7 +9,7 @@ import { type Insert, ingestEvents } from './ingest-events.ts'
 
 /** A delivery without a time or a name of its own is the one before, sent again, if it comes within the same minute. */
 const SAME_MS = 60_000
-const MAX_NAME_BYTES = 1_024
+const MAX_PLAIN_LENGTH = 1_024
 /** A character for each byte. */
 const latin1 = new TextDecoder('latin1')
 
@@ -26,7 +27,7 @@ export type StoredEvents = {
 
 type From = {
   readonly credential: { readonly hash: string }
-  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly sent: Sent
   /** Whether the sender vouches for the bytes: not for the headers beside them. */
   readonly isSigned: boolean
   readonly admit: (events: number) => Promise<void>
@@ -42,21 +43,21 @@ type From = {
  */
 export async function storeDoorEvents(
   deps: Stores & Chance & Clock & Keeping & Logging & Room & Queueing,
-  { credential, bytes, isSigned, admit, mayQueue, defer }: From,
+  { credential, sent, isSigned, admit, mayQueue, defer }: From,
   signals: Signals,
   insert: Insert,
 ): Promise<StoredEvents> {
   const { events, evaluations = [] } = signals
-  const sent = events.length > MAX_BATCH_EVENTS ? withoutRepeats(events) : events
+  const wanted = events.length > MAX_BATCH_EVENTS ? withoutRepeats(events) : events
   await admit(Math.max(events.length, evaluations.length))
-  const name = await nameDelivery(signals, bytes, isSigned, deps.now())
+  const name = await nameDelivery(signals, sent, isSigned, deps.now())
   const counts = { created: 0, duplicate: 0, rejected: 0 }
   let reason: string | undefined
   let queuedFor: Principal | undefined
-  const last = Math.max(sent.length, evaluations.length)
+  const last = Math.max(wanted.length, evaluations.length)
   const byPair = Map.groupBy(last <= MAX_BATCH_EVENTS ? [] : evaluations, ({ service, flag }) => toPair(service, flag))
   for (let from = 0; from < last; from += MAX_BATCH_EVENTS) {
-    const items = sent.slice(from, from + MAX_BATCH_EVENTS)
+    const items = wanted.slice(from, from + MAX_BATCH_EVENTS)
     const asked = last <= MAX_BATCH_EVENTS ? evaluations : takeEvaluations(evaluations, byPair, items, from)
     const deliveryId = name === undefined ? undefined : `${name} ${from}`
     const request = {
@@ -93,20 +94,16 @@ function takeEvaluations(
  * By what a delivery is known when it comes again; `undefined` where its events' own times say it. What was signed may be sent
  * again by whoever caught it, under any name and at any time.
  */
-async function nameDelivery(
-  { events, idempotencyKey }: Signals,
-  bytes: Uint8Array<ArrayBuffer>,
-  isSigned: boolean,
-  now: Date,
-): Promise<string | undefined> {
+async function nameDelivery({ events, idempotencyKey }: Signals, sent: Sent, isSigned: boolean, now: Date): Promise<string | undefined> {
   if (idempotencyKey === undefined && events.every(({ timestamp }) => timestamp !== undefined)) return undefined
-  if (isSigned) return nameBody(bytes)
-  return idempotencyKey ?? `${await nameBody(bytes)} ${Math.floor(now.getTime() / SAME_MS)}`
+  if (isSigned) return nameBody(sent)
+  return idempotencyKey ?? `${await nameBody(sent)} ${Math.floor(now.getTime() / SAME_MS)}`
 }
 
 /** What a body is known by: itself while it is short, for what is made of it is hashed. */
-async function nameBody(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return bytes.byteLength <= MAX_NAME_BYTES ? latin1.decode(bytes) : toHex(await sha256(bytes))
+async function nameBody(sent: Sent): Promise<string> {
+  if (sent.length > MAX_PLAIN_LENGTH) return toHex(await sha256(sent))
+  return typeof sent === 'string' ? sent : latin1.decode(sent)
 }
 
 const toPair = (service: string, flag: string) => `${service}\0${flag}`

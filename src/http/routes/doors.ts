@@ -11,7 +11,7 @@ import { DOOR_TYPES, type DoorType } from '../../domain/integration-type.ts'
 import { type DoorCredential, type DoorRequest, type ReadDelivery, readDoorBody } from '../../usecases/door-request.ts'
 import { receiveDelivery, rehearseDelivery } from '../../usecases/receive-delivery.ts'
 import { limitRate, readCredential } from '../auth.ts'
-import { readBytes } from '../body.ts'
+import { readBytes, readText } from '../body.ts'
 import { createRouter, deferTo } from '../context.ts'
 import type { AppContext } from '../env.ts'
 import { enterAsTenant, judgeRefusal, limitEvents, refuseStranger } from '../limits.ts'
@@ -87,14 +87,14 @@ async function readRequest(
   const shown = c.req.param('token') ?? readCredential(c) ?? (door.credentialHeader && c.req.header(door.credentialHeader))
   // Whoever shows nothing that could be good is not worth reading.
   const early = shown === undefined && door.credential ? undefined : await readDoorCredential(deps, c, shown)
-  const { bytes, body } = wrongMethod ? { bytes: new Uint8Array(), body: { refusal: wrongMethod } } : await readDelivery(c, door)
+  const { sent, body } = wrongMethod ? { sent: '', body: { refusal: wrongMethod } } : await readDelivery(c, door)
   const credential = early ?? (await readDoorCredential(deps, c, 'value' in body ? door.credential?.(body.value) : refuseBody(body)))
   return {
     sender,
     path: isFixed ? path : undefined,
     header: (name) => c.req.header(name),
     credential,
-    bytes,
+    sent,
     body,
     admit: (events) => limitEvents(deps, c, credential.hash, events),
     report: (outcome) => c.set('delivery', outcome),
@@ -108,12 +108,13 @@ const refuseBody = ({ refusal }: Extract<Body, { refusal: AppError }>): never =>
   throw refusal
 }
 
-async function readDelivery(c: AppContext, door: Door): Promise<Pick<DoorRequest, 'bytes' | 'body'>> {
+async function readDelivery(c: AppContext, door: Door): Promise<Pick<DoorRequest, 'sent' | 'body'>> {
   try {
-    const bytes = await readBytes(c, door.maxBytes)
-    return { bytes, body: readDoorBody(door, (name) => c.req.header(name), bytes) }
+    const isText = door.signatures === undefined && !door.mediaTypes.includes('protobuf')
+    const sent = await (isText ? readText : readBytes)(c, door.maxBytes)
+    return { sent, body: readDoorBody(door, (name) => c.req.header(name), sent) }
   } catch (error) {
-    if (error instanceof AppError) return { bytes: new Uint8Array(), body: { refusal: error } }
+    if (error instanceof AppError) return { sent: '', body: { refusal: error } }
     throw error
   }
 }
