@@ -4,7 +4,7 @@ import type { Chance } from '../deps.ts'
 import type { ErrorCode } from '../domain/errors.ts'
 import type { Principal } from '../store/api-keys.ts'
 import type { StoreCalls } from '../store-calls.ts'
-import type { DeliveryOutcome } from '../usecases/door-request.ts'
+import type { LoggedDelivery } from '../usecases/door-request.ts'
 
 /** What a request carries through its handlers. */
 export type AppEnv = {
@@ -20,7 +20,7 @@ export type AppEnv = {
     /** Why it was refused. */
     refusal?: ErrorCode
     /** What became of a delivery. */
-    delivery?: DeliveryOutcome
+    delivery?: LoggedDelivery
     /** When it came, in milliseconds. */
     startedAt: number
     /** Requests made to the stores on this request's account so far. */

@@ -30,13 +30,13 @@ export type DoorRequest = {
   /** Throws when so many events are more than the credential may send. */
   readonly admit: (events: number) => Promise<void>
   /** Takes what became of it, for the line by which its request is logged. */
-  readonly report: (outcome: DeliveryOutcome) => void
+  readonly report: (outcome: LoggedDelivery) => void
   /** Keeps work alive after the answer. */
   readonly defer: (work: Promise<unknown>) => void
 }
 
-/** Whose delivery it was, and whether it was taken. */
-export type DeliveryOutcome = {
+/** What a log line says of a delivery: whose it was, and whether it was taken. */
+export type LoggedDelivery = {
   readonly tenantId: TenantId
   readonly sender: DoorType
   readonly kind: DeliveryKind

@@ -11,7 +11,7 @@ export type DecodedDelivery =
   | { readonly kind: 'malformed'; readonly message: string }
   | { readonly kind: 'excessive'; readonly message: string }
 
-/** What came, unzipped: the very bytes, or their text where nothing else is asked of them, which costs half as much. */
+/** What came, unzipped: the very bytes, or their text where nothing else is asked of them: bytes would be a copy more. */
 export type Sent = string | Uint8Array<ArrayBuffer>
 
 /** Objects and lists, each of which takes tens of bytes in memory and two or three on the way. */
