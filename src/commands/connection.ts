@@ -43,11 +43,16 @@ export async function openDatabase(): Promise<{ readonly db: Db; readonly close:
   const endpoint = process.env['DATABASE_ENDPOINT']
   if (endpoint) return { db: createDb({ url, endpoint, timeoutMs: CONNECT_TIMEOUT_MS }), close: async () => {} }
   const client = await connect(url)
+  return { db: toDb(client), close: () => client.end() }
+}
+
+/** A connection as the store asks a database. */
+export function toDb(client: pg.Client): Db {
   const connection = drizzle({ client })
   const execute = <Row extends Record<string, unknown>>(statement: SQL) =>
     // Whoever asks says what rows the statement has; Drizzle says it in a type that stays open here.
     connection.execute(statement) as PromiseLike<{ readonly rows: Row[] }>
-  return { db: { execute }, close: () => client.end() }
+  return { execute }
 }
 
 const KNOWN_ERRORS: Readonly<Record<string, string>> = {

@@ -14,6 +14,9 @@ export function toHex(bytes: Uint8Array): string {
   return hex
 }
 
+/** SHA-256 as lower-case hexadecimal digits, as keys and bodies are known by. */
+export const sha256Hex = async (data: string | Uint8Array<ArrayBuffer>): Promise<string> => toHex(await sha256(data))
+
 /** The bytes that hexadecimal digits, an even number of them, stand for. */
 export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length: hex.length / 2 }, (_, index) => Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16))

@@ -5,7 +5,7 @@ import { assertKeyType, assertMayRead, isWellFormedKey, type KeyType, toKeyType 
 import { isToken } from '../domain/access/integration.ts'
 import { setBounded } from '../domain/bounded-map.ts'
 import { AppError } from '../domain/errors.ts'
-import { sha256, toHex } from '../domain/hash.ts'
+import { sha256Hex } from '../domain/hash.ts'
 import { getPrincipal } from '../store/api-keys.ts'
 import type { AppContext, AppEnv } from './env.ts'
 import { enterAsTenant, refuseRate, refuseStranger } from './limits.ts'
@@ -63,7 +63,7 @@ async function toHash({ hashOfKey }: Memory, key: string): Promise<string> {
   const known = isToken(key) ? undefined : hashOfKey.get(key)
   if (known !== undefined) return known
   if (!isWellFormedKey(key)) throw new AppError('unauthorized', 'API key is malformed')
-  const hash = toHex(await sha256(key))
+  const hash = await sha256Hex(key)
   setBounded(hashOfKey, key, hash)
   return hash
 }

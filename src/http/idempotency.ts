@@ -3,7 +3,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { BatchDatabase, Chance, Clock, Logging } from '../deps.ts'
 import { deriveRepeat } from '../domain/access/repeat.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
-import { sha256, toHex } from '../domain/hash.ts'
+import { sha256Hex } from '../domain/hash.ts'
 import { isNumber, isObjectOf, isText, parseJson, readStored, writeStored } from '../domain/json.ts'
 import { withDeadline } from '../store/deadline.ts'
 import { claimRequest, keepResult, releaseClaim } from '../store/idempotency.ts'
@@ -58,7 +58,7 @@ export const repeatable = (deps: BatchDatabase & Chance & Logging & Clock) =>
     if (idempotencyKey === undefined) return await next()
     const { tenantId, apiKeyId } = c.var.principal
     const route = `${c.req.method} ${c.req.path}`
-    const bodyHash = toHex(await sha256(await c.req.text()))
+    const bodyHash = await sha256Hex(await c.req.text())
     const repeat = await deriveRepeat({ apiKey: readBearer(c) ?? '', idempotencyKey, route, bodyHash })
     const claim = { apiKeyId, key: repeat.name, bodyHash }
 

@@ -10,7 +10,7 @@ import {
 } from '../domain/access/integration.ts'
 import { MAX_MAP_BYTES, MAX_MAPPED_SERVICES } from '../domain/access/service-map.ts'
 import { AppError } from '../domain/errors.ts'
-import { sha256, toHex } from '../domain/hash.ts'
+import { sha256Hex } from '../domain/hash.ts'
 import { type AgentId, type ApiKeyId, type IntegrationId, type TenantId, toId } from '../domain/ids.ts'
 import { appendAudit, type Trail } from './audit.ts'
 import { functionNamed } from './functions.ts'
@@ -52,7 +52,7 @@ export async function insertIntegration(
     ),
     credential AS (
       INSERT INTO api_keys (id, tenant_id, key_type, name, prefix, last4, hash, integration_id)
-      SELECT ${apiKeyId}::uuid, ${tenantId}::uuid, 'ingest', ${agentName}, ${prefix}, ${last4}, ${await hashToken(token)}, id FROM changed WHERE ${INTEGRATIONS[type].directions.some((one) => one !== 'outbound')}::boolean
+      SELECT ${apiKeyId}::uuid, ${tenantId}::uuid, 'ingest', ${agentName}, ${prefix}, ${last4}, ${await sha256Hex(token)}, id FROM changed WHERE ${INTEGRATIONS[type].directions.some((one) => one !== 'outbound')}::boolean
       RETURNING id
     ),
     agent AS (
@@ -156,7 +156,7 @@ export async function replaceToken(
       UPDATE integrations SET token = ${storedToken} WHERE id = ${id} AND tenant_id = ${tenantId} RETURNING *
     ),
     credential AS (
-      UPDATE api_keys k SET hash = ${await hashToken(token)}, last4 = ${toTokenHint(token).last4}
+      UPDATE api_keys k SET hash = ${await sha256Hex(token)}, last4 = ${toTokenHint(token).last4}
       FROM changed WHERE k.integration_id = changed.id AND k.revoked_at IS NULL
     ),
     audit AS (${appendAudit(tenantId, trail, 'integration.rotated', sql`changed`)})
@@ -222,8 +222,6 @@ export async function replaceSealed(
   )
   return rows.length === 1
 }
-
-const hashToken = async (token: string): Promise<string> => toHex(await sha256(token))
 
 /** The settings of a row, by name; secrets are sealed. */
 const SETTINGS_OF = sql`config || secrets || jsonb_build_object('direction', direction)`

@@ -1,7 +1,7 @@
 import type { BatchDatabase, Chance, Keeping } from '../deps.ts'
 import { createKey, type KeyType, toKeyHint } from '../domain/access/api-key.ts'
 import { toKeptName } from '../domain/event/redact.ts'
-import { sha256, toHex } from '../domain/hash.ts'
+import { sha256Hex } from '../domain/hash.ts'
 import { type TenantId, toId } from '../domain/ids.ts'
 import { type ApiKey, insertApiKey } from '../store/api-keys.ts'
 import type { Trail } from '../store/audit.ts'
@@ -26,5 +26,5 @@ export async function drawKey(
   name: string | null,
 ): Promise<{ readonly key: string; readonly stored: NewApiKey }> {
   const key = createKey(keyType, randomBytes)
-  return { key, stored: { id: toId(newUuid()), keyType, name, hash: toHex(await sha256(key)), ...toKeyHint(key) } }
+  return { key, stored: { id: toId(newUuid()), keyType, name, hash: await sha256Hex(key), ...toKeyHint(key) } }
 }

@@ -6,7 +6,7 @@ import { type Evaluation, evaluationOf } from '../domain/event/flag.ts'
 import { type ParsedEvent, parseEvent } from '../domain/event/parse.ts'
 import { isRedactedEvent, redactEvent } from '../domain/event/redact.ts'
 import { tooManyServices } from '../domain/event/service-name.ts'
-import { sha256, toHex, uuidFromHash } from '../domain/hash.ts'
+import { sha256, sha256Hex, uuidFromHash } from '../domain/hash.ts'
 import { type EventId, type TenantId, toId } from '../domain/ids.ts'
 import { toShownValue } from '../domain/text.ts'
 import { type Principal, reportExposedKeys } from '../store/api-keys.ts'
@@ -164,7 +164,7 @@ export function noteExposedKeys(deps: Database & Logging, defer: (work: Promise<
 
 async function reportKeys(deps: Database & Logging, keys: readonly string[]): Promise<void> {
   try {
-    const hashes = await Promise.all(keys.map(async (key) => toHex(await sha256(key))))
+    const hashes = await Promise.all(keys.map((key) => sha256Hex(key)))
     for (const { tenantId, apiKeyId } of await reportExposedKeys(deps.db, hashes)) {
       deps.log('api_key_exposed', { tenant_id: tenantId, api_key_id: apiKeyId })
     }

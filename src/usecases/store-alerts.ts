@@ -4,7 +4,7 @@ import { DOORS } from '../domain/doors/index.ts'
 import { toKeptAlert } from '../domain/doors/kept-alert.ts'
 import { AppError } from '../domain/errors.ts'
 import { findOwnKeys } from '../domain/event/redact.ts'
-import { sha256, toHex } from '../domain/hash.ts'
+import { sha256Hex } from '../domain/hash.ts'
 import { type IncidentId, toId } from '../domain/ids.ts'
 import { DAY_MS } from '../domain/timestamp.ts'
 import { type KeyedAlert, type Reception, receiveAlerts } from '../store/alerts.ts'
@@ -70,7 +70,7 @@ const findKeysIn = ({ key, title, service, url, environment }: DoorAlert) =>
 
 /** What was signed is known by its bytes, where its sender gives it no name: whoever caught it has nothing of sending it again. */
 const nameSigned = async (isSigned: boolean, sent: DoorRequest['sent'] | undefined) =>
-  isSigned && sent !== undefined ? `body ${toHex(await sha256(sent))}` : undefined
+  isSigned && sent !== undefined ? `body ${await sha256Hex(sent)}` : undefined
 
 export type StoredAlerts = { readonly texts: readonly string[]; readonly opened: IncidentId | undefined }
 

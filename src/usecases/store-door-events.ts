@@ -3,7 +3,7 @@ import type { Sent } from '../domain/doors/delivery-body.ts'
 import type { SentEvent, Signals } from '../domain/doors/door.ts'
 import { MAX_BATCH_EVENTS } from '../domain/event/event.ts'
 import type { Evaluation } from '../domain/event/flag.ts'
-import { sha256, toHex } from '../domain/hash.ts'
+import { sha256Hex } from '../domain/hash.ts'
 import type { Principal } from '../store/api-keys.ts'
 import { type Insert, ingestEvents } from './ingest-events.ts'
 
@@ -102,7 +102,7 @@ async function nameDelivery({ events, idempotencyKey }: Signals, sent: Sent, isS
 
 /** What a body is known by: itself while it is short, for what is made of it is hashed. */
 async function nameBody(sent: Sent): Promise<string> {
-  if (sent.length > MAX_PLAIN_LENGTH) return toHex(await sha256(sent))
+  if (sent.length > MAX_PLAIN_LENGTH) return await sha256Hex(sent)
   return typeof sent === 'string' ? sent : latin1.decode(sent)
 }
 

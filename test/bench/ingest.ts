@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import type { Deps } from '../../src/deps.ts'
-import { sha256, toHex } from '../../src/domain/hash.ts'
+import { sha256Hex } from '../../src/domain/hash.ts'
 import type { TenantId } from '../../src/domain/ids.ts'
 import type { DoorType } from '../../src/domain/integration-type.ts'
 import { ingestEvents } from '../../src/usecases/ingest-events.ts'
@@ -299,7 +299,7 @@ async function connect(deps: Deps, tenantId: TenantId, type: DoorType): Promise<
 
 /** What ingesting each of these events asks of the stores. */
 async function seeRequests(deps: Deps, ingestKey: string, events: readonly unknown[]): Promise<SeenRequests[]> {
-  const keyHash = toHex(await sha256(ingestKey))
+  const keyHash = await sha256Hex(ingestKey)
   const ask = globalThis.fetch
   const seen: SeenRequests[] = []
   try {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
 import { openSecretOf } from '../../src/domain/access/integration.ts'
-import { sha256, toHex } from '../../src/domain/hash.ts'
+import { sha256Hex } from '../../src/domain/hash.ts'
 import { SECRET_FIELDS } from '../../src/domain/integration-type.ts'
 import { findIntegrationByHash } from '../../src/store/integrations.ts'
 import { createTestTenant, startApp, type TestTenant } from '../support/app.ts'
@@ -40,7 +40,7 @@ const list = async (tenant: TestTenant) => (await app.request('/v1/integrations'
 const audit = async (tenant: TestTenant, query = '') => (await app.request(`/v1/audit${query}`, { key: tenant.readonlyKey })).json()
 
 const secretsOf = async (token: string) => {
-  const found = await findIntegrationByHash(app.deps.db, toHex(await sha256(token)))
+  const found = await findIntegrationByHash(app.deps.db, await sha256Hex(token))
   const integration = found?.integration
   if (!integration) return undefined
   return Promise.all(SECRET_FIELDS.map((field) => openSecretOf(integration, field, app.deps.sealingKeys)))
@@ -255,7 +255,7 @@ describe('without INTEGRATION_KEYS', () => {
       key: tenant.readonlyKey,
       body: { type: 'pagerduty', direction: 'inbound', config: SECRETS },
     })
-    const found = await findIntegrationByHash(after.deps.db, toHex(await sha256((await response.json()).token)))
+    const found = await findIntegrationByHash(after.deps.db, await sha256Hex((await response.json()).token))
     expect(found && (await openSecretOf(found.integration, 'webhook_secret', after.deps.sealingKeys))).toBe('whsec-canary-5f0c')
   })
 })

@@ -4,13 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
-import { drizzle } from 'drizzle-orm/node-postgres'
-import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
+import { connect, toDb } from '../../src/commands/connection.ts'
 import { openSecretOf } from '../../src/domain/access/integration.ts'
-import { sha256, toHex } from '../../src/domain/hash.ts'
+import { sha256Hex } from '../../src/domain/hash.ts'
 import { findIntegrationByHash } from '../../src/store/integrations.ts'
-import type { Db } from '../../src/store/postgres.ts'
 import { deleteTenantRows, listTenantTables, readTenantRows } from '../../src/store/tenant-data.ts'
 import { createTestTenant, makeEvent, startApp } from '../support/app.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
@@ -158,8 +156,7 @@ test.runIf(REAL)('a tenant is read and deleted without the rest, however many ev
   const there = startApp({ stack: own })
   const [small, large] = [await createTestTenant(there), await createTestTenant(there)]
   for (const { ingestKey } of [small, large]) await there.request('/v1/events', { key: ingestKey, body: makeEvent() })
-  const client = new pg.Client({ connectionString: own.databaseUrl })
-  await client.connect()
+  const client = await connect(own.databaseUrl)
   onTestFinished(() => client.end())
   await client.query('SET statement_timeout = 0')
   await client.query(
@@ -168,7 +165,7 @@ test.runIf(REAL)('a tenant is read and deleted without the rest, however many ev
     [large.tenantId],
   )
   await client.query('ANALYZE context_events')
-  const db = drizzle({ client }) as unknown as Db
+  const db = toDb(client)
   const table = (await listTenantTables(db)).find(({ name }) => name === 'context_events')
   if (!table) throw new Error('no events')
   const page = { limit: 1_000, withRawLines: true }
@@ -247,7 +244,7 @@ test('secrets are sealed anew with the first key, after which the second is not 
   })
   expect((await run(['reseal'], { ...at, INTEGRATION_KEYS: `${newer},${older}` })).stdout).toMatch(/resealed_integrations +2/)
   const after = startApp({ stack: own, bindings: { INTEGRATION_KEYS: `${newer}` } })
-  const found = await findIntegrationByHash(after.deps.db, toHex(await sha256(token)))
+  const found = await findIntegrationByHash(after.deps.db, await sha256Hex(token))
   expect(found && (await openSecretOf(found.integration, 'pagerduty_token', after.deps.sealingKeys))).toBe('pd-1')
   const shown: { token: string }[] = await (await after.request('/v1/integrations', { key: tenant.readonlyKey })).json()
   expect(shown.map((one) => one.token)).toEqual([token, CLEAR_TOKEN])

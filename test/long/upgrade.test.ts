@@ -10,7 +10,7 @@ import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { migrate } from '../../src/commands/migrations.ts'
 import { createKey } from '../../src/domain/access/api-key.ts'
-import { sha256, toHex } from '../../src/domain/hash.ts'
+import { sha256Hex } from '../../src/domain/hash.ts'
 import { buildBundle, prepareBundles, serveBundle } from '../bench/workerd.ts'
 import { createPostgresBackend, serveNeon } from '../stack/neon-http.ts'
 import { spawnStack } from '../stack/spawn-stack.ts'
@@ -120,11 +120,9 @@ async function createTenant(client: pg.Client): Promise<void> {
   await client.query(`INSERT INTO tenants (id, name) VALUES ($1, 'upgrade')`, [ids.tenant])
   await client.query(
     `INSERT INTO api_keys (id, tenant_id, key_type, prefix, last4, hash) VALUES ($1, $2, 'ingest', 'noc_ingest_x', 'none', $3)`,
-    [ids.key, ids.tenant, await hashOf(INGEST_KEY)],
+    [ids.key, ids.tenant, await sha256Hex(INGEST_KEY)],
   )
 }
-
-const hashOf = async (key: string) => toHex(await sha256(key))
 
 /** Of the events that are stored, as many as make so many, each a change of its own. */
 async function fill(client: pg.Client, events: number): Promise<void> {
@@ -208,7 +206,7 @@ test.runIf(REAL)(
     const { url, client } = await createDatabase()
     await migrate(client, undefined, makeMigrations(FIRST_MIGRATIONS))
     await createTenant(client)
-    const hash = await hashOf(INGEST_KEY)
+    const hash = await sha256Hex(INGEST_KEY)
     await client.query(
       `INSERT INTO agents (id, tenant_id, api_key_id, hostname, name) SELECT id, tenant_id, id, 'upgrade', 'upgrade' FROM api_keys`,
     )

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { sha256, toHex } from '../../src/domain/hash.ts'
+import { sha256Hex } from '../../src/domain/hash.ts'
 import { field, isNumber, parseJson } from '../../src/domain/json.ts'
 import { getPrincipal } from '../../src/store/api-keys.ts'
 import { createDb, type Db } from '../../src/store/postgres.ts'
@@ -182,7 +182,7 @@ function randomBytesOf(length: number): Uint8Array<ArrayBuffer> {
 
 async function keyWorks(db: Db, key: string): Promise<boolean> {
   try {
-    await getPrincipal(db, toHex(await sha256(key)))
+    await getPrincipal(db, await sha256Hex(key))
     return true
   } catch {
     return false

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { expect, inject, test } from 'vitest'
-import { sha256, toHex } from '../../src/domain/hash.ts'
+import { sha256Hex } from '../../src/domain/hash.ts'
 import { type IncidentId, toId } from '../../src/domain/ids.ts'
 import { receiveQuestion } from '../../src/store/alerts.ts'
 import { getPrincipal, revokeApiKey } from '../../src/store/api-keys.ts'
@@ -175,7 +175,7 @@ test('revoking all read-only keys at once leaves one', async () => {
     await app.request('/v1/api-keys', { key: tenant.readonlyKey, body: { key_type: 'readonly' } })
     const listed = (await (await app.request('/v1/api-keys', { key: tenant.readonlyKey })).json()) as { id: string; key_type: string }[]
     const ids = listed.flatMap(({ id, key_type }) => (key_type === 'readonly' ? [id] : []))
-    const principal = await getPrincipal(app.deps.db, toHex(await sha256(tenant.readonlyKey)))
+    const principal = await getPrincipal(app.deps.db, await sha256Hex(tenant.readonlyKey))
     const trail = { actor: 'test', requestId: null }
     const outcomes = await Promise.allSettled(ids.map((id) => revokeApiKey(app.deps.db, principal.tenantId, toId(id), trail)))
     expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { compareText } from '../../src/domain/compare.ts'
-import { sha256, toHex } from '../../src/domain/hash.ts'
+import { sha256Hex } from '../../src/domain/hash.ts'
 import { functionNamed } from '../../src/store/functions.ts'
 import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp, type TestTenant } from '../support/app.ts'
 
@@ -108,7 +108,7 @@ test('the statements of previous Workers go on answering, and as those of this o
     expect(toComparable(rows[0]?.now[0] ?? {})).toMatchObject(toComparable(rows[0]?.oldest ?? {}))
   }
 
-  const hash = toHex(await sha256(tenant.ingestKey))
+  const hash = await sha256Hex(tenant.ingestKey)
   const { rows: stored } = await app.deps.db.execute<{ answer: Answer }>(
     sql`SELECT ingest_event_v1(${hash}, ${app.deps.newUuid()}::uuid, 'checkout', 'checkout', 'v', 'deploy', 'e', NULL, NULL, NULL, NULL, 1, 60,
       NULL, NULL, '', '{argocd}', '{entity}') AS answer`,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import type { BatchDatabase } from '../../src/deps.ts'
-import { sha256, toHex } from '../../src/domain/hash.ts'
+import { sha256Hex } from '../../src/domain/hash.ts'
 import { toId } from '../../src/domain/ids.ts'
 import { functionNamed } from '../../src/store/functions.ts'
 import { readServiceGraph } from '../../src/store/service-graph.ts'
@@ -125,7 +125,7 @@ test('an event that is sent again while it is swept is one', async () => {
 
 test('a batch looks up what was swept, also by a plan that was made while that was nothing', async () => {
   const tenant = await createTestTenant(app)
-  const keyHash = toHex(await sha256(tenant.ingestKey))
+  const keyHash = await sha256Hex(tenant.ingestKey)
   const names = [{ name: 'checkout', name_key: 'checkout', is_opened: false, is_changed: false }]
   const ingest = () => {
     const events = Array.from({ length: 50 }, (_, place) => ({

@@ -1,7 +1,7 @@
 import type { Clock, Database, Deps, Logging, Memory, People, RateLimits } from '../../deps.ts'
 import { isWellFormedKey } from '../../domain/access/api-key.ts'
 import { AppError } from '../../domain/errors.ts'
-import { sha256, toHex } from '../../domain/hash.ts'
+import { sha256Hex } from '../../domain/hash.ts'
 import { parseId, type SessionId, type TenantId, toId } from '../../domain/ids.ts'
 import { readNetwork, refuseStranger } from '../../http/limits.ts'
 import type { Principal } from '../../store/api-keys.ts'
@@ -44,7 +44,7 @@ export const signInPages = (deps: Deps) =>
           status: 400,
         })
       }
-      const session = { keyHash: toHex(await sha256(key)), id: toId<SessionId>(deps.newUuid()) }
+      const session = { keyHash: await sha256Hex(key), id: toId<SessionId>(deps.newUuid()) }
       refuseStranger(deps, toAppContext(c))
       const principal = await findOpener(deps, session, c.get('requestId'))
       if (!principal) return renderSignIn(c, deps, { next: path, problem: 'This key is unknown or revoked.', status: 401 })

@@ -1,5 +1,5 @@
 import { AppError } from '../errors.ts'
-import { sha256, toHex } from '../hash.ts'
+import { sha256Hex } from '../hash.ts'
 import type { IntegrationId, TenantId } from '../ids.ts'
 import {
   DOOR_TYPES,
@@ -196,7 +196,7 @@ export async function sealToken(
   randomBytes: RandomBytes,
 ): Promise<string> {
   const keys = orUndefined(sealingKeys)
-  if (!keys) return `${NOT_KEPT}${toHex(await sha256(token))}`
+  if (!keys) return `${NOT_KEPT}${await sha256Hex(token)}`
   return await sealSecret(keys, placeOfToken(integration), token, randomBytes)
 }
 

@@ -1,5 +1,5 @@
 import { type KeepingPolicy, toKeptName, toKeptTitle } from '../event/redact.ts'
-import { sha256, toHex } from '../hash.ts'
+import { sha256Hex } from '../hash.ts'
 import type { TenantId } from '../ids.ts'
 import type { DoorAlert } from './door.ts'
 
@@ -12,7 +12,7 @@ export async function toKeptAlert(alert: DoorAlert, tenantId: TenantId, policy: 
   const isSecret = toKeptName(key, policy) !== key
   return {
     ...alert,
-    key: isSecret ? `redacted ${toHex(await sha256(`${tenantId}\nalert\n${key}`)).slice(0, 32)}` : key,
+    key: isSecret ? `redacted ${(await sha256Hex(`${tenantId}\nalert\n${key}`)).slice(0, 32)}` : key,
     title: toKeptTitle(title, policy),
     ...(service !== undefined && { service: toKeptName(service, policy) }),
     ...(url !== undefined && { url: toKeptTitle(url, policy) }),

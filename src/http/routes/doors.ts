@@ -6,7 +6,7 @@ import { setBounded } from '../../domain/bounded-map.ts'
 import type { Door, DoorAnswer } from '../../domain/doors/door.ts'
 import { DOORS } from '../../domain/doors/index.ts'
 import { AppError } from '../../domain/errors.ts'
-import { sha256, toHex } from '../../domain/hash.ts'
+import { sha256Hex } from '../../domain/hash.ts'
 import { DOOR_TYPES, type DoorType } from '../../domain/integration-type.ts'
 import { type DoorCredential, type DoorRequest, type ReadDelivery, readDoorBody } from '../../usecases/door-request.ts'
 import { receiveDelivery, rehearseDelivery } from '../../usecases/receive-delivery.ts'
@@ -133,7 +133,7 @@ async function readDoorCredential(deps: Deps, c: AppContext, text: string | unde
   }
   let hash = deps.hashOfKey.get(text)
   if (hash === undefined) {
-    hash = toHex(await sha256(text))
+    hash = await sha256Hex(text)
     setBounded(deps.hashOfKey, text, hash)
   }
   if (!isLive(deps, hash)) refuseStranger(deps, c)

@@ -11,7 +11,7 @@ import {
   MAX_URL_LENGTH,
 } from '../../domain/event/event.ts'
 import { tooManyServices } from '../../domain/event/service-name.ts'
-import { sha256, toHex } from '../../domain/hash.ts'
+import { sha256Hex } from '../../domain/hash.ts'
 import { type IngestedItem, type IngestRequest, ingestEvents, MAX_UNJUDGED_BYTES } from '../../usecases/ingest-events.ts'
 import { requireKey, SECURITY } from '../auth.ts'
 import { type DecodedBody, parseBody, readBody } from '../body.ts'
@@ -260,7 +260,7 @@ async function ingest(deps: Deps, c: AppContext, { text }: DecodedBody, { items,
   await limitEvents(deps, c, c.var.keyHash, items.length)
   if (text.length > MAX_UNJUDGED_BYTES) await judgeKey(deps, c.var.keyHash)
   const key = readIdempotencyKey(c)
-  const idempotency = key === undefined || error ? undefined : { key, bodyHash: toHex(await sha256(text)) }
+  const idempotency = key === undefined || error ? undefined : { key, bodyHash: await sha256Hex(text) }
   const request: IngestRequest = { keyHash: c.var.keyHash, items, idempotency, mayQueue: true, defer: deferTo(c) }
   const result = await ingestEvents(deps, request)
   c.set('principal', result.principal)
