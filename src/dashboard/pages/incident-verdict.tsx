@@ -64,11 +64,12 @@ const Undo = ({ id, label }: { readonly id: string; readonly label: string }) =>
 
 const WhatWasIt = ({ incident, latest, answer }: Omit<Props, 'rows'>) => {
   const { correction } = latest
-  const first = latest.abstained ? findCause(answer) : undefined
+  const blamed = findCause(answer)
+  const first = latest.abstained ? blamed : undefined
   const candidates = [...(first ? [first] : []), ...listRivals({ answer, latest }).map(({ entry }) => entry)].slice(0, MAX_HYPOTHESES)
   const isOther = correction?.eventId != null && !candidates.some(({ id }) => id === correction.eventId)
   const chosen = correction === null ? candidates[0]?.id : (correction.eventId ?? 'unreported')
-  const others = answer.entries.filter(({ id }) => id !== findCause(answer)?.id).toReversed()
+  const others = answer.entries.filter(({ id }) => id !== blamed?.id).toReversed()
   const events = [
     ...others.filter(({ event_type }) => isChangeType(event_type)),
     ...others.filter(({ event_type }) => !isChangeType(event_type)),

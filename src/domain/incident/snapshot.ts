@@ -1,3 +1,4 @@
+import { compareText } from '../compare.ts'
 import type { DiagnosisInput, KindCount, PatternMatch } from '../diagnosis/model.ts'
 import { EVENT_TYPES, type EventType } from '../event/event.ts'
 import type { GraphEdge } from '../graph/service-graph.ts'
@@ -258,5 +259,5 @@ export function listEntries(snapshot: ContextSnapshot, toFit: (entry: CitedEntry
       if (!known || toFit(candidate) > toFit(known)) listed.set(entry.id, candidate)
     }
   }
-  return [...listed.values()].toSorted((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp) || (a.id < b.id ? -1 : 1))
+  return [...listed.values()].toSorted((a, b) => compareText(a.timestamp, b.timestamp) || compareText(a.id, b.id))
 }
