@@ -4,7 +4,7 @@ import { type Bindings, ConfigError, readConfig } from '../config.ts'
 import { getSessionSecret } from '../deps.ts'
 import { parseSealingKeys } from '../domain/access/sealed-secret.ts'
 import type { IntegrationId, TenantId } from '../domain/ids.ts'
-import { field, parseJson } from '../domain/json.ts'
+import { field, isNumber, isObject, parseJson } from '../domain/json.ts'
 import { type DeliveryOutcome, readDoorDeliveries } from '../store/door-deliveries.ts'
 import { createRedis } from '../store/redis.ts'
 import { readSweepHints } from '../store/sweeps.ts'
@@ -32,6 +32,7 @@ const ASKED = 5
 const SLOW_MS = 100
 const MAX_SKEW_MS = 2_000
 const CRON_LATE_MS = 10 * 60_000
+const MAX_LAG_S = 600
 const TIMEOUT_MS = 10_000
 /** Findings of one kind, and doors that are looked at. */
 const [MAX_SHOWN, MAX_DOORS] = [20, 2_000]
@@ -151,7 +152,7 @@ async function checkUpkeep(client: Client): Promise<Finding[]> {
     greatest(0, extract(epoch FROM now() - (SELECT min(coalesce(kept_until, expires_at)) FROM context_events)))::int AS lag`)
   const [{ repairs, lag } = { repairs: '0', lag: 0 }] = rows
   return [
-    lag > 600 ? broken('sweep', `${lag} s behind: is the cron there, and SWEEP_REQUESTS enough?`) : ok('sweep', `${lag} s behind`),
+    lag > MAX_LAG_S ? broken('sweep', `${lag} s behind: is the cron there, and SWEEP_REQUESTS enough?`) : ok('sweep', `${lag} s behind`),
     (Number(repairs) > 100 ? warn : ok)('windows', `${repairs} wait for a repair`),
   ]
 }
@@ -233,7 +234,9 @@ async function listDoors(): Promise<Door[]> {
 
 async function checkRedis(url: string): Promise<Finding[]> {
   const redis = createRedis({ url, token: process.env['UPSTASH_REDIS_REST_TOKEN'] ?? '', timeoutMs: TIMEOUT_MS })
-  const ms = await timeOf(() => redis.client.ask(['PING']))
+  const ms = await timeOf(() => redis.client.ask(['PING'])).catch((error: unknown) => {
+    throw error instanceof Error && /HTTP 40[13]/.test(error.message) ? new CommandError('it refuses UPSTASH_REDIS_REST_TOKEN') : error
+  })
   const { wasHereMs } = await readSweepHints(redis)
   const agoMs = Date.now() - (wasHereMs ?? 0)
   if (wasHereMs === undefined) return [speed('redis', ms), warn('cron', 'no tick has left word so far')]
@@ -257,13 +260,21 @@ async function checkWorker(url: string): Promise<Finding[]> {
       : (status === 'ok' ? ok : warn)('worker', `${status}, in ${Date.now() - askedAt} ms`),
     version === VERSION ? ok('version', VERSION) : warn('version', `the Worker is ${String(version)}, this is ${VERSION}`),
     ...(Number.isNaN(skewMs) ? [] : [clock('worker', skewMs)]),
-    ...(field(body, 'backlog') ? [ok('backlog', JSON.stringify(field(body, 'backlog')))] : []),
+    ...(status === 'down' ? [] : [checkBacklog(field(body, 'backlog'), token)]),
   ]
+}
+
+/** What the Worker told of it, which it tells nobody else. */
+function checkBacklog(backlog: unknown, token: string | undefined): Finding {
+  if (!token) return warn('backlog', 'not looked at: METRICS_TOKEN is not given')
+  if (!isObject(backlog)) return warn('backlog', 'not told: the Worker has another METRICS_TOKEN, or none')
+  const lag = field(backlog, 'sweep_lag_seconds')
+  return (isNumber(lag) && lag > MAX_LAG_S ? broken : ok)('backlog', JSON.stringify(backlog))
 }
 
 /** A header has whole seconds. */
 function clock(whose: string, skewMs: number): Finding {
-  const says = `${whose}'s differs from this machine's by ${(skewMs / 1_000).toFixed(1)} s`
+  const says = `${whose}'s differs from this machine's by ${(Math.round(skewMs / 100) / 10 || 0).toFixed(1)} s`
   return Math.abs(skewMs) > MAX_SKEW_MS ? warn('clock', says) : ok('clock', says)
 }
 

@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { migrate } from '../../src/commands/migrations.ts'
+import { VERSION } from '../../src/version.ts'
 import { createTestTenant, startApp } from '../support/app.ts'
 import { makeMigrations } from '../support/migrations.ts'
 
@@ -55,6 +58,36 @@ test('a deployment is looked at as far as it is named, and what is broken is sai
   for (const name of ['COUNTS_DAYS', 'INTEGRATION_KEYS', 'SESSION_SECRET'])
     expect(settings).toContainEqual(expect.stringContaining(`${name} `))
   expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/^npm run doctor: .*\n$/) })
+})
+
+/** A Worker and a Redis that answer so; where it is. */
+async function serve(status: number, answer: object): Promise<string> {
+  const server = createServer(
+    (_request, response) => void response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(answer)),
+  )
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => void server.close())
+  const address = server.address()
+  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+}
+
+test('a key that is refused is said to be, and a sweep that is far behind is broken', async () => {
+  const backlog = { sweep_lag_seconds: 601, windows_awaiting_repair: 0, incident_work_due: 0, notes_given_up: 0 }
+  const health = { status: 'ok', version: VERSION, checks: {} }
+  const [strange, behind, redis] = await Promise.all([
+    serve(200, { ...health, backlog: null }),
+    serve(200, { ...health, backlog }),
+    serve(401, {}),
+  ])
+  const [refused, late, without] = await Promise.all([
+    run(['--url', strange], { METRICS_TOKEN: 'x', UPSTASH_REDIS_REST_URL: redis, UPSTASH_REDIS_REST_TOKEN: 'x' }),
+    run(['--url', behind], { METRICS_TOKEN: 'x' }),
+    run(['--url', strange], { METRICS_TOKEN: '' }),
+  ])
+  expect(refused.stdout).toMatch(/^warn +backlog +not told: the Worker has another METRICS_TOKEN, or none$/m)
+  expect(refused.stdout).toMatch(/^broken +redis +it refuses UPSTASH_REDIS_REST_TOKEN$/m)
+  expect(late).toMatchObject({ code: 1, stdout: expect.stringMatching(/^broken +backlog +.*601/m) })
+  expect(without).toMatchObject({ code: 0, stdout: expect.stringMatching(/^warn +backlog +not looked at/m) })
 })
 
 test.runIf(REAL)('of a database that is half migrated, or half readable, what can be known is said', async () => {
