@@ -99,7 +99,8 @@ export type AuditStart = { readonly entry: AuditEntryId } | { readonly instant: 
 export async function listAudit(db: Db, tenantId: TenantId, start: AuditStart, limit: number): Promise<AuditEntry[]> {
   const { rows } = await db.execute<AuditRow>(
     sql`SELECT id, ${epochMs(sql`at`)} AS at_ms, actor, action, target_type, target_id, request_id, fields,
-        ${keyNamed(sql`substr(actor, 9)`)} AS actor_key, ${keyNamed(sql`target_id`)} AS target_key FROM audit_entries a
+        ${keyNamed(sql`actor LIKE 'api_key:%'`, sql`substr(actor, 9)`)} AS actor_key,
+        ${keyNamed(sql`target_type = 'api_key'`, sql`target_id`)} AS target_key FROM audit_entries a
       WHERE tenant_id = ${tenantId} AND ${isBefore(tenantId, start)} ORDER BY at DESC, id DESC LIMIT ${limit}`,
   )
   return rows.map(({ id, at_ms, actor, action, target_type, target_id, request_id, fields, actor_key, target_key }) => ({
@@ -116,10 +117,10 @@ export async function listAudit(db: Db, tenantId: TenantId, start: AuditStart, l
   }))
 }
 
-/** An API key as people know it, by its id as text; null where there is none. The id is read, so that an index leads to the key. */
-function keyNamed(id: SQL): SQL {
-  return sql`(SELECT k.prefix || '…' || k.last4 FROM api_keys k WHERE k.tenant_id = a.tenant_id
-    AND k.id = CASE WHEN ${id} ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN (${id})::uuid END)`
+/** An API key as people know it, where an id is one of a key, as text; null where there is none. The id is read, so that an index leads to the key. */
+function keyNamed(isKey: SQL, id: SQL): SQL {
+  return sql`CASE WHEN ${isKey} THEN (SELECT k.prefix || '…' || k.last4 FROM api_keys k WHERE k.tenant_id = a.tenant_id
+    AND k.id = CASE WHEN ${id} ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN (${id})::uuid END) END`
 }
 
 function isBefore(tenantId: TenantId, start: AuditStart): SQL {

@@ -131,23 +131,35 @@ export async function findLinkedAnswer(db: Db, link: VerdictLink): Promise<Linke
   return rows[0]
 }
 
-/** The tenant's latest judged answers, and how many of its latest answers blame nothing. */
+/** So many of the tenant's latest verdicts, and of its newest incidents' answers, say how good answers are. */
+const MAX_LOOKED_AT = 1_000
+/** Verdicts that are passed over at most, of answers that were given again: the latest says. */
+const MAX_PASSED = 10_000
+
+/**
+ * The tenant's latest verdicts on the latest answers of their incidents, a thousand at most, with those answers; and of its
+ * thousand newest incidents how many have an answer, and of how many it blames nothing.
+ */
 export async function readVerdicts(
   db: Db,
   tenantId: TenantId,
 ): Promise<{ readonly judged: readonly JudgedAnswer[]; readonly answers: number; readonly abstained: number }> {
-  // The order of an index that has all of these columns, from its end.
   return await selectOne(
     db,
-    sql`WITH latest AS MATERIALIZED (
-      SELECT DISTINCT ON (a.incident_id) a.abstained FROM diagnoses a
-      WHERE a.tenant_id = ${tenantId} ORDER BY a.incident_id DESC, a.number DESC
+    sql`WITH newest AS MATERIALIZED (
+      SELECT i.id FROM incidents i WHERE i.tenant_id = ${tenantId} AND i.diagnosis_of IS NULL
+      ORDER BY i.triggered_at DESC, i.id DESC LIMIT ${MAX_LOOKED_AT}
+    ),
+    latest AS MATERIALIZED (
+      SELECT a.abstained FROM newest n CROSS JOIN LATERAL (
+        SELECT d.abstained FROM diagnoses d WHERE d.tenant_id = ${tenantId} AND d.incident_id = n.id ORDER BY d.number DESC LIMIT 1) a
     ),
     judged AS (
-      SELECT a.confidence, a.abstained, a.verdict, a.signature FROM diagnoses a
-      WHERE a.tenant_id = ${tenantId} AND a.verdict IS NOT NULL
-        AND a.number = (SELECT max(n.number) FROM diagnoses n WHERE n.incident_id = a.incident_id)
-      ORDER BY a.verdict_at DESC LIMIT ${MAX_VERDICTS}
+      SELECT a.* FROM (
+        SELECT v.incident_id, v.number, v.confidence, v.abstained, v.verdict, v.signature, v.verdict_at FROM diagnoses v
+        WHERE v.tenant_id = ${tenantId} AND v.verdict IS NOT NULL ORDER BY v.verdict_at DESC LIMIT ${MAX_PASSED}
+      ) a WHERE a.number = (SELECT max(n.number) FROM diagnoses n WHERE n.incident_id = a.incident_id)
+      ORDER BY a.verdict_at DESC LIMIT ${MAX_LOOKED_AT}
     )
     SELECT (SELECT count(*)::int FROM latest) AS answers, (SELECT count(*)::int FROM latest WHERE abstained) AS abstained,
       (SELECT coalesce(json_agg(json_build_object('confidence', j.confidence, 'confirmed', j.verdict = 'confirmed', 'abstained', j.abstained,
@@ -155,8 +167,6 @@ export async function readVerdicts(
         FROM judged j) AS judged`,
   )
 }
-
-const MAX_VERDICTS = 10_000
 
 /**
  * What the tenant's engineers made of causes that the engine itself had put first, and how sure it was of them, the latest

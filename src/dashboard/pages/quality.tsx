@@ -20,14 +20,14 @@ export const qualityPages = (deps: Deps) =>
           <div class="empty">
             <h2>No verdicts yet</h2>
             <p>
-              {count(answers, 'answer')} so far. Mark <a href="/incidents">an incident</a>’s answer as confirmed or wrong: this page then
-              shows how often answers were right, and whether a confidence of 80 % means right four times out of five.
+              Mark <a href="/incidents">an incident</a>’s answer as confirmed or wrong: this page then shows how often answers were right,
+              and whether a confidence of 80 % means right four times out of five.
             </p>
           </div>
         ) : (
           <div class="stack">
             <ul class="said">
-              {tellQuality(quality, answers).map((sentence) => (
+              {tellQuality(quality, answers, abstained).map((sentence) => (
                 <li>{sentence}</li>
               ))}
             </ul>
@@ -46,17 +46,21 @@ export const qualityPages = (deps: Deps) =>
 
 const SURE = 0.8
 
-/** How good answers were, in three sentences. */
-function tellQuality({ verdicts, confirmed, abstained, reliability }: Quality, answers: number): readonly string[] {
+/** How good answers were, in three sentences, in counts: of 400 answers, 399 are not all. Of no answer nothing is said. */
+function tellQuality({ verdicts, confirmed, reliability }: Quality, answers: number, abstained: number): readonly string[] {
   const sure = reliability.filter(({ from }) => from >= SURE)
   const total = sure.reduce((sum, band) => sum + band.answers, 0)
   const right = sure.reduce((sum, band) => sum + band.confirmed, 0)
   return [
-    `Of ${count(verdicts, 'answer')} that somebody judged, ${confirmed} ${confirmed === 1 ? 'was' : 'were'} right.`,
+    `Of the latest ${count(verdicts, 'answer')} that somebody judged, ${count(confirmed, 'was', 'were')} right.`,
     total === 0
       ? `No judged answer was ${toPercent(SURE)} sure or more.`
-      : `Of ${count(total, 'judged answer')} that ${total === 1 ? 'was' : 'were'} ${toPercent(SURE)} sure or more, ${right} ${right === 1 ? 'was' : 'were'} right.`,
-    `Of all ${count(answers, 'answer')}, ${toPercent(abstained ?? 0)} named no cause, because nothing on record explained the incident.`,
+      : `Of ${count(total, 'judged answer')} that ${total === 1 ? 'was' : 'were'} ${toPercent(SURE)} sure or more, ${count(right, 'was', 'were')} right.`,
+    ...(answers === 0
+      ? []
+      : [
+          `Of the latest ${count(answers, 'answer')}, ${abstained.toLocaleString('en')} named no cause, because nothing on record explained the incident.`,
+        ]),
   ]
 }
 

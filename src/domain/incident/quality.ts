@@ -21,14 +21,14 @@ export type Quality = {
   readonly rejected: number
   readonly accuracy: number | null
   readonly brier: number | null
-  /** The share of all diagnoses that named no cause. */
+  /** The share of the diagnoses that named no cause. */
   readonly abstained: number | null
   readonly reliability: readonly ReliabilityBin[]
 }
 
 const BINS = 10
 
-/** The quality of a tenant's diagnoses by its verdicts on them, and by how many of all named no cause. */
+/** The quality of diagnoses by the verdicts on them, and by how many of those of the newest incidents named no cause. */
 export function toQuality(judged: readonly JudgedAnswer[], diagnoses: { readonly total: number; readonly abstained: number }): Quality {
   const verdicts = judged.map((answer) => ({ chance: toChance(answer), confirmed: answer.confirmed }))
   const confirmed = verdicts.filter((verdict) => verdict.confirmed).length

@@ -14,7 +14,7 @@ const QualityBody = z
     rejected: z.int(),
     accuracy: z.number().nullable().openapi({ description: 'The confirmed share of the verdicts; null without any' }),
     brier: z.number().nullable().openapi({ description: 'The mean squared error of the answers’ chances to be right; 0 is best' }),
-    abstained: z.number().nullable().openapi({ description: 'The share of all answers that blame nothing' }),
+    abstained: z.number().nullable().openapi({ description: 'The share of the answers that blame nothing; null without any' }),
     reliability: z
       .array(z.strictObject({ from: z.number(), to: z.number(), answers: z.int(), confirmed: z.int() }))
       .openapi({ description: 'Judged answers by their chance to be right: of those given with 0.8, eight in ten should be confirmed' }),
@@ -28,7 +28,7 @@ const quality = createRoute({
   path: '/v1/quality',
   summary: 'Get how good answers turned out',
   description:
-    'By the verdicts on the latest answer of each incident, ten thousand at most. The chance that an answer is right is its `confidence`; ' +
+    'By the latest verdicts, each on the latest answer of its incident; `abstained` is of the newest incidents. A thousand of each at most. The chance that an answer is right is its `confidence`; ' +
     'of one that blames nothing, how likely the engine held it that no recorded change is to blame.',
   security: [...SECURITY.viewer],
   responses: {
