@@ -7,18 +7,17 @@
 -- occurrence; whether it has expired; text.
 --
 -- Where there are more than 3,000 changes, `is_part`: the first 300 are looked at, and the 450 that began last, of each type 50 at
--- least, of those that join it too, or where more than 5,000 do, of those among the tenant's latest 5,000; and 450 are told, of each
--- type 50 at least. `with_kept` the first 1,000 and of each type the 250 that began last, and 250 of each are told.
+-- least; and 450 are told, of each type 50 at least. `with_kept` the first 1,000 and of each type the 250 that began last, and 250 of
+-- each are told.
 --
--- A service of few events is read in one go: of at most 3,000, or of eight times as many as changes are looked at, for looking one up
--- takes eight pages and its events; not where ten thousand repeats of a few changes would be read. What a change says is read of those
--- alone that are told.
+-- A service of few events is read in one go: of at most 3,000, or of no more than looking the changes up would take, eight pages and its
+-- events each, and few repeat. What a change says is read of those alone that are told.
 --
 -- `valid_until`: when the first occurrence that is live expires, or a flag's evaluation is too long ago for its changes to join.
 -- Called by: find_window and find_evidence, for both to take the same steps. A function because those need settings of their
 -- own: look-ups only, whatever a plan from when the tables were small would have; no bitmap scans, for what looks up the last
 -- of many repeats must not gather them all first; no JIT, for what a function of JSON returns is estimated far too large.
-CREATE FUNCTION find_lives_v9(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
+CREATE FUNCTION find_lives_v10(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
   with_kept boolean, with_text boolean, sample_size int, per_type int, OUT changes json, OUT valid_until timestamptz, OUT is_part boolean)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -27,17 +26,16 @@ DECLARE
   first_few int := CASE WHEN with_kept THEN 1000 ELSE 300 END;
   of_a_type int := least(per_type, CASE WHEN with_kept THEN 250 ELSE 450 END);
   in_all int := CASE WHEN with_kept THEN 9 * of_a_type ELSE 450 END;
-  -- Where its events are more than few; from there on they are counted, if at all.
-  further uuid := (SELECT e.change_key FROM context_events e WHERE e.service_id = service ORDER BY e.change_key OFFSET 3000 LIMIT 1);
-  is_small boolean := further IS NULL;
-  -- Of how many changes its first events are: keys are hashes, so that it is likely so of all.
-  variety int := (SELECT count(DISTINCT change_key) FROM (
-    SELECT e.change_key FROM context_events e WHERE NOT is_small AND e.service_id = service ORDER BY e.change_key LIMIT 64) first);
-  most int := 8 * CASE WHEN variety > 48 THEN first_few + in_all ELSE 3000 END;
-  in_one_go boolean := is_small OR (variety >= 16 AND (
-    SELECT count(*) <= most - 3000 FROM (
-      SELECT 1 FROM context_events e WHERE e.service_id = service AND e.change_key >= further LIMIT most - 2999) counted));
-  is_varied boolean := NOT in_one_go AND variety > 48;
+  -- Of what changes its first events are, by the order of keys, which are hashes: so often do they repeat, likely all of them.
+  first_keys uuid[] := ARRAY(SELECT e.change_key FROM context_events e WHERE e.service_id = service ORDER BY e.change_key LIMIT 3001);
+  is_small boolean := cardinality(first_keys) <= 3000;
+  repeats float8 := CASE WHEN NOT is_small THEN 3001.0 / (SELECT count(DISTINCT k) FROM unnest(first_keys) AS k) END;
+  -- Where they repeat more often than that, looking each up takes less time, though more pages, than taking all events apart.
+  is_varied boolean := repeats <= 4;
+  most int := greatest(3000 * repeats, (first_few + in_all) * (8 + repeats));
+  further_keys uuid[] := CASE WHEN is_varied AND NOT is_small THEN ARRAY(
+    SELECT e.change_key FROM context_events e WHERE e.service_id = service AND e.change_key >= first_keys[3001] ORDER BY e.change_key LIMIT most - 2999) END;
+  in_one_go boolean := is_small OR is_varied AND cardinality(further_keys) <= most - 3000;
 BEGIN
   WITH RECURSIVE own_events AS MATERIALIZED (
     SELECT e.ctid AS place, e.id, e.change_key, e.event_type, e.appeared_at, e.expires_at, e.kept_until, e.received_at,
@@ -45,17 +43,12 @@ BEGIN
     FROM context_events e WHERE in_one_go AND e.service_id = service
   ),
   head AS MATERIALIZED (
-    SELECT DISTINCT change_key FROM (
-      SELECT e.change_key FROM context_events e WHERE is_varied AND e.service_id = service ORDER BY e.change_key LIMIT 6000) first
-    ORDER BY change_key
+    SELECT DISTINCT k AS change_key FROM unnest(first_keys || further_keys) AS k WHERE NOT in_one_go ORDER BY k
   ),
   -- PostgreSQL has no loose index scan: this steps from each further change key of the service to the next, whatever lies between.
   own AS (
-    SELECT CASE WHEN is_varied THEN (
-      SELECT e.change_key FROM context_events e WHERE e.service_id = service AND e.change_key > (
-        SELECT h.change_key FROM head h ORDER BY h.change_key DESC LIMIT 1)
-      ORDER BY e.change_key LIMIT 1
-    ) WHEN NOT in_one_go THEN (SELECT e.change_key FROM context_events e WHERE e.service_id = service ORDER BY e.change_key LIMIT 1) END AS change_key
+    SELECT (SELECT e.change_key FROM context_events e WHERE NOT in_one_go AND e.service_id = service
+      AND e.change_key > coalesce(further_keys[cardinality(further_keys)], first_keys[3001]) ORDER BY e.change_key LIMIT 1) AS change_key
     UNION ALL
     SELECT (SELECT e.change_key FROM context_events e WHERE e.service_id = service AND e.change_key > own.change_key ORDER BY e.change_key LIMIT 1)
     FROM own WHERE own.change_key IS NOT NULL
@@ -65,15 +58,12 @@ BEGIN
     SELECT array_agg(f.flag_key) AS keys, min(f.expires_at) AS known_until FROM flag_evaluators f
     WHERE f.tenant_id = tenant AND f.service_id = service AND f.expires_at - instant > interval '0'
   ),
+  names AS MATERIALIZED (
+    SELECT service_name_key AS name_key UNION ALL SELECT unnest(keys) FROM flags
+  ),
   joined AS MATERIALIZED (
-    SELECT j.service_id, j.change_key, j.rule FROM change_joins j
-    WHERE j.tenant_id = tenant AND j.name_key = service_name_key AND j.service_id <> service
-    UNION ALL
-    SELECT j.service_id, j.change_key, j.rule FROM change_joins j
-    WHERE j.tenant_id = tenant AND j.service_id <> service AND j.name_key = ANY((SELECT keys FROM flags)::text[])
-      AND NOT EXISTS (
-        SELECT 1 FROM change_joins o WHERE o.tenant_id = tenant AND o.service_id = j.service_id AND o.change_key = j.change_key
-            AND o.name_key = service_name_key)
+    SELECT j.service_id, j.change_key, j.rule FROM names n JOIN change_joins j ON j.tenant_id = tenant AND j.name_key = n.name_key
+    WHERE j.service_id <> service
   ),
   sources AS (
     SELECT * FROM joined
@@ -85,8 +75,7 @@ BEGIN
     SELECT service, change_key, 'service_name' FROM (SELECT DISTINCT change_key FROM own_events WHERE NOT is_small ORDER BY change_key) o
   ),
   extent AS MATERIALIZED (
-    SELECT (SELECT count(*) > 3000 FROM (SELECT 1 FROM sources LIMIT 3001) counted) AS is_part,
-      (SELECT count(*) FROM (SELECT 1 FROM joined LIMIT 5001) counted) AS joining
+    SELECT count(*) > 3000 AS is_part FROM (SELECT 1 FROM sources LIMIT 3001) counted
   ),
   kinds AS (
     SELECT kind.event_type FROM extent CROSS JOIN unnest(ARRAY['deploy', 'restart', 'saturation', 'flag_change', 'circuit_open', 'dependency_failure',
@@ -101,23 +90,32 @@ BEGIN
       ORDER BY least(e."timestamp", e.received_at) DESC, e.id DESC LIMIT of_a_type
     ) own
     UNION ALL
-    SELECT kinds.event_type, other.* FROM kinds CROSS JOIN LATERAL (
-      SELECT b.service_id, b.change_key, j.rule, b.began_at FROM (
-        SELECT e.service_id, e.change_key, least(e."timestamp", e.received_at) AS began_at FROM context_events e
-        WHERE (SELECT joining > 5000 FROM extent) AND e.tenant_id = tenant AND e.event_type = kinds.event_type
-          AND e.received_at - e.appeared_at < interval '1 second' AND least(e."timestamp", e.received_at) <= least(known_by, until)
-        ORDER BY least(e."timestamp", e.received_at) DESC LIMIT 5000
-      ) b JOIN change_joins j ON j.tenant_id = tenant AND j.service_id = b.service_id AND j.change_key = b.change_key
-        AND j.name_key = service_name_key AND b.service_id <> service
-      LIMIT of_a_type
+    SELECT kinds.event_type, other.* FROM kinds CROSS JOIN names n CROSS JOIN LATERAL (
+      SELECT j.service_id, j.change_key, j.rule, j.appeared_at FROM change_joins j
+      WHERE j.tenant_id = tenant AND j.name_key = n.name_key AND j.event_type = kinds.event_type AND j.appeared_at <= least(known_by, until)
+        AND j.service_id <> service
+      ORDER BY j.appeared_at DESC LIMIT of_a_type
     ) other
     UNION ALL
-    SELECT e.event_type, j.service_id, j.change_key, j.rule, e.appeared_at FROM joined j CROSS JOIN LATERAL (
+    -- What has begun again since, and what a Worker of before noted without its beginning: of that, what was reported last by then.
+    SELECT e.event_type, j.service_id, j.change_key, j.rule, e.appeared_at FROM (
+      (SELECT o.* FROM kinds CROSS JOIN names n CROSS JOIN LATERAL (
+        SELECT j.service_id, j.change_key, j.rule FROM change_joins j
+        WHERE j.tenant_id = tenant AND j.name_key = n.name_key AND j.event_type = kinds.event_type AND j.appeared_at > least(known_by, until)
+      ) o LIMIT 5000)
+      UNION ALL
+      (SELECT o.service_id, o.change_key, o.rule FROM extent x CROSS JOIN names n CROSS JOIN LATERAL (
+        SELECT j.* FROM change_joins j
+        WHERE x.is_part AND j.tenant_id = tenant AND j.name_key = n.name_key AND j.event_type IS NULL
+          AND j.expires_at <= least(known_by, until) + interval '25 hours'
+        ORDER BY j.expires_at DESC LIMIT 5000
+      ) o ORDER BY o.expires_at DESC LIMIT 5000)
+    ) j CROSS JOIN LATERAL (
       SELECT e.event_type, e.appeared_at FROM context_events e
       WHERE e.service_id = j.service_id AND e.change_key = j.change_key AND e.received_at <= known_by AND least(e."timestamp", e.received_at) <= until
       ORDER BY e.expires_at DESC LIMIT 1
     ) e
-    WHERE (SELECT x.is_part AND x.joining BETWEEN first_few + 1 AND 5000 FROM extent x)
+    WHERE j.service_id <> service
   ),
   latest AS (
     SELECT b.service_id, b.change_key, b.rule FROM (
@@ -125,10 +123,14 @@ BEGIN
     ) b
     WHERE b.rank <= of_a_type ORDER BY b.rank > 50, b.began_at DESC LIMIT in_all
   ),
+  -- A flag's change that names the service, too, joins once, by its name.
   looked_at AS (
-    (SELECT * FROM sources LIMIT (SELECT CASE WHEN e.is_part THEN first_few ELSE 3000 END FROM extent e))
-    UNION
-    SELECT * FROM latest
+    SELECT DISTINCT ON (service_id, change_key) * FROM (
+      (SELECT * FROM sources LIMIT (SELECT CASE WHEN e.is_part THEN first_few ELSE 3000 END FROM extent e))
+      UNION ALL
+      SELECT * FROM latest
+    ) l
+    ORDER BY service_id, change_key, rule = 'evaluates'
   ),
   looked_up AS (
     SELECT * FROM looked_at l WHERE NOT in_one_go OR l.service_id <> service
@@ -229,7 +231,7 @@ BEGIN
     CASE WHEN with_text THEN
       json_build_array(e.event_type, e.vendor, e.entity, left(e.old_value, 1024), left(e.new_value, 1024), e.actor, e.sha, e.environment) END)),
     least(min(r.next_expires_at), (SELECT known_until FROM flags)), (SELECT x.is_part FROM extent x)
-  INTO find_lives_v9.changes, find_lives_v9.valid_until, find_lives_v9.is_part
+  INTO find_lives_v10.changes, find_lives_v10.valid_until, find_lives_v10.is_part
   FROM told r JOIN context_events e ON e.ctid = r.latest
   WHERE r.rank_of_all <= in_all OR NOT (SELECT x.is_part FROM extent x);
 END

@@ -2,7 +2,7 @@
 -- there and were touched just now. Anything else it leaves to that function.
 -- Called by: requests of one event. A function because it is the hottest statement: no call within the call, the service found
 -- by its name instead of by a hash, and the answer written as text, for what builds JSON looks up how at every call.
-CREATE FUNCTION ingest_event_v8(key_hash text, event sent_event_v2, join_keys text[], join_rules text[], max_services int) RETURNS json
+CREATE FUNCTION ingest_event_v9(key_hash text, event sent_event_v2, join_keys text[], join_rules text[], max_services int) RETURNS json
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -28,7 +28,7 @@ BEGIN
   WHERE k.hash = key_hash AND k.revoked_at IS NULL;
 
   IF is_fresh IS NOT TRUE THEN
-    RETURN ingest_events_v7(key_hash, NULL, NULL, jsonb_build_array(jsonb_build_object('name', event.service_name,
+    RETURN ingest_events_v8(key_hash, NULL, NULL, jsonb_build_array(jsonb_build_object('name', event.service_name,
         'name_key', event.name_key, 'is_opened', false, 'is_changed', is_change)),
       jsonb_build_array(to_jsonb(event) || '{"place": 0}'),
       (SELECT coalesce(jsonb_agg(jsonb_build_object('id', event.id, 'name_key', j.name_key, 'rule', j.rule, 'is_changed', is_change)), '[]')
@@ -65,13 +65,15 @@ BEGIN
         SELECT '[' || to_json(f.flag_key) || ',"' || f.service_id || '"]' FROM flag_evaluators f
         WHERE event.event_type = 'flag_change' AND f.tenant_id = tenant AND f.flag_key = ANY(join_keys) AND f.expires_at - now() > interval '0'), ','),
       cardinality(ARRAY(
-        SELECT 1 FROM change_joins j WHERE j.service_id = service AND j.change_key = change AND j.name_key = ANY(join_keys) AND j.expires_at >= ending))
+        SELECT 1 FROM change_joins j WHERE j.service_id = service AND j.change_key = change AND j.name_key = ANY(join_keys) AND j.expires_at >= ending
+          AND j.appeared_at >= appeared))
     INTO joined, known_joins;
     IF known_joins < cardinality(join_keys) THEN
-      INSERT INTO change_joins AS c (tenant_id, name_key, service_id, change_key, rule, expires_at)
-      SELECT tenant, j.name_key, service, change, j.rule, ending + interval '1 hour' FROM unnest(join_keys, join_rules) AS j(name_key, rule)
+      INSERT INTO change_joins AS c (tenant_id, name_key, service_id, change_key, rule, event_type, appeared_at, expires_at)
+      SELECT tenant, j.name_key, service, change, j.rule, event.event_type, appeared, ending + interval '1 hour' FROM unnest(join_keys, join_rules) AS j(name_key, rule)
       ORDER BY j.name_key
-      ON CONFLICT (service_id, change_key, name_key) DO UPDATE SET expires_at = greatest(c.expires_at, excluded.expires_at);
+      ON CONFLICT (service_id, change_key, name_key) DO UPDATE SET event_type = excluded.event_type,
+        appeared_at = greatest(c.appeared_at, excluded.appeared_at), expires_at = greatest(c.expires_at, excluded.expires_at);
     END IF;
     IF is_change THEN
       PERFORM touch_changed_services_v2(tenant, agent, join_keys);

@@ -16,7 +16,7 @@
 --
 -- `queued_for`: the agent of a key that was good when these were `received`, whatever became of it since; without them the
 -- key is looked up, and they are received now.
-CREATE FUNCTION ingest_events_v7(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb, joins jsonb, evaluations jsonb,
+CREATE FUNCTION ingest_events_v8(key_hash text, idempotency_key text, body_hash text, service_names jsonb, events jsonb, joins jsonb, evaluations jsonb,
   max_services int, queued_for uuid DEFAULT NULL, received timestamptz DEFAULT NULL) RETURNS json
 LANGUAGE plpgsql SET enable_bitmapscan = off SET jit = off SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -45,11 +45,11 @@ BEGIN
 
   IF caller.agent_id IS NOT NULL AND caller.key_type = 'ingest' AND idempotency_key IS NOT NULL THEN
     INSERT INTO idempotency_keys (api_key_id, key, body_hash)
-    VALUES (caller.api_key_id, ingest_events_v7.idempotency_key, ingest_events_v7.body_hash) ON CONFLICT DO NOTHING;
+    VALUES (caller.api_key_id, ingest_events_v8.idempotency_key, ingest_events_v8.body_hash) ON CONFLICT DO NOTHING;
     claim := 'fresh';
     IF NOT FOUND THEN
-      SELECT CASE WHEN k.body_hash = ingest_events_v7.body_hash THEN 'replayed' ELSE 'conflict' END INTO claim
-      FROM idempotency_keys k WHERE k.api_key_id = caller.api_key_id AND k.key = ingest_events_v7.idempotency_key;
+      SELECT CASE WHEN k.body_hash = ingest_events_v8.body_hash THEN 'replayed' ELSE 'conflict' END INTO claim
+      FROM idempotency_keys k WHERE k.api_key_id = caller.api_key_id AND k.key = ingest_events_v8.idempotency_key;
       claim := coalesce(claim, 'fresh');
     END IF;
   END IF;
@@ -152,19 +152,20 @@ BEGIN
       SELECT jsonb_agg(e.id) INTO refused FROM jsonb_to_recordset(events) AS e(id uuid, service_name text)
       WHERE (ids->>e.service_name)::uuid = ANY(refused_ids);
       -- Sent again, these may find room; the others are known by their ids.
-      DELETE FROM idempotency_keys k WHERE claim = 'fresh' AND k.api_key_id = caller.api_key_id AND k.key = ingest_events_v7.idempotency_key;
+      DELETE FROM idempotency_keys k WHERE claim = 'fresh' AND k.api_key_id = caller.api_key_id AND k.key = ingest_events_v8.idempotency_key;
     END IF;
 
     IF created IS NOT NULL AND jsonb_array_length(joins) > 0 THEN
-      INSERT INTO change_joins AS c (tenant_id, name_key, service_id, change_key, rule, expires_at)
+      INSERT INTO change_joins AS c (tenant_id, name_key, service_id, change_key, rule, event_type, appeared_at, expires_at)
       SELECT DISTINCT ON (o.service_id, o.change_key, j.name_key) caller.tenant_id, j.name_key, o.service_id, o.change_key, j.rule,
-        coalesce(o.kept_until, o.expires_at) + interval '1 hour'
+        o.event_type, o.appeared_at, coalesce(o.kept_until, o.expires_at) + interval '1 hour'
       FROM jsonb_to_recordset(joins) AS j(id uuid, name_key text, rule text) JOIN context_events o ON o.id = j.id
       WHERE NOT EXISTS (
         SELECT 1 FROM change_joins n WHERE n.service_id = o.service_id AND n.change_key = o.change_key
-          AND n.name_key = j.name_key AND n.expires_at >= coalesce(o.kept_until, o.expires_at))
+          AND n.name_key = j.name_key AND n.expires_at >= coalesce(o.kept_until, o.expires_at) AND n.appeared_at >= o.appeared_at)
       ORDER BY o.service_id, o.change_key, j.name_key, coalesce(o.kept_until, o.expires_at) DESC
-      ON CONFLICT (service_id, change_key, name_key) DO UPDATE SET expires_at = greatest(c.expires_at, excluded.expires_at);
+      ON CONFLICT (service_id, change_key, name_key) DO UPDATE SET event_type = excluded.event_type,
+        appeared_at = greatest(c.appeared_at, excluded.appeared_at), expires_at = greatest(c.expires_at, excluded.expires_at);
 
       PERFORM touch_changed_services_v2(caller.tenant_id, caller.agent_id, ARRAY(
         SELECT DISTINCT j.name_key FROM jsonb_to_recordset(joins) AS j(name_key text, is_changed boolean) WHERE j.is_changed));

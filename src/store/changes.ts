@@ -1,12 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import {
-  CHANGE_KEPT_SECONDS,
-  type ChangeText,
-  type EventDetails,
-  type EventLinks,
-  type EventType,
-  isChangeType,
-} from '../domain/event/event.ts'
+import type { ChangeText, EventDetails, EventLinks, EventType } from '../domain/event/event.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { type EventId, type IncidentId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type ChangeColumns, toShownChange } from './event-log.ts'
@@ -87,7 +80,7 @@ const COUNT = sql`(
 async function select(db: Db, tenantId: TenantId, query: ChangeQuery, count: SQL): Promise<Change[]> {
   const { rows } = await db.execute<ChangeRow>(
     sql`SELECT p.*, ${epochMs(sql`p.happened_at`)} AS ordered_ms, ${count} AS count
-      FROM (${selectPage(tenantId, query)} ORDER BY happened_at DESC, id DESC LIMIT ${query.limit}) p ORDER BY p.happened_at DESC, p.id DESC`,
+      FROM (${selectPage(tenantId, query)}) p ORDER BY p.happened_at DESC, p.id DESC`,
   )
   return rows.map(toChange)
 }
@@ -102,48 +95,51 @@ function selectPage(tenantId: TenantId, query: ChangeQuery): SQL {
   const { types, limit, serviceName } = query
   const [bounds, texts] = [toBounds(tenantId, query), toTexts(query)]
   const latest = (conditions: SQL[]) => selectWhere([...conditions, ...bounds], texts, limit)
-  const kinds = typesTable(types)
-  const ofTenant = [sql`e.tenant_id = ${tenantId}`, sql`e.event_type = t.event_type`]
-  if (serviceName === undefined) return sql`SELECT c.* FROM ${kinds} CROSS JOIN LATERAL (${latest(ofTenant)}) c`
-
-  return selectOfService(tenantId, { ...query, serviceName }, latest)
+  // Each type's in order, so that they are merged, and of each no more are looked at than the page takes.
+  const merged = (conditions: SQL[]) => {
+    const parts = types.map((type) => sql`(${latest([...conditions, sql`e.event_type = ${type}`])})`)
+    return sql`SELECT * FROM (${sql.join(parts, sql` UNION ALL `)}) c ORDER BY happened_at DESC, id DESC LIMIT ${limit}`
+  }
+  if (serviceName === undefined) return merged([sql`e.tenant_id = ${tenantId}`])
+  return selectOfService(tenantId, { ...query, serviceName }, latest, merged)
 }
 
 /**
- * A service's own changes and those that join its window. A join lasts as long as the last event of its change is kept, and a change is
- * kept for a day: so one that joins and began after an instant lasts a day from then on, and of those that ended earlier none is looked up.
- * The instant is that of the page's last change, as far as its own and the joins that last longest tell.
+ * A service's own changes and those that join its window. A join tells the type of its change and, to the second, when its latest life
+ * began: of those that began before the page's last change, none is on the page. The page's last change is, as far as its own and the
+ * joins that began last tell. Earlier lives of what has begun again are looked up with it.
  */
 function selectOfService(
   tenantId: TenantId,
   query: ChangeQuery & { readonly serviceName: string },
   latest: (conditions: SQL[]) => SQL,
+  merged: (conditions: SQL[]) => SQL,
 ): SQL {
-  const { types, limit } = query
+  const { types, limit, since } = query
   const nameKey = toNameKey(query.serviceName)
   const kinds = typesTable(types)
   const isOwn = sql`e.service_id = ANY(ARRAY(SELECT id FROM own))`
   const isWanted = sql`e.event_type = ANY(ARRAY(SELECT t.event_type FROM ${kinds}))`
   const lookedUp = (joins: SQL, ...conditions: SQL[]) => sql`SELECT c.* FROM ${joins} j CROSS JOIN LATERAL (
     ${latest([sql`e.service_id = j.service_id`, sql`e.change_key = j.change_key`, isWanted, sql`NOT ${isOwn}`, ...conditions])}) c`
-  const joinsOf = (
-    bound: SQL,
-    most: number,
-  ) => sql`SELECT DISTINCT j.service_id, j.change_key FROM named CROSS JOIN unnest(named.names) AS n(name_key)
-    CROSS JOIN LATERAL (SELECT o.service_id, o.change_key FROM change_joins o WHERE o.tenant_id = ${tenantId} AND o.name_key BETWEEN n.name_key AND n.name_key
-      AND o.expires_at ${bound} ORDER BY o.name_key DESC, o.expires_at DESC LIMIT ${most}) j`
-  const isJoined = sql`EXISTS (SELECT 1 FROM change_joins j WHERE j.tenant_id = ${tenantId} AND j.name_key = ANY(ARRAY(SELECT unnest(names) FROM named))
+  const joinsOf = (condition: SQL, most: number) => sql`(SELECT o.service_id, o.change_key, o.appeared_at FROM change_joins o
+    WHERE o.tenant_id = ${tenantId} AND o.name_key = n.name_key AND ${condition} ORDER BY o.appeared_at DESC LIMIT ${most})`
+  const ofTypes = (condition: SQL, most: number) =>
+    sql`SELECT j.* FROM names n CROSS JOIN ${kinds} CROSS JOIN LATERAL ${joinsOf(sql`o.event_type = t.event_type AND ${condition}`, most)} j`
+  const isJoined = sql`EXISTS (SELECT 1 FROM change_joins j WHERE j.tenant_id = ${tenantId} AND j.name_key = ANY(ARRAY(SELECT name_key FROM names))
     AND j.service_id = e.service_id AND j.change_key = e.change_key)`
-  // A sample's changes are not kept.
-  const isKept = types.every(isChangeType) ? sql`NOT EXISTS (SELECT 1 FROM samples p WHERE p.tenant_id = ${tenantId})` : sql`false`
+  const reached = sql`greatest((SELECT happened_at FROM reach), ${since ?? null}::timestamptz, '-infinity')`
   return sql`WITH own AS MATERIALIZED (SELECT s.id FROM services s WHERE s.tenant_id = ${tenantId} AND s.name_key = ${nameKey}),
-    named AS MATERIALIZED (SELECT ${joinNamesOf(sql`${tenantId}::uuid`, sql`${nameKey}::text`)} AS names),
-    of_own AS MATERIALIZED (SELECT c.* FROM ${kinds} CROSS JOIN own CROSS JOIN LATERAL (${latest([sql`e.service_id = own.id`, sql`e.event_type = t.event_type`])}) c),
-    first AS MATERIALIZED (${joinsOf(sql`<= ${toEnd(tenantId, query)} + ${KEPT} + ${JOIN_SLACK}`, 2 * limit)}),
+    names AS MATERIALIZED (SELECT unnest(${joinNamesOf(sql`${tenantId}::uuid`, sql`${nameKey}::text`)}) AS name_key),
+    of_own AS MATERIALIZED (SELECT c.* FROM own CROSS JOIN LATERAL (${merged([sql`e.service_id = own.id`])}) c),
+    first AS MATERIALIZED (SELECT DISTINCT f.service_id, f.change_key FROM (
+      ${ofTypes(sql`o.appeared_at <= ${toEnd(tenantId, query)}`, limit)} ORDER BY appeared_at DESC LIMIT ${limit}) f),
     of_first AS MATERIALIZED (${lookedUp(sql`first`)}),
     reach AS MATERIALIZED (SELECT r.happened_at FROM (SELECT happened_at FROM of_own UNION ALL SELECT happened_at FROM of_first) r
-      WHERE ${isKept} ORDER BY r.happened_at DESC OFFSET ${limit - 1} LIMIT 1),
-    joined AS MATERIALIZED (SELECT * FROM (${joinsOf(sql`>= coalesce((SELECT happened_at FROM reach) + ${KEPT}, '-infinity')`, MAX_JOINED + 1)}) j LIMIT ${MAX_JOINED + 1}),
+      ORDER BY r.happened_at DESC OFFSET ${limit - 1} LIMIT 1),
+    joined AS MATERIALIZED (SELECT DISTINCT j.service_id, j.change_key FROM (
+      ${ofTypes(sql`o.appeared_at >= ${reached} - interval '1 second'`, MAX_JOINED + 1)}
+      UNION ALL SELECT j.* FROM names n CROSS JOIN LATERAL ${joinsOf(sql`o.event_type IS NULL`, MAX_JOINED + 1)} j) j LIMIT ${MAX_JOINED + 1}),
     extent AS MATERIALIZED (SELECT count(*) > ${MAX_JOINED} AS are_many FROM joined)
     SELECT * FROM of_own
     UNION ALL
@@ -151,16 +147,13 @@ function selectOfService(
     UNION ALL
     ${lookedUp(
       sql`(SELECT * FROM joined WHERE NOT (SELECT are_many FROM extent) EXCEPT SELECT * FROM first)`,
-      sql`${HAPPENED} >= coalesce((SELECT happened_at FROM reach), '-infinity')`,
+      sql`${HAPPENED} >= ${reached}`,
     )}
     UNION ALL
     SELECT c.* FROM ${kinds} CROSS JOIN LATERAL (
-      ${latest([sql`e.tenant_id = ${tenantId}`, sql`e.event_type = t.event_type`, sql`(SELECT are_many FROM extent)`, sql`NOT ${isOwn}`, isJoined])}) c`
+      ${latest([sql`e.tenant_id = ${tenantId}`, sql`e.event_type = t.event_type`, sql`(SELECT are_many FROM extent)`, sql`NOT ${isOwn}`, isJoined])}) c
+    ORDER BY happened_at DESC, id DESC LIMIT ${limit}`
 }
-
-const KEPT = sql`make_interval(secs => ${CHANGE_KEPT_SECONDS})`
-/** So much longer a join may last than its change. */
-const JOIN_SLACK = sql`interval '1 hour'`
 
 /** Nothing that is asked for began later. */
 function toEnd(tenantId: TenantId, { until, before, after }: ChangeQuery): SQL {

@@ -58,7 +58,8 @@ export function fromListed(tenantId: TenantId, query: IncidentQuery): SQL {
       ? newest(verdict ? sql`i.id, i.triggered_at, i.diagnosis_of` : sql`i.*`, filters)
       : sql`SELECT n.* FROM ${servicesNamed(tenantId, serviceName)} s CROSS JOIN LATERAL (${newest(sql`i.*`, [...filters, sql`i.service_id = s.id`])}) n`
   const from = verdict
-    ? sql`(SELECT n.id, n.triggered_at FROM (${found}) n WHERE ${isJudged(tenantId, verdict)}) l JOIN incidents i ON i.id = l.id`
+    ? sql`(WITH found AS MATERIALIZED (${found}) SELECT n.id, n.triggered_at FROM found n WHERE ${isJudged(tenantId, verdict)}) l
+      CROSS JOIN LATERAL (SELECT * FROM incidents o WHERE o.tenant_id = ${tenantId} AND o.id = l.id OFFSET 0) i`
     : sql`(${found}) i`
   const order = verdict ? sql`l.triggered_at DESC, l.id DESC` : sql`i.triggered_at DESC, i.id DESC`
   return sql`FROM ${from} ${WITH_ANSWERS} ${searched.length === 0 ? sql`` : sql`WHERE ${sql.join(searched, sql` AND `)}`} ORDER BY ${order} LIMIT ${most}`
@@ -76,6 +77,10 @@ const servicesNamed = (tenantId: TenantId, name: string) => sql`(
   SELECT s.id FROM services s WHERE s.tenant_id = ${tenantId} AND s.name_key = ${toNameKey(name)}
   UNION SELECT ${functionNamed('service_id_of')}(${tenantId}::uuid, ${name}))`
 
-/** Whether incident `n` is of the few whose answer has this verdict, now or before: others' answers are not looked at. `IS TRUE`, so that all of them are read at once. */
+/**
+ * Whether incident `n` of those `found` is of the few whose answer has this verdict, now or before: others' answers are not looked at, nor
+ * verdicts of before the earliest was triggered, by whatever clock. `IS TRUE`, so that all of them are read at once.
+ */
 const isJudged = (tenantId: TenantId, verdict: Verdict) => sql`(coalesce(n.diagnosis_of, n.id) IN (
-  SELECT v.incident_id FROM diagnoses v WHERE v.tenant_id = ${tenantId} AND v.verdict IS NOT NULL AND v.verdict = ${verdict})) IS TRUE`
+  SELECT v.incident_id FROM diagnoses v WHERE v.tenant_id = ${tenantId} AND v.verdict IS NOT NULL AND v.verdict = ${verdict}
+    AND v.verdict_at >= (SELECT min(f.triggered_at) FROM found f) - interval '1 hour')) IS TRUE`

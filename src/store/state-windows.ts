@@ -3,7 +3,7 @@ import { breathe } from '../bounded-body.ts'
 import type { ChangeText, EventDetails, EventType } from '../domain/event/event.ts'
 import type { JoinRule } from '../domain/event/service-name.ts'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
-import type { StoredLife } from '../domain/window/copy.ts'
+import { mergeEqualLives, type StoredLife } from '../domain/window/copy.ts'
 import { MAX_SHOWN_PER_TYPE } from '../domain/window/window.ts'
 import type { CallerRow } from './api-keys.ts'
 import { functionNamed } from './functions.ts'
@@ -123,7 +123,7 @@ async function toStoredWindow(row: WindowRow): Promise<StoredWindow> {
         ? undefined
         : { id: toId(service_id), tenantId: toId(row.tenant_id), name: service_name },
     now: new Date(row.now_ms),
-    lives: await toStoredLives(row.changes ?? []),
+    lives: mergeEqualLives(await toStoredLives(row.changes ?? [])),
     isPart: row.is_part === true,
     seen: { horizon, until: valid_until_ms === null ? undefined : new Date(valid_until_ms) },
   }

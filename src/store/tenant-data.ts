@@ -27,6 +27,12 @@ const OWNERS: Readonly<Record<string, { readonly table: string; readonly column:
   idempotency_keys: { table: 'api_keys', column: 'api_key_id', order: ['key'] },
 }
 
+/** Tables whose rows are prolonged while they are there, by the columns of their keys: of two, what lasts longer was noted later. */
+const PROLONGED: Readonly<Record<string, readonly string[]>> = {
+  change_joins: ['service_id', 'change_key', 'name_key'],
+  flag_evaluators: ['tenant_id', 'service_id', 'flag_key'],
+}
+
 /** Notes in a tenant's audit what an operator is about to do with all of it. */
 export async function noteCommand(db: Db, tenantId: TenantId, action: 'tenant.exported' | 'tenant.imported'): Promise<void> {
   await db.execute(appendAudit(tenantId, OPERATOR, action, sql`(SELECT ${tenantId}::uuid AS id)`))
@@ -97,8 +103,8 @@ const POINTERS: Readonly<Record<string, string>> = {
 
 /**
  * Stores a tenant's rows as another database had them, but for the numbers of its transactions, and says how many were not there yet:
- * those that are there stay as they are. Throws `conflict`, and stores none, for rows with columns that are not here and for those
- * that are of another tenant, or point to what is.
+ * those that are there stay as they are, unless those of the file last longer. Throws `conflict`, and stores none, for rows with columns
+ * that are not here and for those that are of another tenant, or point to what is.
  */
 export async function writeTenantRows(db: Db, tenantId: TenantId, table: string, rows: readonly TenantRow[]): Promise<number> {
   const { columns, others } = await selectOne<{ columns: string[]; others: string[] }>(
@@ -122,12 +128,22 @@ export async function writeTenantRows(db: Db, tenantId: TenantId, table: string,
       ),
       strange AS MATERIALIZED (SELECT 1 FROM told t WHERE ${isOfAnother(tenantId, table, columns)} LIMIT 1),
       written AS (
-        INSERT INTO ${sql.identifier(table)} (${known}) SELECT ${known} FROM told WHERE NOT EXISTS (SELECT 1 FROM strange)
-        ON CONFLICT DO NOTHING RETURNING 1
+        INSERT INTO ${sql.identifier(table)} AS here (${known}) SELECT ${known} FROM told WHERE NOT EXISTS (SELECT 1 FROM strange)
+        ON CONFLICT ${prolongs(table, columns, others)} RETURNING 1
       ) SELECT (SELECT count(*) FROM written)::int AS written, EXISTS (SELECT 1 FROM strange) AS strange`,
   )
   if (strange) throw new AppError('conflict', `${table}: that file has rows that are another tenant's, or point to another tenant's`)
   return written
+}
+
+/** What becomes of a row that is there; what is not told of it is as of a new one. */
+function prolongs(table: string, columns: readonly string[], others: readonly string[]): SQL {
+  const key = PROLONGED[table]
+  if (key === undefined) return sql`DO NOTHING`
+  const told = columns.map((column) => sql`${sql.identifier(column)} = excluded.${sql.identifier(column)}`)
+  const untold = others.map((column) => sql`${sql.identifier(column)} = DEFAULT`)
+  return sql`(${joinSql(key.map((column) => sql.identifier(column)))}) DO UPDATE SET ${joinSql([...told, ...untold])}
+    WHERE here.tenant_id = excluded.tenant_id AND here.expires_at < excluded.expires_at`
 }
 
 function isOfAnother(tenantId: TenantId, table: string, columns: readonly string[]): SQL {

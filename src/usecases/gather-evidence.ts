@@ -1,4 +1,5 @@
 import type { Clock, Database, Logging } from '../deps.ts'
+import { earlier } from '../domain/compare.ts'
 import { MAX_HOPS } from '../domain/diagnosis/facts.ts'
 import type { Alert, ChangeFeed, DiagnosisInput } from '../domain/diagnosis/model.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
@@ -199,10 +200,6 @@ function withOnset(life: StoredLife): StoredLife {
   const timestamp = earlier(life.timestamp, life.orderedAt)
   const firstTimestamp = earlier(life.firstTimestamp, life.isCounted ? timestamp : earlier(timestamp, toAppearedAt(life.lifeKey)))
   return { ...life, timestamp, firstTimestamp }
-}
-
-function earlier(a: Date, b: Date): Date {
-  return a < b ? a : b
 }
 
 /** The edges that failures in these windows show, which nobody may have learned yet. */

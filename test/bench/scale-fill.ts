@@ -96,12 +96,12 @@ export async function fillEvents(client: Client, from: number, to: number, repor
 async function fillJoins(client: Client): Promise<void> {
   await client.query('TRUNCATE change_joins')
   await client.query(
-    `INSERT INTO change_joins (tenant_id, name_key, service_id, change_key, rule, expires_at)
-      SELECT e.tenant_id, k.name_key, e.service_id, e.change_key, 'entity', max(coalesce(e.kept_until, e.expires_at)) + interval '1 hour'
+    `INSERT INTO change_joins (tenant_id, name_key, service_id, change_key, rule, event_type, appeared_at, expires_at)
+      SELECT e.tenant_id, k.name_key, e.service_id, e.change_key, 'entity', 'deploy', max(e.appeared_at), max(coalesce(e.kept_until, e.expires_at)) + interval '1 hour'
       FROM context_events e JOIN scale_services s ON s.service_id = e.service_id CROSS JOIN LATERAL (
         VALUES ('service' || 60 + substr(e.entity, 8)::int % 40), (CASE WHEN s.place BETWEEN 3 AND $1::int THEN 'service3' END)) AS k(name_key)
       WHERE e.vendor = 'argocd' AND e.event_type = 'deploy' AND e.entity LIKE 'entity-%' AND k.name_key IS NOT NULL
-      GROUP BY 1, 2, 3, 4 ORDER BY 6`,
+      GROUP BY 1, 2, 3, 4 ORDER BY 8`,
     [STEADY.length - 1],
   )
 }

@@ -32,6 +32,7 @@ a Redis; its windows are rebuilt as they are read. A million events take half a 
   --millions 1,3      the sizes (default 1,3; 10 takes ten minutes more)
   --keep              leaves the database there, as noctuary_scale_…
   --of NAME           measures a database that was kept, as large as it is, and leaves it there
+  --only TEXT         of routes and pages, those whose name or path holds it
   --json              one JSON object on stdout instead of a table
 `
 
@@ -46,6 +47,7 @@ async function main(): Promise<void> {
       millions: { type: 'string', default: '1,3' },
       keep: { type: 'boolean', default: false },
       of: { type: 'string' },
+      only: { type: 'string', default: '' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -67,7 +69,7 @@ async function main(): Promise<void> {
   if (values.of === undefined) await admin.query(`CREATE DATABASE ${name}`)
   try {
     const databaseUrl = Object.assign(new URL(server), { pathname: `/${name}` }).href
-    const measured = await measureSizes(worker, databaseUrl, redisUrl, values.of === undefined ? sizes : [])
+    const measured = await measureSizes(worker, databaseUrl, redisUrl, values.of === undefined ? sizes : [], values.only)
     print(values.json ? JSON.stringify(measured) : format(measured))
     if (measured.some(({ readings }) => readings.some(({ failure }) => failure))) process.exitCode = 1
   } finally {
@@ -79,7 +81,13 @@ async function main(): Promise<void> {
 const report = (line: string) => void process.stderr.write(`bench: ${line}\n`)
 
 /** Measures at each of the sizes or, of none, what is there. */
-async function measureSizes(worker: Worker, databaseUrl: string, redisUrl: string, sizes: readonly number[]): Promise<Size[]> {
+async function measureSizes(
+  worker: Worker,
+  databaseUrl: string,
+  redisUrl: string,
+  sizes: readonly number[],
+  only: string,
+): Promise<Size[]> {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
   let stack: Awaited<ReturnType<typeof spawnStack>> | undefined
@@ -101,7 +109,16 @@ async function measureSizes(worker: Worker, databaseUrl: string, redisUrl: strin
         await createApiKey(deps, tenant_id, 'readonly', null, OPERATOR),
       ]
       await (await ask('/v1/agents/register', ingest.key, { hostname: 'again' })).json()
-      const readings = await measure({ deps, client, probe, ask, agentId: agent_id, ingestKey: ingest.key, readonlyKey: readonly.key })
+      const readings = await measure({
+        deps,
+        client,
+        probe,
+        ask,
+        only,
+        agentId: agent_id,
+        ingestKey: ingest.key,
+        readonlyKey: readonly.key,
+      })
       return [{ events: Number(events), readings }]
     }
     const tenant = await createTenant(deps, `scale ${randomUUID()}`)
@@ -112,7 +129,7 @@ async function measureSizes(worker: Worker, databaseUrl: string, redisUrl: strin
       report(`filling up to ${events.toLocaleString('en')}`)
       await fillEvents(client, sizes[place - 1] ?? 0, events, report)
       report('measuring')
-      const readings = await measure({ deps, client, probe, ask, agentId: agent.id, ...tenant })
+      const readings = await measure({ deps, client, probe, ask, only, agentId: agent.id, ...tenant })
       measured.push({ events, readings })
       report(format(measured))
     }
@@ -176,6 +193,8 @@ type Measuring = {
   readonly client: pg.Client
   readonly probe: Probe
   readonly ask: Ask
+  /** A part of the names or paths that are measured. */
+  readonly only: string
   readonly agentId: string
   readonly ingestKey: string
   readonly readonlyKey: string
@@ -243,12 +262,13 @@ const PAGES = (agentId: string, serviceId: string, incidentId: string): readonly
 ]
 
 async function measure(measuring: Measuring): Promise<Reading[]> {
-  const { deps, client, probe, ask, agentId, ingestKey, readonlyKey } = measuring
+  const { deps, client, probe, ask, only, agentId, ingestKey, readonlyKey } = measuring
   // As many ticks as it takes to have counted the last hour of each agent.
   for (let tick = 0; tick < 14; tick += 1) await countReceived(deps.db)
   await runSweep(deps, new Date())
   const readings: Reading[] = []
   for (const [name, path, list] of ROUTES(agentId)) {
+    if (![name, path].some((text) => text.includes(only))) continue
     readings.push(await probe.watch(name, async () => countShown(await toJson(await ask(path, readonlyKey)), list)))
   }
   const asked = await toJson(await ask('/v1/incidents', readonlyKey, { service: 'service-3' }))
@@ -257,6 +277,7 @@ async function measure(measuring: Measuring): Promise<Reading[]> {
     [agentId],
   )
   for (const path of PAGES(agentId, rows[0]?.id, String(field(asked, 'id')))) {
+    if (!path.includes(only)) continue
     readings.push(
       await probe.watch(path.replaceAll(/[0-9a-f-]{36}/g, '…'), async () => {
         const page = await ask.page(path, readonlyKey)
@@ -266,6 +287,7 @@ async function measure(measuring: Measuring): Promise<Reading[]> {
       }),
     )
   }
+  if (only !== '') return readings
   const event = (sha: string) => ({
     service_name: `service-${sha.length}`,
     vendor: 'argocd',

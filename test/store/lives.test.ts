@@ -1,7 +1,9 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
+import { type ServiceId, toId } from '../../src/domain/ids.ts'
 import { functionNamed } from '../../src/store/functions.ts'
-import { createTestTenant, listServicesOf, makeEvent, startApp } from '../support/app.ts'
+import { findStoredWindow } from '../../src/store/state-windows.ts'
+import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, startApp } from '../support/app.ts'
 
 const app = startApp()
 const { db } = app.deps
@@ -76,4 +78,64 @@ test('changes are the same whether a service’s events are read in one go or ea
     await fillUp(key, count)
     expect(await read()).toEqual(inOneGo)
   }
+})
+
+test.each([
+  [3_600, 30],
+  [7_200, 1],
+])(
+  'of more changes than are told, those of each type that began last are, though they join: of %s, every %sth as a Worker of before noted it',
+  async (changes, unknown) => {
+    const tenant = await createTestTenant(app)
+    await app.request('/v1/events', {
+      key: tenant.ingestKey,
+      body: makeEvent({ service_name: 'argocd', entity: 'checkout', sha: 'first' }),
+    })
+    await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ entity: 'own' }) })
+    const services = await listServicesOf(app, tenant)
+    // In ten hours, in no order; every twentieth has begun again in the last hour.
+    const minute = (of: string) => sql.raw(`(${of} * 7919 % 600 + 1 + ${of} * 0.0001)`)
+    const inserted = sql`SELECT n, lpad(to_hex(n), 32, '0')::uuid AS change_key, (ARRAY['deploy', 'flag_change', 'config_change'])[1 + n % 3] AS type,
+    l.minutes * interval '1 minute' AS age FROM generate_series(1, ${changes}::int) n CROSS JOIN LATERAL (
+      SELECT ${minute('n')} AS minutes UNION ALL SELECT n % 60 FROM (SELECT 1) again WHERE n % 20 = 0 AND ${minute('n')} > 120) l`
+    await db.execute(sql`INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, confidence, ttl_seconds,
+      "timestamp", received_at, expires_at, kept_until, value_class, change_key, appeared_at)
+    SELECT gen_random_uuid(), e.tenant_id, e.agent_id, e.service_id, e.service_name, 'v', i.type, 'checkout', 0.9, 900, now() - i.age, now() - i.age,
+      now() - i.age + CASE WHEN i.n % 20 = 0 AND i.age > interval '1 hour' THEN interval '55 minutes' ELSE interval '11 hours' END,
+      now() - i.age + interval '1 day', '', i.change_key, date_trunc('second', now() - i.age)
+    FROM context_events e CROSS JOIN (${inserted}) i WHERE e.service_id = ${services.get('argocd')?.id} AND e.sha = 'first'`)
+    await db.execute(sql`INSERT INTO change_joins (tenant_id, name_key, service_id, change_key, rule, event_type, appeared_at, expires_at)
+    SELECT ${tenant.tenantId}, 'checkout', ${services.get('argocd')?.id}, i.change_key, 'entity', CASE WHEN i.n % ${unknown}::int > 0 THEN min(i.type) END,
+      CASE WHEN i.n % ${unknown}::int > 0 THEN max(date_trunc('second', now() - i.age)) END, now() - min(i.age) + interval '25 hours' FROM (${inserted}) i GROUP BY i.n, i.change_key`)
+    for (const hours of [0, 1]) {
+      const at = sql`now() - ${hours} * interval '1 hour'`
+      const { rows } = await db.execute<{
+        wanted: string[]
+        found: { changes: readonly (readonly [key: string, id: string])[]; is_part: boolean }
+      }>(
+        sql`SELECT ${functionNamed('find_window')}(NULL, ${tenant.tenantId}::uuid, ${services.get('checkout')?.id}::uuid,
+          ${hours === 0 ? null : sql`${at}`}, false, 2000, 500) AS found, ARRAY(
+        SELECT l.id FROM unnest(ARRAY['deploy', 'flag_change', 'config_change']) AS t(type) CROSS JOIN LATERAL (
+          SELECT e.id FROM context_events e WHERE e.service_id = ${services.get('argocd')?.id} AND e.event_type = t.type AND e.received_at <= ${at} AND e.expires_at > ${at}
+          ORDER BY e.received_at DESC LIMIT 50) l) AS wanted`,
+      )
+      const [row] = rows
+      expect(row?.found.is_part).toBe(true)
+      const told = new Set(row?.found.changes.map(([, id]) => id))
+      expect(told.size).toBe(450)
+      expect(row?.wanted.filter((id) => !told.has(id))).toEqual([])
+    }
+  },
+)
+
+test('an equal change that several services report in one second is one of the window that it joins, and of its copy', async () => {
+  const tenant = await createTestTenant(app)
+  const body = ['argocd', 'ci', 'shop'].flatMap((service_name) =>
+    ['v1', 'v2'].map((new_value) => makeEvent({ service_name, entity: 'shop', new_value })),
+  )
+  await app.request('/v1/events/batch', { key: tenant.ingestKey, body })
+  const id = toId<ServiceId>((await listServicesOf(app, tenant)).get('shop')?.id ?? '')
+  const { lives } = await findStoredWindow(db, { tenantId: toId(tenant.tenantId) }, id, { asOf: undefined, withText: false })
+  expect(lives.map(({ joinedBy, count }) => [joinedBy, count])).toEqual(Array(2).fill(['service_name', 3]))
+  expect(entriesOf(await readWindowOf(app, tenant, 'shop')).map(({ count }) => count)).toEqual([3, 3])
 })

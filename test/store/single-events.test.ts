@@ -27,7 +27,7 @@ async function readStored({ tenantId }: TestTenant) {
   const { rows } = await app.deps.db.execute(sql`SELECT
     (SELECT jsonb_agg(to_jsonb(e) - ARRAY['id', 'tenant_id', 'agent_id', 'service_id', 'timestamp', 'received_at', 'expires_at', 'kept_until', 'appeared_at', 'written_by']
       ORDER BY e.service_name, e.change_key, e.raw_line) FROM context_events e WHERE e.tenant_id = ${tenantId}) AS events,
-    (SELECT jsonb_agg(jsonb_build_array(j.name_key, j.change_key, j.rule) ORDER BY j.name_key, j.change_key, j.rule)
+    (SELECT jsonb_agg(jsonb_build_array(j.name_key, j.change_key, j.rule, j.event_type) ORDER BY j.name_key, j.change_key, j.rule)
       FROM change_joins j WHERE j.tenant_id = ${tenantId}) AS joins,
     (SELECT jsonb_agg(DISTINCT f.flag_key) FROM flag_evaluators f WHERE f.tenant_id = ${tenantId}) AS flags`)
   return rows[0]
@@ -61,6 +61,48 @@ test('events sent one by one are stored, joined and shown as in a batch', async 
   expect(await readStored(single)).toEqual(await readStored(batch))
   expect(await describeWindows(single)).toEqual(await describeWindows(batch))
 })
+
+test.each([
+  [
+    'one by one',
+    async (tenant: TestTenant, bodies: readonly object[]) => {
+      for (const body of bodies) expect((await post(tenant, '/v1/events', body)).status).toBe(201)
+    },
+  ],
+  [
+    'in a batch',
+    async (tenant: TestTenant, bodies: readonly object[]) => {
+      expect(await (await post(tenant, '/v1/events/batch', bodies)).json()).toMatchObject({ accepted: bodies.length })
+    },
+  ],
+] as const)(
+  'a join tells the type and the latest life of its change: of what is sent %s, again, and of joins of Workers of before',
+  async (_, send) => {
+    const tenant = await createTestTenant(app)
+    const { db } = app.deps
+    const sent = () =>
+      ['deploy', 'restart', 'flag_change'].map((event_type) => makeEvent({ service_name: 'argocd', event_type, ttl_seconds: 600 }))
+    const readJoins = async () => {
+      const { rows } = await db.execute<{ joins: number; right: number; lives: number }>(sql`SELECT count(*)::int AS joins,
+      count(*) FILTER (WHERE j.event_type = e.event_type AND j.appeared_at = e.appeared_at)::int AS right, max(e.lives)::int AS lives
+      FROM change_joins j JOIN LATERAL (
+        SELECT min(event_type) AS event_type, max(appeared_at) AS appeared_at, count(DISTINCT appeared_at) AS lives FROM context_events
+        WHERE service_id = j.service_id AND change_key = j.change_key) e ON true WHERE j.tenant_id = ${tenant.tenantId}`)
+      return rows[0]
+    }
+    await send(tenant, sent())
+    expect(await readJoins()).toEqual({ joins: 4, right: 4, lives: 1 })
+    await db.execute(sql`UPDATE change_joins SET event_type = NULL, appeared_at = NULL WHERE tenant_id = ${tenant.tenantId}`)
+    await send(tenant, sent())
+    expect(await readJoins()).toEqual({ joins: 4, right: 4, lives: 1 })
+    // As if all had ended, a minute ago.
+    await db.execute(sql`UPDATE context_events SET appeared_at = appeared_at - interval '11 minutes', received_at = received_at - interval '11 minutes',
+    expires_at = expires_at - interval '11 minutes' WHERE tenant_id = ${tenant.tenantId}`)
+    await db.execute(sql`UPDATE change_joins SET appeared_at = appeared_at - interval '11 minutes' WHERE tenant_id = ${tenant.tenantId}`)
+    await send(tenant, sent())
+    expect(await readJoins()).toEqual({ joins: 4, right: 4, lives: 2 })
+  },
+)
 
 test('an event sent again is one, whichever way it is sent', async () => {
   const tenant = await createTestTenant(app)

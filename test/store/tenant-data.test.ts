@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect, onTestFinished, test } from 'vitest'
-import { toId } from '../../src/domain/ids.ts'
-import { listTenantTables, readTenantRows, type TenantRow } from '../../src/store/tenant-data.ts'
+import { type TenantId, toId } from '../../src/domain/ids.ts'
+import { listTenantTables, readTenantRows, type TenantRow, writeTenantRows } from '../../src/store/tenant-data.ts'
 import { createTestTenant, makeEvent, startApp } from '../support/app.ts'
 
 const app = startApp()
@@ -30,4 +30,33 @@ test('a page of rows is no more than fits, however large they are', async () => 
   const first = await read()
   const second = await read(first.at(-1))
   expect([first.length, second.length, await read(second.at(-1))]).toEqual([8, 4, []])
+})
+
+test('of a join, and of who evaluates a flag, the later of two exports is told, whichever is imported last', async () => {
+  const { db } = app.deps
+  const tenant = await createTestTenant(app)
+  const tenantId: TenantId = toId(tenant.tenantId)
+  await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ service_name: 'argocd' }) })
+  await db.execute(sql`INSERT INTO flag_evaluators (tenant_id, flag_key, service_id, expires_at, written_by)
+    SELECT tenant_id, 'flag', id, now() + interval '1 day', '3' FROM services WHERE tenant_id = ${tenantId} LIMIT 1`)
+  const later = { appeared_at: '2037-01-01T00:00:00+00:00', expires_at: '2037-01-02T01:00:00+00:00' }
+  const ofBefore = { event_type: null, appeared_at: null, expires_at: '2037-01-03T01:00:00+00:00' }
+  for (const [name, order, changes] of [
+    ['change_joins', ['service_id', 'change_key', 'name_key'], [later, ofBefore]],
+    ['flag_evaluators', ['tenant_id', 'service_id', 'flag_key'], [{ expires_at: later.expires_at }]],
+  ] as const) {
+    const read = () =>
+      readTenantRows(db, tenantId, { name, order, references: [] }, { after: undefined, limit: 1_000, withRawLines: false })
+    const exports = [await read()]
+    expect(exports[0]).toHaveLength(1)
+    for (const change of changes) {
+      const now: TenantRow[] = (exports.at(-1) ?? []).map((row) => ({ ...row, ...change }))
+      expect(await writeTenantRows(db, tenantId, name, now)).toBe(1)
+      for (const before of exports) expect(await writeTenantRows(db, tenantId, name, before)).toBe(0)
+      expect(await read()).toMatchObject(now.map(({ written_by: _, ...row }) => row))
+      exports.push(now)
+    }
+  }
+  const { rows } = await db.execute(sql`SELECT written_by > '3' AS is_new FROM flag_evaluators WHERE tenant_id = ${tenantId}`)
+  expect(rows).toEqual([{ is_new: true }])
 })

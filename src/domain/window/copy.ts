@@ -1,5 +1,6 @@
+import { compareText, earlier, later } from '../compare.ts'
 import type { ChangeText, EventLinks } from '../event/event.ts'
-import type { JoinRule } from '../event/service-name.ts'
+import { JOIN_RULES, type JoinRule } from '../event/service-name.ts'
 import type { EventId } from '../ids.ts'
 
 /**
@@ -80,6 +81,30 @@ export function coversAll(stored: readonly StoredLife[], copy: WindowCopy): bool
  */
 export function isSettled(stored: readonly StoredLife[], now: Date): boolean {
   return stored.every((life) => life.isCounted && isPastMerges(life, now))
+}
+
+/** An equal change that several services report in one second is one life in the copy of a window that both join: the same of what is stored. */
+export function mergeEqualLives(stored: readonly StoredLife[]): readonly StoredLife[] {
+  const merged = new Map<string, StoredLife>()
+  for (const life of stored) {
+    const known = merged.get(life.lifeKey)
+    merged.set(life.lifeKey, known ? mergeTwo(known, life) : life)
+  }
+  return merged.size === stored.length ? stored : [...merged.values()]
+}
+
+function mergeTwo(a: StoredLife, b: StoredLife): StoredLife {
+  const order = b.orderedAt.getTime() - a.orderedAt.getTime() || compareText(a.id, b.id)
+  return {
+    ...(order <= 0 ? a : b),
+    joinedBy: JOIN_RULES.find((rule) => rule === a.joinedBy || rule === b.joinedBy) ?? a.joinedBy,
+    firstTimestamp: earlier(a.firstTimestamp, b.firstTimestamp),
+    lastReceivedAt: later(a.lastReceivedAt, b.lastReceivedAt),
+    expiresAt: later(a.expiresAt, b.expiresAt),
+    earliestExpiresAt: earlier(a.earliestExpiresAt, b.earliestExpiresAt),
+    count: a.count + b.count,
+    isCounted: a.isCounted && b.isCounted,
+  }
 }
 
 /** How many members of a sorted set a copy was made of. */

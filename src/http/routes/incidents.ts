@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Deps } from '../../deps.ts'
+import { earlier } from '../../domain/compare.ts'
 import { AppError } from '../../domain/errors.ts'
 import { toEnvironment } from '../../domain/event/environment.ts'
 import type { IncidentId, ShareId } from '../../domain/ids.ts'
@@ -216,13 +217,14 @@ export const incidentRoutes = (deps: Deps) => {
       const { tenantId } = c.var.principal
       const { service, title, triggered_at, observed_until, environment, create: opens } = c.req.valid('json')
       const observedUntil = readBodyInstant('observed_until', observed_until)
+      const now = deps.now()
       const incident = await askNow(
         { ...deps, ...chanceOf(c, deps) },
         tenantId,
         {
           serviceName: service,
           title: title === null ? null : toShownValue(title),
-          triggeredAt: earlier(deps.now(), readBodyInstant('triggered_at', triggered_at) ?? observedUntil),
+          triggeredAt: earlier(now, readBodyInstant('triggered_at', triggered_at) ?? observedUntil ?? now),
           observedUntil: observedUntil ?? null,
           environment: toEnvironment(toStorableText(environment ?? '')),
           opens: opens === true,
@@ -263,8 +265,4 @@ function readBodyInstant(field: string, text: string | null | undefined): Date |
   if (parsed.kind === 'instant') return isZeroTime(parsed.instant) ? undefined : new Date(parsed.instant)
   const detail = `${field} must be ISO 8601`
   throw new AppError('invalid_request', detail, { fields: [{ pointer: `/${field}`, detail }] })
-}
-
-function earlier(now: Date, other: Date | undefined): Date {
-  return other && other < now ? other : now
 }

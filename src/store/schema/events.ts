@@ -107,6 +107,9 @@ export const changeJoins = pgTable(
     serviceId: uuid('service_id').notNull(),
     changeKey: uuid('change_key').notNull(),
     rule: text('rule').notNull(),
+    /** The change's type, and when its latest life began; `null`: noted by a Worker of before, so that the change has to be looked at. */
+    eventType: text('event_type'),
+    appearedAt: instant('appeared_at'),
     /** Not before the last event of the change. */
     expiresAt: instant('expires_at').notNull(),
   },
@@ -114,6 +117,8 @@ export const changeJoins = pgTable(
     primaryKey({ columns: [table.serviceId, table.changeKey, table.nameKey] }),
     /** What was reported last comes last. */
     index('change_joins_by_name').on(table.tenantId, table.nameKey, table.expiresAt),
+    /** Of each type, what began last comes last. */
+    index('change_joins_by_beginning').on(table.tenantId, table.nameKey, table.eventType, table.appearedAt),
     index('change_joins_by_expiry').on(table.expiresAt),
   ],
 )

@@ -92,7 +92,7 @@ export const diagnoses = pgTable(
     /** All that is counted of answers, so that they need not be read. */
     index('diagnoses_counted').on(table.tenantId, table.incidentId, table.number, table.abstained),
     index('diagnoses_of_verdicts').on(table.tenantId, table.verdictAt).where(sql`verdict IS NOT NULL`),
-    index('diagnoses_by_verdict').on(table.tenantId, table.verdict, table.incidentId).where(sql`verdict IS NOT NULL`),
+    index('diagnoses_judged').on(table.tenantId, table.verdict, table.verdictAt, table.incidentId).where(sql`verdict IS NOT NULL`),
     index('diagnoses_with_snapshots').on(table.madeAt).where(sql`is_snapshot_whole AND verdict IS DISTINCT FROM 'confirmed'`),
   ],
 )
