@@ -253,9 +253,13 @@ function isAfter(tenantId: TenantId, id: EventId): SQL {
   return sql`(${HAPPENED}, e.id) < (${place(sql`least(p."timestamp", p.received_at)`)}, ${place(sql`p.id`)})`
 }
 
-/** Of several events that began a change in one second, the first. Those before it in the index are of earlier lives, or such. */
+/**
+ * Of several events that began a change in one second, the first to expire, which of equal TTLs is the first. Those before it in the index
+ * are of earlier lives, or such.
+ */
 const isFirst = sql`NOT EXISTS (SELECT 1 FROM context_events o WHERE o.service_id = e.service_id AND o.change_key = e.change_key
-  AND o.expires_at <= e.expires_at AND o.appeared_at = e.appeared_at AND (o.received_at, o.id) < (e.received_at, e.id))`
+  AND o.expires_at <= e.expires_at AND o.appeared_at = e.appeared_at AND o.received_at - o.appeared_at < interval '1 second'
+  AND coalesce(o.kept_until, o.expires_at) > now() AND (o.expires_at, o.received_at, o.id) < (e.expires_at, e.received_at, e.id))`
 
 function toChange(row: ChangeRow): Change {
   return {

@@ -54,6 +54,11 @@ test('a change is told where it began, once, also when a batch begins it several
   await send(tenant, {}, {}, {})
   const changes = await read(tenant)
   expect(changes).toMatchObject([{ count: 3 }])
+
+  const shas = Array.from({ length: 8 }, (_, place) => `sha-${place}`)
+  for (const event_type of ['deploy', 'restart'])
+    await send(tenant, ...shas.flatMap((sha) => [86_400, 600, 3_600].map((ttl_seconds) => ({ sha, event_type, ttl_seconds }))))
+  expect((await read(tenant, { types: 'deploy,restart' })).map(({ count }) => count)).toEqual([...Array(16).fill(3), 3])
 })
 
 test('pages follow each other without a gap or a repeat, also where changes share an instant', async () => {
