@@ -134,7 +134,7 @@ export async function findLinkedAnswer(db: Db, link: VerdictLink): Promise<Linke
 /** So many of the tenant's latest verdicts, and of its newest incidents' answers, say how good answers are. */
 const MAX_LOOKED_AT = 1_000
 /** Verdicts that are passed over at most, of answers that were given again: the latest says. */
-const MAX_PASSED = 10_000
+const MAX_PASSED = 4_000
 
 /**
  * The tenant's latest verdicts on the latest answers of their incidents, a thousand at most, with those answers; and of its
