@@ -58,7 +58,8 @@ export function fromListed(tenantId: TenantId, query: IncidentQuery): SQL {
       ? newest(verdict ? sql`i.id, i.triggered_at, i.diagnosis_of` : sql`i.*`, filters)
       : sql`SELECT n.* FROM ${servicesNamed(tenantId, serviceName)} s CROSS JOIN LATERAL (${newest(sql`i.*`, [...filters, sql`i.service_id = s.id`])}) n`
   const from = verdict
-    ? sql`(WITH found AS MATERIALIZED (${found}) SELECT n.id, n.triggered_at FROM found n WHERE ${isJudged(tenantId, verdict)}) l
+    ? sql`(WITH found AS MATERIALIZED (${found}) SELECT n.id, n.triggered_at FROM found n WHERE ${isJudged(tenantId, verdict)}
+        ORDER BY n.triggered_at DESC, n.id DESC LIMIT ${MAX_SEARCHED_INCIDENTS}) l
       CROSS JOIN LATERAL (SELECT * FROM incidents o WHERE o.tenant_id = ${tenantId} AND o.id = l.id OFFSET 0) i`
     : sql`(${found}) i`
   const order = verdict ? sql`l.triggered_at DESC, l.id DESC` : sql`i.triggered_at DESC, i.id DESC`

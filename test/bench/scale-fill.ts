@@ -60,7 +60,8 @@ export async function fillTenants(client: Client, { tenantId, agentId }: LargeTe
 
 /**
  * Brings the live events to so many, received over the last six hours and alive for up to seventeen more: a sixth of them one agent's, a
- * tenth first occurrences, a quarter changes. Secondary indexes are taken down meanwhile, for loading past them is ten times as fast.
+ * quarter changes, a tenth the only ones of their change, the others repeats of what has been so for longer. Secondary indexes are taken
+ * down meanwhile, for loading past them is ten times as fast.
  */
 export async function fillEvents(client: Client, from: number, to: number, report: (line: string) => void): Promise<void> {
   const { rows } = await client.query<{ name: string; definition: string }>(
@@ -75,6 +76,7 @@ export async function fillEvents(client: Client, from: number, to: number, repor
       agent,
       service: `${STEADY.length} + floor(power(random(), 2) * 100)`,
       entities: 97,
+      value: `CASE WHEN n % 10 = 0 THEN n ELSE ${REPEATED} END`,
     })
   }
   for (const { name, definition } of rows) {
@@ -135,18 +137,26 @@ async function fillIncidents(client: Client, count: number): Promise<void> {
       '{}', false, json_build_object('v', 1, 'embedding', (SELECT json_agg(0.095310 * (k % 3)) FROM generate_series(1, 128) AS k), 'cause', NULL,
         'compared', json_build_object('told', n % 9, 'own', json_build_object('cause', n % 9, 'confidence', 0.8, 'unrecorded', 0.1))),
       v.verdict, CASE WHEN v.verdict IS NOT NULL THEN at + interval '2 hours' END, CASE WHEN v.verdict IS NOT NULL THEN 'operator' END
-    FROM scale_incidents, LATERAL (SELECT CASE WHEN n % 20 = 1 THEN 'rejected' WHEN n % 20 = 2 THEN 'confirmed' END AS verdict) v ORDER BY at`)
+    FROM scale_incidents, LATERAL (SELECT (ARRAY['rejected', 'confirmed'])[1 + n / 2 % 20] AS verdict) v ORDER BY at`)
   await client.query(`INSERT INTO incident_work (incident_id, kind, number, tenant_id, state, next_at, attempts, done_at)
     SELECT id, kind, number, tenant_id, 'done', at, 0, at FROM scale_incidents CROSS JOIN (VALUES ('diagnosis', 0), ('note', 1)) AS k(kind, number) ORDER BY at`)
   await client.query(`INSERT INTO audit_entries (id, tenant_id, at, actor, action, target_type, target_id)
     SELECT md5('audit' || n)::uuid, tenant_id, at, 'pagerduty', 'note.posted', 'note', id FROM scale_incidents ORDER BY at`)
 }
 
+/** Values that repeat. */
+const REPEATED = 'n / 97 % 13'
+
 async function insertEvents(
   client: Client,
   from: number,
   to: number,
-  { agent, service, entities }: { readonly agent: string; readonly service: string; readonly entities: number },
+  {
+    agent,
+    service,
+    entities,
+    value = REPEATED,
+  }: { readonly agent: string; readonly service: string; readonly entities: number; readonly value?: string },
 ): Promise<void> {
   await client.query(
     `INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, new_value, confidence,
@@ -161,7 +171,7 @@ async function insertEvents(
         (ARRAY['argocd', 'kubernetes', 'postgres', 'redis', 'kafka', 'flagd'])[1 + n % 6] AS vendor,
         (ARRAY['deploy', 'flag_change', 'config_change', 'dependency_failure', 'restart', 'saturation', 'restart', 'saturation', 'restart',
           'saturation', 'saturation', 'saturation'])[1 + n / 7 % 12] AS type,
-        'entity-' || n % ${entities} AS entity, 'value-' || n / 97 % 13 AS value,
+        'entity-' || n % ${entities} AS entity, 'value-' || ${value} AS value,
         now() - random() * interval '6 hours' AS received_at, now() + interval '10 minutes' + random() * interval '17 hours' AS expires_at
       FROM generate_series($1::int, $2::int) AS n OFFSET 0
     ) v
