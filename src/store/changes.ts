@@ -52,10 +52,14 @@ const MAX_JOINED = 3_000
 /** Of each type, those that texts are looked for in: from where the page begins, the latest. */
 export const MAX_SEARCHED = 5_000
 
+const happened = (row: SQL) => sql`least(${row}."timestamp", ${row}.received_at)`
+const begins = (row: SQL) => sql`${row}.received_at - ${row}.appeared_at < interval '1 second'`
+const isKept = (row: SQL) => sql`coalesce(${row}.kept_until, ${row}.expires_at) > now()`
+
 /** When an event counts as having happened; what `context_events_by_beginning` is ordered by. */
-export const HAPPENED = sql`least(e."timestamp", e.received_at)`
+export const HAPPENED = happened(sql`e`)
 /** Whether an event began its change: one received later in the same second may have, too. */
-export const BEGINS = sql`e.received_at - e.appeared_at < interval '1 second'`
+export const BEGINS = begins(sql`e`)
 
 /**
  * What began to be so across the tenant's services, newest first, of what is still stored: each change once, where it began,
@@ -157,13 +161,13 @@ function selectOfService(
 
 /** Nothing that is asked for began later. */
 function toEnd(tenantId: TenantId, { until, before, after }: ChangeQuery): SQL {
-  const place = sql`(SELECT least(p."timestamp", p.received_at) FROM context_events p WHERE p.tenant_id = ${tenantId} AND p.id = ${after ?? null})`
+  const place = after === undefined ? sql`NULL` : ofEvent(tenantId, after, happened(sql`p`))
   return sql`coalesce(least(${until ?? null}::timestamptz, ${before ?? null}::timestamptz, ${place}), now())`
 }
 
 function toBounds(tenantId: TenantId, { since, until, before, after }: ChangeQuery): SQL[] {
   return [
-    sql`e.tenant_id = ${tenantId} AND ${BEGINS} AND coalesce(e.kept_until, e.expires_at) > now()`,
+    sql`e.tenant_id = ${tenantId} AND ${BEGINS} AND ${isKept(sql`e`)}`,
     ...(since === undefined ? [] : [sql`${HAPPENED} >= ${since}::timestamptz`]),
     ...(until === undefined ? [] : [sql`${HAPPENED} <= ${until}::timestamptz`]),
     ...(before === undefined ? [] : [sql`${HAPPENED} < ${before}::timestamptz`]),
@@ -249,17 +253,20 @@ export async function listBlames(db: Db, tenantId: TenantId, since: Date, servic
 
 /** Two scalars rather than a row, which the index could not begin at. */
 function isAfter(tenantId: TenantId, id: EventId): SQL {
-  const place = (column: SQL) => sql`(SELECT ${column} FROM context_events p WHERE p.tenant_id = ${tenantId} AND p.id = ${id})`
-  return sql`(${HAPPENED}, e.id) < (${place(sql`least(p."timestamp", p.received_at)`)}, ${place(sql`p.id`)})`
+  return sql`(${HAPPENED}, e.id) < (${ofEvent(tenantId, id, happened(sql`p`))}, ${ofEvent(tenantId, id, sql`p.id`)})`
 }
+
+/** What a column of the tenant's event `p` says; null where there is none. */
+const ofEvent = (tenantId: TenantId, id: EventId, column: SQL) =>
+  sql`(SELECT ${column} FROM context_events p WHERE p.tenant_id = ${tenantId} AND p.id = ${id})`
 
 /**
  * Of several events that began a change in one second, the first to expire, which of equal TTLs is the first. Those before it in the index
  * are of earlier lives, or such.
  */
 const isFirst = sql`NOT EXISTS (SELECT 1 FROM context_events o WHERE o.service_id = e.service_id AND o.change_key = e.change_key
-  AND o.expires_at <= e.expires_at AND o.appeared_at = e.appeared_at AND o.received_at - o.appeared_at < interval '1 second'
-  AND coalesce(o.kept_until, o.expires_at) > now() AND (o.expires_at, o.received_at, o.id) < (e.expires_at, e.received_at, e.id))`
+  AND o.expires_at <= e.expires_at AND o.appeared_at = e.appeared_at AND ${begins(sql`o`)}
+  AND ${isKept(sql`o`)} AND (o.expires_at, o.received_at, o.id) < (e.expires_at, e.received_at, e.id))`
 
 function toChange(row: ChangeRow): Change {
   return {

@@ -57,6 +57,7 @@ export function fromListed(tenantId: TenantId, query: IncidentQuery): SQL {
     serviceName === undefined
       ? newest(verdict ? sql`i.id, i.triggered_at, i.diagnosis_of` : sql`i.*`, filters)
       : sql`SELECT n.* FROM ${servicesNamed(tenantId, serviceName)} s CROSS JOIN LATERAL (${newest(sql`i.*`, [...filters, sql`i.service_id = s.id`])}) n`
+  // In order already, so that of those with a verdict no more are looked at than the page takes.
   const from = verdict
     ? sql`(WITH found AS MATERIALIZED (${found}) SELECT n.id, n.triggered_at FROM found n WHERE ${isJudged(tenantId, verdict)}
         ORDER BY n.triggered_at DESC, n.id DESC LIMIT ${MAX_SEARCHED_INCIDENTS}) l

@@ -1,5 +1,5 @@
 import type { Clock, Database, Logging } from '../deps.ts'
-import { earlier } from '../domain/compare.ts'
+import { earlier, later } from '../domain/compare.ts'
 import { MAX_HOPS } from '../domain/diagnosis/facts.ts'
 import type { Alert, ChangeFeed, DiagnosisInput } from '../domain/diagnosis/model.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
@@ -70,7 +70,7 @@ export async function gatherEvidence(
     windows: windows.map(({ service, window }) => ({ service: service.name, window })),
     graph,
     feeds: toFeeds(found, named),
-    observedUntil: observedUntil ?? new Date(Math.max(readAt.getTime(), alert.triggeredAt.getTime())),
+    observedUntil: observedUntil ?? later(readAt, alert.triggeredAt),
   }
   const embedding = embedEvidence(seen)
   const [counts, similar] = await Promise.all([

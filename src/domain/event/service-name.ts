@@ -5,6 +5,9 @@ export const JOIN_RULES = ['service_name', 'entity', 'namespaced_name', 'pod', '
 
 export type JoinRule = (typeof JOIN_RULES)[number]
 
+/** Of two rules by which a change is in a window, the one that is told: the earlier of the list. */
+export const strongerRule = (a: JoinRule, b: JoinRule): JoinRule => (JOIN_RULES.indexOf(b) < JOIN_RULES.indexOf(a) ? b : a)
+
 /** The name of a service that an event may concern, and the rule that found it. */
 type ServiceMatch = { readonly name: string; readonly rule: JoinRule }
 

@@ -1,6 +1,6 @@
 import { compareText, earlier, later } from '../compare.ts'
 import type { ChangeText, EventLinks } from '../event/event.ts'
-import { JOIN_RULES, type JoinRule } from '../event/service-name.ts'
+import { type JoinRule, strongerRule } from '../event/service-name.ts'
 import type { EventId } from '../ids.ts'
 
 /**
@@ -97,7 +97,7 @@ function mergeTwo(a: StoredLife, b: StoredLife): StoredLife {
   const order = b.orderedAt.getTime() - a.orderedAt.getTime() || compareText(a.id, b.id)
   return {
     ...(order <= 0 ? a : b),
-    joinedBy: JOIN_RULES.find((rule) => rule === a.joinedBy || rule === b.joinedBy) ?? a.joinedBy,
+    joinedBy: strongerRule(a.joinedBy, b.joinedBy),
     firstTimestamp: earlier(a.firstTimestamp, b.firstTimestamp),
     lastReceivedAt: later(a.lastReceivedAt, b.lastReceivedAt),
     expiresAt: later(a.expiresAt, b.expiresAt),

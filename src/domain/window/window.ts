@@ -1,6 +1,6 @@
 import { compareText } from '../compare.ts'
 import { byEventType, type ChangeText, type EventLinks, type EventType } from '../event/event.ts'
-import { JOIN_RULES, type JoinRule } from '../event/service-name.ts'
+import { type JoinRule, strongerRule } from '../event/service-name.ts'
 import type { EventId } from '../ids.ts'
 import { type LifeTotals, type StoredLife, toChangeKey, toTotals, type WindowCopy } from './copy.ts'
 
@@ -135,7 +135,7 @@ function fold(parts: readonly Part[]): { readonly entry: WindowEntry; readonly l
     firstTimestamp: new Date(Math.min(...parts.map((part) => part.totals.firstTimestampMs))),
     expiresAt: new Date(Math.max(...parts.map((part) => part.life.expiresAt.getTime()))),
     count: parts.reduce((sum, part) => sum + part.totals.count, 0),
-    joinedBy: JOIN_RULES.find((rule) => parts.some((part) => part.life.joinedBy === rule)) ?? life.joinedBy,
+    joinedBy: parts.map((part) => part.life.joinedBy).reduce(strongerRule),
     url: life.url,
     details: life.details,
     isExpired: life.isExpired,
