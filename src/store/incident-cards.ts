@@ -35,7 +35,7 @@ export function listIncidentCards(db: Db, tenantId: TenantId, query: IncidentQue
 
 /** Further apart, incidents are not of one cause; of very many the nearest are looked at, so many before and after. */
 const NEARBY = sql`interval '1 day'`
-const MAX_NEARBY = 100
+const MAX_NEARBY = 50
 
 /** An incident and those of the day before and after it whose answers blame the same service, newest first. */
 export function listNearbyCards(db: Db, tenantId: TenantId, id: IncidentId): Promise<IncidentCard[]> {

@@ -16,6 +16,8 @@ export type SweptBatch = {
   readonly forgotten: number
   /** Lives that ended with these events, in every window they were in. */
   readonly ended: readonly EndedLife[]
+  /** Transactions of everybody in this database so far, up to a second late. */
+  readonly commits: number
 }
 
 type EndedRow = readonly [tenantId: TenantId, serviceId: ServiceId, lifeKey: string, ...text: TextRow]
@@ -35,7 +37,7 @@ const FAIR_PART = 4
 export async function sweepBatch(db: Db, now: Date, limit: number): Promise<SweptBatch> {
   const instant = timestamptz(now)
   const shared = Math.ceil(limit / FAIR_PART)
-  const row = await selectOne<{ deleted: number; forgotten: number; ended: EndedRow[] | null }>(
+  const row = await selectOne<{ deleted: number; forgotten: number; ended: EndedRow[] | null; commits: number }>(
     db,
     sql`WITH RECURSIVE tenants AS (
       (SELECT e.tenant_id FROM context_events e ORDER BY e.tenant_id LIMIT 1)
@@ -103,6 +105,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
         CROSS JOIN LATERAL ${windowsOf(sql`j`)} s WHERE s.id <> e.service_id
     )
     SELECT (SELECT count(*) FROM deleted)::int AS deleted, (SELECT count(*) FROM forgotten)::int AS forgotten,
+      (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database())::float8 AS commits,
       (SELECT json_agg(json_build_array(tenant_id, window_id, ${functionNamed('life_key_of')}(change_key, appeared_at), event_type, vendor, entity,
         left(old_value, ${MAX_SHOWN_LENGTH}), left(new_value, ${MAX_SHOWN_LENGTH}), actor, sha, environment)) FROM windows) AS ended`,
   )
@@ -112,7 +115,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
     lifeKey,
     text: toChangeText(text),
   }))
-  return { deleted: row.deleted, forgotten: row.forgotten, ended }
+  return { deleted: row.deleted, forgotten: row.forgotten, ended, commits: row.commits }
 }
 
 /** Each agent that goes has the services looked through. */

@@ -1,6 +1,6 @@
 import type { Clock, Copies, Database, Logging, Metrics, Stores, Upkeep } from '../deps.ts'
 import { nameOf } from '../domain/errors.ts'
-import { daysBefore, isSweepDue, nextSweepAt, type SweepHints } from '../domain/window/sweep.ts'
+import { daysBefore, FIRST_PACE, isSweepDue, isUnhindered, nextPace, nextSweepAt, type SweepHints } from '../domain/window/sweep.ts'
 import { countReceived } from '../store/agents.ts'
 import { INGEST_DEADLINE_MS } from '../store/events.ts'
 import { findNextWork } from '../store/incident-work.ts'
@@ -16,13 +16,7 @@ import { repairWindow } from './read-window.ts'
 import { tellCounts } from './tell-counts.ts'
 import { REQUESTS_EACH, type WorkDeps } from './work-on-incident.ts'
 
-/**
- * Small batches, and after each a rest as long as it took, so that ingest hardly notices the sweep; while a backlog stands they grow,
- * unless they take long, and in the end there are two at a time.
- */
-const BATCH_ROWS = 250
-const MAX_BATCH_ROWS = 5_000
-const SLOW_BATCH_MS = 500
+/** After each batch a rest as long as it took, so that ingest hardly notices the sweep; while nothing hinders it, two at a time. */
 const BATCHES_AT_ONCE = 2
 const LEAST_REST_MS = 40
 const REMAINS_ROWS = 10_000
@@ -106,10 +100,10 @@ const requestsFor = (endedLives: number) => 1 + Math.ceil(endedLives / MAX_REMOV
 /** Deletes what has expired, as far as so many requests go: one batch in any case, for what is due otherwise may use all of them up, tick after tick. */
 async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
   const done = { deleted: 0, batches: 0, ended: 0 }
-  let [left, rows, isMore] = [requests, BATCH_ROWS, true]
+  let [left, pace, isMore] = [requests, FIRST_PACE, true]
   const sweepOne = async () => {
     // An event may end lives in two windows, its own and one that it joins.
-    const limit = Math.max(BATCH_ROWS, Math.min(rows, ((left - 1) * MAX_REMOVED_LIVES) / 2))
+    const limit = Math.max(FIRST_PACE.rows, Math.min(pace.rows, ((left - 1) * MAX_REMOVED_LIVES) / 2))
     const reserved = requestsFor(2 * limit)
     left -= reserved
     const startedAt = deps.now().getTime()
@@ -119,8 +113,9 @@ async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
     done.deleted += batch.deleted
     deps.counts.count('noctuary_swept_events_total', {}, batch.deleted)
     isMore &&= batch.deleted >= limit || batch.forgotten === limit
-    const tookMs = deps.now().getTime() - startedAt
-    rows = tookMs > SLOW_BATCH_MS ? Math.floor(limit / 2) : Math.min(2 * limit, MAX_BATCH_ROWS)
+    const atMs = deps.now().getTime()
+    const tookMs = atMs - startedAt
+    pace = nextPace(pace, { rows: limit, tookMs, atMs, commits: batch.commits, batches: done.batches })
     return { ended: batch.ended, tookMs }
   }
   const tellEnded = (removed: number) => {
@@ -137,8 +132,11 @@ async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
     }
     await removal
   }
-  await sweepWhile(() => rows < MAX_BATCH_ROWS)
-  await Promise.all(Array.from({ length: BATCHES_AT_ONCE }, () => sweepWhile(() => true)))
+  const isSwift = () => isUnhindered(pace)
+  do {
+    await sweepWhile(() => !isSwift())
+    await Promise.all(Array.from({ length: BATCHES_AT_ONCE }, () => sweepWhile(isSwift)))
+  } while (isMore && left > 0)
   return done
 }
 

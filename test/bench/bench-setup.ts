@@ -7,7 +7,7 @@ import { sql } from 'drizzle-orm'
 import { readConfig } from '../../src/config.ts'
 import { createDeps, type Deps } from '../../src/deps.ts'
 import { createTenant, type NewTenant } from '../../src/usecases/create-tenant.ts'
-import { spawnStack } from '../stack/spawn-stack.ts'
+import { type SpawnOptions, spawnStack } from '../stack/spawn-stack.ts'
 import { type StackAddresses, toBindings } from '../stack/stack.ts'
 import { eraseFromPostgres, eraseFromRedis } from './erase.ts'
 import { type Bundle, buildBundle, prepareBundles, type ServedWorker, serveBundle } from './workerd.ts'
@@ -25,8 +25,11 @@ export type Environment = {
   readonly bundle: Bundle
   readonly floorBundle: Bundle
   readonly sweepBundle: Bundle
-  /** Where each request to Postgres has a connection of its own; for an embedded one, which has a single one, as everywhere. */
-  readonly freshDatabase: string
+  /**
+   * Another local stack of the same stores, a process of its own: what goes through it waits for nothing that goes through the first.
+   * Embedded stores one process alone can open: theirs is the first.
+   */
+  readonly addStack: (options?: Pick<SpawnOptions, 'freshConnections'>) => Promise<StackAddresses>
   /** Serves a bundle until the end of the run. */
   readonly serve: (bundle: Bundle, name: string, bindings?: Readonly<Record<string, string>>) => Promise<ServedWorker>
 }
@@ -73,8 +76,12 @@ export async function openEnvironment(cleanup: Cleanup, report: (line: string) =
   report('starting the local stack')
   const stack = await spawnStack({ databaseUrl, redisUrl })
   cleanup.add(stack.stop)
-  const fresh = databaseUrl === undefined ? stack : await spawnStack({ databaseUrl, redisUrl, freshConnections: true })
-  if (fresh !== stack) cleanup.add(fresh.stop)
+  const addStack: Environment['addStack'] = async (options = {}) => {
+    if (databaseUrl === undefined || redisUrl === undefined) return stack
+    const added = await spawnStack({ databaseUrl, redisUrl, ...options })
+    cleanup.add(added.stop)
+    return added
+  }
 
   const config = readConfig(toBindings(stack))
   const deps: Deps = {
@@ -103,5 +110,5 @@ export async function openEnvironment(cleanup: Cleanup, report: (line: string) =
     cleanup.add(worker.stop)
     return worker
   }
-  return { stack, deps, tenant, addTenant, bindings, bundle, floorBundle, sweepBundle, freshDatabase: fresh.databaseEndpoint, serve }
+  return { stack, deps, tenant, addTenant, bindings, bundle, floorBundle, sweepBundle, addStack, serve }
 }

@@ -239,9 +239,10 @@ async function settle({ deps }: Environment): Promise<void> {
   }
 }
 
-async function prepareLoads({ serve, bundle, floorBundle, tenant, deps, freshDatabase }: Environment): Promise<Loads> {
+async function prepareLoads({ serve, bundle, floorBundle, tenant, deps, addStack }: Environment): Promise<Loads> {
   const worker = await serve(bundle, 'worker')
-  const rested = await serve(bundle, 'rested', { DATABASE_ENDPOINT: freshDatabase })
+  const { databaseEndpoint } = await addStack({ freshConnections: true })
+  const rested = await serve(bundle, 'rested', { DATABASE_ENDPOINT: databaseEndpoint })
   const headers = { authorization: `Bearer ${tenant.ingestKey}`, 'content-type': 'application/json' }
   const post = (path: string, body: unknown): LoadRequest => ({ method: 'POST', path, headers, body: JSON.stringify(body) })
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import type { SweepResult } from '../../src/usecases/run-sweep.ts'
+import { toBindings } from '../stack/stack.ts'
 import type { Environment } from './bench-setup.ts'
 import { type CpuTimes, readCpuTimes, toCpuPer, toMedianCpu } from './cpu.ts'
 import { BATCH_EVENTS, makeSpreadEvents } from './events.ts'
@@ -36,7 +37,14 @@ export type SweepReport = SweepOptions & {
   readonly alone: readonly Alone[]
   readonly quiet: Latency
   readonly sweeping: Latency
-  readonly ratio: { readonly p50: number; readonly p99: number; readonly target: number; readonly isMet: boolean }
+  /** Medians of the rounds' ratios, and all of those of p99. */
+  readonly ratio: {
+    readonly p50: number
+    readonly p99: number
+    readonly p99s: readonly number[]
+    readonly target: number
+    readonly isMet: boolean
+  }
   readonly sweeps: readonly Sweep[]
   /** Every expired event was deleted once and counted once. */
   readonly isExact: boolean
@@ -46,6 +54,8 @@ const TARGET_P99_RATIO = 2
 /** What batches bring has to be taken out while they bring more. */
 const TARGET_RATE_RATIOS: Readonly<Record<Kind, number | undefined>> = { repeats: 2, changes: undefined }
 const QUIET_MS = 8_000
+/** What expires was stored long ago elsewhere, and is on disk. */
+const SETTLE_MS = 2_000
 const BATCH_SECONDS = 4
 const BATCH_CONNECTIONS = 4
 const KINDS = 40
@@ -59,9 +69,9 @@ type Rate = { readonly swept: number; readonly batches: number; readonly cpu: Cp
  */
 export async function measureSweep(environment: Environment, options: SweepOptions, report: (line: string) => void): Promise<SweepReport> {
   const { load, batches } = await prepareLoads(environment)
-  const sweeper = await environment.serve(environment.sweepBundle, 'sweeper')
+  const sweeper = await environment.serve(environment.sweepBundle, 'sweeper', toBindings(await environment.addStack()))
   await sweepAll(sweeper)
-  const [quiet, sweeping]: [number[], number[]] = [[], []]
+  const beside: { readonly quiet: readonly number[]; readonly sweeping: readonly number[] }[] = []
   const rates: Record<Kind, Rate[]> = { repeats: [], changes: [] }
   const sweeps: Sweep[] = []
   const note = async (before: number, deleted: number, seconds: number) => {
@@ -83,29 +93,39 @@ export async function measureSweep(environment: Environment, options: SweepOptio
     await measureRate('repeats')
     say(`batches, then a sweep of ${options.expired} expired changes`)
     await measureRate('changes')
-    say('ingest without a sweep')
-    quiet.push(...(await paceWhile(load, options.rate, sleep(QUIET_MS))).latenciesMs)
-    say('ingest with the sweep')
     await storeExpired(environment, options.expired, 'changes')
+    await settle(environment)
+    say('ingest without a sweep')
+    const { latenciesMs: quiet } = await paceWhile(load, options.rate, sleep(QUIET_MS))
+    say('ingest with the sweep')
     const counted = await sumCounts(environment)
-    const { latenciesMs, result: deleted, seconds } = await paceWhile(load, options.rate, sweepAll(sweeper))
-    sweeping.push(...latenciesMs)
+    const { latenciesMs: sweeping, result: deleted, seconds } = await paceWhile(load, options.rate, sweepAll(sweeper))
+    beside.push({ quiet, sweeping })
     await note(counted, deleted, seconds)
   }
 
-  const [without, during] = [toLatency(quiet), toLatency(sweeping)]
-  const p99 = during.p99Ms / without.p99Ms
+  const ratios = (of: 'p50Ms' | 'p99Ms') => beside.map(({ quiet, sweeping }) => toLatency(sweeping)[of] / toLatency(quiet)[of])
+  const p99s = ratios('p99Ms')
+  const p99 = median(p99s)
   return {
     ...options,
     alone: [toAlone('repeats', rates.repeats), toAlone('changes', rates.changes)],
-    quiet: without,
-    sweeping: during,
-    ratio: { p50: during.p50Ms / without.p50Ms, p99, target: TARGET_P99_RATIO, isMet: p99 <= TARGET_P99_RATIO },
+    quiet: toLatency(beside.flatMap(({ quiet }) => quiet)),
+    sweeping: toLatency(beside.flatMap(({ sweeping }) => sweeping)),
+    ratio: { p50: median(ratios('p50Ms')), p99, p99s, target: TARGET_P99_RATIO, isMet: p99 <= TARGET_P99_RATIO },
     sweeps,
     isExact: sweeps.every(
       ({ deleted, counted, deletedBySecondRun }) => deleted === options.expired && counted === options.expired && deletedBySecondRun === 0,
     ),
   }
+}
+
+/** Has Postgres write what was stored to disk, where it lets the benchmark say so, for that not to be what ingest waits for. */
+async function settle({ deps }: Environment): Promise<void> {
+  try {
+    await deps.db.execute(sql`CHECKPOINT`)
+  } catch {}
+  await sleep(SETTLE_MS)
 }
 
 const toAlone = (of: Kind, rates: readonly Rate[]): Alone => ({

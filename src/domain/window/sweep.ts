@@ -34,3 +34,50 @@ export function nextSweepAt(due: readonly (Date | undefined)[], now: Date): Date
 export function daysBefore(now: Date, days: number): Date {
   return new Date(now.getTime() - days * 24 * 3_600_000)
 }
+
+/** How the sweep goes on, judged by its batches so far. */
+export type SweepPace = {
+  /** Rows of the next batch. */
+  readonly rows: number
+  /** Whether others keep Postgres busy; until that is known, it is. */
+  readonly isBusy: boolean
+  /** Since when others are counted. */
+  readonly since: { readonly atMs: number; readonly commits: number; readonly batches: number } | undefined
+}
+
+/** A batch that is done; `atMs`: when it was; `commits`: of everybody by then, of which this sweep's own were as many as its `batches`. */
+export type BatchDone = {
+  readonly rows: number
+  readonly tookMs: number
+  readonly atMs: number
+  readonly commits: number
+  readonly batches: number
+}
+
+const MAX_BUSY_ROWS = 1_000
+const MAX_ROWS = 5_000
+const SLOW_BATCH_MS = 500
+/** Others' transactions a second, counted over a second at least: Postgres may be so late with them. */
+const BUSY_COMMITS = 20
+const COUNTED_MS = 1_000
+
+/** Small, for events expire a few at a time where nothing stands. */
+export const FIRST_PACE: SweepPace = { rows: 250, isBusy: true, since: undefined }
+
+/**
+ * The pace after a batch that left more to do: twice its rows, unless it took long; up to a thousand, for ingest to notice little, and
+ * where others ask little of Postgres up to five thousand.
+ */
+export function nextPace({ isBusy: wasBusy, since }: SweepPace, { rows, tookMs, ...done }: BatchDone): SweepPace {
+  const elapsedMs = since ? done.atMs - since.atMs : 0
+  const isKnown = since !== undefined && elapsedMs >= COUNTED_MS
+  const others = since ? done.commits - since.commits - (done.batches - since.batches) : 0
+  const isBusy = isKnown ? others * 1_000 > BUSY_COMMITS * elapsedMs : wasBusy
+  const wanted = tookMs > SLOW_BATCH_MS ? Math.floor(rows / 2) : 2 * rows
+  return { rows: Math.min(wanted, isBusy ? MAX_BUSY_ROWS : MAX_ROWS), isBusy, since: isKnown || !since ? done : since }
+}
+
+/** Whether there is room for two batches at a time. */
+export function isUnhindered({ rows }: SweepPace): boolean {
+  return rows === MAX_ROWS
+}
