@@ -1,6 +1,5 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import { breathe } from '../bounded-body.ts'
-import { compareText } from '../domain/compare.ts'
 import type { ChangeText, EventDetails, EventType } from '../domain/event/event.ts'
 import type { JoinRule } from '../domain/event/service-name.ts'
 import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
@@ -153,72 +152,41 @@ export type ServiceLives = {
 type EvidenceLimits = {
   /** Nothing that happened later. */
   readonly until: Date | null
+  readonly recent: number
   readonly perType: number
-  /** Occurrences of one change that are looked at. */
+  /** Of the services with the name keys. */
   readonly sampleSize: number
 }
 
-type StoredWindows = { readonly now: Date; readonly windows: readonly ServiceLives[] }
+/** Of other services, occurrences of one change that are looked at, and changes of each type: all of them are read in one request. */
+const [RECENT_SAMPLE_SIZE, RECENT_PER_TYPE] = [100, 50]
 
-/** The windows, as far as a diagnosis may see them, of the services with these different name keys, in that order: one request. */
+/**
+ * The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, and after them of those
+ * that were changed last and had an event last, in one request.
+ */
 export async function findStoredWindows(
   db: Db,
   tenantId: TenantId,
   nameKeys: readonly string[],
-  limits: EvidenceLimits,
-): Promise<StoredWindows> {
-  return await selectWindows(
-    db,
-    tenantId,
-    limits,
-    sql`SELECT s.*, k.place FROM ${keysOf(nameKeys)} JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key`,
-  )
-}
-
-/**
- * The same of the `most` services that were changed last and had an event last, but for those with these name keys. There is much to
- * read: in two requests at once, each of half of them, whoever is among them at its instant.
- */
-export async function findRecentWindows(
-  db: Db,
-  tenantId: TenantId,
-  exceptKeys: readonly string[],
-  { most, ...limits }: EvidenceLimits & { readonly most: number },
-): Promise<readonly ServiceLives[]> {
-  const halves = await Promise.all(
-    [0, 1].map((half) =>
-      selectWindows(
-        db,
-        tenantId,
-        limits,
-        sql`SELECT r.*, NULL::bigint AS place FROM (
-          SELECT s.* FROM services s
-          WHERE s.tenant_id = ${tenantId} AND greatest(s.last_event_at, s.last_change_at) > now() - interval '1 day'
-            AND s.name_key NOT IN (SELECT k.name_key FROM ${keysOf(exceptKeys)})
-          ORDER BY CASE WHEN s.last_change_at > now() - interval '1 day' THEN s.last_change_at END DESC NULLS LAST, s.last_event_at DESC, s.id
-          LIMIT ${most}
-        ) r WHERE uuid_hash(r.id) & 1 = ${half}`,
-      ),
-    ),
-  )
-  return halves.flatMap(({ windows }) => windows).toSorted((a, b) => compareText(a.service.name, b.service.name))
-}
-
-const keysOf = (nameKeys: readonly string[]) =>
-  sql`jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)`
-
-async function selectWindows(
-  db: Db,
-  tenantId: TenantId,
-  { until, perType, sampleSize }: EvidenceLimits,
-  services: SQL,
-): Promise<StoredWindows> {
+  { until, recent, perType, sampleSize }: EvidenceLimits,
+): Promise<{ readonly now: Date; readonly windows: readonly ServiceLives[] }> {
   const { now_ms, windows } = await selectOne<{ now_ms: number; windows: EvidenceRow[] | null }>(
     db,
-    sql`SELECT ${epochMs(sql`now()`)} AS now_ms, (
-      SELECT json_agg(json_build_array(${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}, ${functionNamed('find_evidence')}(
-          ${tenantId}::uuid, c.id, ${until?.toISOString() ?? 'infinity'}::timestamptz, ${sampleSize}::int, ${perType}::int)) ORDER BY c.place, c.name, c.id)
-      FROM (${services}) c LEFT JOIN agents a ON a.id = c.last_change_agent_id
+    sql`WITH wanted AS (
+      SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, min(k.place) AS place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
+        JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id
+    ),
+    recent AS (
+      SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, NULL::bigint AS place FROM services s
+      WHERE s.tenant_id = ${tenantId} AND greatest(s.last_event_at, s.last_change_at) > now() - interval '1 day' AND s.id NOT IN (SELECT id FROM wanted)
+      ORDER BY CASE WHEN s.last_change_at > now() - interval '1 day' THEN s.last_change_at END DESC NULLS LAST, s.last_event_at DESC, s.id
+      LIMIT ${recent}
+    )
+    SELECT ${epochMs(sql`now()`)} AS now_ms, (
+      SELECT json_agg(json_build_array(${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${until?.toISOString() ?? 'infinity'}::timestamptz,
+          CASE WHEN c.place IS NULL THEN ${RECENT_SAMPLE_SIZE}::int ELSE ${sampleSize}::int END, CASE WHEN c.place IS NULL THEN ${RECENT_PER_TYPE}::int ELSE ${perType}::int END)) ORDER BY c.place NULLS LAST, c.name, c.id)
+      FROM (SELECT * FROM wanted UNION ALL SELECT * FROM recent) c LEFT JOIN agents a ON a.id = c.last_change_agent_id
     ) AS windows`,
   )
   return { now: new Date(now_ms), windows: (windows ?? []).flatMap(toServiceLives) }

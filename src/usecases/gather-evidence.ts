@@ -18,14 +18,14 @@ import { countKinds } from '../store/event-counts.ts'
 import { findOccurrences } from '../store/occurrences.ts'
 import type { Db } from '../store/postgres.ts'
 import { readServiceGraph } from '../store/service-graph.ts'
-import { findRecentWindows, findStoredWindows, type ServiceLives } from '../store/state-windows.ts'
+import { findStoredWindows, type ServiceLives } from '../store/state-windows.ts'
 
 /** Services that are read although nothing connects them to the alert yet: their errors may, and their changes are ruled out by name. */
 const MAX_RECENT_SERVICES = 48
 /** Of each type in one service; `sampleSize`: occurrences of one change that are looked at. */
 const WHOLE = { perType: 200, sampleSize: 2_000 }
-/** Of those other services and, when that takes too long, in parts of fewer, none of which may spoil the others. */
-const REDUCED = { perType: 50, sampleSize: 100 }
+/** When that takes too long: less of fewer services, in parts, none of which may spoil the others. */
+const REDUCED = { perType: 50, sampleSize: 100, recent: 0 }
 const REDUCED_PARTS = [1, 5, 10, 16]
 /** In characters: what a snapshot may take, which is kept for each answer to an incident. */
 const MAX_WEIGHT = 1_000_000
@@ -98,14 +98,10 @@ async function readWindows(deps: Database & Clock & Logging, tenantId: TenantId,
     for (const name of names) named.set(toNameKey(name), name)
     const keys = [...new Set([...names.map(toNameKey), ...namedInFailures(found)])].filter((key) => !asked.has(key))
     if (keys.length === 0) break
-    const [read, recent] = await Promise.all([
-      readRound(deps, tenantId, keys, until),
-      round === 0 ? readRecent(deps, tenantId, keys, until) : [],
-    ])
+    const read = await readRound(deps, tenantId, keys, { until, recent: round === 0 ? MAX_RECENT_SERVICES : 0 })
     readAt ??= read.now
-    const windows = [...read.windows, ...recent]
-    found.push(...windows.map(({ lives, ...window }) => ({ ...window, lives: lives.map(withOnset) })))
-    for (const key of [...keys, ...windows.map((window) => toNameKey(window.service.name))]) asked.add(key)
+    found.push(...read.windows.map(({ lives, ...window }) => ({ ...window, lives: lives.map(withOnset) })))
+    for (const key of [...keys, ...read.windows.map((window) => toNameKey(window.service.name))]) asked.add(key)
   }
   return { found, named, readAt: readAt ?? now }
 }
@@ -141,22 +137,14 @@ function isSymptom({ text, isExpired }: StoredLife): boolean {
   return text !== undefined && !isChangeType(text.eventType) && !isExpired
 }
 
-async function readRound({ db, log }: Database & Logging, tenantId: TenantId, keys: readonly string[], until: Date | null) {
+type Asked = { readonly until: Date | null; readonly recent: number }
+
+async function readRound({ db, log }: Database & Logging, tenantId: TenantId, keys: readonly string[], asked: Asked) {
   try {
-    return await findStoredWindows(db, tenantId, keys, { ...WHOLE, until })
+    return await findStoredWindows(db, tenantId, keys, { ...WHOLE, ...asked })
   } catch (error) {
     log('evidence_reduced', { tenant_id: tenantId })
-    return (await readParts(db, tenantId, keys, until)) ?? Promise.reject(error)
-  }
-}
-
-/** Other services, without which there is still an answer. */
-async function readRecent({ db, log }: Database & Logging, tenantId: TenantId, exceptKeys: readonly string[], until: Date | null) {
-  try {
-    return await findRecentWindows(db, tenantId, exceptKeys, { ...REDUCED, until, most: MAX_RECENT_SERVICES })
-  } catch {
-    log('evidence_reduced', { tenant_id: tenantId })
-    return []
+    return (await readParts(db, tenantId, keys, asked.until)) ?? Promise.reject(error)
   }
 }
 

@@ -19,6 +19,8 @@ import { REQUESTS_EACH, type WorkDeps } from './work-on-incident.ts'
 /** After each batch a rest as long as it took, so that ingest hardly notices the sweep; while nothing hinders it, two at a time. */
 const BATCHES_AT_ONCE = 2
 const LEAST_REST_MS = 40
+/** What is left of a backlog is the next tick's, a minute later: not both's at once. */
+const MAX_SWEEP_MS = 50_000
 const REMAINS_ROWS = 10_000
 /** Of a request to Redis, which takes 1 MB on the free plan. */
 const MAX_REMOVED_LIVES = 500
@@ -101,6 +103,7 @@ const requestsFor = (endedLives: number) => 1 + Math.ceil(endedLives / MAX_REMOV
 async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
   const done = { deleted: 0, batches: 0, ended: 0 }
   let [left, pace, isMore] = [requests, FIRST_PACE, true]
+  const until = deps.now().getTime() + MAX_SWEEP_MS
   const sweepOne = async () => {
     // An event may end lives in two windows, its own and one that it joins.
     const limit = Math.max(FIRST_PACE.rows, Math.min(pace.rows, ((left - 1) * MAX_REMOVED_LIVES) / 2))
@@ -112,10 +115,10 @@ async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
     done.batches += 1
     done.deleted += batch.deleted
     deps.counts.count('noctuary_swept_events_total', {}, batch.deleted)
-    isMore &&= batch.deleted >= limit || batch.forgotten === limit
     const atMs = deps.now().getTime()
+    isMore &&= atMs < until && (batch.deleted >= limit || batch.forgotten === limit)
     const tookMs = atMs - startedAt
-    pace = nextPace(pace, { rows: limit, tookMs, atMs, commits: batch.commits, batches: done.batches })
+    pace = nextPace(pace, { rows: limit, tookMs, atMs, isBesideOthers: batch.isBesideOthers })
     return { ended: batch.ended, tookMs }
   }
   const tellEnded = (removed: number) => {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
-import { expect, test } from 'vitest'
+import pg from 'pg'
+import { expect, onTestFinished, test } from 'vitest'
 import type { BatchDatabase } from '../../src/deps.ts'
 import { sha256Hex } from '../../src/domain/hash.ts'
 import { toId } from '../../src/domain/ids.ts'
@@ -508,4 +509,26 @@ test('a flag’s change leaves the windows’ copies of those who evaluate it, a
   await db.execute(sql`UPDATE flag_evaluators SET expires_at = expires_at - interval '25 hours' WHERE tenant_id = ${tenant.tenantId}`)
   await runSweep(app.deps, inADay())
   expect(await evaluators()).toBe(0)
+})
+
+test.runIf(stack.postgres === 'real')('a batch sees whether Postgres is at work for others, but for other sweeps', async () => {
+  const other = new pg.Client({ connectionString: stack.databaseUrl })
+  await other.connect()
+  onTestFinished(() => other.end())
+  const isBesideOthers = async () => {
+    await sleep(200)
+    return (await sweepBatch(db, new Date(), 250)).isBesideOthers
+  }
+  expect(await isBesideOthers()).toBe(false)
+  for (const [text, isOther] of [
+    ['SELECT pg_sleep(1)', true],
+    ['WITH RECURSIVE tenants AS (SELECT pg_sleep(1)) TABLE tenants', false],
+  ] as const) {
+    const work = other.query(text)
+    await expect
+      .poll(async () => (await db.execute(sql`SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = ${text}`)).rows.length)
+      .toBe(1)
+    expect([text, await isBesideOthers()]).toEqual([text, isOther])
+    await work
+  }
 })

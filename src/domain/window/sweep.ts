@@ -41,40 +41,39 @@ export type SweepPace = {
   readonly rows: number
   /** Whether others keep Postgres busy; until that is known, it is. */
   readonly isBusy: boolean
-  /** Since when others are counted. */
-  readonly since: { readonly atMs: number; readonly commits: number; readonly batches: number } | undefined
+  /** Batches since an instant, and how many of them found others at work. */
+  readonly watched: { readonly sinceMs: number; readonly batches: number; readonly besideOthers: number } | undefined
 }
 
-/** A batch that is done; `atMs`: when it was; `commits`: of everybody by then, of which this sweep's own were as many as its `batches`. */
+/** A batch that is done; `atMs`: when it was. */
 export type BatchDone = {
   readonly rows: number
   readonly tookMs: number
   readonly atMs: number
-  readonly commits: number
-  readonly batches: number
+  readonly isBesideOthers: boolean
 }
 
 const MAX_BUSY_ROWS = 1_000
 const MAX_ROWS = 5_000
 const SLOW_BATCH_MS = 500
-/** Others' transactions a second, counted over a second at least: Postgres may be so late with them. */
-const BUSY_COMMITS = 20
-const COUNTED_MS = 1_000
+/** What of a second's batches may find others at work where Postgres is not busy. */
+const IDLE_SHARE = 0.25
+const WATCHED_MS = 1_000
 
 /** Small, for events expire a few at a time where nothing stands. */
-export const FIRST_PACE: SweepPace = { rows: 250, isBusy: true, since: undefined }
+export const FIRST_PACE: SweepPace = { rows: 250, isBusy: true, watched: undefined }
 
 /**
  * The pace after a batch that left more to do: twice its rows, unless it took long; up to a thousand, for ingest to notice little, and
- * where others ask little of Postgres up to five thousand.
+ * where others hardly ask anything of Postgres up to five thousand.
  */
-export function nextPace({ isBusy: wasBusy, since }: SweepPace, { rows, tookMs, ...done }: BatchDone): SweepPace {
-  const elapsedMs = since ? done.atMs - since.atMs : 0
-  const isKnown = since !== undefined && elapsedMs >= COUNTED_MS
-  const others = since ? done.commits - since.commits - (done.batches - since.batches) : 0
-  const isBusy = isKnown ? others * 1_000 > BUSY_COMMITS * elapsedMs : wasBusy
+export function nextPace({ isBusy: wasBusy, watched }: SweepPace, { rows, tookMs, atMs, isBesideOthers }: BatchDone): SweepPace {
+  const { sinceMs, batches, besideOthers } = watched ?? { sinceMs: atMs - tookMs, batches: 0, besideOthers: 0 }
+  const seen = { sinceMs, batches: batches + 1, besideOthers: besideOthers + (isBesideOthers ? 1 : 0) }
+  const isKnown = atMs - sinceMs >= WATCHED_MS
+  const isBusy = isKnown ? seen.besideOthers > IDLE_SHARE * seen.batches : wasBusy
   const wanted = tookMs > SLOW_BATCH_MS ? Math.floor(rows / 2) : 2 * rows
-  return { rows: Math.min(wanted, isBusy ? MAX_BUSY_ROWS : MAX_ROWS), isBusy, since: isKnown || !since ? done : since }
+  return { rows: Math.min(wanted, isBusy ? MAX_BUSY_ROWS : MAX_ROWS), isBusy, watched: isKnown ? undefined : seen }
 }
 
 /** Whether there is room for two batches at a time. */

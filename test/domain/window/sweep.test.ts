@@ -27,31 +27,28 @@ test.each([
   expect(nextSweepAt(due, now).toISOString()).toBe(expected)
 })
 
-const watched = (isBusy: boolean, rows: number): SweepPace => ({ rows, isBusy, since: { atMs: 0, commits: 100, batches: 0 } })
+const watched = (isBusy: boolean, rows: number, besideOthers = 0): SweepPace => ({
+  rows,
+  isBusy,
+  watched: { sinceMs: 0, batches: 9, besideOthers },
+})
 
 test.each([
-  ['the first', FIRST_PACE, { tookMs: 10, atMs: 10, commits: 100, batches: 1 }, { rows: 500, isBusy: true }],
+  ['the first', FIRST_PACE, { tookMs: 10, atMs: 10, isBesideOthers: false }, { rows: 500, isBusy: true }],
+  ['one before a second is over', watched(true, 1_000), { tookMs: 10, atMs: 999, isBesideOthers: false }, { rows: 1_000, isBusy: true }],
+  ['three of ten beside others', watched(true, 1_000, 2), { tookMs: 10, atMs: 1_000, isBesideOthers: true }, { rows: 1_000, isBusy: true }],
+  ['two of ten beside others', watched(true, 1_000, 2), { tookMs: 10, atMs: 1_000, isBesideOthers: false }, { rows: 2_000, isBusy: false }],
+  ['ten beside nobody', watched(false, 5_000), { tookMs: 10, atMs: 1_000, isBesideOthers: false }, { rows: 5_000, isBusy: false }],
   [
-    'one before anything is known',
-    watched(true, 1_000),
-    { tookMs: 10, atMs: 999, commits: 100, batches: 9 },
+    'ten that others came back beside',
+    watched(false, 5_000, 5),
+    { tookMs: 9, atMs: 2_000, isBesideOthers: true },
     { rows: 1_000, isBusy: true },
   ],
-  ['one beside ingest', watched(true, 1_000), { tookMs: 10, atMs: 1_000, commits: 131, batches: 10 }, { rows: 1_000, isBusy: true }],
-  ['one beside few', watched(true, 1_000), { tookMs: 10, atMs: 1_000, commits: 130, batches: 10 }, { rows: 2_000, isBusy: false }],
-  ['one beside nobody', watched(false, 5_000), { tookMs: 10, atMs: 1_000, commits: 104, batches: 4 }, { rows: 5_000, isBusy: false }],
-  [
-    'one that ingest came back beside',
-    watched(false, 5_000),
-    { tookMs: 10, atMs: 2_000, commits: 200, batches: 4 },
-    { rows: 1_000, isBusy: true },
-  ],
-  ['a slow one', watched(false, 5_000), { tookMs: 501, atMs: 900, commits: 104, batches: 4 }, { rows: 2_500, isBusy: false }],
+  ['a slow one', watched(false, 5_000), { tookMs: 501, atMs: 900, isBesideOthers: true }, { rows: 2_500, isBusy: false }],
 ])('after %s a batch of the sweep is as large as that allows', (_name, pace, done, expected) => {
   const next = nextPace(pace, { rows: pace.rows, ...done })
   expect(next).toMatchObject(expected)
   expect(isUnhindered(next)).toBe(expected.rows === 5_000)
-  expect(next.since).toEqual(
-    done.atMs < 1_000 && pace.since ? pace.since : { atMs: done.atMs, commits: done.commits, batches: done.batches },
-  )
+  expect(next.watched === undefined).toBe(done.atMs >= 1_000)
 })
