@@ -87,23 +87,32 @@ async function sweep(deps: SweepDeps, now: Date): Promise<SweepResult> {
   await attempt(deps, 'received_not_counted', () => countReceived(deps.db))
   const repairs = await repairMarked(deps)
   const taken = OTHER_REQUESTS + incidentWork * REQUESTS_EACH + repairs.tried * REPAIR_REQUESTS
-  const swept = await sweepExpired(deps, now, deps.sweepRequests - taken)
+  const { isMore, ...swept } = await sweepExpired(deps, now, deps.sweepRequests - taken)
   await attempt(deps, 'incidents_not_forgotten', () => forgetIncidents(deps, now))
   const samples = await forgetSamples(deps.db, now)
   await removeServices(deps, now, samples.removed)
   const { lastExpiryAt } = await sweepRemains(deps.db, now, deps.retention, REMAINS_ROWS)
-  const due = [lastExpiryAt, samples.nextAt, await findNextWork(deps.db), repairs.areMore ? now : await findNextRepair(deps.db)]
+  const due = [
+    isMore ? now : lastExpiryAt,
+    samples.nextAt,
+    await findNextWork(deps.db),
+    repairs.areMore ? now : await findNextRepair(deps.db),
+  ]
   if (isWorkDone) await attempt(deps, 'sweep_hint_failed', () => writeSweepDue(deps.redis, nextSweepAt(due, now)))
   return { skipped: false, incidentWork, ...swept, repairedWindows: repairs.done }
 }
 
 const requestsFor = (endedLives: number) => 1 + Math.ceil(endedLives / MAX_REMOVED_LIVES)
 
-/** Deletes what has expired, as far as so many requests go: one batch in any case, for what is due otherwise may use all of them up, tick after tick. */
+/**
+ * Deletes what has expired, as far as so many requests and the time go, and says whether there is more: one batch in any case, for what
+ * is due otherwise may use all of them up, tick after tick.
+ */
 async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
   const done = { deleted: 0, batches: 0, ended: 0 }
   let [left, pace, isMore] = [requests, FIRST_PACE, true]
   const until = deps.now().getTime() + MAX_SWEEP_MS
+  const goesOn = () => isMore && (done.batches === 0 || (left > 0 && deps.now().getTime() < until))
   const sweepOne = async () => {
     // An event may end lives in two windows, its own and one that it joins.
     const limit = Math.max(FIRST_PACE.rows, Math.min(pace.rows, ((left - 1) * MAX_REMOVED_LIVES) / 2))
@@ -115,8 +124,8 @@ async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
     done.batches += 1
     done.deleted += batch.deleted
     deps.counts.count('noctuary_swept_events_total', {}, batch.deleted)
+    isMore &&= batch.deleted >= limit || batch.forgotten === limit
     const atMs = deps.now().getTime()
-    isMore &&= atMs < until && (batch.deleted >= limit || batch.forgotten === limit)
     const tookMs = atMs - startedAt
     pace = nextPace(pace, { rows: limit, tookMs, atMs, isBesideOthers: batch.isBesideOthers })
     return { ended: batch.ended, tookMs }
@@ -127,11 +136,11 @@ async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
   const sweepWhile = async (isWanted: () => boolean) => {
     // Beside the next batch: Redis waits for nobody.
     let removal = Promise.resolve()
-    while (isMore && (done.batches === 0 || left > 0) && isWanted()) {
+    while (goesOn() && isWanted()) {
       const { ended, tookMs } = await sweepOne()
       await removal
       removal = removeEnded(deps, ended, tellEnded)
-      if (isMore) await deps.rest(Math.max(LEAST_REST_MS, tookMs))
+      if (goesOn()) await deps.rest(Math.max(LEAST_REST_MS, tookMs))
     }
     await removal
   }
@@ -139,8 +148,8 @@ async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
   do {
     await sweepWhile(() => !isSwift())
     await Promise.all(Array.from({ length: BATCHES_AT_ONCE }, () => sweepWhile(isSwift)))
-  } while (isMore && left > 0)
-  return done
+  } while (goesOn())
+  return { ...done, isMore }
 }
 
 /** Takes what ended out of copies, and tells how much. Never fails. */

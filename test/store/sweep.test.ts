@@ -8,7 +8,7 @@ import { toId } from '../../src/domain/ids.ts'
 import { functionNamed } from '../../src/store/functions.ts'
 import { readServiceGraph } from '../../src/store/service-graph.ts'
 import { listServiceOverviews } from '../../src/store/service-overviews.ts'
-import { sweepBatch } from '../../src/store/sweeps.ts'
+import { readSweepHints, sweepBatch } from '../../src/store/sweeps.ts'
 import { runSweep } from '../../src/usecases/run-sweep.ts'
 import {
   createTestTenant,
@@ -174,6 +174,26 @@ test('no tenant waits for the backlog of another', async () => {
   }
   expect(await countOf(crowd)).toMatchObject({ live: 0, counted: 1_500 })
   expect(deleted).toBeGreaterThan(1_300)
+})
+
+test.each([
+  ['has the requests', () => ({ sweepRequests: 1 })],
+  [
+    'has the time',
+    () => {
+      let calls = 0
+      return { now: () => new Date(Date.now() + 30_000 * calls++) }
+    },
+  ],
+])('what a tick leaves over, that %s for one batch, is due at once, though something lives for long', async (_what, limits) => {
+  const tenant = await createTestTenant(app)
+  const restarts = Array.from({ length: 300 }, (_, index) => makeEvent({ event_type: 'restart', ttl_seconds: 60, sha: `sha-${index}` }))
+  await send(tenant, ...restarts, makeEvent({ event_type: 'restart', ttl_seconds: 86_400 }))
+  const at = new Date(Date.now() + 120_000)
+  const { batches } = await runSweep({ ...restless, ...limits() }, at)
+  expect([batches, (await readSweepHints(app.deps.redis)).dueAtMs]).toEqual([1, at.getTime()])
+  await runSweep(restless, at)
+  expect((await readSweepHints(app.deps.redis)).dueAtMs).toBeGreaterThan(at.getTime())
 })
 
 test('counts add up over runs', async () => {
