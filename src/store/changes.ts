@@ -52,12 +52,13 @@ const MAX_JOINED = 3_000
 /** Of each type, those that texts are looked for in: from where the page begins, the latest. */
 export const MAX_SEARCHED = 5_000
 
-const happened = (row: SQL) => sql`least(${row}."timestamp", ${row}.received_at)`
+/** When an event counts as having happened: as of its receipt where its sender's clock is ahead. */
+export const happenedAt = (row: SQL) => sql`least(${row}."timestamp", ${row}.received_at)`
 const begins = (row: SQL) => sql`${row}.received_at - ${row}.appeared_at < interval '1 second'`
 const isKept = (row: SQL) => sql`coalesce(${row}.kept_until, ${row}.expires_at) > now()`
 
-/** When an event counts as having happened; what `context_events_by_beginning` is ordered by. */
-export const HAPPENED = happened(sql`e`)
+/** Of an event `e`; what `context_events_by_beginning` is ordered by. */
+export const HAPPENED = happenedAt(sql`e`)
 /** Whether an event began its change: one received later in the same second may have, too. */
 export const BEGINS = begins(sql`e`)
 
@@ -161,7 +162,7 @@ function selectOfService(
 
 /** Nothing that is asked for began later. */
 function toEnd(tenantId: TenantId, { until, before, after }: ChangeQuery): SQL {
-  const place = after === undefined ? sql`NULL` : ofEvent(tenantId, after, happened(sql`p`))
+  const place = after === undefined ? sql`NULL` : ofEvent(tenantId, after, happenedAt(sql`p`))
   return sql`coalesce(least(${until ?? null}::timestamptz, ${before ?? null}::timestamptz, ${place}), now())`
 }
 
@@ -253,7 +254,7 @@ export async function listBlames(db: Db, tenantId: TenantId, since: Date, servic
 
 /** Two scalars rather than a row, which the index could not begin at. */
 function isAfter(tenantId: TenantId, id: EventId): SQL {
-  return sql`(${HAPPENED}, e.id) < (${ofEvent(tenantId, id, happened(sql`p`))}, ${ofEvent(tenantId, id, sql`p.id`)})`
+  return sql`(${HAPPENED}, e.id) < (${ofEvent(tenantId, id, happenedAt(sql`p`))}, ${ofEvent(tenantId, id, sql`p.id`)})`
 }
 
 /** What a column of the tenant's event `p` says; null where there is none. */

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { EventType } from '../domain/event/event.ts'
 import { type EventId, type IncidentId, type TenantId, toId } from '../domain/ids.ts'
+import { happenedAt } from './changes.ts'
 import { fromListed, type IncidentQuery } from './incident-lists.ts'
 import { INCIDENT_COLUMNS, type Incident, type IncidentRow, toIncident, WITH_ANSWERS } from './incidents.ts'
 import { type Db, epochMs } from './postgres.ts'
@@ -63,7 +64,7 @@ async function selectCards(db: Db, tenantId: TenantId, from: SQL): Promise<Incid
           'vendor', e.vendor, 'entity', e.entity, 'old_value', e.old_value, 'new_value', e.new_value, 'sha', e.sha, 'actor', e.actor)
         FROM context_events e WHERE e.tenant_id = ${tenantId} AND e.id = (d.answer #>> '{hypotheses,0,eventIds,0}')::uuid
       ) AS cause, (
-        SELECT ${epochMs(sql`least(u."timestamp", u.received_at)`)} FROM incident_work n JOIN context_events u ON u.id = n.event_id AND u.tenant_id = ${tenantId}
+        SELECT ${epochMs(happenedAt(sql`u`))} FROM incident_work n JOIN context_events u ON u.id = n.event_id AND u.tenant_id = ${tenantId}
         WHERE n.incident_id = i.id AND n.kind = 'undone' AND n.target = ${SOURCE}
       ) AS undone_ms
       ${from}`,

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { HAPPENED } from './changes.ts'
 import { type Db, selectOne, timestamptz } from './postgres.ts'
 
 /**
@@ -46,7 +47,7 @@ const RESTED_AT = sql`w.done_at + make_interval(mins => w.looks - 1)`
 function isAnyLate(row: SQL): SQL {
   return sql`EXISTS (
     SELECT 1 FROM agents a CROSS JOIN LATERAL (
-      SELECT 1 FROM context_events e WHERE e.agent_id = a.id AND e.received_at > ${row}.since AND least(e."timestamp", e.received_at) <= ${row}.triggered_at
+      SELECT 1 FROM context_events e WHERE e.agent_id = a.id AND e.received_at > ${row}.since AND ${HAPPENED} <= ${row}.triggered_at
       ORDER BY e.received_at LIMIT 1
     ) l WHERE a.tenant_id = ${row}.tenant_id)`
 }

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { type EventId, type TenantId, toId } from '../domain/ids.ts'
 import type { Occurrence } from '../domain/window/burst.ts'
+import { happenedAt } from './changes.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
 
 /** Occurrences of one change that are told, at equal distances: enough to see where it came more often. */
@@ -23,9 +24,9 @@ export async function findOccurrences(
         FROM (
           SELECT e.id, e.happened_at, row_number() OVER (ORDER BY e.happened_at, e.id) AS place, count(*) OVER () AS total
           FROM (
-            SELECT c.id, least(c."timestamp", c.received_at) AS happened_at FROM context_events c
+            SELECT c.id, ${happenedAt(sql`c`)} AS happened_at FROM context_events c
             WHERE c.service_id = l.service_id AND c.change_key = l.change_key AND c.expires_at > l.appeared_at AND c.received_at >= l.appeared_at
-              AND least(c."timestamp", c.received_at) <= ${until?.toISOString() ?? 'infinity'}::timestamptz
+              AND ${happenedAt(sql`c`)} <= ${until?.toISOString() ?? 'infinity'}::timestamptz
             ORDER BY c.expires_at DESC LIMIT ${sampleSize}
           ) e
         ) o

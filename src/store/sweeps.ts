@@ -25,8 +25,11 @@ type EndedRow = readonly [tenantId: TenantId, serviceId: ServiceId, lifeKey: str
 /** Ids that are hashes of an event's content are UUIDs of this version; nobody sends the others again. */
 const CONTENT_ID_VERSION = '8'
 
+/** How a batch's statement begins, which tells other sweeps in `pg_stat_activity` from others. */
+const BEGINNING = 'WITH RECURSIVE tenants'
+
 /** So that what takes a millisecond, a hundred times a second, is seen. */
-const BEFORE = sql`interval '50 milliseconds'`
+const RIGHT_BEFORE = sql`interval '50 milliseconds'`
 
 /** So much of a batch goes to all tenants in equal shares. */
 const FAIR_PART = 4
@@ -42,7 +45,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
   const shared = Math.ceil(limit / FAIR_PART)
   const row = await selectOne<{ deleted: number; forgotten: number; ended: EndedRow[] | null; beside_others: boolean }>(
     db,
-    sql`WITH RECURSIVE tenants AS (
+    sql`${sql.raw(BEGINNING)} AS (
       (SELECT e.tenant_id FROM context_events e ORDER BY e.tenant_id LIMIT 1)
       UNION ALL
       SELECT (SELECT e.tenant_id FROM context_events e WHERE e.tenant_id > t.tenant_id ORDER BY e.tenant_id LIMIT 1)
@@ -109,7 +112,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
     )
     SELECT (SELECT count(*) FROM deleted)::int AS deleted, (SELECT count(*) FROM forgotten)::int AS forgotten,
       EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.datname = current_database() AND a.usename = current_user AND a.pid <> pg_backend_pid()
-        AND (a.state = 'active' OR a.query_start > clock_timestamp() - ${BEFORE}) AND a.query NOT LIKE 'WITH RECURSIVE tenants%') AS beside_others,
+        AND (a.state = 'active' OR a.query_start > clock_timestamp() - ${RIGHT_BEFORE}) AND NOT starts_with(a.query, ${BEGINNING})) AS beside_others,
       (SELECT json_agg(json_build_array(tenant_id, window_id, ${functionNamed('life_key_of')}(change_key, appeared_at), event_type, vendor, entity,
         left(old_value, ${MAX_SHOWN_LENGTH}), left(new_value, ${MAX_SHOWN_LENGTH}), actor, sha, environment)) FROM windows) AS ended`,
   )

@@ -94,7 +94,7 @@ export async function measureSweep(environment: Environment, options: SweepOptio
     say(`batches, then a sweep of ${options.expired} expired changes`)
     await measureRate('changes')
     await storeExpired(environment, options.expired, 'changes')
-    await settle(environment)
+    await writeToDisk(environment)
     say('ingest without a sweep')
     const { latenciesMs: quiet } = await paceWhile(load, options.rate, sleep(QUIET_MS))
     say('ingest with the sweep')
@@ -121,7 +121,7 @@ export async function measureSweep(environment: Environment, options: SweepOptio
 }
 
 /** Has Postgres write what was stored to disk, where it lets the benchmark say so, for that not to be what ingest waits for. */
-async function settle({ deps }: Environment): Promise<void> {
+async function writeToDisk({ deps }: Environment): Promise<void> {
   try {
     await deps.db.execute(sql`CHECKPOINT`)
   } catch {}
