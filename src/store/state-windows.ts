@@ -158,8 +158,11 @@ type EvidenceLimits = {
   readonly sampleSize: number
 }
 
-/** Of other services, occurrences of one change that are looked at, and changes of each type: all of them are read in one request. */
-const [RECENT_SAMPLE_SIZE, RECENT_PER_TYPE] = [100, 50]
+/**
+ * Of other services, all of which are read in one request: occurrences of one change that are looked at, and changes of each type, fewer
+ * of each the more services there are.
+ */
+const [RECENT_SAMPLE_SIZE, RECENT_PER_TYPE] = [100, { most: 50, least: 10, ofAll: 600 }]
 
 /**
  * The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, and after them of those
@@ -171,21 +174,23 @@ export async function findStoredWindows(
   nameKeys: readonly string[],
   { until, recent, perType, sampleSize }: EvidenceLimits,
 ): Promise<{ readonly now: Date; readonly windows: readonly ServiceLives[] }> {
+  const { most, least, ofAll } = RECENT_PER_TYPE
   const { now_ms, windows } = await selectOne<{ now_ms: number; windows: EvidenceRow[] | null }>(
     db,
     sql`WITH wanted AS (
       SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, min(k.place) AS place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
         JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id
     ),
-    recent AS (
+    recent AS MATERIALIZED (
       SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, NULL::bigint AS place FROM services s
       WHERE s.tenant_id = ${tenantId} AND greatest(s.last_event_at, s.last_change_at) > now() - interval '1 day' AND s.id NOT IN (SELECT id FROM wanted)
       ORDER BY CASE WHEN s.last_change_at > now() - interval '1 day' THEN s.last_change_at END DESC NULLS LAST, s.last_event_at DESC, s.id
       LIMIT ${recent}
-    )
+    ),
+    share AS (SELECT least(${most}::int, greatest(${least}::int, ${ofAll}::int / greatest(1, (SELECT count(*)::int FROM recent)))) AS per_type)
     SELECT ${epochMs(sql`now()`)} AS now_ms, (
       SELECT json_agg(json_build_array(${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${until?.toISOString() ?? 'infinity'}::timestamptz,
-          CASE WHEN c.place IS NULL THEN ${RECENT_SAMPLE_SIZE}::int ELSE ${sampleSize}::int END, CASE WHEN c.place IS NULL THEN ${RECENT_PER_TYPE}::int ELSE ${perType}::int END)) ORDER BY c.place NULLS LAST, c.name, c.id)
+          CASE WHEN c.place IS NULL THEN ${RECENT_SAMPLE_SIZE}::int ELSE ${sampleSize}::int END, CASE WHEN c.place IS NULL THEN (SELECT per_type FROM share) ELSE ${perType}::int END)) ORDER BY c.place NULLS LAST, c.name, c.id)
       FROM (SELECT * FROM wanted UNION ALL SELECT * FROM recent) c LEFT JOIN agents a ON a.id = c.last_change_agent_id
     ) AS windows`,
   )

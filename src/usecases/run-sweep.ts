@@ -147,7 +147,9 @@ async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
   const isSwift = () => isUnhindered(pace)
   do {
     await sweepWhile(() => !isSwift())
-    await Promise.all(Array.from({ length: BATCHES_AT_ONCE }, () => sweepWhile(isSwift)))
+    for (const loop of await Promise.allSettled(Array.from({ length: BATCHES_AT_ONCE }, () => sweepWhile(isSwift)))) {
+      if (loop.status === 'rejected') throw loop.reason
+    }
   } while (goesOn())
   return { ...done, isMore }
 }

@@ -38,6 +38,16 @@ test('changes are the same whether a service’s events are read in one go or ea
       FROM generate_series(0, 719) n`,
     1,
   )
+  // And changes of one occurrence each: over and kept, or not, or live; in the second that began them or another.
+  await fill(
+    `SELECT 1000 + n AS key, (ARRAY['deploy', 'restart', 'flag_change'])[1 + n % 3] AS type, n * 7 % 11 * 10.0 AS late,
+        now() - (n * 37 % 300) * interval '1 minute' - n * interval '1 millisecond' AS received_at,
+        now() + (n * 53 % 40 - 20) * interval '10 minutes' + interval '5 minutes' + n * interval '1 millisecond' AS expires_at,
+        CASE WHEN n % 3 > 0 THEN now() + (n % 5 - 2) * interval '1 hour' END AS kept_until,
+        date_trunc('second', now() - (n * 37 % 300) * interval '1 minute') + (n % 7 - 3) * interval '1 second' AS appeared_at
+      FROM generate_series(0, 119) n`,
+    1,
+  )
   const startedAt = new Date().toISOString()
   const read = async () => {
     const found: ReturnType<typeof byKey>[] = []

@@ -12,7 +12,8 @@ import { createTestTenant, entriesOf, listServicesOf, makeEvent, readWindowOf, s
 
 const CLIENTS = 32
 // What so many ask at once may take a busy machine long.
-const app = startApp({ patience: 20 })
+const startPatient = () => startApp({ patience: 20 })
+const app = startPatient()
 
 const range = (length: number) => Array.from({ length }, (_, index) => index)
 
@@ -242,7 +243,7 @@ test.skipIf(postgres === 'embedded')(
 
 test('every event shows in every isolate from its acknowledgement on', async () => {
   const tenant = await createTestTenant(app)
-  const isolates = [startApp(), startApp(), startApp()]
+  const isolates = [startPatient(), startPatient(), startPatient()]
   const names = range(8).map((index) => `service-${index}`)
   for (const name of names)
     await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ service_name: name, entity: name }) })

@@ -48,6 +48,34 @@ test('of a flood, as many occurrences are counted as are looked at, fewer where 
   expect(incident.hypothesis).toContain('a4f2c1')
 })
 
+test.each([
+  [2, 60, 50, 50],
+  [40, 20, 15, 20],
+])(
+  'of %s services that nothing connects with the alert, each with %s restarts, the latest %s are read, and %s failing calls',
+  async (...told) => {
+    const [services, each, restarts, calls] = told
+    const tenant = await createTestTenant(app)
+    const names = Array.from({ length: services }, (_, index) => `elsewhere-${index}`)
+    const places = Array.from({ length: each }, (_, index) => index)
+    const call = { vendor: 'pino', event_type: 'dependency_failure', new_value: 'ETIMEDOUT' }
+    const events = places.flatMap((place) =>
+      names
+        .map((name) => restart(name, 300 - place))
+        .flatMap((event) => [event, { ...event, ...call }].map((one) => ({ ...one, entity: `pod ${place}` }))),
+    )
+    await send(tenant, [...events, ...places.map((place) => ({ ...restart('checkout', 300 - place), entity: `pod ${place}` }))])
+    const incident = await ask(tenant)
+    const failures = new Map(incident.context_snapshot?.windows.map((window) => [window.service, window.dependency_failure_events.length]))
+    const latest = places.map((place) => [`pod ${place}`, 1])
+    expect(toRestarts(incident).get('checkout')).toEqual(latest)
+    for (const name of names) {
+      expect(toRestarts(incident).get(name)).toEqual(latest.slice(-restarts))
+      expect(failures.get(name)).toBe(calls)
+    }
+  },
+)
+
 test('errors that trickled in for hours and burst after a deploy are two entries, and the burst is the onset', async () => {
   const tenant = await createTestTenant(app)
   const errorOf = (new_value: string) => (seconds: number) =>

@@ -229,8 +229,7 @@ export type CitedEntry = EntryDocument & { readonly service: string }
 
 /** The entries of a snapshot's windows with these ids, by service, each once, in the order of their times. */
 export function citedEntries(snapshot: ContextSnapshot, ids: readonly string[]): readonly CitedEntry[] {
-  const wanted = new Set(ids)
-  return listEntries(snapshot, (entry) => (entry.joined_by === 'service_name' ? 1 : 0)).filter(({ id }) => wanted.has(id))
+  return listEntries(keepCited(snapshot, ids), (entry) => (entry.joined_by === 'service_name' ? 1 : 0))
 }
 
 /** What is left of a snapshot when only these entries of its windows are kept: enough to show an answer, not to make it again. */
