@@ -18,6 +18,8 @@ export type SweptBatch = {
   readonly ended: readonly EndedLife[]
   /** Whether Postgres was at work for others meanwhile or right before, but for other sweeps. */
   readonly isBesideOthers: boolean
+  /** When the first of these events ended; `undefined`: there were none. */
+  readonly earliestEnd: Date | undefined
 }
 
 type EndedRow = readonly [tenantId: TenantId, serviceId: ServiceId, lifeKey: string, ...text: TextRow]
@@ -43,7 +45,13 @@ const FAIR_PART = 4
 export async function sweepBatch(db: Db, now: Date, limit: number): Promise<SweptBatch> {
   const instant = timestamptz(now)
   const shared = Math.ceil(limit / FAIR_PART)
-  const row = await selectOne<{ deleted: number; forgotten: number; ended: EndedRow[] | null; beside_others: boolean }>(
+  const row = await selectOne<{
+    deleted: number
+    forgotten: number
+    ended: EndedRow[] | null
+    beside_others: boolean
+    earliest_ms: number | null
+  }>(
     db,
     sql`${sql.raw(BEGINNING)} AS (
       (SELECT e.tenant_id FROM context_events e ORDER BY e.tenant_id LIMIT 1)
@@ -67,7 +75,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
         ORDER BY coalesce(kept_until, expires_at) LIMIT ${limit} FOR UPDATE SKIP LOCKED
       ))
       RETURNING id, tenant_id, service_id, agent_id, vendor, event_type, entity, old_value, new_value, actor, sha, environment, value_class,
-        received_at, change_key, appeared_at
+        received_at, change_key, appeared_at, coalesce(kept_until, expires_at) AS ended_at
     ),
     remembered AS (
       INSERT INTO swept_events (tenant_id, id, forget_at)
@@ -111,6 +119,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
         CROSS JOIN LATERAL ${windowsOf(sql`j`)} s WHERE s.id <> e.service_id
     )
     SELECT (SELECT count(*) FROM deleted)::int AS deleted, (SELECT count(*) FROM forgotten)::int AS forgotten,
+      ${epochMs(sql`(SELECT min(ended_at) FROM deleted)`)} AS earliest_ms,
       EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.datname = current_database() AND a.usename = current_user AND a.pid <> pg_backend_pid()
         AND (a.state = 'active' OR a.query_start > clock_timestamp() - ${RIGHT_BEFORE}) AND NOT starts_with(a.query, ${BEGINNING})) AS beside_others,
       (SELECT json_agg(json_build_array(tenant_id, window_id, ${functionNamed('life_key_of')}(change_key, appeared_at), event_type, vendor, entity,
@@ -122,7 +131,13 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
     lifeKey,
     text: toChangeText(text),
   }))
-  return { deleted: row.deleted, forgotten: row.forgotten, ended, isBesideOthers: row.beside_others }
+  return {
+    deleted: row.deleted,
+    forgotten: row.forgotten,
+    ended,
+    isBesideOthers: row.beside_others,
+    earliestEnd: row.earliest_ms === null ? undefined : new Date(row.earliest_ms),
+  }
 }
 
 /** Each agent that goes has the services looked through. */

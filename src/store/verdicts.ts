@@ -133,7 +133,7 @@ export async function findLinkedAnswer(db: Db, link: VerdictLink): Promise<Linke
 
 /** So many of the tenant's latest verdicts, and of its newest incidents' answers, say how good answers are. */
 const MAX_LOOKED_AT = 1_000
-/** Verdicts that are passed over at most, of answers that were given again: the latest says. */
+/** Verdicts that are passed over at most: of answers that were given again, for the latest says, or that were not the engine's own. */
 const MAX_PASSED = 4_000
 
 /**
@@ -170,14 +170,18 @@ export async function readVerdicts(
 
 /**
  * What the tenant's engineers made of causes that the engine itself had put first, and how sure it was of them, the latest
- * verdicts first.
+ * verdicts first: five hundred of the latest four thousand at most.
  */
 export async function readCalibration(db: Db, tenantId: TenantId): Promise<readonly JudgedConfidence[]> {
+  // Nothing is sorted, so that no more are looked at than are read.
   const { rows } = await db.execute<JudgedConfidence & Record<string, unknown>>(
     sql`SELECT (a.signature->'compared'->'own'->>'confidence')::float8 AS confidence, a.verdict = 'confirmed' AS confirmed
-      FROM diagnoses a WHERE a.tenant_id = ${tenantId} AND a.verdict IS NOT NULL AND NOT a.abstained AND ${isReadable(sql`a.signature`)}
+      FROM (
+        SELECT v.signature, v.verdict, v.abstained, v.verdict_at FROM diagnoses v
+        WHERE v.tenant_id = ${tenantId} AND v.verdict IS NOT NULL ORDER BY v.verdict_at DESC LIMIT ${MAX_PASSED}
+      ) a WHERE NOT a.abstained AND ${isReadable(sql`a.signature`)}
         AND a.signature->'compared'->>'told' IS NOT DISTINCT FROM a.signature->'compared'->'own'->>'cause'
-      ORDER BY a.verdict_at DESC, a.incident_id, a.number LIMIT ${MAX_CALIBRATION}`,
+      ORDER BY a.verdict_at DESC LIMIT ${MAX_CALIBRATION}`,
   )
   return rows
 }

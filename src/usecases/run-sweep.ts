@@ -127,7 +127,8 @@ async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
     isMore &&= batch.deleted >= limit || batch.forgotten === limit
     const atMs = deps.now().getTime()
     const tookMs = atMs - startedAt
-    pace = nextPace(pace, { rows: limit, tookMs, atMs, isBesideOthers: batch.isBesideOthers })
+    const lateMs = now.getTime() - (batch.earliestEnd ?? now).getTime()
+    pace = nextPace(pace, { rows: limit, tookMs, atMs, isBesideOthers: batch.isBesideOthers, lateMs })
     return { ended: batch.ended, tookMs }
   }
   const tellEnded = (removed: number) => {

@@ -33,8 +33,12 @@ type Alone = {
   readonly cpu: CpuTimes | undefined
 }
 
+/** Events a second of a sweep that is late, and of the batches that it goes on beside. */
+type Together = { readonly swept: number; readonly batches: number; readonly ratio: number; readonly target: number }
+
 export type SweepReport = SweepOptions & {
   readonly alone: readonly Alone[]
+  readonly together: Together
   readonly quiet: Latency
   readonly sweeping: Latency
   /** Medians of the rounds' ratios, and all of those of p99. */
@@ -53,15 +57,22 @@ export type SweepReport = SweepOptions & {
 const TARGET_P99_RATIO = 2
 /** What batches bring has to be taken out while they bring more. */
 const TARGET_RATE_RATIOS: Readonly<Record<Kind, number | undefined>> = { repeats: 2, changes: undefined }
+/** Beside batches that come as fast as they are taken, a sweep that is behind catches up. */
+const TARGET_TOGETHER_RATIO = 1
+/** Received over so many seconds, expired events are a backlog of hours or those of an ordinary tick. */
+const [BACKLOG_SECONDS, ORDINARY_SECONDS] = [20_000, 480]
 const QUIET_MS = 8_000
 /** What expires was stored long ago elsewhere, and is on disk. */
 const SETTLE_MS = 2_000
 const BATCH_SECONDS = 4
+const TOGETHER_SECONDS = 10
 const BATCH_CONNECTIONS = 4
 const KINDS = 40
 const SWEPT_SERVICES = 4
 
-type Rate = { readonly swept: number; readonly batches: number; readonly cpu: CpuTimes | undefined }
+type Rates = { readonly swept: number; readonly batches: number }
+
+type Rate = Rates & { readonly cpu: CpuTimes | undefined }
 
 /**
  * Measures how fast the cron's sweep takes out expired events, against batches that bring them, and what it does to the latency of ingest
@@ -73,18 +84,29 @@ export async function measureSweep(environment: Environment, options: SweepOptio
   await sweepAll(sweeper)
   const beside: { readonly quiet: readonly number[]; readonly sweeping: readonly number[] }[] = []
   const rates: Record<Kind, Rate[]> = { repeats: [], changes: [] }
+  const together: Rates[] = []
   const sweeps: Sweep[] = []
   const note = async (before: number, deleted: number, seconds: number) => {
     sweeps.push({ deleted, counted: (await sumCounts(environment)) - before, seconds, deletedBySecondRun: await sweepAll(sweeper) })
   }
   const measureRate = async (kind: Kind) => {
     const { requestsPerSecond } = await applyLoad(batches, BATCH_CONNECTIONS, BATCH_SECONDS)
-    await storeExpired(environment, options.expired, kind)
+    await storeExpired(environment, options.expired, kind, BACKLOG_SECONDS)
     const [counted, cpu, startedAt] = [await sumCounts(environment), await readCpuTimes(environment.deps.db), performance.now()]
     const deleted = await sweepAll(sweeper)
     const seconds = (performance.now() - startedAt) / 1_000
     const cpuEach = toCpuPer(deleted / 1_000, cpu, await readCpuTimes(environment.deps.db))
     rates[kind].push({ swept: deleted / seconds, batches: requestsPerSecond * BATCH_EVENTS, cpu: cpuEach })
+    await note(counted, deleted, seconds)
+  }
+  const measureTogether = async () => {
+    await storeExpired(environment, options.expired, 'repeats', BACKLOG_SECONDS)
+    const [counted, startedAt] = [await sumCounts(environment), performance.now()]
+    const [{ requestsPerSecond }, { deleted, seconds }] = await Promise.all([
+      applyLoad(batches, BATCH_CONNECTIONS, TOGETHER_SECONDS),
+      sweepAll(sweeper).then((deleted) => ({ deleted, seconds: (performance.now() - startedAt) / 1_000 })),
+    ])
+    together.push({ swept: deleted / seconds, batches: requestsPerSecond * BATCH_EVENTS })
     await note(counted, deleted, seconds)
   }
   for (let round = 0; round < options.rounds; round += 1) {
@@ -93,7 +115,9 @@ export async function measureSweep(environment: Environment, options: SweepOptio
     await measureRate('repeats')
     say(`batches, then a sweep of ${options.expired} expired changes`)
     await measureRate('changes')
-    await storeExpired(environment, options.expired, 'changes')
+    say('batches beside a sweep that is late')
+    await measureTogether()
+    await storeExpired(environment, options.expired, 'changes', ORDINARY_SECONDS)
     await writeToDisk(environment)
     say('ingest without a sweep')
     const { latenciesMs: quiet } = await paceWhile(load, options.rate, sleep(QUIET_MS))
@@ -110,6 +134,7 @@ export async function measureSweep(environment: Environment, options: SweepOptio
   return {
     ...options,
     alone: [toAlone('repeats', rates.repeats), toAlone('changes', rates.changes)],
+    together: { ...toRatio(together), target: TARGET_TOGETHER_RATIO },
     quiet: toLatency(beside.flatMap(({ quiet }) => quiet)),
     sweeping: toLatency(beside.flatMap(({ sweeping }) => sweeping)),
     ratio: { p50: median(ratios('p50Ms')), p99, p99s, target: TARGET_P99_RATIO, isMet: p99 <= TARGET_P99_RATIO },
@@ -128,11 +153,15 @@ async function writeToDisk({ deps }: Environment): Promise<void> {
   await sleep(SETTLE_MS)
 }
 
-const toAlone = (of: Kind, rates: readonly Rate[]): Alone => ({
-  of,
+const toRatio = (rates: readonly Rates[]) => ({
   swept: median(rates.map(({ swept }) => swept)),
   batches: median(rates.map(({ batches }) => batches)),
   ratio: median(rates.map(({ swept, batches }) => swept / batches)),
+})
+
+const toAlone = (of: Kind, rates: readonly Rate[]): Alone => ({
+  of,
+  ...toRatio(rates),
   target: TARGET_RATE_RATIOS[of],
   cpu: toMedianCpu(rates.flatMap(({ cpu }) => cpu ?? [])),
 })
@@ -168,8 +197,8 @@ async function sumCounts({ deps, tenant }: Environment): Promise<number> {
   return rows[0]?.counted ?? 0
 }
 
-/** Expired events of several kinds and a few services, received over the last six hours. */
-async function storeExpired({ deps, tenant }: Environment, count: number, kind: Kind): Promise<void> {
+/** Events of several kinds and a few services, of which the last expired a minute ago, received over so many seconds. */
+async function storeExpired({ deps, tenant }: Environment, count: number, kind: Kind, overSeconds: number): Promise<void> {
   const [id, changeKey] =
     kind === 'changes'
       ? [sql`overlay(gen_random_uuid()::text PLACING '8' FROM 15 FOR 1)::uuid`, sql`gen_random_uuid()`]
@@ -186,6 +215,6 @@ async function storeExpired({ deps, tenant }: Environment, count: number, kind: 
       'orders_' || n % ${KINDS}::int / ${SWEPT_SERVICES}::int, 'slow_query:' || n || 'ms', 0.9, 900, r.received_at, r.received_at,
       r.received_at + interval '15 minutes', repeat('a raw line ', 15), 'slow_query:#ms', ${changeKey}, ${appearedAt}
     FROM generate_series(1, ${count}::int) AS n
-      CROSS JOIN LATERAL (SELECT now() - interval '16 minutes' - (n % 20000) * interval '1 second' AS received_at) r
+      CROSS JOIN LATERAL (SELECT now() - interval '16 minutes' - (n % ${overSeconds}::int) * interval '1 second' AS received_at) r
       JOIN swept s ON s.place = n % ${KINDS}::int % ${SWEPT_SERVICES}::int`)
 }

@@ -111,7 +111,7 @@ export function formatIngest(report: IngestReport): string {
 }
 
 /** What the sweep did, and what it did to ingest. */
-export function formatSweep({ alone, quiet, sweeping, ratio, sweeps, isExact, expired, rate }: SweepReport): string {
+export function formatSweep({ alone, together, quiet, sweeping, ratio, sweeps, isExact, expired, rate }: SweepReport): string {
   const rates = alone.map(({ of, swept, batches, ratio: each, target, cpu }) => [
     of === 'repeats' ? 'like those of batches' : 'each a change of its own',
     whole(swept),
@@ -119,8 +119,13 @@ export function formatSweep({ alone, quiet, sweeping, ratio, sweeps, isExact, ex
     target === undefined ? '' : `≥ ${target}: ${verdict(each >= target)}`,
     ...PARTS.map((part) => cpu?.[part].toFixed(1) ?? ''),
   ])
+  const late = `${together.ratio.toFixed(2)} × batches (${whole(together.batches)})`
   return [
-    toLines([['swept by itself', 'events/s', 'paired ratio', 'target', ...PARTS.map((part) => `${part} CPU ms / 1,000`)], ...rates]),
+    toLines([
+      ['swept by itself', 'events/s', 'paired ratio', 'target', ...PARTS.map((part) => `${part} CPU ms / 1,000`)],
+      ...rates,
+      ['late, beside them', whole(together.swept), late, `≥ ${together.target}: ${verdict(together.ratio >= together.target)}`],
+    ]),
     toLines([
       [`ingest at ${rate} requests/s`, ...LATENCY_HEAD],
       ['without a sweep', ...toLatencyRow(quiet)],

@@ -51,6 +51,8 @@ export type BatchDone = {
   readonly tookMs: number
   readonly atMs: number
   readonly isBesideOthers: boolean
+  /** How long ago what it took had ended, the first of it. */
+  readonly lateMs: number
 }
 
 const MAX_BUSY_ROWS = 1_000
@@ -59,21 +61,23 @@ const SLOW_BATCH_MS = 500
 /** What of a second's batches may find others at work where Postgres is not busy. */
 const IDLE_SHARE = 0.25
 const WATCHED_MS = 1_000
+/** What stands longer, the sweep falls behind with: then no less may be taken out than comes in, whoever notices. */
+const MAX_LATE_MS = 10 * 60_000
 
 /** Small, for events expire a few at a time where nothing stands. */
 export const FIRST_PACE: SweepPace = { rows: 250, isBusy: true, watched: undefined }
 
 /**
  * The pace after a batch that left more to do: twice its rows, unless it took long; up to a thousand, for ingest to notice little, and
- * where others hardly ask anything of Postgres up to five thousand.
+ * where others hardly ask anything of Postgres, or the sweep is late, up to five thousand.
  */
-export function nextPace({ isBusy: wasBusy, watched }: SweepPace, { rows, tookMs, atMs, isBesideOthers }: BatchDone): SweepPace {
+export function nextPace({ isBusy: wasBusy, watched }: SweepPace, { rows, tookMs, atMs, isBesideOthers, lateMs }: BatchDone): SweepPace {
   const { sinceMs, batches, besideOthers } = watched ?? { sinceMs: atMs - tookMs, batches: 0, besideOthers: 0 }
   const seen = { sinceMs, batches: batches + 1, besideOthers: besideOthers + (isBesideOthers ? 1 : 0) }
   const isKnown = atMs - sinceMs >= WATCHED_MS
   const isBusy = isKnown ? seen.besideOthers > IDLE_SHARE * seen.batches : wasBusy
   const wanted = tookMs > SLOW_BATCH_MS ? Math.floor(rows / 2) : 2 * rows
-  return { rows: Math.min(wanted, isBusy ? MAX_BUSY_ROWS : MAX_ROWS), isBusy, watched: isKnown ? undefined : seen }
+  return { rows: Math.min(wanted, isBusy && lateMs <= MAX_LATE_MS ? MAX_BUSY_ROWS : MAX_ROWS), isBusy, watched: isKnown ? undefined : seen }
 }
 
 /** Whether there is room for two batches at a time. */

@@ -45,9 +45,21 @@ test.each([
     { tookMs: 9, atMs: 2_000, isBesideOthers: true },
     { rows: 1_000, isBusy: true },
   ],
+  [
+    'one of what had ended ten minutes before',
+    watched(true, 1_000, 5),
+    { tookMs: 10, atMs: 2_000, isBesideOthers: true, lateMs: 600_000 },
+    { rows: 1_000, isBusy: true },
+  ],
+  [
+    'one of what had ended longer before',
+    watched(true, 3_000, 5),
+    { tookMs: 10, atMs: 2_000, isBesideOthers: true, lateMs: 600_001 },
+    { rows: 5_000, isBusy: true },
+  ],
   ['a slow one', watched(false, 5_000), { tookMs: 501, atMs: 900, isBesideOthers: true }, { rows: 2_500, isBusy: false }],
 ])('after %s a batch of the sweep is as large as that allows', (_name, pace, done, expected) => {
-  const next = nextPace(pace, { rows: pace.rows, ...done })
+  const next = nextPace(pace, { rows: pace.rows, lateMs: 0, ...done })
   expect(next).toMatchObject(expected)
   expect(isUnhindered(next)).toBe(expected.rows === 5_000)
   expect(next.watched === undefined).toBe(done.atMs >= 1_000)
