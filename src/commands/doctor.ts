@@ -5,6 +5,7 @@ import { getSessionSecret } from '../deps.ts'
 import { parseSealingKeys } from '../domain/access/sealed-secret.ts'
 import type { IntegrationId, TenantId } from '../domain/ids.ts'
 import { field, isNumber, isObject, parseJson } from '../domain/json.ts'
+import { MAX_LATE_MS } from '../domain/window/sweep.ts'
 import { type DeliveryOutcome, readDoorDeliveries } from '../store/door-deliveries.ts'
 import { createRedis } from '../store/redis.ts'
 import { readSweepHints } from '../store/sweeps.ts'
@@ -32,7 +33,7 @@ const ASKED = 5
 const SLOW_MS = 100
 const MAX_SKEW_MS = 2_000
 const CRON_LATE_MS = 10 * 60_000
-const MAX_LAG_S = 600
+const MAX_LAG_S = MAX_LATE_MS / 1_000
 const TIMEOUT_MS = 10_000
 /** Findings of one kind, and doors that are looked at. */
 const [MAX_SHOWN, MAX_DOORS] = [20, 2_000]

@@ -61,8 +61,8 @@ const SLOW_BATCH_MS = 500
 /** What of a second's batches may find others at work where Postgres is not busy. */
 const IDLE_SHARE = 0.25
 const WATCHED_MS = 1_000
-/** What stands longer, the sweep falls behind with: then no less may be taken out than comes in, whoever notices. */
-const MAX_LATE_MS = 10 * 60_000
+/** What stands longer, the sweep has fallen behind with: then no less may be taken out than comes in, whoever notices. */
+export const MAX_LATE_MS = 10 * 60_000
 
 /** Small, for events expire a few at a time where nothing stands. */
 export const FIRST_PACE: SweepPace = { rows: 250, isBusy: true, watched: undefined }
