@@ -18,7 +18,7 @@ export type SweptBatch = {
   readonly ended: readonly EndedLife[]
   /** Whether Postgres was at work for others meanwhile or right before, but for other sweeps. */
   readonly isBesideOthers: boolean
-  /** When the first of these events ended; `undefined`: there were none. */
+  /** When the first of these events ended, or id was to be forgotten; `undefined`: there were none. */
   readonly earliestEnd: Date | undefined
 }
 
@@ -85,8 +85,8 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
     ),
     forgotten AS (
       DELETE FROM swept_events WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM swept_events WHERE forget_at <= ${instant} ORDER BY forget_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
-      )) RETURNING 1
+        SELECT ctid FROM swept_events WHERE forget_at <= ${instant} ORDER BY forget_at LIMIT ${limit + shared} FOR UPDATE SKIP LOCKED
+      )) RETURNING forget_at
     ),
     counted AS (
       INSERT INTO event_counts AS c (tenant_id, service_id, hour, kind_key, vendor, event_type, entity, value_class, count)
@@ -119,7 +119,7 @@ export async function sweepBatch(db: Db, now: Date, limit: number): Promise<Swep
         CROSS JOIN LATERAL ${windowsOf(sql`j`)} s WHERE s.id <> e.service_id
     )
     SELECT (SELECT count(*) FROM deleted)::int AS deleted, (SELECT count(*) FROM forgotten)::int AS forgotten,
-      ${epochMs(sql`(SELECT min(ended_at) FROM deleted)`)} AS earliest_ms,
+      ${epochMs(sql`least((SELECT min(ended_at) FROM deleted), (SELECT min(forget_at) FROM forgotten))`)} AS earliest_ms,
       EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.datname = current_database() AND a.usename = current_user AND a.pid <> pg_backend_pid()
         AND (a.state = 'active' OR a.query_start > clock_timestamp() - ${RIGHT_BEFORE}) AND NOT starts_with(a.query, ${BEGINNING})) AS beside_others,
       (SELECT json_agg(json_build_array(tenant_id, window_id, ${functionNamed('life_key_of')}(change_key, appeared_at), event_type, vendor, entity,

@@ -24,6 +24,8 @@ const MAX_SWEEP_MS = 50_000
 const REMAINS_ROWS = 10_000
 /** Of a request to Redis, which takes 1 MB on the free plan. */
 const MAX_REMOVED_LIVES = 500
+/** An event may end lives in two windows, its own and one that it joins; and of so many rows a batch takes a quarter more. */
+const LIVES_OF_A_ROW = 2.5
 /** Requests of a tick beside those for batches, repairs and incidents' work: hints, looks, upkeep. */
 const OTHER_REQUESTS = 16
 /** Requests that the repair of a window takes at most. */
@@ -110,26 +112,28 @@ const requestsFor = (endedLives: number) => 1 + Math.ceil(endedLives / MAX_REMOV
  */
 async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
   const done = { deleted: 0, batches: 0, ended: 0 }
-  let [left, pace, isMore] = [requests, FIRST_PACE, true]
+  let [left, pace, isMore, hasFailed] = [requests, FIRST_PACE, true, false]
   const until = deps.now().getTime() + MAX_SWEEP_MS
-  const goesOn = () => isMore && (done.batches === 0 || (left > 0 && deps.now().getTime() < until))
+  const goesOn = () => isMore && !hasFailed && (done.batches === 0 || (left > 0 && deps.now().getTime() < until))
   const sweepOne = async () => {
-    // An event may end lives in two windows, its own and one that it joins.
-    const limit = Math.max(FIRST_PACE.rows, Math.min(pace.rows, ((left - 1) * MAX_REMOVED_LIVES) / 2))
-    const reserved = requestsFor(2 * limit)
+    const limit = Math.max(FIRST_PACE.rows, Math.min(pace.rows, Math.floor(((left - 1) * MAX_REMOVED_LIVES) / LIVES_OF_A_ROW)))
+    const reserved = requestsFor(LIVES_OF_A_ROW * limit)
     left -= reserved
     const startedAt = deps.now().getTime()
     const batch = await sweepBatch(deps.db, now, limit)
-    left += reserved - requestsFor(batch.ended.length)
+    left += reserved
+    // Of those that end more, what there is no request for stays: reads leave it out, and it expires.
+    const ended = batch.ended.slice(0, (Math.max(left, done.batches === 0 ? reserved : 1) - 1) * MAX_REMOVED_LIVES)
+    left -= requestsFor(ended.length)
     done.batches += 1
     done.deleted += batch.deleted
     deps.counts.count('noctuary_swept_events_total', {}, batch.deleted)
-    isMore &&= batch.deleted >= limit || batch.forgotten === limit
+    isMore &&= batch.deleted >= limit || batch.forgotten >= limit
     const atMs = deps.now().getTime()
     const tookMs = atMs - startedAt
     const lateMs = now.getTime() - (batch.earliestEnd ?? now).getTime()
     pace = nextPace(pace, { rows: limit, tookMs, atMs, isBesideOthers: batch.isBesideOthers, lateMs })
-    return { ended: batch.ended, tookMs }
+    return { ended, tookMs }
   }
   const tellEnded = (removed: number) => {
     done.ended += removed
@@ -137,13 +141,19 @@ async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
   const sweepWhile = async (isWanted: () => boolean) => {
     // Beside the next batch: Redis waits for nobody.
     let removal = Promise.resolve()
-    while (goesOn() && isWanted()) {
-      const { ended, tookMs } = await sweepOne()
+    try {
+      while (goesOn() && isWanted()) {
+        const { ended, tookMs } = await sweepOne()
+        await removal
+        removal = removeEnded(deps, ended, tellEnded)
+        if (goesOn()) await deps.rest(Math.max(LEAST_REST_MS, tookMs))
+      }
+    } catch (error) {
+      hasFailed = true
+      throw error
+    } finally {
       await removal
-      removal = removeEnded(deps, ended, tellEnded)
-      if (goesOn()) await deps.rest(Math.max(LEAST_REST_MS, tookMs))
     }
-    await removal
   }
   const isSwift = () => isUnhindered(pace)
   do {

@@ -138,6 +138,24 @@ test.each([
   },
 )
 
+test('a change of which nothing can be told takes no place of one that can', async () => {
+  const tenant = await createTestTenant(app)
+  await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ entity: 'own', event_type: 'restart' }) })
+  const service = (await listServicesOf(app, tenant)).get('checkout')?.id
+  // The first has expired; the other was received, by a clock that waited, before the life that it is of, and lives on.
+  await db.execute(sql`INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, confidence, ttl_seconds,
+      "timestamp", received_at, expires_at, value_class, change_key, appeared_at)
+    SELECT gen_random_uuid(), e.tenant_id, e.agent_id, e.service_id, e.service_name, 'v', 'restart', 'other', 0.9, 900, t.at, t.at, t.ends, '',
+      md5('other')::uuid, now() - interval '10 minutes'
+    FROM context_events e, (VALUES (now() - interval '10 minutes', now() - interval '1 minute'),
+      (now() - interval '10 minutes 0.2 seconds', now() + interval '1 hour')) t(at, ends)
+    WHERE e.service_id = ${service}`)
+  const { rows } = await db.execute<{ found: Found }>(
+    sql`SELECT ${functionNamed('find_evidence')}(${tenant.tenantId}::uuid, ${service}::uuid, 'infinity', 100, 1) AS found`,
+  )
+  expect(rows[0]?.found.changes?.map((change) => (change[15] as string[])[2])).toEqual(['own'])
+})
+
 test('an equal change that several services report in one second is one of the window that it joins, and of its copy', async () => {
   const tenant = await createTestTenant(app)
   const body = ['argocd', 'ci', 'shop'].flatMap((service_name) =>

@@ -265,6 +265,38 @@ test('lives that ended are taken out of every window they were in', async () => 
   expect(entriesOf(await readWindowOf(app, tenant, 'checkout'))).toMatchObject([{ sha: 'long', count: 1 }])
 })
 
+test('what had ended before a batch fails has left the copies when the tick fails', async () => {
+  const tenant = await createTestTenant(app)
+  await send(tenant, ...Array.from({ length: 700 }, (_, index) => makeEvent({ sha: `sha-${index}` })))
+  const [database, redis] = [await startFaultProxy(stack.databaseEndpoint), await startFaultProxy(stack.redisUrl)]
+  let batches = 0
+  database.fault = (asked) => {
+    batches += JSON.stringify(asked).includes('WITH RECURSIVE tenants') ? 1 : 0
+    return batches === 2 ? 'refuse' : 'none'
+  }
+  redis.fault = (asked) => (JSON.stringify(asked).includes('ZREM') ? sleep(300, 'none') : 'none')
+  const failing = startApp({ stack, database: database.url, redis: redis.url })
+  await expect(runSweep({ ...failing.deps, rest: async () => {} }, inADay())).rejects.toThrow()
+  const { live } = (await countOf(tenant)) ?? { live: 0 }
+  const [key = ''] = await app.redis.keys(`t:${tenant.tenantId}:window:*`)
+  expect([live < 700, await app.redis.zcard(key)]).toEqual([true, 5 * live])
+})
+
+test('a tick asks no more of the stores than it may, however many windows an event was in', async () => {
+  const tenant = await createTestTenant(app)
+  const flags = Array.from({ length: 300 }, (_, index) => makeEvent({ event_type: 'flag_change', entity: 'flag', new_value: `${index}` }))
+  await send(tenant, ...Array.from({ length: 20 }, (_, index) => makeEvent({ service_name: `evaluator-${index}` })))
+  await db.execute(sql`INSERT INTO flag_evaluators (tenant_id, flag_key, service_id, expires_at)
+    SELECT s.tenant_id, 'flag', s.id, now() + interval '2 days' FROM services s WHERE s.tenant_id = ${tenant.tenantId} AND s.name LIKE 'evaluator-%'`)
+  await send(tenant, ...flags)
+  await app.settle()
+  const [database, redis] = [await startFaultProxy(stack.databaseEndpoint), await startFaultProxy(stack.redisUrl)]
+  const counted = startApp({ stack, database: database.url, redis: redis.url })
+  const { ended } = await runSweep({ ...counted.deps, rest: async () => {}, sweepRequests: 25 }, inADay())
+  expect(ended).toBeGreaterThan(3_000)
+  expect(database.seen.length + redis.seen.length).toBeLessThanOrEqual(25)
+})
+
 test('a change that recurs after it expired starts anew, though its first life was swept only then', async () => {
   const tenant = await createTestTenant(app)
   await send(tenant, makeEvent({ ttl_seconds: 1, timestamp: '2024-01-01T00:00:00Z' }))
