@@ -11,7 +11,7 @@ export function findUndone(
   { answer, contextSnapshot, abstained, madeAt }: StoredDiagnosis,
   later: readonly LaterEvent[],
 ): ToldEvent | undefined {
-  const entries = listEntries(contextSnapshot, ({ joined_by }) => (joined_by === 'service_name' ? 1 : 0))
+  const entries = listEntries(contextSnapshot)
   const [leading] = answer.hypotheses
   const cause = entries.find(({ id }) => id === leading?.eventIds[0])
   if (!leading || !cause || abstained) return undefined

@@ -136,6 +136,11 @@ const MAX_LOOKED_AT = 1_000
 /** Verdicts that are passed over at most: of answers that were given again, for the latest says, or that were not the engine's own. */
 const MAX_PASSED = 4_000
 
+/** The tenant's answers with the latest verdicts, in the order of an index. */
+const latestJudged = (tenantId: TenantId) => sql`(
+  SELECT v.incident_id, v.number, v.confidence, v.abstained, v.verdict, v.signature, v.verdict_at FROM diagnoses v
+  WHERE v.tenant_id = ${tenantId} AND v.verdict IS NOT NULL ORDER BY v.verdict_at DESC LIMIT ${MAX_PASSED})`
+
 /**
  * The tenant's latest verdicts on the latest answers of their incidents, a thousand at most, with those answers; and of its
  * thousand newest incidents how many have an answer, and of how many it blames nothing.
@@ -155,10 +160,7 @@ export async function readVerdicts(
         SELECT d.abstained FROM diagnoses d WHERE d.tenant_id = ${tenantId} AND d.incident_id = n.id ORDER BY d.number DESC LIMIT 1) a
     ),
     judged AS (
-      SELECT a.* FROM (
-        SELECT v.incident_id, v.number, v.confidence, v.abstained, v.verdict, v.signature, v.verdict_at FROM diagnoses v
-        WHERE v.tenant_id = ${tenantId} AND v.verdict IS NOT NULL ORDER BY v.verdict_at DESC LIMIT ${MAX_PASSED}
-      ) a WHERE a.number = (SELECT max(n.number) FROM diagnoses n WHERE n.incident_id = a.incident_id)
+      SELECT a.* FROM ${latestJudged(tenantId)} a WHERE a.number = (SELECT max(n.number) FROM diagnoses n WHERE n.incident_id = a.incident_id)
       ORDER BY a.verdict_at DESC LIMIT ${MAX_LOOKED_AT}
     )
     SELECT (SELECT count(*)::int FROM latest) AS answers, (SELECT count(*)::int FROM latest WHERE abstained) AS abstained,
@@ -176,10 +178,7 @@ export async function readCalibration(db: Db, tenantId: TenantId): Promise<reado
   // In the order of the index alone, so that no more are looked at than are read.
   const { rows } = await db.execute<JudgedConfidence & Record<string, unknown>>(
     sql`SELECT (c.compared->'own'->>'confidence')::float8 AS confidence, a.verdict = 'confirmed' AS confirmed
-      FROM (
-        SELECT v.signature, v.verdict, v.abstained, v.verdict_at FROM diagnoses v
-        WHERE v.tenant_id = ${tenantId} AND v.verdict IS NOT NULL ORDER BY v.verdict_at DESC LIMIT ${MAX_PASSED}
-      ) a CROSS JOIN LATERAL (SELECT a.signature->'compared' AS compared OFFSET 0) c
+      FROM ${latestJudged(tenantId)} a CROSS JOIN LATERAL (SELECT a.signature->'compared' AS compared OFFSET 0) c
       WHERE NOT a.abstained AND ${isReadable(sql`a.signature`)} AND c.compared->>'told' IS NOT DISTINCT FROM c.compared->'own'->>'cause'
       ORDER BY a.verdict_at DESC LIMIT ${MAX_CALIBRATION}`,
   )

@@ -112,9 +112,9 @@ const requestsFor = (endedLives: number) => 1 + Math.ceil(endedLives / MAX_REMOV
  */
 async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
   const done = { deleted: 0, batches: 0, ended: 0 }
-  let [left, pace, isMore, hasFailed] = [requests, FIRST_PACE, true, false]
+  let [left, pace, isMore] = [requests, FIRST_PACE, true]
   const until = deps.now().getTime() + MAX_SWEEP_MS
-  const goesOn = () => isMore && !hasFailed && (done.batches === 0 || (left > 0 && deps.now().getTime() < until))
+  const goesOn = () => isMore && (done.batches === 0 || (left > 0 && deps.now().getTime() < until))
   const sweepOne = async () => {
     const limit = Math.max(FIRST_PACE.rows, Math.min(pace.rows, Math.floor(((left - 1) * MAX_REMOVED_LIVES) / LIVES_OF_A_ROW)))
     const reserved = requestsFor(LIVES_OF_A_ROW * limit)
@@ -149,7 +149,7 @@ async function sweepExpired(deps: SweepDeps, now: Date, requests: number) {
         if (goesOn()) await deps.rest(Math.max(LEAST_REST_MS, tookMs))
       }
     } catch (error) {
-      hasFailed = true
+      isMore = false
       throw error
     } finally {
       await removal

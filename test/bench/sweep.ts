@@ -92,19 +92,18 @@ export async function measureSweep(environment: Environment, options: SweepOptio
   const measureRate = async (kind: Kind) => {
     const { requestsPerSecond } = await applyLoad(batches, BATCH_CONNECTIONS, BATCH_SECONDS)
     await storeExpired(environment, options.expired, kind, BACKLOG_SECONDS)
-    const [counted, cpu, startedAt] = [await sumCounts(environment), await readCpuTimes(environment.deps.db), performance.now()]
-    const deleted = await sweepAll(sweeper)
-    const seconds = (performance.now() - startedAt) / 1_000
+    const [counted, cpu] = [await sumCounts(environment), await readCpuTimes(environment.deps.db)]
+    const { deleted, seconds } = await timeSweep(sweeper)
     const cpuEach = toCpuPer(deleted / 1_000, cpu, await readCpuTimes(environment.deps.db))
     rates[kind].push({ swept: deleted / seconds, batches: requestsPerSecond * BATCH_EVENTS, cpu: cpuEach })
     await note(counted, deleted, seconds)
   }
   const measureTogether = async () => {
     await storeExpired(environment, options.expired, 'repeats', BACKLOG_SECONDS)
-    const [counted, startedAt] = [await sumCounts(environment), performance.now()]
+    const counted = await sumCounts(environment)
     const [{ requestsPerSecond }, { deleted, seconds }] = await Promise.all([
       applyLoad(batches, BATCH_CONNECTIONS, TOGETHER_SECONDS),
-      sweepAll(sweeper).then((deleted) => ({ deleted, seconds: (performance.now() - startedAt) / 1_000 })),
+      timeSweep(sweeper),
     ])
     together.push({ swept: deleted / seconds, batches: requestsPerSecond * BATCH_EVENTS })
     await note(counted, deleted, seconds)
@@ -188,6 +187,11 @@ async function sweepAll({ url }: ServedWorker): Promise<number> {
     last = ((await response.json()) as SweepResult).deleted
   }
   return deleted
+}
+
+async function timeSweep(sweeper: ServedWorker): Promise<{ readonly deleted: number; readonly seconds: number }> {
+  const startedAt = performance.now()
+  return { deleted: await sweepAll(sweeper), seconds: (performance.now() - startedAt) / 1_000 }
 }
 
 async function sumCounts({ deps, tenant }: Environment): Promise<number> {

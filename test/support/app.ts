@@ -149,7 +149,8 @@ type Schemas = components['schemas']
 
 /** The tenant's services by name, through the API. */
 export async function listServicesOf(app: TestApp, { readonlyKey }: NewTenant): Promise<Map<string, Schemas['Service']>> {
-  const { data = [] } = await app.as(readonlyKey).GET('/v1/services')
+  const { data, error } = await app.as(readonlyKey).GET('/v1/services')
+  if (!data) throw new Error(`services: ${error.status} ${error.detail}`)
   return new Map(data.map((service) => [service.name, service]))
 }
 

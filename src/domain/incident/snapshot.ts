@@ -229,7 +229,7 @@ export type CitedEntry = EntryDocument & { readonly service: string }
 
 /** The entries of a snapshot's windows with these ids, by service, each once, in the order of their times. */
 export function citedEntries(snapshot: ContextSnapshot, ids: readonly string[]): readonly CitedEntry[] {
-  return listEntries(keepCited(snapshot, ids), (entry) => (entry.joined_by === 'service_name' ? 1 : 0))
+  return listEntries(keepCited(snapshot, ids))
 }
 
 /** What is left of a snapshot when only these entries of its windows are kept: enough to show an answer, not to make it again. */
@@ -245,11 +245,13 @@ export function keepCited(snapshot: ContextSnapshot, ids: readonly string[]): Co
   }
 }
 
+const toOwnFirst = ({ joined_by }: CitedEntry) => (joined_by === 'service_name' ? 1 : 0)
+
 /**
  * The entries of a snapshot's windows, each once, in the order of their times. Of several windows that an entry is in, the one
- * where it fits best names its service.
+ * where it fits best names its service: its own, unless otherwise said.
  */
-export function listEntries(snapshot: ContextSnapshot, toFit: (entry: CitedEntry) => number): readonly CitedEntry[] {
+export function listEntries(snapshot: ContextSnapshot, toFit: (entry: CitedEntry) => number = toOwnFirst): readonly CitedEntry[] {
   const listed = new Map<string, CitedEntry>()
   for (const window of snapshot.windows) {
     for (const entry of entriesOf(window)) {
