@@ -150,6 +150,8 @@ export type ServiceLives = {
 }
 
 type EvidenceLimits = {
+  /** When the alert was: of other services what changed last by then, and first after it. */
+  readonly around: Date
   /** Nothing that happened later. */
   readonly until: Date | null
   readonly recent: number
@@ -165,36 +167,41 @@ type EvidenceLimits = {
 const [RECENT_SAMPLE_SIZE, RECENT_PER_TYPE] = [100, { most: 50, least: 10, ofAll: 600 }]
 
 /**
- * The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, and after them of those
- * that were changed last and had an event last, in one request.
+ * The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, and what `others` were told of
+ * last, those that were changed last and had an event last, in one request.
  */
 export async function findStoredWindows(
   db: Db,
   tenantId: TenantId,
   nameKeys: readonly string[],
-  { until, recent, perType, sampleSize }: EvidenceLimits,
-): Promise<{ readonly now: Date; readonly windows: readonly ServiceLives[] }> {
+  { around, until, recent, perType, sampleSize }: EvidenceLimits,
+): Promise<{ readonly now: Date; readonly windows: readonly ServiceLives[]; readonly others: readonly ServiceLives[] }> {
   const { most, least, ofAll } = RECENT_PER_TYPE
-  const { now_ms, windows } = await selectOne<{ now_ms: number; windows: EvidenceRow[] | null }>(
+  const heard = sql`${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}`
+  const end = sql`${until?.toISOString() ?? 'infinity'}::timestamptz`
+  const { now_ms, windows, others } = await selectOne<{ now_ms: number; windows: EvidenceRow[] | null; others: EvidenceRow[] | null }>(
     db,
     sql`WITH wanted AS (
       SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, min(k.place) AS place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
         JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id
     ),
     recent AS MATERIALIZED (
-      SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, NULL::bigint AS place FROM services s
+      SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id FROM services s
       WHERE s.tenant_id = ${tenantId} AND greatest(s.last_event_at, s.last_change_at) > now() - interval '1 day' AND s.id NOT IN (SELECT id FROM wanted)
       ORDER BY CASE WHEN s.last_change_at > now() - interval '1 day' THEN s.last_change_at END DESC NULLS LAST, s.last_event_at DESC, s.id
       LIMIT ${recent}
-    ),
-    share AS (SELECT least(${most}::int, greatest(${least}::int, ${ofAll}::int / greatest(1, (SELECT count(*)::int FROM recent)))) AS per_type)
+    )
     SELECT ${epochMs(sql`now()`)} AS now_ms, (
-      SELECT json_agg(json_build_array(${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${until?.toISOString() ?? 'infinity'}::timestamptz,
-          CASE WHEN c.place IS NULL THEN ${RECENT_SAMPLE_SIZE}::int ELSE ${sampleSize}::int END, CASE WHEN c.place IS NULL THEN (SELECT per_type FROM share) ELSE ${perType}::int END)) ORDER BY c.place NULLS LAST, c.name, c.id)
-      FROM (SELECT * FROM wanted UNION ALL SELECT * FROM recent) c LEFT JOIN agents a ON a.id = c.last_change_agent_id
-    ) AS windows`,
+      SELECT json_agg(json_build_array(${heard}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${end}, ${sampleSize}::int, ${perType}::int)) ORDER BY c.place, c.id)
+      FROM wanted c LEFT JOIN agents a ON a.id = c.last_change_agent_id
+    ) AS windows, (
+      SELECT json_agg(json_build_array(${heard}, json_build_object('service_id', c.id, 'service_name', c.name, 'changes', l.changes)) ORDER BY c.name, c.id)
+      FROM recent c LEFT JOIN agents a ON a.id = c.last_change_agent_id
+        LEFT JOIN ${functionNamed('find_recent_lives')}(${tenantId}::uuid, ARRAY(SELECT id FROM recent), ${end}, ${around.toISOString()}::timestamptz,
+          ${RECENT_SAMPLE_SIZE}::int, (SELECT least(${most}::int, greatest(${least}::int, ${ofAll}::int / greatest(1, count(*)::int))) FROM recent)) l ON l.service_id = c.id
+    ) AS others`,
   )
-  return { now: new Date(now_ms), windows: (windows ?? []).flatMap(toServiceLives) }
+  return { now: new Date(now_ms), windows: (windows ?? []).flatMap(toServiceLives), others: (others ?? []).flatMap(toServiceLives) }
 }
 
 type EvidenceRow = readonly [

@@ -38,11 +38,7 @@ export async function diagnoseIncident(
   clock: () => Date,
 ): Promise<ToTell> {
   const { tenantId, incidentId } = work
-  const [subject, integrations, verdicts] = await Promise.all([
-    getSubject(deps.db, tenantId, incidentId),
-    listIntegrations(deps.db, tenantId),
-    readCalibration(deps.db, tenantId),
-  ])
+  const [subject, integrations] = await Promise.all([getSubject(deps.db, tenantId, incidentId), listIntegrations(deps.db, tenantId)])
   const { incident, latest } = subject
   if (latest?.verdict === 'confirmed') {
     await endDiagnosing(deps.db, work, clock())
@@ -50,7 +46,10 @@ export async function diagnoseIncident(
   }
   const { serviceName: service, triggeredAt, title, environment } = incident
   const alert = { service, triggeredAt, title, environment }
-  const evidence = await gatherEvidence(deps, tenantId, incidentId, alert, incident.observedUntil)
+  const [evidence, verdicts] = await Promise.all([
+    gatherEvidence(deps, tenantId, incidentId, alert, incident.observedUntil),
+    readCalibration(deps.db, tenantId),
+  ])
   const answer = await findAnswer(deps, work, subject, alert, { ...evidence, calibration: fitRecalibration(verdicts) }, clock)
 
   const now = clock()

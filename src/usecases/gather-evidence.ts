@@ -62,7 +62,7 @@ export async function gatherEvidence(
   observedUntil: Date | null,
 ): Promise<Evidence> {
   const graph = await readServiceGraph(deps.db, tenantId)
-  const { found: read, named, readAt } = await readWindows(deps, tenantId, alert.service, graph, observedUntil)
+  const { found: read, named, readAt } = await readWindows(deps, tenantId, alert, graph, observedUntil)
   const found = await splitBursts(deps, tenantId, read, observedUntil, readAt)
   const windows = withinLimit(found.map(({ service, lives }) => ({ service, window: buildWindow(lives, new Map(), readAt) })))
   const seen = {
@@ -86,24 +86,40 @@ export async function gatherEvidence(
 }
 
 /** Reads windows, the alerting service's first, until the errors in them lead nowhere new. */
-async function readWindows(deps: Database & Clock & Logging, tenantId: TenantId, service: string, graph: ServiceGraph, until: Date | null) {
+async function readWindows(
+  deps: Database & Clock & Logging,
+  tenantId: TenantId,
+  { service, triggeredAt: around }: Alert & { readonly service: string },
+  graph: ServiceGraph,
+  until: Date | null,
+) {
   const now = deps.now()
-  const asked = new Set<string>()
+  const tried = new Set<string>()
   const named = new Map<string, string>()
-  const found: ServiceLives[] = []
+  const near: ServiceLives[] = []
+  /** Of what nothing connects so far: as soon as something does, it is read whole. */
+  let aside: readonly ServiceLives[] = []
   let readAt: Date | undefined
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const found = [...near, ...aside]
     const edges = [...graph.edges, ...edgesIn(found, now)]
     const names = servicesToRead({ edges }, service, MAX_HOPS, now)
     for (const name of names) named.set(toNameKey(name), name)
-    const keys = [...new Set([...names.map(toNameKey), ...namedInFailures(found)])].filter((key) => !asked.has(key))
+    const others = new Set(aside.map((each) => toNameKey(each.service.name)))
+    const failing = namedInFailures(found).filter((key) => !others.has(key))
+    const keys = [...new Set([...names.map(toNameKey), ...failing])].filter((key) => !tried.has(key))
     if (keys.length === 0) break
-    const read = await readRound(deps, tenantId, keys, { until, recent: round === 0 ? MAX_RECENT_SERVICES : 0 })
+    const asked = { around, until, recent: round === 0 ? MAX_RECENT_SERVICES : 0 }
+    const read = await readRound(deps, tenantId, keys, asked).catch((error) => (round === 0 ? Promise.reject(error) : undefined))
+    // What errors lead to and cannot be read spoils no answer from what was.
+    if (!read) break
     readAt ??= read.now
-    found.push(...read.windows.map(({ lives, ...window }) => ({ ...window, lives: lives.map(withOnset) })))
-    for (const key of [...keys, ...read.windows.map((window) => toNameKey(window.service.name))]) asked.add(key)
+    near.push(...read.windows.map(withOnsets))
+    const known = new Set(near.map((each) => each.service.id))
+    aside = [...aside, ...read.others.map(withOnsets)].filter((each) => !known.has(each.service.id))
+    for (const key of [...keys, ...near.map((window) => toNameKey(window.service.name))]) tried.add(key)
   }
-  return { found, named, readAt: readAt ?? now }
+  return { found: [...near, ...aside], named, readAt: readAt ?? now }
 }
 
 /**
@@ -137,19 +153,19 @@ function isSymptom({ text, isExpired }: StoredLife): boolean {
   return text !== undefined && !isChangeType(text.eventType) && !isExpired
 }
 
-type Asked = { readonly until: Date | null; readonly recent: number }
+type Asked = { readonly around: Date; readonly until: Date | null; readonly recent: number }
 
 async function readRound({ db, log }: Database & Logging, tenantId: TenantId, keys: readonly string[], asked: Asked) {
   try {
     return await findStoredWindows(db, tenantId, keys, { ...WHOLE, ...asked })
   } catch (error) {
     log('evidence_reduced', { tenant_id: tenantId })
-    return (await readParts(db, tenantId, keys, asked.until)) ?? Promise.reject(error)
+    return (await readParts(db, tenantId, keys, asked)) ?? Promise.reject(error)
   }
 }
 
 /** What can be read of the services with these keys, the nearest first; `undefined`: nothing. */
-async function readParts(db: Db, tenantId: TenantId, keys: readonly string[], until: Date | null) {
+async function readParts(db: Db, tenantId: TenantId, keys: readonly string[], asked: Asked) {
   const windows: ServiceLives[] = []
   let now: Date | undefined
   let from = 0
@@ -157,11 +173,11 @@ async function readParts(db: Db, tenantId: TenantId, keys: readonly string[], un
     const part = keys.slice(from, from + size)
     from += size
     if (part.length === 0) break
-    const read = await findStoredWindows(db, tenantId, part, { ...REDUCED, until }).catch(() => undefined)
+    const read = await findStoredWindows(db, tenantId, part, { ...asked, ...REDUCED }).catch(() => undefined)
     now ??= read?.now
     windows.push(...(read?.windows ?? []))
   }
-  return now && { now, windows }
+  return now && { now, windows, others: [] }
 }
 
 /** What is usual in these services; without their history everything is about as unusual. */
@@ -191,6 +207,8 @@ async function remember(
     return []
   }
 }
+
+const withOnsets = (window: ServiceLives): ServiceLives => ({ ...window, lives: window.lives.map(withOnset) })
 
 /**
  * A life as a diagnosis reads it. One of more occurrences than were looked at began when its key says, whatever the first of

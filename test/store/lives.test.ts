@@ -167,3 +167,158 @@ test('an equal change that several services report in one second is one of the w
   expect(lives.map(({ joinedBy, count }) => [joinedBy, count])).toEqual(Array(2).fill(['service_name', 3]))
   expect(entriesOf(await readWindowOf(app, tenant, 'shop')).map(({ count }) => count)).toEqual([3, 3])
 })
+
+const recentLives = async (
+  tenantId: string,
+  services: readonly (string | undefined)[],
+  around: string,
+  perType: number,
+  until = 'infinity',
+) => {
+  const { rows } = await db.execute<{ service_id: string; changes: readonly (readonly unknown[])[] }>(
+    sql`SELECT * FROM ${functionNamed('find_recent_lives')}(${tenantId}::uuid, (SELECT array_agg(id::uuid) FROM jsonb_array_elements_text(${JSON.stringify(services)}::jsonb) AS id),
+      ${until}::timestamptz, ${around}::timestamptz, 100, ${perType}::int)`,
+  )
+  return new Map(rows.map(({ service_id, changes }) => [service_id, changes]))
+}
+
+const entityOf = (change: readonly unknown[]) => (change[15] as readonly string[])[2] ?? ''
+const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString()
+
+test('what services were told of last is what a diagnosis sees of each, joins and all', async () => {
+  const tenant = await createTestTenant(app)
+  const kinds = [
+    'deploy',
+    'restart',
+    'saturation',
+    'flag_change',
+    'circuit_open',
+    'dependency_failure',
+    'config_change',
+    'schema_change',
+    'scale_event',
+  ]
+  const body = kinds.flatMap((event_type, place) =>
+    [0, 3, 5].flatMap((minutes) => [
+      makeEvent({ event_type, entity: `own ${place}`, new_value: `v${minutes % 5}`, timestamp: minutesAgo(minutes) }),
+      makeEvent({
+        event_type,
+        service_name: 'platform',
+        vendor: 'kubernetes',
+        entity: 'checkout',
+        new_value: `v${minutes}`,
+        timestamp: minutesAgo(minutes),
+      }),
+      makeEvent({ event_type, service_name: 'toggles', entity: 'express', new_value: `v${minutes}`, timestamp: minutesAgo(minutes) }),
+    ]),
+  )
+  await app.request('/v1/events/batch', { key: tenant.ingestKey, body })
+  const services = await listServicesOf(app, tenant)
+  const ids = ['checkout', 'platform', 'toggles'].map((name) => services.get(name)?.id)
+  const attributes = Object.entries({ key: 'express', 'result.variant': 'on', 'result.reason': 'default', 'provider.name': 'flagd' })
+  const logs = {
+    resource: { attributes: [{ key: 'service.name', value: { stringValue: 'platform' } }] },
+    scopeLogs: [
+      {
+        logRecords: [
+          {
+            eventName: 'feature_flag.evaluation',
+            attributes: attributes.map(([key, stringValue]) => ({ key: `feature_flag.${key}`, value: { stringValue } })),
+          },
+        ],
+      },
+    ],
+  }
+  expect((await app.request('/v1/logs', { key: tenant.ingestKey, body: { resourceLogs: [logs] } })).status).toBe(200)
+  const found = await recentLives(tenant.tenantId, ids, minutesAgo(4), 50)
+  const rules = new Set<unknown>()
+  for (const id of ids) {
+    const { rows } = await db.execute<{ found: Found }>(
+      sql`SELECT ${functionNamed('find_evidence')}(${tenant.tenantId}::uuid, ${id}::uuid, 'infinity', 100, 50) AS found`,
+    )
+    expect(byKey({ changes: found.get(id ?? '') ?? null })).toEqual(byKey({ changes: rows[0]?.found.changes ?? null }))
+    for (const change of rows[0]?.found.changes ?? []) rules.add(change[3])
+  }
+  expect([...rules].toSorted()).toEqual(['entity', 'evaluates', 'service_name'])
+  expect((await recentLives((await createTestTenant(app)).tenantId, ids, minutesAgo(4), 50)).size).toBe(0)
+})
+
+test('of what services were told of last, what began about the alert is told, and what is repeated for longer than its beginning is kept', async () => {
+  const tenant = await createTestTenant(app)
+  const deploys = Array.from({ length: 20 }, (_, minutes) =>
+    makeEvent({ entity: `deploy ${minutes}`, timestamp: minutesAgo(minutes + 0.5) }),
+  )
+  const once = Array.from({ length: 20 }, (_, minutes) =>
+    makeEvent({ event_type: 'saturation', entity: `once ${minutes}`, timestamp: minutesAgo(minutes + 0.5) }),
+  )
+  await app.request('/v1/events/batch', { key: tenant.ingestKey, body: [...deploys, ...once] })
+  await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ event_type: 'saturation', entity: 'for long' }) })
+  const service = (await listServicesOf(app, tenant)).get('checkout')?.id ?? ''
+  await db.execute(
+    sql`UPDATE context_events SET appeared_at = received_at - interval '3 hours' WHERE service_id = ${service} AND entity = 'for long'`,
+  )
+  const entities = async (until?: string) =>
+    (await recentLives(tenant.tenantId, [service], minutesAgo(10), 2, until)).get(service)?.map(entityOf).toSorted()
+  const before = ['deploy 10', 'deploy 11', 'once 10', 'once 11']
+  expect(await entities()).toEqual([...before.slice(0, 3), 'deploy 8', 'deploy 9', 'for long', 'once 8', 'once 9'].toSorted())
+  expect(await entities(minutesAgo(10))).toEqual(before)
+})
+
+test('what is told of a service is not hidden by a flood in one second, nor by what began since it last was repeated, nor by a note that it began again', async () => {
+  const tenant = await createTestTenant(app)
+  const flood = Array.from({ length: 490 }, (_, index) =>
+    makeEvent({ event_type: 'saturation', entity: 'flood', timestamp: minutesAgo(1), raw_line: `${index}` }),
+  )
+  const deploys = ['again', 'first', 'second', 'third'].map((sha, place) =>
+    makeEvent({ entity: sha, sha, timestamp: minutesAgo(60 - place) }),
+  )
+  const joining = makeEvent({ service_name: 'argocd', entity: 'checkout', timestamp: minutesAgo(30), event_type: 'config_change' })
+  const other = makeEvent({ event_type: 'saturation', entity: 'other', timestamp: minutesAgo(5) })
+  await app.request('/v1/events/batch', { key: tenant.ingestKey, body: [other, ...flood, ...deploys, joining] })
+  const service = (await listServicesOf(app, tenant)).get('checkout')?.id ?? ''
+  const inTenant = sql`tenant_id = ${tenant.tenantId}`
+  await db.execute(sql`UPDATE context_events SET received_at = "timestamp", appeared_at = "timestamp" WHERE ${inTenant}`)
+  await app.request('/v1/events', { key: tenant.ingestKey, body: { ...deploys[0], timestamp: minutesAgo(2), raw_line: 'once more' } })
+  await db.execute(sql`UPDATE context_events SET appeared_at = now() - interval '1 hour' WHERE ${inTenant} AND sha = 'again'`)
+  await db.execute(sql`UPDATE change_joins SET appeared_at = now() WHERE ${inTenant}`)
+  const entities = async (perType: number, until?: string) =>
+    (await recentLives(tenant.tenantId, [service], minutesAgo(0), perType, until)).get(service)?.map(entityOf).toSorted()
+  expect(await entities(2)).toEqual(['again', 'checkout', 'flood', 'other', 'third'])
+  expect(await entities(1, minutesAgo(1.5))).toEqual(['again', 'checkout', 'other'])
+})
+
+test('what joins a service is told as of an instant before the alert, whatever joined it between', async () => {
+  const tenant = await createTestTenant(app)
+  const joining = [30, ...Array.from({ length: 14 }, (_, index) => 5 + index / 10)].map((minutes) =>
+    makeEvent({ service_name: 'argocd', entity: 'checkout', new_value: `v${minutes}`, timestamp: minutesAgo(minutes) }),
+  )
+  await app.request('/v1/events/batch', { key: tenant.ingestKey, body: [makeEvent({ event_type: 'restart' }), ...joining] })
+  const service = (await listServicesOf(app, tenant)).get('checkout')?.id ?? ''
+  await db.execute(sql`UPDATE context_events SET received_at = "timestamp", appeared_at = "timestamp" WHERE tenant_id = ${tenant.tenantId}`)
+  await db.execute(sql`UPDATE change_joins j SET appeared_at = e.appeared_at FROM context_events e
+    WHERE j.tenant_id = ${tenant.tenantId} AND e.service_id = j.service_id AND e.change_key = j.change_key`)
+  for (const around of [minutesAgo(1), minutesAgo(20)]) {
+    const told = (await recentLives(tenant.tenantId, [service], around, 2, minutesAgo(10))).get(service)
+    expect(told?.map((change) => (change[15] as readonly string[])[4])).toEqual(['v30'])
+  }
+})
+
+test('a life of which not all occurrences were looked at, for a later one of its change has more, does not say that they were', async () => {
+  const tenant = await createTestTenant(app)
+  await app.request('/v1/events', { key: tenant.ingestKey, body: makeEvent({ entity: 'own' }) })
+  const service = (await listServicesOf(app, tenant)).get('checkout')?.id ?? ''
+  await db.execute(sql`INSERT INTO context_events (id, tenant_id, agent_id, service_id, service_name, vendor, event_type, entity, confidence, ttl_seconds,
+      "timestamp", received_at, expires_at, kept_until, value_class, change_key, appeared_at)
+    SELECT gen_random_uuid(), e.tenant_id, e.agent_id, e.service_id, e.service_name, 'v', 'scale_event', 'other', 0.9, 900, at, at,
+      at + interval '15 minutes', at + interval '1 day', '', md5('other')::uuid, l.appeared_at
+    FROM context_events e CROSS JOIN (VALUES (80, now() - interval '5 hours'), (70, now() - interval '75 minutes')) l(count, appeared_at)
+      CROSS JOIN generate_series(0, l.count - 1) n CROSS JOIN LATERAL (SELECT l.appeared_at + n * interval '1 minute' AS at) t
+    WHERE e.service_id = ${service}`)
+  const told = (await recentLives(tenant.tenantId, [service], minutesAgo(0), 10))
+    .get(service)
+    ?.filter((change) => entityOf(change) === 'other')
+  expect(told?.map((change) => change.slice(10, 12)).toSorted()).toEqual([
+    [30, false],
+    [70, true],
+  ])
+})

@@ -30,6 +30,8 @@ function toRestarts({ context_snapshot }: Awaited<ReturnType<typeof ask>>) {
   return new Map(windows.map(({ service, restart_events }) => [service, restart_events.map(({ entity, count }) => [entity, count])]))
 }
 
+const TIMED_OUT = { status: 504, body: 'timeout' }
+
 const restart = (service_name: string, seconds: number) =>
   makeEvent({ service_name, vendor: 'kubernetes', entity: `pod of ${service_name}`, event_type: 'restart', timestamp: secondsAgo(seconds) })
 
@@ -76,6 +78,39 @@ test.each([
   },
 )
 
+test('a service that errors name before anybody learned of the call is read whole, though many others changed', async () => {
+  const tenant = await createTestTenant(app)
+  const others = Array.from({ length: 40 }, (_, index) =>
+    makeEvent({ service_name: `other-${index}`, entity: `other-${index}`, timestamp: secondsAgo(900 - index) }),
+  )
+  const settings = Array.from({ length: 60 }, (_, index) =>
+    makeEvent({
+      service_name: 'payments',
+      event_type: 'config_change',
+      entity: `setting-${index}`,
+      new_value: `${index}`,
+      sha: undefined,
+      timestamp: secondsAgo(300 - index),
+    }),
+  )
+  const call = { vendor: 'pino', event_type: 'dependency_failure', entity: 'payments', new_value: 'ECONNREFUSED', sha: undefined }
+  const failing = [230, 220, 210].map((seconds) => makeEvent({ ...call, raw_line: `${seconds}`, timestamp: secondsAgo(seconds) }))
+  await send(tenant, [...others, ...settings, ...failing])
+  const { context_snapshot } = await ask(tenant)
+  const windows = new Map(context_snapshot?.windows.map((window) => [window.service, window]))
+  expect(windows.get('payments')?.config_change_events).toHaveLength(60)
+  expect(windows.size).toBe(42)
+  expect([...windows.keys()].slice(0, 2)).toEqual(['checkout', 'payments'])
+
+  const database = await startFaultProxy(inject('stack').databaseEndpoint)
+  const slow = startApp({ database: database.url })
+  database.fault = (asked) =>
+    JSON.stringify(asked).includes(FUNCTIONS.find_evidence) && JSON.stringify(asked).includes('payments') ? TIMED_OUT : 'none'
+  const brief = await ask(tenant, slow)
+  expect(brief.status).not.toBe('diagnosing')
+  expect(brief.context_snapshot?.windows.find((window) => window.service === 'payments')?.config_change_events).toHaveLength(14)
+})
+
 test('errors that trickled in for hours and burst after a deploy are two entries, and the burst is the onset', async () => {
   const tenant = await createTestTenant(app)
   const errorOf = (new_value: string) => (seconds: number) =>
@@ -110,8 +145,6 @@ test('errors that trickled in for hours and burst after a deploy are two entries
   )
   expect([own?.size, others?.size]).toEqual([3, 0])
 })
-
-const TIMED_OUT = { status: 504, body: 'timeout' }
 
 /** What a request asks of Postgres for evidence: how many occurrences of a change, of which services. */
 function readsWindows(asked: unknown, sampleSize: number): boolean {
