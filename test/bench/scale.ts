@@ -234,6 +234,11 @@ const ROUTES = (agentId: string): readonly (readonly [name: string, path: string
   ['integrations', '/v1/integrations'],
 ]
 
+const DIAGNOSES = [
+  ['a diagnosis', 'service-2'],
+  ['… of what grows', 'service-77'],
+] as const
+
 /** What a page shows is not counted: it is the same at every size. */
 const PAGES = (agentId: string, serviceId: string, incidentId: string): readonly string[] => [
   '/incidents',
@@ -287,6 +292,16 @@ async function measure(measuring: Measuring): Promise<Reading[]> {
       }),
     )
   }
+  for (const [name, service] of DIAGNOSES) {
+    if (!name.includes(only)) continue
+    readings.push(
+      await probe.watch(name, async () => {
+        const snapshot = field(await toJson(await ask('/v1/incidents', readonlyKey, { service })), 'context_snapshot')
+        const windows = field(snapshot, 'windows')
+        return Array.isArray(windows) ? windows.reduce<number>((sum, window) => sum + countShown(window), 0) : 0
+      }),
+    )
+  }
   if (only !== '') return readings
   const event = (sha: string) => ({
     service_name: `service-${sha.length}`,
@@ -308,8 +323,6 @@ async function measure(measuring: Measuring): Promise<Reading[]> {
         ),
       )
     }),
-    await probe.time('a diagnosis', async () => void (await toJson(await ask('/v1/incidents', readonlyKey, { service: 'service-2' })))),
-    await probe.time('… that grows', async () => void (await toJson(await ask('/v1/incidents', readonlyKey, { service: 'service-77' })))),
     await probe.time(
       `a sweep of ${SWEPT.toLocaleString('en')}`,
       async () => {
@@ -343,6 +356,7 @@ function countShown(answer: unknown, list?: string): number {
 
 /** What has more to tell the larger the table is: windows of which ever more is looked at, and a count of all answers. */
 const GROWING: ReadonlySet<string> = new Set([
+  '… of what grows',
   'a growing window',
   'a growing one, earlier',
   '/services/…',
