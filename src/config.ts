@@ -107,6 +107,8 @@ export type Config = {
   readonly sweepRequests: number
   /** Statements of one tenant's reads that an isolate has under way. */
   readonly readsAtOnce: number
+  /** How long a read waits for others of its tenant. */
+  readonly readPatienceMs: number
   readonly keeping: KeepingPolicy
   readonly pagerDuty: PagerDutyApi
   readonly slack: SlackApi
@@ -124,6 +126,7 @@ type TextBinding = Exclude<keyof Bindings, `${string}_RATE_LIMITER` | 'AI' | 'IN
 export const SESSION_DAYS = 7
 
 const DATABASE_TIMEOUT_MS = 2_400
+const READ_PATIENCE_MS = 2_000
 const REDIS_TIMEOUT_MS = 300
 const PAGERDUTY_TIMEOUT_MS = 4_000
 const RECEIVER_TIMEOUT_MS = 5_000
@@ -268,6 +271,7 @@ function read(bindings: Bindings): Config {
     maxServices: count(bindings, 'MAX_SERVICES', 10_000),
     sweepRequests: count(bindings, 'SWEEP_REQUESTS', 5_000),
     readsAtOnce: count(bindings, 'READS_AT_ONCE', 64),
+    readPatienceMs: READ_PATIENCE_MS,
     keeping: { redacts: flag(bindings, 'REDACT'), keepsRawLines: flag(bindings, 'STORE_RAW_LINES') },
     pagerDuty: { url: url(bindings, 'PAGERDUTY_API_URL') ?? 'https://api.pagerduty.com', timeoutMs: PAGERDUTY_TIMEOUT_MS },
     slack: { url: url(bindings, 'SLACK_API_URL') ?? 'https://slack.com/api' },

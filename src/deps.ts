@@ -50,9 +50,6 @@ const CALLER_LIFE_MS = 10_000
 /** No request takes as long: whoever is said to be at one is dead, for the runtime ends what a client has hung up on without a word. */
 const REQUEST_LIFE_MS = 60_000
 
-/** How long a read waits for others of its tenant. */
-const READ_PATIENCE_MS = 2_000
-
 const tooManyReads = () => new UnusableAnswer('too many reads of this tenant are under way')
 
 /** The database of record. */
@@ -185,7 +182,7 @@ export type Deps = BatchDatabase &
 export function createDeps(config: Config): Deps {
   const counts = createCounts()
   const tenantOfKey = new Map<string, TenantId>()
-  const turns = createTurns(config.readsAtOnce, READ_PATIENCE_MS, tooManyReads)
+  const turns = createTurns(config.readsAtOnce, config.readPatienceMs, tooManyReads)
   const takeTurn = () => {
     const reader = findReader(tenantOfKey)
     return reader === undefined ? undefined : turns.take(reader).then(seeTurnThrough)

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
+import { EVENT_TYPES } from '../../src/domain/event/event.ts'
 import { type ServiceId, toId } from '../../src/domain/ids.ts'
 import { functionNamed } from '../../src/store/functions.ts'
 import { findStoredWindow } from '../../src/store/state-windows.ts'
@@ -9,6 +10,9 @@ const app = startApp()
 const { db } = app.deps
 
 type Found = { readonly changes: readonly (readonly unknown[])[] | null; readonly valid_until_ms?: number | null }
+
+const textOf = (change: readonly unknown[]) => change[15] as readonly string[]
+const entityOf = (change: readonly unknown[]) => textOf(change)[2] ?? ''
 
 const byKey = ({ changes, valid_until_ms }: Found) => ({
   until: valid_until_ms,
@@ -153,7 +157,7 @@ test('a change of which nothing can be told takes no place of one that can', asy
   const { rows } = await db.execute<{ found: Found }>(
     sql`SELECT ${functionNamed('find_evidence')}(${tenant.tenantId}::uuid, ${service}::uuid, 'infinity', 100, 1) AS found`,
   )
-  expect(rows[0]?.found.changes?.map((change) => (change[15] as string[])[2])).toEqual(['own'])
+  expect(rows[0]?.found.changes?.map(entityOf)).toEqual(['own'])
 })
 
 test('an equal change that several services report in one second is one of the window that it joins, and of its copy', async () => {
@@ -182,23 +186,11 @@ const recentLives = async (
   return new Map(rows.map(({ service_id, changes }) => [service_id, changes]))
 }
 
-const entityOf = (change: readonly unknown[]) => (change[15] as readonly string[])[2] ?? ''
 const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString()
 
 test('what services were told of last is what a diagnosis sees of each, joins and all', async () => {
   const tenant = await createTestTenant(app)
-  const kinds = [
-    'deploy',
-    'restart',
-    'saturation',
-    'flag_change',
-    'circuit_open',
-    'dependency_failure',
-    'config_change',
-    'schema_change',
-    'scale_event',
-  ]
-  const body = kinds.flatMap((event_type, place) =>
+  const body = EVENT_TYPES.flatMap((event_type, place) =>
     [0, 3, 5].flatMap((minutes) => [
       makeEvent({ event_type, entity: `own ${place}`, new_value: `v${minutes % 5}`, timestamp: minutesAgo(minutes) }),
       makeEvent({
@@ -299,7 +291,7 @@ test('what joins a service is told as of an instant before the alert, whatever j
     WHERE j.tenant_id = ${tenant.tenantId} AND e.service_id = j.service_id AND e.change_key = j.change_key`)
   for (const around of [minutesAgo(1), minutesAgo(20)]) {
     const told = (await recentLives(tenant.tenantId, [service], around, 2, minutesAgo(10))).get(service)
-    expect(told?.map((change) => (change[15] as readonly string[])[4])).toEqual(['v30'])
+    expect(told?.map((change) => textOf(change)[4])).toEqual(['v30'])
   }
 })
 

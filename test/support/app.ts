@@ -15,7 +15,7 @@ export type Endpoints = {
   readonly redis?: string
   /** Another local stack than the run's shared one. */
   readonly stack?: StackAddresses
-  /** How many times longer than the Worker it waits for a store: a busy machine should not be taken for one that hangs. */
+  /** How many times longer than the Worker it waits for a store, and a read for others: a busy machine should not be taken for one that hangs. */
   readonly patience?: number
   /** Variables and secrets of the Worker, besides its stores'. */
   readonly bindings?: Bindings
@@ -68,6 +68,7 @@ export function startApp(endpoints: Endpoints = {}, overrides: Partial<Deps> = {
       ...config,
       database: { ...config.database, timeoutMs: patience * config.database.timeoutMs },
       redis: { ...config.redis, timeoutMs: patience * config.redis.timeoutMs },
+      readPatienceMs: patience * config.readPatienceMs,
     }),
     log: (event, fields) => void logs.push({ event, ...fields }),
     ...overrides,

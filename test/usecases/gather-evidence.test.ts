@@ -32,6 +32,12 @@ function toRestarts({ context_snapshot }: Awaited<ReturnType<typeof ask>>) {
 
 const TIMED_OUT = { status: 504, body: 'timeout' }
 
+/** Whether a request asks Postgres for evidence, with this in it. */
+function readsWindows(asked: unknown, what: string): boolean {
+  const text = JSON.stringify(asked)
+  return text.includes(FUNCTIONS.find_evidence) && text.includes(what)
+}
+
 const restart = (service_name: string, seconds: number) =>
   makeEvent({ service_name, vendor: 'kubernetes', entity: `pod of ${service_name}`, event_type: 'restart', timestamp: secondsAgo(seconds) })
 
@@ -104,8 +110,7 @@ test('a service that errors name before anybody learned of the call is read whol
 
   const database = await startFaultProxy(inject('stack').databaseEndpoint)
   const slow = startApp({ database: database.url })
-  database.fault = (asked) =>
-    JSON.stringify(asked).includes(FUNCTIONS.find_evidence) && JSON.stringify(asked).includes('payments') ? TIMED_OUT : 'none'
+  database.fault = (asked) => (readsWindows(asked, 'payments') ? TIMED_OUT : 'none')
   const brief = await ask(tenant, slow)
   expect(brief.status).not.toBe('diagnosing')
   expect(brief.context_snapshot?.windows.find((window) => window.service === 'payments')?.config_change_events).toHaveLength(14)
@@ -146,12 +151,6 @@ test('errors that trickled in for hours and burst after a deploy are two entries
   expect([own?.size, others?.size]).toEqual([3, 0])
 })
 
-/** What a request asks of Postgres for evidence: how many occurrences of a change, of which services. */
-function readsWindows(asked: unknown, sampleSize: number): boolean {
-  const text = JSON.stringify(asked)
-  return text.includes(FUNCTIONS.find_evidence) && text.includes(`"${sampleSize}"`)
-}
-
 test('when reading takes too long, what is connected with the alert is read in parts, whatever becomes of some', async () => {
   const tenant = await createTestTenant(app)
   const declared = Array.from({ length: 12 }, (_, index) => `callee-${index}`)
@@ -166,15 +165,15 @@ test('when reading takes too long, what is connected with the alert is read in p
 
   const database = await startFaultProxy(inject('stack').databaseEndpoint)
   const slow = startApp({ database: database.url })
-  database.fault = (asked) => (readsWindows(asked, 2_000) ? TIMED_OUT : 'none')
+  database.fault = (asked) => (readsWindows(asked, '"2000"') ? TIMED_OUT : 'none')
   const incident = await ask(tenant, slow)
   expect([...toRestarts(incident).keys()].sort()).toEqual([...declared, 'checkout'].sort())
   expect(slow.logs).toContainEqual(expect.objectContaining({ event: 'evidence_reduced', tenant_id: tenant.tenantId }))
 
   let parts = 0
   database.fault = (asked) => {
-    if (readsWindows(asked, 2_000)) return TIMED_OUT
-    if (!readsWindows(asked, 100)) return 'none'
+    if (readsWindows(asked, '"2000"')) return TIMED_OUT
+    if (!readsWindows(asked, '"100"')) return 'none'
     parts += 1
     return parts === 2 ? TIMED_OUT : 'none'
   }
