@@ -90,25 +90,26 @@ export async function listAgentEvents(db: Db, tenantId: TenantId, agentId: Agent
 
 const isFiltering = ({ serviceName, vendor, eventType }: LogQuery) => [serviceName, vendor, eventType].some((part) => part !== undefined)
 
-/** The kinds of events that are meant, each found from the one before, and of each kind the latest: however rare they are. */
+/**
+ * Of each kind that is meant the latest events, however rare they are. A kind is a vendor and a type; of those that are not given each is
+ * found from the one before.
+ */
 function selectOfKinds(tenantId: TenantId, agentId: AgentId, { limit, serviceName, vendor, eventType }: LogQuery, isWanted: SQL): SQL {
   const isOfSender = serviceName === undefined ? sql`e.agent_id = ${agentId}` : isOfService(tenantId, agentId, serviceName)
-  const kinds = sql`SELECT e.vendor, e.event_type FROM context_events e WHERE ${isOfSender}`
-  // A vendor beside a comparison of both columns would be looked up by itself, and all of its events be passed.
-  const [isFirst, isNext] =
-    vendor === undefined
-      ? [sql`true`, sql`(e.vendor, e.event_type) > (k.vendor, k.event_type)`]
-      : [sql`e.vendor = ${vendor}`, sql`e.vendor = ${vendor} AND e.event_type > k.event_type`]
-  return sql`WITH RECURSIVE kinds AS (
-      (${kinds} AND ${isFirst} ORDER BY e.vendor, e.event_type LIMIT 1)
-      UNION ALL
-      SELECT n.* FROM kinds k CROSS JOIN LATERAL (${kinds} AND ${isNext} ORDER BY e.vendor, e.event_type LIMIT 1) n
-    )
+  const isOfVendor = vendor === undefined ? sql`true` : sql`e.vendor = ${vendor}`
+  const found = [...(vendor === undefined ? ['vendor'] : []), ...(eventType === undefined ? ['event_type'] : [])]
+  const of = (table: string) => sql.raw(found.map((column) => `${table}.${column}`).join(', '))
+  const next = (isNext: SQL) =>
+    sql`SELECT ${of('e')} FROM context_events e WHERE ${isOfSender} AND ${isOfVendor} AND ${isNext} ORDER BY ${of('e')} LIMIT 1`
+  const kinds = sql`WITH RECURSIVE kinds AS (
+      (${next(sql`true`)}) UNION ALL SELECT n.* FROM kinds k CROSS JOIN LATERAL (${next(sql`(${of('e')}) > (${of('k')})`)}) n
+    )`
+  return sql`${found.length > 0 ? kinds : sql`WITH kinds AS (SELECT)`}
     SELECT ${LOG_ENTRY} FROM kinds k CROSS JOIN LATERAL (
       SELECT e.* FROM context_events e
-      WHERE ${isWanted} AND ${isOfSender} AND e.vendor = k.vendor AND e.event_type = k.event_type
+      WHERE ${isWanted} AND ${isOfSender} AND e.vendor = ${vendor ?? sql`k.vendor`} AND e.event_type = ${eventType ?? sql`k.event_type`}
       ORDER BY e.received_at DESC NULLS LAST FETCH FIRST ${limit + 1} ROWS WITH TIES
-    ) e WHERE ${eventType === undefined ? sql`true` : sql`k.event_type = ${eventType}`}
+    ) e
     ORDER BY e.received_at DESC, e.id DESC LIMIT ${limit + 1}`
 }
 
