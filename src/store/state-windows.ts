@@ -150,7 +150,7 @@ export type ServiceLives = {
 }
 
 type EvidenceLimits = {
-  /** When the alert was: of other services what changed last by then, and first after it. */
+  /** When the alert was: of other services those told of about then, and what changed last by then, and first after it. */
   readonly around: Date
   /** Nothing that happened later. */
   readonly until: Date | null
@@ -161,14 +161,15 @@ type EvidenceLimits = {
 }
 
 /**
- * Of other services, all of which are read in one request: occurrences of one change that are looked at, and changes of each type, fewer
- * of each the more services there are.
+ * Of other services, all of which are read in one request: occurrences of one change that are looked at, and changes of each type, of one
+ * service and of all of them those nearest to the alert.
  */
-const [RECENT_SAMPLE_SIZE, RECENT_PER_TYPE] = [100, { most: 50, least: 10, ofAll: 600 }]
+const RECENT = { sampleSize: 100, most: 50, ofEach: 5, ofAll: 200 }
 
 /**
  * The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, and what `others` were told of
- * last, those that were changed last and had an event last, in one request.
+ * about the alert, in one request: in turns one that was changed next to the alert, one that was changed last and, less often, one that
+ * nobody changed and that had an event next to the alert.
  */
 export async function findStoredWindows(
   db: Db,
@@ -176,9 +177,9 @@ export async function findStoredWindows(
   nameKeys: readonly string[],
   { around, until, recent, perType, sampleSize }: EvidenceLimits,
 ): Promise<{ readonly now: Date; readonly windows: readonly ServiceLives[]; readonly others: readonly ServiceLives[] }> {
-  const { most, least, ofAll } = RECENT_PER_TYPE
   const heard = sql`${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}`
   const end = sql`${until?.toISOString() ?? 'infinity'}::timestamptz`
+  const alert = sql`${around.toISOString()}::timestamptz`
   const { now_ms, windows, others } = await selectOne<{ now_ms: number; windows: EvidenceRow[] | null; others: EvidenceRow[] | null }>(
     db,
     sql`WITH wanted AS (
@@ -186,19 +187,26 @@ export async function findStoredWindows(
         JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id
     ),
     recent AS MATERIALIZED (
-      SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id FROM services s
-      WHERE s.tenant_id = ${tenantId} AND greatest(s.last_event_at, s.last_change_at) > now() - interval '1 day' AND s.id NOT IN (SELECT id FROM wanted)
-      ORDER BY CASE WHEN s.last_change_at > now() - interval '1 day' THEN s.last_change_at END DESC NULLS LAST, s.last_event_at DESC, s.id
-      LIMIT ${recent}
+      SELECT r.*, CASE WHEN r.is_changed THEN least(2 * r.by_alert - 1, 2 * r.by_now) ELSE 3 * r.by_alert END AS place
+      FROM (
+        SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, k.is_changed,
+          row_number() OVER (PARTITION BY k.is_changed ORDER BY greatest(k.told_at - ${alert}, ${alert} - k.told_at), s.id) AS by_alert,
+          row_number() OVER (PARTITION BY k.is_changed ORDER BY k.told_at DESC, s.id) AS by_now
+        FROM services s
+          CROSS JOIN LATERAL (SELECT coalesce(s.last_change_at > now() - interval '1 day', false) AS is_changed) c
+          CROSS JOIN LATERAL (SELECT c.is_changed, CASE WHEN c.is_changed THEN s.last_change_at ELSE s.last_event_at END AS told_at) k
+        WHERE s.tenant_id = ${tenantId} AND k.told_at > now() - interval '1 day' AND s.id NOT IN (SELECT id FROM wanted)
+      ) r
+      ORDER BY place, r.is_changed DESC LIMIT ${recent}
     )
     SELECT ${epochMs(sql`now()`)} AS now_ms, (
       SELECT json_agg(json_build_array(${heard}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${end}, ${sampleSize}::int, ${perType}::int)) ORDER BY c.place, c.id)
       FROM wanted c LEFT JOIN agents a ON a.id = c.last_change_agent_id
     ) AS windows, (
-      SELECT json_agg(json_build_array(${heard}, json_build_object('service_id', c.id, 'service_name', c.name, 'changes', l.changes)) ORDER BY c.name, c.id)
+      SELECT json_agg(json_build_array(${heard}, json_build_object('service_id', c.id, 'service_name', c.name, 'changes', l.changes)) ORDER BY c.place, c.is_changed DESC)
       FROM recent c LEFT JOIN agents a ON a.id = c.last_change_agent_id
-        LEFT JOIN ${functionNamed('find_recent_lives')}(${tenantId}::uuid, ARRAY(SELECT id FROM recent), ${end}, ${around.toISOString()}::timestamptz,
-          ${RECENT_SAMPLE_SIZE}::int, (SELECT least(${most}::int, greatest(${least}::int, ${ofAll}::int / greatest(1, count(*)::int))) FROM recent)) l ON l.service_id = c.id
+        LEFT JOIN ${functionNamed('find_recent_lives')}(${tenantId}::uuid, ARRAY(SELECT id FROM recent), ${end}, ${alert},
+          ${RECENT.sampleSize}::int, ${RECENT.most}::int, ${RECENT.ofEach}::int, ${RECENT.ofAll}::int) l ON l.service_id = c.id
     ) AS others`,
   )
   return { now: new Date(now_ms), windows: (windows ?? []).flatMap(toServiceLives), others: (others ?? []).flatMap(toServiceLives) }

@@ -8,14 +8,7 @@ import { describeChange, isNews, isOtherCause, toCause, writeAnswer } from '../d
 import { toCauseKind } from '../domain/incident/memory.ts'
 import { fitRecalibration, type Recalibration, recalibrate } from '../domain/incident/quality.ts'
 import { planNextLook } from '../domain/incident/schedule.ts'
-import {
-  type ContextSnapshot,
-  citedEntries,
-  readSnapshot,
-  toDiagnosisInput,
-  toSnapshot,
-  writeSnapshot,
-} from '../domain/incident/snapshot.ts'
+import { type ContextSnapshot, citedEntries, toDiagnosisInput, toSnapshot, writeSnapshot } from '../domain/incident/snapshot.ts'
 import { toCitedEvent } from '../domain/telling/cited-event.ts'
 import { endDiagnosing, getSubject, type NewDiagnosis, type Subject, storeDiagnosis } from '../store/diagnoses.ts'
 import type { ClaimedWork } from '../store/incident-work.ts'
@@ -104,9 +97,8 @@ async function findAnswer(
   clock: () => Date,
 ): Promise<FoundAnswer | undefined> {
   const snapshot = toSnapshot(input)
-  const snapshotText = writeSnapshot(snapshot)
-  // What is stored is what the engine sees, byte for byte.
-  const finding = diagnose(toDiagnosisInput(readSnapshot(JSON.parse(snapshotText))))
+  // What is stored is what the engine sees.
+  const finding = diagnose(toDiagnosisInput(snapshot))
   const own = { cause: toCause(finding, snapshot), confidence: finding.confidence, unrecorded: finding.unrecorded }
   if (!isNews(latest, own)) return undefined
 
@@ -127,7 +119,7 @@ async function findAnswer(
       diagnosedBy,
       changed: latest ? describeChange(latest, answer) : null,
       answerText: writeAnswer(diagnosis),
-      snapshotText,
+      snapshotText: writeSnapshot(snapshot),
       signature: { embedding: embedding ?? null, cause: toCauseKind(diagnosis, snapshot), compared },
       keepsVerdict: latest?.told === compared.told,
     },

@@ -108,7 +108,7 @@ test('where values are long, a snapshot has the latest changes of every service,
   const windows: { service: string; deploy_events: Body[] }[] = created.context_snapshot.windows
   expect(windows.map(({ service }) => service)).toEqual(expect.arrayContaining(['checkout', 'payments', 'search']))
   const floods = windows.filter(({ service }) => service.startsWith('floods'))
-  expect(floods.map(({ deploy_events }) => deploy_events.length).sort()).toEqual([10, 50, 50, 50])
+  expect(floods.map(({ deploy_events }) => deploy_events.length).sort()).toEqual([10, 49, 50, 50])
   expect(floods[0]?.deploy_events.at(-1)).toMatchObject({ old_value: expect.stringMatching(/^189-/) })
   expect(JSON.stringify(created.context_snapshot).length).toBeLessThan(1_000_000)
   expect(created.hypothesis).toContain('a4f2c1')

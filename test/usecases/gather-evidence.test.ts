@@ -58,7 +58,7 @@ test('of a flood, as many occurrences are counted as are looked at, fewer where 
 
 test.each([
   [2, 60, 50, 50],
-  [40, 20, 15, 20],
+  [40, 20, 5, 15],
 ])(
   'of %s services that nothing connects with the alert, each with %s restarts, the latest %s are read, and %s failing calls',
   async (...told) => {
@@ -70,19 +70,46 @@ test.each([
     const events = places.flatMap((place) =>
       names
         .map((name) => restart(name, 300 - place))
-        .flatMap((event) => [event, { ...event, ...call }].map((one) => ({ ...one, entity: `pod ${place}` }))),
+        .flatMap((event) => [event, { ...event, ...call }].map((one) => ({ ...one, entity: `pod ${place} of ${event['service_name']}` }))),
     )
-    await send(tenant, [...events, ...places.map((place) => ({ ...restart('checkout', 300 - place), entity: `pod ${place}` }))])
+    await send(tenant, [...events, ...places.map((place) => ({ ...restart('checkout', 300 - place), entity: `pod ${place} of checkout` }))])
     const incident = await ask(tenant)
     const failures = new Map(incident.context_snapshot?.windows.map((window) => [window.service, window.dependency_failure_events.length]))
-    const latest = places.map((place) => [`pod ${place}`, 1])
-    expect(toRestarts(incident).get('checkout')).toEqual(latest)
+    const latestOf = (name: string) => places.map((place) => [`pod ${place} of ${name}`, 1])
+    expect(toRestarts(incident).get('checkout')).toEqual(latestOf('checkout'))
     for (const name of names) {
-      expect(toRestarts(incident).get(name)).toEqual(latest.slice(-restarts))
+      expect(toRestarts(incident).get(name)).toEqual(latestOf(name).slice(-restarts))
       expect(failures.get(name)).toBe(calls)
     }
   },
 )
+
+test('what nobody changed, as stores and nodes, is read beside an alert though very many services changed last', async () => {
+  const tenant = await createTestTenant(app)
+  const changed = Array.from({ length: 60 }, (_, index) => makeEvent({ service_name: `changed-${index}`, entity: `changed-${index}` }))
+  await send(tenant, [restart('the-node', 60), restart('checkout', 50)])
+  await send(tenant, changed)
+  const names = (await ask(tenant)).context_snapshot?.windows.map(({ service }) => service) ?? []
+  expect(names).toHaveLength(49)
+  expect(names.slice(0, 4)).toEqual(['checkout', ...Array(2).fill(expect.stringMatching(/^changed-/)), 'the-node'])
+})
+
+test('beside an alert of hours ago what was told about then is read, whatever very many services were told since', async () => {
+  const tenant = await createTestTenant(app)
+  const changed = Array.from({ length: 60 }, (_, index) => makeEvent({ service_name: `changed-${index}`, entity: `changed-${index}` }))
+  await send(tenant, [
+    makeEvent({ timestamp: secondsAgo(9_000) }),
+    makeEvent({ service_name: 'pricing', entity: 'pricing', timestamp: secondsAgo(9_000) }),
+  ])
+  await send(tenant, changed)
+  const at = secondsAgo(9_000)
+  await app.deps.db.execute(sql`UPDATE services SET last_event_at = ${at}::timestamptz, last_change_at = ${at}::timestamptz
+    WHERE tenant_id = ${tenant.tenantId} AND name = 'pricing'`)
+  const body = { service: 'checkout', triggered_at: secondsAgo(8_900) }
+  const incident = await (await app.request('/v1/incidents', { key: tenant.readonlyKey, body })).json()
+  const names: readonly { service: string }[] = incident.context_snapshot.windows
+  expect(names.slice(0, 2).map(({ service }) => service)).toEqual(['checkout', 'pricing'])
+})
 
 test('a service that errors name before anybody learned of the call is read whole, though many others changed', async () => {
   const tenant = await createTestTenant(app)
@@ -113,7 +140,7 @@ test('a service that errors name before anybody learned of the call is read whol
   database.fault = (asked) => (readsWindows(asked, 'payments') ? TIMED_OUT : 'none')
   const brief = await ask(tenant, slow)
   expect(brief.status).not.toBe('diagnosing')
-  expect(brief.context_snapshot?.windows.find((window) => window.service === 'payments')?.config_change_events).toHaveLength(14)
+  expect(brief.context_snapshot?.windows.find((window) => window.service === 'payments')?.config_change_events).toHaveLength(50)
 })
 
 test('errors that trickled in for hours and burst after a deploy are two entries, and the burst is the onset', async () => {

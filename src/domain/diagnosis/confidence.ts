@@ -2,6 +2,7 @@ import { isOneRollout } from './candidates.ts'
 import type { Facts } from './facts.ts'
 import { besides, findBroken } from './hazards.ts'
 import type { Assessment, Candidate, Hazard, WeighedItem } from './model.ts'
+import { isStranger } from './ranking.ts'
 import { isAutoscaling, isLess, isScaling } from './scaling.ts'
 import { isExpired, isFullDisk, isOfLoad, isOfTrust } from './trouble.ts'
 import type { Weights } from './weights.ts'
@@ -77,7 +78,7 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const top = Math.max(leader.score, ...hazards.map(({ logOdds }) => logOdds), MIN_SCORE)
   const total = ranked.reduce((sum, { score }) => sum + Math.exp(score - top), 0)
   const recorded = sumBestOfServices(ranked, top)
-  const doubt = Math.log(Math.max(weights.minMultiplicity, toMultiplicity(ranked, facts)))
+  const doubt = Math.log(Math.max(weights.minMultiplicity, toMultiplicity(ranked, facts)) * leader.alike ** weights.alike)
   const squares = hazards.reduce((sum, { logOdds, troubleMs }) => {
     // Few changes about do not make less likely what is seen to have broken.
     return sum + Math.exp(2 * (logOdds - top) + (troubleMs === undefined ? doubt : Math.max(0, doubt)))
@@ -230,11 +231,15 @@ function sumBestOfServices(ranked: readonly Candidate[], top: number): number {
   return sum
 }
 
-/** How many fresh changes there are where a cause is looked for. */
-function toMultiplicity(ranked: readonly Candidate[], { isTopologyKnown, hops, callers }: Facts): number {
-  return ranked
-    .filter(({ change }) => !isTopologyKnown || hops.has(change.key) || callers.has(change.key))
-    .reduce((sum, { features }) => sum + Math.exp(features.kind + features.lag), 0)
+/** How many fresh changes there are where a cause is looked for: of services to which no way may be known, as of one place, one at most. */
+function toMultiplicity(ranked: readonly Candidate[], facts: Facts): number {
+  let [near, elsewhere] = [0, 0]
+  for (const candidate of ranked) {
+    const freshness = Math.exp(candidate.features.kind + candidate.features.lag)
+    if (isStranger(candidate, facts)) elsewhere += freshness
+    else near += freshness
+  }
+  return facts.isTopologyKnown ? near : near + Math.min(1, elsewhere)
 }
 
 function toConfidence(present: number, share: number, { untilMs }: Facts, { calibration }: Weights): number {

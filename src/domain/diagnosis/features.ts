@@ -42,7 +42,7 @@ export function createAssessor(
     }
     const score = Object.values(features).reduce((sum, feature) => sum + feature)
     const { explained, onsetMs, troubleMs } = account
-    return { change, features, score, concerned: key, explained, onsetMs, troubleMs, lagMs }
+    return { change, features, score, concerned: key, explained, onsetMs, troubleMs, lagMs, alike: 1 }
   }
 }
 

@@ -215,6 +215,8 @@ export type Candidate = {
   readonly troubleMs: number | undefined
   /** From its last step to what it explains, or to the alert. */
   readonly lagMs: number
+  /** How many services to which no way may be known have a change as likely that shows nothing, itself included. */
+  readonly alike: number
 }
 
 /** A fault that nobody recorded, at a service or a host outside. */

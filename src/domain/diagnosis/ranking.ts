@@ -1,4 +1,6 @@
 import { compareText } from '../compare.ts'
+import { isOneRollout } from './candidates.ts'
+import type { Facts } from './facts.ts'
 import type { Candidate } from './model.ts'
 
 /** Candidates by score; of equals the latest first. */
@@ -10,4 +12,36 @@ export function rank(candidates: readonly Candidate[]): readonly Candidate[] {
       compareText(a.change.key, b.change.key) ||
       compareText(a.change.lead.entry.id, b.change.lead.entry.id),
   )
+}
+
+/**
+ * The same with what each change of a service counts to which no way may be known: as one of all such services that have one as likely, itself
+ * included, and of less likely ones as much less. The alerting service depends on a few of them, and the more of them look alike, the
+ * likelier each does by chance. One rollout is one change. What shows no trouble takes nothing from what does, but is `alike`.
+ */
+export function shareAmongStrangers(candidates: readonly Candidate[], facts: Facts): readonly Candidate[] {
+  if (facts.isTopologyKnown || facts.alertKey === null) return candidates
+  const best = new Map<string, Candidate>()
+  for (const candidate of candidates) {
+    if (!isStranger(candidate, facts)) continue
+    const known = best.get(candidate.concerned)
+    if (!known || candidate.score > known.score) best.set(candidate.concerned, candidate)
+  }
+  return candidates.map((candidate) => {
+    if (!isStranger(candidate, facts)) return candidate
+    const { concerned, change, features, score } = candidate
+    let [alike, sharing] = [1, 1]
+    for (const other of best.values()) {
+      if (other.concerned === concerned || isOneRollout(other.change, change)) continue
+      const likely = Math.min(1, Math.exp(other.score - score))
+      if (other.features.evidence <= 0 && features.evidence > 0) alike += likely
+      else sharing += likely
+    }
+    return { ...candidate, features: { ...features, place: features.place - Math.log(sharing) }, score: score - Math.log(sharing), alike }
+  })
+}
+
+/** Whether nothing is known to connect a change with the alert. */
+export function isStranger({ concerned }: Candidate, { hops, callers }: Facts): boolean {
+  return !hops.has(concerned) && !callers.has(concerned)
 }

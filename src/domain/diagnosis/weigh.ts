@@ -5,7 +5,7 @@ import { type Facts, gatherFacts } from './facts.ts'
 import { createAssessor } from './features.ts'
 import { findUnrecorded, listHazards } from './hazards.ts'
 import type { Assessment, Candidate, Change, DiagnosisInput, Hazard, RuledOutReason, WeighedItem } from './model.ts'
-import { rank } from './ranking.ts'
+import { rank, shareAmongStrangers } from './ranking.ts'
 import { WEIGHTS, type Weights } from './weights.ts'
 
 /** Everything an answer is told from. */
@@ -44,7 +44,9 @@ export function weighFacts(facts: Facts, input: Pick<DiagnosisInput, 'alert' | '
     else if (candidate) candidates.push(candidate)
   }
   const ranked = rank(
-    candidates.length > 0 ? candidates : excluded.filter(({ reason }) => reason === 'no_path').map(({ change }) => assessChange(change)),
+    candidates.length > 0
+      ? shareAmongStrangers(candidates, facts)
+      : excluded.filter(({ reason }) => reason === 'no_path').map(({ change }) => assessChange(change)),
   )
   const hazards = listHazards(facts, explain, weights)
   const unrecorded = findUnrecorded(hazards, facts, together)

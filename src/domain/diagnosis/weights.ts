@@ -45,6 +45,8 @@ export type Weights = {
   readonly external: number
   readonly silent: number
   readonly minMultiplicity: number
+  /** The power by which services make doubtful whose change is as likely as one that nothing connects with the alert. */
+  readonly alike: number
   /** How many times likelier than all that is unrecorded a cause has to be, as a share. */
   readonly minRatio: number
   readonly calibration: {
@@ -87,6 +89,7 @@ export const WEIGHTS: Weights = {
   external: 0.3,
   silent: 0.12,
   minMultiplicity: 0.2,
+  alike: 1.5,
   minRatio: 0.75,
   calibration: { bias: -0.85, present: 0.6, share: 0.5, provisionalMax: 0.7, unprovenMax: 0.6 },
 }

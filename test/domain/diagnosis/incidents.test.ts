@@ -1096,3 +1096,73 @@ test('a change alone is no surer than what speaks for it', () => {
   expect(sure[2]?.confidence).toBeLessThan(0.9)
   expect(sure[0]?.confidence).toBeGreaterThan(sure[2]?.confidence ?? 1)
 })
+
+/** So many services that nobody tells `orders` to call, each deployed every half hour or so, and each with a failure of its own now and then. */
+const company = (size: number, isTroubled: boolean) =>
+  Array.from({ length: size }, (_, index) => {
+    const name = `team-${index}`
+    const deploys = [0, 1, 2, 3].map((turn) => deploy(-60 - 97 * (index % 19) - 1_800 * turn, `${index}${turn}`.padEnd(7, 'c')))
+    const failing = [0, 1].map((turn) => errors(-30 - 53 * (index % 23) - 900 * turn, 'context deadline exceeded', { entity: name }))
+    return makeWindow(name, ...deploys, ...(isTroubled ? failing : []))
+  })
+
+test.each([
+  [1, false],
+  [12, false],
+  [48, false],
+  [6, true],
+  [12, true],
+  [48, true],
+])('however much %s other services change that nobody connects with an alert (in trouble: %s), it is told as without them', (...other) => {
+  const failing = [0, 20, 45].map((seconds) => own(seconds))
+  const broken = look({ windows: [makeWindow('orders', OLD, deploy(-40, 'bbbbbb2'), ...failing), ...company(...other)] })
+  expect([broken.assessment, broken.hypothesis]).toEqual(['cause', expect.stringMatching(/^Deploy sha=bbbbbb2 to orders/)])
+  expect(broken.confidence).toBeGreaterThan(0.55)
+  const unexplained = look({ windows: [makeWindow('orders', OLD, ...failing), ...company(...other)] })
+  expect([unexplained.abstained, unexplained.confidence]).toEqual([true, 0])
+})
+
+const warned = (name: string, seconds: number, newValue = 'WARN retrying') => makeWindow(name, errors(seconds, newValue, { entity: name }))
+const many = (size: number, make: (name: string, index: number) => ServiceWindow) =>
+  Array.from({ length: size }, (_, index) => make(`team-${index}`, index))
+
+test.each<{ name: string; others: readonly ServiceWindow[] }>([
+  { name: 'others changed', others: company(5, false) },
+  { name: 'others had warned long before', others: many(8, (name, index) => warned(name, -3_000 - index)) },
+  { name: 'others began to fail after the alert', others: many(6, (name, index) => warned(name, 60 + index)) },
+  {
+    name: 'others fail from it without naming it',
+    others: many(6, (name, index) => warned(name, -25 + index, 'upstream request timeout')),
+  },
+])('of a service that nobody connects with an alert, what broke after its change is told though $name', ({ others }) => {
+  const failing = [0, 20, 45].map((seconds) => own(seconds))
+  const pricing = makeWindow('pricing', deploy(-90, 'ddddddd'), errors(-60, 'panic: nil map', { entity: 'pricing', count: 12 }))
+  const answer = look({ windows: [makeWindow('orders', OLD, ...failing), pricing, ...others] })
+  expect(answer.hypothesis).toMatch(/^Deploy sha=ddddddd to pricing/)
+  expect(answer.confidence).toBeLessThanOrEqual(0.6)
+})
+
+test('one of many services that nobody connects with an alert is not blamed for having failed once after its change', () => {
+  const failing = [0, 20, 45].map((seconds) => own(seconds))
+  const pricing = makeWindow('pricing', deploy(-600, 'ddddddd'), errors(-20, 'context deadline exceeded', { entity: 'pricing' }))
+  const answer = look({ windows: [makeWindow('orders', OLD, ...failing), pricing, ...company(20, false)] })
+  expect(answer.abstained).toBe(true)
+})
+
+test('a change of a service that broke first is told beside a fresh one of the alerting service, however many others change', () => {
+  const failing = [0, 20, 45].map((seconds) => own(seconds))
+  const pricing = makeWindow('pricing', deploy(-90, 'ddddddd'), errors(-60, 'panic: nil map', { entity: 'pricing', count: 12 }))
+  const tell = (others: number) =>
+    look({ windows: [makeWindow('orders', OLD, deploy(-300, 'bbbbbb2'), ...failing), pricing, ...company(others, false)] })
+  for (const answer of [0, 12, 40].map(tell)) {
+    expect([answer.assessment, answer.hypothesis]).toEqual(['suspect', expect.stringMatching(/bbbbbb2 to orders .*ddddddd to pricing/)])
+    expect(answer.confidence).toBeLessThanOrEqual(0.67)
+  }
+})
+
+test('one rollout of several services that nobody connects with an alert is one change', () => {
+  const failing = [0, 20, 45].map((seconds) => own(seconds))
+  const release = many(7, (name, index) => makeWindow(name, deploy(-90, 'a5b5c5d'), errors(-60 + index, 'panic', { entity: name })))
+  const answer = look({ windows: [makeWindow('orders', OLD, ...failing), ...release] })
+  expect(answer.hypothesis).toMatch(/^Deploy sha=a5b5c5d to team-/)
+})
