@@ -25,7 +25,7 @@ beforeAll(async () => {
 
 afterAll(() => {
   for (const one of running) one.kill()
-  for (const folder of folders) rmSync(folder, { recursive: true })
+  for (const folder of folders) rmSync(folder, { recursive: true, maxRetries: 10 })
   stop?.()
 })
 
