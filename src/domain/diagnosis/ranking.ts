@@ -30,9 +30,11 @@ export function shareAmongStrangers(candidates: readonly Candidate[], facts: Fac
   return candidates.map((candidate) => {
     if (!isStranger(candidate, facts)) return candidate
     const { concerned, change, features, score } = candidate
+    // Of each service's best alone, for there are many others.
+    const isBest = best.get(concerned) === candidate
     let [alike, sharing] = [1, 1]
     for (const other of best.values()) {
-      if (other.concerned === concerned || isOneRollout(other.change, change)) continue
+      if (other.concerned === concerned || (isBest && isOneRollout(other.change, change))) continue
       const likely = Math.min(1, Math.exp(other.score - score))
       if (other.features.evidence <= 0 && features.evidence > 0) alike += likely
       else sharing += likely
