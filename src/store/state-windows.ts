@@ -189,13 +189,14 @@ export async function findStoredWindows(
     recent AS MATERIALIZED (
       SELECT r.*, CASE WHEN r.is_changed THEN least(2 * r.by_alert - 1, 2 * r.by_now) ELSE 3 * r.by_alert END AS place
       FROM (
-        SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, k.is_changed,
-          row_number() OVER (PARTITION BY k.is_changed ORDER BY greatest(k.told_at - ${alert}, ${alert} - k.told_at), s.id) AS by_alert,
-          row_number() OVER (PARTITION BY k.is_changed ORDER BY k.told_at DESC, s.id) AS by_now
-        FROM services s
-          CROSS JOIN LATERAL (SELECT coalesce(s.last_change_at > now() - interval '1 day', false) AS is_changed) c
-          CROSS JOIN LATERAL (SELECT c.is_changed, CASE WHEN c.is_changed THEN s.last_change_at ELSE s.last_event_at END AS told_at) k
-        WHERE s.tenant_id = ${tenantId} AND k.told_at > now() - interval '1 day' AND s.id NOT IN (SELECT id FROM wanted)
+        SELECT s.*, row_number() OVER (PARTITION BY s.is_changed ORDER BY greatest(s.told_at - ${alert}, ${alert} - s.told_at), s.id) AS by_alert,
+          row_number() OVER (PARTITION BY s.is_changed ORDER BY s.told_at DESC, s.id) AS by_now
+        FROM (
+          SELECT id, name, last_change_at, last_change_agent_id, coalesce(last_change_at > now() - interval '1 day', false) AS is_changed,
+            CASE WHEN last_change_at > now() - interval '1 day' THEN last_change_at ELSE last_event_at END AS told_at
+          FROM services WHERE tenant_id = ${tenantId}
+        ) s
+        WHERE s.told_at > now() - interval '1 day' AND s.id NOT IN (SELECT id FROM wanted)
       ) r
       ORDER BY place, r.is_changed DESC LIMIT ${recent}
     )

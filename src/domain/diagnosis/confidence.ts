@@ -1,8 +1,7 @@
 import { isOneRollout } from './candidates.ts'
-import type { Facts } from './facts.ts'
+import { type Facts, isWayKnown } from './facts.ts'
 import { besides, findBroken } from './hazards.ts'
 import type { Assessment, Candidate, Hazard, WeighedItem } from './model.ts'
-import { isStranger } from './ranking.ts'
 import { isAutoscaling, isLess, isScaling } from './scaling.ts'
 import { isExpired, isFullDisk, isOfLoad, isOfTrust } from './trouble.ts'
 import type { Weights } from './weights.ts'
@@ -178,8 +177,8 @@ function isPointedAt({ explained, concerned, lagMs, change }: Candidate): boolea
 }
 
 /** Whether it is known how an alert leads to a change's service. */
-export function isPlaced({ change, concerned }: Candidate, { alertKey, hops, callers }: Facts): boolean {
-  return alertKey === null || [change.key, concerned].some((key) => hops.has(key) || callers.has(key))
+export function isPlaced({ change, concerned }: Candidate, facts: Facts): boolean {
+  return facts.alertKey === null || [change.key, concerned].some((key) => isWayKnown(key, facts))
 }
 
 /** Whether a change may be told as what caused an alert, alone or beside another. */
@@ -198,11 +197,11 @@ function isAnswerToLoad({ change: { lead, former } }: Candidate): boolean {
 }
 
 /** Whether anything but a time long ago connects a change with the alert. */
-function isConnected(candidate: Candidate, { alertKey, hops, callers }: Facts): boolean {
+function isConnected(candidate: Candidate, facts: Facts): boolean {
   const { change, explained, features, lagMs } = candidate
   const isLongAgo = isOfLongRun(candidate) || (lagMs > PROVEN_MS && !isPointedAt(candidate)) || (lagMs > SOON_MS && isOfTime(explained))
   if (isLongAgo && features.pattern <= 0) return false
-  return alertKey === null || explained.length > 0 || hops.has(change.key) || callers.has(change.key)
+  return facts.alertKey === null || explained.length > 0 || isWayKnown(change.key, facts)
 }
 
 /** Whether all that a deploy may explain is what its service, long well after it, shows of itself. */
@@ -236,8 +235,8 @@ function toMultiplicity(ranked: readonly Candidate[], facts: Facts): number {
   let [near, elsewhere] = [0, 0]
   for (const candidate of ranked) {
     const freshness = Math.exp(candidate.features.kind + candidate.features.lag)
-    if (isStranger(candidate, facts)) elsewhere += freshness
-    else near += freshness
+    if (isWayKnown(candidate.concerned, facts)) near += freshness
+    else elsewhere += freshness
   }
   return facts.isTopologyKnown ? near : near + Math.min(1, elsewhere)
 }
@@ -257,14 +256,10 @@ function toShare(logit: number): number {
 }
 
 /** What an answer comes to. */
-export function toAssessment(
-  certainty: Certainty,
-  ranked: readonly Candidate[],
-  unrecorded: Hazard | undefined,
-  { items, hops, callers, isTopologyKnown }: Facts,
-): Assessment {
+export function toAssessment(certainty: Certainty, ranked: readonly Candidate[], unrecorded: Hazard | undefined, facts: Facts): Assessment {
+  const { items, isTopologyKnown } = facts
   const [leader] = ranked
-  const hasChange = ranked.some(({ change }) => !isTopologyKnown || hops.has(change.key) || callers.has(change.key))
+  const hasChange = ranked.some(({ change }) => !isTopologyKnown || isWayKnown(change.key, facts))
   if (items.length === 0 && !hasChange) return 'inconclusive'
   if (leader && certainty.isNamed) return !isProven(leader) || certainty.isDoubted ? 'suspect' : 'cause'
   if (items.length === 0 || !unrecorded) return 'inconclusive'

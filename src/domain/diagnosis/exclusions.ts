@@ -1,5 +1,5 @@
 import { isSameEnvironment } from '../event/environment.ts'
-import type { Facts } from './facts.ts'
+import { type Facts, isWayKnown } from './facts.ts'
 import { listMentioning } from './mentions.ts'
 import type { Candidate, Change, RuledOutReason } from './model.ts'
 import { isAutoscaling, isLess } from './scaling.ts'
@@ -39,9 +39,10 @@ function isUndoneBefore({ atMs, undoneBy }: Change, onsetMs: number, slackMs: nu
 }
 
 /** Whether no way is known to a service although ways are known. */
-function isUnreachable(change: Change, { isTopologyKnown, hops, callers, items, mentions }: Facts, slackMs: number): boolean {
+function isUnreachable(change: Change, facts: Facts, slackMs: number): boolean {
+  const { isTopologyKnown, items, mentions } = facts
   const { key, lead } = change
-  if (!isTopologyKnown || [key, ...(lead.named ?? [])].some((each) => hops.has(each) || callers.has(each))) return false
+  if (!isTopologyKnown || [key, ...(lead.named ?? [])].some((each) => isWayKnown(each, facts))) return false
   if (listMentioning(change, mentions).length > 0 || listCutOff(change, items, { slackMs }).length > 0) return false
   return !items.some(({ caller, callee }) => caller === key || callee === key)
 }

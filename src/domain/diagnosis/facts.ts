@@ -103,7 +103,7 @@ export function gatherFacts(input: DiagnosisInput): Facts {
   const isTopologyKnown = alertKey !== null && hops.size > 1
   const isOfUse = (item: Item) => isStoreAlert && item.callee === alertKey && (isStrain(item) || !isBroken(item))
   const items = [...toItems(pairs, true), ...toItems(own, false).map((item) => (isOfUse(item) ? { ...item, isOfUse: true } : item))]
-  const isRelated = ({ caller, callee }: Item) => [caller, callee].some((key) => hops.has(key) || callers.has(key))
+  const isRelated = ({ caller, callee }: Item) => [caller, callee].some((key) => isWayKnown(key, { hops, callers }))
   const isVague = (item: Item) => (item.isCall ? item.caller === alertKey && hasManyCalls : item.callee === alertKey)
   const hasManyCalls = items.filter((item) => item.isCall && item.caller === alertKey).length >= MIN_TOGETHER
   const vagueMs = Math.min(...items.filter(isVague).map(({ onsetMs }) => onsetMs))
@@ -124,6 +124,11 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     mentions: toMentions([...calls.map(({ observation }) => observation), ...symptoms]),
     untilMs,
   }
+}
+
+/** Whether a way is known between the alerting service and another: what it reaches, itself included, and its direct callers. */
+export function isWayKnown(key: string, { hops, callers }: Pick<Facts, 'hops' | 'callers'>): boolean {
+  return hops.has(key) || callers.has(key)
 }
 
 /** Changes of flags at the nearest of those that evaluate them; an evaluation that follows one tells nothing more. */

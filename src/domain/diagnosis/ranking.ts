@@ -1,6 +1,6 @@
 import { compareText } from '../compare.ts'
 import { isOneRollout } from './candidates.ts'
-import type { Facts } from './facts.ts'
+import { type Facts, isWayKnown } from './facts.ts'
 import type { Candidate } from './model.ts'
 
 /** Candidates by score; of equals the latest first. */
@@ -21,14 +21,15 @@ export function rank(candidates: readonly Candidate[]): readonly Candidate[] {
  */
 export function shareAmongStrangers(candidates: readonly Candidate[], facts: Facts): readonly Candidate[] {
   if (facts.isTopologyKnown || facts.alertKey === null) return candidates
+  const isStranger = ({ concerned }: Candidate) => !isWayKnown(concerned, facts)
   const best = new Map<string, Candidate>()
   for (const candidate of candidates) {
-    if (!isStranger(candidate, facts)) continue
+    if (!isStranger(candidate)) continue
     const known = best.get(candidate.concerned)
     if (!known || candidate.score > known.score) best.set(candidate.concerned, candidate)
   }
   return candidates.map((candidate) => {
-    if (!isStranger(candidate, facts)) return candidate
+    if (!isStranger(candidate)) return candidate
     const { concerned, change, features, score } = candidate
     // Of each service's best alone, for there are many others.
     const isBest = best.get(concerned) === candidate
@@ -41,9 +42,4 @@ export function shareAmongStrangers(candidates: readonly Candidate[], facts: Fac
     }
     return { ...candidate, features: { ...features, place: features.place - Math.log(sharing) }, score: score - Math.log(sharing), alike }
   })
-}
-
-/** Whether nothing is known to connect a change with the alert. */
-export function isStranger({ concerned }: Candidate, { hops, callers }: Facts): boolean {
-  return !hops.has(concerned) && !callers.has(concerned)
 }
