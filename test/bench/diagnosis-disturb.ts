@@ -11,19 +11,22 @@ export type Disturbance = {
   readonly background: number
   /** Each event's time is off by up to so many seconds either way. */
   readonly skewSeconds: number
+  /** Whether nobody told who calls whom: only what failing calls show is known. */
+  readonly isUnlinked: boolean
   readonly seed: string
 }
 
 /** Another incident's alert comes within so many seconds of the case's own. */
 export const MERGE_WITHIN_SECONDS = 300
 
-/** The case with a second incident, skewed clocks and unrelated events, as asked for. */
+/** The case with a second incident, skewed clocks and unrelated events, without its known calls, as asked for. */
 export function disturb(each: Case, pool: readonly Case[], disturbance: Disturbance): Case {
-  const { noise, isMerged, background, skewSeconds, seed } = disturbance
+  const { noise, isMerged, background, skewSeconds, isUnlinked, seed } = disturbance
   const merged = isMerged ? merge(each, pool, createRandom(`${seed} merge ${each.id}`)) : each
   const crowded = background > 0 ? addBackground(merged, background, createRandom(`${seed} background ${each.id}`)) : merged
   const skewed = skewSeconds > 0 ? skew(crowded, skewSeconds, createRandom(`${seed} skew ${each.id}`)) : crowded
-  return noise > 0 ? addNoise(skewed, noise, createRandom(`${seed} noise ${each.id}`)) : skewed
+  const noisy = noise > 0 ? addNoise(skewed, noise, createRandom(`${seed} noise ${each.id}`)) : skewed
+  return isUnlinked ? { ...noisy, dependencies: [] } : noisy
 }
 
 function merge(each: Case, pool: readonly Case[], random: () => number): Case {

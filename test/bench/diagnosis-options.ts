@@ -20,10 +20,10 @@ export type Options = {
 /** What would be left unread. */
 const UNREAD = {
   run: [],
-  speed: ['cases', 'noise', 'merge', 'skew', 'background', 'as-given', 'left-out', 'baselines', 'resamples', 'generate', 'out'],
+  speed: ['cases', 'noise', 'merge', 'skew', 'background', 'unlinked', 'as-given', 'left-out', 'baselines', 'resamples', 'generate', 'out'],
   help: [],
 } as const satisfies Record<Options['mode'], readonly string[]>
-const DISTURBING = ['noise', 'merge', 'skew', 'background']
+const DISTURBING = ['noise', 'merge', 'skew', 'background', 'unlinked']
 
 /** What the command line asks for; throws a `UsageError` when it is not clear. */
 export function readOptions(): Options {
@@ -43,6 +43,7 @@ export function readOptions(): Options {
       isMerged: given.has('merge'),
       background: toNumber('background', background, 0, 1_000),
       skewSeconds: toNumber('skew', skew, 0, 86_400),
+      isUnlinked: given.has('unlinked'),
       seed,
     },
     hasVariants: !isDisturbed && !given.has('as-given'),
@@ -71,6 +72,7 @@ function parseCommandLine() {
         generate: text,
         out: text,
         merge: flag,
+        unlinked: flag,
         'as-given': flag,
         'left-out': flag,
         baselines: flag,

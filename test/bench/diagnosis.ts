@@ -32,6 +32,7 @@ Runs the diagnosis engine over cases and prints one table: figures by set and vi
   --merge          … with the events of another incident of the same set, view and system, alerts within ${MERGE_WITHIN_SECONDS} s
   --skew S         … with each event's time off by up to S seconds either way
   --background N   … with N changes of other services in the hour before
+  --unlinked       … without the calls that were declared: those that its failures tell are known alone
   --left-out       also with constants that other sources chose: the column for a source in which none of it had a part
   --baselines      also simple rules
   --seed TEXT      for all that is drawn (default 1)
@@ -66,7 +67,7 @@ const VARIANTS = [
   },
 ] as const
 
-const UNDISTURBED = { noise: 0, isMerged: false, background: 0, skewSeconds: 0 }
+const UNDISTURBED = { noise: 0, isMerged: false, background: 0, skewSeconds: 0, isUnlinked: false }
 
 function timeDiagnosis(load: Load, seed: string): number {
   const input = toInput(generateLoad(load, seed))
@@ -135,12 +136,13 @@ function toVariants(cases: readonly Case[], seed: string, runner: Runner) {
   })
 }
 
-function describeDisturbance({ noise, isMerged, background, skewSeconds }: Disturbance): string {
+function describeDisturbance({ noise, isMerged, background, skewSeconds, isUnlinked }: Disturbance): string {
   const parts = [
     noise > 0 ? `${noise} × noise` : '',
     isMerged ? 'merged' : '',
     background > 0 ? `${background} changes beside` : '',
     skewSeconds > 0 ? `± ${skewSeconds} s` : '',
+    isUnlinked ? 'calls unknown' : '',
   ]
   return parts.filter(Boolean).join(', ')
 }

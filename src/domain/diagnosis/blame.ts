@@ -29,10 +29,35 @@ const ENDING_MS = 2 * 60_000
 type Reached = { readonly item: WeighedItem; readonly chance: number }
 
 /**
- * What each item weighs: less the older it is than the freshest, and the older that is; correlated reports together no more
- * than so much, and symptoms less than calls.
+ * What each item weighs. What nothing connects with the alert makes what does no lighter and no older, and is of as many faults as there
+ * are places it is at: of one at most the alert is.
  */
 export function weighItems(items: readonly Item[], weights: Weights): readonly WeighedItem[] {
+  const near = items.filter(({ isStrange }) => !isStrange)
+  const strange = weighTogether(
+    items.filter(({ isStrange }) => isStrange),
+    weights,
+  )
+  const places = countPlaces(strange)
+  return [
+    ...weighTogether(near, weights),
+    ...strange.map((item) => ({ ...item, weight: item.weight / places, ownWeight: item.ownWeight / places })),
+  ]
+}
+
+/** How many places fail as badly as the one that fails worst. */
+function countPlaces(items: readonly WeighedItem[]): number {
+  const places = new Map<string, number>()
+  for (const { callee, ownWeight } of items) places.set(callee, (places.get(callee) ?? 0) + ownWeight)
+  const total = [...places.values()].reduce((sum, weight) => sum + weight, 0)
+  return total / Math.max(...places.values())
+}
+
+/**
+ * What each item weighs among these: less the older it is than the freshest, and the older that is; correlated reports together no more
+ * than so much, and symptoms less than calls.
+ */
+function weighTogether(items: readonly Item[], weights: Weights): readonly WeighedItem[] {
   const freshestMs = Math.min(...items.map(({ ageMs }) => ageMs))
   const raw = items.map((item) => {
     const fade = (1 + (item.ageMs - freshestMs) / weights.fadeMs) ** -2 / (1 + (freshestMs / weights.staleMs) ** 2)

@@ -19,7 +19,10 @@ export type Certainty = {
   readonly rival: Candidate | undefined
   /** What broke between the leading change of its client and what fails, and may explain that as well. */
   readonly broken: Hazard | undefined
-  /** Whether either may be to blame instead, or what fails at once with what the leading change explains, and no change does. */
+  /**
+   * Whether either may be to blame instead, or what fails at once with what the leading change explains, and no change does; or nothing
+   * connects the leading change with the alert.
+   */
   readonly isDoubted: boolean
   /** The chance that no recorded change is to blame: on given cases more right of those that name none than 1 − `present`. */
   readonly unrecorded: number
@@ -94,7 +97,8 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const confidence = toConfidence(present, share, facts, weights)
   const broken = findBroken(hazards, leader, facts)
   const isPart = leader.lagMs > SOON_MS && leavesUnexplained(leader, ranked, facts, weights)
-  const isSupported = leader.explained.length > 0 && isSpokenFor(leader) && isPlaced(leader, facts) && !broken && !isPart
+  const isStrange = !isPlaced(leader, facts)
+  const isSupported = leader.explained.length > 0 && isSpokenFor(leader) && !isStrange && !broken && !isPart
   const most = Math.min(
     isSupported ? toMost(leader, weights) : weights.calibration.unprovenMax,
     rivalry >= EVEN ? present * share : rivalry >= TIED ? 1 / (1 + TIED) : 1,
@@ -107,7 +111,7 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
     confidence: Math.min(most, confidence),
     rival: rivalry >= TIED ? next : undefined,
     broken,
-    isDoubted: rivalry >= TIED || broken !== undefined || isPart,
+    isDoubted: rivalry >= TIED || broken !== undefined || isPart || isStrange,
     unrecorded: 1 - confidence,
   }
 }

@@ -164,7 +164,7 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
     sentence: toSentence(change, onset, nameOf),
     recommendedAction: isToBlame
       ? recommendUndoing(change, previous, outlasted, nameOf)
-      : recommendComparing([change], isExplaining, nameOf),
+      : recommendComparing([change], isExplaining && isPlaced(candidate, facts), nameOf),
   }
 }
 
@@ -186,7 +186,7 @@ function nameCause(hypotheses: readonly Hypothesis[], context: Context): Naming 
     hypothesis: toHypothesisText(first.sentence, { broken, besides, together }, second, context),
     recommendedAction: broken
       ? recommendDoubting(leader.change, nameOf(broken.key), nameOf)
-      : toAction(first, leader, { rival, besides, together }, second, nameOf),
+      : toAction(first, weighing, { rival, besides, together }, second, nameOf),
     evidence: [...new Set([...first.eventIds, ...(second?.eventIds ?? []), ...(broken ? citeItems(broken.trouble) : [])])],
     reasoning: [
       toWhatBroke([...new Set([...told, ...(besides?.explained ?? [])])], tell),
@@ -203,14 +203,14 @@ type Others = { readonly rival?: Candidate | undefined; readonly besides: Candid
 
 function toAction(
   { recommendedAction }: Hypothesis,
-  leader: Candidate,
+  { ranked: [leader], assessment }: Weighing,
   { rival, besides, together }: Others,
   second: Hypothesis | undefined,
   nameOf: NameOf,
 ): string | null {
   const other = besides ?? rival
-  if (other && rival) return recommendComparing([leader.change, other.change], true, nameOf)
-  const isSchemaLeft = together?.change.lead.entry.eventType === 'schema_change' && isProven(leader)
+  if (leader && other && rival) return recommendComparing([leader.change, other.change], true, nameOf)
+  const isSchemaLeft = together?.change.lead.entry.eventType === 'schema_change' && assessment === 'cause'
   const then = isSchemaLeft ? recommendUndoing(together.change, undefined, 'no', nameOf) : besides && second?.recommendedAction
   return recommendedAction === null || !then ? recommendedAction : `${recommendedAction}; then ${toInner(then)}`
 }

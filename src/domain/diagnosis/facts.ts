@@ -118,7 +118,10 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     isStoreAlert,
     hosts,
     silent: new Set(inside.map(toCalleeKey)),
-    items: isTopologyKnown ? items.filter((item) => isRelated(item) || isBeside(item)) : items,
+    items: items.flatMap((item) => {
+      if (alertKey === null || isRelated(item) || isBeside(item)) return [item]
+      return isTopologyKnown ? [] : [{ ...item, isStrange: true }]
+    }),
     changes: found.changes,
     habits,
     mentions: toMentions([...calls.map(({ observation }) => observation), ...symptoms]),

@@ -149,6 +149,8 @@ export type Item = {
   readonly isOfSchema?: boolean | undefined
   /** Whether the alerting service is a store, and this what those who use it may do to it. */
   readonly isOfUse?: boolean
+  /** Whether nothing connects it with the alert, of which no call is known. */
+  readonly isStrange?: boolean
   /** The share of calls that fail, of the worst report; one half where none tells. */
   readonly severity: number
   /** How sure its surest reporter is, in (0, 1]; what most agents send is all there is to ask for. */

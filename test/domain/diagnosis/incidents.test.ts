@@ -1134,12 +1134,32 @@ test.each<{ name: string; others: readonly ServiceWindow[] }>([
     name: 'others fail from it without naming it',
     others: many(6, (name, index) => warned(name, -25 + index, 'upstream request timeout')),
   },
-])('of a service that nobody connects with an alert, what broke after its change is told though $name', ({ others }) => {
+])('of a service that nobody connects with an alert, what broke after its change is suspect though $name', ({ others }) => {
   const failing = [0, 20, 45].map((seconds) => own(seconds))
   const pricing = makeWindow('pricing', deploy(-90, 'ddddddd'), errors(-60, 'panic: nil map', { entity: 'pricing', count: 12 }))
   const answer = look({ windows: [makeWindow('orders', OLD, ...failing), pricing, ...others] })
-  expect(answer.hypothesis).toMatch(/^Deploy sha=ddddddd to pricing/)
+  expect([answer.assessment, answer.hypothesis]).toEqual(['suspect', expect.stringMatching(/^Deploy sha=ddddddd to pricing/)])
+  expect(answer.recommendedAction).toMatch(/^Compare errors and latency of pricing .*only its time connects it with the alert$/)
   expect(answer.confidence).toBeLessThanOrEqual(0.6)
+})
+
+/** So many services that fail each other's calls all the time, and are deployed. */
+const quarrel = (size: number) =>
+  many(size, (name, index) =>
+    makeWindow(
+      name,
+      deploy(-90 - 41 * (index % 17), `${index}`.padEnd(7, 'd')),
+      ...[1, 2, 3].map((turn) => failure(-17 * turn - 7 * (index % 11), `team-${(index + 5 * turn) % size}`)),
+      trouble(-20 - 13 * (index % 7), 'restart', 'kubernetes', 'OOMKilled', { entity: `${name}-7bb89585b4-96jm4` }),
+    ),
+  )
+
+test.each([12, 48])('what fails between %s services that nothing connects with the alert is another matter', (size) => {
+  const failing = [-180, -120, -60].map((seconds) => own(seconds))
+  const broken = look({ windows: [makeWindow('orders', OLD, deploy(-240, 'bbbbbb2'), ...failing), ...quarrel(size)] })
+  expect([broken.assessment, broken.hypothesis]).toEqual(['cause', expect.stringMatching(/^Deploy sha=bbbbbb2 to orders/)])
+  const unexplained = look({ windows: [makeWindow('orders', OLD, ...failing), ...quarrel(size)] })
+  expect([unexplained.abstained, unexplained.hypothesis]).toEqual([true, expect.stringMatching(/^orders has reported errors/)])
 })
 
 test('one of many services that nobody connects with an alert is not blamed for having failed once after its change', () => {

@@ -394,7 +394,7 @@ describe('unrelated events', () => {
 
   test('five for each event leave the leading cause in 95 % of cases', () => {
     const isSame = (each: Case) => {
-      const noisy = disturb(each, [], { noise: 5, isMerged: false, background: 0, skewSeconds: 0, seed: 'noise' })
+      const noisy = disturb(each, [], { noise: 5, isMerged: false, background: 0, skewSeconds: 0, isUnlinked: false, seed: 'noise' })
       return diagnose(toInput(noisy)).hypotheses[0]?.service === diagnose(toInput(each)).hypotheses[0]?.service
     }
     expect(CASES.filter(isSame).length / CASES.length).toBeGreaterThanOrEqual(0.95)
