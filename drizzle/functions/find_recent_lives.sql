@@ -1,21 +1,17 @@
--- What services were told of last, as a diagnosis may see it: of each event type the `of_all` changes of all of them together that began
--- by the time `around` and were told next to it, and the first that began after it; of each service `most` of either at most, and `of_each`
--- that were told last at least, of failing calls, which tell who calls whom, three times as many. What joins many is one of them all. A
--- service's own and those that join it, folded over the occurrences of each life up to `until`, `sample_size` at most of a change; the
--- arrays of find_lives with text. Looked for are those that began last, and what was repeated in the service's last 100 reports, for what
--- has gone on for long began before anything that is kept of it.
+-- What services were told of last, as a diagnosis may see it: of each service and event type the changes that began by the time `around`
+-- and were told next to it, and the first that began after it, so many of either: its own and those that join it, folded over the
+-- occurrences of each life up to `until`, `sample_size` at most of a change; the arrays of find_lives with text. Looked for are those that
+-- began last, and what was repeated in the service's last 100 reports, for what has gone on for long began before anything that is kept of it.
 --
 -- Called by: diagnoses, for the many services that nothing connects with an alert. Unlike find_lives it looks up what it tells, not all
 -- there is. A function because it needs settings of its own, as that does.
-CREATE FUNCTION find_recent_lives_v2(own_tenant uuid, service_ids uuid[], until timestamptz, around timestamptz, sample_size int,
-  most int, of_each int, of_all int)
+CREATE FUNCTION find_recent_lives_v3(own_tenant uuid, service_ids uuid[], until timestamptz, around timestamptz, sample_size int, each int)
 RETURNS TABLE (service_id uuid, changes json)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   instant timestamptz := now();
   alert timestamptz := least(around, until);
-  calls text[] := ARRAY['circuit_open', 'dependency_failure'];
   types text[] := ARRAY['deploy', 'restart', 'saturation', 'flag_change', 'circuit_open', 'dependency_failure', 'config_change', 'schema_change', 'scale_event'];
 BEGIN
   RETURN QUERY
@@ -27,64 +23,61 @@ BEGIN
     UNION
     SELECT a.id, f.flag_key, true FROM asked a JOIN flag_evaluators f ON f.tenant_id = own_tenant AND f.service_id = a.id AND f.expires_at - instant > interval '0'
   ),
-  kinds AS MATERIALIZED (
-    SELECT kind.event_type FROM unnest(types) AS kind(event_type)
-  ),
   -- Equal events of a change's first second are its beginning alike: so many are read, and the changes among them taken.
   began AS (
     SELECT a.id, a.id AS source, b.change_key, 'service_name' AS rule, k.event_type, b.at, false AS is_repeated
-      FROM asked a CROSS JOIN kinds k CROSS JOIN LATERAL (
+      FROM asked a CROSS JOIN unnest(types) AS k(event_type) CROSS JOIN LATERAL (
       (SELECT e.change_key, max(e.at) AS at FROM (
         SELECT e.change_key, least(e."timestamp", e.received_at) AS at FROM context_events e
         WHERE e.service_id = a.id AND e.event_type = k.event_type AND e.received_at - e.appeared_at < interval '1 second'
           AND least(e."timestamp", e.received_at) <= alert
         ORDER BY least(e."timestamp", e.received_at) DESC, e.id DESC LIMIT 1001
-      ) e GROUP BY e.change_key ORDER BY max(e.at) DESC LIMIT most)
+      ) e GROUP BY e.change_key ORDER BY max(e.at) DESC LIMIT each)
       UNION ALL
       (SELECT e.change_key, min(e.at) FROM (
         SELECT e.change_key, least(e."timestamp", e.received_at) AS at FROM context_events e
         WHERE e.service_id = a.id AND e.event_type = k.event_type AND e.received_at - e.appeared_at < interval '1 second'
           AND least(e."timestamp", e.received_at) > alert AND least(e."timestamp", e.received_at) <= until
         ORDER BY least(e."timestamp", e.received_at), e.id LIMIT 1001
-      ) e GROUP BY e.change_key ORDER BY min(e.at) LIMIT most)
+      ) e GROUP BY e.change_key ORDER BY min(e.at) LIMIT each)
     ) b
     UNION ALL
     -- What has begun again since `until` may have begun before it, too: its note says the last time alone.
     SELECT n.id, j.service_id, j.change_key, j.rule, k.event_type, j.appeared_at, false
-      FROM names n JOIN kinds k ON NOT n.is_flag OR k.event_type = 'flag_change' CROSS JOIN LATERAL (
+      FROM names n JOIN unnest(types) AS k(event_type) ON NOT n.is_flag OR k.event_type = 'flag_change' CROSS JOIN LATERAL (
         (SELECT o.* FROM change_joins o
-          WHERE o.tenant_id = own_tenant AND o.name_key = n.name_key AND o.event_type = k.event_type AND o.appeared_at <= alert
-          ORDER BY o.appeared_at DESC LIMIT most)
+          WHERE o.tenant_id = own_tenant AND o.name_key = n.name_key AND o.service_id <> n.id AND o.event_type = k.event_type AND o.appeared_at <= alert
+          ORDER BY o.appeared_at DESC LIMIT each)
         UNION ALL
         (SELECT o.* FROM change_joins o
-          WHERE o.tenant_id = own_tenant AND o.name_key = n.name_key AND o.event_type = k.event_type AND o.appeared_at > alert AND o.appeared_at <= until
-          ORDER BY o.appeared_at LIMIT most)
+          WHERE o.tenant_id = own_tenant AND o.name_key = n.name_key AND o.service_id <> n.id AND o.event_type = k.event_type AND o.appeared_at > alert AND o.appeared_at <= until
+          ORDER BY o.appeared_at LIMIT each)
         UNION ALL
         (SELECT o.* FROM change_joins o
-          WHERE o.tenant_id = own_tenant AND o.name_key = n.name_key AND o.event_type = k.event_type AND o.appeared_at > until
-          ORDER BY o.appeared_at LIMIT most)
+          WHERE o.tenant_id = own_tenant AND o.name_key = n.name_key AND o.service_id <> n.id AND o.event_type = k.event_type AND o.appeared_at > until
+          ORDER BY o.appeared_at LIMIT each)
       ) j
-    WHERE j.service_id <> n.id
     UNION ALL
     -- What a Worker of before noted without its beginning and its type: some time before it is to be forgotten.
     SELECT n.id, j.service_id, j.change_key, j.rule, NULL, j.expires_at - interval '25 hours', false FROM names n CROSS JOIN LATERAL (
-      SELECT o.* FROM change_joins o WHERE o.tenant_id = own_tenant AND o.name_key = n.name_key AND o.event_type IS NULL ORDER BY o.expires_at DESC LIMIT most
+      SELECT o.* FROM change_joins o WHERE o.tenant_id = own_tenant AND o.name_key = n.name_key AND o.service_id <> n.id AND o.event_type IS NULL ORDER BY o.expires_at DESC LIMIT each
     ) j
-    WHERE j.service_id <> n.id
     UNION ALL
     SELECT a.id, a.id, r.change_key, 'service_name', r.event_type, r.at, true FROM asked a CROSS JOIN LATERAL (
-      SELECT min(e.event_type) AS event_type, e.change_key, max(e.at) AS at FROM (
-        SELECT e.event_type, e.change_key, e.received_at - e.appeared_at >= interval '1 second' AS is_repeat, least(e."timestamp", e.received_at) AS at
-        FROM context_events e
-        WHERE uuid_hash_extended(e.service_id, 0) = uuid_hash_extended(a.id, 0) AND e.service_id = a.id
-        ORDER BY e.written_by DESC LIMIT CASE WHEN until = 'infinity' THEN 100 ELSE 2000 END
-      ) e
-      WHERE e.is_repeat AND e.at <= until GROUP BY e.change_key
+      SELECT k.*, row_number() OVER (PARTITION BY k.event_type ORDER BY k.at DESC) AS number FROM (
+        SELECT min(e.event_type) AS event_type, e.change_key, max(e.at) AS at FROM (
+          SELECT e.event_type, e.change_key, e.received_at - e.appeared_at >= interval '1 second' AS is_repeat, least(e."timestamp", e.received_at) AS at
+          FROM context_events e
+          WHERE uuid_hash_extended(e.service_id, 0) = uuid_hash_extended(a.id, 0) AND e.service_id = a.id
+          ORDER BY e.written_by DESC LIMIT CASE WHEN until = 'infinity' THEN 100 ELSE 2000 END
+        ) e
+        WHERE e.is_repeat AND e.at <= until GROUP BY e.change_key
+      ) k
     ) r
+    WHERE r.number <= each
   ),
   near AS (
-    SELECT b.*, row_number() OVER (PARTITION BY b.id, b.side ORDER BY b.distance, b.change_key) AS rank,
-      dense_rank() OVER (PARTITION BY b.side ORDER BY b.distance, b.change_key) AS rank_of_all
+    SELECT b.*, row_number() OVER (PARTITION BY b.id, b.side ORDER BY b.distance, b.change_key) AS rank
     FROM (
       SELECT *, 4 * coalesce(array_position(types, event_type), 0) + CASE WHEN is_repeated THEN 0 WHEN at <= alert THEN 1 WHEN at <= until THEN 2 ELSE 3 END AS side,
         date_part('epoch', CASE WHEN is_repeated OR at <= alert THEN alert - at ELSE at - alert END) AS distance
@@ -93,7 +86,7 @@ BEGIN
   ),
   -- A flag's change that names the service, too, joins once, by its name.
   chosen AS (
-    SELECT DISTINCT ON (n.id, n.source, n.change_key) n.* FROM near n WHERE n.rank <= of_each * CASE WHEN n.event_type = ANY(calls) THEN 3 ELSE 1 END OR n.rank <= most AND n.rank_of_all <= of_all
+    SELECT DISTINCT ON (n.id, n.source, n.change_key) n.* FROM near n WHERE n.rank <= each
     ORDER BY n.id, n.source, n.change_key, n.rule = 'evaluates'
   ),
   -- A life's occurrences say when it appeared; of those that are not over, a change has one, its last to expire.
@@ -116,8 +109,7 @@ BEGIN
     WINDOW lives AS (PARTITION BY c.id, c.source, c.change_key ORDER BY life.expires_at DESC)
   ),
   told AS (
-    SELECT f.*, row_number() OVER (PARTITION BY f.own_id, f.side ORDER BY f.distance, f.change_key) AS rank,
-      dense_rank() OVER (PARTITION BY f.side ORDER BY abs(f.distance), f.change_key) AS rank_of_all
+    SELECT f.*, row_number() OVER (PARTITION BY f.own_id, f.side ORDER BY f.distance, f.change_key) AS rank
     FROM (
       SELECT *, 2 * array_position(types, event_type) + CASE WHEN began_at > alert THEN 1 ELSE 0 END AS side,
         date_part('epoch', CASE WHEN began_at > alert THEN began_at - alert ELSE alert - ordered_at END) AS distance
@@ -129,7 +121,7 @@ BEGIN
     t.occurrences, t.looked_at < sample_size, e.url, e.details, t.is_over,
     json_build_array(e.event_type, e.vendor, e.entity, left(e.old_value, 1024), left(e.new_value, 1024), e.actor, e.sha, e.environment)))
   FROM told t JOIN context_events e ON e.ctid = t.latest
-  WHERE t.rank <= of_each * CASE WHEN t.event_type = ANY(calls) THEN 3 ELSE 1 END OR t.rank <= most AND t.rank_of_all <= of_all
+  WHERE t.rank <= each
   GROUP BY t.own_id;
 END
 $$;

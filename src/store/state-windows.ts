@@ -161,10 +161,10 @@ type EvidenceLimits = {
 }
 
 /**
- * Of other services, all of which are read in one request: occurrences of one change that are looked at, and changes of each type, of one
- * service and of all of them those nearest to the alert.
+ * Of other services, all of which are read in one request: occurrences of one change that are looked at, and of each service and type an
+ * equal part of so many changes, those nearest to the alert: of forty-eight services four, which is a deploy and what its rollout tells.
  */
-const RECENT = { sampleSize: 100, most: 50, ofEach: 5, ofAll: 200 }
+const RECENT = { sampleSize: 100, fewest: 4, most: 50, ofAll: 200 }
 
 /**
  * The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, and what `others` were told of
@@ -207,7 +207,7 @@ export async function findStoredWindows(
       SELECT json_agg(json_build_array(${heard}, json_build_object('service_id', c.id, 'service_name', c.name, 'changes', l.changes)) ORDER BY c.place, c.is_changed DESC)
       FROM recent c LEFT JOIN agents a ON a.id = c.last_change_agent_id
         LEFT JOIN ${functionNamed('find_recent_lives')}(${tenantId}::uuid, ARRAY(SELECT id FROM recent), ${end}, ${alert},
-          ${RECENT.sampleSize}::int, ${RECENT.most}::int, ${RECENT.ofEach}::int, ${RECENT.ofAll}::int) l ON l.service_id = c.id
+          ${RECENT.sampleSize}::int, (SELECT least(${RECENT.most}, greatest(${RECENT.fewest}, ${RECENT.ofAll} / count(*)))::int FROM recent)) l ON l.service_id = c.id
     ) AS others`,
   )
   return { now: new Date(now_ms), windows: (windows ?? []).flatMap(toServiceLives), others: (others ?? []).flatMap(toServiceLives) }

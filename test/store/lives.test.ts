@@ -176,12 +176,12 @@ const recentLives = async (
   tenantId: string,
   services: readonly (string | undefined)[],
   around: string,
-  ofEach: number,
-  { until = 'infinity', most = ofEach, ofAll = ofEach }: { readonly until?: string; readonly most?: number; readonly ofAll?: number } = {},
+  each: number,
+  until = 'infinity',
 ) => {
   const { rows } = await db.execute<{ service_id: string; changes: readonly (readonly unknown[])[] }>(
     sql`SELECT * FROM ${functionNamed('find_recent_lives')}(${tenantId}::uuid, (SELECT array_agg(id::uuid) FROM jsonb_array_elements_text(${JSON.stringify(services)}::jsonb) AS id),
-      ${until}::timestamptz, ${around}::timestamptz, 100, ${most}::int, ${ofEach}::int, ${ofAll}::int)`,
+      ${until}::timestamptz, ${around}::timestamptz, 100, ${each}::int)`,
   )
   return new Map(rows.map(({ service_id, changes }) => [service_id, changes]))
 }
@@ -250,37 +250,38 @@ test('of what services were told of last, what began about the alert is told, an
     sql`UPDATE context_events SET appeared_at = received_at - interval '3 hours' WHERE service_id = ${service} AND entity = 'for long'`,
   )
   const entities = async (until = 'infinity') =>
-    (await recentLives(tenant.tenantId, [service], minutesAgo(10), 2, { until })).get(service)?.map(entityOf).toSorted()
+    (await recentLives(tenant.tenantId, [service], minutesAgo(10), 2, until)).get(service)?.map(entityOf).toSorted()
   const before = ['deploy 10', 'deploy 11', 'once 10', 'once 11']
   expect(await entities()).toEqual([...before.slice(0, 3), 'deploy 8', 'deploy 9', 'for long', 'once 8', 'once 9'].toSorted())
   expect(await entities(minutesAgo(10))).toEqual(before)
 })
 
-test('of several services what began nearest to the alert is told, at most so many of one, and some of each however long ago', async () => {
+test('of each of several services what began nearest to the alert is told, so many before and after it', async () => {
   const tenant = await createTestTenant(app)
-  const deploys = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((place) => [
-    makeEvent({ service_name: 'busy', entity: `busy ${place}`, timestamp: minutesAgo(5 + place) }),
-    makeEvent({ service_name: 'calm', entity: `calm ${place}`, timestamp: minutesAgo(9.5 + place) }),
-    makeEvent({ service_name: 'quiet', entity: `quiet ${place}`, timestamp: minutesAgo(60 + place) }),
-  ])
-  await app.request('/v1/events/batch', { key: tenant.ingestKey, body: deploys })
+  const names = ['busy', 'quiet']
+  const body = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((place) =>
+    names.map((name, at) => makeEvent({ service_name: name, entity: `${name} ${place}`, timestamp: minutesAgo(5 + 55 * at + place) })),
+  )
+  await app.request('/v1/events/batch', { key: tenant.ingestKey, body })
   const services = await listServicesOf(app, tenant)
-  const ids = ['busy', 'calm', 'quiet'].map((name) => services.get(name)?.id)
-  const told = await recentLives(tenant.tenantId, ids, minutesAgo(0), 2, { most: 5, ofAll: 8 })
-  expect(ids.map((id) => told.get(id ?? '')?.length)).toEqual([5, 3, 2])
-  expect(
-    told
-      .get(ids[2] ?? '')
-      ?.map(entityOf)
-      .toSorted(),
-  ).toEqual(['quiet 0', 'quiet 1'])
-  const earlier = await recentLives(tenant.tenantId, ids, minutesAgo(7.5), 2, { most: 5, ofAll: 4 })
-  expect(
-    earlier
-      .get(ids[0] ?? '')
-      ?.map(entityOf)
-      .toSorted(),
-  ).toEqual(['busy 0', 'busy 1', 'busy 2', 'busy 3', 'busy 4', 'busy 5'])
+  const ids = names.map((name) => services.get(name)?.id)
+  const entities = async (minutes: number) => {
+    const told = await recentLives(tenant.tenantId, ids, minutesAgo(minutes), 2)
+    return ids.map((id) =>
+      told
+        .get(id ?? '')
+        ?.map(entityOf)
+        .toSorted(),
+    )
+  }
+  expect(await entities(0)).toEqual([
+    ['busy 0', 'busy 1'],
+    ['quiet 0', 'quiet 1'],
+  ])
+  expect(await entities(7.5)).toEqual([
+    ['busy 1', 'busy 2', 'busy 3', 'busy 4'],
+    ['quiet 0', 'quiet 1'],
+  ])
 })
 
 test('what is told of a service is not hidden by a flood in one second, nor by what began since it last was repeated, nor by a note that it began again', async () => {
@@ -300,8 +301,8 @@ test('what is told of a service is not hidden by a flood in one second, nor by w
   await app.request('/v1/events', { key: tenant.ingestKey, body: { ...deploys[0], timestamp: minutesAgo(2), raw_line: 'once more' } })
   await db.execute(sql`UPDATE context_events SET appeared_at = now() - interval '1 hour' WHERE ${inTenant} AND sha = 'again'`)
   await db.execute(sql`UPDATE change_joins SET appeared_at = now() WHERE ${inTenant}`)
-  const entities = async (ofEach: number, until = 'infinity') =>
-    (await recentLives(tenant.tenantId, [service], minutesAgo(0), ofEach, { until })).get(service)?.map(entityOf).toSorted()
+  const entities = async (each: number, until = 'infinity') =>
+    (await recentLives(tenant.tenantId, [service], minutesAgo(0), each, until)).get(service)?.map(entityOf).toSorted()
   expect(await entities(2)).toEqual(['again', 'checkout', 'flood', 'other', 'third'])
   expect(await entities(1, minutesAgo(1.5))).toEqual(['again', 'checkout', 'other'])
 })
@@ -317,7 +318,7 @@ test('what joins a service is told as of an instant before the alert, whatever j
   await db.execute(sql`UPDATE change_joins j SET appeared_at = e.appeared_at FROM context_events e
     WHERE j.tenant_id = ${tenant.tenantId} AND e.service_id = j.service_id AND e.change_key = j.change_key`)
   for (const around of [minutesAgo(1), minutesAgo(20)]) {
-    const told = (await recentLives(tenant.tenantId, [service], around, 2, { until: minutesAgo(10) })).get(service)
+    const told = (await recentLives(tenant.tenantId, [service], around, 2, minutesAgo(10))).get(service)
     expect(told?.map((change) => textOf(change)[4])).toEqual(['v30'])
   }
 })
