@@ -41,7 +41,7 @@ export function findPrevious({ lead, atMs }: Change, ofService: readonly Change[
 /** What to do about a change that more than time speaks against; `outlasted`: how long what it may explain went on without it. */
 export function recommendUndoing(change: Change, previous: Previous, outlasted: Outlasted, nameOf: NameOf): string {
   const { entry, key } = change.lead
-  if (!isChangeType(entry.eventType)) return recommendComparing([change], true, nameOf)
+  if (!isChangeType(entry.eventType)) return recommendComparing(change, key, true, nameOf)
   const told = {
     entity: quoteName(entry.entity),
     service: nameOf(key),
@@ -74,12 +74,16 @@ function recommendWaiting({ lead, atMs }: Change, previous: Previous, outlasted:
     : `Roll back to ${previous.text}, as it was before both: ${by} replaced it ${when}, and did not end what failed`
 }
 
-/** What to do about a change that only time, or not only one change, speaks against. */
-export function recommendComparing(changes: readonly Change[], isExplaining: boolean, nameOf: NameOf): string {
-  const [first, second] = changes.map(({ lead }) => toInner(describe(lead, nameOf)))
-  if (second !== undefined) return `Compare what failed before and after ${first} and ${second} before undoing either`
-  const comparing = changes[0] ? `Compare errors and latency of ${nameOf(changes[0].key)} before and after ${first}` : ''
+/** What to do about a change that only time speaks against, at the service that it may have broken. */
+export function recommendComparing(change: Change, at: string, isExplaining: boolean, nameOf: NameOf): string {
+  const comparing = `Compare errors and latency of ${nameOf(at)} before and after ${toInner(describe(change.lead, nameOf))}`
   return isExplaining ? comparing : `${comparing}: only its time connects it with the alert`
+}
+
+/** The same of two changes, either of which may be to blame. */
+export function recommendComparingBoth(changes: readonly [Change, Change], nameOf: NameOf): string {
+  const [first, second] = changes.map(({ lead }) => toInner(describe(lead, nameOf)))
+  return `Compare what failed before and after ${first} and ${second} before undoing either`
 }
 
 type Told = { readonly entity: string; readonly service: string; readonly former: string | undefined; readonly previous: Previous }

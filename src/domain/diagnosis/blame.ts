@@ -7,14 +7,17 @@ import type { Weights } from './weights.ts'
 export type Account = {
   /** In nats, against a fault that has nothing to do with it. */
   readonly evidence: number
+  /** How fresh the freshest is of what it is likely to have caused, in [0, 1]. */
+  readonly freshness: number
   /** What it is likely to have caused; onset no earlier than the time, but for the slack of clocks. */
   readonly explained: readonly WeighedItem[]
   /** Earliest onset of what it may have caused. */
   readonly onsetMs: number | undefined
   /** Earliest onset of all that a fault of the service may cause at any time. */
   readonly troubleMs: number | undefined
-  /** The share of what fails at the service itself that began before the time. */
+  /** The share of what fails at the service itself that began before the time, and of what fails where a way from the alert is known. */
   readonly lateShare: number
+  readonly tooLateShare: number
 }
 
 /** `change`: nothing for a fault that nobody recorded. */
@@ -22,6 +25,11 @@ export type Explain = (key: string, change: Change | null) => Account
 
 /** Of calls that fail at once so many before and after one are looked at. */
 const MAX_BESIDE = 12
+/** What a fresh report weighs at least that counts. */
+const NOTABLE = 0.5
+/** What begins within a minute may be of one fault; how often that happens is counted over so long before the alert. */
+const AT_ONCE_MS = 60_000
+const LATELY_MS = 30 * 60_000
 /** What a change broke begins no later than so long after it was set back. */
 const ENDING_MS = 2 * 60_000
 
@@ -29,48 +37,55 @@ const ENDING_MS = 2 * 60_000
 type Reached = { readonly item: WeighedItem; readonly chance: number }
 
 /**
- * What each item weighs. What nothing connects with the alert makes what does no lighter and no older, and is of as many faults as there
- * are places it is at: of one at most the alert is.
+ * What each item weighs. What nothing connects with the alert makes what does no lighter and no older, and is of as many faults as begin
+ * about that time: of one at most the alert is.
  */
 export function weighItems(items: readonly Item[], weights: Weights): readonly WeighedItem[] {
   const near = items.filter(({ isStrange }) => !isStrange)
-  const strange = weighTogether(
-    items.filter(({ isStrange }) => isStrange),
-    weights,
-  )
-  const places = countPlaces(strange)
+  const strange = items.filter(({ isStrange }) => isStrange)
+  const faults = countFaults(strange)
   return [
-    ...weighTogether(near, weights),
-    ...strange.map((item) => ({ ...item, weight: item.weight / places, ownWeight: item.ownWeight / places })),
+    ...weighTogether(near, toFreshest(near), weights),
+    ...weighTogether(strange, toFreshest(items), weights).map((item) => ({
+      ...item,
+      weight: item.weight / faults,
+      ownWeight: item.ownWeight / faults,
+    })),
   ]
 }
 
-/** How many places fail as badly as the one that fails worst. */
-function countPlaces(items: readonly WeighedItem[]): number {
-  const places = new Map<string, number>()
-  for (const { callee, ownWeight } of items) places.set(callee, (places.get(callee) ?? 0) + ownWeight)
-  const total = [...places.values()].reduce((sum, weight) => sum + weight, 0)
-  return total / Math.max(...places.values())
+/** How many faults begin in ten minutes, by those of half an hour: what begins within a minute is of one. */
+function countFaults(items: readonly Item[]): number {
+  let [faults, sinceMs] = [0, Number.NEGATIVE_INFINITY]
+  for (const { onsetMs } of items.toSorted((a, b) => a.onsetMs - b.onsetMs)) {
+    if (onsetMs < -LATELY_MS || onsetMs < sinceMs + AT_ONCE_MS) continue
+    sinceMs = onsetMs
+    faults += 1
+  }
+  return Math.max(1, 1 + (faults - 1) / 3)
+}
+
+function toFreshest(items: readonly Item[]): number {
+  return Math.min(...items.map(({ ageMs }) => ageMs))
 }
 
 /**
  * What each item weighs among these: less the older it is than the freshest, and the older that is; correlated reports together no more
  * than so much, and symptoms less than calls.
  */
-function weighTogether(items: readonly Item[], weights: Weights): readonly WeighedItem[] {
-  const freshestMs = Math.min(...items.map(({ ageMs }) => ageMs))
+function weighTogether(items: readonly Item[], freshestMs: number, weights: Weights): readonly WeighedItem[] {
   const raw = items.map((item) => {
     const fade = (1 + (item.ageMs - freshestMs) / weights.fadeMs) ** -2 / (1 + (freshestMs / weights.staleMs) ** 2)
-    return { item, weight: (0.5 + 0.5 * item.severity) * fade * item.trust }
+    return { item, freshness: fade, weight: (0.5 + 0.5 * item.severity) * fade * item.trust }
   })
   const scaleOf = (isCall: boolean) => {
     const total = raw.reduce((sum, { item, weight }) => (item.isCall === isCall ? sum + weight : sum), 0)
     return total > weights.maxWeight ? weights.maxWeight / total : 1
   }
   const [calls, symptoms] = [scaleOf(true), scaleOf(false)]
-  return raw.map(({ item, weight }) => {
+  return raw.map(({ item, freshness, weight }) => {
     const ownWeight = weight * (item.isCall ? calls : symptoms)
-    return { ...item, ownWeight, weight: item.isCall ? ownWeight : ownWeight * weights.symptom }
+    return { ...item, freshness, ownWeight, weight: item.isCall ? ownWeight : ownWeight * weights.symptom }
   })
 }
 
@@ -95,6 +110,7 @@ export function createExplainer(
     else reached.set(key, [{ item, chance }])
   }
   const hasSchema = items.some(({ isOfSchema }) => isOfSchema)
+  const near = items.filter(({ isStrange }) => !isStrange)
   for (const item of items) {
     const hops = below.get(item.callee) ?? new Map<string, number>()
     for (const [key, distance] of hops) reach(key, item, weights.own * weights.perHop ** distance)
@@ -104,10 +120,10 @@ export function createExplainer(
   }
   return (key, change) => {
     const own = (reached.get(key) ?? []).filter(({ item }) => !isAfterEnd(item, change))
-    if (!hasSchema || change?.lead.entry.eventType === 'schema_change') return account(own, key, change?.atMs ?? null, weights)
+    if (!hasSchema || change?.lead.entry.eventType === 'schema_change') return account(own, near, key, change?.atMs ?? null, weights)
     // To a store a service is a client but for the changes that it makes there.
     const asClient = own.map(({ item, chance }) => ({ item, chance: item.isOfSchema ? Math.min(chance, weights.caller) : chance }))
-    return account(asClient, key, change?.atMs ?? null, weights)
+    return account(asClient, near, key, change?.atMs ?? null, weights)
   }
 }
 
@@ -131,24 +147,36 @@ export function findTogether(items: readonly WeighedItem[], below: Below, { slac
   return found
 }
 
-function account(reached: readonly Reached[], key: string, atMs: number | null, { slackMs, elsewhere, caller }: Weights): Account {
-  let evidence = 0
-  let [late, total] = [0, 0]
-  for (const { item, chance } of reached) {
-    const after = atMs === null ? 1 : 1 / (1 + Math.exp((atMs - item.onsetMs) / slackMs))
-    evidence += item.weight * Math.log((after * chance) / elsewhere + 1 - after)
-    if (item.callee !== key) continue
-    late += item.ownWeight * (1 - after)
-    total += item.ownWeight
+function account(
+  reached: readonly Reached[],
+  near: readonly WeighedItem[],
+  key: string,
+  atMs: number | null,
+  { slackMs, elsewhere, caller }: Weights,
+): Account {
+  const toAfter = ({ onsetMs }: Item) => (atMs === null ? 1 : 1 / (1 + Math.exp((atMs - onsetMs) / slackMs)))
+  const evidence = reached.reduce((sum, { item, chance }) => {
+    const after = toAfter(item)
+    return sum + item.weight * Math.log((after * chance) / elsewhere + 1 - after)
+  }, 0)
+  const toLate = (items: readonly WeighedItem[], least: number) => {
+    const total = items.reduce((sum, { ownWeight }) => sum + ownWeight, 0)
+    return total > 0 ? items.reduce((sum, item) => sum + item.ownWeight * (1 - toAfter(item)), 0) / Math.max(total, least) : 0
   }
   const likely = reached.filter(({ chance }) => chance > 2 * elsewhere)
   const after = atMs === null ? reached : reached.filter(({ item }) => item.onsetMs >= atMs - slackMs)
   return {
     evidence,
+    freshness: after.reduce((most, { item, chance }) => (chance > 2 * elsewhere ? Math.max(most, item.freshness) : most), 0),
     explained: after.filter(({ chance }) => chance >= caller).map(({ item }) => item),
     onsetMs: toEarliest(after.filter(({ chance }) => chance > 2 * elsewhere)),
     troubleMs: toEarliest(likely),
-    lateShare: total > 0 ? late / total : 0,
+    lateShare: toLate(
+      reached.flatMap(({ item }) => (item.callee === key ? [item] : [])),
+      0,
+    ),
+    // What hardly weighs may be another matter than the alert.
+    tooLateShare: toLate(near, NOTABLE),
   }
 }
 

@@ -7,6 +7,7 @@ import {
   findPrevious,
   recommendAt,
   recommendComparing,
+  recommendComparingBoth,
   recommendDoubting,
   recommendLookingAround,
   recommendUndoing,
@@ -164,7 +165,7 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
     sentence: toSentence(change, onset, nameOf),
     recommendedAction: isToBlame
       ? recommendUndoing(change, previous, outlasted, nameOf)
-      : recommendComparing([change], isExplaining && isPlaced(candidate, facts), nameOf),
+      : recommendComparing(change, candidate.concerned, isExplaining && isPlaced(candidate, facts), nameOf),
   }
 }
 
@@ -209,7 +210,7 @@ function toAction(
   nameOf: NameOf,
 ): string | null {
   const other = besides ?? rival
-  if (leader && other && rival) return recommendComparing([leader.change, other.change], true, nameOf)
+  if (leader && other && rival) return recommendComparingBoth([leader.change, other.change], nameOf)
   const isSchemaLeft = together?.change.lead.entry.eventType === 'schema_change' && assessment === 'cause'
   const then = isSchemaLeft ? recommendUndoing(together.change, undefined, 'no', nameOf) : besides && second?.recommendedAction
   return recommendedAction === null || !then ? recommendedAction : `${recommendedAction}; then ${toInner(then)}`
@@ -235,7 +236,7 @@ function findSecondCause({ ranked, facts }: Weighing): Candidate | undefined {
   const next = ranked.find(({ change }) => change.key !== leader.change.key)
   if (!next || next.score < leader.score - Math.LN10) return undefined
   const explains = (a: Candidate, b: Candidate) => a.explained.some((item) => item.isCall && !b.explained.includes(item))
-  return facts.alertKey !== null && explains(leader, next) && explains(next, leader) ? next : undefined
+  return facts.alertKey !== null && isPlaced(next, facts) && explains(leader, next) && explains(next, leader) ? next : undefined
 }
 
 /** What is of the leader's rollout but of another kind: the migration that a deploy ran, or the deploy that ran it. */
@@ -315,7 +316,7 @@ function nameNothing({ weighing: { facts, ranked }, nameOf, tell, told }: Contex
   const seen = `${describe(lead.change.lead, nameOf)} came ${toLagText(-lead.change.atMs, 'the alert')}`
   return {
     hypothesis: `${seen}, but nothing is known to fail; ${NO_CAUSE} so far`,
-    recommendedAction: lead.lagMs > LONG_MS ? recommendWatching(alerting) : recommendComparing([lead.change], false, nameOf),
+    recommendedAction: lead.lagMs > LONG_MS ? recommendWatching(alerting) : recommendComparing(lead.change, lead.concerned, false, nameOf),
     evidence: [lead.change.lead.entry.id],
     reasoning: 'No failure was recorded where the alert leads.',
   }

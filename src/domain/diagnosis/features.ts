@@ -46,24 +46,30 @@ export function createAssessor(
   }
 }
 
-function assessAt(key: string, account: Account, placeOf: (key: string, hasEvidence: boolean) => number, weights: Weights) {
-  const place = Math.log(placeOf(key, account.evidence > 0))
+function assessAt(key: string, account: Account, placeOf: Placer, weights: Weights) {
+  const place = Math.log(placeOf(key, account))
   const late = Math.log(weights.late) * account.lateShare
   return { key, account, place, late, sum: account.evidence + place + late }
 }
 
-/** How likely a fault lies where a service is, seen from the alert. */
-export function createPlacer(facts: Facts, weights: Weights): (key: string, hasEvidence: boolean) => number {
+type Placer = (key: string, account: Pick<Account, 'evidence' | 'freshness' | 'tooLateShare'>) => number
+
+/**
+ * How likely a fault lies where a service is, seen from the alert. One to which no way may be known: the likelier the fresher what
+ * fails there is, and the less likely the more had failed at the alert before.
+ */
+export function createPlacer(facts: Facts, weights: Weights): Placer {
   const { alertKey, hops, callers, isTopologyKnown, isStoreAlert } = facts
   const ofCaller = isStoreAlert ? weights.nearPerHop : weights.upstream
-  const withEvidence = isTopologyKnown ? weights.upstream : weights.unknownPlace
-  const without = isTopologyKnown ? weights.unreachable : weights.unknownSilent
-  return (key, hasEvidence) => {
+  return (key, { evidence, freshness, tooLateShare }) => {
     const distance = hops.get(key)
     if (alertKey === null) return 1
     if (distance !== undefined) return weights.nearPerHop ** distance
     if (callers.has(key)) return ofCaller
-    return hasEvidence ? withEvidence : without
+    if (isTopologyKnown) return evidence > 0 ? weights.upstream : weights.unreachable
+    const { unknownSilent, unknownPlace, unreachable } = weights
+    const place = unknownSilent + (unknownPlace - unknownSilent) * freshness
+    return place + (unreachable - place) * tooLateShare
   }
 }
 

@@ -28,14 +28,14 @@ export function listHazards(facts: Facts, explain: Explain, weights: Weights): r
   const keys = alertKey === null ? items.flatMap(({ caller, callee }) => [caller, callee]) : [...hops.keys(), ...callers, ...beside]
   return [...new Set(keys)]
     .map((key) => {
-      const { evidence } = explain(key, null)
+      const account = explain(key, null)
       const isHost = hosts.has(key)
       const trouble = isHost ? [] : toTrouble(key)
       const troubleMs = trouble[0]?.onsetMs
       const ofHost = silent.has(key) ? weights.silent : weights.external
       const chance = isHost && isDown(key) ? ofHost : troubleMs === undefined ? weights.unrecorded : weights.troubled
-      const place = troubleMs === undefined || hops.has(key) ? placeOf(key, evidence > 0) : weights.unknownPlace
-      return { key, isExternal: isHost && !silent.has(key), troubleMs, trouble, logOdds: Math.log(chance * place) + evidence }
+      const place = troubleMs === undefined || hops.has(key) ? placeOf(key, account) : weights.unknownPlace
+      return { key, isExternal: isHost && !silent.has(key), troubleMs, trouble, logOdds: Math.log(chance * place) + account.evidence }
     })
     .toSorted((a, b) => b.logOdds - a.logOdds || compareText(a.key, b.key))
 }

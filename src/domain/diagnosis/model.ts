@@ -164,6 +164,8 @@ export type Item = {
 }
 
 export type WeighedItem = Item & {
+  /** In [0, 1]: 1 for what is reported at the time of the alert. */
+  readonly freshness: number
   readonly weight: number
   /** What it would weigh among its own service's items. */
   readonly ownWeight: number

@@ -1143,14 +1143,14 @@ test.each<{ name: string; others: readonly ServiceWindow[] }>([
   expect(answer.confidence).toBeLessThanOrEqual(0.6)
 })
 
-/** So many services that fail each other's calls all the time, and are deployed. */
+/** So many services that fail each other's calls now and then, all of half an hour, and are deployed. */
 const quarrel = (size: number) =>
   many(size, (name, index) =>
     makeWindow(
       name,
       deploy(-90 - 41 * (index % 17), `${index}`.padEnd(7, 'd')),
-      ...[1, 2, 3].map((turn) => failure(-17 * turn - 7 * (index % 11), `team-${(index + 5 * turn) % size}`)),
-      trouble(-20 - 13 * (index % 7), 'restart', 'kubernetes', 'OOMKilled', { entity: `${name}-7bb89585b4-96jm4` }),
+      ...[1, 2, 3].map((turn) => failure(-5 - 60 * ((7 * index + 11 * turn) % 29), `team-${(index + 5 * turn) % size}`)),
+      trouble(-20 - 60 * ((5 * index) % 29), 'restart', 'kubernetes', 'OOMKilled', { entity: `${name}-7bb89585b4-96jm4` }),
     ),
   )
 
@@ -1178,6 +1178,76 @@ test('a change of a service that broke first is told beside a fresh one of the a
     expect([answer.assessment, answer.hypothesis]).toEqual(['suspect', expect.stringMatching(/bbbbbb2 to orders .*ddddddd to pricing/)])
     expect(answer.confidence).toBeLessThanOrEqual(0.67)
   }
+})
+
+const blip = trouble(-150, 'dependency_failure', 'istio', 'success=90%', { entity: 'service/search', count: 3, timestamp: later(-120) })
+
+test.each<{ name: string; windows: readonly ServiceWindow[]; assessment: Assessment; says: RegExp }>([
+  {
+    name: 'a blip elsewhere that was over two minutes before is not told beside a service that fails since its deploy',
+    windows: [
+      makeWindow('orders', OLD, deploy(-220, 'bbbbbb2'), own(-180, 'NullPointerException')),
+      makeWindow('cart', blip),
+      makeWindow('search', deploy(-390, 'ccccccc')),
+    ],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to orders .* onset$/,
+  },
+  {
+    name: 'a blip elsewhere hides no database that failed over',
+    windows: [
+      makeWindow('pg', trouble(-130, 'restart', 'postgres', 'failover')),
+      makeWindow('orders', OLD, own(-120, 'Connection terminated')),
+      makeWindow('cart', blip),
+      makeWindow('search', deploy(-750, 'ccccccc')),
+    ],
+    assessment: 'unrecorded',
+    says: /^pg has been restarting \(failover\)/,
+  },
+  {
+    name: 'a deploy elsewhere that came when the alerting service had failed for minutes is not to blame',
+    windows: [
+      makeWindow('orders', OLD, deploy(-450, 'bbbbbb3'), own(-420)),
+      makeWindow('cart', failure(-60, 'blog')),
+      makeWindow('blog', deploy(-120, 'bbbbbb2')),
+    ],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb3 to orders/,
+  },
+  {
+    name: 'one warning of half an hour ago is no reason to blame a deploy elsewhere',
+    windows: [
+      makeWindow('orders', OLD, own(-60)),
+      makeWindow(
+        'blog',
+        deploy(-1_860, 'bbbbbb2'),
+        errors(-1_800, 'WARN retrying', { entity: 'blog', count: 1, timestamp: later(-1_800) }),
+      ),
+    ],
+    assessment: 'unrecorded',
+    says: /^orders has reported errors/,
+  },
+  {
+    name: 'what many fail from who name nobody is suspect, though others were deployed',
+    windows: [
+      makeWindow('orders', OLD, own(-50)),
+      makeWindow('pricing', deploy(-90, 'ddddddd'), errors(-60, 'panic: nil map', { entity: 'pricing' })),
+      ...many(3, (name, index) => makeWindow(name, errors(-50 + index, 'upstream request timeout', { entity: name }))),
+      ...Array.from({ length: 8 }, (_, index) => makeWindow(`calm-${index}`, deploy(-300 - ((index * 113) % 2_300), `${index}eeeeee`))),
+    ],
+    assessment: 'suspect',
+    says: /^Deploy sha=ddddddd to pricing/,
+  },
+])('where no call is known, $name', ({ windows, assessment, says }) => {
+  const answer = look({ windows })
+  expect([answer.assessment, answer.hypothesis]).toEqual([assessment, expect.stringMatching(says)])
+})
+
+test('what nobody is sure of at all counts for nothing, and spoils nothing', () => {
+  const unsure = (name: string) => errors(-50, 'WARN retrying', { entity: name, confidence: 0 })
+  const others = ['blog', 'cart'].map((name) => makeWindow(name, deploy(-110, 'ccccccc'), unsure(name)))
+  const answer = look({ windows: [makeWindow('orders', OLD, deploy(-100, 'bbbbbb2'), own(-60)), ...others] })
+  expect([answer.assessment, answer.hypothesis]).toEqual(['cause', expect.stringMatching(/^Deploy sha=bbbbbb2 to orders/)])
 })
 
 test('one rollout of several services that nobody connects with an alert is one change', () => {
