@@ -76,7 +76,8 @@ function toFreshest(items: readonly Item[]): number {
 function weighTogether(items: readonly Item[], freshestMs: number, weights: Weights): readonly WeighedItem[] {
   const raw = items.map((item) => {
     const fade = (1 + (item.ageMs - freshestMs) / weights.fadeMs) ** -2 / (1 + (freshestMs / weights.staleMs) ** 2)
-    return { item, freshness: fade, weight: (0.5 + 0.5 * item.severity) * fade * item.trust }
+    const freshness = fade * item.trust
+    return { item, freshness, weight: (0.5 + 0.5 * item.severity) * freshness }
   })
   const scaleOf = (isCall: boolean) => {
     const total = raw.reduce((sum, { item, weight }) => (item.isCall === isCall ? sum + weight : sum), 0)
@@ -110,7 +111,6 @@ export function createExplainer(
     else reached.set(key, [{ item, chance }])
   }
   const hasSchema = items.some(({ isOfSchema }) => isOfSchema)
-  const near = items.filter(({ isStrange }) => !isStrange)
   for (const item of items) {
     const hops = below.get(item.callee) ?? new Map<string, number>()
     for (const [key, distance] of hops) reach(key, item, weights.own * weights.perHop ** distance)
@@ -118,12 +118,15 @@ export function createExplainer(
     const chance = item.isOfUse || together.has(item) ? weights.together : weights.caller
     for (const key of callers) if (!hops.has(key)) reach(key, item, chance)
   }
+  const toShareBefore = createShareBefore(items.filter(({ isStrange }) => !isStrange))
   return (key, change) => {
+    const atMs = change?.atMs ?? null
+    const tooLateShare = atMs === null ? 0 : toShareBefore(atMs)
     const own = (reached.get(key) ?? []).filter(({ item }) => !isAfterEnd(item, change))
-    if (!hasSchema || change?.lead.entry.eventType === 'schema_change') return account(own, near, key, change?.atMs ?? null, weights)
+    if (!hasSchema || change?.lead.entry.eventType === 'schema_change') return { ...account(own, key, atMs, weights), tooLateShare }
     // To a store a service is a client but for the changes that it makes there.
     const asClient = own.map(({ item, chance }) => ({ item, chance: item.isOfSchema ? Math.min(chance, weights.caller) : chance }))
-    return account(asClient, near, key, change?.atMs ?? null, weights)
+    return { ...account(asClient, key, atMs, weights), tooLateShare }
   }
 }
 
@@ -147,22 +150,28 @@ export function findTogether(items: readonly WeighedItem[], below: Below, { slac
   return found
 }
 
+/** The share of what these weigh that began before a time; where they hardly weigh they may be another matter than the alert. */
+function createShareBefore(items: readonly WeighedItem[]): (atMs: number) => number {
+  const inOrder = items.toSorted((a, b) => a.onsetMs - b.onsetMs)
+  let total = 0
+  const sums = inOrder.map(({ ownWeight }) => (total += ownWeight))
+  return (atMs) => (sums[inOrder.findLastIndex(({ onsetMs }) => onsetMs < atMs)] ?? 0) / Math.max(total, NOTABLE)
+}
+
 function account(
   reached: readonly Reached[],
-  near: readonly WeighedItem[],
   key: string,
   atMs: number | null,
   { slackMs, elsewhere, caller }: Weights,
-): Account {
+): Omit<Account, 'tooLateShare'> {
   const toAfter = ({ onsetMs }: Item) => (atMs === null ? 1 : 1 / (1 + Math.exp((atMs - onsetMs) / slackMs)))
   const evidence = reached.reduce((sum, { item, chance }) => {
     const after = toAfter(item)
     return sum + item.weight * Math.log((after * chance) / elsewhere + 1 - after)
   }, 0)
-  const toLate = (items: readonly WeighedItem[], least: number) => {
-    const total = items.reduce((sum, { ownWeight }) => sum + ownWeight, 0)
-    return total > 0 ? items.reduce((sum, item) => sum + item.ownWeight * (1 - toAfter(item)), 0) / Math.max(total, least) : 0
-  }
+  const atService = reached.filter(({ item }) => item.callee === key)
+  const total = atService.reduce((sum, { item }) => sum + item.ownWeight, 0)
+  const late = atService.reduce((sum, { item }) => sum + item.ownWeight * (1 - toAfter(item)), 0)
   const likely = reached.filter(({ chance }) => chance > 2 * elsewhere)
   const after = atMs === null ? reached : reached.filter(({ item }) => item.onsetMs >= atMs - slackMs)
   return {
@@ -171,12 +180,7 @@ function account(
     explained: after.filter(({ chance }) => chance >= caller).map(({ item }) => item),
     onsetMs: toEarliest(after.filter(({ chance }) => chance > 2 * elsewhere)),
     troubleMs: toEarliest(likely),
-    lateShare: toLate(
-      reached.flatMap(({ item }) => (item.callee === key ? [item] : [])),
-      0,
-    ),
-    // What hardly weighs may be another matter than the alert.
-    tooLateShare: toLate(near, NOTABLE),
+    lateShare: total > 0 ? late / total : 0,
   }
 }
 

@@ -164,7 +164,7 @@ export type Item = {
 }
 
 export type WeighedItem = Item & {
-  /** In [0, 1]: 1 for what is reported at the time of the alert. */
+  /** In [0, 1]: 1 for what is surely reported at the time of the alert. */
   readonly freshness: number
   readonly weight: number
   /** What it would weigh among its own service's items. */
