@@ -104,7 +104,7 @@ export type EndedDiagnosis = {
 
 /**
  * Ends a round of diagnosing: keeps the answer and plans its note and the next look, all or nothing, if the lease still
- * holds; if it does not, someone else took over. Beside an answer that was confirmed meanwhile no other is kept. `isTold`: its
+ * holds; if it does not, someone else took over. Beside an answer that was confirmed meanwhile no other is kept (`isStored`). `isTold`: its
  * note is the lease's holder's to post; `messages` are for whoever takes them up.
  */
 export async function storeDiagnosis(
@@ -114,7 +114,7 @@ export async function storeDiagnosis(
   lease: string,
   { diagnosis, noteLease, messages, awaitUndoingUntil, next, lookedAt }: EndedDiagnosis,
   now: Date,
-): Promise<{ readonly isLost: boolean; readonly isTold: boolean; readonly messages: number }> {
+): Promise<{ readonly isStored: boolean; readonly isTold: boolean; readonly messages: number }> {
   const stored = diagnosis
     ? sql`INSERT INTO diagnoses (incident_id, number, tenant_id, made_at, diagnosed_by, hypothesis, recommended_action,
           confidence, abstained, changed, answer, context_snapshot, signature, verdict, verdict_at, verdict_by, verdict_cause)
@@ -128,7 +128,11 @@ export async function storeDiagnosis(
         WHERE p.verdict IS DISTINCT FROM 'confirmed'
         ON CONFLICT DO NOTHING RETURNING incident_id, number`
     : sql`SELECT incident_id, 0 AS number FROM ended WHERE false`
-  const { ended, told, planned } = await selectOne<{ ended: number; told: number; planned: number }>(
+  const {
+    stored: kept,
+    told,
+    planned,
+  } = await selectOne<{ stored: number; told: number; planned: number }>(
     db,
     sql`WITH ended AS (
       UPDATE incident_work SET state = ${next.state}, next_at = ${timestamptz(next.at)}, attempts = 0, lease = NULL, reason = NULL,
@@ -159,9 +163,9 @@ export async function storeDiagnosis(
         ${timestamptz(lookedAt)}
       FROM stored s WHERE ${awaitUndoingUntil !== undefined}::boolean ON CONFLICT DO NOTHING
     )
-    SELECT (SELECT count(*)::int FROM ended) AS ended, (SELECT count(lease)::int FROM noted) AS told, (SELECT count(*)::int FROM planned) AS planned`,
+    SELECT (SELECT count(*)::int FROM stored) AS stored, (SELECT count(lease)::int FROM noted) AS told, (SELECT count(*)::int FROM planned) AS planned`,
   )
-  return { isLost: ended === 0, isTold: told > 0, messages: planned }
+  return { isStored: kept > 0, isTold: told > 0, messages: planned }
 }
 
 /** Ends diagnosing for good with the answers there are, if the lease still holds. */

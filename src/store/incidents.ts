@@ -177,9 +177,14 @@ type DiagnosisRow = Omit<StoredDiagnosis, 'madeAt' | 'answer' | 'contextSnapshot
 }
 type NoteRow = Omit<StoredNote, 'doneAt'> & { readonly doneMs: number | null }
 
-const DIAGNOSIS_JSON = sql`json_build_object('number', a.number, 'madeMs', ${epochMs(sql`a.made_at`)}, 'diagnosedBy', a.diagnosed_by,
+/** A diagnosis whose snapshot is at hand need not be read with it, for that is most of what an incident is. */
+export type KnownSnapshot = Pick<StoredDiagnosis, 'number' | 'contextSnapshot'>
+
+const diagnosisJson = (
+  known: KnownSnapshot | undefined,
+) => sql`json_build_object('number', a.number, 'madeMs', ${epochMs(sql`a.made_at`)}, 'diagnosedBy', a.diagnosed_by,
   'hypothesis', a.hypothesis, 'recommendedAction', a.recommended_action, 'confidence', a.confidence,
-  'abstained', a.abstained, 'changed', a.changed, 'answer', a.answer, 'contextSnapshot', a.context_snapshot, 'verdict', a.verdict,
+  'abstained', a.abstained, 'changed', a.changed, 'answer', a.answer, 'contextSnapshot', CASE WHEN a.number IS DISTINCT FROM ${known?.number ?? null}::int THEN a.context_snapshot END, 'verdict', a.verdict,
   'correction', a.verdict_cause)`
 
 const NOTE_JSON = sql`json_build_object('number', n.number, 'state', n.state, 'attempts', n.attempts, 'reason', n.reason, 'receiver', (SELECT t.type FROM integrations t WHERE t.id = n.target),
@@ -198,12 +203,12 @@ type DetailRow = IncidentRow & {
 }
 
 /** One incident of the tenant with all its answers; throws `not_found`. */
-export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): Promise<IncidentDetail> {
+export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId, known?: KnownSnapshot): Promise<IncidentDetail> {
   const { rows } = await db.execute<DetailRow>(
     sql`SELECT ${INCIDENT_COLUMNS}, w.reason AS failure, w.attempts,
         CASE WHEN w.state = 'due' THEN ${epochMs(sql`w.next_at`)} END AS retry_ms, ${maintenanceOf(sql`i`)} AS maintenance, ${SHARES_JSON} AS shares,
         to_regclass('causal_patterns') IS NOT NULL AND coalesce(json_typeof(d.signature->'embedding') = 'array', false) AS learns,
-        (SELECT json_agg(${DIAGNOSIS_JSON} ORDER BY a.number DESC) FROM diagnoses a
+        (SELECT json_agg(${diagnosisJson(known)} ORDER BY a.number DESC) FROM diagnoses a
           WHERE a.incident_id = coalesce(i.diagnosis_of, i.id)) AS diagnoses,
         (SELECT json_agg(${NOTE_JSON} ORDER BY n.number, n.target) FROM incident_work n WHERE n.incident_id = i.id AND n.kind = 'note') AS notes,
         (SELECT json_agg(${SIMILAR_JSON} ORDER BY c.place)
@@ -223,7 +228,7 @@ export async function getIncident(db: Db, tenantId: TenantId, id: IncidentId): P
     ...toIncident(row),
     failure: row.failure,
     maintenance: row.maintenance && toWindow(row.maintenance),
-    diagnoses: (row.diagnoses ?? []).map(toStoredDiagnosis),
+    diagnoses: (row.diagnoses ?? []).map((diagnosis) => toStoredDiagnosis(diagnosis, known)),
     similar: (row.similar ?? []).map(toSimilar),
     learns: row.learns,
     attempts: row.attempts ?? 0,
@@ -287,12 +292,15 @@ function toStatus({ hypothesis, work_state }: IncidentRow): IncidentStatus {
   return work_state === 'given_up' ? 'failed' : 'diagnosing'
 }
 
-function toStoredDiagnosis({ madeMs, answer, contextSnapshot, correction, ...diagnosis }: DiagnosisRow): StoredDiagnosis {
+function toStoredDiagnosis(
+  { madeMs, answer, contextSnapshot, correction, ...diagnosis }: DiagnosisRow,
+  known: KnownSnapshot | undefined,
+): StoredDiagnosis {
   return {
     ...diagnosis,
     madeAt: new Date(madeMs),
     answer: readAnswer(answer),
-    contextSnapshot: readSnapshot(contextSnapshot),
+    contextSnapshot: diagnosis.number === known?.number ? known.contextSnapshot : readSnapshot(contextSnapshot),
     correction: correction === null ? null : readCorrection(correction),
   }
 }

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { breathe } from '../bounded-body.ts'
 import type { ChangeText, EventDetails, EventType } from '../domain/event/event.ts'
 import type { JoinRule } from '../domain/event/service-name.ts'
@@ -180,25 +180,33 @@ export async function findStoredWindows(
   const heard = sql`${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}`
   const end = sql`${until?.toISOString() ?? 'infinity'}::timestamptz`
   const alert = sql`${around.toISOString()}::timestamptz`
+  // Of the ten thousand services that a tenant may have so many are put in order, not all of them.
+  const firstOf = (which: SQL, order: SQL) => sql`SELECT id, distance, told_at FROM told WHERE ${which} ORDER BY ${order} LIMIT ${recent}`
   const { now_ms, windows, others } = await selectOne<{ now_ms: number; windows: EvidenceRow[] | null; others: EvidenceRow[] | null }>(
     db,
     sql`WITH wanted AS (
       SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, min(k.place) AS place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
         JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id
     ),
+    told AS MATERIALIZED (
+      SELECT *, greatest(s.told_at - ${alert}, ${alert} - s.told_at) AS distance FROM (
+        SELECT id, name, last_change_at, last_change_agent_id, coalesce(last_change_at > now() - interval '1 day', false) AS is_changed,
+          CASE WHEN last_change_at > now() - interval '1 day' THEN last_change_at ELSE last_event_at END AS told_at
+        FROM services WHERE tenant_id = ${tenantId}
+      ) s
+      WHERE s.told_at > now() - interval '1 day' AND s.id NOT IN (SELECT id FROM wanted)
+    ),
     recent AS MATERIALIZED (
-      SELECT r.*, CASE WHEN r.is_changed THEN least(2 * r.by_alert - 1, 2 * r.by_now) ELSE 3 * r.by_alert END AS place
-      FROM (
-        SELECT s.*, row_number() OVER (PARTITION BY s.is_changed ORDER BY greatest(s.told_at - ${alert}, ${alert} - s.told_at), s.id) AS by_alert,
-          row_number() OVER (PARTITION BY s.is_changed ORDER BY s.told_at DESC, s.id) AS by_now
-        FROM (
-          SELECT id, name, last_change_at, last_change_agent_id, coalesce(last_change_at > now() - interval '1 day', false) AS is_changed,
-            CASE WHEN last_change_at > now() - interval '1 day' THEN last_change_at ELSE last_event_at END AS told_at
-          FROM services WHERE tenant_id = ${tenantId}
-        ) s
-        WHERE s.told_at > now() - interval '1 day' AND s.id NOT IN (SELECT id FROM wanted)
-      ) r
-      ORDER BY place, r.is_changed DESC LIMIT ${recent}
+      SELECT t.*, p.place FROM (
+        SELECT id, min(place) AS place FROM (
+          SELECT id, 2 * row_number() OVER (ORDER BY distance, id) - 1 AS place FROM (${firstOf(sql`is_changed`, sql`distance, id`)}) a
+          UNION ALL
+          SELECT id, 2 * row_number() OVER (ORDER BY told_at DESC, id) FROM (${firstOf(sql`is_changed`, sql`told_at DESC, id`)}) b
+          UNION ALL
+          SELECT id, 3 * row_number() OVER (ORDER BY distance, id) FROM (${firstOf(sql`NOT is_changed`, sql`distance, id`)}) c
+        ) turns GROUP BY id
+      ) p JOIN told t ON t.id = p.id
+      ORDER BY p.place, t.is_changed DESC LIMIT ${recent}
     )
     SELECT ${epochMs(sql`now()`)} AS now_ms, (
       SELECT json_agg(json_build_array(${heard}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${end}, ${sampleSize}::int, ${perType}::int)) ORDER BY c.place, c.id)

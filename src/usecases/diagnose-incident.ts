@@ -12,7 +12,9 @@ import { type ContextSnapshot, citedEntries, toDiagnosisInput, toSnapshot, write
 import { toCitedEvent } from '../domain/telling/cited-event.ts'
 import { endDiagnosing, getSubject, type NewDiagnosis, type Subject, storeDiagnosis } from '../store/diagnoses.ts'
 import type { ClaimedWork } from '../store/incident-work.ts'
+import type { KnownSnapshot } from '../store/incidents.ts'
 import { listIntegrations } from '../store/integrations.ts'
+import { readServiceGraph } from '../store/service-graph.ts'
 import { SOURCE } from '../store/targets.ts'
 import { readCalibration } from '../store/verdicts.ts'
 import { type NewAnswer, planMessages, wantsUndoing } from './choose-receivers.ts'
@@ -31,7 +33,11 @@ export async function diagnoseIncident(
   clock: () => Date,
 ): Promise<ToTell> {
   const { tenantId, incidentId } = work
-  const [subject, integrations] = await Promise.all([getSubject(deps.db, tenantId, incidentId), listIntegrations(deps.db, tenantId)])
+  const [subject, integrations, graph] = await Promise.all([
+    getSubject(deps.db, tenantId, incidentId),
+    listIntegrations(deps.db, tenantId),
+    readServiceGraph(deps.db, tenantId),
+  ])
   const { incident, latest } = subject
   if (latest?.verdict === 'confirmed') {
     await endDiagnosing(deps.db, work, clock())
@@ -40,7 +46,7 @@ export async function diagnoseIncident(
   const { serviceName: service, triggeredAt, title, environment } = incident
   const alert = { service, triggeredAt, title, environment }
   const [evidence, verdicts] = await Promise.all([
-    gatherEvidence(deps, tenantId, incidentId, alert, incident.observedUntil),
+    gatherEvidence(deps, work, alert, graph, incident.observedUntil),
     readCalibration(deps.db, tenantId),
   ])
   const answer = await findAnswer(deps, work, subject, alert, { ...evidence, calibration: fitRecalibration(verdicts) }, clock)
@@ -62,6 +68,7 @@ export async function diagnoseIncident(
   if (answer) deps.counts.count('noctuary_diagnoses_total')
   const outcome = await storeDiagnosis(deps.db, tenantId, incidentId, work.lease, ended, now)
   return {
+    made: answer && outcome.isStored ? { number, contextSnapshot: answer.snapshot } : undefined,
     note: outcome.isTold && noteLease !== undefined ? { ...work, kind: 'note', number, lease: noteLease, attempts: 1 } : undefined,
     messages: outcome.messages,
   }
@@ -70,10 +77,10 @@ export async function diagnoseIncident(
 /** After that long, what was blamed is no longer expected to be undone for the incident's sake. */
 const AWAIT_UNDOING_MS = 6 * 3_600_000
 
-/** What follows from a diagnosis: its note, and how many messages to others. */
-export type ToTell = { readonly note: ClaimedWork | undefined; readonly messages: number }
+/** What follows from a diagnosis: its note, and how many messages to others; and what it saw, if it was stored. */
+export type ToTell = { readonly note: ClaimedWork | undefined; readonly messages: number; readonly made: KnownSnapshot | undefined }
 
-const NOTHING_TO_TELL: ToTell = { note: undefined, messages: 0 }
+const NOTHING_TO_TELL: ToTell = { note: undefined, messages: 0, made: undefined }
 
 /** One note an answer where the incident came from: the first, and one more when the cause changed. */
 function isNoteDue({ incident, latest, told }: Subject, { isOtherCause }: FoundAnswer): boolean {
@@ -85,7 +92,7 @@ function toNewAnswer({ incident, team, latest, told }: Subject, { diagnosis, isO
   return { service: incident.serviceName, team, confidence, blames: !abstained, isFirst: latest === undefined, isOtherCause, told }
 }
 
-type FoundAnswer = { readonly diagnosis: NewDiagnosis; readonly isOtherCause: boolean }
+type FoundAnswer = { readonly diagnosis: NewDiagnosis; readonly isOtherCause: boolean; readonly snapshot: ContextSnapshot }
 
 /** The answer, worded by a model where there is one; `undefined` when the earlier one says it all. */
 async function findAnswer(
@@ -108,6 +115,7 @@ async function findAnswer(
   const compared = { own, told: toCause(diagnosis, snapshot) }
   const answer = { ...compared, hypothesis: diagnosis.hypothesis, diagnosedBy }
   return {
+    snapshot,
     isOtherCause: latest !== undefined && isOtherCause(latest, answer),
     diagnosis: {
       hypothesis: diagnosis.hypothesis,

@@ -8,7 +8,7 @@ import { type Question, receiveQuestion } from '../store/alerts.ts'
 import type { Trail } from '../store/audit.ts'
 import { isDatabaseUnavailable } from '../store/database-error.ts'
 import { toDiagnosis } from '../store/incident-work.ts'
-import { getIncident, type IncidentDetail } from '../store/incidents.ts'
+import { getIncident, type IncidentDetail, type KnownSnapshot } from '../store/incidents.ts'
 import { listServices } from '../store/services.ts'
 import { announceWork, type WorkDeps, workOn } from './work-on-incident.ts'
 
@@ -43,7 +43,12 @@ async function open(deps: AskDeps, tenantId: TenantId, question: Question, trail
       trail,
     )
   const [asked] = await Promise.all([storeOrRepeat(store).catch((error) => refuse(deps, tenantId, question, error)), announceWork(deps)])
-  return { asked, work: workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now) }
+  let known: KnownSnapshot | undefined
+  const onMade = (made: typeof known) => {
+    known = made
+  }
+  const work = workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now, { onMade }).then(() => known)
+  return { asked, work }
 }
 
 /** Says of a service that nobody heard of which ones have almost its name. */
@@ -93,14 +98,19 @@ export async function askNow(
 ): Promise<IncidentDetail> {
   const late = new Promise<void>((resolve) => setTimeout(resolve, patienceMs))
   const { asked, work } = await open(deps, tenantId, question, trail)
-  const answered = work.then(() => readAnswer(deps, tenantId, asked))
+  const answered = work.then((known) => readAnswer(deps, tenantId, asked, known))
   defer(answered)
   return await Promise.race([answered, late.then(() => asked)])
 }
 
-async function readAnswer(deps: WorkDeps, tenantId: TenantId, asked: IncidentDetail): Promise<IncidentDetail> {
+async function readAnswer(
+  deps: WorkDeps,
+  tenantId: TenantId,
+  asked: IncidentDetail,
+  known: KnownSnapshot | undefined,
+): Promise<IncidentDetail> {
   try {
-    return await getIncident(deps.db, tenantId, asked.id)
+    return await getIncident(deps.db, tenantId, asked.id, known)
   } catch (error) {
     deps.log('answer_not_read', { tenant_id: tenantId, incident_id: asked.id, reason: nameOf(error) })
     return asked

@@ -17,7 +17,6 @@ import { findSimilarIncidents } from '../store/causal-patterns.ts'
 import { countKinds } from '../store/event-counts.ts'
 import { findOccurrences } from '../store/occurrences.ts'
 import type { Db } from '../store/postgres.ts'
-import { readServiceGraph } from '../store/service-graph.ts'
 import { findStoredWindows, type ServiceLives } from '../store/state-windows.ts'
 
 /** Services that are read although nothing connects them to the alert yet: their errors may, and their changes are ruled out by name. */
@@ -56,12 +55,11 @@ export type Evidence = {
  */
 export async function gatherEvidence(
   deps: Database & Clock & Logging,
-  tenantId: TenantId,
-  incidentId: IncidentId,
+  { tenantId, incidentId }: { readonly tenantId: TenantId; readonly incidentId: IncidentId },
   alert: Alert & { readonly service: string },
+  graph: ServiceGraph,
   observedUntil: Date | null,
 ): Promise<Evidence> {
-  const graph = await readServiceGraph(deps.db, tenantId)
   const { found: read, named, readAt } = await readWindows(deps, tenantId, alert, graph, observedUntil)
   const found = await splitBursts(deps, tenantId, read, observedUntil, readAt)
   const windows = withinLimit(found.map(({ service, lives }) => ({ service, window: buildWindow(lives, new Map(), readAt) })))

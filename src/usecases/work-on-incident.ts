@@ -3,6 +3,7 @@ import { AppError, nameOf } from '../domain/errors.ts'
 import type { IncidentId, TenantId } from '../domain/ids.ts'
 import { planDiagnosisRetry, planNoteRetry } from '../domain/incident/schedule.ts'
 import { type ClaimedWork, claimAgain, claimMessages, putOffWork } from '../store/incident-work.ts'
+import type { KnownSnapshot } from '../store/incidents.ts'
 import { pointToWork } from '../store/sweeps.ts'
 import { diagnoseIncident, type ToTell } from './diagnose-incident.ts'
 import { type FollowUp, followUp, isFollowUp } from './follow-up.ts'
@@ -30,13 +31,17 @@ const TIMER_SLACK_MS = 20
 
 /**
  * Does claimed work and what follows from it, as far as it goes in this isolate. How it went is in the store; what was not
- * reached, or not recorded, is found there by the cron. Never throws; says whether nothing was left over.
+ * reached, or not recorded, is found there by the cron. Never throws; says whether nothing was left over. `onMade` is told what a
+ * diagnosis saw.
  */
 export async function workOn(
   deps: WorkDeps,
   work: ClaimedWork,
   clock: () => Date,
-  { maxMessages }: { readonly maxMessages: number } = { maxMessages: countMessages(deps) },
+  {
+    maxMessages = countMessages(deps),
+    onMade,
+  }: { readonly maxMessages?: number; readonly onMade?: (made: KnownSnapshot | undefined) => void } = {},
 ): Promise<boolean> {
   const startedMs = clock().getTime()
   try {
@@ -47,7 +52,8 @@ export async function workOn(
     if (work.kind !== 'diagnosis') return await tell(deps, work, clock, startedMs)
     const following = await diagnoseOrPutOff(deps, work, clock)
     if (following === 'left') return false
-    const { note, messages } = following
+    const { note, messages, made } = following
+    onMade?.(made)
     const others = messages > 0 ? tellOthers(deps, work, clock, startedMs, maxMessages) : true
     return (await Promise.all([note ? tell(deps, note, clock, startedMs) : true, others])).every(Boolean)
   } catch (error) {

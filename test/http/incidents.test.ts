@@ -114,6 +114,14 @@ test('where values are long, a snapshot has the latest changes of every service,
   expect(created.hypothesis).toContain('a4f2c1')
 })
 
+test('who asks is answered what is stored', async () => {
+  const tenant = await createTestTenant(app)
+  await sendOutage(tenant)
+  const created = await (await ask(tenant, { service: 'checkout' })).json()
+  expect(created.hypothesis).toContain('a4f2c1')
+  expect(await (await read(tenant, `/v1/incidents/${created.id}`)).json()).toEqual(created)
+})
+
 test('without a change nothing is blamed', async () => {
   const tenant = await createTestTenant(app)
   await send(tenant, makeEvent({ service_name: 'search', entity: 'search', timestamp: minutesAgo(3) }))
