@@ -3,7 +3,7 @@ import { type Facts, isWayKnown } from './facts.ts'
 import { besides, findBroken } from './hazards.ts'
 import type { Assessment, Candidate, Hazard, WeighedItem } from './model.ts'
 import { isAutoscaling, isLess, isScaling } from './scaling.ts'
-import { isExpired, isFullDisk, isOfLoad, isOfTrust } from './trouble.ts'
+import { isExpired, isFullDisk, isOfLoad, isOfTrust, MIN_TOGETHER } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** How sure an answer is. */
@@ -53,6 +53,8 @@ export const LONG_MS = 30 * 60_000
 const RAN_WELL_MS = 35 * 60_000
 /** In so long a service that runs well takes most of what is sure of its change. */
 const WELL_MS = 15 * 60_000
+/** What a change breaks mostly fails within so long. */
+const BREAKING_MS = 4 * 60_000
 /** Its own calls fail so soon after a change, if they fail for it. */
 export const SOON_MS = 10 * 60_000
 /** What a change broke ends so soon after the change did, or has ended by then. */
@@ -96,7 +98,8 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const rivalry = next === undefined || !isNameable(next, facts, weights) ? 0 : Math.exp(next.score - leader.score)
   const confidence = toConfidence(present, share, facts, weights)
   const broken = findBroken(hazards, leader, facts)
-  const isPart = leader.lagMs > SOON_MS && leavesUnexplained(leader, ranked, facts, weights)
+  const isPart =
+    (leader.lagMs > SOON_MS && leavesUnexplained(leader, ranked, facts, weights)) || (leader.lagMs > BREAKING_MS && isShared(leader, facts))
   const isStrange = !isPlaced(leader, facts)
   const isSupported = leader.explained.length > 0 && isSpokenFor(leader) && !isStrange && !broken && !isPart
   const most = Math.min(
@@ -132,6 +135,18 @@ function leavesUnexplained(
     ({ isCall, caller, onsetMs }) =>
       isCall && caller !== concerned && [-1, 0, 1].some((offset) => times.has(toTime(caller, onsetMs, offset))),
   )
+}
+
+/**
+ * Whether much more than usual began to fail where no way is known, when what a change explains did: they may have a cause in common,
+ * which it is not.
+ */
+function isShared({ onsetMs }: Candidate, { items }: Facts): boolean {
+  if (onsetMs === undefined) return false
+  const lately = items.filter((item) => item.isStrange && item.onsetMs > onsetMs - LONG_MS)
+  const atOnce = lately.filter((item) => Math.abs(item.onsetMs - onsetMs) <= SETTLING_MS)
+  const usual = (lately.length - atOnce.length) * ((2 * SETTLING_MS) / LONG_MS)
+  return new Set(atOnce.map(({ callee }) => callee)).size >= MIN_TOGETHER && atOnce.length >= 3 * usual
 }
 
 /** The less sure, the longer a service ran well after its change. */

@@ -1238,6 +1238,24 @@ test.each<{ name: string; windows: readonly ServiceWindow[]; assessment: Assessm
     assessment: 'suspect',
     says: /^Deploy sha=ddddddd to pricing/,
   },
+  {
+    name: 'a deploy of six minutes before is no more than suspect where all others begin to fail, too',
+    windows: [
+      makeWindow('orders', OLD, deploy(-420, 'bbbbbb2'), own(-60, 'connection reset')),
+      ...many(5, (name, index) => makeWindow(name, errors(-70 + 5 * index, 'connection reset', { entity: name }))),
+    ],
+    assessment: 'suspect',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+  },
+  {
+    name: 'a deploy right before is to blame though those that depend on it begin to fail, too',
+    windows: [
+      makeWindow('orders', OLD, deploy(-120, 'bbbbbb2'), own(-60, 'NullPointerException')),
+      ...many(5, (name, index) => makeWindow(name, errors(-50 + 5 * index, 'upstream request timeout', { entity: name }))),
+    ],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+  },
 ])('where no call is known, $name', ({ windows, assessment, says }) => {
   const answer = look({ windows })
   expect([answer.assessment, answer.hypothesis]).toEqual([assessment, expect.stringMatching(says)])
