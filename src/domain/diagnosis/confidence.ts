@@ -1,6 +1,6 @@
 import { isOneRollout } from './candidates.ts'
 import { type Facts, isWayKnown } from './facts.ts'
-import { besides, findBroken } from './hazards.ts'
+import { BREAKING_MS, besides, findBroken } from './hazards.ts'
 import type { Assessment, Candidate, Hazard, WeighedItem } from './model.ts'
 import { isAutoscaling, isLess, isScaling } from './scaling.ts'
 import { isExpired, isFullDisk, isOfLoad, isOfTrust, MIN_TOGETHER } from './trouble.ts'
@@ -53,8 +53,6 @@ export const LONG_MS = 30 * 60_000
 const RAN_WELL_MS = 35 * 60_000
 /** In so long a service that runs well takes most of what is sure of its change. */
 const WELL_MS = 15 * 60_000
-/** What a change breaks mostly fails within so long. */
-const BREAKING_MS = 4 * 60_000
 /** Its own calls fail so soon after a change, if they fail for it. */
 export const SOON_MS = 10 * 60_000
 /** What a change broke ends so soon after the change did, or has ended by then. */

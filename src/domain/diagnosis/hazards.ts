@@ -8,8 +8,8 @@ import type { Weights } from './weights.ts'
 
 /** Trouble of a service's own so long before that of its callers is another matter. */
 const BEFORE_MS = 30 * 60_000
-/** What a change of a client breaks it breaks within minutes. */
-const BREAKING_MS = 4 * 60_000
+/** What a change breaks, at its service or at what that calls, it breaks within minutes. */
+export const BREAKING_MS = 4 * 60_000
 /** What is strained so soon after a change of its client is strained by it. */
 const STRAINING_MS = 90_000
 const NOTABLE_SHARE = 0.02
