@@ -1,8 +1,8 @@
 SET LOCAL statement_timeout = 0;
 --> statement-breakpoint
 -- What services were told of last, as a diagnosis may see it: of each service and event type the changes that began by the time `around`
--- and were told next to it, and the first that began after it, so many of either: its own and those that join it, folded over the
--- occurrences of each life up to `until`, `sample_size` at most of a change; the arrays of find_lives with text. Looked for are those that
+-- and were told next to it, those that went on beyond it, and the first that began after it, so many of each: its own and those that join
+-- it, folded over the occurrences of each life up to `until`, `sample_size` at most of a change; the arrays of find_lives with text. Looked for are those that
 -- began last, and what was repeated in the service's last 100 reports, for what has gone on for long began before anything that is kept of it.
 --
 -- Called by: diagnoses, for the many services that nothing connects with an alert. Unlike find_lives it looks up what it tells, not all
@@ -66,7 +66,7 @@ BEGIN
     ) j
     UNION ALL
     SELECT a.id, a.id, r.change_key, 'service_name', r.event_type, r.at, true FROM asked a CROSS JOIN LATERAL (
-      SELECT k.*, row_number() OVER (PARTITION BY k.event_type ORDER BY k.at DESC) AS number FROM (
+      SELECT k.*, row_number() OVER (PARTITION BY k.event_type ORDER BY greatest(alert - k.at, k.at - alert)) AS number FROM (
         SELECT min(e.event_type) AS event_type, e.change_key, max(e.at) AS at FROM (
           SELECT e.event_type, e.change_key, e.received_at - e.appeared_at >= interval '1 second' AS is_repeat, least(e."timestamp", e.received_at) AS at
           FROM context_events e
@@ -79,10 +79,10 @@ BEGIN
     WHERE r.number <= each
   ),
   near AS (
-    SELECT b.*, row_number() OVER (PARTITION BY b.id, b.side ORDER BY b.distance, b.change_key) AS rank
+    SELECT b.*, dense_rank() OVER (PARTITION BY b.id, b.side ORDER BY b.distance, b.change_key) AS rank
     FROM (
       SELECT *, 4 * coalesce(array_position(types, event_type), 0) + CASE WHEN is_repeated THEN 0 WHEN at <= alert THEN 1 WHEN at <= until THEN 2 ELSE 3 END AS side,
-        date_part('epoch', CASE WHEN is_repeated OR at <= alert THEN alert - at ELSE at - alert END) AS distance
+        abs(date_part('epoch', at - alert)) AS distance
       FROM began
     ) b
   ),
@@ -113,8 +113,8 @@ BEGIN
   told AS (
     SELECT f.*, row_number() OVER (PARTITION BY f.own_id, f.side ORDER BY f.distance, f.change_key) AS rank
     FROM (
-      SELECT *, 2 * array_position(types, event_type) + CASE WHEN began_at > alert THEN 1 ELSE 0 END AS side,
-        date_part('epoch', CASE WHEN began_at > alert THEN began_at - alert ELSE alert - ordered_at END) AS distance
+      SELECT *, 3 * array_position(types, event_type) + CASE WHEN began_at > alert THEN 2 WHEN ordered_at > alert THEN 1 ELSE 0 END AS side,
+        abs(date_part('epoch', CASE WHEN began_at > alert THEN began_at ELSE ordered_at END - alert)) AS distance
       FROM folded WHERE is_over OR place = 1
     ) f
   )

@@ -252,7 +252,7 @@ test('of what services were told of last, what began about the alert is told, an
   const entities = async (until = 'infinity') =>
     (await recentLives(tenant.tenantId, [service], minutesAgo(10), 2, until)).get(service)?.map(entityOf).toSorted()
   const before = ['deploy 10', 'deploy 11', 'once 10', 'once 11']
-  expect(await entities()).toEqual([...before.slice(0, 3), 'deploy 8', 'deploy 9', 'for long', 'once 8', 'once 9'].toSorted())
+  expect(await entities()).toEqual([...before, 'deploy 8', 'deploy 9', 'for long', 'once 8', 'once 9'].toSorted())
   expect(await entities(minutesAgo(10))).toEqual(before)
 })
 
@@ -282,6 +282,37 @@ test('of each of several services what began nearest to the alert is told, so ma
     ['busy 1', 'busy 2', 'busy 3', 'busy 4'],
     ['quiet 0', 'quiet 1'],
   ])
+})
+
+test('what began next to the alert is not hidden by what had begun long before and went on beyond it, nor by a flag of the name of its service', async () => {
+  const tenant = await createTestTenant(app)
+  const goesOn = [0, 1, 2, 3, 4].flatMap((place) =>
+    [60, 40, 20, 0].map((minutes) => makeEvent({ entity: `goes on ${place}`, timestamp: minutesAgo(minutes), raw_line: `${minutes}` })),
+  )
+  const flags = [40, 38, 36, 34, 32].map((minutes) =>
+    makeEvent({
+      service_name: 'toggles',
+      event_type: 'flag_change',
+      entity: 'checkout',
+      new_value: `v${minutes}`,
+      timestamp: minutesAgo(minutes),
+    }),
+  )
+  const cause = makeEvent({ entity: 'the cause', timestamp: minutesAgo(31) })
+  await app.request('/v1/events/batch', { key: tenant.ingestKey, body: [...goesOn, ...flags, cause] })
+  const service = (await listServicesOf(app, tenant)).get('checkout')?.id ?? ''
+  const inTenant = sql`tenant_id = ${tenant.tenantId}`
+  await db.execute(sql`UPDATE context_events SET received_at = "timestamp", appeared_at = "timestamp" WHERE ${inTenant}`)
+  await db.execute(sql`UPDATE context_events SET appeared_at = now() - interval '60 minutes' WHERE ${inTenant} AND entity LIKE 'goes on%'`)
+  await db.execute(sql`UPDATE change_joins j SET appeared_at = e.appeared_at FROM context_events e
+    WHERE j.tenant_id = ${tenant.tenantId} AND e.service_id = j.service_id AND e.change_key = j.change_key`)
+  await db.execute(sql`INSERT INTO flag_evaluators (tenant_id, service_id, flag_key, expires_at)
+    VALUES (${tenant.tenantId}, ${service}, 'flag:checkout', now() + interval '1 hour')`)
+  const told = (await recentLives(tenant.tenantId, [service], minutesAgo(30), 4)).get(service) ?? []
+  expect(told.map(entityOf)).toContain('the cause')
+  expect(told.flatMap((change) => (entityOf(change) === 'checkout' ? [[textOf(change)[4], change[3]]] : [])).toSorted()).toEqual(
+    ['v32', 'v34', 'v36', 'v38'].map((value) => [value, 'entity']),
+  )
 })
 
 test('what is told of a service is not hidden by a flood in one second, nor by what began since it last was repeated, nor by a note that it began again', async () => {

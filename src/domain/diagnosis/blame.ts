@@ -15,9 +15,10 @@ export type Account = {
   readonly onsetMs: number | undefined
   /** Earliest onset of all that a fault of the service may cause at any time. */
   readonly troubleMs: number | undefined
-  /** The share of what fails at the service itself that began before the time, and of what fails where a way from the alert is known. */
+  /** The share of what fails at the service itself that began before the time. */
   readonly lateShare: number
-  readonly tooLateShare: number
+  /** How sure it is that what fails where a way from the alert is known began before the time, in [0, 1]. */
+  readonly lateness: number
 }
 
 /** `change`: nothing for a fault that nobody recorded. */
@@ -42,15 +43,12 @@ type Reached = { readonly item: WeighedItem; readonly chance: number }
  */
 export function weighItems(items: readonly Item[], weights: Weights): readonly WeighedItem[] {
   const near = items.filter(({ isStrange }) => !isStrange)
-  const strange = items.filter(({ isStrange }) => isStrange)
+  const others = items.filter(({ isStrange }) => isStrange)
+  const strange = weighTogether(others, toFreshest(items), weights)
   const faults = countFaults(strange)
   return [
     ...weighTogether(near, toFreshest(near), weights),
-    ...weighTogether(strange, toFreshest(items), weights).map((item) => ({
-      ...item,
-      weight: item.weight / faults,
-      ownWeight: item.ownWeight / faults,
-    })),
+    ...strange.map((item) => ({ ...item, weight: item.weight / faults, ownWeight: item.ownWeight / faults })),
   ]
 }
 
@@ -118,15 +116,18 @@ export function createExplainer(
     const chance = item.isOfUse || together.has(item) ? weights.together : weights.caller
     for (const key of callers) if (!hops.has(key)) reach(key, item, chance)
   }
-  const toShareBefore = createShareBefore(items.filter(({ isStrange }) => !isStrange))
+  const toLateness = createLateness(
+    items.filter(({ isStrange }) => !isStrange),
+    weights,
+  )
   return (key, change) => {
     const atMs = change?.atMs ?? null
-    const tooLateShare = atMs === null ? 0 : toShareBefore(atMs)
+    const lateness = atMs === null ? 0 : toLateness(atMs)
     const own = (reached.get(key) ?? []).filter(({ item }) => !isAfterEnd(item, change))
-    if (!hasSchema || change?.lead.entry.eventType === 'schema_change') return { ...account(own, key, atMs, weights), tooLateShare }
+    if (!hasSchema || change?.lead.entry.eventType === 'schema_change') return { ...account(own, key, atMs, weights), lateness }
     // To a store a service is a client but for the changes that it makes there.
     const asClient = own.map(({ item, chance }) => ({ item, chance: item.isOfSchema ? Math.min(chance, weights.caller) : chance }))
-    return { ...account(asClient, key, atMs, weights), tooLateShare }
+    return { ...account(asClient, key, atMs, weights), lateness }
   }
 }
 
@@ -150,12 +151,16 @@ export function findTogether(items: readonly WeighedItem[], below: Below, { slac
   return found
 }
 
-/** The share of what these weigh that began before a time; where they hardly weigh they may be another matter than the alert. */
-function createShareBefore(items: readonly WeighedItem[]): (atMs: number) => number {
-  const inOrder = items.toSorted((a, b) => a.onsetMs - b.onsetMs)
-  let total = 0
-  const sums = inOrder.map(({ ownWeight }) => (total += ownWeight))
-  return (atMs) => (sums[inOrder.findLastIndex(({ onsetMs }) => onsetMs < atMs)] ?? 0) / Math.max(total, NOTABLE)
+/**
+ * How sure it is that what fails at the alert came before a change: where the last of it that weighs did, by more than clocks differ. What
+ * has gone on for long is not what the alert is about, and what hardly weighs may be another matter.
+ */
+function createLateness(items: readonly WeighedItem[], { slackMs }: Weights): (atMs: number) => number {
+  const lately = items.filter(({ onsetMs }) => onsetMs >= -LATELY_MS)
+  const heaviest = Math.max(...lately.map(({ ownWeight }) => ownWeight))
+  const lastMs = Math.max(...lately.flatMap(({ ownWeight, onsetMs }) => (ownWeight >= heaviest / 2 ? onsetMs : [])))
+  const total = lately.reduce((sum, { ownWeight }) => sum + ownWeight, 0)
+  return (atMs) => (lately.length === 0 ? 0 : Math.min(1, total / NOTABLE) / (1 + Math.exp((lastMs + AT_ONCE_MS - atMs) / slackMs)))
 }
 
 function account(
@@ -163,7 +168,7 @@ function account(
   key: string,
   atMs: number | null,
   { slackMs, elsewhere, caller }: Weights,
-): Omit<Account, 'tooLateShare'> {
+): Omit<Account, 'lateness'> {
   const toAfter = ({ onsetMs }: Item) => (atMs === null ? 1 : 1 / (1 + Math.exp((atMs - onsetMs) / slackMs)))
   const evidence = reached.reduce((sum, { item, chance }) => {
     const after = toAfter(item)

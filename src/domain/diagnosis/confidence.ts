@@ -1,6 +1,7 @@
 import { isOneRollout } from './candidates.ts'
 import { type Facts, isWayKnown } from './facts.ts'
 import { BREAKING_MS, besides, findBroken } from './hazards.ts'
+import { isPutNamed } from './mentions.ts'
 import type { Assessment, Candidate, Hazard, WeighedItem } from './model.ts'
 import { isAutoscaling, isLess, isScaling } from './scaling.ts'
 import { isExpired, isFullDisk, isOfLoad, isOfTrust, MIN_TOGETHER } from './trouble.ts'
@@ -136,15 +137,16 @@ function leavesUnexplained(
 }
 
 /**
- * Whether much more than usual began to fail where no way is known, when what a change explains did: they may have a cause in common,
- * which it is not.
+ * Whether much more than usual began to fail where no way is known, when what a change explains did, and not after it: they may have a
+ * cause in common, which the change is not.
  */
-function isShared({ onsetMs }: Candidate, { items }: Facts): boolean {
-  if (onsetMs === undefined) return false
+function isShared({ change, concerned, onsetMs }: Candidate, { items, mentions, isStoreAlert }: Facts): boolean {
+  if (onsetMs === undefined || isStoreAlert || isPutNamed(change, concerned, mentions)) return false
   const lately = items.filter((item) => item.isStrange && item.onsetMs > onsetMs - LONG_MS)
   const atOnce = lately.filter((item) => Math.abs(item.onsetMs - onsetMs) <= SETTLING_MS)
   const usual = (lately.length - atOnce.length) * ((2 * SETTLING_MS) / LONG_MS)
-  return new Set(atOnce.map(({ callee }) => callee)).size >= MIN_TOGETHER && atOnce.length >= 3 * usual
+  const isFirst = atOnce.every((item) => item.onsetMs >= onsetMs)
+  return !isFirst && new Set(atOnce.map(({ callee }) => callee)).size >= MIN_TOGETHER && atOnce.length >= 3 * usual
 }
 
 /** The less sure, the longer a service ran well after its change. */

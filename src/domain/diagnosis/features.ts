@@ -52,16 +52,16 @@ function assessAt(key: string, account: Account, placeOf: Placer, weights: Weigh
   return { key, account, place, late, sum: account.evidence + place + late }
 }
 
-type Placer = (key: string, account: Pick<Account, 'evidence' | 'freshness' | 'tooLateShare'>) => number
+type Placer = (key: string, account: Pick<Account, 'evidence' | 'freshness' | 'lateness'>) => number
 
 /**
  * How likely a fault lies where a service is, seen from the alert. One to which no way may be known: the likelier the fresher what
- * fails there is, and the less likely the more had failed at the alert before.
+ * fails there is, and next to impossible where all had failed at the alert before.
  */
 export function createPlacer(facts: Facts, weights: Weights): Placer {
   const { alertKey, hops, callers, isTopologyKnown, isStoreAlert } = facts
   const ofCaller = isStoreAlert ? weights.nearPerHop : weights.upstream
-  return (key, { evidence, freshness, tooLateShare }) => {
+  return (key, { evidence, freshness, lateness }) => {
     const distance = hops.get(key)
     if (alertKey === null) return 1
     if (distance !== undefined) return weights.nearPerHop ** distance
@@ -69,7 +69,7 @@ export function createPlacer(facts: Facts, weights: Weights): Placer {
     if (isTopologyKnown) return evidence > 0 ? weights.upstream : weights.unreachable
     const { unknownSilent, unknownPlace, unreachable } = weights
     const place = unknownSilent + (unknownPlace - unknownSilent) * freshness
-    return place + (unreachable - place) * tooLateShare
+    return place + (unreachable - place) * lateness
   }
 }
 

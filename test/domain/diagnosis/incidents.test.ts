@@ -1180,6 +1180,8 @@ test('a change of a service that broke first is told beside a fresh one of the a
   }
 })
 
+const pricing = [makeWindow('pricing', deploy(-180, 'ddddddd'), errors(-150, 'panic: nil map', { entity: 'pricing' }))]
+const called = (service: string) => makeWindow(service, failure(-145, 'pricing'))
 const blip = trouble(-150, 'dependency_failure', 'istio', 'success=90%', { entity: 'service/search', count: 3, timestamp: later(-120) })
 
 test.each<{ name: string; windows: readonly ServiceWindow[]; assessment: Assessment; says: RegExp }>([
@@ -1252,6 +1254,33 @@ test.each<{ name: string; windows: readonly ServiceWindow[]; assessment: Assessm
     windows: [
       makeWindow('orders', OLD, deploy(-120, 'bbbbbb2'), own(-60, 'NullPointerException')),
       ...many(5, (name, index) => makeWindow(name, errors(-50 + 5 * index, 'upstream request timeout', { entity: name }))),
+    ],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+  },
+  {
+    name: 'a warning of hours does not acquit a deploy elsewhere that broke since',
+    windows: [makeWindow('orders', OLD, own(-7_200, 'WARN retrying', { count: 100 })), ...pricing, called('web')],
+    assessment: 'suspect',
+    says: /^Deploy sha=ddddddd to pricing/,
+  },
+  {
+    name: 'a clock that is 45 seconds behind does not acquit a deploy elsewhere',
+    windows: [makeWindow('orders', OLD, deploy(-395, 'bbbbbb2'), own(-185)), ...pricing, called('web'), called('cart')],
+    assessment: 'suspect',
+    says: /^Deploy sha=ddddddd to pricing/,
+  },
+  {
+    name: 'first signs before it do not acquit a deploy elsewhere',
+    windows: [makeWindow('orders', OLD, deploy(-500, 'bbbbbb2'), own(-200, 'WARN slow', { count: 6 })), ...pricing, called('web')],
+    assessment: 'suspect',
+    says: /^Deploy sha=ddddddd to pricing/,
+  },
+  {
+    name: 'a deploy of five minutes before is to blame though those that call it begin to fail after it',
+    windows: [
+      makeWindow('orders', OLD, deploy(-420, 'bbbbbb2'), own(-120, 'TypeError: x')),
+      ...many(3, (name, index) => makeWindow(name, errors(-115 + 5 * index, 'upstream request timeout', { entity: name }))),
     ],
     assessment: 'cause',
     says: /^Deploy sha=bbbbbb2 to orders/,
