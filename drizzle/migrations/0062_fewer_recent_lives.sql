@@ -2,8 +2,9 @@ SET LOCAL statement_timeout = 0;
 --> statement-breakpoint
 -- What services were told of last, as a diagnosis may see it: of each service and event type the changes that began by the time `around`
 -- and were told next to it, those that went on beyond it, and the first that began after it, so many of each: its own and those that join
--- it, folded over the occurrences of each life up to `until`, `sample_size` at most of a change; the arrays of find_lives with text. Looked for are those that
--- began last, and what was repeated in the service's last 100 reports, for what has gone on for long began before anything that is kept of it.
+-- it, folded over the occurrences of each life up to `until`, `sample_size` at most of a change; the arrays of find_lives with text.
+-- Looked for are those that began last, and what was repeated in the service's last 100 reports, for what has gone on for long began
+-- before anything that is kept of it.
 --
 -- Called by: diagnoses, for the many services that nothing connects with an alert. Unlike find_lives it looks up what it tells, not all
 -- there is. A function because it needs settings of its own, as that does.

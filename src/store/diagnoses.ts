@@ -128,11 +128,7 @@ export async function storeDiagnosis(
         WHERE p.verdict IS DISTINCT FROM 'confirmed'
         ON CONFLICT DO NOTHING RETURNING incident_id, number`
     : sql`SELECT incident_id, 0 AS number FROM ended WHERE false`
-  const {
-    stored: kept,
-    told,
-    planned,
-  } = await selectOne<{ stored: number; told: number; planned: number }>(
+  const { kept, told, planned } = await selectOne<{ kept: number; told: number; planned: number }>(
     db,
     sql`WITH ended AS (
       UPDATE incident_work SET state = ${next.state}, next_at = ${timestamptz(next.at)}, attempts = 0, lease = NULL, reason = NULL,
@@ -163,7 +159,7 @@ export async function storeDiagnosis(
         ${timestamptz(lookedAt)}
       FROM stored s WHERE ${awaitUndoingUntil !== undefined}::boolean ON CONFLICT DO NOTHING
     )
-    SELECT (SELECT count(*)::int FROM stored) AS stored, (SELECT count(lease)::int FROM noted) AS told, (SELECT count(*)::int FROM planned) AS planned`,
+    SELECT (SELECT count(*)::int FROM stored) AS kept, (SELECT count(lease)::int FROM noted) AS told, (SELECT count(*)::int FROM planned) AS planned`,
   )
   return { isStored: kept > 0, isTold: told > 0, messages: planned }
 }

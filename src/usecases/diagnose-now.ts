@@ -44,11 +44,12 @@ async function open(deps: AskDeps, tenantId: TenantId, question: Question, trail
     )
   const [asked] = await Promise.all([storeOrRepeat(store).catch((error) => refuse(deps, tenantId, question, error)), announceWork(deps)])
   let known: KnownSnapshot | undefined
-  const onMade = (made: typeof known) => {
-    known = made
-  }
-  const work = workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now, { onMade }).then(() => known)
-  return { asked, work }
+  const work = workOn(deps, toDiagnosis(tenantId, incidentId, lease), deps.now, {
+    onMade: (made) => {
+      known = made
+    },
+  })
+  return { asked, work: work.then(() => known) }
 }
 
 /** Says of a service that nobody heard of which ones have almost its name. */

@@ -29,8 +29,8 @@ const MAX_BESIDE = 12
 /** What a fresh report weighs at least that counts. */
 const NOTABLE = 0.5
 /** What begins within a minute may be of one fault; how often that happens is counted over so long before the alert. */
-const AT_ONCE_MS = 60_000
-const LATELY_MS = 30 * 60_000
+export const AT_ONCE_MS = 60_000
+export const LATELY_MS = 30 * 60_000
 /** What a change broke begins no later than so long after it was set back. */
 const ENDING_MS = 2 * 60_000
 
@@ -124,10 +124,10 @@ export function createExplainer(
     const atMs = change?.atMs ?? null
     const lateness = atMs === null ? 0 : toLateness(atMs)
     const own = (reached.get(key) ?? []).filter(({ item }) => !isAfterEnd(item, change))
-    if (!hasSchema || change?.lead.entry.eventType === 'schema_change') return { ...account(own, key, atMs, weights), lateness }
+    if (!hasSchema || change?.lead.entry.eventType === 'schema_change') return account(own, key, atMs, lateness, weights)
     // To a store a service is a client but for the changes that it makes there.
     const asClient = own.map(({ item, chance }) => ({ item, chance: item.isOfSchema ? Math.min(chance, weights.caller) : chance }))
-    return { ...account(asClient, key, atMs, weights), lateness }
+    return account(asClient, key, atMs, lateness, weights)
   }
 }
 
@@ -167,25 +167,29 @@ function account(
   reached: readonly Reached[],
   key: string,
   atMs: number | null,
+  lateness: number,
   { slackMs, elsewhere, caller }: Weights,
-): Omit<Account, 'lateness'> {
-  const toAfter = ({ onsetMs }: Item) => (atMs === null ? 1 : 1 / (1 + Math.exp((atMs - onsetMs) / slackMs)))
-  const evidence = reached.reduce((sum, { item, chance }) => {
-    const after = toAfter(item)
-    return sum + item.weight * Math.log((after * chance) / elsewhere + 1 - after)
-  }, 0)
-  const atService = reached.filter(({ item }) => item.callee === key)
-  const total = atService.reduce((sum, { item }) => sum + item.ownWeight, 0)
-  const late = atService.reduce((sum, { item }) => sum + item.ownWeight * (1 - toAfter(item)), 0)
-  const likely = reached.filter(({ chance }) => chance > 2 * elsewhere)
+): Account {
+  let evidence = 0
+  let [late, total] = [0, 0]
+  for (const { item, chance } of reached) {
+    const after = atMs === null ? 1 : 1 / (1 + Math.exp((atMs - item.onsetMs) / slackMs))
+    evidence += item.weight * Math.log((after * chance) / elsewhere + 1 - after)
+    if (item.callee !== key) continue
+    late += item.ownWeight * (1 - after)
+    total += item.ownWeight
+  }
+  const isLikely = ({ chance }: Reached) => chance > 2 * elsewhere
   const after = atMs === null ? reached : reached.filter(({ item }) => item.onsetMs >= atMs - slackMs)
+  const likely = after.filter(isLikely)
   return {
     evidence,
-    freshness: after.reduce((most, { item, chance }) => (chance > 2 * elsewhere ? Math.max(most, item.freshness) : most), 0),
+    freshness: likely.reduce((most, { item }) => Math.max(most, item.freshness), 0),
     explained: after.filter(({ chance }) => chance >= caller).map(({ item }) => item),
-    onsetMs: toEarliest(after.filter(({ chance }) => chance > 2 * elsewhere)),
-    troubleMs: toEarliest(likely),
+    onsetMs: toEarliest(likely),
+    troubleMs: toEarliest(reached.filter(isLikely)),
     lateShare: total > 0 ? late / total : 0,
+    lateness,
   }
 }
 

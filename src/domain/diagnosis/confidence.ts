@@ -1,3 +1,4 @@
+import { AT_ONCE_MS, LATELY_MS } from './blame.ts'
 import { isOneRollout } from './candidates.ts'
 import { type Facts, isWayKnown } from './facts.ts'
 import { BREAKING_MS, besides, findBroken } from './hazards.ts'
@@ -142,9 +143,9 @@ function leavesUnexplained(
  */
 function isShared({ change, concerned, onsetMs }: Candidate, { items, mentions, isStoreAlert }: Facts): boolean {
   if (onsetMs === undefined || isStoreAlert || isPutNamed(change, concerned, mentions)) return false
-  const lately = items.filter((item) => item.isStrange && item.onsetMs > onsetMs - LONG_MS)
-  const atOnce = lately.filter((item) => Math.abs(item.onsetMs - onsetMs) <= SETTLING_MS)
-  const usual = (lately.length - atOnce.length) * ((2 * SETTLING_MS) / LONG_MS)
+  const lately = items.filter((item) => item.isStrange && item.onsetMs > onsetMs - LATELY_MS)
+  const atOnce = lately.filter((item) => Math.abs(item.onsetMs - onsetMs) <= AT_ONCE_MS)
+  const usual = (lately.length - atOnce.length) * ((2 * AT_ONCE_MS) / LATELY_MS)
   const isFirst = atOnce.every((item) => item.onsetMs >= onsetMs)
   return !isFirst && new Set(atOnce.map(({ callee }) => callee)).size >= MIN_TOGETHER && atOnce.length >= 3 * usual
 }
