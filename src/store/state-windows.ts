@@ -150,75 +150,107 @@ export type ServiceLives = {
 }
 
 type EvidenceLimits = {
-  /** When the alert was: of other services those told of about then, and what changed last by then, and first after it. */
-  readonly around: Date
   /** Nothing that happened later. */
   readonly until: Date | null
-  readonly recent: number
+  /** Changes of each type in one service; `sampleSize`: occurrences of one change that are looked at. */
   readonly perType: number
-  /** Of the services with the name keys. */
   readonly sampleSize: number
 }
 
-/**
- * Of other services, all of which are read in one request: occurrences of one change that are looked at, and of each service and type an
- * equal part of so many changes, those nearest to the alert: of forty-eight services four, which is a deploy and what its rollout tells.
- */
-const RECENT = { sampleSize: 100, fewest: 4, most: 50, ofAll: 200 }
+type RecentLimits = {
+  /** When the alert was: services told of about then, and what changed last by then, and first after it. */
+  readonly around: Date
+  /** Nothing that happened later. */
+  readonly until: Date | null
+  /** Services at most. */
+  readonly most: number
+}
 
-/**
- * The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, and what `others` were told of
- * about the alert, in one request: in turns one that was changed next to the alert, one that was changed last and, less often, one that
- * nobody changed and that had an event next to the alert.
- */
+/** What services were told of, as a diagnosis may see it, and when that was read. */
+export type ReadLives = { readonly now: Date; readonly windows: readonly ServiceLives[] }
+
+type EvidenceAnswer = { readonly now_ms: number; readonly windows: readonly EvidenceRow[] | null }
+
+const NOW_MS = sql`${epochMs(sql`now()`)} AS now_ms`
+const HEARD = sql`${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}`
+
+/** The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, in one request. */
 export async function findStoredWindows(
   db: Db,
   tenantId: TenantId,
   nameKeys: readonly string[],
-  { around, until, recent, perType, sampleSize }: EvidenceLimits,
-): Promise<{ readonly now: Date; readonly windows: readonly ServiceLives[]; readonly others: readonly ServiceLives[] }> {
-  const heard = sql`${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}`
-  const end = sql`${until?.toISOString() ?? 'infinity'}::timestamptz`
-  const alert = sql`${around.toISOString()}::timestamptz`
-  // Of the ten thousand services that a tenant may have so many are put in order, not all of them.
-  const firstOf = (which: SQL, order: SQL) => sql`SELECT id, distance, told_at FROM told WHERE ${which} ORDER BY ${order} LIMIT ${recent}`
-  const { now_ms, windows, others } = await selectOne<{ now_ms: number; windows: EvidenceRow[] | null; others: EvidenceRow[] | null }>(
+  { until, perType, sampleSize }: EvidenceLimits,
+): Promise<ReadLives> {
+  const answer = await selectOne<EvidenceAnswer>(
     db,
-    sql`WITH wanted AS (
-      SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, min(k.place) AS place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
-        JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id
-    ),
-    told AS MATERIALIZED (
-      SELECT *, greatest(s.told_at - ${alert}, ${alert} - s.told_at) AS distance FROM (
-        SELECT id, name, last_change_at, last_change_agent_id, coalesce(last_change_at > now() - interval '1 day', false) AS is_changed,
-          CASE WHEN last_change_at > now() - interval '1 day' THEN last_change_at ELSE last_event_at END AS told_at
-        FROM services WHERE tenant_id = ${tenantId}
-      ) s
-      WHERE s.told_at > now() - interval '1 day' AND s.id NOT IN (SELECT id FROM wanted)
-    ),
-    recent AS MATERIALIZED (
-      SELECT t.*, p.place FROM (
-        SELECT id, min(place) AS place FROM (
-          SELECT id, 2 * row_number() OVER (ORDER BY distance, id) - 1 AS place FROM (${firstOf(sql`is_changed`, sql`distance, id`)}) a
-          UNION ALL
-          SELECT id, 2 * row_number() OVER (ORDER BY told_at DESC, id) FROM (${firstOf(sql`is_changed`, sql`told_at DESC, id`)}) b
-          UNION ALL
-          SELECT id, 3 * row_number() OVER (ORDER BY distance, id) FROM (${firstOf(sql`NOT is_changed`, sql`distance, id`)}) c
-        ) turns GROUP BY id
-      ) p JOIN told t ON t.id = p.id
-      ORDER BY p.place, t.is_changed DESC LIMIT ${recent}
-    )
-    SELECT ${epochMs(sql`now()`)} AS now_ms, (
-      SELECT json_agg(json_build_array(${heard}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${end}, ${sampleSize}::int, ${perType}::int)) ORDER BY c.place, c.id)
-      FROM wanted c LEFT JOIN agents a ON a.id = c.last_change_agent_id
-    ) AS windows, (
-      SELECT json_agg(json_build_array(${heard}, json_build_object('service_id', c.id, 'service_name', c.name, 'changes', l.changes)) ORDER BY c.place, c.is_changed DESC)
-      FROM recent c LEFT JOIN agents a ON a.id = c.last_change_agent_id
-        LEFT JOIN ${functionNamed('find_recent_lives')}(${tenantId}::uuid, ARRAY(SELECT id FROM recent), ${end}, ${alert},
-          ${RECENT.sampleSize}::int, (SELECT least(${RECENT.most}, greatest(${RECENT.fewest}, ${RECENT.ofAll} / count(*)))::int FROM recent)) l ON l.service_id = c.id
-    ) AS others`,
+    sql`SELECT ${NOW_MS}, (
+      SELECT json_agg(json_build_array(${HEARD}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${toEnd(until)}, ${sampleSize}::int, ${perType}::int)) ORDER BY c.place, c.id)
+      FROM (
+        SELECT s.id, s.last_change_at, s.last_change_agent_id, min(k.place) AS place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
+          JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id
+      ) c LEFT JOIN agents a ON a.id = c.last_change_agent_id
+    ) AS windows`,
   )
-  return { now: new Date(now_ms), windows: (windows ?? []).flatMap(toServiceLives), others: (others ?? []).flatMap(toServiceLives) }
+  return toReadLives(answer)
+}
+
+/**
+ * Of all that is read occurrences of one change that are looked at, and of each service and type an equal part of so many changes, those
+ * nearest to the alert: of forty-eight services four, which is a deploy and what its rollout tells.
+ */
+const RECENT = { sampleSize: 100, fewest: 4, most: 50, ofAll: 200 }
+
+/**
+ * What services were told of about an alert, but for those with these name keys, in one request: in turns one that was changed next to
+ * the alert, one that was changed last and, less often, one that nobody changed and that had an event next to the alert.
+ */
+export async function findRecentLives(
+  db: Db,
+  tenantId: TenantId,
+  exceptKeys: readonly string[],
+  { around, until, most }: RecentLimits,
+): Promise<ReadLives> {
+  const alert = sql`${around.toISOString()}::timestamptz`
+  const isChanged = sql`coalesce(s.last_change_at > now() - interval '1 day', false)`
+  // Of the ten thousand services that a tenant may have so many are put in order, not all of them.
+  const firstBy = (seconds: SQL, which: SQL, turn: SQL) => sql`SELECT id, ${turn} AS place FROM (
+    SELECT id, row_number() OVER (ORDER BY seconds, id) AS number FROM (
+      SELECT s.id, ${seconds} AS seconds FROM services s
+      WHERE s.tenant_id = ${tenantId} AND ${which} AND s.name_key NOT IN (SELECT jsonb_array_elements_text(${JSON.stringify(exceptKeys)}::jsonb))
+      ORDER BY seconds, s.id LIMIT ${most}
+    ) few
+  ) numbered`
+  const since = (at: SQL) => sql`date_part('epoch', ${alert} - ${at})`
+  const answer = await selectOne<EvidenceAnswer>(
+    db,
+    sql`WITH recent AS MATERIALIZED (
+      SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, p.place, ${isChanged} AS is_changed FROM (
+        SELECT id, min(place) AS place FROM (
+          ${firstBy(sql`abs(${since(sql`s.last_change_at`)})`, isChanged, sql`2 * number - 1`)}
+          UNION ALL
+          ${firstBy(since(sql`s.last_change_at`), isChanged, sql`2 * number`)}
+          UNION ALL
+          ${firstBy(sql`abs(${since(sql`s.last_event_at`)})`, sql`NOT ${isChanged} AND s.last_event_at > now() - interval '1 day'`, sql`3 * number`)}
+        ) turns GROUP BY id
+      ) p JOIN services s ON s.id = p.id
+      ORDER BY p.place, is_changed DESC LIMIT ${most}
+    )
+    SELECT ${NOW_MS}, (
+      SELECT json_agg(json_build_array(${HEARD}, json_build_object('service_id', c.id, 'service_name', c.name, 'changes', l.changes)) ORDER BY c.place, c.is_changed DESC)
+      FROM recent c LEFT JOIN agents a ON a.id = c.last_change_agent_id
+        LEFT JOIN ${functionNamed('find_recent_lives')}(${tenantId}::uuid, ARRAY(SELECT id FROM recent), ${toEnd(until)}, ${alert},
+          ${RECENT.sampleSize}::int, (SELECT least(${RECENT.most}, greatest(${RECENT.fewest}, ${RECENT.ofAll} / count(*)))::int FROM recent)) l ON l.service_id = c.id
+    ) AS windows`,
+  )
+  return toReadLives(answer)
+}
+
+function toEnd(until: Date | null): SQL {
+  return sql`${until?.toISOString() ?? 'infinity'}::timestamptz`
+}
+
+function toReadLives({ now_ms, windows }: EvidenceAnswer): ReadLives {
+  return { now: new Date(now_ms), windows: (windows ?? []).flatMap(toServiceLives) }
 }
 
 type EvidenceRow = readonly [

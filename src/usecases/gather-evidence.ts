@@ -17,14 +17,14 @@ import { findSimilarIncidents } from '../store/causal-patterns.ts'
 import { countKinds } from '../store/event-counts.ts'
 import { findOccurrences } from '../store/occurrences.ts'
 import type { Db } from '../store/postgres.ts'
-import { findStoredWindows, type ServiceLives } from '../store/state-windows.ts'
+import { findRecentLives, findStoredWindows, type ReadLives, type ServiceLives } from '../store/state-windows.ts'
 
 /** Services that are read although nothing connects them to the alert yet: their errors may, and their changes are ruled out by name. */
 const MAX_RECENT_SERVICES = 48
 /** Of each type in one service; `sampleSize`: occurrences of one change that are looked at. */
 const WHOLE = { perType: 200, sampleSize: 2_000 }
 /** When that takes too long: less of fewer services, in parts, none of which may spoil the others. */
-const REDUCED = { perType: 50, sampleSize: 100, recent: 0 }
+const REDUCED = { perType: 50, sampleSize: 100 }
 const REDUCED_PARTS = [1, 5, 10, 16]
 /** In characters: what a snapshot may take, which is kept for each answer to an incident. */
 const MAX_WEIGHT = 1_000_000
@@ -60,7 +60,12 @@ export async function gatherEvidence(
   graph: ServiceGraph,
   observedUntil: Date | null,
 ): Promise<Evidence> {
-  const { found: read, named, readAt } = await readWindows(deps, tenantId, alert, graph, observedUntil)
+  const { found: read, edges, named, readAt } = await readWindows(deps, tenantId, alert, graph, observedUntil)
+  const usual = countUsual(
+    deps,
+    tenantId,
+    read.flatMap(({ service, lives }, place) => (place === 0 || lives.length > 0 ? service.id : [])),
+  )
   const found = await splitBursts(deps, tenantId, read, observedUntil, readAt)
   const windows = withinLimit(found.map(({ service, lives }) => ({ service, window: buildWindow(lives, new Map(), readAt) })))
   const seen = {
@@ -70,13 +75,9 @@ export async function gatherEvidence(
     feeds: toFeeds(found, named),
     observedUntil: observedUntil ?? later(readAt, alert.triggeredAt),
   }
-  const embedding = embedEvidence(seen)
+  const embedding = embedEvidence({ ...seen, graph: { edges } })
   const [counts, similar] = await Promise.all([
-    countUsual(
-      deps,
-      tenantId,
-      windows.map(({ service }) => service.id),
-    ),
+    usual,
     embedding ? remember(deps, tenantId, { embedding, except: incidentId, limit: MAX_PATTERNS }) : [],
   ])
   const patterns = similar.filter(({ similarity }) => similarity >= MIN_SIMILARITY).map(({ incidentId: _, ...pattern }) => pattern)
@@ -97,27 +98,28 @@ async function readWindows(
   const near: ServiceLives[] = []
   /** Of what nothing connects so far: as soon as something does, it is read whole. */
   let aside: readonly ServiceLives[] = []
+  let edges = graph.edges
   let readAt: Date | undefined
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const found = [...near, ...aside]
-    const edges = [...graph.edges, ...edgesIn(found, now)]
     const names = servicesToRead({ edges }, service, MAX_HOPS, now)
     for (const name of names) named.set(toNameKey(name), name)
-    const others = new Set(aside.map((each) => toNameKey(each.service.name)))
-    const failing = namedInFailures(found).filter((key) => !others.has(key))
-    const keys = [...new Set([...names.map(toNameKey), ...failing])].filter((key) => !tried.has(key))
+    const keys = [...new Set([...names.map(toNameKey), ...namedOutside(near, aside)])].filter((key) => !tried.has(key))
     if (keys.length === 0) break
-    const asked = { around, until, recent: round === 0 ? MAX_RECENT_SERVICES : 0 }
-    const read = await readRound(deps, tenantId, keys, asked).catch((error) => (round === 0 ? Promise.reject(error) : undefined))
+    const isFirst = round === 0
+    const [wanted, others] = await Promise.all([
+      readRound(deps, tenantId, keys, until).catch((error) => (isFirst ? Promise.reject(error) : undefined)),
+      isFirst ? readOthers(deps, tenantId, keys, { around, until }) : NOTHING,
+    ])
     // What errors lead to and cannot be read spoils no answer from what was.
-    if (!read) break
-    readAt ??= read.now
-    near.push(...read.windows.map(withOnsets))
+    if (!wanted || (!isFirst && wanted.windows.length === 0)) break
+    readAt ??= earlier(wanted.now, others.now ?? wanted.now)
+    near.push(...wanted.windows.map(withOnsets))
     const known = new Set(near.map((each) => each.service.id))
-    aside = [...aside, ...read.others.map(withOnsets)].filter((each) => !known.has(each.service.id))
+    aside = [...aside, ...others.windows.map(withOnsets)].filter((each) => !known.has(each.service.id))
+    edges = [...graph.edges, ...edgesIn([...near, ...aside], now)]
     for (const key of [...keys, ...near.map((window) => toNameKey(window.service.name))]) tried.add(key)
   }
-  return { found: [...near, ...aside], named, readAt: readAt ?? now }
+  return { found: [...near, ...aside], edges, named, readAt: readAt ?? now }
 }
 
 /**
@@ -151,19 +153,39 @@ function isSymptom({ text, isExpired }: StoredLife): boolean {
   return text !== undefined && !isChangeType(text.eventType) && !isExpired
 }
 
-type Asked = { readonly around: Date; readonly until: Date | null; readonly recent: number }
-
-async function readRound({ db, log }: Database & Logging, tenantId: TenantId, keys: readonly string[], asked: Asked) {
+/** What other services were told of about the alert; without it the answer is about what is connected with it. */
+async function readOthers(
+  { db, log }: Database & Logging,
+  tenantId: TenantId,
+  keys: readonly string[],
+  asked: { readonly around: Date; readonly until: Date | null },
+): Promise<ReadLives | typeof NOTHING> {
   try {
-    return await findStoredWindows(db, tenantId, keys, { ...WHOLE, ...asked })
+    return await findRecentLives(db, tenantId, keys, { ...asked, most: MAX_RECENT_SERVICES })
+  } catch {
+    log('evidence_reduced', { tenant_id: tenantId })
+    return NOTHING
+  }
+}
+
+const NOTHING = { now: undefined, windows: [] } as const
+
+async function readRound(
+  { db, log }: Database & Logging,
+  tenantId: TenantId,
+  keys: readonly string[],
+  until: Date | null,
+): Promise<ReadLives> {
+  try {
+    return await findStoredWindows(db, tenantId, keys, { ...WHOLE, until })
   } catch (error) {
     log('evidence_reduced', { tenant_id: tenantId })
-    return (await readParts(db, tenantId, keys, asked)) ?? Promise.reject(error)
+    return (await readParts(db, tenantId, keys, until)) ?? Promise.reject(error)
   }
 }
 
 /** What can be read of the services with these keys, the nearest first; `undefined`: nothing. */
-async function readParts(db: Db, tenantId: TenantId, keys: readonly string[], asked: Asked) {
+async function readParts(db: Db, tenantId: TenantId, keys: readonly string[], until: Date | null): Promise<ReadLives | undefined> {
   const windows: ServiceLives[] = []
   let now: Date | undefined
   let from = 0
@@ -171,11 +193,11 @@ async function readParts(db: Db, tenantId: TenantId, keys: readonly string[], as
     const part = keys.slice(from, from + size)
     from += size
     if (part.length === 0) break
-    const read = await findStoredWindows(db, tenantId, part, { ...asked, ...REDUCED }).catch(() => undefined)
+    const read = await findStoredWindows(db, tenantId, part, { ...REDUCED, until }).catch(() => undefined)
     now ??= read?.now
     windows.push(...(read?.windows ?? []))
   }
-  return now && { now, windows, others: [] }
+  return now && { now, windows }
 }
 
 /** What is usual in these services; without their history everything is about as unusual. */
@@ -226,6 +248,12 @@ function edgesIn(windows: readonly ServiceLives[], now: Date): GraphEdge[] {
       .flatMap(({ text }) => (text ? learnEdges({ serviceName: service.name, ...text }, known) : []))
       .map((edge) => ({ ...edge, seen: 1, lastSeenAt: now, declared: false })),
   )
+}
+
+/** The keys of services that failing calls in these windows may name, but for those of which `aside` is all that is to be read so far. */
+function namedOutside(near: readonly ServiceLives[], aside: readonly ServiceLives[]): readonly string[] {
+  const others = new Set(aside.map((each) => toNameKey(each.service.name)))
+  return namedInFailures([...near, ...aside]).filter((key) => !others.has(key))
 }
 
 /** The keys of services that failing calls in these windows may name, those read first first. */

@@ -83,6 +83,8 @@ export async function fillEvents(client: Client, from: number, to: number, repor
     report(`building ${name}`)
     await client.query(definition)
   }
+  // Autovacuum may not have come by since the first events.
+  await client.query('ANALYZE context_events')
   await fillJoins(client)
   await fillIncidents(client, Math.floor(to / EVENTS_AN_INCIDENT))
   report('vacuum')

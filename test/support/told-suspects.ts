@@ -228,4 +228,17 @@ export const TOLD_SUSPECTS: readonly ToldRow[] = [
       'What broke: ledger has been restarting (failover) since 11:58 UTC; frontend has reported errors since 11:58 UTC. For it: frontend has reported errors since 11:58 UTC, which it can explain; ledger has been restarting (failover) since 11:58 UTC, which it can explain; frontend is the alerting service; it came 2 minutes before onset.',
     ],
   },
+  {
+    name: 'a deploy of six minutes before, and trouble at many others that began with that at its service',
+    windows: [
+      makeWindow('frontend', deploy(-420, 'a4f2c1d'), errors(-60, 'connection reset')),
+      ...['cart', 'search', 'ledger'].map((name) => makeWindow(name, errors(-70, 'connection reset', { entity: name }))),
+    ],
+    rest: { graph: { edges: [] } },
+    says: [
+      'suspect: Deploy sha=a4f2c1d to frontend rolled out 6 minutes before onset',
+      '→ Compare errors and latency of frontend before and after deploy sha=a4f2c1d to frontend',
+      'What broke: frontend has reported errors since 11:59 UTC. For it: frontend has reported errors since 11:59 UTC, which it can explain; frontend is the alerting service; it came 6 minutes before onset. Against it: it does not explain all that fails; at the same time trouble began at cart, ledger and search, which no call connects with it.',
+    ],
+  },
 ]

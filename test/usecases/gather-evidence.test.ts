@@ -195,7 +195,12 @@ test('when reading takes too long, what is connected with the alert is read in p
   const slow = startApp({ database: database.url })
   database.fault = (asked) => (readsWindows(asked, '"2000"') ? TIMED_OUT : 'none')
   const incident = await ask(tenant, slow)
-  expect([...toRestarts(incident).keys()].sort()).toEqual([...declared, 'checkout'].sort())
+  expect([...toRestarts(incident).keys()].sort()).toEqual([...declared, 'checkout', 'elsewhere'].sort())
+  expect(slow.logs).toContainEqual(expect.objectContaining({ event: 'evidence_reduced', tenant_id: tenant.tenantId }))
+
+  slow.logs.length = 0
+  database.fault = (asked) => (JSON.stringify(asked).includes(FUNCTIONS.find_recent_lives) ? TIMED_OUT : 'none')
+  expect([...toRestarts(await ask(tenant, slow)).keys()].sort()).toEqual([...declared, 'checkout'].sort())
   expect(slow.logs).toContainEqual(expect.objectContaining({ event: 'evidence_reduced', tenant_id: tenant.tenantId }))
 
   let parts = 0
@@ -206,7 +211,7 @@ test('when reading takes too long, what is connected with the alert is read in p
     return parts === 2 ? TIMED_OUT : 'none'
   }
   const partial = await ask(tenant, slow)
-  expect(toRestarts(partial).size).toBe(1 + 7)
+  expect(toRestarts(partial).size).toBe(1 + 7 + 1)
 })
 
 test('a diagnosis goes on without what is usual when that takes too long to count', async () => {

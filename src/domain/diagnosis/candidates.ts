@@ -72,16 +72,21 @@ function isTermination({ entry }: Observation): boolean {
  * deploy and the migration that it runs.
  */
 export function isOneRollout(a: Change, b: Change): boolean {
-  const [one, other] = [toRevision(a.lead.entry), toRevision(b.lead.entry)]
-  const isOfOneRevision = one !== undefined && other !== undefined && isSameRevision(one, other)
   const isAtOne = a.key === b.key
-  if (isAtOne && isOfOneRevision && (a.isSame || b.isSame)) return true
+  if (isAtOne && (a.isSame || b.isSame) && areOfOneRevision(a, b)) return true
   if (areApart(a, b)) return false
   if (a.lead.entry.eventType !== b.lead.entry.eventType) {
-    return (isAtOne || isOfOneRevision) && (isMigrationOf(a, b) || isMigrationOf(b, a))
+    return (isAtOne || areOfOneRevision(a, b)) && (isMigrationOf(a, b) || isMigrationOf(b, a))
   }
   if (!isDeploy(a.lead)) return isAtOne && a.lead.entry.entity === b.lead.entry.entity
-  return isAtOne ? isOfOneRevision || (one ?? other) === undefined : isOfOneRevision && isHash(one)
+  const revision = toRevision(a.lead.entry) ?? toRevision(b.lead.entry)
+  if (revision === undefined) return isAtOne
+  return areOfOneRevision(a, b) && (isAtOne || isHash(revision))
+}
+
+function areOfOneRevision(a: Change, b: Change): boolean {
+  const [one, other] = [toRevision(a.lead.entry), toRevision(b.lead.entry)]
+  return one !== undefined && other !== undefined && isSameRevision(one, other)
 }
 
 function areApart(a: Change, b: Change): boolean {

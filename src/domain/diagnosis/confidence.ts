@@ -3,7 +3,7 @@ import { isOneRollout } from './candidates.ts'
 import { type Facts, isWayKnown } from './facts.ts'
 import { BREAKING_MS, besides, findBroken } from './hazards.ts'
 import { isPutNamed } from './mentions.ts'
-import type { Assessment, Candidate, Hazard, WeighedItem } from './model.ts'
+import type { Assessment, Candidate, Hazard, Item, WeighedItem } from './model.ts'
 import { isAutoscaling, isLess, isScaling } from './scaling.ts'
 import { isExpired, isFullDisk, isOfLoad, isOfTrust, MIN_TOGETHER } from './trouble.ts'
 import type { Weights } from './weights.ts'
@@ -21,6 +21,8 @@ export type Certainty = {
   readonly rival: Candidate | undefined
   /** What broke between the leading change of its client and what fails, and may explain that as well. */
   readonly broken: Hazard | undefined
+  /** What began to fail where no way is known, with what the leading change explains: much more than usual, so that they may have a cause in common. */
+  readonly shared: readonly Item[]
   /**
    * Whether either may be to blame instead, or what fails at once with what the leading change explains, and no change does; or nothing
    * connects the leading change with the alert.
@@ -44,6 +46,7 @@ const NOTHING: Certainty = {
   confidence: 0,
   rival: undefined,
   broken: undefined,
+  shared: [],
   isDoubted: false,
   unrecorded: 1,
 }
@@ -98,8 +101,8 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const rivalry = next === undefined || !isNameable(next, facts, weights) ? 0 : Math.exp(next.score - leader.score)
   const confidence = toConfidence(present, share, facts, weights)
   const broken = findBroken(hazards, leader, facts)
-  const isPart =
-    (leader.lagMs > SOON_MS && leavesUnexplained(leader, ranked, facts, weights)) || (leader.lagMs > BREAKING_MS && isShared(leader, facts))
+  const shared = leader.lagMs > BREAKING_MS ? listShared(leader, facts) : []
+  const isPart = shared.length > 0 || (leader.lagMs > SOON_MS && leavesUnexplained(leader, ranked, facts, weights))
   const isStrange = !isPlaced(leader, facts)
   const isSupported = leader.explained.length > 0 && isSpokenFor(leader) && !isStrange && !broken && !isPart
   const most = Math.min(
@@ -114,6 +117,7 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
     confidence: Math.min(most, confidence),
     rival: rivalry >= TIED ? next : undefined,
     broken,
+    shared,
     isDoubted: rivalry >= TIED || broken !== undefined || isPart || isStrange,
     unrecorded: 1 - confidence,
   }
@@ -138,16 +142,17 @@ function leavesUnexplained(
 }
 
 /**
- * Whether much more than usual began to fail where no way is known, when what a change explains did, and not after it: they may have a
- * cause in common, which the change is not.
+ * What began to fail where no way is known when what a change explains did, and not after it, where that is much more than usual: they may
+ * have a cause in common, which the change is not.
  */
-function isShared({ change, concerned, onsetMs }: Candidate, { items, mentions, isStoreAlert }: Facts): boolean {
-  if (onsetMs === undefined || isStoreAlert || isPutNamed(change, concerned, mentions)) return false
+function listShared({ change, concerned, onsetMs }: Candidate, { items, mentions, isStoreAlert }: Facts): readonly Item[] {
+  if (onsetMs === undefined || isStoreAlert || isPutNamed(change, concerned, mentions)) return []
   const lately = items.filter((item) => item.isStrange && item.onsetMs > onsetMs - LATELY_MS)
   const atOnce = lately.filter((item) => Math.abs(item.onsetMs - onsetMs) <= AT_ONCE_MS)
   const usual = (lately.length - atOnce.length) * ((2 * AT_ONCE_MS) / LATELY_MS)
   const isFirst = atOnce.every((item) => item.onsetMs >= onsetMs)
-  return !isFirst && new Set(atOnce.map(({ callee }) => callee)).size >= MIN_TOGETHER && atOnce.length >= 3 * usual
+  const isMuch = new Set(atOnce.map(({ callee }) => callee)).size >= MIN_TOGETHER && atOnce.length >= 3 * usual
+  return isMuch && !isFirst ? atOnce : []
 }
 
 /** The less sure, the longer a service ran well after its change. */

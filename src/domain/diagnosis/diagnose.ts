@@ -147,11 +147,13 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
   const previous = findPrevious(change, changesOf.get(change.key) ?? [])
   const isExplaining = candidate.explained.length > 0
   const outlasted = toOutlasted(candidate)
+  const shared = candidate === ranked[0] ? certainty.shared : []
   const isToBlame = certainty.isNamed && candidate === ranked[0] && !certainty.isDoubted && (isProven(candidate) || outlasted === 'long')
   const cited = [
     change.lead,
     ...change.steps.slice(0, MAX_STEPS_CITED).map(({ observation }) => observation),
     ...candidate.explained.slice(0, MAX_ITEMS_CITED).flatMap(({ reports }) => reports.slice(0, MAX_REPORTS_CITED)),
+    ...shared.slice(0, MAX_ITEMS_CITED).flatMap(({ reports }) => reports.slice(0, 1)),
     ...(change.undoneBy ? [change.undoneBy.lead] : []),
     ...(change.replacedBy && isToBlame ? [change.replacedBy.lead] : []),
     ...[previous, change.former].flatMap((before) => before?.source ?? []),
@@ -161,7 +163,7 @@ function toHypothesis(candidate: Candidate, context: Context): Hypothesis {
     service: facts.names.get(change.key) ?? change.key,
     score: candidate.score,
     path: path.toReversed().map((key) => facts.names.get(key) ?? key),
-    ...toReasons(candidate, notable, { facts, nameOf, tell, path, onset, isNamed: certainty.isNamed }),
+    ...toReasons(candidate, notable, { facts, nameOf, tell, path, onset, isNamed: certainty.isNamed, shared }),
     sentence: toSentence(change, onset, nameOf),
     recommendedAction: isToBlame
       ? recommendUndoing(change, previous, outlasted, nameOf)

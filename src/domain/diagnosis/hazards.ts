@@ -24,7 +24,7 @@ export function listHazards(facts: Facts, explain: Explain, weights: Weights): r
   const placeOf = createPlacer(facts, weights)
   const toTrouble = createTroubleFinder(facts, explain, weights)
   const isDown = (host: string) => items.some((item) => item.callee === host && item.isCall && toRefusal(item) !== 'wrong')
-  const beside = alertKey === null ? [] : items.map(({ callee }) => callee).filter((key) => toTrouble(key).length > 0)
+  const beside = alertKey === null ? [] : [...new Set(items.map(({ callee }) => callee))].filter((key) => toTrouble(key).length > 0)
   const keys = alertKey === null ? items.flatMap(({ caller, callee }) => [caller, callee]) : [...hops.keys(), ...callers, ...beside]
   return [...new Set(keys)]
     .map((key) => {
@@ -44,13 +44,12 @@ export function listHazards(facts: Facts, explain: Explain, weights: Weights): r
 function createTroubleFinder({ alertKey, hops, callers, items, isStoreAlert }: Facts, explain: Explain, { slackMs }: Weights) {
   const failing = new Set(items.flatMap(({ isCall, caller }) => (isCall ? caller : [])))
   const broken = Map.groupBy(items.filter(isBroken), ({ callee }) => callee)
+  const ofAlert = items.filter(({ caller, callee }) => caller === alertKey || callee === alertKey)
   return (key: string): readonly Item[] => {
     const own = broken.get(key)
     if (!own || (key === alertKey && !isStoreAlert) || callers.has(key) || failing.has(key)) return []
     const isBelow = hops.has(key)
-    const above = isBelow
-      ? listNotable(explain(key, null).explained.filter(({ callee, isCall }) => isCall || callee !== key))
-      : items.filter(({ caller, callee }) => caller === alertKey || callee === alertKey)
+    const above = isBelow ? listNotable(explain(key, null).explained.filter(({ callee, isCall }) => isCall || callee !== key)) : ofAlert
     const sinceMs = Math.min(0, ...above.map(({ onsetMs }) => onsetMs))
     const isNear = (item: Item) =>
       isBelow

@@ -3,7 +3,7 @@ import { LONG_MS, toOutlasted } from './confidence.ts'
 import type { Facts } from './facts.ts'
 import { isPutNamed } from './mentions.ts'
 import type { Candidate, Change, ChangeFeed, Gap, Item, RuledOutReason, WeighedItem } from './model.ts'
-import { describe, type NameOf, type Onset, toDuration, toLagText } from './sentences.ts'
+import { describe, type NameOf, type Onset, toDuration, toLagText, toList } from './sentences.ts'
 import { isDenied, isEviction, isOfAccess, isOfNetwork, isUnreached } from './trouble.ts'
 
 /** Whoever sends a service's changes is heard of at least so often. */
@@ -21,13 +21,15 @@ export type ReasonContext = {
   readonly onset: Onset
   /** Whether the answer names a change: beside one that says that none explains what fails, none can. */
   readonly isNamed: boolean
+  /** What began to fail with what the change explains, and may have a cause in common with it. */
+  readonly shared: readonly Item[]
 }
 
 /** What speaks for a candidate and against it, in words. */
 export function toReasons(
   candidate: Candidate,
   notable: readonly WeighedItem[],
-  { facts, nameOf, tell, path, onset, isNamed }: ReasonContext,
+  { facts, nameOf, tell, path, onset, isNamed, shared }: ReasonContext,
 ): Reasons {
   const { change, features, explained } = candidate
   const failures = tellOnce(explained)
@@ -46,6 +48,7 @@ export function toReasons(
   const reasonsAgainst = [
     explained.length === 0 ? toNothingExplained(facts) : '',
     explained.length > 0 && missed.length > 0 ? 'it does not explain all that fails' : '',
+    toSharedTrouble(shared, nameOf),
     features.late < Math.log(0.5) ? `some of what fails at ${nameOf(candidate.concerned)} began before it` : '',
     time.speaksFor ? '' : time.text,
     toOutlasted(candidate) === 'long' ? 'what it may explain goes on without it' : '',
@@ -85,6 +88,11 @@ function toTimeReason({ change, lagMs }: Candidate, onset: Onset): { readonly te
 export function tellOnce(items: readonly WeighedItem[]): readonly WeighedItem[] {
   const told = new Set(items.flatMap(({ isCall, reports }) => (isCall ? (reports[0]?.entry.id ?? []) : [])))
   return items.filter(({ isCall, reports: [report] }) => isCall || report === undefined || !told.has(report.entry.id))
+}
+
+function toSharedTrouble(shared: readonly Item[], nameOf: NameOf): string {
+  const names = [...new Set(shared.map(({ callee }) => nameOf(callee)))]
+  return names.length === 0 ? '' : `at the same time trouble began at ${toList(names)}, which no call connects with it`
 }
 
 function toNothingExplained({ items }: Facts): string {

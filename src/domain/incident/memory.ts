@@ -4,8 +4,7 @@ import type { Diagnosis, DiagnosisInput, PatternMatch } from '../diagnosis/model
 import { EVENT_TYPES, type EventType } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
 import { toValueClass } from '../event/value-class.ts'
-import { toKnownServices } from '../graph/callee.ts'
-import { learnEdges, liveEdges, pathsFrom, toAdjacency } from '../graph/service-graph.ts'
+import { liveEdges, pathsFrom, toAdjacency } from '../graph/service-graph.ts'
 import { hashOf } from '../hash.ts'
 import { type IncidentId, isId } from '../ids.ts'
 import { isListOf, isNumber, isObjectOf, isOneOf, isText, orAbsent, orNull, readStored, writeStored } from '../json.ts'
@@ -91,18 +90,23 @@ export function readSignature(stored: unknown): IncidentSignature {
   return readStored('signature', stored, isSignature)
 }
 
-/** What an incident is like, from the windows of the alerting service and of those its calls lead to; each change counts once. */
+/**
+ * What an incident is like, from the windows of the alerting service and of those its calls lead to, by a graph that has learned from what
+ * fails in them; each change counts once.
+ */
 export function embedEvidence({
   alert,
   windows,
   graph,
   observedUntil,
 }: Omit<DiagnosisInput, 'patterns' | 'counts'>): Embedding | undefined {
-  const hopsOf = countHops({ alert, windows, graph, observedUntil })
+  if (alert.service === null) return undefined
+  const paths = pathsFrom(alert.service, toAdjacency(liveEdges(graph, observedUntil)).callees, MAX_HOPS)
   const events = new Map<string, IncidentEvent>()
   for (const { service, window } of windows) {
-    const hops = hopsOf(service)
-    if (hops === undefined) continue
+    const path = paths.get(toNameKey(service))
+    if (!path) continue
+    const hops = path.length - 1
     for (const entry of Object.values(window.entries).flat()) {
       const isNearest = hops < (events.get(entry.id)?.hops ?? Number.POSITIVE_INFINITY)
       if (entry.firstTimestamp <= observedUntil && isNearest) events.set(entry.id, { ...entry, hops })
@@ -117,21 +121,6 @@ export function toCauseKind({ hypotheses, abstained }: Diagnosis, snapshot: Cont
   const [entry] = citedEntries(snapshot, leading?.eventIds.slice(0, 1) ?? [])
   if (abstained || !leading || !entry) return null
   return { service: leading.service, vendor: entry.vendor, eventType: entry.event_type, valueClass: toValueClass(entry.new_value) }
-}
-
-function countHops({ alert, windows, graph, observedUntil }: Omit<DiagnosisInput, 'patterns' | 'counts'>) {
-  const known = toKnownServices(windows.map(({ service }) => service))
-  const learned = windows.flatMap(({ service, window }) =>
-    Object.values(window.entries)
-      .flat()
-      .flatMap((entry) => learnEdges({ serviceName: service, ...entry }, known)),
-  )
-  const { callees } = toAdjacency([...liveEdges(graph, observedUntil), ...learned])
-  const paths = alert.service === null ? undefined : pathsFrom(alert.service, callees, MAX_HOPS)
-  return (service: string): number | undefined => {
-    const path = paths?.get(toNameKey(service))
-    return path && path.length - 1
-  }
 }
 
 /** How much each family of features says about what an incident is like. */

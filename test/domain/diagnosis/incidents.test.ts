@@ -1180,6 +1180,13 @@ test('a change of a service that broke first is told beside a fresh one of the a
   }
 })
 
+test('an answer cites the trouble elsewhere for which it doubts a change', () => {
+  const others = many(7, (name, index) => makeWindow(name, errors(-70 + 5 * index, 'connection reset', { entity: name })))
+  const { evidence } = look({ windows: [makeWindow('orders', OLD, deploy(-420, 'bbbbbb2'), own(-60, 'connection reset')), ...others] })
+  const doubting = others.flatMap(({ window }) => window.entries.dependency_failure.map(({ id }) => id))
+  expect(doubting.filter((id) => evidence.includes(id))).toHaveLength(7)
+})
+
 const pricing = [makeWindow('pricing', deploy(-180, 'ddddddd'), errors(-150, 'panic: nil map', { entity: 'pricing' }))]
 const called = (service: string) => makeWindow(service, failure(-145, 'pricing'))
 const blip = trouble(-150, 'dependency_failure', 'istio', 'success=90%', { entity: 'service/search', count: 3, timestamp: later(-120) })
