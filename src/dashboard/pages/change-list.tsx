@@ -1,6 +1,7 @@
 import type { EventType } from '../../domain/event/event.ts'
+import { isRollback } from '../../domain/event/revision.ts'
 import { toOwner } from '../../domain/event/service-name.ts'
-import { findUndoing, ROLLED_BACK } from '../../domain/incident/undoing.ts'
+import { findUndoing } from '../../domain/incident/undoing.ts'
 import type { Blame, Change } from '../../store/changes.ts'
 import type { Incident } from '../../store/incidents.ts'
 import { TypeLabel } from '../chart.tsx'
@@ -101,7 +102,7 @@ function findRollbacks(rollouts: readonly Rollout[]): ReadonlySet<string> {
       there.flatMap((one, place) => {
         const before = there[place - 1]
         const isBack = before && findUndoing(there.slice(0, place + 1), before, before.at, scalings.get(toOwner(one))) === one
-        return isBack || ROLLED_BACK.test(one.newValue ?? '') ? one.own.map(({ id }) => id) : []
+        return isBack || isRollback(one) ? one.own.map(({ id }) => id) : []
       }),
     ),
   )

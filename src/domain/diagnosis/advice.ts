@@ -32,7 +32,8 @@ export function findPrevious({ lead, atMs }: Change, ofService: readonly Change[
       change.lead.entry.entity === entity &&
       change.atMs < atMs &&
       isSameEnvironment(change.lead.entry.environment, environment)
-    return isOfSame && !change.isFailed && revision !== undefined && isDifferent(revision)
+    const isTakenBack = change.isRollback || (change.undoneBy !== undefined && change.undoneBy.atMs < atMs)
+    return isOfSame && !change.isFailed && !isTakenBack && revision !== undefined && isDifferent(revision)
   })
   const text = earlier && toRevisionName(earlier.lead.entry)
   return earlier && text !== undefined ? { text, source: earlier.lead } : undefined
@@ -41,7 +42,7 @@ export function findPrevious({ lead, atMs }: Change, ofService: readonly Change[
 /** What to do about a change that more than time speaks against; `outlasted`: how long what it may explain went on without it. */
 export function recommendUndoing(change: Change, previous: Previous, outlasted: Outlasted, nameOf: NameOf): string {
   const { entry, key } = change.lead
-  if (!isChangeType(entry.eventType)) return recommendComparing(change, key, true, nameOf)
+  if (!isChangeType(entry.eventType) || change.isRollback) return recommendComparing(change, key, true, nameOf)
   const told = {
     entity: quoteName(entry.entity),
     service: nameOf(key),

@@ -1,6 +1,6 @@
 import { type Facts, hopsFrom } from './facts.ts'
 import type { Change, Item, WeighedItem } from './model.ts'
-import { isEviction, MIN_TOGETHER } from './trouble.ts'
+import { isEviction, MIN_TOGETHER, toRefusal } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** How well a fault of a service at a time explains what fails. */
@@ -113,7 +113,7 @@ export function createExplainer(
     const hops = below.get(item.callee) ?? new Map<string, number>()
     for (const [key, distance] of hops) reach(key, item, weights.own * weights.perHop ** distance)
     const callers = item.isCall ? [item.caller] : (adjacency.callers.get(item.callee) ?? [])
-    const chance = item.isOfUse || together.has(item) ? weights.together : weights.caller
+    const chance = item.isOfUse || together.has(item) || toRefusal(item) === 'wrong' ? weights.together : weights.caller
     for (const key of callers) if (!hops.has(key)) reach(key, item, chance)
   }
   const toLateness = createLateness(

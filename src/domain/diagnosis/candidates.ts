@@ -1,6 +1,6 @@
 import { compareText } from '../compare.ts'
 import { toEnvironmentKey } from '../event/environment.ts'
-import { isCounter, isHash, isSameRevision, toRevision } from '../event/revision.ts'
+import { isCounter, isHash, isRollback, isSameRevision, toRevision } from '../event/revision.ts'
 import { compareTimes } from './input.ts'
 import type { Change, DatedReport, Former, Observation } from './model.ts'
 import { FAILED, REPEAT_MS, toOccurrences } from './occurrences.ts'
@@ -28,7 +28,11 @@ type Draft = {
   revision: string | undefined
   reportedMs: number
   isFailed: boolean
+  failedMs: number | undefined
   isFinished: boolean
+  readonly isRollback: boolean
+  /** The rollback that took it back. */
+  takenBackBy: Draft | undefined
   /** Whether what it puts in place was in place already. */
   readonly isSame: boolean
   readonly steps: DatedReport[]
@@ -109,26 +113,33 @@ function toDrafts(own: readonly Observation[]): readonly Draft[] {
     .toSorted((a, b) => a.atMs - b.atMs || compareText(a.observation.entry.id, b.observation.entry.id))
   const drafts: Draft[] = []
   const latest = new Map<string, Draft>()
-  for (const occurrence of occurrences.filter(({ observation }) => !isScaling(observation))) {
-    const { observation, atMs } = occurrence
-    const thing = toThing(observation)
-    const earlier = latest.get(thing)
-    if (isDeploy(observation) && joinDeploy(occurrence, earlier ?? drafts.findLast(({ lead }) => isDeploy(lead)))) continue
-    if (earlier && isRepeat(earlier, occurrence)) {
-      earlier.reportedMs = Math.max(atMs, observation.lastMs)
-      continue
-    }
-    const told = [...latest.values()].find((draft) => isToldAgain(draft, earlier, occurrence))
-    if (told) {
-      told.reportedMs = Math.max(told.reportedMs, atMs)
-      addStep(told, { atMs, observation })
-    }
-    const live = drafts.findLast((draft) => toThing(draft.lead) === thing && isLive(draft))
-    const draft = told ?? open(occurrence, earlier, live)
-    if (!told) drafts.push(draft)
-    latest.set(thing, draft)
-  }
+  for (const occurrence of occurrences) if (!isScaling(occurrence.observation)) addReport(occurrence, drafts, latest)
   return addScalings(drafts, occurrences)
+}
+
+/** Adds what a report begins, unless it tells of a change that is known; `latest`: of each thing. */
+function addReport(occurrence: DatedReport, drafts: Draft[], latest: Map<string, Draft>): void {
+  const { observation, atMs } = occurrence
+  const thing = toThing(observation)
+  const earlier = latest.get(thing)
+  if (isRollback(observation.entry)) {
+    latest.set(thing, takeBack(occurrence, drafts))
+    return
+  }
+  if (isDeploy(observation) && joinDeploy(occurrence, earlier ?? drafts.findLast(({ lead }) => isDeploy(lead)))) return
+  if (earlier && isRepeat(earlier, occurrence)) {
+    earlier.reportedMs = Math.max(atMs, observation.lastMs)
+    return
+  }
+  const told = [...latest.values()].find((draft) => isToldAgain(draft, earlier, occurrence))
+  if (told) {
+    told.reportedMs = Math.max(told.reportedMs, atMs)
+    addStep(told, { atMs, observation })
+  }
+  const live = drafts.findLast((draft) => toThing(draft.lead) === thing && isInPlace(draft))
+  const draft = told ?? open(occurrence, earlier, live)
+  if (!told) drafts.push(draft)
+  latest.set(thing, draft)
 }
 
 /** A change that begins with a report, perhaps of what was tried in vain before. */
@@ -139,11 +150,47 @@ function open({ observation, atMs }: DatedReport, earlier?: Draft, live?: Draft)
     revision: toRevision(observation.entry) ?? (earlier && isVain(earlier) ? earlier.revision : undefined),
     reportedMs: Math.max(atMs, observation.entry.count > 2 ? observation.lastMs : atMs),
     isFailed: FAILED.test(observation.entry.newValue ?? '') && isDeploy(observation),
+    failedMs: undefined,
     isFinished: FINISHED.test(observation.entry.newValue ?? ''),
     isSame: isDeploy(observation) ? isLiveAlready(observation, live) : isUnchanged(observation),
+    isRollback: isRollback(observation.entry),
+    takenBackBy: undefined,
     steps: [],
     former: undefined,
   }
+}
+
+/**
+ * Adds a rollback, unless it is told again or as the deploy that put an earlier revision in place, and says of the release that it took back
+ * that it did: the last one of the same thing or of the same revision, unless the rollback tells of a revision that is not on record.
+ */
+function takeBack(occurrence: DatedReport, drafts: Draft[]): Draft {
+  const { observation, atMs } = occurrence
+  const revision = toRevision(observation.entry)
+  const isOf = (draft: Draft | undefined) =>
+    revision !== undefined && draft?.revision !== undefined && isSameRevision(draft.revision, revision)
+  const earlier = drafts.findLast(({ lead }) => toThing(lead) === toThing(observation))
+  if (earlier?.isRollback && atMs - earlier.reportedMs <= REPEAT_MS && earlier.lead.entry.sha === observation.entry.sha) {
+    earlier.reportedMs = atMs
+    return earlier
+  }
+  const deploys = drafts.filter((draft) => isDeploy(draft.lead) && isInPlace(draft))
+  const ofThing = deploys.filter(({ lead }) => toThing(lead) === toThing(observation))
+  const last = ofThing.at(-1) ?? deploys.findLast(isOf)
+  const [first, second] = ofThing.slice(-3)
+  const isPutBack = ofThing.length > 2 && isOf(second) && areOfOne(first, last)
+  if (last && isPutBack && atMs - last.reportedMs <= REPEAT_MS) {
+    addStep(last, occurrence)
+    return last
+  }
+  const draft = open(occurrence)
+  if (last && (revision === undefined || last.revision === undefined || isOf(last) || ofThing.some(isOf))) last.takenBackBy = draft
+  drafts.push(draft)
+  return draft
+}
+
+function areOfOne(a: Draft | undefined, b: Draft | undefined): boolean {
+  return a?.revision !== undefined && b?.revision !== undefined && isSameRevision(a.revision, b.revision)
 }
 
 /** Whether a setting was written as it was: a certificate is renewed so. */
@@ -172,8 +219,16 @@ function joinDeploy({ observation, atMs }: DatedReport, deploy: Draft | undefine
   if (isEnd) {
     deploy.isFinished = true
     addStep(deploy, { atMs, observation })
-  } else deploy.isFailed = true
+  } else {
+    deploy.isFailed = true
+    deploy.failedMs ??= atMs
+  }
   return true
+}
+
+/** Whether a change was put in place, and is no longer for all that a rollback told. */
+function isInPlace(draft: Draft): boolean {
+  return isLive(draft) && !draft.isRollback && !draft.takenBackBy
 }
 
 /** Whether a rollout failed, and brought nothing as far as is known by then. */
@@ -271,9 +326,10 @@ function toThing({ entry }: Observation): string {
   return `${entry.eventType}\0${entry.entity}`
 }
 
-/** Which change set which one back: the first that did. */
-function linkUndone(drafts: readonly Draft[]): readonly Change[] {
-  const byThing = Map.groupBy(drafts, ({ lead }) => toThing(lead))
+type Undone = { readonly undoing: ReadonlyMap<Draft, Draft>; readonly undone: ReadonlyMap<Draft, Draft> }
+
+/** Which change set which one back, and which was set back by which: the first that did. */
+function findUndone(drafts: readonly Draft[], byThing: ReadonlyMap<string, readonly Draft[]>): Undone {
   const undoing = new Map<Draft, Draft>()
   const undone = new Map<Draft, Draft>()
   for (const ofThing of byThing.values()) {
@@ -284,6 +340,18 @@ function linkUndone(drafts: readonly Draft[]): readonly Change[] {
       if (!undone.has(other)) undone.set(other, draft)
     }
   }
+  for (const draft of drafts) {
+    if (!draft.takenBackBy) continue
+    undoing.set(draft, draft.takenBackBy)
+    undone.set(draft.takenBackBy, draft)
+  }
+  return { undoing, undone }
+}
+
+/** The changes, with what set which one back. */
+function linkUndone(drafts: readonly Draft[]): readonly Change[] {
+  const byThing = Map.groupBy(drafts, ({ lead }) => toThing(lead))
+  const { undoing, undone } = findUndone(drafts, byThing)
   const changes = new Map<Draft, Change>()
   for (const draft of drafts.toReversed()) {
     const by = undoing.get(draft)
@@ -294,6 +362,8 @@ function linkUndone(drafts: readonly Draft[]): readonly Change[] {
       atMs: Math.min(draft.atMs, ...draft.steps.map(({ atMs }) => atMs)),
       steps: draft.steps.toSorted((a, b) => a.atMs - b.atMs || compareTimes(a.observation, b.observation)),
       isFailed: draft.isFailed,
+      failedMs: draft.failedMs,
+      isRollback: draft.isRollback,
       isSame: draft.isSame,
       former: draft.former,
       undoes: isRedone(draft, undone) ? undefined : undone.get(draft)?.lead,
@@ -311,7 +381,7 @@ function isLive({ isFailed, steps }: Draft): boolean {
 
 /** What is live of a deploy's thing, where that is not the deploy's own revision. */
 function findLive(draft: Draft, byThing: ReadonlyMap<string, readonly Draft[]>): Draft | undefined {
-  const live = isDeploy(draft.lead) ? byThing.get(toThing(draft.lead))?.findLast(isLive) : undefined
+  const live = isDeploy(draft.lead) ? byThing.get(toThing(draft.lead))?.findLast(isInPlace) : undefined
   if (!live || live.atMs <= draft.atMs) return undefined
   const isOther = draft.revision === undefined || live.revision === undefined || !isSameRevision(draft.revision, live.revision)
   return isOther ? live : undefined
@@ -330,7 +400,7 @@ function isRedone(draft: Draft, undone: ReadonlyMap<Draft, Draft>): boolean {
 
 function isUndone(draft: Draft, place: number, other: Draft, at: number, ofThing: readonly Draft[]): boolean {
   // Scaling goes up and down by itself, and may fail either way; what failed before anything came of it undid nothing.
-  if (isScaling(draft.lead) || !isLive(other)) return false
+  if (isScaling(draft.lead) || draft.isRollback || !isLive(other)) return false
   const { entry } = draft.lead
   const { entry: later } = other.lead
   if (entry.oldValue !== null && entry.newValue !== null && entry.oldValue !== entry.newValue) {

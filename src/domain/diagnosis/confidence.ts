@@ -1,11 +1,11 @@
 import { AT_ONCE_MS, LATELY_MS } from './blame.ts'
 import { isOneRollout } from './candidates.ts'
-import { type Facts, isWayKnown } from './facts.ts'
+import { type Facts, hopsFrom, isWayKnown } from './facts.ts'
 import { BREAKING_MS, besides, findBroken } from './hazards.ts'
 import { isPutNamed } from './mentions.ts'
-import type { Assessment, Candidate, Hazard, Item, WeighedItem } from './model.ts'
+import type { Assessment, Candidate, Hazard, Item } from './model.ts'
 import { isAutoscaling, isLess, isScaling } from './scaling.ts'
-import { isExpired, isFullDisk, isOfLoad, isOfTrust, MIN_TOGETHER } from './trouble.ts'
+import { isExpired, isFullDisk, isOfLack, isOfLoad, isOfMemory, isOfTrust, isStrain, MIN_TOGETHER } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** How sure an answer is. */
@@ -101,8 +101,8 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const rivalry = next === undefined || !isNameable(next, facts, weights) ? 0 : Math.exp(next.score - leader.score)
   const confidence = toConfidence(present, share, facts, weights)
   const broken = findBroken(hazards, leader, facts)
-  const shared = leader.lagMs > BREAKING_MS ? listShared(leader, facts) : []
-  const isPart = shared.length > 0 || (leader.lagMs > SOON_MS && leavesUnexplained(leader, ranked, facts, weights))
+  const shared = listShared(leader, facts)
+  const isPart = shared.length > 0 || leavesUnexplained(leader, ranked, facts, weights) || hadRunShort(leader, facts, weights)
   const isStrange = !isPlaced(leader, facts)
   const isSupported = leader.explained.length > 0 && isSpokenFor(leader) && !isStrange && !broken && !isPart
   const most = Math.min(
@@ -123,36 +123,65 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   }
 }
 
-/** Whether other calls of the same callers began to fail at once with those that a change explains, and no likely change explains them. */
+/**
+ * Whether other calls began to fail at once with those that a change explains, and no likely change explains them: some time after the
+ * change those of the same callers and, at any time, those of several that do not call its service.
+ */
 function leavesUnexplained(
-  { explained, concerned, score }: Candidate,
+  { explained, concerned, score, lagMs }: Candidate,
   ranked: readonly Candidate[],
-  { items }: Facts,
+  { items, adjacency }: Facts,
   { slackMs }: Weights,
-) {
+): boolean {
   const likely = ranked.filter((candidate) => candidate.score >= score - Math.LN10).flatMap((candidate) => candidate.explained)
   const known = new Set(likely.map(({ reports }) => reports[0]))
-  const toTime = (caller: string, onsetMs: number, offset = 0) => `${caller}\0${Math.round(onsetMs / slackMs) + offset}`
+  const own = explained.filter(({ isCall }) => isCall)
   const unknown = items.filter(({ isCall, reports }) => isCall && !known.has(reports[0]))
-  const times = new Set(unknown.map(({ caller, onsetMs }) => toTime(caller, onsetMs)))
-  return explained.some(
-    ({ isCall, caller, onsetMs }) =>
-      isCall && caller !== concerned && [-1, 0, 1].some((offset) => times.has(toTime(caller, onsetMs, offset))),
+  const atOnce = unknown.filter((item) => own.some(({ onsetMs }) => Math.abs(item.onsetMs - onsetMs) <= slackMs))
+  const callers = new Set(own.flatMap(({ caller }) => (caller === concerned ? [] : caller)))
+  if (lagMs > SOON_MS && atOnce.some(({ caller }) => callers.has(caller))) return true
+  const others = new Set(atOnce.flatMap(({ caller, isStrange }) => (isStrange || hopsFrom(caller, adjacency).has(concerned) ? [] : caller)))
+  return others.size >= MIN_TOGETHER - 1
+}
+
+/** Whether what ran out of memory after a change had been short of it before, and until then. */
+function hadRunShort({ change, explained }: Candidate, { items }: Facts, { slackMs }: Weights): boolean {
+  const out = new Set(explained.flatMap((item) => (isOfMemory(item) ? item.callee : [])))
+  return items.some(
+    (item) =>
+      out.has(item.callee) &&
+      isOfMemory(item) &&
+      item.onsetMs < change.atMs - slackMs &&
+      item.reports.some(({ lastMs }) => lastMs >= change.atMs),
   )
 }
 
 /**
- * What began to fail where no way is known when what a change explains did, and not after it, where that is much more than usual: they may
- * have a cause in common, which the change is not.
+ * What began to fail where no way is known when what a change explains did, and the change may not have caused: much more than usual some
+ * time after it, and not after what it explains; or, at any time, several that fail for the same. They may have a cause in common.
  */
-function listShared({ change, concerned, onsetMs }: Candidate, { items, mentions, isStoreAlert }: Facts): readonly Item[] {
+function listShared(
+  { change, concerned, onsetMs, lagMs, explained }: Candidate,
+  { items, mentions, isStoreAlert }: Facts,
+): readonly Item[] {
   if (onsetMs === undefined || isStoreAlert || isPutNamed(change, concerned, mentions)) return []
-  const lately = items.filter((item) => item.isStrange && item.onsetMs > onsetMs - LATELY_MS)
-  const atOnce = lately.filter((item) => Math.abs(item.onsetMs - onsetMs) <= AT_ONCE_MS)
+  const lately = items.filter((item) => item.isStrange && item.callee !== concerned && item.onsetMs > onsetMs - LATELY_MS)
+  const said = new Set(explained.flatMap(({ reports }) => reports.flatMap(({ entry }) => entry.newValue ?? [])))
+  const alike = keepUnusual(
+    lately.filter(({ reports }) => reports.some(({ entry }) => said.has(entry.newValue ?? ''))),
+    onsetMs,
+  )
+  if (alike.length > 0 || lagMs <= BREAKING_MS) return alike
+  const atOnce = keepUnusual(lately, onsetMs)
+  return atOnce.every((item) => item.onsetMs >= onsetMs) ? [] : atOnce
+}
+
+/** What began about a time at several places, where that is much more than about other times lately; else nothing. */
+function keepUnusual(lately: readonly Item[], ms: number): readonly Item[] {
+  const atOnce = lately.filter((item) => Math.abs(item.onsetMs - ms) <= AT_ONCE_MS)
   const usual = (lately.length - atOnce.length) * ((2 * AT_ONCE_MS) / LATELY_MS)
-  const isFirst = atOnce.every((item) => item.onsetMs >= onsetMs)
   const isMuch = new Set(atOnce.map(({ callee }) => callee)).size >= MIN_TOGETHER && atOnce.length >= 3 * usual
-  return isMuch && !isFirst ? atOnce : []
+  return isMuch ? atOnce : []
 }
 
 /** The less sure, the longer a service ran well after its change. */
@@ -171,7 +200,8 @@ export function isProven(candidate: Candidate): boolean {
 /** The same, however long after it. */
 function isSpokenFor(candidate: Candidate): boolean {
   const { features, change } = candidate
-  return features.pattern > 0 || (!change.isSame && isPointedAt(candidate) && !isLate(candidate) && toOutlasted(candidate) !== 'long')
+  if (features.pattern > 0) return true
+  return !change.isSame && !candidate.isRestoring && isPointedAt(candidate) && !isLate(candidate) && toOutlasted(candidate) !== 'long'
 }
 
 /** Whether most of what fails at its service began before a change, by more than clocks differ. */
@@ -196,9 +226,13 @@ export function toOutlasted({ change: { undoneBy, replacedBy }, explained }: Can
  */
 function isPointedAt({ explained, concerned, lagMs, change }: Candidate): boolean {
   if (lagMs > SOON_MS && !isScaling(change.lead) && explained.every(isOfLoad)) return false
-  return explained.some(
-    ({ isCall, caller, callee, isOfUse }) => callee === concerned || isOfUse || (isCall && (lagMs <= SOON_MS || caller !== concerned)),
-  )
+  // A service that fails by its own account, and reaches all that it calls, is where those who call it point; but a flag acts there.
+  const failing = new Set(explained.flatMap(({ isCall, caller }) => (isCall ? caller : [])))
+  const ill = new Set(explained.flatMap((item) => (item.isCall || isStrain(item) || failing.has(item.callee) ? [] : item.callee)))
+  return explained.some(({ isCall, caller, callee, isOfUse }) => {
+    if (callee === concerned || isOfUse) return true
+    return isCall && (caller === concerned ? lagMs <= SOON_MS : change.lead.entry.eventType === 'flag_change' || !ill.has(callee))
+  })
 }
 
 /** Whether it is known how an alert leads to a change's service. */
@@ -208,7 +242,18 @@ export function isPlaced({ change, concerned }: Candidate, facts: Facts): boolea
 
 /** Whether a change may be told as what caused an alert, alone or beside another. */
 function isNameable(candidate: Candidate, facts: Facts, weights: Weights): boolean {
-  return isConnected(candidate, facts) && !isTooLate(candidate, weights) && !isAnswerToLoad(candidate) && !isRenewal(candidate)
+  return (
+    isConnected(candidate, facts) &&
+    !isTooLate(candidate, weights) &&
+    !isAnswerToLoad(candidate) &&
+    !isOfNoLack(candidate) &&
+    !isRenewal(candidate)
+  )
+}
+
+/** Whether replicas were taken away, though not all, and what fails is not for want of them. */
+function isOfNoLack({ change: { lead, former }, explained }: Candidate): boolean {
+  return explained.length > 0 && isLess(former, lead.entry.newValue) && Number(lead.entry.newValue) > 0 && !explained.some(isOfLack)
 }
 
 /** Whether a setting was written as it was, and what fails is not for want of trust: there its renewal may have brought what its value does not tell. */
@@ -224,7 +269,7 @@ function isAnswerToLoad({ change: { lead, former } }: Candidate): boolean {
 /** Whether anything but a time long ago connects a change with the alert. */
 function isConnected(candidate: Candidate, facts: Facts): boolean {
   const { change, explained, features, lagMs } = candidate
-  const isLongAgo = isOfLongRun(candidate) || (lagMs > PROVEN_MS && !isPointedAt(candidate)) || (lagMs > SOON_MS && isOfTime(explained))
+  const isLongAgo = isOfLongRun(candidate) || (lagMs > PROVEN_MS && !isPointedAt(candidate)) || isOfTimeAlone(candidate)
   if (isLongAgo && features.pattern <= 0) return false
   return facts.alertKey === null || explained.length > 0 || isWayKnown(change.key, facts)
 }
@@ -235,9 +280,11 @@ function isOfLongRun({ change, explained, lagMs }: Candidate): boolean {
   return lagMs > RAN_WELL_MS && explained.every(({ isCall }) => !isCall)
 }
 
-/** Whether time alone brought what fails: something ran out or filled up, which no change of long ago made it do. */
-function isOfTime(explained: readonly WeighedItem[]): boolean {
-  return explained.length > 0 && explained.every((item) => isExpired(item) || isFullDisk(item))
+/** Whether time alone brought what fails: what had a last day no change but one of settings made run out, what is full none of long ago. */
+function isOfTimeAlone({ change, explained, lagMs }: Candidate): boolean {
+  if (explained.length === 0) return false
+  if (explained.every(isExpired) && change.lead.entry.eventType !== 'config_change') return true
+  return lagMs > SOON_MS && explained.every((item) => isExpired(item) || isFullDisk(item))
 }
 
 /** Whether what its service may cause had begun before a change, and nothing after it that it explains. */

@@ -231,12 +231,12 @@ function toHypothesisText(
   return second ? toTie(first, second.sentence) : first
 }
 
-/** Of changes a tenth as likely as the first, the next of another service where each explains calls that the other does not. */
+/** Of changes a tenth as likely as the first, the next of another service, not of long before, where each explains calls that the other does not. */
 function findSecondCause({ ranked, facts }: Weighing): Candidate | undefined {
   const [leader] = ranked
   if (!leader) return undefined
   const next = ranked.find(({ change }) => change.key !== leader.change.key)
-  if (!next || next.score < leader.score - Math.LN10) return undefined
+  if (!next || next.score < leader.score - Math.LN10 || next.lagMs > LONG_MS) return undefined
   const explains = (a: Candidate, b: Candidate) => a.explained.some((item) => item.isCall && !b.explained.includes(item))
   return facts.alertKey !== null && isPlaced(next, facts) && explains(leader, next) && explains(next, leader) ? next : undefined
 }

@@ -14,7 +14,7 @@ export function excludeEarly(
 ): RuledOutReason | undefined {
   if (change.atMs > slackMs) return 'after_onset'
   if (!isSameEnvironment(change.lead.entry.environment, environment)) return 'other_environment'
-  if (change.isFailed && change.steps.length === 0) return 'not_rolled_out'
+  if (change.isFailed && change.steps.length === 0 && !hasServed(change, facts)) return 'not_rolled_out'
   return isUnreachable(change, facts, slackMs) ? 'no_path' : undefined
 }
 
@@ -25,7 +25,12 @@ export function excludeByOnset({ change, onsetMs, troubleMs }: Candidate, slackM
   // What takes replicas away as the trouble begins, as far as clocks tell, answers no load.
   const isTaking = isLess(change.former, change.lead.entry.newValue)
   if (isAutoscaling(change.lead) && change.atMs > troubleMs + (isTaking ? slackMs : 0)) return 'consequence'
-  return change.undoes && change.atMs > troubleMs + slackMs ? 'revert' : undefined
+  return (change.undoes || change.isRollback) && change.atMs > troubleMs + slackMs ? 'revert' : undefined
+}
+
+/** Whether what a rollout began with broke before the rollout was reported to have failed, which it did for that perhaps. */
+function hasServed({ key, atMs, failedMs }: Change, { items }: Facts): boolean {
+  return failedMs !== undefined && items.some(({ callee, onsetMs }) => callee === key && onsetMs >= atMs && onsetMs <= failedMs)
 }
 
 /**

@@ -42,7 +42,8 @@ export function createAssessor(
     }
     const score = Object.values(features).reduce((sum, feature) => sum + feature)
     const { explained, onsetMs, troubleMs } = account
-    return { change, features, score, concerned: key, explained, onsetMs, troubleMs, lagMs, alike: 1 }
+    const isRestored = isRestoring(change, troubleMs, weights)
+    return { change, features, score, concerned: key, explained, onsetMs, troubleMs, lagMs, isRestoring: isRestored, alike: 1 }
   }
 }
 
@@ -73,11 +74,23 @@ export function createPlacer(facts: Facts, weights: Weights): Placer {
   }
 }
 
-function toKind({ lead, atMs, former, undoes, isSame }: Change, { explained, troubleMs }: Account, weights: Weights): number {
-  // What is set back just before the trouble, in place for long without any, is no answer to it.
+/** What had been in place for longer was no failed attempt. */
+const ATTEMPT_MS = 30 * 60_000
+
+/**
+ * Whether a change put back what had run well: a rollback, a deploy of an earlier revision after a short attempt with another, and what is
+ * set back but for what was in place for long without trouble until just before it.
+ */
+function isRestoring({ lead, atMs, undoes, isRollback }: Change, troubleMs: number | undefined, { slackMs }: Weights): boolean {
+  if (isRollback || !undoes) return isRollback
+  if (lead.entry.eventType === 'deploy') return atMs - undoes.lastMs < ATTEMPT_MS
   const beforeMs = (troubleMs ?? 0) - atMs
-  const isAnswer = undoes && (beforeMs < 0 || beforeMs > 2 * weights.slackMs || atMs - undoes.lastMs < 10 * weights.slackMs)
-  const undoing = isAnswer && lead.entry.eventType !== 'deploy' ? weights.undoing : 1
+  return beforeMs < 0 || beforeMs > 2 * slackMs || atMs - undoes.lastMs < 10 * slackMs
+}
+
+function toKind(change: Change, { explained, troubleMs }: Account, weights: Weights): number {
+  const { lead, former, isSame } = change
+  const undoing = isRestoring(change, troubleMs, weights) && lead.entry.eventType !== 'deploy' ? weights.undoing : 1
   if (isByHand(lead)) return 1
   // What lacks after replicas were taken away was taken with them.
   if (isScaling(lead)) return isLess(former, lead.entry.newValue) && explained.some(isStrain) ? weights.taking : weights.scaling

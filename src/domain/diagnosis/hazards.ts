@@ -10,6 +10,8 @@ import type { Weights } from './weights.ts'
 const BEFORE_MS = 30 * 60_000
 /** What a change breaks, at its service or at what that calls, it breaks within minutes. */
 export const BREAKING_MS = 4 * 60_000
+/** What broke, and is not merely strained, later than that after a change did not break for it. */
+const LONG_AGO_MS = 20 * 60_000
 /** What is strained so soon after a change of its client is strained by it. */
 const STRAINING_MS = 90_000
 const NOTABLE_SHARE = 0.02
@@ -66,7 +68,7 @@ function listNotable(items: readonly WeighedItem[]): readonly WeighedItem[] {
 }
 
 /**
- * The same beside the likeliest changes: nothing more of what broke where one of them explains it. What a client of the change's service, or
+ * The same beside the likeliest changes: nothing more of what broke where one of them, not long before, explains it. What a client of the change's service, or
  * the alerting one, calls may break for the change, the less likely the longer it had been in place: strained for ten minutes,
  * broken for four.
  */
@@ -78,7 +80,9 @@ export function besides(hazards: readonly Hazard[], likely: readonly [Candidate,
     if (troubleMs === undefined) return hazard
     const before = likely.filter(({ change }) => change.atMs <= troubleMs + weights.slackMs)
     const below = hopsFrom(key, facts.adjacency)
-    if (before.some(({ concerned }) => below.has(concerned))) return { ...hazard, logOdds: logOdds + lower, troubleMs: undefined }
+    const sinceMs = hazard.trouble.every(isStrain) ? Number.NEGATIVE_INFINITY : troubleMs - LONG_AGO_MS
+    const isExplained = before.some(({ change, concerned }) => below.has(concerned) && change.atMs >= sinceMs)
+    if (isExplained) return { ...hazard, logOdds: logOdds + lower, troubleMs: undefined }
     if (!before.includes(leader) || !isClient(leader, key, facts)) return hazard
     return { ...hazard, logOdds: logOdds + lower * toFreshness(hazard, leader) }
   })

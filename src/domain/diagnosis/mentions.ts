@@ -1,11 +1,17 @@
 import type { WindowEntry } from '../window/window.ts'
 import type { Change, Observation } from './model.ts'
 
-/** The services whose failures name a word, by word; of what stands in quotes in a text of a database each part by itself, in quotes. */
+/**
+ * The services whose failures name a word, by word; of what stands in quotes in a text of a database each part by itself, in quotes, and
+ * a host that answered after slashes: it was found and reached, so that settings which merely list it have nothing to do with that.
+ */
 export type Mentions = ReadonlyMap<string, ReadonlySet<string>>
 
 const WORD = /[\w.-]{6,128}/g
 const QUOTED = /["'`]([\w.-]{3,128})["'`]/g
+const HOST = /^[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}$/i
+/** A status of HTTP, which somebody answered with. */
+const ANSWERED = /\b[45]\d\d\b/
 /** What a database says of the names that it does not know. */
 const OF_DATABASE = /\b(?:column|relation|table|constraint|index|view|schema|sql)/i
 const MAX_TEXT_LENGTH = 1_024
@@ -19,8 +25,10 @@ export function toMentions(failures: readonly Observation[]): Mentions {
   const mentions = new Map<string, Set<string>>()
   for (const { key, entry } of failures) {
     const text = entry.newValue?.slice(0, MAX_TEXT_LENGTH) ?? ''
+    const isAnswered = ANSWERED.test(text)
     const quoted = [...(OF_DATABASE.test(text) ? text.matchAll(QUOTED) : [])].flatMap(([, name = '']) => name.split('.').map(toQuoted))
-    for (const word of [...(text.match(WORD) ?? []), ...quoted]) {
+    const words = text.match(WORD) ?? []
+    for (const word of [...words.map((each) => (isAnswered && HOST.test(each) ? toAnswered(each) : each)), ...quoted]) {
       const services = mentions.get(word)
       if (services) services.add(key)
       else mentions.set(word, new Set([key]))
@@ -32,7 +40,8 @@ export function toMentions(failures: readonly Observation[]): Mentions {
 /** The services whose failures name what a change is about, or what it put in place or took away. */
 export function listMentioning({ key, lead: { entry } }: Change, mentions: Mentions): readonly string[] {
   if (mentions.size === 0) return []
-  const services = [...listSubjects(entry), ...listPut(entry)].flatMap((word) => [...(mentions.get(word) ?? [])])
+  const subjects = listSubjects(entry)
+  const services = [...subjects, ...subjects.map(toAnswered), ...listPut(entry)].flatMap((word) => [...(mentions.get(word) ?? [])])
   return [...new Set(services)].filter((service) => service !== key).toSorted()
 }
 
@@ -58,6 +67,10 @@ function listPut({ eventType, oldValue, newValue }: WindowEntry): readonly strin
 
 function isKey(word: string): boolean {
   return KEY.test(word) && DISTINCT.test(word)
+}
+
+function toAnswered(host: string): string {
+  return `//${host}`
 }
 
 function toQuoted(word: string): string {

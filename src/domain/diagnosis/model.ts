@@ -184,6 +184,10 @@ export type Change = {
   readonly atMs: number
   readonly steps: readonly DatedReport[]
   readonly isFailed: boolean
+  /** When that was reported, of one that began before. */
+  readonly failedMs: number | undefined
+  /** Whether it took back a release, and which one need not be on record. */
+  readonly isRollback: boolean
   /** Whether what it put in place was in place already. */
   readonly isSame: boolean
   /** The change that this one set back, and the one that set this one back. */
@@ -219,6 +223,8 @@ export type Candidate = {
   readonly troubleMs: number | undefined
   /** From its last step to what it explains, or to the alert. */
   readonly lagMs: number
+  /** Whether it put back what had run well. */
+  readonly isRestoring: boolean
   /** How many services to which no way may be known have a change as likely that shows nothing, itself included. */
   readonly alike: number
 }

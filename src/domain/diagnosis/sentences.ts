@@ -1,5 +1,5 @@
 import type { EventType } from '../event/event.ts'
-import { toRevision, toShortRevision } from '../event/revision.ts'
+import { isRollback, toRevision, toShortRevision } from '../event/revision.ts'
 import { isIdentifier, quoteName, toFirstLine } from '../text.ts'
 import { HOUR_MS, MINUTE_MS } from '../timestamp.ts'
 import type { WindowEntry } from '../window/window.ts'
@@ -31,7 +31,7 @@ export function describe({ entry, key }: Observation, nameOf: NameOf): string {
 }
 
 const DESCRIPTIONS: Readonly<Record<EventType, (entry: WindowEntry, service: string) => string>> = {
-  deploy: (entry, service) => `Deploy${toRevisionText(entry)} to ${service}`,
+  deploy: (entry, service) => (isRollback(entry) ? describeRollback(entry, service) : `Deploy${toRevisionText(entry)} to ${service}`),
   flag_change: ({ entity, newValue }, service) => {
     const value = toTold(newValue, entity)
     return `Flag change of ${quoteName(entity)}${value === undefined ? '' : ` to ${value}`} at ${service}`
@@ -44,6 +44,12 @@ const DESCRIPTIONS: Readonly<Record<EventType, (entry: WindowEntry, service: str
   saturation: (entry, service) => `Saturation of ${toThing(entry)} at ${service}`,
   circuit_open: (entry, service) => `Open circuit of ${toThing(entry)} at ${service}`,
   dependency_failure: (entry, service) => `Failure of ${toThing(entry)} at ${service}`,
+}
+
+/** Which revision it tells, the one that was taken back or the one before, is the sender's to know. */
+function describeRollback(entry: WindowEntry, service: string): string {
+  const revision = toRevisionName(entry)
+  return `Rollback of ${service}${revision === undefined ? '' : ` (${revision})`}`
 }
 
 function toCount(way: string, value: string | null): string {
@@ -92,7 +98,7 @@ export function toSentence(
   nameOf: NameOf,
 ): string {
   const again = lead.entry.eventType === 'deploy' ? 'rolled out once more' : 'was made without a change of its value'
-  const done = isSame ? again : VERBS[lead.entry.eventType]
+  const done = isSame ? again : isRollback(lead.entry) ? 'took effect' : VERBS[lead.entry.eventType]
   const verb = isFailed ? 'rolled out in part' : done
   return `${describe(lead, nameOf)} ${verb} ${toLagText(onset.atMs - atMs, onset.name)}`
 }

@@ -10,6 +10,10 @@ const OF_CLIENTS =
 const OF_DISKS = /disk|volume|space|\bwal\b|bgsave/i
 /** What says that more is asked of it than it can do. */
 const LOAD = /overload|too many (?:\w{1,16} )?requests|\b(?:server|system) (?:is )?(?:too )?busy|\bcpu\W{0,3}\d|load.?shed/i
+const MEMORY = /\boom|out of memory|memory|heap/i
+/** What whoever is served too slowly, in part or not at all says. */
+const LACK =
+  /\b(?:429|50[234])\b|unavailable|overload|exhaust|latency|\bslow|too many|no healthy|capacity|success\D{0,8}\d|\d ?%|probe|unhealthy/i
 /** What a host answers that was reached, and would not do what was asked. */
 const REFUSAL =
   /\b(?:400 bad request|401 unauthorized|403 forbidden|404 not found|409 conflict|410 gone|422 unprocessable)\b|\b(?:status|code|http\/\d(?:\.\d)?)\W{1,3}4(?:0[01345679]|1[0-57]|22)\b/i
@@ -63,6 +67,19 @@ export function isStrain({ isCall, reports }: Item): boolean {
 /** Whether it is load that a service tells of, which comes and goes by itself. */
 export function isOfLoad({ isCall, reports }: Item): boolean {
   return !isCall && reports.every(({ entry }) => LOAD.test(entry.newValue ?? ''))
+}
+
+/** Whether a service tells that it ran out of memory, or that it is short of it. */
+export function isOfMemory({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
+  return !isCall && reports.some(({ entry }) => MEMORY.test(`${entry.entity} ${entry.newValue ?? ''}`))
+}
+
+/** Whether something lacks: what is strained, goes unanswered or is turned away does, what throws an exception does not. */
+export function isOfLack({ reports }: Pick<Item, 'reports'>): boolean {
+  return reports.some(({ entry }) => {
+    const { eventType, newValue } = entry
+    return eventType === 'saturation' || eventType === 'circuit_open' || LACK.test(newValue ?? '') || UNREACHED.test(newValue ?? '')
+  })
 }
 
 export type Refusal = 'wrong' | 'too_much'

@@ -16,7 +16,7 @@ export type Weights = {
   readonly perHop: number
   readonly caller: number
   readonly elsewhere: number
-  /** The same in a call of its own that fails at once with others of its, to services that have nothing to do with each other. */
+  /** The same in a call of its own that is refused, or fails at once with others of its, to services that have nothing to do with each other. */
   readonly together: number
   /** The most that correlated reports weigh together, and what a service's own symptoms count against calls. */
   readonly maxWeight: number

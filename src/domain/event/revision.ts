@@ -53,6 +53,14 @@ export function isSameRevision(a: string, b: string): boolean {
   return one.version !== undefined && other.version !== undefined && isSameVersion(one.version, other.version)
 }
 
+/** What deployers say of a release that was taken back. */
+const ROLLED_BACK = /^roll(?:ed)?[ _-]?back$/i
+
+/** Whether a deploy says that a release was taken back. Which one its revision is, the one that was or the one before, senders differ in. */
+export function isRollback({ eventType, newValue }: Pick<ChangeText, 'eventType' | 'newValue'>): boolean {
+  return eventType === 'deploy' && ROLLED_BACK.test(newValue ?? '')
+}
+
 /** Whether a revision is a commit's or an image's, which no two things share by chance as they do `v1.4.2`. */
 export function isHash(revision: string): boolean {
   const { hash } = toSpelling(revision)

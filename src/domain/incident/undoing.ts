@@ -1,14 +1,11 @@
 import type { ChangeText } from '../event/event.ts'
-import { isSameRevision, toRevision } from '../event/revision.ts'
+import { isRollback, isSameRevision, toRevision } from '../event/revision.ts'
 
 /** A report of one thing's change: all of them are of one type and entity. */
 export type Reported = Pick<ChangeText, 'eventType' | 'oldValue' | 'newValue' | 'sha' | 'environment'> & { readonly at: Date }
 
 /** What a cluster tells of the size of a replica set. */
 export type Scaling = Reported & Pick<ChangeText, 'entity'>
-
-/** What a deployer says of a rollback. */
-export const ROLLED_BACK = /^rolled[ _-]?back$/i
 
 /** How far apart a deploy and what the cluster does for it are told. */
 const ROLLOUT_MS = 10 * 60_000
@@ -83,7 +80,7 @@ function findRollout<Report extends Reported>(at: Date, blamed: Reported, after:
 }
 
 function isEarlierRevision(later: Reported, blamed: Reported, before: readonly Reported[]): boolean {
-  if (ROLLED_BACK.test(later.newValue ?? '')) return true
+  if (isRollback(later)) return true
   const [revision, bad] = [toRevision(later), toRevision(blamed)]
   if (revision === undefined || (bad !== undefined && isSameRevision(revision, bad))) return false
   const earlier = [...before.map(toRevision), toRevision({ ...blamed, newValue: blamed.oldValue, sha: null })]

@@ -1067,6 +1067,214 @@ const ROWS: readonly Row[] = [
     says: /^orders has reported errors/,
     advises: AWAY,
   },
+  {
+    name: 'a database that failed over after a deploy of its client, and was itself deployed hours before',
+    windows: [
+      makeWindow('pg', deploy(-9 * HOUR, 'aaaaaa2'), trouble(-130, 'restart', 'postgres', 'failover')),
+      makeWindow('ledger', OLD, deploy(-480, 'bbbbbb2'), errors(-120, 'connection reset by peer', { entity: 'pg' })),
+      makeWindow('orders', failure(-115, 'ledger')),
+    ],
+    calls: ['ledger', 'ledger>pg'],
+    assessment: 'unrecorded',
+    says: /^pg has been restarting \(failover\)/,
+    advises: AWAY,
+  },
+  {
+    name: 'a rollback of a release whose beginning is not on record',
+    windows: [
+      makeWindow('pricing', OLD, makeEntry(-360, 'deploy', { vendor: 'argo-rollouts', newValue: 'rolled_back', sha: '31' })),
+      makeWindow('orders', failure(-120, 'pricing', 'HTTP 500')),
+    ],
+    calls: ['pricing'],
+    assessment: 'suspect',
+    says: /^Rollback of pricing \(sha=31\) took effect 4 minutes before onset$/,
+    advises: /^Compare errors and latency of pricing before and after rollback of pricing \(sha=31\)$/,
+  },
+  {
+    name: 'a rollout that broke it, and was rolled back when it had',
+    windows: [
+      makeWindow(
+        'pricing',
+        makeEntry(-9 * HOUR, 'deploy', { vendor: 'argo-rollouts', newValue: 'succeeded', sha: '30' }),
+        makeEntry(-300, 'deploy', { vendor: 'argo-rollouts', newValue: 'started', sha: '31' }),
+        makeEntry(-60, 'deploy', { vendor: 'argo-rollouts', newValue: 'rolled_back', sha: '31' }),
+      ),
+      makeWindow('orders', errors(-240, 'HTTP 500', { entity: 'pricing', count: 9, timestamp: later(-55) })),
+    ],
+    calls: ['pricing'],
+    assessment: 'cause',
+    says: /^Deploy sha=31 to pricing/,
+    advises: /^Make sure that the rollback of pricing has taken effect$/,
+  },
+  {
+    name: 'a rollout that was rolled back long before',
+    windows: [
+      makeWindow(
+        'pricing',
+        makeEntry(-9 * HOUR, 'deploy', { vendor: 'argo-rollouts', newValue: 'succeeded', sha: '30' }),
+        makeEntry(-1_700, 'deploy', { vendor: 'argo-rollouts', newValue: 'started', sha: '31' }),
+        makeEntry(-1_300, 'deploy', { vendor: 'argo-rollouts', newValue: 'rolled_back', sha: '31' }),
+      ),
+      makeWindow('orders', failure(-120, 'pricing', 'HTTP 500')),
+    ],
+    calls: ['pricing'],
+    assessment: 'suspect',
+    says: /^Rollback of pricing \(sha=31\)/,
+    advises: AWAY,
+  },
+  {
+    name: 'other trouble after a deploy put back what had run for hours',
+    windows: [makeWindow('orders', OLD, deploy(-1_200, 'bbbbbb2'), deploy(-600, 'aaaaaa1'), own(-120, 'NullPointerException'))],
+    assessment: 'suspect',
+    says: /^Deploy sha=aaaaaa1 to orders/,
+    advises: /^Compare errors and latency of orders/,
+  },
+  {
+    name: 'other trouble after a flag was set back that was on for minutes',
+    windows: [makeWindow('orders', OLD, flag(-900, 'off', 'on'), flag(-600, 'on', 'off'), own(-120, 'NullPointerException'))],
+    assessment: 'suspect',
+    says: /^Flag change of new-tax to off at orders/,
+    advises: /^Compare errors and latency of orders/,
+  },
+  {
+    name: 'a certificate that expired minutes after a deploy of who shows it',
+    windows: [
+      makeWindow('auth', OLD),
+      makeWindow('orders', deploy(-300, 'bbbbbb2'), errors(-120, 'x509: certificate has expired or is not yet valid', { entity: 'auth' })),
+    ],
+    calls: ['auth'],
+    assessment: 'unrecorded',
+    says: /^Calls from orders to auth have failed \(expired\)/,
+    advises: /^Renew what has expired at auth, or what orders shows it/,
+  },
+  {
+    name: 'an exception after one replica of fourteen was taken away',
+    windows: [
+      makeWindow(
+        'pricing',
+        OLD,
+        scaling(-200, '14', '13', { entity: 'pricing-hpa' }),
+        errors(-120, 'NullPointerException', { entity: 'pricing' }),
+      ),
+      makeWindow('orders', failure(-115, 'pricing', 'HTTP 500')),
+    ],
+    calls: ['pricing'],
+    assessment: 'unrecorded',
+    says: /pricing/,
+    advises: /^(?!Raise the minimum)/,
+  },
+  {
+    name: 'settings below a service that throws an exception of its own',
+    windows: [
+      makeWindow(
+        'pg',
+        makeEntry(-300, 'config_change', { vendor: 'terraform', entity: 'aws_db_parameter_group.main', newValue: 'log_min=100' }),
+      ),
+      makeWindow('pricing', OLD, errors(-120, 'TypeError: card.brand is undefined', { entity: 'pricing' })),
+      makeWindow('orders', failure(-115, 'pricing', 'HTTP 500')),
+    ],
+    calls: ['pricing', 'pricing>pg'],
+    assessment: 'suspect',
+    says: /^Config change on aws_db_parameter_group\.main/,
+    advises: /^Compare errors and latency of pg/,
+  },
+  {
+    name: 'settings elsewhere that list a host which answers that it is unwell',
+    windows: [
+      makeWindow(
+        'reporting',
+        makeEntry(-300, 'config_change', {
+          vendor: 'kubernetes',
+          entity: 'configmap/reporting',
+          oldValue: 'EGRESS=api.github.com',
+          newValue: 'EGRESS=api.github.com,api.stripe.com',
+        }),
+      ),
+      makeWindow(
+        'orders',
+        OLD,
+        errors(-120, 'HTTP 503 Service Unavailable from https://api.stripe.com/v1/charges', { entity: 'api.stripe.com' }),
+      ),
+    ],
+    calls: ['reporting>warehouse', 'stock'],
+    assessment: 'external',
+    says: /^orders has been unable to reach api\.stripe\.com/,
+    advises: AWAY,
+  },
+  {
+    name: 'a request that is refused right after a deploy of who sends it, and half an hour after one of who refuses it',
+    windows: [
+      makeWindow('pricing', deploy(-1_500, 'ccccccc')),
+      makeWindow(
+        'orders',
+        OLD,
+        deploy(-190, 'bbbbbb2'),
+        errors(-120, 'HTTP 400 Bad Request: unknown field amount_cents', { entity: 'pricing' }),
+      ),
+    ],
+    calls: ['pricing'],
+    assessment: 'suspect',
+    says: /^Deploy sha=bbbbbb2 to orders .*; nearly as likely, deploy sha=ccccccc to pricing/,
+    advises: /^Compare what failed before and after/,
+  },
+  {
+    name: 'a deploy, and calls of several others to what they use that fail at once',
+    windows: [
+      makeWindow('orders', OLD),
+      ...['cart', 'catalog', 'users'].map((name, index) => makeWindow(name, failure(-120 + index, `${name}-db`, 'i/o timeout'))),
+      makeWindow('cart', deploy(-300, 'bbbbbb2'), failure(-120, 'cart-db', 'i/o timeout')),
+      makeWindow('orders', ...['cart', 'catalog', 'users'].map((name, index) => failure(-112 + index, name, 'HTTP 504'))),
+    ],
+    calls: ['cart', 'catalog', 'users', 'cart>cart-db', 'catalog>catalog-db', 'users>users-db'],
+    assessment: 'suspect',
+    says: /^Deploy sha=bbbbbb2 to cart rolled out \d minutes before onset$/,
+    advises: /^Compare errors and latency of cart/,
+  },
+  {
+    name: 'a flag just before a service ran out of memory that it had been short of',
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        trouble(-1_900, 'saturation', 'datadog', 'heap 96%', { entity: 'jvm', count: 40, timestamp: later(-125) }),
+        flag(-360, 'off', 'on'),
+        trouble(-120, 'restart', 'kubernetes', 'OOMKilled', { entity: 'orders-7d9f8b6c5-x2x9k', count: 4, timestamp: later(60) }),
+      ),
+    ],
+    assessment: 'suspect',
+    says: /^Flag change of new-tax to on at orders/,
+    advises: /^Compare errors and latency of orders/,
+  },
+  {
+    name: 'a rollout that broke it, and was reported to have failed for that',
+    windows: [
+      makeWindow(
+        'pricing',
+        OLD,
+        makeEntry(-500, 'deploy', { vendor: 'github', newValue: 'in_progress', sha: 'bad0001' }),
+        makeEntry(-260, 'deploy', { vendor: 'github', newValue: 'failed', sha: 'bad0001' }),
+        errors(-440, 'ConfigError: missing FEE_TABLE', { entity: 'pricing' }),
+      ),
+      makeWindow('orders', failure(-430, 'pricing', 'success=70%')),
+    ],
+    calls: ['pricing'],
+    assessment: 'cause',
+    says: /^Deploy sha=bad0001 to pricing rolled out in part/,
+    advises: /^Roll back to sha=aaaaaa1$/,
+  },
+  {
+    name: 'a deploy, and the same failure of several others that no call connects with it',
+    windows: ['orders', 'loyalty', 'emailer', 'invoicing', 'returns'].map((name, index) =>
+      makeWindow(
+        name,
+        ...(name === 'orders' ? [OLD, deploy(-260, 'bbbbbb2')] : []),
+        errors(-120 + 3 * index, 'connect ETIMEDOUT 10.4.1.9:443', { entity: name }),
+      ),
+    ),
+    assessment: 'suspect',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+    advises: /^Compare errors and latency of orders/,
+  },
 ]
 
 test.each(ROWS)('tells of $name', (row) => {
