@@ -282,9 +282,11 @@ function isOfLongRun({ change, explained, lagMs }: Candidate): boolean {
 
 /** Whether time alone brought what fails: what had a last day no change but one of settings made run out, what is full none of long ago. */
 function isOfTimeAlone({ change, explained, lagMs }: Candidate): boolean {
-  if (explained.length === 0) return false
-  if (explained.every(isExpired) && change.lead.entry.eventType !== 'config_change') return true
-  return lagMs > SOON_MS && explained.every((item) => isExpired(item) || isFullDisk(item))
+  const timely = explained.filter((item) => isExpired(item) || isFullDisk(item))
+  // Whoever calls one to which something expired fails for that, whatever it says.
+  const failing = new Set(timely.map(({ caller }) => caller))
+  const isAll = timely.length > 0 && explained.every((item) => timely.includes(item) || (item.isCall && failing.has(item.callee)))
+  return isAll && (lagMs > SOON_MS || (timely.every(isExpired) && change.lead.entry.eventType !== 'config_change'))
 }
 
 /** Whether what its service may cause had begun before a change, and nothing after it that it explains. */

@@ -1148,6 +1148,22 @@ const ROWS: readonly Row[] = [
     advises: /^Renew what has expired at auth, or what orders shows it/,
   },
   {
+    name: 'a certificate that expired two calls away, minutes after a deploy of who shows it',
+    windows: [
+      makeWindow('ledger', OLD),
+      makeWindow(
+        'pricing',
+        deploy(-300, 'bbbbbb2'),
+        errors(-125, 'x509: certificate has expired or is not yet valid', { entity: 'ledger' }),
+      ),
+      makeWindow('orders', failure(-120, 'pricing', 'HTTP 502')),
+    ],
+    calls: ['pricing', 'pricing>ledger'],
+    assessment: 'unrecorded',
+    says: /^Calls from pricing to ledger have failed \(expired\)/,
+    advises: /^Renew what has expired at ledger, or what pricing shows it/,
+  },
+  {
     name: 'an exception after one replica of fourteen was taken away',
     windows: [
       makeWindow(
