@@ -241,4 +241,20 @@ export const TOLD_SUSPECTS: readonly ToldRow[] = [
       'What broke: frontend has reported errors since 11:59 UTC. For it: frontend has reported errors since 11:59 UTC, which it can explain; frontend is the alerting service; it came 6 minutes before onset. Against it: it does not explain all that fails; at the same time trouble began at cart, ledger and search, which no call connects with it.',
     ],
   },
+  {
+    name: 'a rollout that was reported to have failed when its service had broken',
+    windows: [
+      makeWindow(
+        'frontend',
+        deploy(-500, 'a4f2c1d', { newValue: 'in_progress' }),
+        deploy(-260, 'a4f2c1d', { newValue: 'failed' }),
+        errors(-440, 'ConfigError: missing FEE_TABLE'),
+      ),
+    ],
+    says: [
+      'suspect: Deploy sha=a4f2c1d to frontend began 60 seconds before onset, and failed later',
+      '→ Compare errors and latency of frontend before and after deploy sha=a4f2c1d to frontend',
+      'What broke: frontend has reported errors since 11:52 UTC. For it: frontend has reported errors since 11:52 UTC, which it can explain; frontend is the alerting service; it came 60 seconds before onset.',
+    ],
+  },
 ]

@@ -33,6 +33,9 @@ type Draft = {
   readonly isRollback: boolean
   /** The rollback that took it back. */
   takenBackBy: Draft | undefined
+  /** Of a rollback: what it took back, and what was in place before that. */
+  took: Draft | undefined
+  putBack: Draft | undefined
   /** Whether what it puts in place was in place already. */
   readonly isSame: boolean
   readonly steps: DatedReport[]
@@ -155,6 +158,8 @@ function open({ observation, atMs }: DatedReport, earlier?: Draft, live?: Draft)
     isSame: isDeploy(observation) ? isLiveAlready(observation, live) : isUnchanged(observation),
     isRollback: isRollback(observation.entry),
     takenBackBy: undefined,
+    took: undefined,
+    putBack: undefined,
     steps: [],
     former: undefined,
   }
@@ -169,12 +174,14 @@ function takeBack(occurrence: DatedReport, drafts: Draft[]): Draft {
   const revision = toRevision(observation.entry)
   const isOf = (draft: Draft | undefined) =>
     revision !== undefined && draft?.revision !== undefined && isSameRevision(draft.revision, revision)
-  const earlier = drafts.findLast(({ lead }) => toThing(lead) === toThing(observation))
-  if (earlier?.isRollback && atMs - earlier.reportedMs <= REPEAT_MS && earlier.lead.entry.sha === observation.entry.sha) {
-    earlier.reportedMs = atMs
-    return earlier
+  const own = drafts.findLast(({ lead }) => toThing(lead) === toThing(observation))
+  const again = own?.isRollback ? own : drafts.findLast(({ lead }) => isDeploy(lead))
+  const isAgain = revision === undefined || again?.revision === undefined || [again, again.took, again.putBack].some(isOf)
+  if (again?.isRollback && isAgain && atMs - again.reportedMs <= REPEAT_MS) {
+    again.reportedMs = atMs
+    return again
   }
-  const deploys = drafts.filter((draft) => isDeploy(draft.lead) && isInPlace(draft))
+  const deploys = drafts.filter((draft) => isDeploy(draft.lead) && !draft.isRollback && !draft.takenBackBy)
   const ofThing = deploys.filter(({ lead }) => toThing(lead) === toThing(observation))
   const last = ofThing.at(-1) ?? deploys.findLast(isOf)
   const [first, second] = ofThing.slice(-3)
@@ -184,7 +191,11 @@ function takeBack(occurrence: DatedReport, drafts: Draft[]): Draft {
     return last
   }
   const draft = open(occurrence)
-  if (last && (revision === undefined || last.revision === undefined || isOf(last) || ofThing.some(isOf))) last.takenBackBy = draft
+  if (last && (revision === undefined || last.revision === undefined || isOf(last) || ofThing.some(isOf))) {
+    last.takenBackBy = draft
+    draft.took = last
+    draft.putBack = ofThing.at(-2)
+  }
   drafts.push(draft)
   return draft
 }
@@ -213,8 +224,8 @@ function joinDeploy({ observation, atMs }: DatedReport, deploy: Draft | undefine
   if (!deploy || atMs - deploy.reportedMs > REPEAT_MS || (deploy.isFinished && toThing(deploy.lead) !== toThing(observation))) return false
   const revision = toRevision(observation.entry)
   if (revision !== undefined && deploy.revision !== undefined && isOtherRevision(revision, deploy.revision)) return false
-  // What was tried in vain began when it went through.
-  if (isEnd && isVain(deploy)) return false
+  // What was tried in vain began when it went through, and what ends a rollback puts back what was before, and soon.
+  if (isEnd && (isVain(deploy) || isAfterRollback(deploy, revision, atMs))) return false
   deploy.reportedMs = atMs
   if (isEnd) {
     deploy.isFinished = true
@@ -226,7 +237,13 @@ function joinDeploy({ observation, atMs }: DatedReport, deploy: Draft | undefine
   return true
 }
 
-/** Whether a change was put in place, and is no longer for all that a rollback told. */
+/** Whether what follows a rollback is a retry of what was taken back, or too late to be the rollback's end. */
+function isAfterRollback({ isRollback, took, ...rollback }: Draft, revision: string | undefined, atMs: number): boolean {
+  const isRetry = revision !== undefined && took?.revision !== undefined && isSameRevision(revision, took.revision)
+  return isRollback && (isRetry || atMs - rollback.atMs > ROLLOUT_MS)
+}
+
+/** Whether a change was put in place, and still is for all that a rollback told. */
 function isInPlace(draft: Draft): boolean {
   return isLive(draft) && !draft.isRollback && !draft.takenBackBy
 }
@@ -237,7 +254,7 @@ function isVain({ isFailed, isFinished, steps }: Draft): boolean {
 }
 
 function isRepeat(earlier: Draft, { observation, atMs }: DatedReport): boolean {
-  if (atMs - earlier.reportedMs > REPEAT_MS || isVain(earlier)) return false
+  if (atMs - earlier.reportedMs > REPEAT_MS || isVain(earlier) || earlier.isRollback) return false
   const revision = toRevision(observation.entry)
   if (isDeploy(observation) && revision !== undefined && earlier.revision !== undefined) return isSameRevision(revision, earlier.revision)
   return observation.entry.newValue === earlier.lead.entry.newValue && observation.entry.sha === earlier.lead.entry.sha
@@ -248,7 +265,7 @@ function isRepeat(earlier: Draft, { observation, atMs }: DatedReport): boolean {
  * after it by either. It is a step of that. What one sender tells under two names are two.
  */
 function isToldAgain(draft: Draft, earlier: Draft | undefined, { observation, atMs }: DatedReport): boolean {
-  if (!isDeploy(draft.lead) || !isDeploy(observation) || atMs - draft.reportedMs > REPEAT_MS) return false
+  if (draft.isRollback || !isDeploy(draft.lead) || !isDeploy(observation) || atMs - draft.reportedMs > REPEAT_MS) return false
   if (observation.entry.vendor === draft.lead.entry.vendor) return false
   if (earlier && earlier.atMs > draft.atMs) return false
   const revision = toRevision(observation.entry)

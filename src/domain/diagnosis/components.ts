@@ -122,7 +122,7 @@ export function diagnoseComponents(input: DiagnosisInput): Diagnosis {
       path: [service],
       reasonsFor: [`${nameOf(key)} shows what is unusual for it`],
       reasonsAgainst: ['the alert names no service'],
-      sentence: toSentence({ lead, atMs: lead.firstMs, isFailed: false, isSame: false }, { atMs: 0, name: 'the alert' }, nameOf),
+      sentence: toSentence({ lead, atMs: lead.firstMs, isFailed: false, isSame: false, steps: [] }, { atMs: 0, name: 'the alert' }, nameOf),
       recommendedAction: `Look at ${nameOf(key)} first`,
     }
   })

@@ -1,11 +1,24 @@
+import { toNameKey } from '../event/service-name.ts'
 import { AT_ONCE_MS, LATELY_MS } from './blame.ts'
 import { isOneRollout } from './candidates.ts'
 import { type Facts, hopsFrom, isWayKnown } from './facts.ts'
 import { BREAKING_MS, besides, findBroken } from './hazards.ts'
 import { isPutNamed } from './mentions.ts'
-import type { Assessment, Candidate, Hazard, Item } from './model.ts'
+import type { Assessment, Candidate, Hazard, Item, Observation } from './model.ts'
+import { isUnseen } from './occurrences.ts'
 import { isAutoscaling, isLess, isScaling } from './scaling.ts'
-import { isExpired, isFullDisk, isOfLack, isOfLoad, isOfMemory, isOfTrust, isStrain, MIN_TOGETHER } from './trouble.ts'
+import {
+  isExpired,
+  isFullDisk,
+  isOfCode,
+  isOfLoad,
+  isOfMemory,
+  isOfTrust,
+  isOutOfMemory,
+  isShortOfMemory,
+  isStrain,
+  MIN_TOGETHER,
+} from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** How sure an answer is. */
@@ -68,6 +81,7 @@ const FIRST_LOOK_MS = 60_000
 /** What all that fails a slack of clocks before a change comes to, and what is as bad. */
 const LATE = Math.log(0.25) / (1 + Math.exp(-1))
 const TIED = 0.5
+const ADDRESS = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b\w[\w-]{0,62}\.\w[\w-]{0,62}\.[a-z]{2,24}\b|[\w-]:\d{2,5}\b/i
 /** As likely, but for what clocks can tell. */
 const EVEN = 0.9
 
@@ -140,20 +154,22 @@ function leavesUnexplained(
   const atOnce = unknown.filter((item) => own.some(({ onsetMs }) => Math.abs(item.onsetMs - onsetMs) <= slackMs))
   const callers = new Set(own.flatMap(({ caller }) => (caller === concerned ? [] : caller)))
   if (lagMs > SOON_MS && atOnce.some(({ caller }) => callers.has(caller))) return true
-  const others = new Set(atOnce.flatMap(({ caller, isStrange }) => (isStrange || hopsFrom(caller, adjacency).has(concerned) ? [] : caller)))
+  const least = Math.max(...own.map(countReports)) / 3
+  const isOther = (item: Item) => !item.isStrange && countReports(item) >= least && !hopsFrom(item.caller, adjacency).has(concerned)
+  const others = new Set(atOnce.flatMap((item) => (isOther(item) ? item.caller : [])))
   return others.size >= MIN_TOGETHER - 1
 }
 
-/** Whether what ran out of memory after a change had been short of it before, and until then. */
+function countReports({ reports }: Item): number {
+  return reports.reduce((sum, { entry }) => sum + entry.count, 0)
+}
+
+/** Whether what ran out of memory after a change, which is not of that, had been nearly out of it before and until then. */
 function hadRunShort({ change, explained }: Candidate, { items }: Facts, { slackMs }: Weights): boolean {
-  const out = new Set(explained.flatMap((item) => (isOfMemory(item) ? item.callee : [])))
-  return items.some(
-    (item) =>
-      out.has(item.callee) &&
-      isOfMemory(item) &&
-      item.onsetMs < change.atMs - slackMs &&
-      item.reports.some(({ lastMs }) => lastMs >= change.atMs),
-  )
+  if (isOfMemory(change.lead.entry)) return false
+  const out = new Set(explained.flatMap((item) => (isOutOfMemory(item) ? item.callee : [])))
+  const isBefore = (item: Item) => item.onsetMs < change.atMs - slackMs && item.reports.some(({ lastMs }) => lastMs >= change.atMs)
+  return items.some((item) => out.has(item.callee) && isShortOfMemory(item) && isBefore(item))
 }
 
 /**
@@ -166,14 +182,20 @@ function listShared(
 ): readonly Item[] {
   if (onsetMs === undefined || isStoreAlert || isPutNamed(change, concerned, mentions)) return []
   const lately = items.filter((item) => item.isStrange && item.callee !== concerned && item.onsetMs > onsetMs - LATELY_MS)
-  const said = new Set(explained.flatMap(({ reports }) => reports.flatMap(({ entry }) => entry.newValue ?? [])))
+  const targets = new Set(explained.flatMap(({ reports }) => reports.flatMap((report) => toTarget(report) ?? [])))
   const alike = keepUnusual(
-    lately.filter(({ reports }) => reports.some(({ entry }) => said.has(entry.newValue ?? ''))),
+    lately.filter(({ reports }) => reports.some((report) => targets.has(toTarget(report) ?? ''))),
     onsetMs,
   )
   if (alike.length > 0 || lagMs <= BREAKING_MS) return alike
   const atOnce = keepUnusual(lately, onsetMs)
   return atOnce.every((item) => item.onsetMs >= onsetMs) ? [] : atOnce
+}
+
+/** Whom a failure was to reach: what its text says with an address or a host, else a thing that is not its service. */
+function toTarget({ key, entry: { entity, newValue } }: Observation): string | undefined {
+  if (newValue !== null && ADDRESS.test(newValue)) return newValue
+  return toNameKey(entity) === key ? undefined : entity
 }
 
 /** What began about a time at several places, where that is much more than about other times lately; else nothing. */
@@ -201,7 +223,13 @@ export function isProven(candidate: Candidate): boolean {
 function isSpokenFor(candidate: Candidate): boolean {
   const { features, change } = candidate
   if (features.pattern > 0) return true
-  return !change.isSame && !candidate.isRestoring && isPointedAt(candidate) && !isLate(candidate) && toOutlasted(candidate) !== 'long'
+  const isPlain = !change.isSame && !isUnseen(change) && !candidate.isRestoring && !isOfLastDay(candidate)
+  return isPlain && isPointedAt(candidate) && !isLate(candidate) && toOutlasted(candidate) !== 'long'
+}
+
+/** Whether all that it explains had a last day, and it is of no setting. */
+function isOfLastDay({ change, explained }: Candidate): boolean {
+  return explained.length > 0 && explained.every(isExpired) && change.lead.entry.eventType !== 'config_change'
 }
 
 /** Whether most of what fails at its service began before a change, by more than clocks differ. */
@@ -228,11 +256,17 @@ function isPointedAt({ explained, concerned, lagMs, change }: Candidate): boolea
   if (lagMs > SOON_MS && !isScaling(change.lead) && explained.every(isOfLoad)) return false
   // A service that fails by its own account, and reaches all that it calls, is where those who call it point; but a flag acts there.
   const failing = new Set(explained.flatMap(({ isCall, caller }) => (isCall ? caller : [])))
-  const ill = new Set(explained.flatMap((item) => (item.isCall || isStrain(item) || failing.has(item.callee) ? [] : item.callee)))
+  const isIll = (item: Item) => !(item.isCall || isStrain(item) || failing.has(item.callee) || tellsOf(item, concerned))
+  const ill = new Set(explained.flatMap((item) => (isIll(item) ? item.callee : [])))
   return explained.some(({ isCall, caller, callee, isOfUse }) => {
     if (callee === concerned || isOfUse) return true
     return isCall && (caller === concerned ? lagMs <= SOON_MS : change.lead.entry.eventType === 'flag_change' || !ill.has(callee))
   })
+}
+
+/** Whether what a service says of itself names another one. */
+function tellsOf({ reports }: Item, key: string): boolean {
+  return reports.some(({ entry }) => toNameKey(entry.newValue ?? '').includes(key))
 }
 
 /** Whether it is known how an alert leads to a change's service. */
@@ -251,9 +285,10 @@ function isNameable(candidate: Candidate, facts: Facts, weights: Weights): boole
   )
 }
 
-/** Whether replicas were taken away, though not all, and what fails is not for want of them. */
+/** Whether replicas were taken away, though not all, and what is told fails for what its code came to: that is not for want of them. */
 function isOfNoLack({ change: { lead, former }, explained }: Candidate): boolean {
-  return explained.length > 0 && isLess(former, lead.entry.newValue) && Number(lead.entry.newValue) > 0 && !explained.some(isOfLack)
+  const own = explained.filter(({ isCall }) => !isCall)
+  return isLess(former, lead.entry.newValue) && Number(lead.entry.newValue) > 0 && own.length > 0 && own.every(isOfCode)
 }
 
 /** Whether a setting was written as it was, and what fails is not for want of trust: there its renewal may have brought what its value does not tell. */
@@ -286,7 +321,7 @@ function isOfTimeAlone({ change, explained, lagMs }: Candidate): boolean {
   // Whoever calls one to which something expired fails for that, whatever it says.
   const failing = new Set(timely.map(({ caller }) => caller))
   const isAll = timely.length > 0 && explained.every((item) => timely.includes(item) || (item.isCall && failing.has(item.callee)))
-  return isAll && (lagMs > SOON_MS || (timely.every(isExpired) && change.lead.entry.eventType !== 'config_change'))
+  return isAll && (lagMs > SOON_MS || (lagMs > AT_ONCE_MS && timely.every(isExpired) && change.lead.entry.eventType !== 'config_change'))
 }
 
 /** Whether what its service may cause had begun before a change, and nothing after it that it explains. */

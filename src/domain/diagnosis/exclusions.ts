@@ -2,6 +2,7 @@ import { isSameEnvironment } from '../event/environment.ts'
 import { type Facts, isWayKnown } from './facts.ts'
 import { listMentioning } from './mentions.ts'
 import type { Candidate, Change, RuledOutReason } from './model.ts'
+import { isUnseen } from './occurrences.ts'
 import { isAutoscaling, isLess } from './scaling.ts'
 import { listCutOff } from './trouble.ts'
 
@@ -14,7 +15,7 @@ export function excludeEarly(
 ): RuledOutReason | undefined {
   if (change.atMs > slackMs) return 'after_onset'
   if (!isSameEnvironment(change.lead.entry.environment, environment)) return 'other_environment'
-  if (change.isFailed && change.steps.length === 0 && !hasServed(change, facts)) return 'not_rolled_out'
+  if (isUnseen(change) && !hasServed(change, facts)) return 'not_rolled_out'
   return isUnreachable(change, facts, slackMs) ? 'no_path' : undefined
 }
 
@@ -28,9 +29,10 @@ export function excludeByOnset({ change, onsetMs, troubleMs }: Candidate, slackM
   return (change.undoes || change.isRollback) && change.atMs > troubleMs + slackMs ? 'revert' : undefined
 }
 
-/** Whether what a rollout began with broke before the rollout was reported to have failed, which it did for that perhaps. */
+/** Whether its service broke by its own account between the beginning of a rollout and the report that it failed: for that, perhaps. */
 function hasServed({ key, atMs, failedMs }: Change, { items }: Facts): boolean {
-  return failedMs !== undefined && items.some(({ callee, onsetMs }) => callee === key && onsetMs >= atMs && onsetMs <= failedMs)
+  const isBetween = (ms: number) => failedMs !== undefined && ms >= atMs && ms <= failedMs
+  return items.some(({ isCall, callee, onsetMs }) => !isCall && callee === key && isBetween(onsetMs))
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Account, Explain } from './blame.ts'
 import type { Facts } from './facts.ts'
 import { isPutNamed, listMentioning } from './mentions.ts'
 import type { Candidate, Change, Features, Item, PatternMatch } from './model.ts'
+import { isUnseen } from './occurrences.ts'
 import { isByHand, isLess, isScaling } from './scaling.ts'
 import { isDenied, isOfAccess, isOfNetwork, isStrain, isUnreached, listCutOff } from './trouble.ts'
 import type { Weights } from './weights.ts'
@@ -42,7 +43,7 @@ export function createAssessor(
     }
     const score = Object.values(features).reduce((sum, feature) => sum + feature)
     const { explained, onsetMs, troubleMs } = account
-    const isRestored = isRestoring(change, troubleMs, weights)
+    const isRestored = isRestoring(change, account, weights)
     return { change, features, score, concerned: key, explained, onsetMs, troubleMs, lagMs, isRestoring: isRestored, alike: 1 }
   }
 }
@@ -77,24 +78,28 @@ export function createPlacer(facts: Facts, weights: Weights): Placer {
 /** What had been in place for longer was no failed attempt. */
 const ATTEMPT_MS = 30 * 60_000
 
-/**
- * Whether a change put back what had run well: a rollback, a deploy of an earlier revision after a short attempt with another, and what is
- * set back but for what was in place for long without trouble until just before it.
- */
-function isRestoring({ lead, atMs, undoes, isRollback }: Change, troubleMs: number | undefined, { slackMs }: Weights): boolean {
+/** Whether a change put back what had run well: a rollback, and what ended a short attempt with something else. */
+function isRestoring({ lead, atMs, undoes, isRollback }: Change, account: Account, weights: Weights): boolean {
   if (isRollback || !undoes) return isRollback
-  if (lead.entry.eventType === 'deploy') return atMs - undoes.lastMs < ATTEMPT_MS
+  return atMs - undoes.firstMs < ATTEMPT_MS && (lead.entry.eventType === 'deploy' || isAnswer({ atMs, undoes }, account, weights))
+}
+
+/** Whether something was set back as an answer to trouble, and not just before it after it had been in place for long without any. */
+function isAnswer({ atMs, undoes }: Pick<Change, 'atMs' | 'undoes'>, { troubleMs }: Account, { slackMs }: Weights): boolean {
+  if (!undoes) return false
   const beforeMs = (troubleMs ?? 0) - atMs
   return beforeMs < 0 || beforeMs > 2 * slackMs || atMs - undoes.lastMs < 10 * slackMs
 }
 
-function toKind(change: Change, { explained, troubleMs }: Account, weights: Weights): number {
+function toKind(change: Change, account: Account, weights: Weights): number {
   const { lead, former, isSame } = change
-  const undoing = isRestoring(change, troubleMs, weights) && lead.entry.eventType !== 'deploy' ? weights.undoing : 1
+  const { explained } = account
+  const undoing = lead.entry.eventType !== 'deploy' && isAnswer(change, account, weights) ? weights.undoing : 1
   if (isByHand(lead)) return 1
   // What lacks after replicas were taken away was taken with them.
   if (isScaling(lead)) return isLess(former, lead.entry.newValue) && explained.some(isStrain) ? weights.taking : weights.scaling
-  if (isSame) return weights.same
+  // What failed before any of it was seen may never have been in place.
+  if (isSame || isUnseen(change)) return weights.same
   if (isOfGate(lead.entry, explained)) return weights.denied * undoing
   return lead.entry.eventType === 'flag_change' ? weights.flag * undoing : undoing
 }

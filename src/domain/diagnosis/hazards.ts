@@ -11,7 +11,7 @@ const BEFORE_MS = 30 * 60_000
 /** What a change breaks, at its service or at what that calls, it breaks within minutes. */
 export const BREAKING_MS = 4 * 60_000
 /** What broke, and is not merely strained, later than that after a change did not break for it. */
-const LONG_AGO_MS = 20 * 60_000
+const LONG_AGO_MS = 60 * 60_000
 /** What is strained so soon after a change of its client is strained by it. */
 const STRAINING_MS = 90_000
 const NOTABLE_SHARE = 0.02

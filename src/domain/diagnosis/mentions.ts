@@ -10,8 +10,9 @@ export type Mentions = ReadonlyMap<string, ReadonlySet<string>>
 const WORD = /[\w.-]{6,128}/g
 const QUOTED = /["'`]([\w.-]{3,128})["'`]/g
 const HOST = /^[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}$/i
-/** A status of HTTP, which somebody answered with. */
-const ANSWERED = /\b[45]\d\d\b/
+/** A status of HTTP, which somebody answered with: after its name or before its words, not a port, a duration or a line. */
+const ANSWERED =
+  /\b(?:HTTP(?:\/\d(?:\.\d)?)?|status(?: ?code)?|code)\W{0,3}[45]\d\d\b|(?<![:\w.])[45]\d\d (?:Bad|Unauthorized|Payment|Forbidden|Not|Method|Conflict|Gone|Unprocessable|Too|Internal|Service|Gateway)\b|\s[45]\d\d$/i
 /** What a database says of the names that it does not know. */
 const OF_DATABASE = /\b(?:column|relation|table|constraint|index|view|schema|sql)/i
 const MAX_TEXT_LENGTH = 1_024
@@ -62,7 +63,10 @@ function listPut({ eventType, oldValue, newValue }: WindowEntry): readonly strin
   if (eventType === 'schema_change') return words.filter((word) => word.length > 2 && !NUMBER.test(word)).map(toQuoted)
   if (eventType !== 'config_change') return []
   const before = new Set(oldValue?.slice(0, MAX_TEXT_LENGTH).split(/[^\w.-]+/))
-  return words.filter((word) => isKey(word) && !NUMBER.test(word) && !before.has(word))
+  const put = words.filter((word) => isKey(word) && !NUMBER.test(word) && !before.has(word))
+  // One host in another's place is whom calls are sent to; one more is but listed.
+  const isInPlace = [...before].some((word) => HOST.test(word) && !words.includes(word))
+  return isInPlace ? [...put, ...put.map(toAnswered)] : put
 }
 
 function isKey(word: string): boolean {

@@ -4,6 +4,7 @@ import { isIdentifier, quoteName, toFirstLine } from '../text.ts'
 import { HOUR_MS, MINUTE_MS } from '../timestamp.ts'
 import type { WindowEntry } from '../window/window.ts'
 import type { Change, Item, Observation } from './model.ts'
+import { isUnseen } from './occurrences.ts'
 import { isCordoned, isEviction, isExpired, isFullDisk, isOfEviction, toRefusal } from './trouble.ts'
 
 /** In every answer that names no cause. */
@@ -93,14 +94,15 @@ export type Onset = { readonly atMs: number; readonly name: 'onset' | 'the alert
 
 /** A hypothesis in one sentence. */
 export function toSentence(
-  { lead, atMs, isFailed, isSame }: Pick<Change, 'lead' | 'atMs' | 'isFailed' | 'isSame'>,
+  { lead, atMs, isFailed, isSame, steps }: Pick<Change, 'lead' | 'atMs' | 'isFailed' | 'isSame' | 'steps'>,
   onset: Onset,
   nameOf: NameOf,
 ): string {
   const again = lead.entry.eventType === 'deploy' ? 'rolled out once more' : 'was made without a change of its value'
   const done = isSame ? again : isRollback(lead.entry) ? 'took effect' : VERBS[lead.entry.eventType]
-  const verb = isFailed ? 'rolled out in part' : done
-  return `${describe(lead, nameOf)} ${verb} ${toLagText(onset.atMs - atMs, onset.name)}`
+  const lag = toLagText(onset.atMs - atMs, onset.name)
+  if (isUnseen({ isFailed, steps })) return `${describe(lead, nameOf)} began ${lag}, and failed later`
+  return `${describe(lead, nameOf)} ${isFailed ? 'rolled out in part' : done} ${lag}`
 }
 
 /** Two changes between which nothing decides, in one sentence. */

@@ -10,10 +10,11 @@ const OF_CLIENTS =
 const OF_DISKS = /disk|volume|space|\bwal\b|bgsave/i
 /** What says that more is asked of it than it can do. */
 const LOAD = /overload|too many (?:\w{1,16} )?requests|\b(?:server|system) (?:is )?(?:too )?busy|\bcpu\W{0,3}\d|load.?shed/i
-const MEMORY = /\boom|out of memory|memory|heap/i
-/** What whoever is served too slowly, in part or not at all says. */
-const LACK =
-  /\b(?:429|50[234])\b|unavailable|overload|exhaust|latency|\bslow|too many|no healthy|capacity|success\D{0,8}\d|\d ?%|probe|unhealthy/i
+const MEMORY = /\boom|memory|heap/i
+const SHORT = /\b(?:9\d|100)(?:\.\d+)? ?%/
+/** Exceptions of code: what it was given or holds is not as it was written for. */
+const CODE =
+  /\b(?:TypeError|ReferenceError|SyntaxError|NullPointer\w*|NullReference\w*|NoMethodError|NameError|AttributeError|KeyError|IndexError|ValueError|ZeroDivisionError|ClassCast\w*|IndexOutOfBounds\w*|NumberFormat\w*|IllegalArgument\w*|nil pointer|index out of range|SIGSEGV|segmentation fault)\b|cannot read propert|is not a function|is undefined/i
 /** What a host answers that was reached, and would not do what was asked. */
 const REFUSAL =
   /\b(?:400 bad request|401 unauthorized|403 forbidden|404 not found|409 conflict|410 gone|422 unprocessable)\b|\b(?:status|code|http\/\d(?:\.\d)?)\W{1,3}4(?:0[01345679]|1[0-57]|22)\b/i
@@ -69,17 +70,24 @@ export function isOfLoad({ isCall, reports }: Item): boolean {
   return !isCall && reports.every(({ entry }) => LOAD.test(entry.newValue ?? ''))
 }
 
-/** Whether a service tells that it ran out of memory, or that it is short of it. */
-export function isOfMemory({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
-  return !isCall && reports.some(({ entry }) => MEMORY.test(`${entry.entity} ${entry.newValue ?? ''}`))
+/** Whether something is about memory: a limit of it, say. */
+export function isOfMemory({ entity, newValue }: WindowEntry): boolean {
+  return MEMORY.test(`${entity} ${newValue ?? ''}`)
 }
 
-/** Whether something lacks: what is strained, goes unanswered or is turned away does, what throws an exception does not. */
-export function isOfLack({ reports }: Pick<Item, 'reports'>): boolean {
-  return reports.some(({ entry }) => {
-    const { eventType, newValue } = entry
-    return eventType === 'saturation' || eventType === 'circuit_open' || LACK.test(newValue ?? '') || UNREACHED.test(newValue ?? '')
-  })
+/** Whether a service was ended for want of memory. */
+export function isOutOfMemory({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
+  return !isCall && reports.some(({ entry }) => entry.eventType === 'restart' && isOfMemory(entry))
+}
+
+/** Whether a service was nearly out of memory. */
+export function isShortOfMemory({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
+  return !isCall && reports.some(({ entry }) => entry.eventType === 'saturation' && isOfMemory(entry) && SHORT.test(entry.newValue ?? ''))
+}
+
+/** Whether all that a service tells of itself is that its code came to what it was not written for. */
+export function isOfCode({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
+  return !isCall && reports.every(({ entry }) => CODE.test(entry.newValue ?? ''))
 }
 
 export type Refusal = 'wrong' | 'too_much'

@@ -1274,9 +1274,9 @@ const ROWS: readonly Row[] = [
       makeWindow('orders', failure(-430, 'pricing', 'success=70%')),
     ],
     calls: ['pricing'],
-    assessment: 'cause',
-    says: /^Deploy sha=bad0001 to pricing rolled out in part/,
-    advises: /^Roll back to sha=aaaaaa1$/,
+    assessment: 'suspect',
+    says: /^Deploy sha=bad0001 to pricing began 60 seconds before onset, and failed later$/,
+    advises: /^Compare errors and latency of pricing/,
   },
   {
     name: 'a deploy, and the same failure of several others that no call connects with it',
