@@ -1247,6 +1247,107 @@ const ROWS: readonly Row[] = [
     advises: /^Compare errors and latency of cart/,
   },
   {
+    name: 'a release that was tried once more after its rollback',
+    windows: [
+      makeWindow(
+        'pricing',
+        makeEntry(-9 * HOUR, 'deploy', { vendor: 'github', newValue: 'success', sha: 'aaaaaa1' }),
+        makeEntry(-1_500, 'deploy', { vendor: 'github', newValue: 'success', sha: 'bad0001', count: 2, timestamp: later(-180) }),
+        makeEntry(-1_200, 'deploy', { vendor: 'github', newValue: 'rolled_back', sha: 'bad0001' }),
+      ),
+      makeWindow('orders', failure(-120, 'pricing', 'HTTP 500')),
+    ],
+    calls: ['pricing'],
+    assessment: 'cause',
+    says: /^Deploy sha=bad0001 to pricing rolled out 60 seconds before onset$/,
+    advises: /^Roll back to sha=aaaaaa1$/,
+  },
+  {
+    name: 'queues that are full after most replicas were taken away',
+    windows: [
+      makeWindow(
+        'pricing',
+        OLD,
+        scaling(-170, '10', '2', { entity: 'pricing', actor: 'sam' }),
+        errors(-120, 'queue full', { entity: 'pricing' }),
+      ),
+      makeWindow('orders', failure(-115, 'pricing', 'HTTP 500')),
+    ],
+    calls: ['pricing'],
+    assessment: 'cause',
+    says: /^Scaling of pricing from 10 to 2 at pricing/,
+    advises: /^Scale pricing of pricing back to 10$/,
+  },
+  {
+    name: 'tokens that expire from seconds after a deploy on',
+    windows: [makeWindow('auth', OLD, deploy(-150, 'bbbbbb2')), makeWindow('orders', errors(-120, 'token expired', { entity: 'auth' }))],
+    calls: ['auth'],
+    assessment: 'suspect',
+    says: /^Deploy sha=bbbbbb2 to auth/,
+    advises: /^Compare errors and latency of auth/,
+  },
+  {
+    name: 'settings that send calls to another host, which answers that it does not know them',
+    windows: [
+      makeWindow(
+        'config',
+        makeEntry(-200, 'config_change', {
+          vendor: 'kubernetes',
+          entity: 'configmap/endpoints',
+          oldValue: 'TAX=tax-v1.vendor.example',
+          newValue: 'TAX=tax-v2.vendor.example',
+        }),
+      ),
+      makeWindow('orders', OLD, own(-120, 'HTTP 404 from https://tax-v2.vendor.example/rates')),
+    ],
+    assessment: 'cause',
+    says: /^Config change on configmap\/endpoints/,
+    advises: /revert its config change$/,
+  },
+  {
+    name: 'settings with a host that nobody reaches at its port',
+    windows: [
+      makeWindow(
+        'config',
+        makeEntry(-200, 'config_change', {
+          vendor: 'kubernetes',
+          entity: 'configmap/endpoints',
+          oldValue: null,
+          newValue: 'TAX=tax-v2.vendor.example',
+        }),
+      ),
+      makeWindow('orders', OLD, own(-120, 'connect ECONNREFUSED tax-v2.vendor.example:443')),
+    ],
+    assessment: 'cause',
+    says: /^Config change on configmap\/endpoints/,
+    advises: /revert its config change$/,
+  },
+  {
+    name: 'a setting put back after many hours, and what it was raised for',
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        makeEntry(-8 * HOUR, 'config_change', {
+          vendor: 'kubernetes',
+          entity: 'configmap/orders',
+          oldValue: 'POOL_MAX=50',
+          newValue: 'POOL_MAX=100',
+        }),
+        makeEntry(-240, 'config_change', {
+          vendor: 'kubernetes',
+          entity: 'configmap/orders',
+          oldValue: 'POOL_MAX=100',
+          newValue: 'POOL_MAX=50',
+        }),
+        own(-120, 'connection pool exhausted'),
+      ),
+    ],
+    assessment: 'cause',
+    says: /^Config change on configmap\/orders/,
+    advises: /revert its config change$/,
+  },
+  {
     name: 'a flag just before a service ran out of memory that it had been short of',
     windows: [
       makeWindow(
