@@ -92,8 +92,11 @@ export function isOneRollout(a: Change, b: Change): boolean {
 }
 
 function areOfOneRevision(a: Change, b: Change): boolean {
-  const [one, other] = [toRevision(a.lead.entry), toRevision(b.lead.entry)]
-  return one !== undefined && other !== undefined && isSameRevision(one, other)
+  return areOne(toRevision(a.lead.entry), toRevision(b.lead.entry))
+}
+
+function areOne(a: string | undefined, b: string | undefined): boolean {
+  return a !== undefined && b !== undefined && isSameRevision(a, b)
 }
 
 function areApart(a: Change, b: Change): boolean {
@@ -172,8 +175,7 @@ function open({ observation, atMs }: DatedReport, earlier?: Draft, live?: Draft)
 function takeBack(occurrence: DatedReport, drafts: Draft[]): Draft {
   const { observation, atMs } = occurrence
   const revision = toRevision(observation.entry)
-  const isOf = (draft: Draft | undefined) =>
-    revision !== undefined && draft?.revision !== undefined && isSameRevision(draft.revision, revision)
+  const isOf = (draft: Draft | undefined) => areOne(draft?.revision, revision)
   const own = drafts.findLast(({ lead }) => toThing(lead) === toThing(observation))
   const again = own?.isRollback ? own : drafts.findLast(({ lead }) => isDeploy(lead))
   const isAgain = revision === undefined || again?.revision === undefined || [again, again.took, again.putBack].some(isOf)
@@ -185,7 +187,7 @@ function takeBack(occurrence: DatedReport, drafts: Draft[]): Draft {
   const ofThing = deploys.filter(({ lead }) => toThing(lead) === toThing(observation))
   const last = ofThing.at(-1) ?? deploys.findLast(isOf)
   const [first, second] = ofThing.slice(-3)
-  const isPutBack = ofThing.length > 2 && isOf(second) && areOfOne(first, last)
+  const isPutBack = ofThing.length > 2 && isOf(second) && areOne(first?.revision, last?.revision)
   if (last && isPutBack && atMs - last.reportedMs <= REPEAT_MS) {
     addStep(last, occurrence)
     return last
@@ -198,10 +200,6 @@ function takeBack(occurrence: DatedReport, drafts: Draft[]): Draft {
   }
   drafts.push(draft)
   return draft
-}
-
-function areOfOne(a: Draft | undefined, b: Draft | undefined): boolean {
-  return a?.revision !== undefined && b?.revision !== undefined && isSameRevision(a.revision, b.revision)
 }
 
 /** Whether a setting was written as it was: a certificate is renewed so. */
@@ -239,8 +237,7 @@ function joinDeploy({ observation, atMs }: DatedReport, deploy: Draft | undefine
 
 /** Whether what follows a rollback is a retry of what was taken back, or too late to be the rollback's end. */
 function isAfterRollback({ isRollback, took, ...rollback }: Draft, revision: string | undefined, atMs: number): boolean {
-  const isRetry = revision !== undefined && took?.revision !== undefined && isSameRevision(revision, took.revision)
-  return isRollback && (isRetry || atMs - rollback.atMs > ROLLOUT_MS)
+  return isRollback && (areOne(took?.revision, revision) || atMs - rollback.atMs > ROLLOUT_MS)
 }
 
 /** Whether a change was put in place, and still is for all that a rollback told. */

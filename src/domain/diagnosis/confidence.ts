@@ -1,24 +1,13 @@
 import { toNameKey } from '../event/service-name.ts'
-import { AT_ONCE_MS, LATELY_MS } from './blame.ts'
+import { AT_ONCE_MS } from './blame.ts'
 import { isOneRollout } from './candidates.ts'
-import { type Facts, hopsFrom, isWayKnown } from './facts.ts'
-import { BREAKING_MS, besides, findBroken } from './hazards.ts'
-import { isPutNamed } from './mentions.ts'
-import type { Assessment, Candidate, Hazard, Item, Observation } from './model.ts'
+import { hadRunShort, leavesUnexplained, listShared, SOON_MS } from './doubts.ts'
+import { type Facts, isWayKnown } from './facts.ts'
+import { besides, findBroken } from './hazards.ts'
+import type { Assessment, Candidate, Hazard, Item } from './model.ts'
 import { isUnseen } from './occurrences.ts'
 import { isAutoscaling, isLess, isScaling } from './scaling.ts'
-import {
-  isExpired,
-  isFullDisk,
-  isOfCode,
-  isOfLoad,
-  isOfMemory,
-  isOfTrust,
-  isOutOfMemory,
-  isShortOfMemory,
-  isStrain,
-  MIN_TOGETHER,
-} from './trouble.ts'
+import { isExpired, isFullDisk, isOfCode, isOfLoad, isOfTrust, isStrain } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** How sure an answer is. */
@@ -71,8 +60,6 @@ export const LONG_MS = 30 * 60_000
 const RAN_WELL_MS = 35 * 60_000
 /** In so long a service that runs well takes most of what is sure of its change. */
 const WELL_MS = 15 * 60_000
-/** Its own calls fail so soon after a change, if they fail for it. */
-export const SOON_MS = 10 * 60_000
 /** What a change broke ends so soon after the change did, or has ended by then. */
 const SETTLING_MS = 60_000
 const SETTLED_MS = 5 * 60_000
@@ -81,7 +68,6 @@ const FIRST_LOOK_MS = 60_000
 /** What all that fails a slack of clocks before a change comes to, and what is as bad. */
 const LATE = Math.log(0.25) / (1 + Math.exp(-1))
 const TIED = 0.5
-const ADDRESS = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b\w[\w-]{0,62}\.\w[\w-]{0,62}\.[a-z]{2,24}\b|[\w-]:\d{2,5}\b/i
 /** As likely, but for what clocks can tell. */
 const EVEN = 0.9
 
@@ -135,75 +121,6 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
     isDoubted: rivalry >= TIED || broken !== undefined || isPart || isStrange,
     unrecorded: 1 - confidence,
   }
-}
-
-/**
- * Whether other calls began to fail at once with those that a change explains, and no likely change explains them: some time after the
- * change those of the same callers and, at any time, those of several that do not call its service.
- */
-function leavesUnexplained(
-  { explained, concerned, score, lagMs }: Candidate,
-  ranked: readonly Candidate[],
-  { items, adjacency }: Facts,
-  { slackMs }: Weights,
-): boolean {
-  const likely = ranked.filter((candidate) => candidate.score >= score - Math.LN10).flatMap((candidate) => candidate.explained)
-  const known = new Set(likely.map(({ reports }) => reports[0]))
-  const own = explained.filter(({ isCall }) => isCall)
-  const unknown = items.filter(({ isCall, reports }) => isCall && !known.has(reports[0]))
-  const atOnce = unknown.filter((item) => own.some(({ onsetMs }) => Math.abs(item.onsetMs - onsetMs) <= slackMs))
-  const callers = new Set(own.flatMap(({ caller }) => (caller === concerned ? [] : caller)))
-  if (lagMs > SOON_MS && atOnce.some(({ caller }) => callers.has(caller))) return true
-  const least = Math.max(...own.map(countReports)) / 3
-  const isOther = (item: Item) => !item.isStrange && countReports(item) >= least && !hopsFrom(item.caller, adjacency).has(concerned)
-  const others = new Set(atOnce.flatMap((item) => (isOther(item) ? item.caller : [])))
-  return others.size >= MIN_TOGETHER - 1
-}
-
-function countReports({ reports }: Item): number {
-  return reports.reduce((sum, { entry }) => sum + entry.count, 0)
-}
-
-/** Whether what ran out of memory after a change, which is not of that, had been nearly out of it before and until then. */
-function hadRunShort({ change, explained }: Candidate, { items }: Facts, { slackMs }: Weights): boolean {
-  if (isOfMemory(change.lead.entry)) return false
-  const out = new Set(explained.flatMap((item) => (isOutOfMemory(item) ? item.callee : [])))
-  const isBefore = (item: Item) => item.onsetMs < change.atMs - slackMs && item.reports.some(({ lastMs }) => lastMs >= change.atMs)
-  return items.some((item) => out.has(item.callee) && isShortOfMemory(item) && isBefore(item))
-}
-
-/**
- * What began to fail where no way is known when what a change explains did, and the change may not have caused: much more than usual some
- * time after it, and not after what it explains; or, at any time, several that fail for the same. They may have a cause in common.
- */
-function listShared(
-  { change, concerned, onsetMs, lagMs, explained }: Candidate,
-  { items, mentions, isStoreAlert }: Facts,
-): readonly Item[] {
-  if (onsetMs === undefined || isStoreAlert || isPutNamed(change, concerned, mentions)) return []
-  const lately = items.filter((item) => item.isStrange && item.callee !== concerned && item.onsetMs > onsetMs - LATELY_MS)
-  const targets = new Set(explained.flatMap(({ reports }) => reports.flatMap((report) => toTarget(report) ?? [])))
-  const alike = keepUnusual(
-    lately.filter(({ reports }) => reports.some((report) => targets.has(toTarget(report) ?? ''))),
-    onsetMs,
-  )
-  if (alike.length > 0 || lagMs <= BREAKING_MS) return alike
-  const atOnce = keepUnusual(lately, onsetMs)
-  return atOnce.every((item) => item.onsetMs >= onsetMs) ? [] : atOnce
-}
-
-/** Whom a failure was to reach: what its text says with an address or a host, else a thing that is not its service. */
-function toTarget({ key, entry: { entity, newValue } }: Observation): string | undefined {
-  if (newValue !== null && ADDRESS.test(newValue)) return newValue
-  return toNameKey(entity) === key ? undefined : entity
-}
-
-/** What began about a time at several places, where that is much more than about other times lately; else nothing. */
-function keepUnusual(lately: readonly Item[], ms: number): readonly Item[] {
-  const atOnce = lately.filter((item) => Math.abs(item.onsetMs - ms) <= AT_ONCE_MS)
-  const usual = (lately.length - atOnce.length) * ((2 * AT_ONCE_MS) / LATELY_MS)
-  const isMuch = new Set(atOnce.map(({ callee }) => callee)).size >= MIN_TOGETHER && atOnce.length >= 3 * usual
-  return isMuch ? atOnce : []
 }
 
 /** The less sure, the longer a service ran well after its change. */

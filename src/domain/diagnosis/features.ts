@@ -43,8 +43,8 @@ export function createAssessor(
     }
     const score = Object.values(features).reduce((sum, feature) => sum + feature)
     const { explained, onsetMs, troubleMs } = account
-    const isRestored = isRestoring(change, account, weights)
-    return { change, features, score, concerned: key, explained, onsetMs, troubleMs, lagMs, isRestoring: isRestored, alike: 1 }
+    const told = { explained, onsetMs, troubleMs, lagMs, isRestoring: isRestoring(change, account, weights) }
+    return { change, features, score, concerned: key, ...told, alike: 1 }
   }
 }
 

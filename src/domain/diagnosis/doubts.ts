@@ -1,0 +1,85 @@
+import { toNameKey } from '../event/service-name.ts'
+import { AT_ONCE_MS, LATELY_MS } from './blame.ts'
+import { type Facts, hopsFrom } from './facts.ts'
+import { BREAKING_MS } from './hazards.ts'
+import { isPutNamed } from './mentions.ts'
+import type { Candidate, Item } from './model.ts'
+import { isOfMemory, isOutOfMemory, isShortOfMemory, MIN_TOGETHER } from './trouble.ts'
+import type { Weights } from './weights.ts'
+
+/** Its own calls fail so soon after a change, if they fail for it. */
+export const SOON_MS = 10 * 60_000
+/** What tells whom a call was to reach: an address, a host, a port. */
+const ADDRESS = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b\w[\w-]{0,62}\.\w[\w-]{0,62}\.[a-z]{2,24}\b|[\w-]:\d{2,5}\b/i
+
+/**
+ * Whether other calls began to fail at once with those that a change explains, and no likely change explains them: some time after the
+ * change those of the same callers and, at any time, those of several that do not call its service.
+ */
+export function leavesUnexplained(
+  { explained, concerned, score, lagMs }: Candidate,
+  ranked: readonly Candidate[],
+  { items, adjacency }: Facts,
+  { slackMs }: Weights,
+): boolean {
+  const likely = ranked.filter((candidate) => candidate.score >= score - Math.LN10).flatMap((candidate) => candidate.explained)
+  const known = new Set(likely.map(({ reports }) => reports[0]))
+  const own = explained.filter(({ isCall }) => isCall)
+  const unknown = items.filter(({ isCall, reports }) => isCall && !known.has(reports[0]))
+  const atOnce = unknown.filter((item) => own.some(({ onsetMs }) => Math.abs(item.onsetMs - onsetMs) <= slackMs))
+  const callers = new Set(own.flatMap(({ caller }) => (caller === concerned ? [] : caller)))
+  if (lagMs > SOON_MS && atOnce.some(({ caller }) => callers.has(caller))) return true
+  const least = Math.max(...own.map(countReports)) / 3
+  const above = hopsFrom(concerned, { callees: adjacency.callers, callers: adjacency.callees })
+  const isOther = (item: Item) => !item.isStrange && countReports(item) >= least && !above.has(item.caller)
+  const others = new Set(atOnce.flatMap((item) => (isOther(item) ? item.caller : [])))
+  return others.size >= MIN_TOGETHER - 1
+}
+
+function countReports({ reports }: Item): number {
+  return reports.reduce((sum, { entry }) => sum + entry.count, 0)
+}
+
+/** Whether what ran out of memory after a change, which is not of that, had been nearly out of it before and until then. */
+export function hadRunShort({ change, explained }: Candidate, { items }: Facts, { slackMs }: Weights): boolean {
+  if (isOfMemory(change.lead.entry)) return false
+  const out = new Set(explained.flatMap((item) => (isOutOfMemory(item) ? item.callee : [])))
+  const isBefore = (item: Item) => item.onsetMs < change.atMs - slackMs && item.reports.some(({ lastMs }) => lastMs >= change.atMs)
+  return items.some((item) => out.has(item.callee) && isShortOfMemory(item) && isBefore(item))
+}
+
+/**
+ * What began to fail where no way is known when what a change explains did, and the change may not have caused: much more than usual some
+ * time after it, and not after what it explains; or, at any time, several that fail for the same. They may have a cause in common.
+ */
+export function listShared(
+  { change, concerned, onsetMs, lagMs, explained }: Candidate,
+  { items, mentions, isStoreAlert }: Facts,
+): readonly Item[] {
+  if (onsetMs === undefined || isStoreAlert || isPutNamed(change, concerned, mentions)) return []
+  const lately = items.filter((item) => item.isStrange && item.callee !== concerned && item.onsetMs > onsetMs - LATELY_MS)
+  const targets = new Set(explained.flatMap(listTargets))
+  const alike = keepUnusual(
+    lately.filter((item) => listTargets(item).some((target) => targets.has(target))),
+    onsetMs,
+  )
+  if (alike.length > 0 || lagMs <= BREAKING_MS) return alike
+  const atOnce = keepUnusual(lately, onsetMs)
+  return atOnce.every((item) => item.onsetMs >= onsetMs) ? [] : atOnce
+}
+
+/** Whom failures were to reach: what a text says with an address or a host, else a thing that is not their service. */
+function listTargets({ reports }: Item): readonly string[] {
+  return reports.flatMap(({ key, entry: { entity, newValue } }) => {
+    if (newValue !== null && ADDRESS.test(newValue)) return newValue
+    return toNameKey(entity) === key ? [] : entity
+  })
+}
+
+/** What began about a time at several places, where that is much more than about other times lately; else nothing. */
+function keepUnusual(lately: readonly Item[], ms: number): readonly Item[] {
+  const atOnce = lately.filter((item) => Math.abs(item.onsetMs - ms) <= AT_ONCE_MS)
+  const usual = (lately.length - atOnce.length) * ((2 * AT_ONCE_MS) / LATELY_MS)
+  const isMuch = new Set(atOnce.map(({ callee }) => callee)).size >= MIN_TOGETHER && atOnce.length >= 3 * usual
+  return isMuch ? atOnce : []
+}
