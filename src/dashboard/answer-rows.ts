@@ -233,7 +233,7 @@ function tellFormer({ answer, latest }: AnswerSubject, cause: CitedEntry | undef
   if (latest.abstained || replaced === undefined) return ''
   const before = answer.entries.findLast((entry) => {
     const revision = nameRevision(entry)
-    return entry.event_type === 'deploy' && entry.service === cause?.service && revision !== undefined && isSameRevision(revision, replaced)
+    return entry.event_type === 'deploy' && entry.service === cause?.service && isSameRevision(revision, replaced)
   })
   const ranMs = before && cause ? Date.parse(cause.first_timestamp) - Date.parse(before.first_timestamp) : 0
   return ranMs > 0 ? `${replaced} had been there for ${toDuration(ranMs)}.` : ''

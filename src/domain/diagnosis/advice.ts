@@ -20,7 +20,7 @@ export function findPrevious({ lead, atMs }: Change, ofService: readonly Change[
   const { oldValue, eventType, entity, environment } = lead.entry
   if (eventType !== 'deploy') return undefined
   const own = toRevision(lead.entry)
-  const isDifferent = (revision: string) => own === undefined || !isSameRevision(own, revision)
+  const isDifferent = (revision: string) => !isSameRevision(own, revision)
   if (oldValue !== null && isDifferent(oldValue)) {
     if (SHA.test(oldValue)) return { text: `sha=${toShortRevision(oldValue)}`, source: lead }
     if (VERSION.test(oldValue)) return { text: oldValue, source: lead }

@@ -92,11 +92,7 @@ export function isOneRollout(a: Change, b: Change): boolean {
 }
 
 function areOfOneRevision(a: Change, b: Change): boolean {
-  return areOne(toRevision(a.lead.entry), toRevision(b.lead.entry))
-}
-
-function areOne(a: string | undefined, b: string | undefined): boolean {
-  return a !== undefined && b !== undefined && isSameRevision(a, b)
+  return isSameRevision(toRevision(a.lead.entry), toRevision(b.lead.entry))
 }
 
 function areApart(a: Change, b: Change): boolean {
@@ -175,7 +171,7 @@ function open({ observation, atMs }: DatedReport, earlier?: Draft, live?: Draft)
 function takeBack(occurrence: DatedReport, drafts: Draft[]): Draft {
   const { observation, atMs } = occurrence
   const revision = toRevision(observation.entry)
-  const isOf = (draft: Draft | undefined) => areOne(draft?.revision, revision)
+  const isOf = (draft: Draft | undefined) => isSameRevision(draft?.revision, revision)
   const own = drafts.findLast(({ lead }) => toThing(lead) === toThing(observation))
   const again = own?.isRollback ? own : drafts.findLast(({ lead }) => isDeploy(lead))
   const isAgain = revision === undefined || again?.revision === undefined || [again, again.took, again.putBack].some(isOf)
@@ -187,7 +183,7 @@ function takeBack(occurrence: DatedReport, drafts: Draft[]): Draft {
   const ofThing = deploys.filter(({ lead }) => toThing(lead) === toThing(observation))
   const last = ofThing.at(-1) ?? deploys.findLast(isOf)
   const [first, second] = ofThing.slice(-3)
-  const isPutBack = ofThing.length > 2 && isOf(second) && areOne(first?.revision, last?.revision)
+  const isPutBack = ofThing.length > 2 && isOf(second) && isSameRevision(first?.revision, last?.revision)
   if (last && isPutBack && atMs - last.reportedMs <= REPEAT_MS) {
     addStep(last, occurrence)
     return last
@@ -211,7 +207,7 @@ function isUnchanged({ entry: { oldValue, newValue } }: Observation): boolean {
 function isLiveAlready({ entry }: Observation, live: Draft | undefined): boolean {
   const revision = toRevision(entry)
   if (revision === undefined) return RESTARTED.test(entry.newValue ?? '')
-  return live?.revision !== undefined && isHash(revision) && isSameRevision(revision, live.revision)
+  return isHash(revision) && isSameRevision(revision, live?.revision)
 }
 
 /** Whether a report tells how an earlier deploy went. */
@@ -237,7 +233,7 @@ function joinDeploy({ observation, atMs }: DatedReport, deploy: Draft | undefine
 
 /** Whether what follows a rollback is a retry of what was taken back, or too late to be the rollback's end. */
 function isAfterRollback({ isRollback, took, ...rollback }: Draft, revision: string | undefined, atMs: number): boolean {
-  return isRollback && (areOne(took?.revision, revision) || atMs - rollback.atMs > ROLLOUT_MS)
+  return isRollback && (isSameRevision(took?.revision, revision) || atMs - rollback.atMs > ROLLOUT_MS)
 }
 
 /** Whether a change was put in place, and still is for all that a rollback told. */
@@ -397,8 +393,7 @@ function isLive({ isFailed, steps }: Draft): boolean {
 function findLive(draft: Draft, byThing: ReadonlyMap<string, readonly Draft[]>): Draft | undefined {
   const live = isDeploy(draft.lead) ? byThing.get(toThing(draft.lead))?.findLast(isInPlace) : undefined
   if (!live || live.atMs <= draft.atMs) return undefined
-  const isOther = draft.revision === undefined || live.revision === undefined || !isSameRevision(draft.revision, live.revision)
-  return isOther ? live : undefined
+  return isSameRevision(draft.revision, live.revision) ? undefined : live
 }
 
 /** Whether a change puts in place again what was set back in between. */

@@ -30,5 +30,5 @@ function isBetween(other: Observation, { entry, firstMs, lastMs }: Observation):
   if (FAILED.test(other.entry.newValue ?? '') || isRollback(other.entry)) return true
   const [own, another] = [toRevision(entry), toRevision(other.entry)]
   // A state without a revision is of whatever is rolled out just then.
-  return another !== undefined && (own === undefined || !isSameRevision(own, another))
+  return another !== undefined && !isSameRevision(own, another)
 }

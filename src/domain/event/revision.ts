@@ -42,9 +42,10 @@ export function toRevision({ eventType, newValue, sha }: Pick<ChangeText, 'event
 /**
  * Whether two spellings name one revision: a full and a short sha, a tag with and without `v`, an image by tag or digest,
  * `git describe` and its commit. A commit or digest decides where both tell one, else the version does as it is written:
- * `v2`, which moves, is not `v2.0.0`. A blank one is no revision. No equivalence: two short shas may both fit a full one.
+ * `v2`, which moves, is not `v2.0.0`. A blank one is no revision, nor is one that is not told. No equivalence: two short shas may both fit a full one.
  */
-export function isSameRevision(a: string, b: string): boolean {
+export function isSameRevision(a: string | undefined, b: string | undefined): boolean {
+  if (a === undefined || b === undefined) return false
   const [one, other] = [toSpelling(a), toSpelling(b)]
   if (one.text === '' || other.text === '') return false
   if (areHashes(one.hash, other.hash)) return isSameHash(one.hash ?? '', other.hash ?? '')

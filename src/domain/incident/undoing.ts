@@ -82,9 +82,9 @@ function findRollout<Report extends Reported>(at: Date, blamed: Reported, after:
 function isEarlierRevision(later: Reported, blamed: Reported, before: readonly Reported[]): boolean {
   if (isRollback(later)) return true
   const [revision, bad] = [toRevision(later), toRevision(blamed)]
-  if (revision === undefined || (bad !== undefined && isSameRevision(revision, bad))) return false
+  if (revision === undefined || isSameRevision(revision, bad)) return false
   const earlier = [...before.map(toRevision), toRevision({ ...blamed, newValue: blamed.oldValue, sha: null })]
-  return earlier.some((one) => one !== undefined && isSameRevision(one, revision))
+  return earlier.some((one) => isSameRevision(one, revision))
 }
 
 const isText = (text: string | null | undefined): text is string => text !== null && text !== undefined

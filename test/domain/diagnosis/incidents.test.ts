@@ -46,6 +46,10 @@ const full = trouble(-120, 'saturation', 'postgres', 'connection_limit_reached',
 const scaling = (seconds: number, oldValue: string | null, newValue: string, fields: Partial<WindowEntry> = {}) =>
   makeEntry(seconds, 'scale_event', { vendor: 'kubernetes', entity: 'orders-hpa', oldValue, newValue, ...fields })
 const setting = (entity: string, vendor = 'vault') => makeEntry(-200, 'config_change', { vendor, entity, newValue: 'v7' })
+const config = (seconds: number, entity: string, oldValue: string | null, newValue: string) =>
+  makeEntry(seconds, 'config_change', { vendor: 'kubernetes', entity: `configmap/${entity}`, oldValue, newValue })
+const release = (seconds: number, vendor: string, newValue: string, sha: string, fields: Partial<WindowEntry> = {}) =>
+  makeEntry(seconds, 'deploy', { vendor, newValue, sha, ...fields })
 const hot = trouble(-240, 'saturation', 'datadog', 'cpu 97%', { entity: 'orders', count: 9, timestamp: later(60) })
 const notReady = makeWindow('/ip-10-0-3-17', trouble(-180, 'dependency_failure', 'kubernetes', 'NodeNotReady', { entity: 'ip-10-0-3-17' }))
 const three = [failure(-122, 'pricing'), failure(-120, 'stock'), failure(-118, 'users')]
@@ -1082,7 +1086,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'a rollback of a release whose beginning is not on record',
     windows: [
-      makeWindow('pricing', OLD, makeEntry(-360, 'deploy', { vendor: 'argo-rollouts', newValue: 'rolled_back', sha: '31' })),
+      makeWindow('pricing', OLD, release(-360, 'argo-rollouts', 'rolled_back', '31')),
       makeWindow('orders', failure(-120, 'pricing', 'HTTP 500')),
     ],
     calls: ['pricing'],
@@ -1095,9 +1099,9 @@ const ROWS: readonly Row[] = [
     windows: [
       makeWindow(
         'pricing',
-        makeEntry(-9 * HOUR, 'deploy', { vendor: 'argo-rollouts', newValue: 'succeeded', sha: '30' }),
-        makeEntry(-300, 'deploy', { vendor: 'argo-rollouts', newValue: 'started', sha: '31' }),
-        makeEntry(-60, 'deploy', { vendor: 'argo-rollouts', newValue: 'rolled_back', sha: '31' }),
+        release(-9 * HOUR, 'argo-rollouts', 'succeeded', '30'),
+        release(-300, 'argo-rollouts', 'started', '31'),
+        release(-60, 'argo-rollouts', 'rolled_back', '31'),
       ),
       makeWindow('orders', errors(-240, 'HTTP 500', { entity: 'pricing', count: 9, timestamp: later(-55) })),
     ],
@@ -1111,9 +1115,9 @@ const ROWS: readonly Row[] = [
     windows: [
       makeWindow(
         'pricing',
-        makeEntry(-9 * HOUR, 'deploy', { vendor: 'argo-rollouts', newValue: 'succeeded', sha: '30' }),
-        makeEntry(-1_700, 'deploy', { vendor: 'argo-rollouts', newValue: 'started', sha: '31' }),
-        makeEntry(-1_300, 'deploy', { vendor: 'argo-rollouts', newValue: 'rolled_back', sha: '31' }),
+        release(-9 * HOUR, 'argo-rollouts', 'succeeded', '30'),
+        release(-1_700, 'argo-rollouts', 'started', '31'),
+        release(-1_300, 'argo-rollouts', 'rolled_back', '31'),
       ),
       makeWindow('orders', failure(-120, 'pricing', 'HTTP 500')),
     ],
@@ -1197,15 +1201,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'settings elsewhere that list a host which answers that it is unwell',
     windows: [
-      makeWindow(
-        'reporting',
-        makeEntry(-300, 'config_change', {
-          vendor: 'kubernetes',
-          entity: 'configmap/reporting',
-          oldValue: 'EGRESS=api.github.com',
-          newValue: 'EGRESS=api.github.com,api.stripe.com',
-        }),
-      ),
+      makeWindow('reporting', config(-300, 'reporting', 'EGRESS=api.github.com', 'EGRESS=api.github.com,api.stripe.com')),
       makeWindow(
         'orders',
         OLD,
@@ -1251,9 +1247,9 @@ const ROWS: readonly Row[] = [
     windows: [
       makeWindow(
         'pricing',
-        makeEntry(-9 * HOUR, 'deploy', { vendor: 'github', newValue: 'success', sha: 'aaaaaa1' }),
-        makeEntry(-1_500, 'deploy', { vendor: 'github', newValue: 'success', sha: 'bad0001', count: 2, timestamp: later(-180) }),
-        makeEntry(-1_200, 'deploy', { vendor: 'github', newValue: 'rolled_back', sha: 'bad0001' }),
+        release(-9 * HOUR, 'github', 'success', 'aaaaaa1'),
+        release(-1_500, 'github', 'success', 'bad0001', { count: 2, timestamp: later(-180) }),
+        release(-1_200, 'github', 'rolled_back', 'bad0001'),
       ),
       makeWindow('orders', failure(-120, 'pricing', 'HTTP 500')),
     ],
@@ -1289,15 +1285,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'settings that send calls to another host, which answers that it does not know them',
     windows: [
-      makeWindow(
-        'config',
-        makeEntry(-200, 'config_change', {
-          vendor: 'kubernetes',
-          entity: 'configmap/endpoints',
-          oldValue: 'TAX=tax-v1.vendor.example',
-          newValue: 'TAX=tax-v2.vendor.example',
-        }),
-      ),
+      makeWindow('config', config(-200, 'endpoints', 'TAX=tax-v1.vendor.example', 'TAX=tax-v2.vendor.example')),
       makeWindow('orders', OLD, own(-120, 'HTTP 404 from https://tax-v2.vendor.example/rates')),
     ],
     assessment: 'cause',
@@ -1307,15 +1295,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'settings with a host that nobody reaches at its port',
     windows: [
-      makeWindow(
-        'config',
-        makeEntry(-200, 'config_change', {
-          vendor: 'kubernetes',
-          entity: 'configmap/endpoints',
-          oldValue: null,
-          newValue: 'TAX=tax-v2.vendor.example',
-        }),
-      ),
+      makeWindow('config', config(-200, 'endpoints', null, 'TAX=tax-v2.vendor.example')),
       makeWindow('orders', OLD, own(-120, 'connect ECONNREFUSED tax-v2.vendor.example:443')),
     ],
     assessment: 'cause',
@@ -1328,18 +1308,8 @@ const ROWS: readonly Row[] = [
       makeWindow(
         'orders',
         OLD,
-        makeEntry(-8 * HOUR, 'config_change', {
-          vendor: 'kubernetes',
-          entity: 'configmap/orders',
-          oldValue: 'POOL_MAX=50',
-          newValue: 'POOL_MAX=100',
-        }),
-        makeEntry(-240, 'config_change', {
-          vendor: 'kubernetes',
-          entity: 'configmap/orders',
-          oldValue: 'POOL_MAX=100',
-          newValue: 'POOL_MAX=50',
-        }),
+        config(-8 * HOUR, 'orders', 'POOL_MAX=50', 'POOL_MAX=100'),
+        config(-240, 'orders', 'POOL_MAX=100', 'POOL_MAX=50'),
         own(-120, 'connection pool exhausted'),
       ),
     ],
@@ -1368,8 +1338,8 @@ const ROWS: readonly Row[] = [
       makeWindow(
         'pricing',
         OLD,
-        makeEntry(-500, 'deploy', { vendor: 'github', newValue: 'in_progress', sha: 'bad0001' }),
-        makeEntry(-260, 'deploy', { vendor: 'github', newValue: 'failed', sha: 'bad0001' }),
+        release(-500, 'github', 'in_progress', 'bad0001'),
+        release(-260, 'github', 'failed', 'bad0001'),
         errors(-440, 'ConfigError: missing FEE_TABLE', { entity: 'pricing' }),
       ),
       makeWindow('orders', failure(-430, 'pricing', 'success=70%')),
