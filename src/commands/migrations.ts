@@ -90,6 +90,11 @@ export async function setRole(client: Client): Promise<void> {
     BEGIN
       EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET statement_timeout = ''3s''', current_database());
       EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET jit = off', current_database());
+      BEGIN
+        EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET default_toast_compression = lz4', current_database());
+      EXCEPTION WHEN invalid_parameter_value THEN
+        NULL; -- a PostgreSQL that was built without it
+      END;
     EXCEPTION WHEN insufficient_privilege THEN
       RAISE WARNING 'this role may not set its own statement_timeout and jit: see "Limits" in the manual';
     END

@@ -8,7 +8,7 @@ const SRC = fileURLToPath(new URL('../../src', import.meta.url))
  * What is exponential shows at the first, what is quadratic at the last. Each step is short enough that what just escapes at one
  * length is found at the next within seconds: an expression cannot be interrupted.
  */
-const LENGTHS = [24, 36, 60, 150, 500, 2_000, 16_000]
+const LENGTHS = [24, 36, 60, 150, 500, 2_000, 16_000, 40_000]
 /** A linear expression is done in a hundredth of that; processor time ticks in 4 ms on some machines. */
 const MOST_MS = 40
 const UNITS = [' ', 'a', 'A', '0', '-', '.', '/', '_', ':', '=', '"', '\\', '\n', 'a.', 'a-', '0.', 'a ', ' a', '-0', 'a=']

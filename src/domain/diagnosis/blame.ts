@@ -39,21 +39,25 @@ type Reached = { readonly item: WeighedItem; readonly chance: number }
 
 /**
  * What each item weighs. What nothing connects with the alert makes what does no lighter and no older, and is of as many faults as begin
- * about that time: of one at most the alert is.
+ * about that time: of one at most the alert is. The more they are, the less it may weigh beside what does.
  */
 export function weighItems(items: readonly Item[], weights: Weights): readonly WeighedItem[] {
   const near = items.filter(({ isStrange }) => !isStrange)
   const others = items.filter(({ isStrange }) => isStrange)
+  const own = weighTogether(near, toFreshest(near), weights)
   const strange = weighTogether(others, toFreshest(items), weights)
   const faults = countFaults(strange)
-  return [
-    ...weighTogether(near, toFreshest(near), weights),
-    ...strange.map((item) => ({ ...item, weight: item.weight / faults, ownWeight: item.ownWeight / faults })),
-  ]
+  const most = (sumWeights(own) || Number.POSITIVE_INFINITY) / sumWeights(strange)
+  const part = Math.min(1 / faults, most ** (1 - 1 / faults))
+  return [...own, ...strange.map((item) => ({ ...item, weight: item.weight * part, ownWeight: item.ownWeight * part }))]
+}
+
+function sumWeights(items: readonly WeighedItem[]): number {
+  return items.reduce((sum, { weight }) => sum + weight, 0)
 }
 
 /** How many faults begin in ten minutes, by those of half an hour: what begins within a minute is of one. */
-function countFaults(items: readonly Item[]): number {
+export function countFaults(items: readonly Item[]): number {
   let [faults, sinceMs] = [0, Number.NEGATIVE_INFINITY]
   for (const { onsetMs } of items.toSorted((a, b) => a.onsetMs - b.onsetMs)) {
     if (onsetMs < -LATELY_MS || onsetMs < sinceMs + AT_ONCE_MS) continue
@@ -170,29 +174,32 @@ function account(
   lateness: number,
   { slackMs, elsewhere, caller }: Weights,
 ): Account {
-  let evidence = 0
-  let [late, total] = [0, 0]
+  let [evidence, late, total, freshness] = [0, 0, 0, 0]
+  let [onsetMs, troubleMs] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  const explained: WeighedItem[] = []
   for (const { item, chance } of reached) {
     const after = atMs === null ? 1 : 1 / (1 + Math.exp((atMs - item.onsetMs) / slackMs))
     evidence += item.weight * Math.log((after * chance) / elsewhere + 1 - after)
-    if (item.callee !== key) continue
-    late += item.ownWeight * (1 - after)
-    total += item.ownWeight
+    if (item.callee === key) {
+      late += item.ownWeight * (1 - after)
+      total += item.ownWeight
+    }
+    const isAfter = atMs === null || item.onsetMs >= atMs - slackMs
+    if (isAfter && chance >= caller) explained.push(item)
+    if (chance <= 2 * elsewhere) continue
+    troubleMs = Math.min(troubleMs, item.onsetMs)
+    if (!isAfter) continue
+    onsetMs = Math.min(onsetMs, item.onsetMs)
+    freshness = Math.max(freshness, item.freshness)
   }
-  const isLikely = ({ chance }: Reached) => chance > 2 * elsewhere
-  const after = atMs === null ? reached : reached.filter(({ item }) => item.onsetMs >= atMs - slackMs)
-  const likely = after.filter(isLikely)
+  const toTime = (earliestMs: number) => (earliestMs === Number.POSITIVE_INFINITY ? undefined : earliestMs)
   return {
     evidence,
-    freshness: likely.reduce((most, { item }) => Math.max(most, item.freshness), 0),
-    explained: after.filter(({ chance }) => chance >= caller).map(({ item }) => item),
-    onsetMs: toEarliest(likely),
-    troubleMs: toEarliest(reached.filter(isLikely)),
+    freshness,
+    explained,
+    onsetMs: toTime(onsetMs),
+    troubleMs: toTime(troubleMs),
     lateShare: total > 0 ? late / total : 0,
     lateness,
   }
-}
-
-function toEarliest(reached: readonly Reached[]): number | undefined {
-  return reached.length === 0 ? undefined : reached.reduce((least, { item }) => Math.min(least, item.onsetMs), Number.POSITIVE_INFINITY)
 }

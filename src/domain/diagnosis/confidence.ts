@@ -83,7 +83,8 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const likely = ranked.filter(({ score }) => score >= leader.score - Math.LN10)
   const hazards = besides(faults, [leader, ...likely], facts, weights)
   const top = Math.max(leader.score, ...hazards.map(({ logOdds }) => logOdds), MIN_SCORE)
-  const total = ranked.reduce((sum, { score }) => sum + Math.exp(score - top), 0)
+  const counted = listCounted(ranked, leader, facts)
+  const total = counted.reduce((sum, { score }) => sum + Math.exp(score - top), 0)
   const recorded = sumBestOfServices(ranked, top)
   const doubt = Math.log(Math.max(weights.minMultiplicity, toMultiplicity(ranked, facts)) * leader.alike ** weights.alike)
   const squares = hazards.reduce((sum, { logOdds, troubleMs }) => {
@@ -92,10 +93,10 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   }, 0)
   const unrecorded = Math.sqrt(squares)
   const present = recorded / (recorded + unrecorded)
-  const rollout = ranked.filter(({ change }) => change === leader.change || isOneRollout(change, leader.change))
-  const next = ranked.find((candidate) => !rollout.includes(candidate))
-  const share = rollout.reduce((sum, { score }) => sum + Math.exp(score - top), 0) / total
-  const own = ranked.filter(({ change }) => change.key === leader.change.key)
+  const isOfLeader = ({ change }: Candidate) => change === leader.change || isOneRollout(change, leader.change)
+  const next = ranked.find((candidate) => !isOfLeader(candidate))
+  const share = counted.filter(isOfLeader).reduce((sum, { score }) => sum + Math.exp(score - top), 0) / total
+  const own = counted.filter(({ change }) => change.key === leader.change.key)
   const serviceShare = own.reduce((sum, { score }) => sum + Math.exp(score - top), 0) / total
   const ratio = (present * serviceShare) / (present * serviceShare + 1 - present)
   const rivalry = next === undefined || !isNameable(next, facts, weights) ? 0 : Math.exp(next.score - leader.score)
@@ -244,6 +245,20 @@ function isOfTimeAlone({ change, explained, lagMs }: Candidate): boolean {
 /** Whether what its service may cause had begun before a change, and nothing after it that it explains. */
 function isTooLate({ change, explained, troubleMs }: Candidate, { slackMs }: Weights): boolean {
   return explained.length === 0 && troubleMs !== undefined && change.atMs > troubleMs + slackMs
+}
+
+/**
+ * What a leading change has its share of. Beside one where a way is known, of each service to which none may be only the likeliest: all of
+ * those together count as one place, however often each of them is changed.
+ */
+function listCounted(ranked: readonly Candidate[], leader: Candidate, facts: Facts): readonly Candidate[] {
+  if (facts.isTopologyKnown || !isWayKnown(leader.concerned, facts)) return ranked
+  const seen = new Set<string>()
+  return ranked.filter(({ concerned }) => {
+    const isCounted = isWayKnown(concerned, facts) || !seen.has(concerned)
+    seen.add(concerned)
+    return isCounted
+  })
 }
 
 function sumBestOfServices(ranked: readonly Candidate[], top: number): number {

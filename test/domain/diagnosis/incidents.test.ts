@@ -1457,6 +1457,35 @@ test.each([12, 48])('what fails between %s services that nothing connects with t
   expect([unexplained.abstained, unexplained.hypothesis]).toEqual([true, expect.stringMatching(/^orders has reported errors/)])
 })
 
+/** So many services that in an hour and a half are each deployed so often, fail to reach others as often, and have a store that is full of it. */
+const uproar = (size: number, often: number) =>
+  many(size, (name, index) => {
+    const turns = Array.from({ length: often }, (_, turn) => -15 - 60 * ((11 * index + 37 * turn) % 90))
+    return makeWindow(
+      name,
+      ...turns.flatMap((seconds, turn) => [
+        deploy(seconds, `${turn}d${index}`.padEnd(7, 'e')),
+        failure(seconds + 20, `team-${(index + turn + 1) % size}`),
+        trouble(seconds + 10, 'saturation', 'redis', 'eviction_active:allkeys-lru', { entity: `${name}-${turn}` }),
+      ]),
+    )
+  })
+
+test.each([
+  [12, 2],
+  [12, 6],
+  [24, 1],
+  [48, 3],
+  [48, 12],
+])('one failure after a change of its service is told beside %s others in an uproar, %s times each', (size, often) => {
+  for (const seconds of [40, 70]) {
+    const broken = look({ windows: [makeWindow('orders', OLD, deploy(-seconds, 'bbbbbb2'), own(-10)), ...uproar(size, often)] })
+    expect([broken.assessment, broken.hypothesis]).toEqual(['cause', expect.stringMatching(/^Deploy sha=bbbbbb2 to orders/)])
+  }
+  const unexplained = look({ windows: [makeWindow('orders', OLD, own(-10)), ...uproar(size, often)] })
+  expect([unexplained.abstained, unexplained.hypothesis]).toEqual([true, expect.stringMatching(/^orders has reported errors/)])
+})
+
 test('one of many services that nobody connects with an alert is not blamed for having failed once after its change', () => {
   const failing = [0, 20, 45].map((seconds) => own(seconds))
   const pricing = makeWindow('pricing', deploy(-600, 'ddddddd'), errors(-20, 'context deadline exceeded', { entity: 'pricing' }))
