@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { ChangeText, EventDetails, EventLinks, EventType } from '../domain/event/event.ts'
+import { type ChangeText, EVENT_TYPES, type EventDetails, type EventLinks, type EventType, isChangeType } from '../domain/event/event.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import { type EventId, type IncidentId, type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { type ChangeColumns, toShownChange } from './event-log.ts'
@@ -61,6 +61,17 @@ const isKept = (row: SQL) => sql`coalesce(${row}.kept_until, ${row}.expires_at) 
 export const HAPPENED = happenedAt(sql`e`)
 /** Whether an event began its change: one received later in the same second may have, too. */
 export const BEGINS = begins(sql`e`)
+
+const CHANGE_TYPES = sql.raw(
+  `(${EVENT_TYPES.filter(isChangeType)
+    .map((type) => `'${type}'`)
+    .join(', ')})`,
+)
+
+/** Whether an event `e` of the tenant began a change, in the words of the index over this column, which is compared in lower case. */
+export function isIndexedBy(column: 'entity' | 'sha' | 'actor', tenantId: TenantId): SQL {
+  return sql`e.tenant_id = ${tenantId} AND e.${sql.raw(column)} IS NOT NULL AND e.event_type IN ${CHANGE_TYPES} AND ${BEGINS}`
+}
 
 /**
  * What began to be so across the tenant's services, newest first, of what is still stored: each change once, where it began,

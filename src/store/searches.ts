@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { EVENT_TYPES, isChangeType } from '../domain/event/event.ts'
 import { toNameKey } from '../domain/event/service-name.ts'
 import type { IncidentId, ServiceId, TenantId } from '../domain/ids.ts'
-import { BEGINS, HAPPENED, typesTable } from './changes.ts'
+import { BEGINS, HAPPENED, isIndexedBy, typesTable } from './changes.ts'
 import { isFolded } from './folded-services.ts'
 import type { BlamedChange } from './incident-cards.ts'
 import { type Db, epochMs, selectOne } from './postgres.ts'
@@ -38,7 +38,6 @@ const SHORT_SHA = 7
 const LONG_SHA = /^[0-9a-f]{8,64}$/
 /** Of so many of the services found the latest changes are shown. */
 const MAX_SERVICES_READ = 3
-const CHANGE_TYPES = sql.raw("('deploy', 'flag_change', 'config_change', 'schema_change', 'scale_event')")
 const COLUMNS = sql`e.id, e.event_type, e.service_id, e.service_name, e.vendor, e.entity, e.old_value, e.new_value, e.sha, e.actor, e.change_key, ${HAPPENED} AS at`
 
 /**
@@ -52,11 +51,8 @@ export async function searchAll(db: Db, tenantId: TenantId, text: string, heardO
   const words = part.split(/\s+/).slice(0, MAX_WORDS)
   // Some tell the whole of a sha, some its beginning.
   const start = LONG_SHA.test(part) ? part.slice(0, SHORT_SHA) : part
-  const begins = (
-    column: string,
-    beginning = part,
-  ) => sql`e.tenant_id = ${tenantId} AND e.${sql.raw(column)} IS NOT NULL AND lower(e.${sql.raw(column)}) LIKE ${toPrefix(beginning)}
-    AND e.event_type IN ${CHANGE_TYPES} AND ${BEGINS}`
+  const begins = (column: 'entity' | 'sha' | 'actor', beginning = part) =>
+    sql`${isIndexedBy(column, tenantId)} AND lower(e.${sql.raw(column)}) LIKE ${toPrefix(beginning)}`
   const found = await selectOne<{ [Kind in keyof SearchResult]: SearchResult[Kind] | null }>(
     db,
     sql`WITH found_services AS MATERIALIZED (

@@ -6,6 +6,7 @@ import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { mergeEqualLives, type StoredLife } from '../domain/window/copy.ts'
 import { MAX_SHOWN_PER_TYPE } from '../domain/window/window.ts'
 import type { CallerRow } from './api-keys.ts'
+import { isIndexedBy } from './changes.ts'
 import { functionNamed } from './functions.ts'
 import { callFunction, type Db, epochMs, selectOne } from './postgres.ts'
 
@@ -149,6 +150,9 @@ export type ServiceLives = {
   readonly feed: { readonly lastChangeAt: Date | null; readonly heardAt: Date | null } | undefined
 }
 
+/** Which services: those with these name keys, and a few that a flag or a setting of these keys was changed at. */
+export type Wanted = { readonly nameKeys: readonly string[]; readonly changedKeys: readonly string[] }
+
 type EvidenceLimits = {
   /** Nothing that happened later. */
   readonly until: Date | null
@@ -174,11 +178,14 @@ type EvidenceAnswer = { readonly now_ms: number; readonly windows: readonly Evid
 const NOW_MS = sql`${epochMs(sql`now()`)} AS now_ms`
 const HEARD = sql`${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}`
 
-/** The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, in one request. */
+/** Changes of a flag or a setting that are looked at to know where it is kept. */
+const MAX_KEPT = 20
+
+/** The windows, as far as a diagnosis may see them, of services in the order in which they are named, in one request. */
 export async function findStoredWindows(
   db: Db,
   tenantId: TenantId,
-  nameKeys: readonly string[],
+  { nameKeys, changedKeys }: Wanted,
   { until, perType, sampleSize }: EvidenceLimits,
 ): Promise<ReadLives> {
   const answer = await selectOne<EvidenceAnswer>(
@@ -186,8 +193,16 @@ export async function findStoredWindows(
     sql`SELECT ${NOW_MS}, (
       SELECT json_agg(json_build_array(${HEARD}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${toEnd(until)}, ${sampleSize}::int, ${perType}::int)) ORDER BY c.place, c.id)
       FROM (
-        SELECT s.id, s.last_change_at, s.last_change_agent_id, min(k.place) AS place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
-          JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id
+        SELECT s.id, s.last_change_at, s.last_change_agent_id, min(w.place) AS place FROM (
+          SELECT n.id, k.place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
+            JOIN services n ON n.tenant_id = ${tenantId} AND n.name_key = k.name_key
+          UNION ALL
+          SELECT e.service_id, ${nameKeys.length}::int + k.place
+            FROM jsonb_array_elements_text(${JSON.stringify(changedKeys)}::jsonb) WITH ORDINALITY AS k(key, place) CROSS JOIN LATERAL (
+              SELECT e.service_id FROM context_events e WHERE ${isIndexedBy('entity', tenantId)} AND lower(e.entity) = lower(k.key) AND e.event_type IN ('flag_change', 'config_change')
+              LIMIT ${MAX_KEPT}
+            ) e
+        ) w JOIN services s ON s.id = w.id GROUP BY s.id
       ) c LEFT JOIN agents a ON a.id = c.last_change_agent_id
     ) AS windows`,
   )

@@ -1,6 +1,7 @@
 import type { Clock, Database, Logging } from '../deps.ts'
 import { earlier, later } from '../domain/compare.ts'
 import { MAX_HOPS } from '../domain/diagnosis/facts.ts'
+import { listKeys } from '../domain/diagnosis/mentions.ts'
 import type { Alert, ChangeFeed, DiagnosisInput } from '../domain/diagnosis/model.ts'
 import { AppError, nameOf } from '../domain/errors.ts'
 import { isCallFailure, isChangeType } from '../domain/event/event.ts'
@@ -17,7 +18,7 @@ import { findSimilarIncidents } from '../store/causal-patterns.ts'
 import { countKinds } from '../store/event-counts.ts'
 import { findOccurrences } from '../store/occurrences.ts'
 import type { Db } from '../store/postgres.ts'
-import { findRecentLives, findStoredWindows, type ReadLives, type ServiceLives } from '../store/state-windows.ts'
+import { findRecentLives, findStoredWindows, type ReadLives, type ServiceLives, type Wanted } from '../store/state-windows.ts'
 
 /** Services that are read although nothing connects them to the alert yet: their errors may, and their changes are ruled out by name. */
 const MAX_RECENT_SERVICES = 48
@@ -31,14 +32,14 @@ const MAX_WEIGHT = 1_000_000
 /** Latest changes of each type that every service is left with, and what the nearest get of the room that is left. */
 const LEAST_PER_TYPE = 10
 const MORE_PER_TYPE = [WHOLE.perType, 50]
-/** How often what was read may lead to services that were not. */
-const MAX_ROUNDS = 3
+/** How often services are read: those that are known to matter first, then as far as failures lead to others, hop by hop. */
+const MAX_ROUNDS = 4
 const MAX_PATTERNS = 10
 /** What is repeated so often, for so long, may be a trickle and then a burst; of at most so many that is looked at. */
 const MIN_REPEATS = 8
 const LONG_MS = 6 * 60_000
 const MAX_SPLIT = 32
-/** Names in texts of failures that are looked up in one round. */
+/** Names of services, and of flags and settings, in texts of failures that are looked up in one round. */
 const MAX_NAMED = 32
 
 export type Evidence = {
@@ -93,9 +94,9 @@ async function readWindows(
   until: Date | null,
 ) {
   const now = deps.now()
-  const tried = new Set<string>()
+  const [triedNames, triedKeys] = [new Set<string>(), new Set<string>()]
   const named = new Map<string, string>()
-  const near: ServiceLives[] = []
+  let near: readonly ServiceLives[] = []
   /** Of what nothing connects so far: as soon as something does, it is read whole. */
   let aside: readonly ServiceLives[] = []
   let edges = graph.edges
@@ -103,23 +104,43 @@ async function readWindows(
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const names = servicesToRead({ edges }, service, MAX_HOPS, now)
     for (const name of names) named.set(toNameKey(name), name)
-    const keys = [...new Set([...names.map(toNameKey), ...namedOutside(near, aside)])].filter((key) => !tried.has(key))
-    if (keys.length === 0) break
-    const isFirst = round === 0
-    const [wanted, others] = await Promise.all([
-      readRound(deps, tenantId, keys, until).catch((error) => (isFirst ? Promise.reject(error) : undefined)),
-      isFirst ? readOthers(deps, tenantId, keys, { around, until }) : NOTHING,
-    ])
-    // What errors lead to and cannot be read spoils no answer from what was.
-    if (!wanted || (!isFirst && wanted.windows.length === 0)) break
-    readAt ??= earlier(wanted.now, others.now ?? wanted.now)
-    near.push(...wanted.windows.map(withOnsets))
-    const known = new Set(near.map((each) => each.service.id))
-    aside = [...aside, ...others.windows.map(withOnsets)].filter((each) => !known.has(each.service.id))
+    // Of whom only what is aside is to be read so far.
+    const others = new Set(aside.map((each) => toNameKey(each.service.name)))
+    const reached = names.map(toNameKey).filter((key) => !triedNames.has(key))
+    const nameKeys = [...new Set([...reached, ...pickNew(namesInFailures([...near, ...aside]), triedNames, others)])]
+    const changedKeys = pickNew(keysInFailures(near), triedKeys)
+    if (nameKeys.length + changedKeys.length === 0) break
+    const read = await readRound(deps, tenantId, { nameKeys, changedKeys }, { around, until, isFirst: round === 0 })
+    if (!read) break
+    readAt ??= read.now
+    near = [...near, ...notAmong(near, read.windows.map(withOnsets))]
+    aside = notAmong(near, [...aside, ...read.others.map(withOnsets)])
     edges = [...graph.edges, ...edgesIn([...near, ...aside], now)]
-    for (const key of [...keys, ...near.map((window) => toNameKey(window.service.name))]) tried.add(key)
+    for (const key of [...nameKeys, ...near.map((window) => toNameKey(window.service.name))]) triedNames.add(key)
+    for (const key of changedKeys) triedKeys.add(key)
   }
   return { found: [...near, ...aside], edges, named, readAt: readAt ?? now }
+}
+
+function notAmong(known: readonly ServiceLives[], windows: readonly ServiceLives[]): readonly ServiceLives[] {
+  const ids = new Set(known.map(({ service }) => service.id))
+  return windows.filter(({ service }) => !ids.has(service.id))
+}
+
+/** What is wanted and, at first, what others were told of about the alert; `undefined` when that leads no further. */
+async function readRound(
+  deps: Database & Logging,
+  tenantId: TenantId,
+  wanted: Wanted,
+  { around, until, isFirst }: { readonly around: Date; readonly until: Date | null; readonly isFirst: boolean },
+) {
+  const [read, others] = await Promise.all([
+    readWanted(deps, tenantId, wanted, until).catch((error) => (isFirst ? Promise.reject(error) : undefined)),
+    isFirst ? readOthers(deps, tenantId, wanted.nameKeys, { around, until }) : NOTHING,
+  ])
+  // What errors lead to and cannot be read spoils no answer from what was.
+  if (!read || (!isFirst && read.windows.length === 0)) return undefined
+  return { windows: read.windows, others: others.windows, now: earlier(read.now, others.now ?? read.now) }
 }
 
 /**
@@ -170,30 +191,25 @@ async function readOthers(
 
 const NOTHING = { now: undefined, windows: [] } as const
 
-async function readRound(
-  { db, log }: Database & Logging,
-  tenantId: TenantId,
-  keys: readonly string[],
-  until: Date | null,
-): Promise<ReadLives> {
+async function readWanted({ db, log }: Database & Logging, tenantId: TenantId, wanted: Wanted, until: Date | null): Promise<ReadLives> {
   try {
-    return await findStoredWindows(db, tenantId, keys, { ...WHOLE, until })
+    return await findStoredWindows(db, tenantId, wanted, { ...WHOLE, until })
   } catch (error) {
     log('evidence_reduced', { tenant_id: tenantId })
-    return (await readParts(db, tenantId, keys, until)) ?? Promise.reject(error)
+    return (await readParts(db, tenantId, wanted, until)) ?? Promise.reject(error)
   }
 }
 
-/** What can be read of the services with these keys, the nearest first; `undefined`: nothing. */
-async function readParts(db: Db, tenantId: TenantId, keys: readonly string[], until: Date | null): Promise<ReadLives | undefined> {
+/** What can be read of the services with these names, the nearest first; `undefined`: nothing. */
+async function readParts(db: Db, tenantId: TenantId, { nameKeys }: Wanted, until: Date | null): Promise<ReadLives | undefined> {
   const windows: ServiceLives[] = []
   let now: Date | undefined
   let from = 0
   for (const size of REDUCED_PARTS) {
-    const part = keys.slice(from, from + size)
+    const part = nameKeys.slice(from, from + size)
     from += size
     if (part.length === 0) break
-    const read = await findStoredWindows(db, tenantId, part, { ...REDUCED, until }).catch(() => undefined)
+    const read = await findStoredWindows(db, tenantId, { nameKeys: part, changedKeys: [] }, { ...REDUCED, until }).catch(() => undefined)
     now ??= read?.now
     windows.push(...(read?.windows ?? []))
   }
@@ -250,24 +266,30 @@ function edgesIn(windows: readonly ServiceLives[], now: Date): GraphEdge[] {
   )
 }
 
-/** The keys of services that failing calls in these windows may name, but for those of which `aside` is all that is to be read so far. */
-function namedOutside(near: readonly ServiceLives[], aside: readonly ServiceLives[]): readonly string[] {
-  const others = new Set(aside.map((each) => toNameKey(each.service.name)))
-  return namedInFailures([...near, ...aside]).filter((key) => !others.has(key))
+/** The keys of services that failing calls in these windows may name. */
+function* namesInFailures(windows: readonly ServiceLives[]): Iterable<string> {
+  for (const { text } of windows.flatMap(({ lives }) => lives)) {
+    if (!text || !isCallFailure(text.eventType)) continue
+    const hosts = namedHosts(text.newValue ?? '').flatMap(({ candidates }) => candidates)
+    yield* [text.entity, ...hosts].map(toNameKey)
+  }
 }
 
-/** The keys of services that failing calls in these windows may name, those read first first. */
-function namedInFailures(windows: readonly ServiceLives[]): readonly string[] {
-  const keys = new Set<string>()
-  for (const { lives } of windows) {
-    for (const { text } of lives) {
-      if (!text || !isCallFailure(text.eventType)) continue
-      const hosts = namedHosts(text.newValue ?? '').flatMap(({ candidates }) => candidates)
-      for (const name of [text.entity, ...hosts]) keys.add(toNameKey(name))
-      if (keys.size >= MAX_NAMED) return [...keys]
-    }
+/** The keys of flags and settings that failures in these windows may name, whoever keeps them. */
+function* keysInFailures(windows: readonly ServiceLives[]): Iterable<string> {
+  for (const { text } of windows.flatMap(({ lives }) => lives)) {
+    if (text && !isChangeType(text.eventType)) yield* listKeys(text.newValue ?? '')
   }
-  return [...keys]
+}
+
+/** Those read first first, as many as are looked up in one round. */
+function pickNew(keys: Iterable<string>, ...known: readonly ReadonlySet<string>[]): readonly string[] {
+  const picked = new Set<string>()
+  for (const key of keys) {
+    if (known.every((each) => !each.has(key))) picked.add(key)
+    if (picked.size === MAX_NAMED) break
+  }
+  return [...picked]
 }
 
 /** Whether the changes of the services on the way are sent; none of one that is only named, as a dependency say, ever was. */

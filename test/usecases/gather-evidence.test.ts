@@ -144,6 +144,77 @@ test('a service that errors name before anybody learned of the call is read whol
   expect(brief.context_snapshot?.windows.find((window) => window.service === 'payments')?.config_change_events).toHaveLength(4)
 })
 
+/** What sixty services that were changed, and sixty that were not, tell just now: they take the places of what nothing connects with an alert. */
+const crowd = Array.from({ length: 60 }, (_, index) => [
+  makeEvent({ service_name: `crowd-${index}`, entity: `crowd-${index}` }),
+  restart(`crowd-of-nodes-${index}`, 1),
+]).flat()
+
+/** What was noted of services is as old as their events, though they came at once. */
+async function age(tenant: TestTenant, names: readonly string[], seconds: number): Promise<void> {
+  const at = secondsAgo(seconds)
+  await app.deps.db.execute(sql`UPDATE services SET last_event_at = ${at}::timestamptz,
+      last_change_at = CASE WHEN last_change_at IS NOT NULL THEN ${at}::timestamptz END
+    WHERE tenant_id = ${tenant.tenantId} AND name IN (SELECT jsonb_array_elements_text(${JSON.stringify(names)}::jsonb))`)
+}
+
+test('services are read as far as circuits open along the way from the alert, though nobody learned of the calls', async () => {
+  const tenant = await createTestTenant(app)
+  const circuit = (service_name: string, entity: string, seconds: number) =>
+    makeEvent({
+      service_name,
+      vendor: 'opossum',
+      event_type: 'circuit_open',
+      entity,
+      old_value: 'CLOSED',
+      new_value: 'OPEN',
+      sha: undefined,
+      timestamp: secondsAgo(seconds),
+    })
+  await send(tenant, [
+    makeEvent({ service_name: 'rates', entity: 'rates', sha: '7a7e5000', timestamp: secondsAgo(420) }),
+    circuit('pricing', 'rates', 330),
+    circuit('bff', 'pricing', 310),
+    circuit('checkout', 'bff', 290),
+  ])
+  await age(tenant, ['rates', 'pricing', 'bff'], 300)
+  await send(tenant, crowd)
+  const { hypothesis } = await ask(tenant)
+  expect(hypothesis).toMatch(/^Deploy sha=7a7e5000 to rates/)
+})
+
+test('the flag that failures name is found wherever it is kept, though many others changed', async () => {
+  const tenant = await createTestTenant(app)
+  const text = { vendor: 'pino', event_type: 'dependency_failure', sha: undefined }
+  await send(tenant, [
+    makeEvent({
+      service_name: 'flags-eu',
+      vendor: 'flagd',
+      event_type: 'flag_change',
+      entity: 'newPricingEngine',
+      old_value: 'off',
+      new_value: 'on',
+      sha: undefined,
+      timestamp: secondsAgo(420),
+    }),
+    ...[300, 240, 180].flatMap((seconds) => [
+      makeEvent({
+        ...text,
+        service_name: 'pricing',
+        entity: 'pricing',
+        new_value: 'panic: flag newPricingEngine=on: nil map',
+        timestamp: secondsAgo(seconds),
+      }),
+      makeEvent({ ...text, entity: 'pricing', new_value: 'pricing:50051: connection refused', timestamp: secondsAgo(seconds - 5) }),
+    ]),
+  ])
+  await age(tenant, ['flags-eu'], 400)
+  await send(tenant, crowd)
+  const { hypothesis, context_snapshot } = await ask(tenant)
+  expect(context_snapshot?.windows.map(({ service }) => service)).toContain('flags-eu')
+  expect(hypothesis).toMatch(/^Flag change of newPricingEngine to on/)
+})
+
 test('errors that trickled in for hours and burst after a deploy are two entries, and the burst is the onset', async () => {
   const tenant = await createTestTenant(app)
   const errorOf = (new_value: string) => (seconds: number) =>

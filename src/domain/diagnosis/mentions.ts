@@ -38,6 +38,12 @@ export function toMentions(failures: readonly Observation[]): Mentions {
   return mentions
 }
 
+/** The keys that a text names, as flags and settings have them. */
+export function listKeys(text: string): readonly string[] {
+  const words = text.slice(0, MAX_TEXT_LENGTH).match(WORD) ?? []
+  return words.filter((word) => isKey(word) && !NUMBER.test(word))
+}
+
 /** The services whose failures name what a change is about, or what it put in place or took away. */
 export function listMentioning({ key, lead: { entry } }: Change, mentions: Mentions): readonly string[] {
   if (mentions.size === 0) return []
