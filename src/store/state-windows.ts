@@ -6,7 +6,7 @@ import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { mergeEqualLives, type StoredLife } from '../domain/window/copy.ts'
 import { MAX_SHOWN_PER_TYPE } from '../domain/window/window.ts'
 import type { CallerRow } from './api-keys.ts'
-import { isIndexedBy } from './changes.ts'
+import { HAPPENED, isIndexedBy } from './changes.ts'
 import { functionNamed } from './functions.ts'
 import { callFunction, type Db, epochMs, selectOne } from './postgres.ts'
 
@@ -150,9 +150,6 @@ export type ServiceLives = {
   readonly feed: { readonly lastChangeAt: Date | null; readonly heardAt: Date | null } | undefined
 }
 
-/** Which services: those with these name keys, and a few that a flag or a setting of these keys was changed at. */
-export type Wanted = { readonly nameKeys: readonly string[]; readonly changedKeys: readonly string[] }
-
 type EvidenceLimits = {
   /** Nothing that happened later. */
   readonly until: Date | null
@@ -178,32 +175,47 @@ type EvidenceAnswer = { readonly now_ms: number; readonly windows: readonly Evid
 const NOW_MS = sql`${epochMs(sql`now()`)} AS now_ms`
 const HEARD = sql`${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}`
 
-/** Changes of a flag or a setting that are looked at to know where it is kept. */
-const MAX_KEPT = 20
+/** Services at most that names lead to in one request, and that flags and settings do, of so many changes of one that are looked at. */
+const MAX_NAMED = 64
+const MAX_KEEPERS = 8
+const MAX_OF_KEY = 500
+/** What was changed so soon after an alert may have been before it, by another clock. */
+const KEEPERS_SLACK = sql`interval '1 minute'`
 
-/** The windows, as far as a diagnosis may see them, of services in the order in which they are named, in one request. */
+/** The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, in one request. */
 export async function findStoredWindows(
   db: Db,
   tenantId: TenantId,
-  { nameKeys, changedKeys }: Wanted,
-  { until, perType, sampleSize }: EvidenceLimits,
+  nameKeys: readonly string[],
+  limits: EvidenceLimits,
 ): Promise<ReadLives> {
+  const named = sql`SELECT s.id, min(k.place) AS place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
+    JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id ORDER BY 2 LIMIT ${MAX_NAMED}`
+  return await readEach(db, tenantId, named, limits)
+}
+
+/** The same of the few services where flags or settings with these keys were changed last by the time of an alert, the latest first. */
+export async function findKeepers(
+  db: Db,
+  tenantId: TenantId,
+  keys: readonly string[],
+  { around, ...limits }: EvidenceLimits & Pick<RecentLimits, 'around'>,
+): Promise<ReadLives> {
+  const keepers = sql`SELECT c.service_id AS id, row_number() OVER (ORDER BY max(c.at) DESC, c.service_id) AS place
+    FROM jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb) AS k(key) CROSS JOIN LATERAL (
+      SELECT e.service_id, ${HAPPENED} AS at FROM context_events e
+      WHERE ${isIndexedBy('entity', tenantId)} AND lower(e.entity) = lower(k.key) AND e.entity = k.key AND e.event_type IN ('flag_change', 'config_change')
+      LIMIT ${MAX_OF_KEY}
+    ) c WHERE c.at <= ${around.toISOString()}::timestamptz + ${KEEPERS_SLACK} GROUP BY c.service_id ORDER BY 2 LIMIT ${MAX_KEEPERS}`
+  return await readEach(db, tenantId, keepers, limits)
+}
+
+async function readEach(db: Db, tenantId: TenantId, chosen: SQL, { until, perType, sampleSize }: EvidenceLimits): Promise<ReadLives> {
   const answer = await selectOne<EvidenceAnswer>(
     db,
     sql`SELECT ${NOW_MS}, (
-      SELECT json_agg(json_build_array(${HEARD}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${toEnd(until)}, ${sampleSize}::int, ${perType}::int)) ORDER BY c.place, c.id)
-      FROM (
-        SELECT s.id, s.last_change_at, s.last_change_agent_id, min(w.place) AS place FROM (
-          SELECT n.id, k.place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
-            JOIN services n ON n.tenant_id = ${tenantId} AND n.name_key = k.name_key
-          UNION ALL
-          SELECT e.service_id, ${nameKeys.length}::int + k.place
-            FROM jsonb_array_elements_text(${JSON.stringify(changedKeys)}::jsonb) WITH ORDINALITY AS k(key, place) CROSS JOIN LATERAL (
-              SELECT e.service_id FROM context_events e WHERE ${isIndexedBy('entity', tenantId)} AND lower(e.entity) = lower(k.key) AND e.event_type IN ('flag_change', 'config_change')
-              LIMIT ${MAX_KEPT}
-            ) e
-        ) w JOIN services s ON s.id = w.id GROUP BY s.id
-      ) c LEFT JOIN agents a ON a.id = c.last_change_agent_id
+      SELECT json_agg(json_build_array(${HEARD}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${toEnd(until)}, ${sampleSize}::int, ${perType}::int)) ORDER BY o.place, c.id)
+      FROM (${chosen}) o JOIN services c ON c.id = o.id LEFT JOIN agents a ON a.id = c.last_change_agent_id
     ) AS windows`,
   )
   return toReadLives(answer)

@@ -18,7 +18,7 @@ import { findSimilarIncidents } from '../store/causal-patterns.ts'
 import { countKinds } from '../store/event-counts.ts'
 import { findOccurrences } from '../store/occurrences.ts'
 import type { Db } from '../store/postgres.ts'
-import { findRecentLives, findStoredWindows, type ReadLives, type ServiceLives, type Wanted } from '../store/state-windows.ts'
+import { findKeepers, findRecentLives, findStoredWindows, type ReadLives, type ServiceLives } from '../store/state-windows.ts'
 
 /** Services that are read although nothing connects them to the alert yet: their errors may, and their changes are ruled out by name. */
 const MAX_RECENT_SERVICES = 48
@@ -40,7 +40,7 @@ const MIN_REPEATS = 8
 const LONG_MS = 6 * 60_000
 const MAX_SPLIT = 32
 /** Names of services, and of flags and settings, in texts of failures that are looked up in one round. */
-const MAX_NAMED = 32
+const MAX_NAMED = 128
 
 export type Evidence = {
   readonly input: DiagnosisInput
@@ -113,8 +113,8 @@ async function readWindows(
     const read = await readRound(deps, tenantId, { nameKeys, changedKeys }, { around, until, isFirst: round === 0 })
     if (!read) break
     readAt ??= read.now
-    near = [...near, ...notAmong(near, read.windows.map(withOnsets))]
-    aside = notAmong(near, [...aside, ...read.others.map(withOnsets)])
+    near = [...near, ...notAmong(near, read.wanted)]
+    aside = notAmong(near, [...notAmong(read.beside, aside), ...read.beside])
     edges = [...graph.edges, ...edgesIn([...near, ...aside], now)]
     for (const key of [...nameKeys, ...near.map((window) => toNameKey(window.service.name))]) triedNames.add(key)
     for (const key of changedKeys) triedKeys.add(key)
@@ -127,20 +127,23 @@ function notAmong(known: readonly ServiceLives[], windows: readonly ServiceLives
   return windows.filter(({ service }) => !ids.has(service.id))
 }
 
-/** What is wanted and, at first, what others were told of about the alert; `undefined` when that leads no further. */
+/**
+ * The services that are wanted and, beside them, at first what others were told of about the alert, later where what failures name is
+ * kept; `undefined` when that leads no further.
+ */
 async function readRound(
   deps: Database & Logging,
   tenantId: TenantId,
-  wanted: Wanted,
-  { around, until, isFirst }: { readonly around: Date; readonly until: Date | null; readonly isFirst: boolean },
+  { nameKeys, changedKeys }: { readonly nameKeys: readonly string[]; readonly changedKeys: readonly string[] },
+  asked: { readonly around: Date; readonly until: Date | null; readonly isFirst: boolean },
 ) {
-  const [read, others] = await Promise.all([
-    readWanted(deps, tenantId, wanted, until).catch((error) => (isFirst ? Promise.reject(error) : undefined)),
-    isFirst ? readOthers(deps, tenantId, wanted.nameKeys, { around, until }) : NOTHING,
+  const [wanted, beside] = await Promise.all([
+    readWanted(deps, tenantId, nameKeys, asked),
+    asked.isFirst ? readOthers(deps, tenantId, nameKeys, asked) : readKeepers(deps, tenantId, changedKeys, asked),
   ])
-  // What errors lead to and cannot be read spoils no answer from what was.
-  if (!read || (!isFirst && read.windows.length === 0)) return undefined
-  return { windows: read.windows, others: others.windows, now: earlier(read.now, others.now ?? read.now) }
+  if (!asked.isFirst && wanted.windows.length + beside.windows.length === 0) return undefined
+  const times = [wanted, beside].flatMap(({ now }) => now ?? [])
+  return { wanted: wanted.windows.map(withOnsets), beside: beside.windows.map(withOnsets), now: times.reduce(earlier) }
 }
 
 /**
@@ -191,17 +194,40 @@ async function readOthers(
 
 const NOTHING = { now: undefined, windows: [] } as const
 
-async function readWanted({ db, log }: Database & Logging, tenantId: TenantId, wanted: Wanted, until: Date | null): Promise<ReadLives> {
+/** Where the flags and settings that failures name are kept; of whom nothing else may be known to have to do with the alert. */
+async function readKeepers(
+  { db, log }: Database & Logging,
+  tenantId: TenantId,
+  keys: readonly string[],
+  { around, until }: { readonly around: Date; readonly until: Date | null },
+): Promise<ReadLives | typeof NOTHING> {
+  if (keys.length === 0) return NOTHING
   try {
-    return await findStoredWindows(db, tenantId, wanted, { ...WHOLE, until })
+    return await findKeepers(db, tenantId, keys, { ...WHOLE, around, until })
+  } catch {
+    log('evidence_reduced', { tenant_id: tenantId })
+    return NOTHING
+  }
+}
+
+/** The services with these names. What errors lead to and cannot be read spoils no answer from what was read first. */
+async function readWanted(
+  { db, log }: Database & Logging,
+  tenantId: TenantId,
+  nameKeys: readonly string[],
+  { until, isFirst }: { readonly until: Date | null; readonly isFirst: boolean },
+): Promise<ReadLives | typeof NOTHING> {
+  if (nameKeys.length === 0) return NOTHING
+  try {
+    return await findStoredWindows(db, tenantId, nameKeys, { ...WHOLE, until })
   } catch (error) {
     log('evidence_reduced', { tenant_id: tenantId })
-    return (await readParts(db, tenantId, wanted, until)) ?? Promise.reject(error)
+    return (await readParts(db, tenantId, nameKeys, until)) ?? (isFirst ? Promise.reject(error) : NOTHING)
   }
 }
 
 /** What can be read of the services with these names, the nearest first; `undefined`: nothing. */
-async function readParts(db: Db, tenantId: TenantId, { nameKeys }: Wanted, until: Date | null): Promise<ReadLives | undefined> {
+async function readParts(db: Db, tenantId: TenantId, nameKeys: readonly string[], until: Date | null): Promise<ReadLives | undefined> {
   const windows: ServiceLives[] = []
   let now: Date | undefined
   let from = 0
@@ -209,7 +235,7 @@ async function readParts(db: Db, tenantId: TenantId, { nameKeys }: Wanted, until
     const part = nameKeys.slice(from, from + size)
     from += size
     if (part.length === 0) break
-    const read = await findStoredWindows(db, tenantId, { nameKeys: part, changedKeys: [] }, { ...REDUCED, until }).catch(() => undefined)
+    const read = await findStoredWindows(db, tenantId, part, { ...REDUCED, until }).catch(() => undefined)
     now ??= read?.now
     windows.push(...(read?.windows ?? []))
   }

@@ -183,36 +183,118 @@ test('services are read as far as circuits open along the way from the alert, th
   expect(hypothesis).toMatch(/^Deploy sha=7a7e5000 to rates/)
 })
 
-test('the flag that failures name is found wherever it is kept, though many others changed', async () => {
-  const tenant = await createTestTenant(app)
-  const text = { vendor: 'pino', event_type: 'dependency_failure', sha: undefined }
-  await send(tenant, [
-    makeEvent({
-      service_name: 'flags-eu',
-      vendor: 'flagd',
-      event_type: 'flag_change',
-      entity: 'newPricingEngine',
-      old_value: 'off',
-      new_value: 'on',
-      sha: undefined,
-      timestamp: secondsAgo(420),
-    }),
-    ...[300, 240, 180].flatMap((seconds) => [
-      makeEvent({
-        ...text,
-        service_name: 'pricing',
-        entity: 'pricing',
-        new_value: 'panic: flag newPricingEngine=on: nil map',
-        timestamp: secondsAgo(seconds),
-      }),
-      makeEvent({ ...text, entity: 'pricing', new_value: 'pricing:50051: connection refused', timestamp: secondsAgo(seconds - 5) }),
-    ]),
+const flag = (service_name: string, seconds: number, fields: Readonly<Record<string, unknown>> = {}) =>
+  makeEvent({
+    service_name,
+    vendor: 'flagd',
+    event_type: 'flag_change',
+    entity: 'newPricingEngine',
+    old_value: 'off',
+    new_value: 'on',
+    sha: undefined,
+    timestamp: secondsAgo(seconds),
+    ...fields,
+  })
+const failing = (text: string) => {
+  const call = { vendor: 'pino', event_type: 'dependency_failure', entity: 'pricing', sha: undefined }
+  return [300, 240, 180].flatMap((seconds) => [
+    makeEvent({ ...call, service_name: 'pricing', new_value: text, timestamp: secondsAgo(seconds) }),
+    makeEvent({ ...call, new_value: 'pricing:50051: connection refused', timestamp: secondsAgo(seconds - 5) }),
   ])
-  await age(tenant, ['flags-eu'], 400)
+}
+const FRAMES = Array.from({ length: 40 }, (_, index) => `com.acme.Frame${index}`).join(' ')
+const elsewhere = Array.from({ length: 20 }, (_, index) => flag(`flags-${index}`, 3_000 - index))
+
+test.each<{ name: string; text: string; earlier?: readonly ReturnType<typeof flag>[] }>([
+  { name: 'named', text: 'panic: flag newPricingEngine=on: nil map' },
+  { name: 'at the end of a sentence', text: 'cannot evaluate flag newPricingEngine.' },
+  { name: 'behind a trace of the stack', text: `${FRAMES} flag newPricingEngine=on` },
+  { name: 'kept by twenty others an hour ago', text: 'panic: flag newPricingEngine=on: nil map', earlier: elsewhere },
+])('the flag that failures name is found wherever it is kept, though many others changed: $name', async ({ text, earlier = [] }) => {
+  const tenant = await createTestTenant(app)
+  await send(tenant, earlier)
+  await send(tenant, [flag('flags-eu', 420), ...failing(text)])
+  await age(tenant, ['flags-eu', ...earlier.map(({ service_name }) => String(service_name))], 400)
   await send(tenant, crowd)
   const { hypothesis, context_snapshot } = await ask(tenant)
-  expect(context_snapshot?.windows.map(({ service }) => service)).toContain('flags-eu')
+  const keepers = context_snapshot?.windows.filter(({ service }) => service.startsWith('flags-'))
+  expect(keepers?.[0]?.service).toBe('flags-eu')
+  expect(keepers?.length).toBeLessThanOrEqual(8)
   expect(hypothesis).toMatch(/^Flag change of newPricingEngine to on/)
+})
+
+test('a flag of that name that another tenant keeps is not read, and one that takes too long to find spoils nothing', async () => {
+  const [other, tenant] = [await createTestTenant(app), await createTestTenant(app)]
+  await send(other, [flag('flags-eu', 420)])
+  const failures = failing('panic: flag newPricingEngine=on: nil map')
+  await send(tenant, [makeEvent({ service_name: 'pricing', entity: 'pricing', sha: 'dddd111', timestamp: secondsAgo(320) }), ...failures])
+  const alone = await ask(tenant)
+  expect(alone.context_snapshot?.windows.map(({ service }) => service)).toEqual(['checkout', 'pricing'])
+  expect(alone.hypothesis).toMatch(/^Deploy sha=dddd111 to pricing/)
+
+  await send(tenant, [flag('flags-eu', 2_000)])
+  const database = await startFaultProxy(inject('stack').databaseEndpoint)
+  database.fault = (asked) => (readsWindows(asked, 'newPricingEngine') ? TIMED_OUT : 'none')
+  const slow = startApp({ database: database.url })
+  expect((await ask(tenant, slow)).hypothesis).toMatch(/^Deploy sha=dddd111 to pricing/)
+  expect(slow.logs.map(({ event }) => event)).toContain('evidence_reduced')
+})
+
+test('where settings that failures happen to name are kept takes no place of what stands next to the alert', async () => {
+  const tenant = await createTestTenant(app)
+  const keys = ['LOG_LEVEL', 'DATABASE_URL', 'HTTP_TIMEOUT', 'MAX_POOL_SIZE']
+  const long = 'v'.repeat(1_000)
+  const kept = Array.from({ length: 12 }, (_, index) =>
+    keys.flatMap((entity) =>
+      Array.from({ length: 12 }, (_, turn) =>
+        flag(`keeper-${index}`, 4_000 - turn, {
+          event_type: 'config_change',
+          entity: turn === 0 ? entity : `${entity}-${turn}`,
+          new_value: long,
+        }),
+      ),
+    ),
+  ).flat()
+  await send(tenant, kept)
+  const text = 'Connection lost (LOG_LEVEL=info DATABASE_URL=*** HTTP_TIMEOUT=3s MAX_POOL_SIZE=10)'
+  await send(tenant, [
+    makeEvent({
+      vendor: 'pino',
+      event_type: 'dependency_failure',
+      entity: 'checkout',
+      new_value: text,
+      sha: undefined,
+      timestamp: secondsAgo(2),
+    }),
+    makeEvent({
+      service_name: 'store',
+      vendor: 'postgres',
+      event_type: 'restart',
+      entity: 'store',
+      new_value: 'failover',
+      sha: undefined,
+      timestamp: secondsAgo(12),
+    }),
+  ])
+  const { hypothesis, context_snapshot } = await ask(tenant)
+  const names = context_snapshot?.windows.map(({ service }) => service) ?? []
+  expect(names.indexOf('store')).toBeGreaterThan(0)
+  expect(names.filter((name) => name.startsWith('keeper-')).length).toBeGreaterThan(0)
+  expect(hypothesis).toMatch(/^store has been restarting \(failover\)/)
+})
+
+test('a name is looked up though forty calls to hosts that nobody knows failed since', async () => {
+  const tenant = await createTestTenant(app)
+  const call = { vendor: 'pino', event_type: 'dependency_failure', new_value: 'ECONNREFUSED', sha: undefined }
+  await send(tenant, [
+    makeEvent({ service_name: 'pricing', entity: 'pricing', sha: 'dddd111', timestamp: secondsAgo(320) }),
+    ...[300, 290, 280].map((seconds) => makeEvent({ ...call, entity: 'pricing', raw_line: `${seconds}`, timestamp: secondsAgo(seconds) })),
+    ...Array.from({ length: 40 }, (_, index) => makeEvent({ ...call, entity: `host-${index}`, timestamp: secondsAgo(200 - index) })),
+  ])
+  await age(tenant, ['pricing'], 400)
+  await send(tenant, crowd)
+  const { context_snapshot } = await ask(tenant)
+  expect(context_snapshot?.windows[1]?.service).toBe('pricing')
 })
 
 test('errors that trickled in for hours and burst after a deploy are two entries, and the burst is the onset', async () => {

@@ -83,7 +83,7 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const likely = ranked.filter(({ score }) => score >= leader.score - Math.LN10)
   const hazards = besides(faults, [leader, ...likely], facts, weights)
   const top = Math.max(leader.score, ...hazards.map(({ logOdds }) => logOdds), MIN_SCORE)
-  const counted = listCounted(ranked, leader, facts)
+  const counted = listCounted(ranked, leader, hazards, facts)
   const total = counted.reduce((sum, { score }) => sum + Math.exp(score - top), 0)
   const recorded = sumBestOfServices(ranked, top)
   const doubt = Math.log(Math.max(weights.minMultiplicity, toMultiplicity(ranked, facts)) * leader.alike ** weights.alike)
@@ -248,11 +248,14 @@ function isTooLate({ change, explained, troubleMs }: Candidate, { slackMs }: Wei
 }
 
 /**
- * What a leading change has its share of. Beside one where a way is known, of each service to which none may be only the likeliest: all of
- * those together count as one place, however often each of them is changed.
+ * What a leading change has its share of. Beside one where a way is known, soon after which it failed there, of each service to which
+ * none may be only the likeliest: all of those together count as one place, however often each of them is changed. But not where a
+ * store or a node went down just before.
  */
-function listCounted(ranked: readonly Candidate[], leader: Candidate, facts: Facts): readonly Candidate[] {
-  if (facts.isTopologyKnown || !isWayKnown(leader.concerned, facts)) return ranked
+function listCounted(ranked: readonly Candidate[], leader: Candidate, hazards: readonly Hazard[], facts: Facts): readonly Candidate[] {
+  const isSoon = isWayKnown(leader.concerned, facts) && leader.lagMs <= SOON_MS
+  const isDown = hazards.some(({ key, trouble, troubleMs }) => troubleMs !== undefined && !facts.hops.has(key) && !trouble.every(isStrain))
+  if (facts.isTopologyKnown || !isSoon || isDown) return ranked
   const seen = new Set<string>()
   return ranked.filter(({ concerned }) => {
     const isCounted = isWayKnown(concerned, facts) || !seen.has(concerned)

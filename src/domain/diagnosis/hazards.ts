@@ -18,8 +18,8 @@ const NOTABLE_SHARE = 0.02
 
 /**
  * The faults that nobody recorded, the likeliest first: at what the alerting service reaches, at its direct callers and, wherever
- * a store or a node broke just then: one of as many as break about that time. Likelier than others is one where something broke
- * by its own account, before or with what calls it.
+ * a store or a node broke just then. Likelier than others is one where something broke by its own
+ * account, before or with what calls it.
  */
 export function listHazards(facts: Facts, explain: Explain, weights: Weights): readonly Hazard[] {
   const { alertKey, hops, callers, hosts, silent, items } = facts
@@ -27,7 +27,7 @@ export function listHazards(facts: Facts, explain: Explain, weights: Weights): r
   const toTrouble = createTroubleFinder(facts, explain, weights)
   const isDown = (host: string) => items.some((item) => item.callee === host && item.isCall && toRefusal(item) !== 'wrong')
   const beside = alertKey === null ? [] : [...new Set(items.map(({ callee }) => callee))].filter((key) => toTrouble(key).length > 0)
-  const faults = countFaults(items.filter((item) => item.isStrange && isOfInfrastructure(item) && isBroken(item)))
+  const placeOfBeside = createBesidePlacer(facts, weights)
   const keys = alertKey === null ? items.flatMap(({ caller, callee }) => [caller, callee]) : [...hops.keys(), ...callers, ...beside]
   return [...new Set(keys)]
     .map((key) => {
@@ -37,10 +37,17 @@ export function listHazards(facts: Facts, explain: Explain, weights: Weights): r
       const troubleMs = trouble[0]?.onsetMs
       const ofHost = silent.has(key) ? weights.silent : weights.external
       const chance = isHost && isDown(key) ? ofHost : troubleMs === undefined ? weights.unrecorded : weights.troubled
-      const place = troubleMs === undefined || hops.has(key) ? placeOf(key, account) : weights.unknownPlace / faults
+      const place = troubleMs === undefined || hops.has(key) ? placeOf(key, account) : placeOfBeside(trouble)
       return { key, isExternal: isHost && !silent.has(key), troubleMs, trouble, logOdds: Math.log(chance * place) + account.evidence }
     })
     .toSorted((a, b) => b.logOdds - a.logOdds || compareText(a.key, b.key))
+}
+
+/** How likely a fault lies at a store or a node that broke just then, though no way is known: one of as many as break about that time, or are down. */
+function createBesidePlacer({ items }: Facts, { unknownPlace }: Weights): (trouble: readonly Item[]) => number {
+  const elsewhere = items.filter((item) => item.isStrange && isOfInfrastructure(item) && isBroken(item))
+  const [broken, down] = [countFaults(elsewhere), countFaults(elsewhere.filter((item) => !isStrain(item)))]
+  return (trouble) => unknownPlace / (trouble.every(isStrain) ? broken : down)
 }
 
 /** What a service that fails to reach nobody shows of its own, where that began before or with the trouble above it; the earliest first. */

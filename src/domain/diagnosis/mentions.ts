@@ -7,7 +7,8 @@ import type { Change, Observation } from './model.ts'
  */
 export type Mentions = ReadonlyMap<string, ReadonlySet<string>>
 
-const WORD = /[\w.-]{6,128}/g
+/** What ends a sentence or begins an option is no part of it. */
+const WORD = /\w[\w.-]{4,126}\w/g
 const QUOTED = /["'`]([\w.-]{3,128})["'`]/g
 const HOST = /^[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}$/i
 /** A status of HTTP, which somebody answered with: after its name or before its words, not a port, a duration or a line. */

@@ -1486,6 +1486,22 @@ test.each([
   expect([unexplained.abstained, unexplained.hypothesis]).toEqual([true, expect.stringMatching(/^orders has reported errors/)])
 })
 
+test.each([
+  { name: 'nothing else', own: [], stores: 5 },
+  { name: 'a deploy of 25 minutes before', own: [deploy(-1_620, 'ccccccc')], stores: 3 },
+  { name: 'a deploy of 25 minutes before, in an uproar', own: [deploy(-1_620, 'ccccccc')], stores: 0, others: uproar(24, 6) },
+])(
+  'a database that fails over is told though other stores were full now and then, beside $name',
+  ({ own: changes, stores, others = [] }) => {
+    const pg = makeWindow('pg', trouble(-130, 'restart', 'postgres', 'failover'))
+    const full = many(stores, (name, index) =>
+      makeWindow(name, trouble(-250 - 150 * index, 'saturation', 'postgres', 'connection_limit_reached')),
+    )
+    const answer = look({ windows: [makeWindow('orders', OLD, ...changes, own(-120, 'Connection lost')), pg, ...full, ...others] })
+    expect([answer.assessment, answer.hypothesis]).toEqual(['unrecorded', expect.stringMatching(/^pg has been restarting \(failover\)/)])
+  },
+)
+
 test('one of many services that nobody connects with an alert is not blamed for having failed once after its change', () => {
   const failing = [0, 20, 45].map((seconds) => own(seconds))
   const pricing = makeWindow('pricing', deploy(-600, 'ddddddd'), errors(-20, 'context deadline exceeded', { entity: 'pricing' }))
