@@ -176,7 +176,7 @@ const NOW_MS = sql`${epochMs(sql`now()`)} AS now_ms`
 const HEARD = sql`${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}`
 
 /** Services at most that names lead to in one request, and that flags and settings do, of so many changes of one that are looked at. */
-const MAX_NAMED = 64
+const MAX_READ = 64
 const MAX_KEEPERS = 8
 const MAX_OF_KEY = 500
 /** What was changed so soon after an alert may have been before it, by another clock. */
@@ -190,7 +190,7 @@ export async function findStoredWindows(
   limits: EvidenceLimits,
 ): Promise<ReadLives> {
   const named = sql`SELECT s.id, min(k.place) AS place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
-    JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id ORDER BY 2 LIMIT ${MAX_NAMED}`
+    JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id ORDER BY 2 LIMIT ${MAX_READ}`
   return await readEach(db, tenantId, named, limits)
 }
 

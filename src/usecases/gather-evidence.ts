@@ -39,8 +39,9 @@ const MAX_PATTERNS = 10
 const MIN_REPEATS = 8
 const LONG_MS = 6 * 60_000
 const MAX_SPLIT = 32
-/** Names of services, and of flags and settings, in texts of failures that are looked up in one round. */
+/** Names of services, and of flags and settings, in texts of failures that are looked up in one round: of those that matter, and of others. */
 const MAX_NAMED = 128
+const MAX_NAMED_ASIDE = 32
 
 export type Evidence = {
   readonly input: DiagnosisInput
@@ -107,10 +108,14 @@ async function readWindows(
     // Of whom only what is aside is to be read so far.
     const others = new Set(aside.map((each) => toNameKey(each.service.name)))
     const reached = names.map(toNameKey).filter((key) => !triedNames.has(key))
-    const nameKeys = [...new Set([...reached, ...pickNew(namesInFailures([...near, ...aside]), triedNames, others)])]
-    const changedKeys = pickNew(keysInFailures(near), triedKeys)
-    if (nameKeys.length + changedKeys.length === 0) break
-    const read = await readRound(deps, tenantId, { nameKeys, changedKeys }, { around, until, isFirst: round === 0 })
+    const nameKeys = new Set([
+      ...reached,
+      ...pickNew(namesInFailures(near), MAX_NAMED, triedNames, others),
+      ...pickNew(namesInFailures(aside), MAX_NAMED_ASIDE, triedNames, others),
+    ])
+    const changedKeys = pickNew(keysInFailures(near), MAX_NAMED, triedKeys)
+    if (nameKeys.size + changedKeys.length === 0) break
+    const read = await readRound(deps, tenantId, { nameKeys: [...nameKeys], changedKeys }, { around, until, isFirst: round === 0 })
     if (!read) break
     readAt ??= read.now
     near = [...near, ...notAmong(near, read.wanted)]
@@ -308,12 +313,12 @@ function* keysInFailures(windows: readonly ServiceLives[]): Iterable<string> {
   }
 }
 
-/** Those read first first, as many as are looked up in one round. */
-function pickNew(keys: Iterable<string>, ...known: readonly ReadonlySet<string>[]): readonly string[] {
+/** The first so many that are not known. */
+function pickNew(keys: Iterable<string>, most: number, ...known: readonly ReadonlySet<string>[]): readonly string[] {
   const picked = new Set<string>()
   for (const key of keys) {
     if (known.every((each) => !each.has(key))) picked.add(key)
-    if (picked.size === MAX_NAMED) break
+    if (picked.size === most) break
   }
   return [...picked]
 }
