@@ -61,6 +61,7 @@ const isKept = (row: SQL) => sql`coalesce(${row}.kept_until, ${row}.expires_at) 
 export const HAPPENED = happenedAt(sql`e`)
 /** Whether an event began its change: one received later in the same second may have, too. */
 export const BEGINS = begins(sql`e`)
+export const IS_KEPT = isKept(sql`e`)
 
 const CHANGE_TYPES = sql.raw(
   `(${EVENT_TYPES.filter(isChangeType)
@@ -179,7 +180,7 @@ function toEnd(tenantId: TenantId, { until, before, after }: ChangeQuery): SQL {
 
 function toBounds(tenantId: TenantId, { since, until, before, after }: ChangeQuery): SQL[] {
   return [
-    sql`e.tenant_id = ${tenantId} AND ${BEGINS} AND ${isKept(sql`e`)}`,
+    sql`e.tenant_id = ${tenantId} AND ${BEGINS} AND ${IS_KEPT}`,
     ...(since === undefined ? [] : [sql`${HAPPENED} >= ${since}::timestamptz`]),
     ...(until === undefined ? [] : [sql`${HAPPENED} <= ${until}::timestamptz`]),
     ...(before === undefined ? [] : [sql`${HAPPENED} < ${before}::timestamptz`]),

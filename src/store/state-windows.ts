@@ -6,7 +6,7 @@ import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { mergeEqualLives, type StoredLife } from '../domain/window/copy.ts'
 import { MAX_SHOWN_PER_TYPE } from '../domain/window/window.ts'
 import type { CallerRow } from './api-keys.ts'
-import { HAPPENED, isIndexedBy } from './changes.ts'
+import { HAPPENED, IS_KEPT, isIndexedBy } from './changes.ts'
 import { functionNamed } from './functions.ts'
 import { callFunction, type Db, epochMs, selectOne } from './postgres.ts'
 
@@ -175,10 +175,9 @@ type EvidenceAnswer = { readonly now_ms: number; readonly windows: readonly Evid
 const NOW_MS = sql`${epochMs(sql`now()`)} AS now_ms`
 const HEARD = sql`${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}`
 
-/** Services at most that names lead to in one request, and that flags and settings do, of so many changes of one that are looked at. */
+/** Services at most that names lead to in one request, and that flags and settings do. */
 const MAX_READ = 64
 const MAX_KEEPERS = 8
-const MAX_OF_KEY = 500
 /** What was changed so soon after an alert may have been before it, by another clock. */
 const KEEPERS_SLACK = sql`interval '1 minute'`
 
@@ -194,19 +193,27 @@ export async function findStoredWindows(
   return await readEach(db, tenantId, named, limits)
 }
 
-/** The same of the few services where flags or settings with these keys were changed last by the time of an alert, the latest first. */
+type KeeperLimits = EvidenceLimits &
+  Pick<RecentLimits, 'around'> & {
+    /** Services that were read. */
+    readonly except: readonly ServiceId[]
+  }
+
+/** The same of the few services where flags or settings with these keys were changed last by the time of an alert: of each key the latest first. */
 export async function findKeepers(
   db: Db,
   tenantId: TenantId,
   keys: readonly string[],
-  { around, ...limits }: EvidenceLimits & Pick<RecentLimits, 'around'>,
+  { around, except, ...limits }: KeeperLimits,
 ): Promise<ReadLives> {
-  const keepers = sql`SELECT c.service_id AS id, row_number() OVER (ORDER BY max(c.at) DESC, c.service_id) AS place
+  const keepers = sql`SELECT c.service_id AS id, row_number() OVER (ORDER BY min(c.number), max(c.at) DESC, c.service_id) AS place
     FROM jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb) AS k(key) CROSS JOIN LATERAL (
-      SELECT e.service_id, ${HAPPENED} AS at FROM context_events e
+      SELECT e.service_id, max(${HAPPENED}) AS at, row_number() OVER (ORDER BY max(${HAPPENED}) DESC) AS number FROM context_events e
       WHERE ${isIndexedBy('entity', tenantId)} AND lower(e.entity) = lower(k.key) AND e.entity = k.key AND e.event_type IN ('flag_change', 'config_change')
-      LIMIT ${MAX_OF_KEY}
-    ) c WHERE c.at <= ${around.toISOString()}::timestamptz + ${KEEPERS_SLACK} GROUP BY c.service_id ORDER BY 2 LIMIT ${MAX_KEEPERS}`
+        AND ${IS_KEPT} AND ${HAPPENED} <= least(${around.toISOString()}::timestamptz + ${KEEPERS_SLACK}, ${toEnd(limits.until)})
+        AND NOT e.service_id = ANY(ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(except)}::jsonb)::uuid))
+      GROUP BY e.service_id
+    ) c GROUP BY c.service_id ORDER BY 2 LIMIT ${MAX_KEEPERS}`
   return await readEach(db, tenantId, keepers, limits)
 }
 
@@ -215,7 +222,7 @@ async function readEach(db: Db, tenantId: TenantId, chosen: SQL, { until, perTyp
     db,
     sql`SELECT ${NOW_MS}, (
       SELECT json_agg(json_build_array(${HEARD}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${toEnd(until)}, ${sampleSize}::int, ${perType}::int)) ORDER BY o.place, c.id)
-      FROM (${chosen}) o JOIN services c ON c.id = o.id LEFT JOIN agents a ON a.id = c.last_change_agent_id
+      FROM (${chosen}) o JOIN services c ON c.tenant_id = ${tenantId} AND c.id = o.id LEFT JOIN agents a ON a.id = c.last_change_agent_id
     ) AS windows`,
   )
   return toReadLives(answer)

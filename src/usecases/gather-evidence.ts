@@ -105,18 +105,18 @@ async function readWindows(
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const names = servicesToRead({ edges }, service, MAX_HOPS, now)
     for (const name of names) named.set(toNameKey(name), name)
-    // Of whom only what is aside is to be read so far.
-    const others = new Set(aside.map((each) => toNameKey(each.service.name)))
+    // Of whom only that is to be read so far.
+    const asideKeys = new Set(aside.map((each) => toNameKey(each.service.name)))
     const reached = names.map(toNameKey).filter((key) => !triedNames.has(key))
     const nameKeys = new Set([
       ...reached,
-      ...pickNew(namesInFailures(near), MAX_NAMED, triedNames, others),
-      ...pickNew(namesInFailures(aside), MAX_NAMED_ASIDE, triedNames, others),
+      ...pickNew(namesInFailures(near), MAX_NAMED, triedNames, asideKeys),
+      ...pickNew(namesInFailures(aside), MAX_NAMED_ASIDE, triedNames, asideKeys),
     ])
     const changedKeys = pickNew(keysInFailures(near), MAX_NAMED, triedKeys)
     if (nameKeys.size + changedKeys.length === 0) break
-    const read = await readRound(deps, tenantId, { nameKeys: [...nameKeys], changedKeys }, { around, until, isFirst: round === 0 })
-    if (!read) break
+    const asked = { around, until, isFirst: round === 0, except: near.map((each) => each.service.id) }
+    const read = await readRound(deps, tenantId, { nameKeys: [...nameKeys], changedKeys }, asked)
     readAt ??= read.now
     near = [...near, ...notAmong(near, read.wanted)]
     aside = notAmong(near, [...notAmong(read.beside, aside), ...read.beside])
@@ -132,23 +132,30 @@ function notAmong(known: readonly ServiceLives[], windows: readonly ServiceLives
   return windows.filter(({ service }) => !ids.has(service.id))
 }
 
+type Asked = {
+  readonly around: Date
+  readonly until: Date | null
+  readonly isFirst: boolean
+  /** Services that were read. */
+  readonly except: readonly ServiceId[]
+}
+
 /**
  * The services that are wanted and, beside them, at first what others were told of about the alert, later where what failures name is
- * kept; `undefined` when that leads no further.
+ * kept.
  */
 async function readRound(
   deps: Database & Logging,
   tenantId: TenantId,
   { nameKeys, changedKeys }: { readonly nameKeys: readonly string[]; readonly changedKeys: readonly string[] },
-  asked: { readonly around: Date; readonly until: Date | null; readonly isFirst: boolean },
+  asked: Asked,
 ) {
   const [wanted, beside] = await Promise.all([
     readWanted(deps, tenantId, nameKeys, asked),
     asked.isFirst ? readOthers(deps, tenantId, nameKeys, asked) : readKeepers(deps, tenantId, changedKeys, asked),
   ])
-  if (!asked.isFirst && wanted.windows.length + beside.windows.length === 0) return undefined
-  const times = [wanted, beside].flatMap(({ now }) => now ?? [])
-  return { wanted: wanted.windows.map(withOnsets), beside: beside.windows.map(withOnsets), now: times.reduce(earlier) }
+  const now = wanted.now && beside.now ? earlier(wanted.now, beside.now) : wanted.now
+  return { wanted: wanted.windows.map(withOnsets), beside: beside.windows.map(withOnsets), now }
 }
 
 /**
@@ -204,11 +211,11 @@ async function readKeepers(
   { db, log }: Database & Logging,
   tenantId: TenantId,
   keys: readonly string[],
-  { around, until }: { readonly around: Date; readonly until: Date | null },
+  { around, until, except }: Asked,
 ): Promise<ReadLives | typeof NOTHING> {
   if (keys.length === 0) return NOTHING
   try {
-    return await findKeepers(db, tenantId, keys, { ...WHOLE, around, until })
+    return await findKeepers(db, tenantId, keys, { ...WHOLE, around, until, except })
   } catch {
     log('evidence_reduced', { tenant_id: tenantId })
     return NOTHING
@@ -220,14 +227,14 @@ async function readWanted(
   { db, log }: Database & Logging,
   tenantId: TenantId,
   nameKeys: readonly string[],
-  { until, isFirst }: { readonly until: Date | null; readonly isFirst: boolean },
+  { until, isFirst }: Asked,
 ): Promise<ReadLives | typeof NOTHING> {
   if (nameKeys.length === 0) return NOTHING
   try {
     return await findStoredWindows(db, tenantId, nameKeys, { ...WHOLE, until })
   } catch (error) {
     log('evidence_reduced', { tenant_id: tenantId })
-    return (await readParts(db, tenantId, nameKeys, until)) ?? (isFirst ? Promise.reject(error) : NOTHING)
+    return isFirst ? ((await readParts(db, tenantId, nameKeys, until)) ?? Promise.reject(error)) : NOTHING
   }
 }
 

@@ -225,7 +225,10 @@ test.each<{ name: string; text: string; earlier?: readonly ReturnType<typeof fla
 
 test('a flag of that name that another tenant keeps is not read, and one that takes too long to find spoils nothing', async () => {
   const [other, tenant] = [await createTestTenant(app), await createTestTenant(app)]
-  await send(other, [flag('flags-eu', 420)])
+  await send(
+    other,
+    Array.from({ length: 10 }, (_, index) => flag(`flags-${index}`, 420)),
+  )
   const failures = failing('panic: flag newPricingEngine=on: nil map')
   await send(tenant, [makeEvent({ service_name: 'pricing', entity: 'pricing', sha: 'dddd111', timestamp: secondsAgo(320) }), ...failures])
   const alone = await ask(tenant)
@@ -233,11 +236,28 @@ test('a flag of that name that another tenant keeps is not read, and one that ta
   expect(alone.hypothesis).toMatch(/^Deploy sha=dddd111 to pricing/)
 
   await send(tenant, [flag('flags-eu', 2_000)])
+  expect((await ask(tenant)).context_snapshot?.windows.map(({ service }) => service)).toContain('flags-eu')
   const database = await startFaultProxy(inject('stack').databaseEndpoint)
   database.fault = (asked) => (readsWindows(asked, 'newPricingEngine') ? TIMED_OUT : 'none')
   const slow = startApp({ database: database.url })
   expect((await ask(tenant, slow)).hypothesis).toMatch(/^Deploy sha=dddd111 to pricing/)
   expect(slow.logs.map(({ event }) => event)).toContain('evidence_reduced')
+})
+
+test('of each key that failures name the latest keeper is read, though another key was changed later at many', async () => {
+  const tenant = await createTestTenant(app)
+  const settings = Array.from({ length: 12 }, (_, index) =>
+    flag(`keeper-${index}`, 360 - index, { event_type: 'config_change', entity: 'DATABASE_URL', new_value: 'v7' }),
+  )
+  const later = flag('flags-later', 1, { timestamp: secondsAgo(-90) })
+  await send(tenant, [flag('flags-eu', 420), later, ...settings, ...failing('DATABASE_URL=*** panic: flag newPricingEngine=on: nil map')])
+  await age(tenant, ['flags-eu', 'flags-later', ...settings.map(({ service_name }) => String(service_name))], 400)
+  await send(tenant, crowd)
+  const body = { service: 'checkout', triggered_at: secondsAgo(120), observed_until: secondsAgo(100) }
+  const { context_snapshot } = await (await app.request('/v1/incidents', { key: tenant.readonlyKey, body })).json()
+  const keepers: readonly string[] = context_snapshot.windows.map(({ service }: { service: string }) => service)
+  expect(keepers).toContain('flags-eu')
+  expect(keepers).not.toContain('flags-later')
 })
 
 test('where settings that failures happen to name are kept takes no place of what stands next to the alert', async () => {

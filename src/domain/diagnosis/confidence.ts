@@ -249,8 +249,7 @@ function isTooLate({ change, explained, troubleMs }: Candidate, { slackMs }: Wei
 
 /**
  * What a leading change has its share of. Beside one where a way is known, soon after which it failed there, of each service to which
- * none may be only the likeliest: all of those together count as one place, however often each of them is changed. But not where a
- * store or a node went down just before.
+ * none may be only its likeliest, however often it is changed. But all where a store or a node went down just before.
  */
 function listCounted(ranked: readonly Candidate[], leader: Candidate, hazards: readonly Hazard[], facts: Facts): readonly Candidate[] {
   const isSoon = isWayKnown(leader.concerned, facts) && leader.lagMs <= SOON_MS

@@ -1,6 +1,6 @@
 import { compareText } from '../compare.ts'
 import { countFaults, type Explain } from './blame.ts'
-import { type Facts, hopsFrom } from './facts.ts'
+import { type Facts, hopsFrom, isWayKnown } from './facts.ts'
 import { createPlacer } from './features.ts'
 import type { Candidate, Hazard, Item, WeighedItem } from './model.ts'
 import { isBroken, isJustBefore, isOfInfrastructure, isStrain, toRefusal } from './trouble.ts'
@@ -44,8 +44,8 @@ export function listHazards(facts: Facts, explain: Explain, weights: Weights): r
 }
 
 /** How likely a fault lies at a store or a node that broke just then, though no way is known: one of as many as break about that time, or are down. */
-function createBesidePlacer({ items }: Facts, { unknownPlace }: Weights): (trouble: readonly Item[]) => number {
-  const elsewhere = items.filter((item) => item.isStrange && isOfInfrastructure(item) && isBroken(item))
+function createBesidePlacer(facts: Facts, { unknownPlace }: Weights): (trouble: readonly Item[]) => number {
+  const elsewhere = facts.items.filter((item) => !isWayKnown(item.callee, facts) && isOfInfrastructure(item) && isBroken(item))
   const [broken, down] = [countFaults(elsewhere), countFaults(elsewhere.filter((item) => !isStrain(item)))]
   return (trouble) => unknownPlace / (trouble.every(isStrain) ? broken : down)
 }

@@ -22,6 +22,7 @@ const KEY = /^.{6,}$/s
 const DISTINCT = /^.+[A-Z\d_.-].*$/s
 /** Sizes, durations, versions and shares: failures are full of them. */
 const NUMBER = /^[\d.]+[a-z%]{0,3}$/i
+const ID = /^(?:[\da-f-]+$|\d{4}-\d\d-)/i
 
 export function toMentions(failures: readonly Observation[]): Mentions {
   const mentions = new Map<string, Set<string>>()
@@ -39,10 +40,10 @@ export function toMentions(failures: readonly Observation[]): Mentions {
   return mentions
 }
 
-/** The keys that a text names, as flags and settings have them. */
+/** The keys that a text may name, as flags and settings have them: no ids and no dates, which it is full of. */
 export function listKeys(text: string): readonly string[] {
   const words = text.slice(0, MAX_TEXT_LENGTH).match(WORD) ?? []
-  return words.filter((word) => isKey(word) && !NUMBER.test(word))
+  return words.filter((word) => isKey(word) && !NUMBER.test(word) && !ID.test(word))
 }
 
 /** The services whose failures name what a change is about, or what it put in place or took away. */
