@@ -39,7 +39,7 @@ const MAX_PATTERNS = 10
 const MIN_REPEATS = 8
 const LONG_MS = 6 * 60_000
 const MAX_SPLIT = 32
-/** Names of services, and of flags and settings, in texts of failures that are looked up in one round: of those that matter, and of others. */
+/** Names of services, and of flags and settings, in texts of failures that are looked up in one round, and of others once. */
 const MAX_NAMED = 128
 const MAX_NAMED_ASIDE = 32
 
@@ -111,7 +111,7 @@ async function readWindows(
     const nameKeys = new Set([
       ...reached,
       ...pickNew(namesInFailures(near), MAX_NAMED, triedNames, asideKeys),
-      ...pickNew(namesInFailures(aside), MAX_NAMED_ASIDE, triedNames, asideKeys),
+      ...(round === 1 ? pickNew(namesInFailures(aside), MAX_NAMED_ASIDE, triedNames, asideKeys) : []),
     ])
     const changedKeys = pickNew(keysInFailures(near), MAX_NAMED, triedKeys)
     if (nameKeys.size + changedKeys.length === 0) break
