@@ -148,11 +148,18 @@ async function readRound(
   deps: Database & Logging,
   tenantId: TenantId,
   { nameKeys, changedKeys }: { readonly nameKeys: readonly string[]; readonly changedKeys: readonly string[] },
-  asked: Asked,
+  { around, until, isFirst, except }: Asked,
 ) {
+  const limits = { ...WHOLE, until }
   const [wanted, beside] = await Promise.all([
-    readWanted(deps, tenantId, nameKeys, asked),
-    asked.isFirst ? readOthers(deps, tenantId, nameKeys, asked) : readKeepers(deps, tenantId, changedKeys, asked),
+    isFirst
+      ? readFirst(deps, tenantId, nameKeys, until)
+      : orNothing(deps, tenantId, nameKeys, (keys) => findStoredWindows(deps.db, tenantId, keys, limits)),
+    isFirst
+      ? orNothing(deps, tenantId, nameKeys, (keys) =>
+          findRecentLives(deps.db, tenantId, keys, { around, until, most: MAX_RECENT_SERVICES }),
+        )
+      : orNothing(deps, tenantId, changedKeys, (keys) => findKeepers(deps.db, tenantId, keys, { ...limits, around, except })),
   ])
   const now = wanted.now && beside.now ? earlier(wanted.now, beside.now) : wanted.now
   return { wanted: wanted.windows.map(withOnsets), beside: beside.windows.map(withOnsets), now }
@@ -189,52 +196,36 @@ function isSymptom({ text, isExpired }: StoredLife): boolean {
   return text !== undefined && !isChangeType(text.eventType) && !isExpired
 }
 
-/** What other services were told of about the alert; without it the answer is about what is connected with it. */
-async function readOthers(
+/** The services that are known to matter from the start, in parts where that takes too long. */
+async function readFirst(
   { db, log }: Database & Logging,
   tenantId: TenantId,
-  keys: readonly string[],
-  asked: { readonly around: Date; readonly until: Date | null },
-): Promise<ReadLives | typeof NOTHING> {
+  nameKeys: readonly string[],
+  until: Date | null,
+): Promise<ReadLives> {
   try {
-    return await findRecentLives(db, tenantId, keys, { ...asked, most: MAX_RECENT_SERVICES })
-  } catch {
+    return await findStoredWindows(db, tenantId, nameKeys, { ...WHOLE, until })
+  } catch (error) {
     log('evidence_reduced', { tenant_id: tenantId })
-    return NOTHING
+    return (await readParts(db, tenantId, nameKeys, until)) ?? Promise.reject(error)
   }
 }
 
 const NOTHING = { now: undefined, windows: [] } as const
 
-/** Where the flags and settings that failures name are kept; of whom nothing else may be known to have to do with the alert. */
-async function readKeepers(
-  { db, log }: Database & Logging,
+/** What these keys lead to; where that cannot be read, it spoils no answer from the rest. */
+async function orNothing(
+  { log }: Logging,
   tenantId: TenantId,
   keys: readonly string[],
-  { around, until, except }: Asked,
+  find: (keys: readonly string[]) => Promise<ReadLives>,
 ): Promise<ReadLives | typeof NOTHING> {
   if (keys.length === 0) return NOTHING
   try {
-    return await findKeepers(db, tenantId, keys, { ...WHOLE, around, until, except })
+    return await find(keys)
   } catch {
     log('evidence_reduced', { tenant_id: tenantId })
     return NOTHING
-  }
-}
-
-/** The services with these names. What errors lead to and cannot be read spoils no answer from what was read first. */
-async function readWanted(
-  { db, log }: Database & Logging,
-  tenantId: TenantId,
-  nameKeys: readonly string[],
-  { until, isFirst }: Asked,
-): Promise<ReadLives | typeof NOTHING> {
-  if (nameKeys.length === 0) return NOTHING
-  try {
-    return await findStoredWindows(db, tenantId, nameKeys, { ...WHOLE, until })
-  } catch (error) {
-    log('evidence_reduced', { tenant_id: tenantId })
-    return isFirst ? ((await readParts(db, tenantId, nameKeys, until)) ?? Promise.reject(error)) : NOTHING
   }
 }
 

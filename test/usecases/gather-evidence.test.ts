@@ -41,6 +41,14 @@ function readsWindows(asked: unknown, what: string): boolean {
 const restart = (service_name: string, seconds: number) =>
   makeEvent({ service_name, vendor: 'kubernetes', entity: `pod of ${service_name}`, event_type: 'restart', timestamp: secondsAgo(seconds) })
 
+/** What was noted of services is as old as their events, though they came at once. */
+async function age(tenant: TestTenant, names: readonly string[], seconds: number): Promise<void> {
+  const at = secondsAgo(seconds)
+  await app.deps.db.execute(sql`UPDATE services SET last_event_at = ${at}::timestamptz,
+      last_change_at = CASE WHEN last_change_at IS NOT NULL THEN ${at}::timestamptz END
+    WHERE tenant_id = ${tenant.tenantId} AND name IN (SELECT jsonb_array_elements_text(${JSON.stringify(names)}::jsonb))`)
+}
+
 test('of a flood, as many occurrences are counted as are looked at, fewer where nothing connects the service with the alert', async () => {
   const tenant = await createTestTenant(app)
   await send(tenant, [makeEvent({ timestamp: secondsAgo(400) })])
@@ -103,9 +111,7 @@ test('beside an alert of hours ago what was told about then is read, whatever ve
     makeEvent({ service_name: 'pricing', entity: 'pricing', timestamp: secondsAgo(9_000) }),
   ])
   await send(tenant, changed)
-  const at = secondsAgo(9_000)
-  await app.deps.db.execute(sql`UPDATE services SET last_event_at = ${at}::timestamptz, last_change_at = ${at}::timestamptz
-    WHERE tenant_id = ${tenant.tenantId} AND name = 'pricing'`)
+  await age(tenant, ['pricing'], 9_000)
   const body = { service: 'checkout', triggered_at: secondsAgo(8_900) }
   const incident = await (await app.request('/v1/incidents', { key: tenant.readonlyKey, body })).json()
   const names: readonly { service: string }[] = incident.context_snapshot.windows
@@ -149,14 +155,6 @@ const crowd = Array.from({ length: 60 }, (_, index) => [
   makeEvent({ service_name: `crowd-${index}`, entity: `crowd-${index}` }),
   restart(`crowd-of-nodes-${index}`, 1),
 ]).flat()
-
-/** What was noted of services is as old as their events, though they came at once. */
-async function age(tenant: TestTenant, names: readonly string[], seconds: number): Promise<void> {
-  const at = secondsAgo(seconds)
-  await app.deps.db.execute(sql`UPDATE services SET last_event_at = ${at}::timestamptz,
-      last_change_at = CASE WHEN last_change_at IS NOT NULL THEN ${at}::timestamptz END
-    WHERE tenant_id = ${tenant.tenantId} AND name IN (SELECT jsonb_array_elements_text(${JSON.stringify(names)}::jsonb))`)
-}
 
 test('services are read as far as circuits open along the way from the alert, though nobody learned of the calls', async () => {
   const tenant = await createTestTenant(app)

@@ -84,8 +84,9 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const hazards = besides(faults, [leader, ...likely], facts, weights)
   const top = Math.max(leader.score, ...hazards.map(({ logOdds }) => logOdds), MIN_SCORE)
   const counted = listCounted(ranked, leader, hazards, facts)
-  const total = counted.reduce((sum, { score }) => sum + Math.exp(score - top), 0)
-  const recorded = sumBestOfServices(ranked, top)
+  const sumOdds = (some: readonly Candidate[]) => some.reduce((sum, { score }) => sum + Math.exp(score - top), 0)
+  const total = sumOdds(counted)
+  const recorded = sumOdds(firstOfEach(ranked, ({ change }) => change.key))
   const doubt = Math.log(Math.max(weights.minMultiplicity, toMultiplicity(ranked, facts)) * leader.alike ** weights.alike)
   const squares = hazards.reduce((sum, { logOdds, troubleMs }) => {
     // Few changes about do not make less likely what is seen to have broken.
@@ -95,9 +96,8 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const present = recorded / (recorded + unrecorded)
   const isOfLeader = ({ change }: Candidate) => change === leader.change || isOneRollout(change, leader.change)
   const next = ranked.find((candidate) => !isOfLeader(candidate))
-  const share = counted.filter(isOfLeader).reduce((sum, { score }) => sum + Math.exp(score - top), 0) / total
-  const own = counted.filter(({ change }) => change.key === leader.change.key)
-  const serviceShare = own.reduce((sum, { score }) => sum + Math.exp(score - top), 0) / total
+  const share = sumOdds(counted.filter(isOfLeader)) / total
+  const serviceShare = sumOdds(counted.filter(({ change }) => change.key === leader.change.key)) / total
   const ratio = (present * serviceShare) / (present * serviceShare + 1 - present)
   const rivalry = next === undefined || !isNameable(next, facts, weights) ? 0 : Math.exp(next.score - leader.score)
   const confidence = toConfidence(present, share, facts, weights)
@@ -255,22 +255,11 @@ function listCounted(ranked: readonly Candidate[], leader: Candidate, hazards: r
   const isSoon = isWayKnown(leader.concerned, facts) && leader.lagMs <= SOON_MS
   const isDown = hazards.some(({ key, trouble, troubleMs }) => troubleMs !== undefined && !facts.hops.has(key) && !trouble.every(isStrain))
   if (facts.isTopologyKnown || !isSoon || isDown) return ranked
-  const seen = new Set<string>()
-  return ranked.filter(({ concerned }) => {
-    const isCounted = isWayKnown(concerned, facts) || !seen.has(concerned)
-    seen.add(concerned)
-    return isCounted
-  })
+  return firstOfEach(ranked, (candidate) => (isWayKnown(candidate.concerned, facts) ? candidate : candidate.concerned))
 }
 
-function sumBestOfServices(ranked: readonly Candidate[], top: number): number {
-  const seen = new Set<string>()
-  let sum = 0
-  for (const { change, score } of ranked) {
-    if (!seen.has(change.key)) sum += Math.exp(score - top)
-    seen.add(change.key)
-  }
-  return sum
+function firstOfEach(ranked: readonly Candidate[], toKey: (candidate: Candidate) => unknown): readonly Candidate[] {
+  return [...Map.groupBy(ranked, toKey).values()].flatMap(([first]) => first ?? [])
 }
 
 /** How many fresh changes there are where a cause is looked for: of services to which no way may be known, as of one place, one at most. */
