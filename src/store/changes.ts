@@ -63,7 +63,8 @@ export const HAPPENED = happenedAt(sql`e`)
 export const BEGINS = begins(sql`e`)
 export const IS_KEPT = isKept(sql`e`)
 
-const CHANGE_TYPES = sql.raw("('deploy', 'flag_change', 'config_change', 'schema_change', 'scale_event')")
+/** Types of changes, in the words of the indexes over what began them. */
+export const CHANGE_TYPES = sql.raw("('deploy', 'flag_change', 'config_change', 'schema_change', 'scale_event')")
 
 /** Whether an event `e` of the tenant began a change, in the words of the index over this column, which is compared in lower case. */
 export function isIndexedBy(column: 'entity' | 'sha' | 'actor', tenantId: TenantId): SQL {

@@ -8,7 +8,7 @@ export const FUNCTIONS = {
   delete_causal_pattern: 'delete_causal_pattern_v1',
   epoch_ms: 'epoch_ms',
   find_evidence: 'find_evidence_v12',
-  find_recent_lives: 'find_recent_lives_v3',
+  find_recent_lives: 'find_recent_lives_v4',
   find_window: 'find_window_v12',
   ingest_event: 'ingest_event_v9',
   ingest_events: 'ingest_events_v8',

@@ -1,4 +1,3 @@
-import { type SQL, sql } from 'drizzle-orm'
 import { breathe } from '../bounded-body.ts'
 import type { ChangeText, EventDetails, EventType } from '../domain/event/event.ts'
 import type { JoinRule } from '../domain/event/service-name.ts'
@@ -6,9 +5,7 @@ import { type ServiceId, type TenantId, toId } from '../domain/ids.ts'
 import { mergeEqualLives, type StoredLife } from '../domain/window/copy.ts'
 import { MAX_SHOWN_PER_TYPE } from '../domain/window/window.ts'
 import type { CallerRow } from './api-keys.ts'
-import { HAPPENED, IS_KEPT, isIndexedBy } from './changes.ts'
-import { functionNamed } from './functions.ts'
-import { callFunction, type Db, epochMs, selectOne } from './postgres.ts'
+import { callFunction, type Db } from './postgres.ts'
 
 /** Who asks for a window: a request's key or, on a tenant's behalf, the cron and people who are signed in without one. */
 export type WindowReader = { readonly keyHash: string } | { readonly tenantId: TenantId }
@@ -51,7 +48,7 @@ export type TextRow = readonly [
 ]
 
 /** A change as `find_window` answers it; times in milliseconds since 1970. */
-type LifeRow = readonly [
+export type LifeRow = readonly [
   lifeKey: string,
   id: string,
   confidence: number,
@@ -142,167 +139,8 @@ async function toStoredLives(rows: readonly LifeRow[]): Promise<StoredLife[]> {
   return lives
 }
 
-/** A service of the tenant with the live changes of its window. */
-export type ServiceLives = {
-  readonly service: { readonly id: ServiceId; readonly name: string }
-  readonly lives: readonly StoredLife[]
-  /** When a change of it was received last, and the agent that sent it heard of; `undefined`: that is not known. */
-  readonly feed: { readonly lastChangeAt: Date | null; readonly heardAt: Date | null } | undefined
-}
-
-type EvidenceLimits = {
-  /** Nothing that happened later. */
-  readonly until: Date | null
-  /** Changes of each type in one service; `sampleSize`: occurrences of one change that are looked at. */
-  readonly perType: number
-  readonly sampleSize: number
-}
-
-type RecentLimits = {
-  /** When the alert was: services told of about then, and what changed last by then, and first after it. */
-  readonly around: Date
-  /** Nothing that happened later. */
-  readonly until: Date | null
-  /** Services at most. */
-  readonly most: number
-}
-
-/** What services were told of, as a diagnosis may see it, and when that was read. */
-export type ReadLives = { readonly now: Date; readonly windows: readonly ServiceLives[] }
-
-type EvidenceAnswer = { readonly now_ms: number; readonly windows: readonly EvidenceRow[] | null }
-
-const NOW_MS = sql`${epochMs(sql`now()`)} AS now_ms`
-const HEARD = sql`${epochMs(sql`c.last_change_at`)}, ${epochMs(sql`a.last_seen_at`)}`
-
-/** Services at most that names lead to in one request, and that flags and settings do. */
-const MAX_READ = 64
-const MAX_KEEPERS = 8
-/** What was changed so soon after an alert may have been before it, by another clock. */
-const KEEPERS_SLACK = sql`interval '1 minute'`
-
-/** The windows, as far as a diagnosis may see them, of the services with these name keys, in that order, in one request. */
-export async function findStoredWindows(
-  db: Db,
-  tenantId: TenantId,
-  nameKeys: readonly string[],
-  limits: EvidenceLimits,
-): Promise<ReadLives> {
-  const named = sql`SELECT s.id, min(k.place) AS place FROM jsonb_array_elements_text(${JSON.stringify(nameKeys)}::jsonb) WITH ORDINALITY AS k(name_key, place)
-    JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = k.name_key GROUP BY s.id ORDER BY 2 LIMIT ${MAX_READ}`
-  return await readEach(db, tenantId, named, limits)
-}
-
-type KeeperLimits = EvidenceLimits &
-  Pick<RecentLimits, 'around'> & {
-    /** Services that were read. */
-    readonly except: readonly ServiceId[]
-  }
-
-/** The same of the few services where flags or settings with these keys were changed last by the time of an alert: of each key the latest first. */
-export async function findKeepers(
-  db: Db,
-  tenantId: TenantId,
-  keys: readonly string[],
-  { around, except, ...limits }: KeeperLimits,
-): Promise<ReadLives> {
-  const keepers = sql`SELECT c.service_id AS id, row_number() OVER (ORDER BY min(c.number), max(c.at) DESC, c.service_id) AS place
-    FROM jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb) AS k(key) CROSS JOIN LATERAL (
-      SELECT e.service_id, max(${HAPPENED}) AS at, row_number() OVER (ORDER BY max(${HAPPENED}) DESC) AS number FROM context_events e
-      WHERE ${isIndexedBy('entity', tenantId)} AND lower(e.entity) = lower(k.key) AND e.entity = k.key AND e.event_type IN ('flag_change', 'config_change')
-        AND ${IS_KEPT} AND ${HAPPENED} <= least(${around.toISOString()}::timestamptz + ${KEEPERS_SLACK}, ${toEnd(limits.until)})
-        AND NOT e.service_id = ANY(ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(except)}::jsonb)::uuid))
-      GROUP BY e.service_id
-    ) c GROUP BY c.service_id ORDER BY 2 LIMIT ${MAX_KEEPERS}`
-  return await readEach(db, tenantId, keepers, limits)
-}
-
-async function readEach(db: Db, tenantId: TenantId, chosen: SQL, { until, perType, sampleSize }: EvidenceLimits): Promise<ReadLives> {
-  const answer = await selectOne<EvidenceAnswer>(
-    db,
-    sql`SELECT ${NOW_MS}, (
-      SELECT json_agg(json_build_array(${HEARD}, ${functionNamed('find_evidence')}(${tenantId}::uuid, c.id, ${toEnd(until)}, ${sampleSize}::int, ${perType}::int)) ORDER BY o.place, c.id)
-      FROM (${chosen}) o JOIN services c ON c.tenant_id = ${tenantId} AND c.id = o.id LEFT JOIN agents a ON a.id = c.last_change_agent_id
-    ) AS windows`,
-  )
-  return toReadLives(answer)
-}
-
-/**
- * Of all that is read occurrences of one change that are looked at, and of each service and type an equal part of so many changes, those
- * nearest to the alert: of forty-eight services four, which is a deploy and what its rollout tells.
- */
-const RECENT = { sampleSize: 100, fewest: 4, most: 50, ofAll: 200 }
-
-/**
- * What services were told of about an alert, but for those with these name keys, in one request: in turns one that was changed next to
- * the alert, one that was changed last and, less often, one that nobody changed and that had an event next to the alert.
- */
-export async function findRecentLives(
-  db: Db,
-  tenantId: TenantId,
-  exceptKeys: readonly string[],
-  { around, until, most }: RecentLimits,
-): Promise<ReadLives> {
-  const alert = sql`${around.toISOString()}::timestamptz`
-  const isChanged = sql`coalesce(s.last_change_at > now() - interval '1 day', false)`
-  // Of the ten thousand services that a tenant may have so many are put in order, not all of them.
-  const firstBy = (seconds: SQL, which: SQL, turn: SQL) => sql`SELECT id, ${turn} AS place FROM (
-    SELECT id, row_number() OVER (ORDER BY seconds, id) AS number FROM (
-      SELECT s.id, ${seconds} AS seconds FROM services s
-      WHERE s.tenant_id = ${tenantId} AND ${which} AND s.name_key NOT IN (SELECT jsonb_array_elements_text(${JSON.stringify(exceptKeys)}::jsonb))
-      ORDER BY seconds, s.id LIMIT ${most}
-    ) few
-  ) numbered`
-  const since = (at: SQL) => sql`date_part('epoch', ${alert} - ${at})`
-  const answer = await selectOne<EvidenceAnswer>(
-    db,
-    sql`WITH recent AS MATERIALIZED (
-      SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, p.place, ${isChanged} AS is_changed FROM (
-        SELECT id, min(place) AS place FROM (
-          ${firstBy(sql`abs(${since(sql`s.last_change_at`)})`, isChanged, sql`2 * number - 1`)}
-          UNION ALL
-          ${firstBy(since(sql`s.last_change_at`), isChanged, sql`2 * number`)}
-          UNION ALL
-          ${firstBy(sql`abs(${since(sql`s.last_event_at`)})`, sql`NOT ${isChanged} AND s.last_event_at > now() - interval '1 day'`, sql`3 * number`)}
-        ) turns GROUP BY id
-      ) p JOIN services s ON s.id = p.id
-      ORDER BY p.place, is_changed DESC LIMIT ${most}
-    )
-    SELECT ${NOW_MS}, (
-      SELECT json_agg(json_build_array(${HEARD}, json_build_object('service_id', c.id, 'service_name', c.name, 'changes', l.changes)) ORDER BY c.place, c.is_changed DESC)
-      FROM recent c LEFT JOIN agents a ON a.id = c.last_change_agent_id
-        LEFT JOIN ${functionNamed('find_recent_lives')}(${tenantId}::uuid, ARRAY(SELECT id FROM recent), ${toEnd(until)}, ${alert},
-          ${RECENT.sampleSize}::int, (SELECT least(${RECENT.most}, greatest(${RECENT.fewest}, ${RECENT.ofAll} / count(*)))::int FROM recent)) l ON l.service_id = c.id
-    ) AS windows`,
-  )
-  return toReadLives(answer)
-}
-
-function toEnd(until: Date | null): SQL {
-  return sql`${until?.toISOString() ?? 'infinity'}::timestamptz`
-}
-
-function toReadLives({ now_ms, windows }: EvidenceAnswer): ReadLives {
-  return { now: new Date(now_ms), windows: (windows ?? []).flatMap(toServiceLives) }
-}
-
-type EvidenceRow = readonly [
-  lastChangeMs: number | null,
-  heardMs: number | null,
-  window: Pick<WindowRow, 'service_id' | 'service_name' | 'changes'>,
-]
-
-function toServiceLives([lastChangeMs, heardMs, { service_id, service_name, changes }]: EvidenceRow): ServiceLives[] {
-  if (service_id === null || service_name === null) return []
-  const lastChangeAt = lastChangeMs === null ? null : new Date(lastChangeMs)
-  const heardAt = heardMs === null ? null : new Date(heardMs)
-  const isKnown = lastChangeAt === null || heardAt !== null
-  const service = { id: toId<ServiceId>(service_id), name: service_name }
-  return [{ service, lives: (changes ?? []).map(toStoredLife), feed: isKnown ? { lastChangeAt, heardAt } : undefined }]
-}
-
-function toStoredLife(row: LifeRow): StoredLife {
+/** A change from its row. */
+export function toStoredLife(row: LifeRow): StoredLife {
   const [lifeKey, id, confidence, joinedBy, timestampMs, orderedMs, firstMs, receivedMs, expiresMs, earliestMs, ...rest] = row
   const [count, isCounted, url, details, isExpired, text] = rest
   return {

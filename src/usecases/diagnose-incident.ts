@@ -33,26 +33,19 @@ export async function diagnoseIncident(
   clock: () => Date,
 ): Promise<ToTell> {
   const { tenantId, incidentId } = work
-  const [subject, integrations, graph] = await Promise.all([
-    getSubject(deps.db, tenantId, incidentId),
-    listIntegrations(deps.db, tenantId),
-    readServiceGraph(deps.db, tenantId),
+  const [{ subject, integrations, alert, evidence }, verdicts] = await Promise.all([
+    examine(deps, work),
+    readCalibration(deps.db, tenantId),
   ])
   const { incident, latest } = subject
-  if (latest?.verdict === 'confirmed') {
+  if (!evidence) {
     await endDiagnosing(deps.db, work, clock())
     return NOTHING_TO_TELL
   }
-  const { serviceName: service, triggeredAt, title, environment } = incident
-  const alert = { service, triggeredAt, title, environment }
-  const [evidence, verdicts] = await Promise.all([
-    gatherEvidence(deps, work, alert, graph, incident.observedUntil),
-    readCalibration(deps.db, tenantId),
-  ])
   const answer = await findAnswer(deps, work, subject, alert, { ...evidence, calibration: fitRecalibration(verdicts) }, clock)
 
   const now = clock()
-  const isUntold = environment === SAMPLE_ENVIRONMENT || subject.isMuted
+  const isUntold = incident.environment === SAMPLE_ENVIRONMENT || subject.isMuted
   const isNoted =
     answer !== undefined &&
     !isUntold &&
@@ -72,6 +65,21 @@ export async function diagnoseIncident(
     note: outcome.isTold && noteLease !== undefined ? { ...work, kind: 'note', number, lease: noteLease, attempts: 1 } : undefined,
     messages: outcome.messages,
   }
+}
+
+/** What there is to diagnose, with its evidence, but for an incident whose answer an engineer confirmed. */
+async function examine(deps: Stores & Clock & Logging, work: ClaimedWork) {
+  const { tenantId, incidentId } = work
+  const [subject, integrations, graph] = await Promise.all([
+    getSubject(deps.db, tenantId, incidentId),
+    listIntegrations(deps.db, tenantId),
+    readServiceGraph(deps.db, tenantId),
+  ])
+  const { serviceName: service, triggeredAt, title, environment, observedUntil } = subject.incident
+  const alert = { service, triggeredAt, title, environment }
+  const isDecided = subject.latest?.verdict === 'confirmed'
+  const evidence = isDecided ? undefined : await gatherEvidence(deps, work, alert, graph, observedUntil)
+  return { subject, integrations, alert, evidence }
 }
 
 /** After that long, what was blamed is no longer expected to be undone for the incident's sake. */

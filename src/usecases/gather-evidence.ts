@@ -16,9 +16,9 @@ import { type StoredLife, toAppearedAt } from '../domain/window/copy.ts'
 import { buildWindow, keepLatest, type StateWindow, weighWindow } from '../domain/window/window.ts'
 import { findSimilarIncidents } from '../store/causal-patterns.ts'
 import { countKinds } from '../store/event-counts.ts'
+import { findKeepers, findRecentLives, findStoredWindows, type ReadLives, type ServiceLives } from '../store/evidence-windows.ts'
 import { findOccurrences } from '../store/occurrences.ts'
 import type { Db } from '../store/postgres.ts'
-import { findKeepers, findRecentLives, findStoredWindows, type ReadLives, type ServiceLives } from '../store/state-windows.ts'
 
 /** Services that are read although nothing connects them to the alert yet: their errors may, and their changes are ruled out by name. */
 const MAX_RECENT_SERVICES = 48

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
-import { EVENT_TYPES } from '../../src/domain/event/event.ts'
+import { EVENT_TYPES, type EventType } from '../../src/domain/event/event.ts'
 import { type ServiceId, toId } from '../../src/domain/ids.ts'
 import { functionNamed } from '../../src/store/functions.ts'
 import { findStoredWindow } from '../../src/store/state-windows.ts'
@@ -176,12 +176,13 @@ const recentLives = async (
   tenantId: string,
   services: readonly (string | undefined)[],
   around: string,
-  each: number,
+  each: number | readonly [deploys: number, others: number],
   until = 'infinity',
 ) => {
+  const [deploys, others] = typeof each === 'number' ? [each, each] : each
   const { rows } = await db.execute<{ service_id: string; changes: readonly (readonly unknown[])[] }>(
     sql`SELECT * FROM ${functionNamed('find_recent_lives')}(${tenantId}::uuid, (SELECT array_agg(id::uuid) FROM jsonb_array_elements_text(${JSON.stringify(services)}::jsonb) AS id),
-      ${until}::timestamptz, ${around}::timestamptz, 100, ${each}::int)`,
+      ${until}::timestamptz, ${around}::timestamptz, 100, ${deploys}::int, ${others}::int)`,
   )
   return new Map(rows.map(({ service_id, changes }) => [service_id, changes]))
 }
@@ -254,6 +255,36 @@ test('of what services were told of last, what began about the alert is told, an
   const before = ['deploy 10', 'deploy 11', 'once 10', 'once 11']
   expect(await entities()).toEqual([...before, 'deploy 8', 'deploy 9', 'for long', 'once 8', 'once 9'].toSorted())
   expect(await entities(minutesAgo(10))).toEqual(before)
+})
+
+test('of what services were told of, more deploys are told than others, and what goes on for long comes behind what began just before', async () => {
+  const tenant = await createTestTenant(app)
+  const told = (event_type: EventType, entity: string, minutes: number) =>
+    makeEvent({ event_type, entity, timestamp: minutesAgo(minutes), raw_line: `${minutes}` })
+  const body = [
+    ...[1, 2, 3, 4, 5].map((minutes) => told('deploy', `deploy ${minutes}`, minutes)),
+    ...[1, 2, 3].map((minutes) => told('config_change', `setting ${minutes}`, minutes)),
+    ...['cpu', 'memory'].flatMap((entity) => [60, 40, 20, 0].map((minutes) => told('saturation', entity, minutes))),
+    told('saturation', 'disk', 12),
+    told('restart', 'pod', 40),
+    ...['chatty', 'chattier'].flatMap((entity) => [60, 40, 15].map((minutes) => told('restart', entity, minutes))),
+  ]
+  await app.request('/v1/events/batch', { key: tenant.ingestKey, body })
+  const service = (await listServicesOf(app, tenant)).get('checkout')?.id ?? ''
+  const inTenant = sql`tenant_id = ${tenant.tenantId}`
+  await db.execute(sql`UPDATE context_events SET received_at = "timestamp", appeared_at = "timestamp" WHERE ${inTenant}`)
+  await db.execute(
+    sql`UPDATE context_events SET appeared_at = now() - interval '60 minutes' WHERE ${inTenant} AND entity IN ('cpu', 'memory', 'chatty', 'chattier')`,
+  )
+  const entities = async (deploys: number, others: number) =>
+    (await recentLives(tenant.tenantId, [service], minutesAgo(0), [deploys, others])).get(service)?.map(entityOf).toSorted()
+  expect(await entities(4, 2)).toEqual(
+    [
+      ...['deploy 1', 'deploy 2', 'deploy 3', 'deploy 4', 'setting 1', 'setting 2'],
+      // Of two that go on for long one gives way to what has begun lately, but none to what happened once, long before.
+      ...['disk', 'cpu', 'chatty', 'chattier'],
+    ].toSorted(),
+  )
 })
 
 test('of each of several services what began nearest to the alert is told, so many before and after it', async () => {
