@@ -4,32 +4,35 @@ import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { type Db, selectOne } from './postgres.ts'
 
 const MAX_KINDS = 2_000
-/** Hourly counts that are looked at, of all services together, and of one at least. */
-const MAX_COUNTS = 40_000
-const MIN_COUNTS_EACH = 300
+/** Hourly counts that are looked at, of the first service, of all others together, and of one of these at least. */
+const MAX_FIRST_COUNTS = 5_000
+const MAX_OTHER_COUNTS = 10_000
+const MIN_COUNTS_EACH = 200
 
 /**
  * How often each kind of event occurred in these services, by the sweep's hourly counts, and since how many hours they are
- * kept. Of a service with many counts the latest are looked at, and taken for what the time before was like.
+ * kept. Of a service with many counts the latest are looked at, of the first more than of the others, and taken for what the time before
+ * was like.
  */
 export async function countKinds(db: Db, tenantId: TenantId, serviceIds: readonly ServiceId[]): Promise<DiagnosisInput['counts']> {
-  const countsEach = Math.max(MIN_COUNTS_EACH, Math.floor(MAX_COUNTS / Math.max(1, serviceIds.length)))
+  const countsEach = Math.max(MIN_COUNTS_EACH, Math.floor(MAX_OTHER_COUNTS / Math.max(1, serviceIds.length - 1)))
   const { hours_observed, kinds } = await selectOne<{ hours_observed: number | null; kinds: KindCount[] | null }>(
     db,
     sql`WITH asked AS (
-      SELECT s.id, s.name FROM jsonb_array_elements_text(${JSON.stringify(serviceIds)}::jsonb) AS wanted(id)
+      SELECT s.id, s.name, CASE wanted.place WHEN 1 THEN ${MAX_FIRST_COUNTS}::int ELSE ${countsEach}::int END AS most
+      FROM jsonb_array_elements_text(${JSON.stringify(serviceIds)}::jsonb) WITH ORDINALITY AS wanted(id, place)
         JOIN services s ON s.id = wanted.id::uuid AND s.tenant_id = ${tenantId}
     ),
     -- Compared as rows and ordered by the whole primary key, so that no other index is tried.
     counted AS MATERIALIZED (
-      SELECT a.id, c.* FROM asked a CROSS JOIN LATERAL (
+      SELECT a.id, a.most, c.* FROM asked a CROSS JOIN LATERAL (
         SELECT c.hour, c.vendor, c.event_type, c.value_class, c.count FROM event_counts c
         WHERE (c.service_id, c.hour) > (a.id, '-infinity') AND c.service_id <= a.id
-        ORDER BY c.service_id DESC, c.hour DESC, c.kind_key DESC LIMIT ${countsEach}
+        ORDER BY c.service_id DESC, c.hour DESC, c.kind_key DESC LIMIT a.most
       ) c
     ),
     observed AS (
-      SELECT id, greatest(1, ceil(extract(epoch FROM now() - min(hour)) / 3600)) AS hours, count(*) = ${countsEach} AS is_cut FROM counted GROUP BY id
+      SELECT id, greatest(1, ceil(extract(epoch FROM now() - min(hour)) / 3600)) AS hours, count(*) = min(most) AS is_cut FROM counted GROUP BY id
     ),
     longest AS (SELECT max(hours) AS hours FROM observed),
     hourly AS (SELECT id, vendor, event_type, value_class, hour, sum(count) AS count FROM counted GROUP BY 1, 2, 3, 4, 5),

@@ -62,12 +62,17 @@ export async function gatherEvidence(
   graph: ServiceGraph,
   observedUntil: Date | null,
 ): Promise<Evidence> {
-  const { found: read, edges, named, readAt } = await readWindows(deps, tenantId, alert, graph, observedUntil)
-  const usual = countUsual(
-    deps,
-    tenantId,
-    read.flatMap(({ service, lives }, place) => (place === 0 || lives.length > 0 ? service.id : [])),
-  )
+  const counted = new Map<number, ReturnType<typeof countUsual>>()
+  const count = (windows: readonly ServiceLives[]) => {
+    const ids = windows.flatMap(({ service, lives }, place) => (place === 0 || lives.length > 0 ? service.id : []))
+    // Of ever more services: as many are the same.
+    const known = counted.get(ids.length) ?? countUsual(deps, tenantId, ids)
+    counted.set(ids.length, known)
+    return known
+  }
+  // What is read first is counted beside what is read next, which seldom adds to it.
+  const { found: read, edges, named, readAt } = await readWindows(deps, tenantId, alert, graph, observedUntil, count)
+  const usual = count(read)
   const found = await splitBursts(deps, tenantId, read, observedUntil, readAt)
   const windows = withinLimit(found.map(({ service, lives }) => ({ service, window: buildWindow(lives, new Map(), readAt) })))
   const seen = {
@@ -93,6 +98,7 @@ async function readWindows(
   { service, triggeredAt: around }: Alert & { readonly service: string },
   graph: ServiceGraph,
   until: Date | null,
+  onFirst: (windows: readonly ServiceLives[]) => void,
 ) {
   const now = deps.now()
   const [triedNames, triedKeys] = [new Set<string>(), new Set<string>()]
@@ -123,6 +129,7 @@ async function readWindows(
     edges = [...graph.edges, ...edgesIn([...near, ...aside], now)]
     for (const key of [...nameKeys, ...near.map((window) => toNameKey(window.service.name))]) triedNames.add(key)
     for (const key of changedKeys) triedKeys.add(key)
+    if (round === 0) onFirst([...near, ...aside])
   }
   return { found: [...near, ...aside], edges, named, readAt: readAt ?? now }
 }

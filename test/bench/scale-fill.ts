@@ -54,6 +54,16 @@ export async function fillTenants(client: Client, { tenantId, agentId }: LargeTe
     await insertEvents(client, stored + 1, stored + events, { agent: '0', service: `${place}`, entities })
     stored += events
   }
+  // What was usual of a day at those services, and at as many that have most of the other events.
+  await client.query(
+    `INSERT INTO event_counts (tenant_id, service_id, hour, kind_key, vendor, event_type, entity, value_class, count)
+      SELECT s.tenant_id, s.service_id, date_trunc('hour', now()) - make_interval(hours => h), md5('kind' || k)::uuid,
+        (ARRAY['argocd', 'kubernetes', 'postgres', 'redis'])[1 + k % 4], (ARRAY['deploy', 'restart', 'saturation', 'dependency_failure'])[1 + k % 4],
+        'entity-' || k, '#', 1 + k
+      FROM scale_services s CROSS JOIN generate_series(1, 24) AS h CROSS JOIN generate_series(1, 40) AS k
+      WHERE s.tenant_id = $1 AND s.place < $2::int`,
+    [tenantId, 2 * STEADY.length],
+  )
   await client.query(`UPDATE context_events SET vendor = 'rare', event_type = 'schema_change'
     WHERE id IN (SELECT id FROM context_events WHERE service_name = 'service-1' ORDER BY received_at LIMIT 3)`)
 }

@@ -425,25 +425,50 @@ test('a diagnosis goes on without what is usual when that takes too long to coun
   expect(slow.logs).toContainEqual(expect.objectContaining({ event: 'history_left_out', tenant_id: tenant.tenantId }))
 })
 
+const fillCounts = async (tenant: TestTenant, name: string, hours: number, entities: number) => {
+  const service = (await listServicesOf(app, tenant)).get(name)
+  await app.deps.db.execute(sql`INSERT INTO event_counts (tenant_id, service_id, hour, kind_key, vendor, event_type, entity, value_class, count)
+    SELECT ${tenant.tenantId}, ${service?.id}, date_trunc('hour', now()) - make_interval(hours => h), gen_random_uuid(), 'kubernetes',
+      'restart', 'pod ' || e, 'OOMKilled', 2 FROM generate_series(0, ${hours - 1}::int) h, generate_series(1, ${entities}::int) e`)
+}
+
+const toKinds = ({ context_snapshot }: Awaited<ReturnType<typeof ask>>) =>
+  new Map(context_snapshot?.counts.kinds.map(({ service, count, hours }) => [service, { count, hours }]))
+
 test('what is usual is told from the latest counts of a service that has more than its share', async () => {
   const tenant = await createTestTenant(app)
   const others = Array.from({ length: 46 }, (_, index) => `other-${index}`)
   await send(tenant, [makeEvent({ timestamp: secondsAgo(400) }), ...['quiet', ...others].map((name) => restart(name, 300))])
-  const services = await listServicesOf(app, tenant)
-  const fill = (name: string, hours: number, entities: number) =>
-    app.deps.db.execute(sql`INSERT INTO event_counts (tenant_id, service_id, hour, kind_key, vendor, event_type, entity, value_class, count)
-      SELECT ${tenant.tenantId}, ${services.get(name)?.id}, date_trunc('hour', now()) - make_interval(hours => h), gen_random_uuid(), 'kubernetes',
-        'restart', 'pod ' || e, 'OOMKilled', 2 FROM generate_series(0, ${hours - 1}::int) h, generate_series(1, ${entities}::int) e`)
-  await fill('quiet', 100, 1)
-  await fill('checkout', 100, 20)
-  const { context_snapshot } = await ask(tenant)
-  const kinds = new Map(context_snapshot?.counts.kinds.map(({ service, count, hours }) => [service, { count, hours }]))
-  const observed = context_snapshot?.counts.hours_observed ?? 0
+  await fillCounts(tenant, 'quiet', 100, 1)
+  await fillCounts(tenant, 'checkout', 100, 60)
+  await fillCounts(tenant, 'other-0', 100, 20)
+  const incident = await ask(tenant)
+  const observed = incident.context_snapshot?.counts.hours_observed ?? 0
   expect([100, 101]).toContain(observed)
-  expect(kinds.get('quiet')).toEqual({ count: 200, hours: 100 })
-  // Less than half of its 2,000 counts were looked at.
-  expect(kinds.get('checkout')?.hours).toBeGreaterThan(0.9 * observed)
-  expect(Math.abs((kinds.get('checkout')?.count ?? 0) - 4_000)).toBeLessThan(400)
+  expect(toKinds(incident).get('quiet')).toEqual({ count: 200, hours: 100 })
+  // Of the alerting service five in six of its 6,000 counts were looked at, of the other one in ten.
+  for (const [name, count] of [
+    ['checkout', 12_000],
+    ['other-0', 4_000],
+  ] as const) {
+    expect(toKinds(incident).get(name)?.hours).toBeGreaterThan(0.9 * observed)
+    expect(Math.abs((toKinds(incident).get(name)?.count ?? 0) - count)).toBeLessThan(0.1 * count)
+  }
+})
+
+test('what is usual is told of a service, too, that is read only because errors name it', async () => {
+  const tenant = await createTestTenant(app)
+  const others = Array.from({ length: 60 }, (_, index) => restart(`other-${index}`, 100))
+  const call = { vendor: 'pino', event_type: 'dependency_failure', entity: 'ledger', new_value: 'ECONNREFUSED', sha: undefined }
+  await send(tenant, [restart('ledger', 3_000), ...others, makeEvent({ ...call, timestamp: secondsAgo(210) })])
+  await fillCounts(tenant, 'checkout', 50, 1)
+  await fillCounts(tenant, 'ledger', 30, 1)
+  const incident = await ask(tenant)
+  expect(incident.context_snapshot?.windows.map(({ service }) => service).slice(0, 2)).toEqual(['checkout', 'ledger'])
+  expect([...toKinds(incident)].toSorted()).toEqual([
+    ['checkout', { count: 100, hours: 50 }],
+    ['ledger', { count: 60, hours: 30 }],
+  ])
 })
 
 test.each([
