@@ -52,6 +52,12 @@ export function weighItems(items: readonly Item[], weights: Weights): readonly W
   return [...own, ...strange.map((item) => ({ ...item, weight: item.weight * part, ownWeight: item.ownWeight * part }))]
 }
 
+/** Those that weigh at least such a share of the weightiest. */
+export function listHeaviest(items: readonly WeighedItem[], share: number): readonly WeighedItem[] {
+  const weightiest = Math.max(...items.map(({ ownWeight }) => ownWeight))
+  return items.filter(({ ownWeight }) => ownWeight >= share * weightiest)
+}
+
 function sumWeights(items: readonly WeighedItem[]): number {
   return items.reduce((sum, { weight }) => sum + weight, 0)
 }

@@ -13,6 +13,7 @@ import {
   recommendUndoing,
   recommendWatching,
 } from './advice.ts'
+import { listHeaviest } from './blame.ts'
 import { isOneRollout } from './candidates.ts'
 import { diagnoseComponents } from './components.ts'
 import { isPlaced, isProven, LONG_MS, toOutlasted } from './confidence.ts'
@@ -127,12 +128,6 @@ function listTold({ items, facts }: Weighing, leader: Candidate | undefined, unr
       a.onsetMs - b.onsetMs ||
       compareText(a.caller + a.callee, b.caller + b.callee),
   )
-}
-
-/** Those that weigh at least such a share of the weightiest. */
-function listHeaviest(items: readonly WeighedItem[], share: number): readonly WeighedItem[] {
-  const weightiest = Math.max(...items.map(({ ownWeight }) => ownWeight))
-  return items.filter(({ ownWeight }) => ownWeight >= share * weightiest)
 }
 
 function isAbout({ caller, callee }: WeighedItem, unrecorded: Hazard | undefined, { hops }: Facts): boolean {

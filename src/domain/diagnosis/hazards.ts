@@ -1,5 +1,5 @@
 import { compareText } from '../compare.ts'
-import { countFaults, type Explain } from './blame.ts'
+import { countFaults, type Explain, listHeaviest } from './blame.ts'
 import { type Facts, hopsFrom, isWayKnown } from './facts.ts'
 import { createPlacer } from './features.ts'
 import type { Candidate, Hazard, Item, WeighedItem } from './model.ts'
@@ -14,18 +14,21 @@ export const BREAKING_MS = 4 * 60_000
 const LONG_AGO_MS = 60 * 60_000
 /** What is strained so soon after a change of its client is strained by it. */
 const STRAINING_MS = 90_000
-const NOTABLE_SHARE = 0.02
+/** What weighs less than such a share of the weightiest is over, as after twelve minutes, or another matter: on the alert's way, and where none is known. */
+const [NOTABLE_SHARE, NOTABLE_SHARE_BESIDE] = [0.02, 0.5]
 
 /**
  * The faults that nobody recorded, the likeliest first: at what the alerting service reaches, at its direct callers and, wherever
  * a store or a node broke just then. Likelier than others is one where something broke by its own
  * account, before or with what calls it.
  */
-export function listHazards(facts: Facts, explain: Explain, weights: Weights): readonly Hazard[] {
-  const { alertKey, hops, callers, hosts, silent, items } = facts
+export function listHazards(facts: Facts, items: readonly WeighedItem[], explain: Explain, weights: Weights): readonly Hazard[] {
+  const { alertKey, hops, callers, hosts, silent } = facts
   const placeOf = createPlacer(facts, weights)
-  const toTrouble = createTroubleFinder(facts, explain, weights)
-  const isDown = (host: string) => items.some((item) => item.callee === host && item.isCall && toRefusal(item) !== 'wrong')
+  const toTrouble = createTroubleFinder(facts, items, explain, weights)
+  const freshest = Math.max(...items.map(({ freshness }) => freshness))
+  const lately = items.filter(({ isCall, freshness }) => isCall && freshness >= NOTABLE_SHARE * freshest)
+  const isDown = (host: string) => lately.some((item) => item.callee === host && toRefusal(item) !== 'wrong')
   const beside = alertKey === null ? [] : [...new Set(items.map(({ callee }) => callee))].filter((key) => toTrouble(key).length > 0)
   const placeOfBeside = createBesidePlacer(facts, weights)
   const keys = alertKey === null ? items.flatMap(({ caller, callee }) => [caller, callee]) : [...hops.keys(), ...callers, ...beside]
@@ -51,15 +54,28 @@ function createBesidePlacer(facts: Facts, { unknownPlace }: Weights): (trouble: 
 }
 
 /** What a service that fails to reach nobody shows of its own, where that began before or with the trouble above it; the earliest first. */
-function createTroubleFinder({ alertKey, hops, callers, items, isStoreAlert }: Facts, explain: Explain, { slackMs }: Weights) {
+function createTroubleFinder(
+  { alertKey, hops, callers, isStoreAlert }: Facts,
+  items: readonly WeighedItem[],
+  explain: Explain,
+  { slackMs }: Weights,
+) {
   const failing = new Set(items.flatMap(({ isCall, caller }) => (isCall ? caller : [])))
   const broken = Map.groupBy(items.filter(isBroken), ({ callee }) => callee)
-  const ofAlert = items.filter(({ caller, callee }) => caller === alertKey || callee === alertKey)
+  const ofAlert = listHeaviest(
+    items.filter(({ caller, callee }) => caller === alertKey || callee === alertKey),
+    NOTABLE_SHARE_BESIDE,
+  )
   return (key: string): readonly Item[] => {
     const own = broken.get(key)
     if (!own || (key === alertKey && !isStoreAlert) || callers.has(key) || failing.has(key)) return []
     const isBelow = hops.has(key)
-    const above = isBelow ? listNotable(explain(key, null).explained.filter(({ callee, isCall }) => isCall || callee !== key)) : ofAlert
+    const above = isBelow
+      ? listHeaviest(
+          explain(key, null).explained.filter(({ callee, isCall }) => isCall || callee !== key),
+          NOTABLE_SHARE,
+        )
+      : ofAlert
     const sinceMs = Math.min(0, ...above.map(({ onsetMs }) => onsetMs))
     const isNear = (item: Item) =>
       isBelow
@@ -67,12 +83,6 @@ function createTroubleFinder({ alertKey, hops, callers, items, isStoreAlert }: F
         : isOfInfrastructure(item) && isJustBefore(item.onsetMs, sinceMs)
     return own.filter(isNear).toSorted((a, b) => a.onsetMs - b.onsetMs)
   }
-}
-
-/** What is over weighs nothing beside what goes on. */
-function listNotable(items: readonly WeighedItem[]): readonly WeighedItem[] {
-  const weightiest = Math.max(...items.map(({ ownWeight }) => ownWeight))
-  return items.filter(({ ownWeight }) => ownWeight >= NOTABLE_SHARE * weightiest)
 }
 
 /**

@@ -48,7 +48,7 @@ export function weighFacts(facts: Facts, input: Pick<DiagnosisInput, 'alert' | '
       ? shareAmongStrangers(candidates, facts)
       : excluded.filter(({ reason }) => reason === 'no_path').map(({ change }) => assessChange(change)),
   )
-  const hazards = listHazards(facts, explain, weights)
+  const hazards = listHazards(facts, items, explain, weights)
   const unrecorded = findUnrecorded(hazards, facts, together)
   // What is out of reach is listed where nothing else is, and not named.
   const certainty = assess(candidates.length > 0 ? ranked : [], hazards, facts, weights)

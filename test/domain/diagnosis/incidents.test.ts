@@ -96,6 +96,34 @@ const ROWS: readonly Row[] = [
     says: /^pg has been restarting .*since 11:57 UTC; no recorded change/,
     advises: /^Look at pg/,
   },
+  ...[
+    trouble(-900, 'saturation', 'datadog', 'cpu 85%', { entity: 'orders' }),
+    trouble(-3_000, 'restart', 'kubernetes', 'OOMKilled', { entity: 'orders' }),
+    errors(-1_500, 'connect ETIMEDOUT', { entity: 'mailer:25' }),
+  ].map((before) => ({
+    name: `a database that fails over, to which no call is known, long after something else: ${before.newValue}`,
+    windows: [
+      makeWindow('pg', trouble(-130, 'restart', 'postgres', 'failover')),
+      makeWindow('orders', OLD, before, own(-120, 'Connection lost')),
+    ],
+    assessment: 'unrecorded' as const,
+    says: /^pg has been restarting \(failover\)/,
+    advises: /^Look at pg/,
+  })),
+  {
+    name: 'a provider that is away, as a circuit that opened minutes ago tells',
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        trouble(-300, 'circuit_open', 'resilience4j', 'OPEN', { entity: 'api.stripe.com' }),
+        own(-240, 'payment is not available', { count: 40, timestamp: later(0) }),
+      ),
+    ],
+    assessment: 'external',
+    says: /api\.stripe\.com/,
+    advises: /api\.stripe\.com/,
+  },
   {
     name: 'a cache that is killed, to which no call is known',
     windows: [
