@@ -22,14 +22,41 @@ export type Weighing = {
   readonly assessment: Assessment
 }
 
+type Asked = Pick<DiagnosisInput, 'alert' | 'patterns'>
+
+/** How fresh at most what is over is, and how soon after it begins what comes from it. */
+const OVER = 0.02
+const FOLLOWS_MS = 5 * 60_000
+
 /** Weighs every recorded change, and what nobody may have recorded, against what fails. */
 export function weigh(input: DiagnosisInput): Weighing {
   return weighFacts(gatherFacts(input), input, WEIGHTS)
 }
 
 /** The same of facts that were gathered before, with other constants. */
-export function weighFacts(facts: Facts, input: Pick<DiagnosisInput, 'alert' | 'patterns'>, weights: Weights): Weighing {
+export function weighFacts(facts: Facts, input: Asked, weights: Weights): Weighing {
   const items = weighItems(facts.items, weights)
+  const lately = listLately(items)
+  const ofAll = weighItemsOf(facts, items, input, weights)
+  if (ofAll.assessment === 'cause' || lately.length === items.length) return ofAll
+  const ofLately = weighItemsOf(facts, lately, input, weights)
+  // What that does not surely explain may have begun with what is over.
+  return ofLately.assessment === 'cause' && ofLately.certainty.confidence >= ofAll.certainty.confidence ? ofLately : ofAll
+}
+
+/**
+ * Those that go on, and those with which they began. What was last reported twelve minutes before what was last, or half an hour before the
+ * alert, is over.
+ */
+function listLately(items: readonly WeighedItem[]): readonly WeighedItem[] {
+  const live = items.filter(({ freshness }) => freshness >= OVER)
+  return items.filter(
+    ({ freshness, onsetMs, ageMs }) =>
+      freshness >= OVER || live.some((other) => other.onsetMs >= onsetMs && other.onsetMs <= FOLLOWS_MS - ageMs),
+  )
+}
+
+function weighItemsOf(facts: Facts, items: readonly WeighedItem[], input: Asked, weights: Weights): Weighing {
   const below = listBelow(items, facts)
   const together = findTogether(items, below, weights)
   const explain = createExplainer(facts, items, { below, together }, weights)

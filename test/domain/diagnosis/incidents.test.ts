@@ -110,6 +110,16 @@ const ROWS: readonly Row[] = [
     says: /^pg has been restarting \(failover\)/,
     advises: /^Look at pg/,
   })),
+  ...[
+    trouble(-1_500, 'saturation', 'datadog', 'cpu 85%', { entity: 'orders' }),
+    trouble(-3_000, 'restart', 'kubernetes', 'OOMKilled', { entity: 'orders' }),
+  ].map((before) => ({
+    name: `the last of two deploys, though something else was soon over after the first: ${before.newValue}`,
+    windows: [makeWindow('orders', deploy(-3_120, 'aaaaaa2'), deploy(-195, 'bbbbbb2'), before, own(-120, 'TypeError: x', { count: 9 }))],
+    assessment: 'cause' as const,
+    says: /^Deploy sha=bbbbbb2 to orders/,
+    advises: /^Roll back .*aaaaaa2/,
+  })),
   {
     name: 'a provider that is away, as a circuit that opened minutes ago tells',
     windows: [
