@@ -4,22 +4,23 @@ import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { type Db, selectOne } from './postgres.ts'
 
 const MAX_KINDS = 2_000
-/** Hourly counts that are looked at, of the first service, of all others together, and of one of these at least. */
-const MAX_FIRST_COUNTS = 5_000
-const MAX_OTHER_COUNTS = 10_000
-const MIN_COUNTS_EACH = 200
+/** Hourly counts that are looked at: of each of the first services, and of each other an equal part of so many, some at least. */
+const FIRST = { services: 8, countsEach: 1_200 }
+const OTHERS = { counts: 10_000, countsEach: 200 }
+/** What so few hours were like is not taken for what the time before was like. */
+const MIN_HOURS = 6
 
 /**
  * How often each kind of event occurred in these services, by the sweep's hourly counts, and since how many hours they are
- * kept. Of a service with many counts the latest are looked at, of the first more than of the others, and taken for what the time before
- * was like.
+ * kept. Of a service with many counts the latest are looked at, of the first services more than of the others, and taken for what the time
+ * before was like.
  */
 export async function countKinds(db: Db, tenantId: TenantId, serviceIds: readonly ServiceId[]): Promise<DiagnosisInput['counts']> {
-  const countsEach = Math.max(MIN_COUNTS_EACH, Math.floor(MAX_OTHER_COUNTS / Math.max(1, serviceIds.length - 1)))
+  const countsEach = Math.max(OTHERS.countsEach, Math.floor(OTHERS.counts / Math.max(1, serviceIds.length - FIRST.services)))
   const { hours_observed, kinds } = await selectOne<{ hours_observed: number | null; kinds: KindCount[] | null }>(
     db,
     sql`WITH asked AS (
-      SELECT s.id, s.name, CASE wanted.place WHEN 1 THEN ${MAX_FIRST_COUNTS}::int ELSE ${countsEach}::int END AS most
+      SELECT s.id, s.name, CASE WHEN wanted.place <= ${FIRST.services} THEN greatest(${FIRST.countsEach}::int, ${countsEach}::int) ELSE ${countsEach}::int END AS most
       FROM jsonb_array_elements_text(${JSON.stringify(serviceIds)}::jsonb) WITH ORDINALITY AS wanted(id, place)
         JOIN services s ON s.id = wanted.id::uuid AND s.tenant_id = ${tenantId}
     ),
@@ -41,7 +42,7 @@ export async function countKinds(db: Db, tenantId: TenantId, serviceIds: readonl
       SELECT a.name AS service, k.vendor, k.event_type AS "eventType", k.value_class AS "valueClass",
         round(k.count * part.factor)::int AS count, round(k.hours * part.factor)::int AS hours
       FROM own k JOIN asked a ON a.id = k.id JOIN observed o ON o.id = k.id CROSS JOIN longest l
-        CROSS JOIN LATERAL (SELECT CASE WHEN o.is_cut THEN l.hours / o.hours ELSE 1 END AS factor) part
+        CROSS JOIN LATERAL (SELECT CASE WHEN o.is_cut AND o.hours >= ${MIN_HOURS} THEN l.hours / o.hours ELSE 1 END AS factor) part
       ORDER BY 5 DESC, 1, 2, 3, 4 LIMIT ${MAX_KINDS}
     )
     SELECT (SELECT hours::int FROM longest) AS hours_observed, (SELECT json_agg(kinds) FROM kinds) AS kinds`,

@@ -94,20 +94,23 @@ async function readEach(db: Db, tenantId: TenantId, chosen: SQL, { until, perTyp
 }
 
 /**
- * Of all that is read occurrences of one change that are looked at, and of each service an equal part of so many deploys, those nearest to
- * the alert: of forty-eight services four, which is one and what its rollout tells; of each other type half as many.
+ * Of all that is read occurrences of one change that are looked at, and of each service an equal part of so many deploys and flags, those
+ * nearest to the alert: of forty-eight services four, which is a deploy and what its rollout tells; of each other type half as many.
  */
-const RECENT = { sampleSize: 100, fewest: 4, most: 50, ofAll: 200 }
+const RECENT = { sampleSize: 50, fewest: 4, most: 50, ofAll: 200 }
 
-/** Of each type, what began last by the time of the alert, and first after it, by which services are chosen. */
-const [MAX_BEFORE, MAX_AFTER] = [200, 50]
+/**
+ * Of each type, what began last by the time of the alert, by which services are chosen: where that is of few services, more of it; what
+ * began first after it; and of how much of that, the nearest first, it is asked whose windows it joins.
+ */
+const BEGUN = { before: 200, services: 24, most: 1_000, after: 50, joined: 100 }
 /** Of services whose names a plugin made up of an object's: what they tell is told of its workload, too. */
 const IS_MADE_UP = sql`s.name LIKE '_%/%'`
 
 /**
  * What services were told of about an alert, but for those with these name keys, in one request: in turns one where a change began next to
- * the alert and one where something began to fail next to it, every other one that nobody changed, as stores and nodes; where those are few,
- * also those that were heard of next to it.
+ * the alert and one where something began to fail next to it, most of them such that nobody changed, as stores and nodes, every eighth one
+ * of these that was heard of next to the alert; where those are few, also others that were heard of.
  */
 export async function findRecentLives(
   db: Db,
@@ -118,53 +121,61 @@ export async function findRecentLives(
   const alert = sql`${around.toISOString()}::timestamptz`
   const end = toEnd(until)
   const apart = (at: SQL) => sql`abs(date_part('epoch', ${alert} - ${at}))`
-  const began = (isWithin: SQL, order: SQL, limit: number) =>
-    sql`(SELECT e.service_id, e.change_key, ${HAPPENED} AS at, ${IS_KEPT} AS is_kept FROM context_events e
+  const began = (isWithin: SQL, order: SQL, limit: SQL) =>
+    sql`SELECT e.service_id, e.change_key, ${HAPPENED} AS at, ${IS_KEPT} AS is_kept FROM context_events e
       WHERE e.tenant_id = ${tenantId} AND e.event_type = t.event_type AND ${BEGINS} AND ${isWithin}
-      ORDER BY ${HAPPENED} ${order}, e.id ${order} LIMIT ${limit})`
-  // Of the ten thousand services that a tenant may have so many are put in order, not all of them.
-  const first = (
-    from: SQL,
-    seconds: SQL,
-    which: SQL,
-  ) => sql`SELECT id, row_number() OVER (ORDER BY is_made_up, seconds, id) AS number FROM (
-    SELECT s.id, ${IS_MADE_UP} AS is_made_up, ${seconds} AS seconds FROM ${from}
-    WHERE s.tenant_id = ${tenantId} AND s.name_key NOT IN (SELECT jsonb_array_elements_text(${JSON.stringify(exceptKeys)}::jsonb)) AND ${which}
-    ORDER BY is_made_up, seconds, s.id LIMIT ${most}
-  ) few`
-  const about = sql`about b JOIN services s ON s.id = b.id`
+      ORDER BY ${HAPPENED} ${order}, e.id ${order} LIMIT ${limit}`
+  const isBefore = sql`${HAPPENED} <= least(${alert}, ${end})`
+  const isOther = sql`s.tenant_id = ${tenantId} AND s.name_key NOT IN (SELECT jsonb_array_elements_text(${JSON.stringify(exceptKeys)}::jsonb))`
   const isUnchanged = sql`coalesce(s.last_change_at <= now() - interval '1 day', true)`
-  const areFew = sql`(SELECT count(DISTINCT id) FROM about) < ${most}`
+  const numbered = (rows: SQL) => sql`SELECT id, row_number() OVER (ORDER BY is_behind, seconds, id) AS number FROM (${rows}) r`
+  const begun = (isBehind: SQL, which: SQL) => numbered(sql`SELECT b.id, ${isBehind} AS is_behind, b.seconds FROM about b WHERE ${which}`)
+  // Of the ten thousand services that a tenant may have so many are put in order, not all of them.
+  const heard = (which: SQL) =>
+    numbered(sql`SELECT s.id, ${IS_MADE_UP} AS is_behind, ${apart(sql`s.last_event_at`)} AS seconds FROM services s
+      WHERE ${isOther} AND ${which} AND s.last_event_at > now() - interval '1 day' ORDER BY 2, 3, 1 LIMIT ${most}`)
   const deploys = sql`(SELECT least(${RECENT.most}, greatest(${RECENT.fewest}, ${RECENT.ofAll} / count(*)))::int FROM recent)`
   const answer = await selectOne<EvidenceAnswer>(
     db,
     sql`WITH begun AS MATERIALIZED (
-      SELECT b.service_id, b.change_key, t.event_type IN ${CHANGE_TYPES} AS is_change, ${apart(sql`b.at`)} AS seconds
+      SELECT b.service_id, b.change_key, t.event_type IN ${CHANGE_TYPES} AS is_change, min(${apart(sql`b.at`)}) AS seconds,
+        row_number() OVER (PARTITION BY t.event_type ORDER BY min(${apart(sql`b.at`)})) AS place
       FROM ${typesTable(EVENT_TYPES)} CROSS JOIN LATERAL (
-        ${began(sql`${HAPPENED} <= least(${alert}, ${end})`, sql`DESC`, MAX_BEFORE)}
+        SELECT CASE WHEN count(*) = ${BEGUN.before} AND count(DISTINCT l.service_id) < ${BEGUN.services} THEN ${BEGUN.most}::int ELSE ${BEGUN.before}::int END AS most
+        FROM (${began(isBefore, sql`DESC`, sql`${BEGUN.before}`)}) l
+      ) latest CROSS JOIN LATERAL (
+        (${began(isBefore, sql`DESC`, sql`latest.most`)})
         UNION ALL
-        ${began(sql`${HAPPENED} > ${alert} AND ${HAPPENED} <= ${end}`, sql`ASC`, MAX_AFTER)}
-      ) b WHERE b.is_kept
+        (${began(sql`${HAPPENED} > ${alert} AND ${HAPPENED} <= ${end}`, sql`ASC`, sql`${BEGUN.after}`)})
+      ) b WHERE b.is_kept GROUP BY t.event_type, b.service_id, b.change_key
     ),
     about AS MATERIALIZED (
-      SELECT a.id, a.is_change, min(a.seconds) AS seconds FROM (
-        SELECT b.service_id AS id, b.is_change, b.seconds FROM begun b
-        UNION ALL
-        SELECT s.id, b.is_change, b.seconds FROM begun b
-          JOIN change_joins j ON j.tenant_id = ${tenantId} AND j.service_id = b.service_id AND j.change_key = b.change_key
-          JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = j.name_key
-      ) a GROUP BY 1, 2
+      SELECT a.id, a.is_change, a.seconds, o.* FROM (
+        SELECT n.id, n.is_change, min(n.seconds) AS seconds FROM (
+          SELECT b.service_id AS id, b.is_change, b.seconds FROM begun b
+          UNION ALL
+          SELECT s.id, b.is_change, b.seconds FROM begun b
+            JOIN change_joins j ON j.tenant_id = ${tenantId} AND j.service_id = b.service_id AND j.change_key = b.change_key
+            JOIN services s ON s.tenant_id = ${tenantId} AND s.name_key = j.name_key
+          WHERE b.place <= ${BEGUN.joined}
+        ) n GROUP BY 1, 2
+      ) a CROSS JOIN LATERAL (
+        -- A look-up of each, however many services a tenant has.
+        SELECT ${isUnchanged} AS is_unchanged, ${IS_MADE_UP} AS is_made_up FROM services s WHERE s.id = a.id AND ${isOther} OFFSET 0
+      ) o
     ),
     recent AS MATERIALIZED (
       SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, p.place FROM (
         SELECT id, min(place) AS place FROM (
-          SELECT id, 2 * number AS place FROM (${first(about, sql`b.seconds`, sql`b.is_change`)}) changed
+          SELECT id, 2 * number AS place FROM (${begun(sql`false`, sql`b.is_change`)}) changed
           UNION ALL
-          SELECT id, 4 * number - 1 FROM (${first(about, sql`b.seconds`, sql`NOT b.is_change AND ${isUnchanged}`)}) failing
+          SELECT id, 4 * number - 1 FROM (${begun(sql`b.is_made_up`, sql`NOT b.is_change AND b.is_unchanged`)}) failing
           UNION ALL
-          SELECT id, 4 * number + 1 FROM (${first(about, sql`b.seconds`, sql`NOT b.is_change`)}) failing_too
+          SELECT id, 8 * number + 1 FROM (${begun(sql`b.is_made_up`, sql`NOT b.is_change`)}) failing_too
           UNION ALL
-          SELECT id, 4 * ${most} + number FROM (${first(sql`services s`, apart(sql`s.last_event_at`), sql`${areFew} AND s.last_event_at > now() - interval '1 day'`)}) heard
+          SELECT id, 8 * number - 3 FROM (${heard(isUnchanged)}) heard
+          UNION ALL
+          SELECT id, 8 * ${most} + number FROM (${heard(sql`(SELECT count(DISTINCT id) FROM about WHERE NOT is_made_up) < ${most}`)}) heard_too
         ) turns GROUP BY id
       ) p JOIN services s ON s.id = p.id
       ORDER BY p.place, s.id LIMIT ${most}

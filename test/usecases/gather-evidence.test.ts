@@ -60,7 +60,7 @@ test('of a flood, as many occurrences are counted as are looked at, fewer where 
   }
   const incident = await ask(tenant)
   expect(toRestarts(incident).get('checkout')).toEqual([['pod of checkout', 2_000]])
-  expect(toRestarts(incident).get('elsewhere')).toEqual([['pod of elsewhere', 100]])
+  expect(toRestarts(incident).get('elsewhere')).toEqual([['pod of elsewhere', 50]])
   expect(incident.hypothesis).toContain('a4f2c1')
 })
 
@@ -120,6 +120,42 @@ test('a store in trouble is read beside an alert though very many pods were rest
   const names = (await ask(tenant)).context_snapshot?.windows.map(({ service }) => service) ?? []
   expect(names).toHaveLength(49)
   expect(names).toEqual(expect.arrayContaining(['postgres', 'billing']))
+})
+
+test.each([
+  { name: 'that has been in trouble for longer than its reports are kept', seconds: [2_700, 1_800, 900, 600, 300, 60], flood: [] },
+  {
+    name: 'whose trouble is of the kind that the alerting service reports hundreds of times since',
+    seconds: [400],
+    flood: Array.from({ length: 300 }, (_, index) => ({ ...restart('checkout', 300 - index / 2), event_type: 'saturation' })),
+  },
+])('a store is read beside an alert and sixty others, $name', async ({ seconds, flood }) => {
+  const tenant = await createTestTenant(app)
+  const others = Array.from({ length: 60 }, (_, index) => `other-${index}`)
+  await send(tenant, [
+    ...others.flatMap((name) => [makeEvent({ service_name: name, timestamp: secondsAgo(350) }), restart(name, 250)]),
+    ...seconds.map((second) => ({ ...restart('postgres', second), event_type: 'saturation', raw_line: `${second}` })),
+    ...flood.map((event, index) => ({ ...event, raw_line: `${index}` })),
+    restart('checkout', 200),
+  ])
+  const ofStore = sql`tenant_id = ${tenant.tenantId} AND service_name = 'postgres'`
+  await app.deps.db.execute(sql`UPDATE context_events SET received_at = "timestamp", appeared_at = now() - make_interval(secs => ${Math.max(...seconds)}),
+    expires_at = "timestamp" + interval '15 minutes' WHERE ${ofStore}`)
+  await app.deps.db.execute(sql`DELETE FROM context_events WHERE ${ofStore} AND expires_at <= now()`)
+  expect((await ask(tenant)).context_snapshot?.windows.map(({ service }) => service)).toContain('postgres')
+})
+
+test('a service whose name is of two parts is read beside an alert like any that changed', async () => {
+  const tenant = await createTestTenant(app)
+  const others = Array.from({ length: 60 }, (_, index) =>
+    makeEvent({ service_name: `other-${index}`, timestamp: secondsAgo(3_000 + index) }),
+  )
+  await send(tenant, [
+    restart('checkout', 60),
+    ...others,
+    makeEvent({ service_name: 'acme/pricing', entity: 'acme/pricing', timestamp: secondsAgo(100) }),
+  ])
+  expect((await ask(tenant)).context_snapshot?.windows.map(({ service }) => service)[1]).toBe('acme/pricing')
 })
 
 test.each([
@@ -454,6 +490,15 @@ test('what is usual is told from the latest counts of a service that has more th
     expect(toKinds(incident).get(name)?.hours).toBeGreaterThan(0.9 * observed)
     expect(Math.abs((toKinds(incident).get(name)?.count ?? 0) - count)).toBeLessThan(0.1 * count)
   }
+})
+
+test('what the last hours of a service were like is not taken for what is usual of it, where they have all of the counts that are looked at', async () => {
+  const tenant = await createTestTenant(app)
+  await send(tenant, [makeEvent({ timestamp: secondsAgo(400) }), restart('checkout', 300), restart('quiet', 300)])
+  await fillCounts(tenant, 'quiet', 200, 1)
+  await fillCounts(tenant, 'checkout', 3, 4_000)
+  const incident = await ask(tenant)
+  expect(toKinds(incident).get('checkout')?.hours).toBeLessThanOrEqual(3)
 })
 
 test('what is usual is told of a service, too, that is read only because errors name it', async () => {
