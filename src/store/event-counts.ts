@@ -4,23 +4,26 @@ import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { type Db, selectOne } from './postgres.ts'
 
 const MAX_KINDS = 2_000
-/** Hourly counts that are looked at: of each of the first services, and of each other an equal part of so many, some at least. */
-const FIRST = { services: 8, countsEach: 1_200 }
-const OTHERS = { counts: 10_000, countsEach: 200 }
-/** What so few hours were like is not taken for what the time before was like. */
+/** Hourly counts that are looked at: of each service an equal part of so many, some at least, and more of the first. */
+const MAX_COUNTS = 10_000
+const MIN_COUNTS_EACH = 200
+const MIN_COUNTS_OF_FIRST = 1_200
+/** Services of which it matters that they are the first. */
+export const FIRST_COUNTED = 8
+/** What fewer hours were like says nothing of the time before. */
 const MIN_HOURS = 6
 
 /**
  * How often each kind of event occurred in these services, by the sweep's hourly counts, and since how many hours they are
- * kept. Of a service with many counts the latest are looked at, of the first services more than of the others, and taken for what the time
- * before was like.
+ * kept. Of a service with many counts the latest are looked at, and taken for what the time before was like.
  */
 export async function countKinds(db: Db, tenantId: TenantId, serviceIds: readonly ServiceId[]): Promise<DiagnosisInput['counts']> {
-  const countsEach = Math.max(OTHERS.countsEach, Math.floor(OTHERS.counts / Math.max(1, serviceIds.length - FIRST.services)))
+  const each = Math.max(MIN_COUNTS_EACH, Math.floor(MAX_COUNTS / Math.max(1, serviceIds.length)))
+  const eachOfFirst = Math.max(MIN_COUNTS_OF_FIRST, each)
   const { hours_observed, kinds } = await selectOne<{ hours_observed: number | null; kinds: KindCount[] | null }>(
     db,
     sql`WITH asked AS (
-      SELECT s.id, s.name, CASE WHEN wanted.place <= ${FIRST.services} THEN greatest(${FIRST.countsEach}::int, ${countsEach}::int) ELSE ${countsEach}::int END AS most
+      SELECT s.id, s.name, CASE WHEN wanted.place <= ${FIRST_COUNTED} THEN ${eachOfFirst}::int ELSE ${each}::int END AS most
       FROM jsonb_array_elements_text(${JSON.stringify(serviceIds)}::jsonb) WITH ORDINALITY AS wanted(id, place)
         JOIN services s ON s.id = wanted.id::uuid AND s.tenant_id = ${tenantId}
     ),

@@ -104,7 +104,7 @@ const RECENT = { sampleSize: 50, fewest: 4, most: 50, ofAll: 200 }
  * began first after it; and of how much of that, the nearest first, it is asked whose windows it joins.
  */
 const BEGUN = { before: 200, services: 24, most: 1_000, after: 50, joined: 100 }
-/** Of services whose names a plugin made up of an object's: what they tell is told of its workload, too. */
+/** Of services whose names a plugin made up of an object's, or that are of two parts like these: what pods tell is told of their workload, too. */
 const IS_MADE_UP = sql`s.name LIKE '_%/%'`
 
 /**
@@ -121,7 +121,7 @@ export async function findRecentLives(
   const alert = sql`${around.toISOString()}::timestamptz`
   const end = toEnd(until)
   const apart = (at: SQL) => sql`abs(date_part('epoch', ${alert} - ${at}))`
-  const began = (isWithin: SQL, order: SQL, limit: SQL) =>
+  const began = (isWithin: SQL, order: SQL, limit: number) =>
     sql`SELECT e.service_id, e.change_key, ${HAPPENED} AS at, ${IS_KEPT} AS is_kept FROM context_events e
       WHERE e.tenant_id = ${tenantId} AND e.event_type = t.event_type AND ${BEGINS} AND ${isWithin}
       ORDER BY ${HAPPENED} ${order}, e.id ${order} LIMIT ${limit}`
@@ -134,19 +134,19 @@ export async function findRecentLives(
   const heard = (which: SQL) =>
     numbered(sql`SELECT s.id, ${IS_MADE_UP} AS is_behind, ${apart(sql`s.last_event_at`)} AS seconds FROM services s
       WHERE ${isOther} AND ${which} AND s.last_event_at > now() - interval '1 day' ORDER BY 2, 3, 1 LIMIT ${most}`)
-  const deploys = sql`(SELECT least(${RECENT.most}, greatest(${RECENT.fewest}, ${RECENT.ofAll} / count(*)))::int FROM recent)`
   const answer = await selectOne<EvidenceAnswer>(
     db,
     sql`WITH begun AS MATERIALIZED (
       SELECT b.service_id, b.change_key, t.event_type IN ${CHANGE_TYPES} AS is_change, min(${apart(sql`b.at`)}) AS seconds,
-        row_number() OVER (PARTITION BY t.event_type ORDER BY min(${apart(sql`b.at`)})) AS place
+        row_number() OVER (PARTITION BY t.event_type ORDER BY min(${apart(sql`b.at`)}), b.service_id, b.change_key) AS place
       FROM ${typesTable(EVENT_TYPES)} CROSS JOIN LATERAL (
-        SELECT CASE WHEN count(*) = ${BEGUN.before} AND count(DISTINCT l.service_id) < ${BEGUN.services} THEN ${BEGUN.most}::int ELSE ${BEGUN.before}::int END AS most
-        FROM (${began(isBefore, sql`DESC`, sql`${BEGUN.before}`)}) l
+        SELECT count(*) = ${BEGUN.before} AND count(DISTINCT l.service_id) < ${BEGUN.services} AS is_flooded FROM (${began(isBefore, sql`DESC`, BEGUN.before)}) l
       ) latest CROSS JOIN LATERAL (
-        (${began(isBefore, sql`DESC`, sql`latest.most`)})
+        (${began(isBefore, sql`DESC`, BEGUN.before)})
         UNION ALL
-        (${began(sql`${HAPPENED} > ${alert} AND ${HAPPENED} <= ${end}`, sql`ASC`, sql`${BEGUN.after}`)})
+        SELECT l.* FROM (${began(isBefore, sql`DESC`, BEGUN.most)}) l WHERE latest.is_flooded
+        UNION ALL
+        (${began(sql`${HAPPENED} > ${alert} AND ${HAPPENED} <= ${end}`, sql`ASC`, BEGUN.after)})
       ) b WHERE b.is_kept GROUP BY t.event_type, b.service_id, b.change_key
     ),
     about AS MATERIALIZED (
@@ -179,12 +179,13 @@ export async function findRecentLives(
         ) turns GROUP BY id
       ) p JOIN services s ON s.id = p.id
       ORDER BY p.place, s.id LIMIT ${most}
-    )
+    ),
+    part AS MATERIALIZED (SELECT least(${RECENT.most}, greatest(${RECENT.fewest}, ${RECENT.ofAll} / count(*)))::int AS deploys FROM recent)
     SELECT ${NOW_MS}, (
       SELECT json_agg(json_build_array(${HEARD}, json_build_object('service_id', c.id, 'service_name', c.name, 'changes', l.changes)) ORDER BY c.place, c.id)
       FROM recent c LEFT JOIN agents a ON a.id = c.last_change_agent_id
         LEFT JOIN ${functionNamed('find_recent_lives')}(${tenantId}::uuid, ARRAY(SELECT id FROM recent), ${end}, ${alert},
-          ${RECENT.sampleSize}::int, ${deploys}, ${deploys} / 2) l ON l.service_id = c.id
+          ${RECENT.sampleSize}::int, (SELECT deploys FROM part), (SELECT deploys / 2 FROM part)) l ON l.service_id = c.id
     ) AS windows`,
   )
   return toReadLives(answer)

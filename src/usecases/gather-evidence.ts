@@ -15,7 +15,7 @@ import { splitBurst, toWhole } from '../domain/window/burst.ts'
 import { type StoredLife, toAppearedAt } from '../domain/window/copy.ts'
 import { buildWindow, keepLatest, type StateWindow, weighWindow } from '../domain/window/window.ts'
 import { findSimilarIncidents } from '../store/causal-patterns.ts'
-import { countKinds } from '../store/event-counts.ts'
+import { countKinds, FIRST_COUNTED } from '../store/event-counts.ts'
 import { findKeepers, findRecentLives, findStoredWindows, type ReadLives, type ServiceLives } from '../store/evidence-windows.ts'
 import { findOccurrences } from '../store/occurrences.ts'
 import type { Db } from '../store/postgres.ts'
@@ -62,12 +62,12 @@ export async function gatherEvidence(
   graph: ServiceGraph,
   observedUntil: Date | null,
 ): Promise<Evidence> {
-  const counted = new Map<number, ReturnType<typeof countUsual>>()
+  const counted = new Map<string, ReturnType<typeof countUsual>>()
   const count = (windows: readonly ServiceLives[]) => {
     const ids = windows.flatMap(({ service, lives }, place) => (place === 0 || lives.length > 0 ? service.id : []))
-    // Of ever more services: as many are the same.
-    const known = counted.get(ids.length) ?? countUsual(deps, tenantId, ids)
-    counted.set(ids.length, known)
+    const key = [...ids.slice(0, FIRST_COUNTED), ...ids.slice(FIRST_COUNTED).toSorted()].join()
+    const known = counted.get(key) ?? countUsual(deps, tenantId, ids)
+    counted.set(key, known)
     return known
   }
   // What is read first is counted beside what is read next, which seldom adds to it.

@@ -492,6 +492,18 @@ test('what is usual is told from the latest counts of a service that has more th
   }
 })
 
+test('of a service that errors name as much of what is usual is looked at as of any that is near', async () => {
+  const tenant = await createTestTenant(app)
+  const others = Array.from({ length: 60 }, (_, index) => restart(`other-${index}`, 100))
+  const call = { vendor: 'pino', event_type: 'dependency_failure', entity: 'ledger', new_value: 'ECONNREFUSED', sha: undefined }
+  await send(tenant, [restart('ledger', 90), ...others, makeEvent({ ...call, timestamp: secondsAgo(210) })])
+  await fillCounts(tenant, 'checkout', 100, 1)
+  await fillCounts(tenant, 'ledger', 10, 100)
+  const incident = await ask(tenant)
+  expect(incident.context_snapshot?.windows.map(({ service }) => service).slice(0, 2)).toEqual(['checkout', 'ledger'])
+  expect(toKinds(incident).get('ledger')).toEqual({ count: 2_000, hours: 10 })
+})
+
 test('what the last hours of a service were like is not taken for what is usual of it, where they have all of the counts that are looked at', async () => {
   const tenant = await createTestTenant(app)
   await send(tenant, [makeEvent({ timestamp: secondsAgo(400) }), restart('checkout', 300), restart('quiet', 300)])

@@ -28,6 +28,8 @@ export type Explain = (key: string, change: Change | null) => Account
 const MAX_BESIDE = 12
 /** What a fresh report weighs at least that counts. */
 const NOTABLE = 0.5
+/** How fresh at most what is over is: last reported twelve minutes before the alert beside what goes on, half an hour before it beside nothing. */
+export const OVER = 0.02
 /** What begins within a minute may be of one fault; how often that happens is counted over so long before the alert. */
 export const AT_ONCE_MS = 60_000
 export const LATELY_MS = 30 * 60_000

@@ -1,5 +1,5 @@
 import { compareText } from '../compare.ts'
-import { countFaults, type Explain, listHeaviest } from './blame.ts'
+import { countFaults, type Explain, listHeaviest, OVER } from './blame.ts'
 import { type Facts, hopsFrom, isWayKnown } from './facts.ts'
 import { createPlacer } from './features.ts'
 import type { Candidate, Hazard, Item, WeighedItem } from './model.ts'
@@ -14,8 +14,6 @@ export const BREAKING_MS = 4 * 60_000
 const LONG_AGO_MS = 60 * 60_000
 /** What is strained so soon after a change of its client is strained by it. */
 const STRAINING_MS = 90_000
-/** What weighs less than such a share of the weightiest is over, as after twelve minutes, or another matter: on the alert's way, and where none is known. */
-const [NOTABLE_SHARE, NOTABLE_SHARE_BESIDE] = [0.02, 0.5]
 
 /**
  * The faults that nobody recorded, the likeliest first: at what the alerting service reaches, at its direct callers and, wherever
@@ -26,8 +24,9 @@ export function listHazards(facts: Facts, items: readonly WeighedItem[], explain
   const { alertKey, hops, callers, hosts, silent } = facts
   const placeOf = createPlacer(facts, weights)
   const toTrouble = createTroubleFinder(facts, items, explain, weights)
-  const freshest = Math.max(...items.map(({ freshness }) => freshness))
-  const lately = items.filter(({ isCall, freshness }) => isCall && freshness >= NOTABLE_SHARE * freshest)
+  const near = items.filter(({ isStrange }) => !isStrange)
+  const freshest = Math.max(...(near.length > 0 ? near : items).map(({ freshness }) => freshness))
+  const lately = items.filter(({ isCall, freshness }) => isCall && freshness >= OVER * freshest)
   const isDown = (host: string) => lately.some((item) => item.callee === host && toRefusal(item) !== 'wrong')
   const beside = alertKey === null ? [] : [...new Set(items.map(({ callee }) => callee))].filter((key) => toTrouble(key).length > 0)
   const placeOfBeside = createBesidePlacer(facts, weights)
@@ -64,7 +63,7 @@ function createTroubleFinder(
   const broken = Map.groupBy(items.filter(isBroken), ({ callee }) => callee)
   const ofAlert = listHeaviest(
     items.filter(({ caller, callee }) => caller === alertKey || callee === alertKey),
-    NOTABLE_SHARE_BESIDE,
+    OVER,
   )
   return (key: string): readonly Item[] => {
     const own = broken.get(key)
@@ -73,7 +72,7 @@ function createTroubleFinder(
     const above = isBelow
       ? listHeaviest(
           explain(key, null).explained.filter(({ callee, isCall }) => isCall || callee !== key),
-          NOTABLE_SHARE,
+          OVER,
         )
       : ofAlert
     const sinceMs = Math.min(0, ...above.map(({ onsetMs }) => onsetMs))

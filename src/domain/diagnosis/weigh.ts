@@ -1,4 +1,4 @@
-import { createExplainer, findTogether, listBelow, weighItems } from './blame.ts'
+import { createExplainer, findTogether, listBelow, OVER, weighItems } from './blame.ts'
 import { assess, type Certainty, toAssessment } from './confidence.ts'
 import { excludeByOnset, excludeEarly } from './exclusions.ts'
 import { type Facts, gatherFacts } from './facts.ts'
@@ -24,8 +24,7 @@ export type Weighing = {
 
 type Asked = Pick<DiagnosisInput, 'alert' | 'patterns'>
 
-/** How fresh at most what is over is, and how soon after it begins what comes from it. */
-const OVER = 0.02
+/** What begins so soon after something was last reported may come from it. */
 const FOLLOWS_MS = 5 * 60_000
 
 /** Weighs every recorded change, and what nobody may have recorded, against what fails. */
@@ -38,21 +37,18 @@ export function weighFacts(facts: Facts, input: Asked, weights: Weights): Weighi
   const items = weighItems(facts.items, weights)
   const lately = listLately(items)
   const ofAll = weighItemsOf(facts, items, input, weights)
-  if (ofAll.assessment === 'cause' || lately.length === items.length) return ofAll
+  if (ofAll.assessment === 'cause' || lately.length === 0 || lately.length === items.length) return ofAll
   const ofLately = weighItemsOf(facts, lately, input, weights)
   // What that does not surely explain may have begun with what is over.
   return ofLately.assessment === 'cause' && ofLately.certainty.confidence >= ofAll.certainty.confidence ? ofLately : ofAll
 }
 
-/**
- * Those that go on, and those with which they began. What was last reported twelve minutes before what was last, or half an hour before the
- * alert, is over.
- */
+/** Those that are not over, and those with which these began; what began after the alert goes on. */
 function listLately(items: readonly WeighedItem[]): readonly WeighedItem[] {
   const live = items.filter(({ freshness }) => freshness >= OVER)
   return items.filter(
     ({ freshness, onsetMs, ageMs }) =>
-      freshness >= OVER || live.some((other) => other.onsetMs >= onsetMs && other.onsetMs <= FOLLOWS_MS - ageMs),
+      onsetMs > 0 || freshness >= OVER || live.some((other) => other.onsetMs >= onsetMs && other.onsetMs <= FOLLOWS_MS - ageMs),
   )
 }
 

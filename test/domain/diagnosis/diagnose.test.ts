@@ -266,6 +266,22 @@ test('confirmed patterns raise a hypothesis, rejected ones lower it', () => {
   expect(rejected.hypotheses.map(({ service }) => service)).toEqual(['checkout-api', 'search'])
 })
 
+test('a confirmed pattern makes no cause of a change where all that failed was over before it', () => {
+  const failed = makeEntry(-2_400, 'dependency_failure', { vendor: 'pino', entity: 'frontend', newValue: 'Error: boom', count: 9 })
+  const windows = [
+    makeWindow('frontend', { ...failed, firstTimestamp: later(-3_000) }, makeEntry(-600, 'deploy', { entity: 'frontend', sha: 'aaaaaa1' })),
+  ]
+  const pattern = {
+    service: 'frontend',
+    vendor: 'argocd',
+    eventType: 'deploy' as const,
+    valueClass: '',
+    similarity: 0.9,
+    verdict: 'confirmed' as const,
+  }
+  expect(look(windows, { patterns: [pattern] }).assessment).not.toBe('cause')
+})
+
 test('a change of a kind that occurs every hour gives way to a rare one', () => {
   const windows = [
     makeWindow('checkout-api', makeEntry(-90, 'flag_change', { vendor: 'flagd', newValue: 'on' })),

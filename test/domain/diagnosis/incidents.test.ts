@@ -121,6 +121,22 @@ const ROWS: readonly Row[] = [
     advises: /^Roll back .*aaaaaa2/,
   })),
   {
+    name: 'a database that fails over, to which no call is known, though what came of it first was last told before what came of it next',
+    windows: [
+      makeWindow('pg', trouble(-310, 'restart', 'postgres', 'failover')),
+      makeWindow(
+        'orders',
+        OLD,
+        deploy(-600, 'bbbbbb2'),
+        own(-300, 'Connection lost', { count: 9, timestamp: later(-90) }),
+        trouble(-20, 'restart', 'kubernetes', 'CrashLoopBackOff', { entity: 'orders' }),
+      ),
+    ],
+    assessment: 'suspect',
+    says: /pg has been restarting \(failover\)/,
+    advises: AWAY,
+  },
+  {
     name: 'a provider that is away, as a circuit that opened minutes ago tells',
     windows: [
       makeWindow(
