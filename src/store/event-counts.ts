@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { DiagnosisInput, KindCount } from '../domain/diagnosis/model.ts'
+import { MIN_HOURS } from '../domain/diagnosis/usual.ts'
 import type { ServiceId, TenantId } from '../domain/ids.ts'
 import { type Db, selectOne } from './postgres.ts'
 
@@ -10,12 +11,11 @@ const MIN_COUNTS_EACH = 200
 const MIN_COUNTS_OF_FIRST = 1_200
 /** Services of which it matters that they are the first. */
 export const FIRST_COUNTED = 8
-/** What fewer hours were like says nothing of the time before. */
-const MIN_HOURS = 6
 
 /**
  * How often each kind of event occurred in these services, by the sweep's hourly counts, and since how many hours they are
- * kept. Of a service with many counts the latest are looked at, and taken for what the time before was like.
+ * kept. Of a service with many counts the latest are looked at, and taken for what the time before was like, unless they are
+ * of fewer hours than a habit takes.
  */
 export async function countKinds(db: Db, tenantId: TenantId, serviceIds: readonly ServiceId[]): Promise<DiagnosisInput['counts']> {
   const each = Math.max(MIN_COUNTS_EACH, Math.floor(MAX_COUNTS / Math.max(1, serviceIds.length)))

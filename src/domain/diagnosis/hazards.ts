@@ -61,21 +61,13 @@ function createTroubleFinder(
 ) {
   const failing = new Set(items.flatMap(({ isCall, caller }) => (isCall ? caller : [])))
   const broken = Map.groupBy(items.filter(isBroken), ({ callee }) => callee)
-  const ofAlert = listHeaviest(
-    items.filter(({ caller, callee }) => caller === alertKey || callee === alertKey),
-    OVER,
-  )
+  const ofAlert = items.filter(({ caller, callee }) => caller === alertKey || callee === alertKey)
   return (key: string): readonly Item[] => {
     const own = broken.get(key)
     if (!own || (key === alertKey && !isStoreAlert) || callers.has(key) || failing.has(key)) return []
     const isBelow = hops.has(key)
-    const above = isBelow
-      ? listHeaviest(
-          explain(key, null).explained.filter(({ callee, isCall }) => isCall || callee !== key),
-          OVER,
-        )
-      : ofAlert
-    const sinceMs = Math.min(0, ...above.map(({ onsetMs }) => onsetMs))
+    const above = isBelow ? explain(key, null).explained.filter(({ callee, isCall }) => isCall || callee !== key) : ofAlert
+    const sinceMs = Math.min(0, ...listHeaviest(above, OVER).map(({ onsetMs }) => onsetMs))
     const isNear = (item: Item) =>
       isBelow
         ? item.onsetMs <= sinceMs + slackMs && item.onsetMs >= sinceMs - BEFORE_MS

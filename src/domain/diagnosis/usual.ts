@@ -7,7 +7,7 @@ import type { DiagnosisInput, Observation } from './model.ts'
 type Kind = { count: number; hours: number }
 
 /** Hours that have to be on record before anything is a habit. */
-const MIN_HOURS = 6
+export const MIN_HOURS = 6
 /** What occurs in a third of all hours is usual, however near it comes to an alert, … */
 const HABITUAL_SHARE = 1 / 3
 /** … unless it occurs much more than in its usual hour. */
