@@ -28,8 +28,6 @@ type RecentLimits = {
   readonly around: Date
   /** Nothing that happened later. */
   readonly until: Date | null
-  /** Services at most. */
-  readonly most: number
 }
 
 /** What services were told of, as a diagnosis may see it, and when that was read. */
@@ -107,17 +105,20 @@ const BEGUN = { before: 200, services: 24, most: 1_000, after: 50, joined: 100 }
 /** Of services whose names a plugin made up of an object's, or that are of two parts like these: what pods tell is told of their workload, too. */
 const IS_MADE_UP = sql`s.name LIKE '_%/%'`
 
+/** Services by their ids, and when they were chosen. */
+export type ChosenServices = { readonly now: Date; readonly ids: readonly ServiceId[] }
+
 /**
- * What services were told of about an alert, but for those with these name keys, in one request: in turns one where a change began next to
+ * `most` services at most that were told of about an alert, but for those with these name keys: in turns one where a change began next to
  * the alert and one where something began to fail next to it, most of them such that nobody changed, as stores and nodes, every eighth one
  * of these that was heard of next to the alert; where those are few, also others that were heard of.
  */
-export async function findRecentLives(
+export async function chooseRecentServices(
   db: Db,
   tenantId: TenantId,
   exceptKeys: readonly string[],
-  { around, until, most }: RecentLimits,
-): Promise<ReadLives> {
+  { around, until, most }: RecentLimits & { readonly most: number },
+): Promise<ChosenServices> {
   const alert = sql`${around.toISOString()}::timestamptz`
   const end = toEnd(until)
   const apart = (at: SQL) => sql`abs(date_part('epoch', ${alert} - ${at}))`
@@ -127,14 +128,14 @@ export async function findRecentLives(
       ORDER BY ${HAPPENED} ${order}, e.id ${order} LIMIT ${limit}`
   const isBefore = sql`${HAPPENED} <= least(${alert}, ${end})`
   const isOther = sql`s.tenant_id = ${tenantId} AND s.name_key NOT IN (SELECT jsonb_array_elements_text(${JSON.stringify(exceptKeys)}::jsonb))`
-  const isUnchanged = sql`coalesce(s.last_change_at <= now() - interval '1 day', true)`
+  const isUnchanged = sql`coalesce(s.last_change_at <= now() - interval '24 hours', true)`
   const numbered = (rows: SQL) => sql`SELECT id, row_number() OVER (ORDER BY is_behind, seconds, id) AS number FROM (${rows}) r`
   const begun = (isBehind: SQL, which: SQL) => numbered(sql`SELECT b.id, ${isBehind} AS is_behind, b.seconds FROM about b WHERE ${which}`)
   // Of the ten thousand services that a tenant may have so many are put in order, not all of them.
   const heard = (which: SQL) =>
     numbered(sql`SELECT s.id, ${IS_MADE_UP} AS is_behind, ${apart(sql`s.last_event_at`)} AS seconds FROM services s
-      WHERE ${isOther} AND ${which} AND s.last_event_at > now() - interval '1 day' ORDER BY 2, 3, 1 LIMIT ${most}`)
-  const answer = await selectOne<EvidenceAnswer>(
+      WHERE ${isOther} AND ${which} AND s.last_event_at > now() - interval '24 hours' ORDER BY 2, 3, 1 LIMIT ${most}`)
+  const { now_ms, ids } = await selectOne<{ readonly now_ms: number; readonly ids: readonly string[] | null }>(
     db,
     sql`WITH begun AS MATERIALIZED (
       SELECT b.service_id, b.change_key, t.event_type IN ${CHANGE_TYPES} AS is_change, min(${apart(sql`b.at`)}) AS seconds,
@@ -164,28 +165,42 @@ export async function findRecentLives(
         SELECT ${isUnchanged} AS is_unchanged, ${IS_MADE_UP} AS is_made_up FROM services s WHERE s.id = a.id AND ${isOther} OFFSET 0
       ) o
     ),
-    recent AS MATERIALIZED (
-      SELECT s.id, s.name, s.last_change_at, s.last_change_agent_id, p.place FROM (
-        SELECT id, min(place) AS place FROM (
-          SELECT id, 2 * number AS place FROM (${begun(sql`false`, sql`b.is_change`)}) changed
-          UNION ALL
-          SELECT id, 4 * number - 1 FROM (${begun(sql`b.is_made_up`, sql`NOT b.is_change AND b.is_unchanged`)}) failing
-          UNION ALL
-          SELECT id, 8 * number + 1 FROM (${begun(sql`b.is_made_up`, sql`NOT b.is_change`)}) failing_too
-          UNION ALL
-          SELECT id, 8 * number - 3 FROM (${heard(isUnchanged)}) heard
-          UNION ALL
-          SELECT id, 8 * ${most} + number FROM (${heard(sql`(SELECT count(DISTINCT id) FROM about WHERE NOT is_made_up) < ${most}`)}) heard_too
-        ) turns GROUP BY id
-      ) p JOIN services s ON s.id = p.id
-      ORDER BY p.place, s.id LIMIT ${most}
-    ),
-    part AS MATERIALIZED (SELECT least(${RECENT.most}, greatest(${RECENT.fewest}, ${RECENT.ofAll} / count(*)))::int AS deploys FROM recent)
+    recent AS (
+      SELECT id, min(place) AS place FROM (
+        SELECT id, 2 * number AS place FROM (${begun(sql`false`, sql`b.is_change`)}) changed
+        UNION ALL
+        SELECT id, 4 * number - 1 FROM (${begun(sql`b.is_made_up`, sql`NOT b.is_change AND b.is_unchanged`)}) failing
+        UNION ALL
+        SELECT id, 8 * number + 1 FROM (${begun(sql`b.is_made_up`, sql`NOT b.is_change`)}) failing_too
+        UNION ALL
+        SELECT id, 8 * number - 3 FROM (${heard(isUnchanged)}) heard
+        UNION ALL
+        SELECT id, 8 * ${most} + number FROM (${heard(sql`(SELECT count(DISTINCT id) FROM about WHERE NOT is_made_up) < ${most}`)}) heard_too
+      ) turns GROUP BY id ORDER BY 2, 1 LIMIT ${most}
+    )
+    SELECT ${NOW_MS}, (SELECT json_agg(id ORDER BY place, id) FROM recent) AS ids`,
+  )
+  return { now: new Date(now_ms), ids: (ids ?? []).map((id) => toId<ServiceId>(id)) }
+}
+
+/** What these services were told of about an alert, in that order, the less of each the more they are. */
+export async function findRecentLives(
+  db: Db,
+  tenantId: TenantId,
+  ids: readonly ServiceId[],
+  { around, until }: RecentLimits,
+): Promise<ReadLives> {
+  const deploys = Math.min(RECENT.most, Math.max(RECENT.fewest, Math.floor(RECENT.ofAll / ids.length)))
+  const answer = await selectOne<EvidenceAnswer>(
+    db,
+    sql`WITH chosen AS MATERIALIZED (
+      SELECT id::uuid, place FROM jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb) WITH ORDINALITY AS k(id, place)
+    )
     SELECT ${NOW_MS}, (
-      SELECT json_agg(json_build_array(${HEARD}, json_build_object('service_id', c.id, 'service_name', c.name, 'changes', l.changes)) ORDER BY c.place, c.id)
-      FROM recent c LEFT JOIN agents a ON a.id = c.last_change_agent_id
-        LEFT JOIN ${functionNamed('find_recent_lives')}(${tenantId}::uuid, ARRAY(SELECT id FROM recent), ${end}, ${alert},
-          ${RECENT.sampleSize}::int, (SELECT deploys FROM part), (SELECT deploys / 2 FROM part)) l ON l.service_id = c.id
+      SELECT json_agg(json_build_array(${HEARD}, json_build_object('service_id', c.id, 'service_name', c.name, 'changes', l.changes)) ORDER BY o.place)
+      FROM chosen o JOIN services c ON c.tenant_id = ${tenantId} AND c.id = o.id LEFT JOIN agents a ON a.id = c.last_change_agent_id
+        LEFT JOIN ${functionNamed('find_recent_lives')}(${tenantId}::uuid, ARRAY(SELECT id FROM chosen), ${toEnd(until)},
+          ${around.toISOString()}::timestamptz, ${RECENT.sampleSize}::int, ${deploys}::int, ${Math.floor(deploys / 2)}::int) l ON l.service_id = c.id
     ) AS windows`,
   )
   return toReadLives(answer)

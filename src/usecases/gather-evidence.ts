@@ -16,7 +16,14 @@ import { type StoredLife, toAppearedAt } from '../domain/window/copy.ts'
 import { buildWindow, keepLatest, type StateWindow, weighWindow } from '../domain/window/window.ts'
 import { findSimilarIncidents } from '../store/causal-patterns.ts'
 import { countKinds, FIRST_COUNTED } from '../store/event-counts.ts'
-import { findKeepers, findRecentLives, findStoredWindows, type ReadLives, type ServiceLives } from '../store/evidence-windows.ts'
+import {
+  chooseRecentServices,
+  findKeepers,
+  findRecentLives,
+  findStoredWindows,
+  type ReadLives,
+  type ServiceLives,
+} from '../store/evidence-windows.ts'
 import { findOccurrences } from '../store/occurrences.ts'
 import type { Db } from '../store/postgres.ts'
 
@@ -63,16 +70,21 @@ export async function gatherEvidence(
   observedUntil: Date | null,
 ): Promise<Evidence> {
   const counted = new Map<string, ReturnType<typeof countUsual>>()
-  const count = (windows: readonly ServiceLives[]) => {
-    const ids = windows.flatMap(({ service, lives }, place) => (place === 0 || lives.length > 0 ? service.id : []))
+  const count = (near: readonly ServiceLives[], aside: readonly ServiceId[]) => {
+    const told = near.filter(({ lives }, place) => place === 0 || lives.length > 0)
+    const ids = [...told.map(({ service }) => service.id), ...aside]
     const key = [...ids.slice(0, FIRST_COUNTED), ...ids.slice(FIRST_COUNTED).toSorted()].join()
     const known = counted.get(key) ?? countUsual(deps, tenantId, ids)
     counted.set(key, known)
     return known
   }
-  // What is read first is counted beside what is read next, which seldom adds to it.
-  const { found: read, edges, named, readAt } = await readWindows(deps, tenantId, alert, graph, observedUntil, count)
-  const usual = count(read)
+  // Who is known at first is counted beside what is read of them, to which the errors in it seldom add.
+  const { near, aside, edges, named, readAt } = await readWindows(deps, tenantId, alert, graph, observedUntil, count)
+  const usual = count(
+    near,
+    aside.map(({ service }) => service.id),
+  )
+  const read = [...near, ...aside]
   const found = await splitBursts(deps, tenantId, read, observedUntil, readAt)
   const windows = withinLimit(found.map(({ service, lives }) => ({ service, window: buildWindow(lives, new Map(), readAt) })))
   const seen = {
@@ -98,7 +110,7 @@ async function readWindows(
   { service, triggeredAt: around }: Alert & { readonly service: string },
   graph: ServiceGraph,
   until: Date | null,
-  onFirst: (windows: readonly ServiceLives[]) => void,
+  onFirst: OnFirst,
 ) {
   const now = deps.now()
   const [triedNames, triedKeys] = [new Set<string>(), new Set<string>()]
@@ -121,17 +133,17 @@ async function readWindows(
     ])
     const changedKeys = pickNew(keysInFailures(near), MAX_NAMED, triedKeys)
     if (nameKeys.size + changedKeys.length === 0) break
-    const asked = { around, until, isFirst: round === 0, except: near.map((each) => each.service.id) }
-    const read = await readRound(deps, tenantId, { nameKeys: [...nameKeys], changedKeys }, asked)
+    const read = await (round === 0
+      ? readFirstRound(deps, tenantId, [...nameKeys], { around, until }, onFirst)
+      : readRound(deps, tenantId, [...nameKeys], changedKeys, { around, until, except: near.map((each) => each.service.id) }))
     readAt ??= read.now
     near = [...near, ...notAmong(near, read.wanted)]
     aside = notAmong(near, [...notAmong(read.beside, aside), ...read.beside])
     edges = [...graph.edges, ...edgesIn([...near, ...aside], now)]
     for (const key of [...nameKeys, ...near.map((window) => toNameKey(window.service.name))]) triedNames.add(key)
     for (const key of changedKeys) triedKeys.add(key)
-    if (round === 0) onFirst([...near, ...aside])
   }
-  return { found: [...near, ...aside], edges, named, readAt: readAt ?? now }
+  return { near, aside, edges, named, readAt: readAt ?? now }
 }
 
 function notAmong(known: readonly ServiceLives[], windows: readonly ServiceLives[]): readonly ServiceLives[] {
@@ -139,37 +151,54 @@ function notAmong(known: readonly ServiceLives[], windows: readonly ServiceLives
   return windows.filter(({ service }) => !ids.has(service.id))
 }
 
-type Asked = {
-  readonly around: Date
-  readonly until: Date | null
-  readonly isFirst: boolean
-  /** Services that were read. */
-  readonly except: readonly ServiceId[]
+type OnFirst = (near: readonly ServiceLives[], aside: readonly ServiceId[]) => void
+type Asked = { readonly around: Date; readonly until: Date | null }
+
+/** The services that are wanted and, beside them, what others were told of about the alert; `onFirst` is told who they are as soon as that is known. */
+async function readFirstRound(
+  deps: Database & Logging,
+  tenantId: TenantId,
+  nameKeys: readonly string[],
+  asked: Asked,
+  onFirst: OnFirst,
+): Promise<Round> {
+  const reading = readFirst(deps, tenantId, nameKeys, asked.until)
+  const choosing = orNothing(deps, tenantId, () =>
+    chooseRecentServices(deps.db, tenantId, nameKeys, { ...asked, most: MAX_RECENT_SERVICES }),
+  )
+  const readBeside = async () => {
+    const ids = (await choosing)?.ids ?? []
+    return ids.length === 0 ? undefined : await orNothing(deps, tenantId, () => findRecentLives(deps.db, tenantId, ids, asked))
+  }
+  const tellFirst = async () => {
+    const [wanted, chosen] = await Promise.all([reading, choosing])
+    onFirst(wanted.windows, chosen?.ids ?? [])
+  }
+  const [wanted, chosen, beside] = await Promise.all([reading, choosing, readBeside(), tellFirst()])
+  return toRound(wanted, beside, chosen ? earlier(wanted.now, chosen.now) : wanted.now)
 }
 
-/**
- * The services that are wanted and, beside them, at first what others were told of about the alert, later where what failures name is
- * kept.
- */
+/** The services that are wanted and, beside them, where what failures name is kept. */
 async function readRound(
   deps: Database & Logging,
   tenantId: TenantId,
-  { nameKeys, changedKeys }: { readonly nameKeys: readonly string[]; readonly changedKeys: readonly string[] },
-  { around, until, isFirst, except }: Asked,
-) {
+  nameKeys: readonly string[],
+  changedKeys: readonly string[],
+  { around, until, except }: Asked & { /** Services that were read. */ readonly except: readonly ServiceId[] },
+): Promise<Round> {
   const limits = { ...WHOLE, until }
+  const ask = (keys: readonly string[], find: () => Promise<ReadLives>) => (keys.length === 0 ? undefined : orNothing(deps, tenantId, find))
   const [wanted, beside] = await Promise.all([
-    isFirst
-      ? readFirst(deps, tenantId, nameKeys, until)
-      : orNothing(deps, tenantId, nameKeys, (keys) => findStoredWindows(deps.db, tenantId, keys, limits)),
-    isFirst
-      ? orNothing(deps, tenantId, nameKeys, (keys) =>
-          findRecentLives(deps.db, tenantId, keys, { around, until, most: MAX_RECENT_SERVICES }),
-        )
-      : orNothing(deps, tenantId, changedKeys, (keys) => findKeepers(deps.db, tenantId, keys, { ...limits, around, except })),
+    ask(nameKeys, () => findStoredWindows(deps.db, tenantId, nameKeys, limits)),
+    ask(changedKeys, () => findKeepers(deps.db, tenantId, changedKeys, { ...limits, around, except })),
   ])
-  const now = wanted.now && beside.now ? earlier(wanted.now, beside.now) : wanted.now
-  return { wanted: wanted.windows.map(withOnsets), beside: beside.windows.map(withOnsets), now }
+  return toRound(wanted, beside, undefined)
+}
+
+type Round = ReturnType<typeof toRound>
+
+function toRound(wanted: ReadLives | undefined, beside: ReadLives | undefined, now: Date | undefined) {
+  return { wanted: wanted?.windows.map(withOnsets) ?? [], beside: beside?.windows.map(withOnsets) ?? [], now }
 }
 
 /**
@@ -218,21 +247,13 @@ async function readFirst(
   }
 }
 
-const NOTHING = { now: undefined, windows: [] } as const
-
-/** What these keys lead to; where that cannot be read, it spoils no answer from the rest. */
-async function orNothing(
-  { log }: Logging,
-  tenantId: TenantId,
-  keys: readonly string[],
-  find: (keys: readonly string[]) => Promise<ReadLives>,
-): Promise<ReadLives | typeof NOTHING> {
-  if (keys.length === 0) return NOTHING
+/** What is found; where that cannot be read, it spoils no answer from the rest. */
+async function orNothing<Found>({ log }: Logging, tenantId: TenantId, find: () => Promise<Found>): Promise<Found | undefined> {
   try {
-    return await find(keys)
+    return await find()
   } catch {
     log('evidence_reduced', { tenant_id: tenantId })
-    return NOTHING
+    return undefined
   }
 }
 

@@ -63,7 +63,7 @@ export async function workOn(
 }
 
 /** Requests to the stores, the model and the pager that one piece of work takes at most, a diagnosis with its note. */
-export const REQUESTS_EACH = 26
+export const REQUESTS_EACH = 27
 const REQUESTS_A_MESSAGE = 6
 /** Messages that are sent at a time: a Worker waits for six answers at once. */
 const AT_ONCE = 5

@@ -149,7 +149,7 @@ test('tenants take turns, however much of one is due', async () => {
     await mortal.settle()
     others.push(tenant)
   }
-  const { deps } = startApp({ stack, bindings: { SWEEP_REQUESTS: '195' } })
+  const { deps } = startApp({ stack, bindings: { SWEEP_REQUESTS: '203' } })
   expect(await runSweep(deps, inMinutes(1))).toMatchObject({ incidentWork: 6 })
   for (const tenant of others) expect(await incidentsOf(tenant)).toMatchObject([{ status: 'diagnosed' }])
   expect(await countDiagnoses(crowd)).toBeGreaterThan(0)

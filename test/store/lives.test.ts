@@ -264,7 +264,7 @@ test('of what services were told of, more deploys are told than others, and what
   const body = [
     ...[1, 2, 3, 4, 5].map((minutes) => told('deploy', `deploy ${minutes}`, minutes)),
     ...[1, 2, 3].map((minutes) => told('config_change', `setting ${minutes}`, minutes)),
-    ...['cpu', 'memory'].flatMap((entity) => [60, 40, 20, 0].map((minutes) => told('saturation', entity, minutes))),
+    ...['cpu', 'memory'].flatMap((entity, place) => [60, 40, 20, place].map((minutes) => told('saturation', entity, minutes))),
     told('saturation', 'disk', 12),
     told('restart', 'pod', 40),
     ...['chatty', 'chattier'].flatMap((entity) => [60, 40, 15].map((minutes) => told('restart', entity, minutes))),
