@@ -1,3 +1,4 @@
+import { toNameKey } from '../event/service-name.ts'
 import type { WindowEntry } from '../window/window.ts'
 import type { Change, Observation } from './model.ts'
 
@@ -54,9 +55,12 @@ export function listMentioning({ key, lead: { entry } }: Change, mentions: Menti
   return [...new Set(services)].filter((service) => service !== key).toSorted()
 }
 
-/** Whether the failures of a service name what a change put in place or took away. */
-export function isPutNamed({ lead: { entry } }: Change, service: string, mentions: Mentions): boolean {
-  return mentions.size > 0 && listPut(entry).some((word) => mentions.get(word)?.has(service))
+/** Whether the failures of a service name the flag or the setting that a change is of, or what it put in place or took away. */
+export function isPutNamed({ key, lead: { entry } }: Change, service: string, mentions: Mentions): boolean {
+  if (mentions.size === 0) return false
+  // Settings bear the names of services, which failures name for themselves.
+  const subjects = listSubjects(entry).filter((word) => ![key, service].includes(toNameKey(word)))
+  return [...subjects, ...listPut(entry)].some((word) => mentions.get(word)?.has(service))
 }
 
 /** The key that a flag or a setting has, and what the path to it goes through. */
