@@ -1,8 +1,9 @@
 import { toNameKey } from '../event/service-name.ts'
+import { toValueClass } from '../event/value-class.ts'
 import { AT_ONCE_MS, LATELY_MS } from './blame.ts'
 import { type Facts, hopsFrom } from './facts.ts'
 import { BREAKING_MS } from './hazards.ts'
-import { isPutNamed } from './mentions.ts'
+import { isChangeNamed } from './mentions.ts'
 import type { Candidate, Item } from './model.ts'
 import { isOfMemory, isOutOfMemory, isShortOfMemory, MIN_TOGETHER } from './trouble.ts'
 import type { Weights } from './weights.ts'
@@ -10,6 +11,7 @@ import type { Weights } from './weights.ts'
 /** Its own calls fail so soon after a change, if they fail for it. */
 export const SOON_MS = 10 * 60_000
 /** What tells whom a call was to reach: an address, a host, a port. */
+const WORDS = /[a-z]{2,}\W+[a-z]{2,}\W+[a-z]{2,}/i
 const ADDRESS = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b\w[\w-]{0,62}\.\w[\w-]{0,62}\.[a-z]{2,24}\b|[\w-]:\d{2,5}\b/i
 
 /**
@@ -54,31 +56,32 @@ export function hadRunShort({ change, explained }: Candidate, { items }: Facts, 
  */
 export function listShared(
   { change, concerned, onsetMs, lagMs, explained }: Candidate,
-  { items, mentions, isStoreAlert }: Facts,
+  { strange, mentions, isStoreAlert, isTopologyKnown }: Facts,
 ): readonly Item[] {
-  if (onsetMs === undefined || isStoreAlert || isPutNamed(change, concerned, mentions)) return []
-  const lately = items.filter((item) => item.isStrange && item.callee !== concerned && item.onsetMs > onsetMs - LATELY_MS)
+  if (onsetMs === undefined || isStoreAlert || isChangeNamed(change, concerned, mentions)) return []
+  const lately = strange.filter((item) => item.callee !== concerned && item.onsetMs > onsetMs - LATELY_MS)
   const targets = new Set(explained.flatMap(listTargets))
   const alike = keepUnusual(
     lately.filter((item) => listTargets(item).some((target) => targets.has(target))),
     onsetMs,
   )
-  if (alike.length > 0 || lagMs <= BREAKING_MS) return alike
+  if (alike.length > 0 || lagMs <= BREAKING_MS || isTopologyKnown) return alike
   const atOnce = keepUnusual(lately, onsetMs)
   return atOnce.every((item) => item.onsetMs >= onsetMs) ? [] : atOnce
 }
 
-/** Whom failures were to reach: what a text says with an address or a host, else a thing that is not their service. */
+/** Whom failures were to reach, or what they say: a text with an address or of some words, a restart's reason, else a thing that is not their service. */
 function listTargets({ reports }: Item): readonly string[] {
-  return reports.flatMap(({ key, entry: { entity, newValue } }) => {
-    if (newValue !== null && ADDRESS.test(newValue)) return newValue
+  return reports.flatMap(({ key, entry: { entity, eventType, newValue } }) => {
+    if (newValue !== null && (eventType === 'restart' || ADDRESS.test(newValue) || WORDS.test(newValue))) return toValueClass(newValue)
     return toNameKey(entity) === key ? [] : entity
   })
 }
 
-/** What began about a time at several places, where that is much more than about other times lately; else nothing. */
+/** What began about a time at several places that had not shown it lately, where that is much more than about other times; else nothing. */
 function keepUnusual(lately: readonly Item[], ms: number): readonly Item[] {
-  const atOnce = lately.filter((item) => Math.abs(item.onsetMs - ms) <= AT_ONCE_MS)
+  const isNew = ({ reports }: Item) => !reports.some(({ firstMs }) => firstMs < ms - AT_ONCE_MS && firstMs > ms - LATELY_MS)
+  const atOnce = lately.filter((item) => Math.abs(item.onsetMs - ms) <= AT_ONCE_MS && isNew(item))
   const usual = (lately.length - atOnce.length) * ((2 * AT_ONCE_MS) / LATELY_MS)
   const isMuch = new Set(atOnce.map(({ callee }) => callee)).size >= MIN_TOGETHER && atOnce.length >= 3 * usual
   return isMuch ? atOnce : []

@@ -43,6 +43,8 @@ export type Facts = {
   /** Those within, of services that never spoke. */
   readonly silent: ReadonlySet<string>
   readonly items: readonly Item[]
+  /** What fails where no way is known, also where it is known how an alert leads to others. */
+  readonly strange: readonly Item[]
   readonly changes: readonly Change[]
   readonly habits: Habits
   /** The services whose failures name a word, by word. */
@@ -108,6 +110,9 @@ export function gatherFacts(input: DiagnosisInput): Facts {
   const hasManyCalls = items.filter((item) => item.isCall && item.caller === alertKey).length >= MIN_TOGETHER
   const vagueMs = Math.min(...items.filter(isVague).map(({ onsetMs }) => onsetMs))
   const isBeside = (item: Item) => isBroken(item) && isOfInfrastructure(item) && isJustBefore(item.onsetMs, vagueMs)
+  const isNear = (item: Item) => alertKey === null || isRelated(item) || isBeside(item)
+  const near = items.filter(isNear)
+  const strange = items.filter((item) => !isNear(item)).map((item) => ({ ...item, isStrange: true }))
   return {
     names: new Map([...names, ...hosts]),
     adjacency,
@@ -118,10 +123,8 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     isStoreAlert,
     hosts,
     silent: new Set(inside.map(toCalleeKey)),
-    items: items.flatMap((item) => {
-      if (alertKey === null || isRelated(item) || isBeside(item)) return [item]
-      return isTopologyKnown ? [] : [{ ...item, isStrange: true }]
-    }),
+    items: isTopologyKnown ? near : [...near, ...strange],
+    strange,
     changes: found.changes,
     habits,
     mentions: toMentions([...calls.map(({ observation }) => observation), ...symptoms]),

@@ -3,7 +3,7 @@ import { toValueClass } from '../event/value-class.ts'
 import type { WindowEntry } from '../window/window.ts'
 import type { Account, Explain } from './blame.ts'
 import type { Facts } from './facts.ts'
-import { isPutNamed, listMentioning } from './mentions.ts'
+import { isChangeNamed, listMentioning } from './mentions.ts'
 import type { Candidate, Change, Features, Item, PatternMatch } from './model.ts'
 import { isUnseen } from './occurrences.ts'
 import { isByHand, isLess, isScaling } from './scaling.ts'
@@ -30,7 +30,7 @@ export function createAssessor(
     const [best] = [...concerned].map((key) => assessAt(key, explain(key, change), placeOf, weights)).toSorted((a, b) => b.sum - a.sum)
     if (!best) throw new Error('a change that concerns no service')
     const { key, account, place, late } = best
-    const evidence = account.evidence + (isPutNamed(change, key, facts.mentions) ? Math.log(weights.named) : 0)
+    const evidence = account.evidence + (isChangeNamed(change, key, facts.mentions) ? Math.log(weights.named) : 0)
     const lagMs = toLag(change, account.onsetMs, weights)
     const features: Features = {
       evidence,

@@ -56,7 +56,7 @@ export function listMentioning({ key, lead: { entry } }: Change, mentions: Menti
 }
 
 /** Whether the failures of a service name the flag or the setting that a change is of, or what it put in place or took away. */
-export function isPutNamed({ key, lead: { entry } }: Change, service: string, mentions: Mentions): boolean {
+export function isChangeNamed({ key, lead: { entry } }: Change, service: string, mentions: Mentions): boolean {
   if (mentions.size === 0) return false
   // Settings bear the names of services, which failures name for themselves.
   const subjects = listSubjects(entry).filter((word) => ![key, service].includes(toNameKey(word)))

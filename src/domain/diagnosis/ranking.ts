@@ -1,7 +1,12 @@
 import { compareText } from '../compare.ts'
+import { AT_ONCE_MS } from './blame.ts'
 import { isOneRollout } from './candidates.ts'
 import { type Facts, isWayKnown } from './facts.ts'
 import type { Candidate } from './model.ts'
+
+/** What ran for so long ran well until what was changed next. */
+const RAN_WELL_MS = 2 * AT_ONCE_MS
+const MUCH_LIKELIER = Math.log(3)
 
 /** Candidates by score; of equals the latest first. */
 export function rank(candidates: readonly Candidate[]): readonly Candidate[] {
@@ -12,6 +17,31 @@ export function rank(candidates: readonly Candidate[]): readonly Candidate[] {
       compareText(a.change.key, b.change.key) ||
       compareText(a.change.lead.entry.id, b.change.lead.entry.id),
   )
+}
+
+/**
+ * The same where a flag that was set within a minute of what it may have caused changes places with what was changed before it at its
+ * service: a flag acts at once, and until then that had run well.
+ */
+export function preferFlags(candidates: readonly Candidate[]): readonly Candidate[] {
+  const gains = new Map<Candidate, number>()
+  for (const own of Map.groupBy(candidates, ({ concerned }) => concerned).values()) {
+    const [first] = rank(own)
+    const flag = rank(own.filter((candidate) => isAtOnce(candidate)))[0]
+    if (!first || !flag || first.lagMs < RAN_WELL_MS || first.score > flag.score + MUCH_LIKELIER) continue
+    gains.set(flag, first.score - flag.score).set(first, flag.score - first.score)
+  }
+  return candidates.map((candidate) => {
+    const gain = gains.get(candidate)
+    if (gain === undefined) return candidate
+    const { features, score } = candidate
+    return { ...candidate, features: { ...features, lag: features.lag + gain }, score: score + gain }
+  })
+}
+
+/** Whether a flag was set just before what it may have caused. */
+function isAtOnce({ change, explained, lagMs }: Candidate): boolean {
+  return change.lead.entry.eventType === 'flag_change' && explained.length > 0 && lagMs <= AT_ONCE_MS
 }
 
 /**

@@ -5,7 +5,7 @@ import { type Facts, gatherFacts } from './facts.ts'
 import { createAssessor } from './features.ts'
 import { findUnrecorded, listHazards } from './hazards.ts'
 import type { Assessment, Candidate, Change, DiagnosisInput, Hazard, RuledOutReason, WeighedItem } from './model.ts'
-import { rank, shareAmongStrangers } from './ranking.ts'
+import { preferFlags, rank, shareAmongStrangers } from './ranking.ts'
 import { WEIGHTS, type Weights } from './weights.ts'
 
 /** Everything an answer is told from. */
@@ -68,7 +68,7 @@ function weighItemsOf(facts: Facts, items: readonly WeighedItem[], input: Asked,
   }
   const ranked = rank(
     candidates.length > 0
-      ? shareAmongStrangers(candidates, facts)
+      ? shareAmongStrangers(preferFlags(candidates), facts)
       : excluded.filter(({ reason }) => reason === 'no_path').map(({ change }) => assessChange(change)),
   )
   const hazards = listHazards(facts, items, explain, weights)

@@ -89,6 +89,78 @@ const ROWS: readonly Row[] = [
     advises: /^Roll back .*aaaaaa1/,
   },
   {
+    name: 'a flag that its errors name, though something was deployed after it',
+    windows: [
+      makeWindow('orders', OLD, flag(-720, 'off', 'on'), deploy(-240, 'bbbbbb2'), own(-120, 'Error in variation new-tax: no template')),
+    ],
+    assessment: 'cause',
+    says: /^Flag change of new-tax to on at orders/,
+    advises: /^Set flag new-tax back to off/,
+  },
+  {
+    name: 'a setting that its errors name, though something was deployed after it',
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        config(-500, 'ORDERS_POOL_MAX', '50', '5'),
+        deploy(-175, 'bbbbbb2'),
+        own(-120, 'no room in ORDERS_POOL_MAX'),
+      ),
+    ],
+    assessment: 'cause',
+    says: /^Config change on .*ORDERS_POOL_MAX/,
+    advises: /revert/,
+  },
+  {
+    name: 'a flag set seconds before, at a service that had run well for long after a deploy',
+    windows: [makeWindow('orders', OLD, deploy(-540, 'bbbbbb2'), flag(-160, 'off', 'on'), own(-120))],
+    assessment: 'suspect',
+    says: /^Flag change of new-tax .*; nearly as likely, deploy sha=bbbbbb2/,
+    advises: /before undoing either/,
+  },
+  {
+    name: 'pods that die at many services at once, also where a call is known',
+    windows: [
+      makeWindow('orders', OLD, deploy(-240, 'bbbbbb2'), trouble(-118, 'restart', 'kubernetes', 'exit_code=137', { entity: 'orders' })),
+      ...['cart', 'search', 'users', 'mail'].map((name, index) =>
+        makeWindow(name, trouble(-120 + 4 * index, 'restart', 'kubernetes', 'exit_code=137', { entity: name })),
+      ),
+    ],
+    calls: ['pricing'],
+    assessment: 'suspect',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+    advises: AWAY,
+  },
+  {
+    name: 'the same words at many services at once',
+    windows: [
+      makeWindow('orders', OLD, deploy(-240, 'bbbbbb2'), own(-120, 'pq: the database system is in recovery mode')),
+      ...['cart', 'search', 'users', 'mail'].map((name, index) =>
+        makeWindow(name, errors(-118 + 4 * index, 'pq: the database system is in recovery mode', { entity: name })),
+      ),
+    ],
+    assessment: 'suspect',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+    advises: AWAY,
+  },
+  {
+    name: 'the same death at many services at once, of which those are dying all the time',
+    windows: [
+      makeWindow('orders', OLD, deploy(-240, 'bbbbbb2'), trouble(-118, 'restart', 'kubernetes', 'OOMKilled', { entity: 'orders' })),
+      ...['cart', 'search', 'users', 'mail'].map((name, index) =>
+        makeWindow(
+          name,
+          trouble(-1_100 - 60 * index, 'restart', 'kubernetes', 'OOMKilled', { entity: name }),
+          trouble(-120 + 4 * index, 'restart', 'kubernetes', 'OOMKilled', { entity: name }),
+        ),
+      ),
+    ],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+    advises: /^Roll back/,
+  },
+  {
     name: 'a database that fails over',
     windows: [makeWindow('pg', trouble(-130, 'restart', 'postgres', 'failover')), makeWindow('orders', OLD, own(-120, 'Connection lost'))],
     calls: ['pg'],
