@@ -42,6 +42,8 @@ export type Facts = {
   readonly hosts: ReadonlyMap<string, string>
   /** Those within, of services that never spoke. */
   readonly silent: ReadonlySet<string>
+  /** Services that told anything. */
+  readonly spoke: ReadonlySet<string>
   readonly items: readonly Item[]
   /** What fails where no way is known, also where it is known how an alert leads to others. */
   readonly strange: readonly Item[]
@@ -123,6 +125,7 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     isStoreAlert,
     hosts,
     silent: new Set(inside.map(toCalleeKey)),
+    spoke: new Set([...reported, ...symptoms, ...calls.map(({ observation }) => observation)].flatMap(({ key, reporter }) => [key, reporter])),
     items: isTopologyKnown ? near : [...near, ...strange],
     strange,
     changes: found.changes,

@@ -3,7 +3,7 @@ import { countFaults, type Explain, listHeaviest, OVER } from './blame.ts'
 import { type Facts, hopsFrom, isWayKnown } from './facts.ts'
 import { createPlacer } from './features.ts'
 import type { Candidate, Hazard, Item, WeighedItem } from './model.ts'
-import { isBroken, isJustBefore, isOfInfrastructure, isStrain, toRefusal } from './trouble.ts'
+import { isAway, isBroken, isJustBefore, isOfInfrastructure, isStrain, toRefusal } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** Trouble of a service's own so long before that of its callers is another matter. */
@@ -21,7 +21,7 @@ const STRAINING_MS = 90_000
  * account, before or with what calls it.
  */
 export function listHazards(facts: Facts, items: readonly WeighedItem[], explain: Explain, weights: Weights): readonly Hazard[] {
-  const { alertKey, hops, callers, hosts, silent } = facts
+  const { alertKey, hops, callers, hosts, silent, spoke } = facts
   const placeOf = createPlacer(facts, weights)
   const toTrouble = createTroubleFinder(facts, items, explain, weights)
   const near = items.filter(({ isStrange }) => !isStrange)
@@ -37,8 +37,9 @@ export function listHazards(facts: Facts, items: readonly WeighedItem[], explain
       const isHost = hosts.has(key)
       const trouble = isHost ? [] : toTrouble(key)
       const troubleMs = trouble[0]?.onsetMs
-      const ofHost = silent.has(key) ? weights.silent : weights.external
-      const chance = isHost && isDown(key) ? ofHost : troubleMs === undefined ? weights.unrecorded : weights.troubled
+      const ofHost = isHost && !silent.has(key) ? weights.external : weights.silent
+      const isGone = !spoke.has(key) && lately.some((item) => item.callee === key && isAway(item))
+      const chance = (isHost && isDown(key)) || isGone ? ofHost : troubleMs === undefined ? weights.unrecorded : weights.troubled
       const place = troubleMs === undefined || hops.has(key) ? placeOf(key, account) : placeOfBeside(trouble)
       return { key, isExternal: isHost && !silent.has(key), troubleMs, trouble, logOdds: Math.log(chance * place) + account.evidence }
     })

@@ -34,6 +34,9 @@ const ROLES =
 const NETWORK =
   /network-?polic|peer-?authentication|(?:^|[^a-z])(?:security[-_ ]?groups?|firewall|n(?:etwork[-_ ]?)?acl|route[-_ ]?table|vpc|iptables|egress)(?:[^a-z]|$)/i
 const UNREACHED = /time(?:d)?[ -]?out|deadline|refused|unreachable|no route|reset|hang ?up|\bE(?:TIMEDOUT|CONN|HOST|NET)/i
+/** What is told where nobody takes calls at all. */
+const AWAY =
+  /\bECONNREFUSED|connection refused|no route to host|EHOSTUNREACH|shutting down|starting up|recovery mode|no (?:healthy|available|ready) (?:upstream|endpoint|server)/i
 export const NODE_TROUBLE =
   /^(?:Node(?:HasMemory|Memory|HasDisk|Disk|PID)\w*Pressure|EvictionThresholdMet|NodeNotReady|NodeNotSchedulable)$/
 /** Who drains a node says so first. */
@@ -98,6 +101,11 @@ export function toRefusal({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>)
   const others = reports.filter(({ entry }) => !REFUSAL.test(entry.newValue ?? ''))
   if (others.length === 0) return 'wrong'
   return others.every(({ entry }) => LIMITED.test(entry.newValue ?? '')) ? 'too_much' : undefined
+}
+
+/** Whether calls find nobody who takes them. */
+export function isAway({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
+  return isCall && reports.some(({ entry }) => AWAY.test(entry.newValue ?? ''))
 }
 
 /** Whether whoever reports a failure was denied what it asked for. */
