@@ -30,6 +30,8 @@ const TOKEN = /[\p{L}\p{M}\p{N}_.-]+/gu
 /** What a host follows: Node's and Go's errors, `host=` of libpq and urllib3, libpq's, MySQL's and Kubernetes' sentences. */
 const BEFORE_HOST =
   /(?:\b(?:ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ECONNRESET|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|getaddrinfo|lookup) +|\bhost(?:name)?= ?["']?|\b(?:server (?:at|on)|for service) ["'])$/
+/** What nothing but a host follows: `host=` in brackets or a list of arguments, libpq's and MySQL's sentences. */
+const BEFORE_ONLY_HOST = /(?:[`(]host=["']?|, host=["']|\b(?:server (?:at|on)|on host) ["'])$/
 const MAX_BEFORE = 32
 const BEFORE_TOKEN = /^[^/\\:#&$%*]?$/
 const PORT = /^:(\d{1,5})(?!\.?[\p{L}\p{N}_])/u
@@ -102,7 +104,8 @@ export function namedHosts(text: string): readonly NamedHost[] {
     ]
     const isBeforePort = isPlaced(token, before.slice(-1), after)
     const isInCluster = IN_CLUSTER.test(token) && BEFORE_TOKEN.test(before.slice(-1))
-    if (isBeforePort || isInCluster || BEFORE_HOST.test(before)) add(token, isBeforePort && isOfConnection && !KEYS.has(token))
+    const isPlace = isOfConnection && !KEYS.has(token) && (isBeforePort || BEFORE_ONLY_HOST.test(before))
+    if (isPlace || isBeforePort || isInCluster || BEFORE_HOST.test(before)) add(token, isPlace)
   }
   return [...found.values()]
 }

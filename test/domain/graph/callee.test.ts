@@ -46,6 +46,15 @@ test.each([
   ["HTTPConnectionPool(host='payments', port=8080): Max retries exceeded", ['payments']],
   ['connection to server at "db" (10.0.0.3), port 5432 failed', ['db']],
   ["Can't connect to MySQL server on 'db' (111)", ['db']],
+  // Where nothing but a host stands, whoever it is.
+  ['connection to server at "ledger" (10.0.0.3), port 5432 failed: FATAL: the database system is shutting down', ['//ledger']],
+  ["Lost connection to MySQL server at 'ledger', system error: 104", ['//ledger']],
+  ['Connection refused Is the server running on host "ledger" (10.0.0.3) and accepting TCP/IP connections?', ['//ledger']],
+  ["HTTPConnectionPool(host='ledger', port=8080): Read timed out", ['//ledger']],
+  ['failed to connect to `host=ledger user=app`: dial error', ['//ledger']],
+  ['level=error host=ledger msg="connection refused"', []],
+  ['level=error host="ledger" msg="connection refused"', []],
+  ['server on "standby" is ready', []],
   // Before a port.
   ['cart:8080: i/o timeout', ['cart']],
   ['rpc error: code = Unavailable desc = dial tcp inventory:9090: connect: connection refused', ['inventory']],
