@@ -32,9 +32,9 @@ const OBSERVERS: ReadonlySet<string> = new Set(['kubernetes', 'argocd', 'postgre
 const KIND_PREFIX = /^[a-z]+\//i
 /** What resolvers and the libraries that ask them say: Node, Go, glibc, musl, macOS, curl, Java, gRPC, libpq, Python. */
 const NAMING_FAILURE =
-  /\b(?:ENOTFOUND|EAI_AGAIN|EAI_NONAME|SERVFAIL|NXDOMAIN|UnknownHostException)\b|no such host|server misbehaving|zero addresses|name or service not known|failure in name resolution|nodename nor servname|(?:could not|couldn't|failed to) resolve host|name does not resolve|getaddrinfo failed|could not translate host name/i
-/** A resolver's answer that there is no such name. */
-const NO_SUCH_NAME = /\b(?:ENOTFOUND|NXDOMAIN)\b|no such host/i
+  /\b(?:ENOTFOUND|EAI_AGAIN|EAI_NONAME|SERVFAIL|NXDOMAIN|UnknownHostException)\b|no such host|server misbehaving|zero addresses|name or service not known|failure in name resolution|nodename nor servname|resolve host|name does not resolve|getaddrinfo failed|could not translate host name|\blookup \S+ on \S+ (?:\w+ udp|i\/o t)|tcp: lookup \S+ i\/o t/i
+/** Of these, that the resolver does not answer, which says nothing of the name. */
+const NO_ANSWER = /EAI_AGAIN|SERVFAIL|misbehaving|zero addresses|failure in| udp |i\/o t/i
 const RESOLVER = /(?:^|-)(?:core|kube-?)?dns(?:$|-)/
 /** The host that stands for naming where no service of the tenant does it. */
 const DNS: Callee = { kind: 'external', host: 'dns' }
@@ -67,7 +67,7 @@ export function findCallees(source: CallSource, known: KnownServices): readonly 
 /** The callees that the text alone names, of whatever a service says of itself: a crash tells who was called as well. */
 export function findCalleesInText(source: CallSource, known: KnownServices): readonly Callee[] {
   if (source.newValue === null || isObserver(source.vendor)) return []
-  if (NAMING_FAILURE.test(source.newValue)) return findUnresolved(source.newValue, known)
+  if (NAMING_FAILURE.test(source.newValue)) return findUnresolved(source.newValue, source, known)
   return toCallees(namedHosts(source.newValue), source, known)
 }
 
@@ -82,7 +82,7 @@ export function findCalleesInWords(source: CallSource, known: KnownServices): re
 }
 
 function calleesOf(source: CallSource, known: KnownServices): readonly Callee[] {
-  if (source.newValue !== null && NAMING_FAILURE.test(source.newValue)) return findUnresolved(source.newValue, known)
+  if (source.newValue !== null && NAMING_FAILURE.test(source.newValue)) return findUnresolved(source.newValue, source, known)
   const { entity, vendor } = source
   const name = entity.replace(KIND_PREFIX, '')
   const own = keysOf(source)
@@ -140,13 +140,14 @@ function firstKnown(names: readonly string[], known: KnownServices): (Callee & {
   return undefined
 }
 
-/** The resolver and, where it answered that there is none, the public host: there both may be at fault, without a resolver of one's own the host. */
-function findUnresolved(text: string, known: KnownServices): readonly Callee[] {
+/** Who should bear the names that there are none of, and the resolver if it is known or nobody else: the names of no public domain outside are of its own. */
+function findUnresolved(text: string, source: CallSource, known: KnownServices): readonly Callee[] {
   // A workload before its pods, whose names are longer.
   const resolvers = [...known.values()].filter((service) => RESOLVER.test(service.toLowerCase()))
   const name = resolvers.toSorted((a, b) => a.length - b.length || compareText(a, b))[0]
-  const hosts = NO_SUCH_NAME.test(text) ? namedHosts(text).filter(({ host }) => isPublicHost(host)) : []
-  const outside = hosts.map(({ host }): Callee => ({ kind: 'external', host }))
-  if (name !== undefined) return [...outside, { kind: 'service', key: toNameKey(name), name }]
-  return outside.length > 0 ? outside : [DNS]
+  const isBearer = (callee: Callee) =>
+    callee.kind === 'service' ? callee.name !== name : name === undefined || callee.inside !== undefined || isPublicHost(callee.host)
+  const bearers = NO_ANSWER.test(text) ? [] : toCallees(namedHosts(text), source, known).filter(isBearer)
+  if (name !== undefined) return [...bearers, { kind: 'service', key: toNameKey(name), name }]
+  return bearers.length > 0 ? bearers : [DNS]
 }

@@ -27,11 +27,12 @@ const HOSTLESS_SCHEMES: ReadonlySet<string> = new Set([
 const AUTHORITY_END = /[/?#]/
 const AUTHORITY_HOST = /^[\p{L}\p{M}\p{N}_.-]+/u
 const TOKEN = /[\p{L}\p{M}\p{N}_.-]+/gu
-/** What a host follows: Node's and Go's errors, `host=` of libpq and urllib3, libpq's, MySQL's and Kubernetes' sentences. */
+/** What a host follows: Node's and Go's errors, `host=` of libpq and urllib3, Kubernetes' sentence. */
 const BEFORE_HOST =
-  /(?:\b(?:ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ECONNRESET|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|getaddrinfo|lookup) +|\bhost(?:name)?= ?["']?|\b(?:server (?:at|on)|for service) ["'])$/
-/** What nothing but a host follows: `host=` in brackets or a list of arguments, libpq's and MySQL's sentences. */
-const BEFORE_ONLY_HOST = /(?:[`(]host=["']?|, host=["']|\b(?:server (?:at|on)|on host) ["'])$/
+  /(?:\b(?:ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ECONNRESET|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|getaddrinfo|lookup|resolve host) +|\bhost(?:name)?= ?["']?|\bfor service ["'])$/
+/** What stands around nothing but a host: `host=` in brackets or a list of arguments, sentences of libpq and MySQL and of who asked a resolver. */
+const AROUND_HOST =
+  /(?:[`(]host=["']?|, host=["']|\b(?:server (?:at|on)|on host) ["']|\b(?:UnknownHostException: |getaddrinfo (?:ENOTFOUND|for) |resolve host: |(?:resolve host|translate host name) ["'])|\blookup (?=\0(?: on \d|: no such)))\0/
 const MAX_BEFORE = 32
 const BEFORE_TOKEN = /^[^/\\:#&$%*]?$/
 const PORT = /^:(\d{1,5})(?!\.?[\p{L}\p{N}_])/u
@@ -41,9 +42,9 @@ const JAVA_ADDRESS = /^\/(?:\d{1,3}(?:\.\d{1,3}){3}|<unresolved>):\d/
 const LOW_PORTS: ReadonlySet<number> = new Set([
   21, 22, 25, 53, 80, 81, 88, 110, 111, 143, 179, 389, 443, 445, 465, 514, 587, 636, 853, 873, 990, 993, 995,
 ])
-/** Words that stand before a colon and a number that is no port. */
+/** Words that stand where hosts do, as before a colon and a number that is no port. */
 const KEYS: ReadonlySet<string> = new Set(
-  'attempt attempts code count errno error exit id job key line offset order partition pid port request row session size status task timeout took user'.split(
+  'attempt attempts code count errno error exit failed id job key line offset order partition pid port request row session size status task timeout took user'.split(
     ' ',
   ),
 )
@@ -54,9 +55,9 @@ const BEFORE_CALLEE =
 const BEFORE_CALLER = /\b(?:request|call|called|sent|received|consumed|message|client|user|caller|for)s? (?:from |by |of )?["'`]?$/i
 /** Names of several parts are no plain words. */
 const COMPOUND = /[\p{L}\p{N}][-_][\p{L}\p{N}]/u
-/** An unknown name of one label is a host only in a text about a connection. */
+/** An unknown name of one label is a host only in a text about a connection or a name. */
 const CONNECTION =
-  /refused|time(?:d )?-?out|reset|unreachable|\bEOF\b|\bdial|connect|ECONN|ETIMEDOUT|x509|certificate|\btls\b|unavailable|deadline|handshake|hang ?up|broken pipe|no route|\b5\d\d\b/i
+  /(?:such |resolve |unknown)host|ENOTFOUND|not known|refused|time(?:d )?-?out|reset|unreachable|\bEOF\b|\bdial|connect|ECONN|ETIMEDOUT|x509|certificate|\btls\b|unavailable|deadline|handshake|hang ?up|broken pipe|no route|\b5\d\d\b/i
 
 /** Against overload: an error names a few. */
 const MAX_HOSTS = 32
@@ -104,8 +105,8 @@ export function namedHosts(text: string): readonly NamedHost[] {
     ]
     const isBeforePort = isPlaced(token, before.slice(-1), after)
     const isInCluster = IN_CLUSTER.test(token) && BEFORE_TOKEN.test(before.slice(-1))
-    const isPlace = isOfConnection && !KEYS.has(token) && (isBeforePort || BEFORE_ONLY_HOST.test(before))
-    if (isPlace || isBeforePort || isInCluster || BEFORE_HOST.test(before)) add(token, isPlace)
+    const hasPlace = isBeforePort || AROUND_HOST.test(`${before}\0${after}`)
+    if (hasPlace || isInCluster || BEFORE_HOST.test(before)) add(token, hasPlace && isOfConnection && !KEYS.has(token))
   }
   return [...found.values()]
 }

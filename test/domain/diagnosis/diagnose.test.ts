@@ -404,6 +404,14 @@ test.each<{ name: string; windows: ServiceWindow[]; named: string | null; rest?:
     named: 'cccccc3',
     rest: { graph: { edges: [declareEdge('frontend', 'checkout-api'), declareEdge('frontend', 'coredns')] } },
   },
+  {
+    name: 'a name is not found since its service was put in place',
+    windows: [
+      makeWindow('checkout-api', deploy(-330, 'aaaaaa1')),
+      makeWindow('frontend', error(-300, 'dial tcp: lookup checkout-api on 10.0.0.10:53: no such host')),
+    ],
+    named: 'aaaaaa1',
+  },
 ])('names $named when $name', ({ windows, named, rest }) => {
   expect(namedIn(windows, rest)).toBe(named)
 })
