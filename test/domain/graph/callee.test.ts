@@ -135,6 +135,8 @@ test.each<[string, Fields, readonly string[]]>([
   ['a company as entity', { entity: 'Twilio', newValue: 'request timed out' }, ['//twilio']],
   ['a provider without a name', { newValue: 'upstream provider unavailable' }, ['//upstream provider']],
   ['a company whose host stands there, too', { newValue: 'Stripe API error: https://api.stripe.com/v1 timed out' }, ['//api.stripe.com']],
+  ['a company by the name of an exception', { newValue: 'TwilioRestException: The service is temporarily unavailable' }, ['//twilio']],
+  ['a company by the name of an error', { newValue: 'OpenAIError: Request timed out' }, ['//openai']],
   ['a company that answered what was asked wrongly', { newValue: 'Stripe API error: No such price' }, []],
   ['a company in a name', { newValue: 'StripeClient timeout of stripe-adapter' }, []],
   ['a card that was declined', { newValue: 'payment provider: card declined' }, []],
