@@ -50,7 +50,9 @@ const KEYS: ReadonlySet<string> = new Set(
 )
 /** Whose name follows was called, without a place where hosts stand, if there is a service of that name. */
 const BEFORE_CALLEE =
-  /\b(?:invok(?:e|ing)|calling|(?:calls?|requests?|connect(?:ing|ions?)?|publish(?:ing)?) to|(?:gateway|response|reply|error) from|upstream) +["'`]?$/i
+  /\b(?:invok(?:e|ing)|calling|(?:calls?|requests?|connect(?:ing|ions?)?|publish(?:ing)?) to|(?:5\d\d|gateway|response|reply|error) from|upstream|backend|circuit ?breaker(?: is open:| for)?|instances (?:of|available for)) +["'`]?$/i
+/** The same, before what is said of it: by who called, by HAProxy and Hystrix. */
+const AFTER_CALLEE = /^(?:[/#]\S{1,63})? (?:responded|returned 5|timed-out|is DOWN)/
 /** Whose name follows is who called. */
 const BEFORE_CALLER = /\b(?:request|call|called|sent|received|consumed|message|client|user|caller|for)s? (?:from |by |of )?["'`]?$/i
 /** Names of several parts are no plain words. */
@@ -113,10 +115,12 @@ export function namedHosts(text: string): readonly NamedHost[] {
 
 /** The names in a text that stand where no host does: of whom it says that they were called, and those of several parts but of who called. */
 export function namedInWords(text: string): readonly string[] {
-  return [...text.normalize('NFC').matchAll(TOKEN)].slice(0, MAX_WORDS).flatMap(({ 0: token, index }) => {
-    const before = text.slice(Math.max(0, index - MAX_BEFORE), index)
+  const normal = text.normalize('NFC')
+  return [...normal.matchAll(TOKEN)].slice(0, MAX_WORDS).flatMap(({ 0: token, index }) => {
+    const before = normal.slice(Math.max(0, index - MAX_BEFORE), index)
     const isCompound = COMPOUND.test(token) && BEFORE_TOKEN.test(before.slice(-1)) && !BEFORE_CALLER.test(before)
-    return BEFORE_CALLEE.test(before) || isCompound ? token.replace(/\.$/, '') : []
+    const isCallee = BEFORE_CALLEE.test(before) || AFTER_CALLEE.test(normal.slice(index + token.length))
+    return isCallee || isCompound ? token.replace(/\.$/, '') : []
   })
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { EventType } from '../../../src/domain/event/event.ts'
-import { type Callee, findCallees, findCalleesInText, toKnownServices } from '../../../src/domain/graph/callee.ts'
+import { type Callee, findCallees, findCalleesInText, findCalleesInWords, toKnownServices } from '../../../src/domain/graph/callee.ts'
 
 const KNOWN = toKnownServices(
   'orders payments inventory cart redis-sessions mq coredns postgres connection repository users charges api connect bücher db'.split(' '),
@@ -158,6 +158,29 @@ test.each<[string, Fields, readonly string[]]>([
   ['a deploy', { eventType: 'deploy', entity: 'payments' }, []],
 ])('%s', (_name, fields, callees) => {
   expect(show(findCallees(failure(fields), KNOWN))).toEqual(callees)
+})
+
+test.each([
+  ['error calling payments: deadline exceeded', ['payments']],
+  ['no reply from redis-sessions', ['redis-sessions']],
+  ["CallNotPermittedException: CircuitBreaker 'payments' is OPEN and does not permit further calls", ['payments']],
+  ['circuit breaker is open: payments', ['payments']],
+  ['backend payments has no server available!', ['payments']],
+  ['Server payments/payments-1 is DOWN, reason: Layer4 connection problem', ['payments']],
+  ['HystrixRuntimeException: payments#charge timed-out and fallback failed', ['payments']],
+  ['no healthy instances of payments found in consul', ['payments']],
+  ['IllegalStateException: No instances available for payments', ['payments']],
+  ['payments responded with status 503', ['payments']],
+  ['got 500 from payments service', ['payments']],
+  ['u\u0308u\u0308u\u0308u\u0308: calling cart', ['cart']],
+  ['redis-sessions called with 3 users from orders', ['redis-sessions']],
+  ['request from redis-sessions failed', []],
+  ['users timed out of orders, cart is empty', []],
+  ['could not save orders of payments in inventory', []],
+  ['checkout responded with status 500', []],
+  ['ledger responded with status 503', []],
+])('the words %j name %j', (newValue, callees) => {
+  expect(show(findCalleesInWords(failure({ newValue }), KNOWN))).toEqual(callees)
 })
 
 test.each([
