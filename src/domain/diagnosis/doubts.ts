@@ -11,7 +11,7 @@ import type { Weights } from './weights.ts'
 /** Its own calls fail so soon after a change, if they fail for it. */
 export const SOON_MS = 10 * 60_000
 /** What tells whom a call was to reach: an address, a host, a port. */
-const WORDS = /[a-z]{2,}\W+[a-z]{2,}\W+[a-z]{2,}/i
+const WORDS = /\b[a-z]{2,32}\W{1,4}[a-z]{2,32}\W{1,4}[a-z]{2}/i
 const ADDRESS = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b\w[\w-]{0,62}\.\w[\w-]{0,62}\.[a-z]{2,24}\b|[\w-]:\d{2,5}\b/i
 
 /**

@@ -125,7 +125,9 @@ export function gatherFacts(input: DiagnosisInput): Facts {
     isStoreAlert,
     hosts,
     silent: new Set(inside.map(toCalleeKey)),
-    spoke: new Set([...reported, ...symptoms, ...calls.map(({ observation }) => observation)].flatMap(({ key, reporter }) => [key, reporter])),
+    spoke: new Set(
+      [...reported, ...symptoms, ...calls.map(({ observation }) => observation)].flatMap(({ key, reporter }) => [key, reporter]),
+    ),
     items: isTopologyKnown ? near : [...near, ...strange],
     strange,
     changes: found.changes,

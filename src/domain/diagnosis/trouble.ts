@@ -5,7 +5,7 @@ import type { Change, Item, Observation } from './model.ts'
 export const MIN_TOGETHER = 3
 /** What its clients do to a store or make slow, by degrees: no sign that anything broke there. */
 const OF_CLIENTS =
-  /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated(?! by signal)|killing|started)|latency|(?<!\d)\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
+  /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated(?! by signal)|killing|started)|latency|\bduplicate (?:key|entry)\b|violates \w{1,16} ?\w{1,16} constraint|\bsyntax error\b|does ?n['o]t exist|unknown column|password authentication failed|denied for (?:user|table|schema|relation)|(?<!\d)\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
 /** What fills up by itself, however strained: no client takes it back. */
 const OF_DISKS = /disk|volume|space|\bwal\b|bgsave/i
 /** What says that more is asked of it than it can do. */
@@ -20,7 +20,7 @@ const REFUSAL =
   /\b(?:400 bad request|401 unauthorized|403 forbidden|404 not found|409 conflict|410 gone|422 unprocessable)\b|\b(?:status|code|http\/\d(?:\.\d)?)\W{1,3}4(?:0[01345679]|1[0-57]|22)\b/i
 /** It answers so whoever asks more than it may. */
 const LIMITED =
-  /\b429\b(?! ?m?s\b)|too many requests|rate.?limit(?:ed| exceeded| reached|error)|quota (?:has been |was )?exceeded|exceeded (?:your|the) (?:current )?quota|throttl(?:ed|ing)|resource_?exhausted/i
+  /\b429\b(?! ?m?s\b)|too many requests|rate.?limit(?:ed| exceeded| reached|error)|(?:quota|rate|throughput) ?(?:has been |was )?exceeded|\bslow ?down\b|exceeded (?:your|the) (?:current )?quota|throttl(?:ed|ing)|resource_?exhausted/i
 /** What whoever asks without the right password, key or role is told. */
 const DENIED =
   /access ?denied|not authori[sz]ed|unauthori[sz]ed|forbidden|permission denied|authentication failed|invalid[\w ]{0,20} (?:key|credentials?|password|token)|\b40[13]\b/i
@@ -43,7 +43,7 @@ export const NODE_TROUBLE =
 const CORDONED = /^NodeNotSchedulable$/
 /** What clients and libraries say of what had a last day. */
 const EXPIRY =
-  /\b(?:certificate|token|credential|licen[cs]e|key)s?\b[^.:;]{0,32}\bexpired\b|\bexpired (?:certificate|token|credential|licen[cs]e|key)/i
+  /\b(?:certificate|token|credential|licen[cs]e|key)s?\b[^.:;]{0,32}\bexpired\b|\bexpired (?:[\w/-]{1,32} ){0,2}(?:certificate|token|credential|licen[cs]e|key)/i
 /** What the system says to whoever writes to a volume that is full. */
 const FULL_DISK = /no space left|\bENOSPC\b|\b(?:disk|volume|filesystem) (?:is )?full|disk quota exceeded/i
 export const EVICTED = /^(?:Evicted|TaintManagerEviction)$/
@@ -98,7 +98,7 @@ export type Refusal = 'wrong' | 'too_much'
 /** For what calls were refused, where that is all that is told of them: whom they reached is up. */
 export function toRefusal({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): Refusal | undefined {
   if (!isCall) return undefined
-  const others = reports.filter(({ entry }) => !REFUSAL.test(entry.newValue ?? ''))
+  const others = reports.filter(({ entry }) => !REFUSAL.test(entry.newValue ?? '') && !DENIED.test(entry.newValue ?? ''))
   if (others.length === 0) return 'wrong'
   return others.every(({ entry }) => LIMITED.test(entry.newValue ?? '')) ? 'too_much' : undefined
 }

@@ -120,6 +120,39 @@ const ROWS: readonly Row[] = [
     advises: /before undoing either/,
   },
   {
+    name: 'calls refused by whom it calls, declared, who never told anything',
+    windows: [makeWindow('orders', OLD, deploy(-240, 'bbbbbb2'), errors(-120, 'connect ECONNREFUSED tax:8080', { entity: 'tax' }))],
+    calls: ['tax', 'cart'],
+    assessment: 'unrecorded',
+    says: /^Calls from orders to tax have failed/,
+    advises: /^Look at tax.*compare with before deploy sha=bbbbbb2/,
+  },
+  {
+    name: 'a column that there is none of since a deploy, which the database tells, too',
+    windows: [
+      makeWindow('orders', OLD, deploy(-150, 'bbbbbb2'), own(-120, 'column "tax_rate" does not exist')),
+      makeWindow('pg', errors(-119, 'ERROR: column "tax_rate" does not exist', { vendor: 'postgres', entity: 'pg' })),
+    ],
+    calls: ['pg'],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+    advises: /^Roll back/,
+  },
+  ...['Error: Invalid API Key provided: sk_live_x', '{"error":"invalid_grant"}: expired access/refresh token'].map((text) => ({
+    name: `a host outside that does not let it in: ${text}`,
+    windows: [makeWindow('orders', OLD, errors(-120, `POST https://api.stripe.com/v1: ${text}`, { entity: 'api.stripe.com' }))],
+    assessment: 'external' as const,
+    says: /^Calls from orders to api\.stripe\.com/,
+    advises: /^(?!Check whether api\.stripe\.com is up)/,
+  })),
+  ...['ProvisionedThroughputExceededException: throughput exceeded', 'SlowDown: Please reduce your request rate'].map((text) => ({
+    name: `a host outside of which too much is asked: ${text}`,
+    windows: [makeWindow('orders', OLD, errors(-120, `https://s3.amazonaws.com: ${text}`, { entity: 's3.amazonaws.com' }))],
+    assessment: 'external' as const,
+    says: /^Calls from orders to s3\.amazonaws\.com have been refused/,
+    advises: /^Check how much orders asks/,
+  })),
+  {
     name: 'pods that die at many services at once, also where a call is known',
     windows: [
       makeWindow('orders', OLD, deploy(-240, 'bbbbbb2'), trouble(-118, 'restart', 'kubernetes', 'exit_code=137', { entity: 'orders' })),
