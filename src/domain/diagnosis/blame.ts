@@ -13,9 +13,9 @@ export type Account = {
   readonly explained: readonly WeighedItem[]
   /** Earliest onset of what it may have caused. */
   readonly onsetMs: number | undefined
-  /** Earliest onset of all that a fault of the service may cause at any time. */
+  /** Earliest onset of all that a fault of the service may cause at any time, but for what is over. */
   readonly troubleMs: number | undefined
-  /** The share of what fails at the service itself that began before the time. */
+  /** The share of what fails at the service itself that began before the time, less where that hardly weighs. */
   readonly lateShare: number
   /** How sure it is that what fails where a way from the alert is known began before the time, in [0, 1]. */
   readonly lateness: number
@@ -195,7 +195,7 @@ function account(
     const isAfter = atMs === null || item.onsetMs >= atMs - slackMs
     if (isAfter && chance >= caller) explained.push(item)
     if (chance <= 2 * elsewhere) continue
-    troubleMs = Math.min(troubleMs, item.onsetMs)
+    if (item.freshness >= OVER) troubleMs = Math.min(troubleMs, item.onsetMs)
     if (!isAfter) continue
     onsetMs = Math.min(onsetMs, item.onsetMs)
     freshness = Math.max(freshness, item.freshness)
@@ -207,7 +207,7 @@ function account(
     explained,
     onsetMs: toTime(onsetMs),
     troubleMs: toTime(troubleMs),
-    lateShare: total > 0 ? late / total : 0,
+    lateShare: late / Math.max(total, NOTABLE),
     lateness,
   }
 }

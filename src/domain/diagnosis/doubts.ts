@@ -10,8 +10,9 @@ import type { Weights } from './weights.ts'
 
 /** Its own calls fail so soon after a change, if they fail for it. */
 export const SOON_MS = 10 * 60_000
-/** What tells whom a call was to reach: an address, a host, a port. */
+/** What says more than a state does. */
 const WORDS = /\b[a-z]{2,32}\W{1,4}[a-z]{2,32}\W{1,4}[a-z]{2}/i
+/** What tells whom a call was to reach: an address, a host, a port. */
 const ADDRESS = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b\w[\w-]{0,62}\.\w[\w-]{0,62}\.[a-z]{2,24}\b|[\w-]:\d{2,5}\b/i
 
 /**
