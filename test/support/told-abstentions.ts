@@ -34,6 +34,27 @@ export const TOLD_ABSTENTIONS: readonly ToldRow[] = [
     ],
   },
   {
+    name: 'a service of which a sender told the end of a rollout alone, minutes after its onset',
+    windows: [
+      makeWindow(
+        'frontend',
+        errors(-300, 'TypeError: x is undefined'),
+        makeEntry(-120, 'deploy', { vendor: 'github', entity: 'frontend', newValue: 'succeeded', sha: 'a4f2c1d' }),
+      ),
+    ],
+    says: [
+      'unrecorded: frontend has reported errors since 11:55 UTC; no recorded change explains it',
+      '→ Look at frontend: its logs and load, and whether deploy sha=a4f2c1d to frontend had begun before: it was reported 3 minutes later',
+      'What broke: frontend has reported errors since 11:55 UTC. No recorded change is likely enough to be named.',
+      'or: Deploy sha=a4f2c1d to frontend rolled out 3 minutes after onset',
+      '    → Compare errors and latency of frontend before and after deploy sha=a4f2c1d to frontend: only its time connects it with the alert',
+      '    + frontend is the alerting service',
+      '    − nothing that fails is known to follow from it',
+      '    − some of what fails at frontend began before it',
+      '    − it came 3 minutes after onset',
+    ],
+  },
+  {
     name: 'a host outside of which too much is asked',
     windows: [
       makeWindow('frontend', errors(-300, 'RateLimitError: 429 You exceeded your current quota (https://api.stripe.com/v1/charges)')),

@@ -43,7 +43,6 @@ export const TOLD_CAUSES: readonly ToldRow[] = [
       '    → Compare errors and latency of frontend before and after deploy sha=f8b3e22 to frontend: only its time connects it with the alert',
       '    + frontend is the alerting service',
       '    − nothing that fails is known to follow from it',
-      '    − some of what fails at frontend began before it',
       '    − it came 8 minutes after onset',
     ],
   },

@@ -1,12 +1,13 @@
 import { isSameEnvironment } from '../event/environment.ts'
 import { type ChangeType, isChangeType } from '../event/event.ts'
 import { isSameRevision, toRevision, toShortRevision } from '../event/revision.ts'
+import { toNameKey } from '../event/service-name.ts'
 import { quoteName } from '../text.ts'
 import type { WindowEntry } from '../window/window.ts'
 import type { Outlasted } from './confidence.ts'
 import type { Change, Item, Observation } from './model.ts'
 import { isAutoscaling } from './scaling.ts'
-import { describe, type NameOf, toInner, toLagText, toRevisionName, toTold } from './sentences.ts'
+import { describe, type NameOf, toDuration, toInner, toLagText, toRevisionName, toTold } from './sentences.ts'
 import { isCordoned, isExpired, isFullDisk, isOfAccess, isOfNode, isOfSecrets, type Refusal, toRefusal } from './trouble.ts'
 
 /** The revision a deploy replaced, and the event that tells. */
@@ -43,9 +44,11 @@ export function findPrevious({ lead, atMs }: Change, ofService: readonly Change[
 export function recommendUndoing(change: Change, previous: Previous, outlasted: Outlasted, nameOf: NameOf): string {
   const { entry, key } = change.lead
   if (!isChangeType(entry.eventType) || change.isRollback) return recommendComparing(change, key, true, nameOf)
+  const [entity, service] = [quoteName(entry.entity), nameOf(key)]
   const told = {
-    entity: quoteName(entry.entity),
-    service: nameOf(key),
+    entity,
+    service,
+    place: toNameKey(entry.entity) === key ? service : `${entity} of ${service}`,
     former: toTold(change.former?.value ?? entry.oldValue, entry.entity),
     count: toTold(entry.newValue) ?? 'fewer',
     previous,
@@ -56,7 +59,7 @@ export function recommendUndoing(change: Change, previous: Previous, outlasted: 
   if (!change.undoneBy) return isOfAccess(entry) ? recommendRestoring(entry, told) : UNDOING[entry.eventType](told)
   return entry.eventType === 'deploy'
     ? `Make sure that the rollback of ${told.service} has taken effect`
-    : `Make sure that setting ${told.entity} of ${told.service} back has taken effect`
+    : `Make sure that setting ${told.place} back has taken effect`
 }
 
 /** What to do about settings of who may do what. */
@@ -87,26 +90,36 @@ export function recommendComparingBoth(changes: readonly [Change, Change], nameO
   return `Compare what failed before and after ${first} and ${second} before undoing either`
 }
 
-type Told = { readonly entity: string; readonly service: string; readonly former: string | undefined; readonly previous: Previous }
+type Told = {
+  readonly entity: string
+  readonly service: string
+  /** A thing of a service, or the service itself. */
+  readonly place: string
+  readonly former: string | undefined
+  readonly previous: Previous
+}
 
 const UNDOING: Readonly<Record<ChangeType, (told: Told) => string>> = {
   deploy: ({ service, previous }) => (previous ? `Roll back to ${previous.text}` : `Roll back ${service} to the previous revision`),
   flag_change: ({ entity, former }) => `Set flag ${entity} back to ${former ?? 'its former value'}`,
-  config_change: ({ entity, service }) => `Check ${entity} of ${service} and revert its config change`,
-  schema_change: ({ entity, service }) => `Check the schema change on ${entity} of ${service}, and revert it or fix it forward`,
-  scale_event: ({ entity, service, former }) =>
-    former === undefined ? `Check whether ${entity} of ${service} has replicas enough` : `Scale ${entity} of ${service} back to ${former}`,
+  config_change: ({ place }) => `Check ${place} and revert its config change`,
+  schema_change: ({ place }) => `Check the schema change on ${place}, and revert it or fix it forward`,
+  scale_event: ({ place, former }) =>
+    former === undefined ? `Check whether ${place} has replicas enough` : `Scale ${place} back to ${former}`,
 }
 
-/** What to look at where something failed that no recorded change explains, soon after a change perhaps. */
-export function recommendAt(main: Item, hosts: ReadonlyMap<string, string>, before: Change | undefined, nameOf: NameOf): string {
-  const { caller, callee, reports, isCall } = main
+/** Changes that came soon before what failed, or were reported soon after it where it failed. */
+type Around = { readonly before: Change | undefined; readonly after: Change | undefined }
+
+/** What to look at where something failed that no recorded change explains. */
+export function recommendAt(main: Item, hosts: ReadonlyMap<string, string>, { before, after }: Around, nameOf: NameOf): string {
+  const { caller, callee, reports, isCall, onsetMs } = main
   if (isExpired(main)) return recommendRenewing(nameOf(callee), isCall ? nameOf(caller) : undefined)
   if (isFullDisk(main)) return recommendClearing(nameOf(callee))
   if (isCordoned(main)) return recommendMoving(nameOf(callee))
   return hosts.has(callee)
     ? recommendOutside({ host: nameOf(callee), caller: nameOf(caller), refusal: toRefusal(main) }, before, nameOf)
-    : recommendLooking(nameOf(callee), reports.some(isOfNode), before, nameOf)
+    : recommendLooking(nameOf(callee), reports.some(isOfNode), toFurther({ before, after }, onsetMs, nameOf))
 }
 
 type Outside = { readonly host: string; readonly caller: string; readonly refusal: Refusal | undefined }
@@ -123,10 +136,16 @@ function recommendOutside({ host, caller, refusal }: Outside, change: Change | u
   return change ? `${check}${refusal ? ', and' : '; if so,'} ${toBefore(change, nameOf)}` : `${check}: there is no recorded change to undo`
 }
 
-/** What to look at when a service or a node fails for no recorded reason, soon after a change perhaps. */
-function recommendLooking(place: string, isNode: boolean, change: Change | undefined, nameOf: NameOf): string {
-  if (isNode) return `Look at ${place}: if it does not recover, cordon and drain it`
-  return `Look at ${place}: its logs and load, and ${change ? toBefore(change, nameOf) : 'changes that are not sent here'}`
+/** What to look at when a service or a node fails for no recorded reason. */
+function recommendLooking(place: string, isNode: boolean, further: string): string {
+  return `Look at ${place}: ${isNode ? 'if it does not recover, cordon and drain it' : `its logs and load, and ${further}`}`
+}
+
+/** What to look at besides: a sender that tells the end of a rollout alone tells it late. */
+function toFurther({ before, after }: Around, onsetMs: number, nameOf: NameOf): string {
+  if (before) return toBefore(before, nameOf)
+  if (!after) return 'changes that are not sent here'
+  return `whether ${toInner(describe(after.lead, nameOf))} had begun before: it was reported ${toDuration(after.atMs - onsetMs)} later`
 }
 
 /** What to do when a certificate or the like has expired that a service shows, or is shown by whoever calls it. */

@@ -13,8 +13,9 @@ export type Account = {
   readonly explained: readonly WeighedItem[]
   /** Earliest onset of what it may have caused. */
   readonly onsetMs: number | undefined
-  /** Earliest onset of all that a fault of the service may cause at any time, but for what is over. */
+  /** Earliest onset of all that a fault of the service may cause at any time, and whether all of that is over. */
   readonly troubleMs: number | undefined
+  readonly isOver: boolean
   /** The share of what fails at the service itself that began before the time, less where that hardly weighs. */
   readonly lateShare: number
   /** How sure it is that what fails where a way from the alert is known began before the time, in [0, 1]. */
@@ -184,6 +185,7 @@ function account(
 ): Account {
   let [evidence, late, total, freshness] = [0, 0, 0, 0]
   let [onsetMs, troubleMs] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  let isOver = true
   const explained: WeighedItem[] = []
   for (const { item, chance } of reached) {
     const after = atMs === null ? 1 : 1 / (1 + Math.exp((atMs - item.onsetMs) / slackMs))
@@ -195,7 +197,8 @@ function account(
     const isAfter = atMs === null || item.onsetMs >= atMs - slackMs
     if (isAfter && chance >= caller) explained.push(item)
     if (chance <= 2 * elsewhere) continue
-    if (item.freshness >= OVER) troubleMs = Math.min(troubleMs, item.onsetMs)
+    troubleMs = Math.min(troubleMs, item.onsetMs)
+    isOver &&= item.freshness < OVER
     if (!isAfter) continue
     onsetMs = Math.min(onsetMs, item.onsetMs)
     freshness = Math.max(freshness, item.freshness)
@@ -207,6 +210,7 @@ function account(
     explained,
     onsetMs: toTime(onsetMs),
     troubleMs: toTime(troubleMs),
+    isOver,
     lateShare: late / Math.max(total, NOTABLE),
     lateness,
   }

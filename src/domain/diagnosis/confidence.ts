@@ -242,8 +242,9 @@ function isOfTimeAlone({ change, explained, lagMs }: Candidate): boolean {
   return isAll && (lagMs > SOON_MS || (lagMs > AT_ONCE_MS && timely.every(isExpired) && change.lead.entry.eventType !== 'config_change'))
 }
 
-/** Whether what its service may cause had begun before a change, and nothing after it that it explains. */
-function isTooLate({ change, explained, troubleMs }: Candidate, { slackMs }: Weights): boolean {
+/** Whether what its service may cause had begun before a change, and nothing after it that it explains. What is over tells only that no pattern was met again. */
+function isTooLate({ change, features, explained, troubleMs, isOver }: Candidate, { slackMs }: Weights): boolean {
+  if (isOver && features.pattern <= 0) return false
   return explained.length === 0 && troubleMs !== undefined && change.atMs > troubleMs + slackMs
 }
 

@@ -263,6 +263,8 @@ function nameNone(context: Context): Naming {
   const [lead] = ranked
   const isAfter = lead && lead.lagMs <= SOON_MS && lead.explained.some((item) => item === main || together.has(item))
   const before = isAfter ? lead.change : undefined
+  const isSoonAfter = ({ key, atMs }: Change) => key === main.callee && atMs > main.onsetMs && atMs <= main.onsetMs + SOON_MS
+  const after = facts.changes.find(isSoonAfter)
   const callees = together.has(main) ? [...together].filter(({ caller }) => caller === main.caller).map(({ callee }) => nameOf(callee)) : []
   const likeliest = lead ? 'No recorded change is likely enough to be named.' : ''
   return {
@@ -270,8 +272,8 @@ function nameNone(context: Context): Naming {
     recommendedAction:
       callees.length > 0
         ? recommendLookingAround(nameOf(main.caller), toList(callees), before, nameOf)
-        : recommendAt(main, facts.hosts, before, nameOf),
-    evidence: [...new Set([...citeItems([main, ...told]), ...(before ? [before.lead.entry.id] : [])])],
+        : recommendAt(main, facts.hosts, { before, after }, nameOf),
+    evidence: [...new Set([...citeItems([main, ...told]), ...[before ?? after].flatMap((change) => change?.lead.entry.id ?? [])])],
     reasoning: [toWhatBroke(told, tell), likeliest].filter(Boolean).join(' '),
   }
 }

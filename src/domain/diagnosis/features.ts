@@ -42,8 +42,8 @@ export function createAssessor(
       pattern: toPattern(change, patternsOf.get(change.key) ?? []),
     }
     const score = Object.values(features).reduce((sum, feature) => sum + feature)
-    const { explained, onsetMs, troubleMs } = account
-    const told = { explained, onsetMs, troubleMs, lagMs, isRestoring: isRestoring(change, account, weights) }
+    const { explained, onsetMs, troubleMs, isOver } = account
+    const told = { explained, onsetMs, troubleMs, isOver, lagMs, isRestoring: isRestoring(change, account, weights) }
     return { change, features, score, concerned: key, ...told, alike: 1 }
   }
 }

@@ -27,21 +27,23 @@ export function listHazards(facts: Facts, items: readonly WeighedItem[], explain
   const near = items.filter(({ isStrange }) => !isStrange)
   const freshest = Math.max(...(near.length > 0 ? near : items).map(({ freshness }) => freshness))
   const lately = items.filter(({ isCall, freshness }) => isCall && freshness >= OVER * freshest)
-  const isDown = (host: string) => lately.some((item) => item.callee === host && toRefusal(item) !== 'wrong')
+  const isOutside = (key: string) => hosts.has(key) && !silent.has(key)
+  const isDown = (key: string) => {
+    const calls = spoke.has(key) ? [] : lately.filter(({ callee }) => callee === key)
+    return calls.some((item) => (hosts.has(key) ? toRefusal(item) !== 'wrong' : isAway(item)))
+  }
   const beside = alertKey === null ? [] : [...new Set(items.map(({ callee }) => callee))].filter((key) => toTrouble(key).length > 0)
   const placeOfBeside = createBesidePlacer(facts, weights)
   const keys = alertKey === null ? items.flatMap(({ caller, callee }) => [caller, callee]) : [...hops.keys(), ...callers, ...beside]
   return [...new Set(keys)]
     .map((key) => {
       const account = explain(key, null)
-      const isHost = hosts.has(key)
-      const trouble = isHost ? [] : toTrouble(key)
+      const trouble = hosts.has(key) ? [] : toTrouble(key)
       const troubleMs = trouble[0]?.onsetMs
-      const ofHost = isHost && !silent.has(key) ? weights.external : weights.silent
-      const isGone = !spoke.has(key) && lately.some((item) => item.callee === key && isAway(item))
-      const chance = (isHost && isDown(key)) || isGone ? ofHost : troubleMs === undefined ? weights.unrecorded : weights.troubled
+      const ofTrouble = troubleMs === undefined ? weights.unrecorded : weights.troubled
+      const chance = isDown(key) ? (isOutside(key) ? weights.external : weights.silent) : ofTrouble
       const place = troubleMs === undefined || hops.has(key) ? placeOf(key, account) : placeOfBeside(trouble)
-      return { key, isExternal: isHost && !silent.has(key), troubleMs, trouble, logOdds: Math.log(chance * place) + account.evidence }
+      return { key, isExternal: isOutside(key), troubleMs, trouble, logOdds: Math.log(chance * place) + account.evidence }
     })
     .toSorted((a, b) => b.logOdds - a.logOdds || compareText(a.key, b.key))
 }

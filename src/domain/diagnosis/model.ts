@@ -221,6 +221,8 @@ export type Candidate = {
   /** When what it may have caused began; when what its service may cause at any time did. */
   readonly onsetMs: number | undefined
   readonly troubleMs: number | undefined
+  /** Whether all of that is over. */
+  readonly isOver: boolean
   /** From its last step to what it explains, or to the alert. */
   readonly lagMs: number
   /** Whether it put back what had run well. */

@@ -119,6 +119,13 @@ const ROWS: readonly Row[] = [
     says: /^Flag change of new-tax .*; nearly as likely, deploy sha=bbbbbb2/,
     advises: /before undoing either/,
   },
+  ...[-2_400, -3_600].map((seconds) => ({
+    name: `a fresh deploy alone, and a warning ${-seconds / 60} minutes ago`,
+    windows: [makeWindow('orders', OLD, deploy(-240, 'bbbbbb2'), trouble(seconds, 'saturation', 'datadog', 'cpu 85%', { entity: 'orders' }))],
+    assessment: 'suspect' as const,
+    says: /^Deploy sha=bbbbbb2 to orders rolled out 4 minutes before the alert/,
+    advises: /^Compare errors and latency of orders/,
+  })),
   {
     name: 'calls refused by whom it calls, declared, who never told anything',
     windows: [makeWindow('orders', OLD, deploy(-240, 'bbbbbb2'), errors(-120, 'connect ECONNREFUSED tax:8080', { entity: 'tax' }))],
@@ -1431,7 +1438,7 @@ const ROWS: readonly Row[] = [
     calls: ['pricing'],
     assessment: 'cause',
     says: /^Scaling of pricing from 10 to 2 at pricing/,
-    advises: /^Scale pricing of pricing back to 10$/,
+    advises: /^Scale pricing back to 10$/,
   },
   {
     name: 'tokens that expire from seconds after a deploy on',
