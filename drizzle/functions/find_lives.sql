@@ -10,14 +10,14 @@
 -- least; and 450 are told, of each type 50 at least. `with_kept` the first 1,000 and of each type the 250 that began last, and 250 of
 -- each are told. Of each type no more than `per_type` are told in any case, but `with_kept` 50 failing calls, which tell who calls whom.
 --
--- A service of few events is read in one go: of at most 3,000, or of no more than looking the changes up would take, eight pages and its
--- events each, and few repeat. What a change says is read of those alone that are told.
+-- A service of few events is read in one go: of at most 3,000, or of so many, and few that repeat, as takes no longer than looking up
+-- the changes that are told, each of which takes as long as one event more than it has. What a change says is read of those alone.
 --
 -- `valid_until`: when the first occurrence that is live expires, or a flag's evaluation is too long ago for its changes to join.
 -- Called by: find_window and find_evidence, for both to take the same steps. A function because those need settings of their
 -- own: look-ups only, whatever a plan from when the tables were small would have; no bitmap scans, for what looks up the last
 -- of many repeats must not gather them all first; no JIT, for what a function of JSON returns is estimated far too large.
-CREATE FUNCTION find_lives_v11(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
+CREATE FUNCTION find_lives_v12(tenant uuid, service uuid, service_name_key text, instant timestamptz, known_by timestamptz, until timestamptz,
   with_kept boolean, with_text boolean, sample_size int, per_type int, OUT changes json, OUT valid_until timestamptz, OUT is_part boolean)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -32,7 +32,7 @@ DECLARE
   repeats float8 := CASE WHEN NOT is_small THEN 3001.0 / (SELECT count(DISTINCT k) FROM unnest(first_keys) AS k) END;
   -- Where they repeat more often than that, looking each up takes less time, though more pages, than taking all events apart.
   is_varied boolean := repeats <= 4;
-  most int := greatest(3000 * repeats, (first_few + in_all) * (8 + repeats));
+  most int := greatest(3000 * repeats, (first_few + in_all) * (1 + repeats));
   further_keys uuid[] := CASE WHEN is_varied AND NOT is_small THEN ARRAY(
     SELECT e.change_key FROM context_events e WHERE e.service_id = service AND e.change_key >= first_keys[3001] ORDER BY e.change_key LIMIT most - 2999) END;
   in_one_go boolean := is_small OR is_varied AND cardinality(further_keys) <= most - 3000;
@@ -241,7 +241,7 @@ BEGIN
     CASE WHEN with_text THEN
       json_build_array(e.event_type, e.vendor, e.entity, left(e.old_value, 1024), left(e.new_value, 1024), e.actor, e.sha, e.environment) END)),
     least(min(r.next_expires_at), (SELECT known_until FROM flags)), (SELECT x.is_part FROM extent x)
-  INTO find_lives_v11.changes, find_lives_v11.valid_until, find_lives_v11.is_part
+  INTO find_lives_v12.changes, find_lives_v12.valid_until, find_lives_v12.is_part
   FROM told r JOIN context_events e ON e.ctid = r.latest
   WHERE r.rank_of_all <= in_all OR NOT (SELECT x.is_part FROM extent x);
 END

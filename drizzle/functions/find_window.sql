@@ -7,7 +7,7 @@
 --
 -- The reader is the key with this hash or, for the cron, a tenant itself.
 -- Called by: requests for a window, the repair of copies, and read_window. A function because it is hot.
-CREATE FUNCTION find_window_v12(key_hash text, own_tenant uuid, service uuid, as_of timestamptz, with_text boolean, sample_size int, per_type int)
+CREATE FUNCTION find_window_v13(key_hash text, own_tenant uuid, service uuid, as_of timestamptz, with_text boolean, sample_size int, per_type int)
 RETURNS json
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -31,7 +31,7 @@ BEGIN
     -- Before the statement that looks, whose snapshot is therefore no older.
     horizon := pg_snapshot_xmin(pg_current_snapshot());
     SELECT l.changes, l.valid_until, l.is_part INTO changes, valid_until, is_part
-    FROM find_lives_v11(found_service.tenant_id, found_service.id, found_service.name_key, instant, coalesce(as_of, 'infinity'), 'infinity',
+    FROM find_lives_v12(found_service.tenant_id, found_service.id, found_service.name_key, instant, coalesce(as_of, 'infinity'), 'infinity',
       false, with_text, sample_size, per_type) l;
   END IF;
 

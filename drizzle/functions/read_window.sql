@@ -2,7 +2,7 @@
 -- It is while nothing has expired, and no event of the service, or of one whose changes join it, nor a flag that it evaluates, was
 -- written by that horizon's transaction or a later one. Expired events may have been deleted meanwhile, which changes nothing.
 -- Called by: requests for a window that the isolate knows. A function because it is hot, and what it calls is seldom needed.
-CREATE FUNCTION read_window_v13(key_hash text, service uuid, sample_size int, per_type int, known_horizon xid8, known_until timestamptz) RETURNS json
+CREATE FUNCTION read_window_v14(key_hash text, service uuid, sample_size int, per_type int, known_horizon xid8, known_until timestamptz) RETURNS json
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -27,6 +27,6 @@ BEGIN
   THEN
     RETURN json_build_object('tenant_id', tenant, 'api_key_id', api_key, 'key_type', 'readonly', 'agent_id', NULL, 'unchanged', true);
   END IF;
-  RETURN find_window_v12(key_hash, NULL, service, NULL, false, sample_size, per_type);
+  RETURN find_window_v13(key_hash, NULL, service, NULL, false, sample_size, per_type);
 END
 $$;
