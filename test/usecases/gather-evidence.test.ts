@@ -297,7 +297,7 @@ test('a flag of that name that another tenant keeps is not read, and one that ta
   expect(alone.context_snapshot?.windows.map(({ service }) => service)).toEqual(['checkout', 'pricing'])
   expect(alone.hypothesis).toMatch(/^Deploy sha=dddd111 to pricing/)
 
-  await send(tenant, [flag('flags-eu', 2_000)])
+  await send(tenant, [flag('flags-eu', 20_000)])
   expect((await ask(tenant)).context_snapshot?.windows.map(({ service }) => service)).toContain('flags-eu')
   const database = await startFaultProxy(inject('stack').databaseEndpoint)
   database.fault = (asked) => (readsWindows(asked, 'newPricingEngine') ? TIMED_OUT : 'none')
