@@ -53,6 +53,11 @@ function isRight(answer: Answer): boolean {
   return !answer.abstained && (leadsRight(answer) || leadsOther(answer))
 }
 
+/** Whether the true cause is named, or none where none is on record. */
+export function isAsOnRecord(answer: Answer): boolean {
+  return isRight(answer) || (answer.abstained && answer.each.truth === null)
+}
+
 function leadsOther({ each, ranked }: Answer): boolean {
   return each.other !== undefined && each.other === ranked[0]
 }

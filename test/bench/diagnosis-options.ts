@@ -3,7 +3,7 @@ import type { Disturbance } from './diagnosis-disturb.ts'
 import { UsageError } from './usage-error.ts'
 
 export type Options = {
-  readonly mode: 'run' | 'speed' | 'help'
+  readonly mode: 'run' | 'stirred' | 'speed' | 'help'
   readonly paths: readonly string[]
   readonly disturbance: Disturbance
   /** Whether cases are also run in the standard disturbances. */
@@ -17,10 +17,28 @@ export type Options = {
   readonly isJson: boolean
 }
 
+/** What is asked for by a flag; of several the first. */
+const MODES = ['help', 'speed', 'stirred'] as const
+
 /** What would be left unread. */
 const UNREAD = {
   run: [],
-  speed: ['cases', 'noise', 'merge', 'skew', 'background', 'unlinked', 'as-given', 'left-out', 'baselines', 'resamples', 'generate', 'out'],
+  stirred: ['as-given', 'left-out', 'baselines', 'resamples', 'out'],
+  speed: [
+    'cases',
+    'noise',
+    'merge',
+    'skew',
+    'background',
+    'unlinked',
+    'as-given',
+    'left-out',
+    'baselines',
+    'resamples',
+    'generate',
+    'out',
+    'stirred',
+  ],
   help: [],
 } as const satisfies Record<Options['mode'], readonly string[]>
 const DISTURBING = ['noise', 'merge', 'skew', 'background', 'unlinked']
@@ -29,7 +47,7 @@ const DISTURBING = ['noise', 'merge', 'skew', 'background', 'unlinked']
 export function readOptions(): Options {
   const { values, positionals } = parseCommandLine()
   const { noise = '0', skew = '0', background = '0', seed = '1', resamples = '1000', generate = '100', cases = [], out } = values
-  const mode = values.help ? 'help' : values.speed ? 'speed' : 'run'
+  const mode = MODES.find((name) => values[name]) ?? 'run'
   const paths = [...cases, ...positionals]
   const given = new Set([...Object.keys(values), ...(paths.length > 0 ? ['cases'] : [])])
   const unread = UNREAD[mode].find((name) => given.has(name))
@@ -77,6 +95,7 @@ function parseCommandLine() {
         'left-out': flag,
         baselines: flag,
         json: flag,
+        stirred: flag,
         speed: flag,
         help: flag,
       },

@@ -84,6 +84,11 @@ export function formatRows(rows: readonly Row[]): string {
       ...shown.map((name) => toCell(figures[name])),
     ]),
   ]
+  return formatTable(table)
+}
+
+/** Cells in columns, the first row their heads. */
+export function formatTable(table: readonly (readonly string[])[]): string {
   const widths = table[0]?.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0))) ?? []
   return table
     .map((cells) =>

@@ -10,6 +10,7 @@ import { answerLeftOut } from './diagnosis-left-out.ts'
 import type { Answer } from './diagnosis-metrics.ts'
 import { type Options, readOptions } from './diagnosis-options.ts'
 import { answer, answerSimply, createCaseRunner } from './diagnosis-run.ts'
+import { formatStirRows, stirCases } from './diagnosis-stir.ts'
 import { type Answers, formatRows, toMeans, toRows } from './diagnosis-table.ts'
 import { median } from './statistics.ts'
 import { UsageError } from './usage-error.ts'
@@ -41,6 +42,9 @@ Runs the diagnosis engine over cases and prints one table: figures by set and vi
   --out FILE       one line a case: {id, ranked: [service…], changes: [{service, event_type, sha, entity, new_value, timestamp}…],
                    abstained, confidence}; of cases as they are given or as they are disturbed, not of variants
   --json           one JSON object on stdout instead of the table
+  --stirred        instead of the figures: how many answers one old event more changes that should change none, of the alerting
+                   service ("own") or of a stranger: a warning, a restart, an error of its own code, a failing call to somebody
+                   unknown, each 15, 30, 60 and 180 minutes before the alert; of cases as they are given or as they are disturbed
   --speed          how much processor time a warm diagnosis of 1,000 and of 10,000 events takes: the median of ${SAMPLES} samples,
                    each the mean over as many runs as take ${SAMPLE_MS} ms
   --help
@@ -51,7 +55,10 @@ named. A false claim is a cause that is named where none is on record. Of merged
 two" the case's own among the first two services. The Brier score compares the confidence with whether the cause that is named
 is right (of merged incidents either), over all cases; where none is named it is 0. "wrong > .7" is the share of wrong answers among those given with a
 confidence above .7, "right > .7" the share of right answers that stand above it. What is usual at a service a case tells
-itself (\`counts\`), or nothing does. Events pass through the folding of the product.
+itself (\`counts\`), or nothing does. Events pass through the folding of the product. With --stirred, answers change where
+another change is named first, or a cause is named only with the event or only without it. Right ones name the change on record
+(the service, where a case tells no change), or nothing where none is; they are lost where the event makes them wrong. An alert
+that tells no service has no event of its own.
 `
 
 /** The standard disturbances, and the views that they are for. */
@@ -174,6 +181,11 @@ function showSpeed({ bootstrap: { seed }, isJson }: Options): void {
   console.log(isJson ? JSON.stringify(rows) : lines.join('\n'))
 }
 
+function showStirred(cases: readonly Case[], { disturbance, isJson }: Options): void {
+  const rows = stirCases(disturbAll(cases, disturbance, createCaseRunner(cases)), answer)
+  console.log(isJson ? JSON.stringify({ disturbance, rows }) : formatStirRows(rows))
+}
+
 function report(text: string): void {
   process.stderr.write(`bench: ${text.replaceAll(/\s*\n\s*/g, ' ')}\n`)
 }
@@ -185,7 +197,9 @@ function main(): void {
   else {
     const paths = options.paths.length > 0 ? options.paths : [KEPT_CASES]
     const given = listFiles(paths).flatMap(readCases)
-    run(options.paths.length > 0 ? given : [...given, ...generateCases(options.incidents, options.bootstrap.seed)], options)
+    const cases = options.paths.length > 0 ? given : [...given, ...generateCases(options.incidents, options.bootstrap.seed)]
+    if (options.mode === 'stirred') showStirred(cases, options)
+    else run(cases, options)
   }
 }
 

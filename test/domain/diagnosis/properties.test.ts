@@ -7,10 +7,12 @@ import { JOIN_RULES, toNameKey } from '../../../src/domain/event/service-name.ts
 import { type EventId, toId } from '../../../src/domain/ids.ts'
 import { toStorableText } from '../../../src/domain/text.ts'
 import type { ServiceWindow, WindowEntry } from '../../../src/domain/window/window.ts'
-import type { Case } from '../../bench/diagnosis-cases.ts'
+import type { Case, CaseEvent } from '../../bench/diagnosis-cases.ts'
 import { disturb } from '../../bench/diagnosis-disturb.ts'
 import { generateCases } from '../../bench/diagnosis-generate.ts'
 import { toInput } from '../../bench/diagnosis-input.ts'
+import type { Answer } from '../../bench/diagnosis-metrics.ts'
+import { stirCases } from '../../bench/diagnosis-stir.ts'
 import { ALERT_AT, declareEdge, makeEntry, makeWindow, SHOP } from '../../support/diagnosis.ts'
 import { later } from '../../support/told.ts'
 import { TOLD_ABSTENTIONS } from '../../support/told-abstentions.ts'
@@ -398,6 +400,64 @@ describe('unrelated events', () => {
       return diagnose(toInput(noisy)).hypotheses[0]?.service === diagnose(toInput(each)).hypotheses[0]?.service
     }
     expect(CASES.filter(isSame).length / CASES.length).toBeGreaterThanOrEqual(0.95)
+  })
+
+  describe('one old one more is counted where it changes the answer', () => {
+    const at = ALERT_AT.getTime()
+    const cause: CaseEvent = {
+      event_type: 'deploy',
+      vendor: 'argocd',
+      service_name: 'api',
+      entity: 'api',
+      timestamp: at - 60_000,
+      confidence: 0.9,
+      ttl_seconds: 3_600,
+    }
+    const recorded: Case = {
+      id: 'stirred/1',
+      alert: { service: 'web', triggered_at: at },
+      observed_until: at,
+      dependencies: [['web', 'api']],
+      events: [cause],
+      truth: { service: 'api' },
+    }
+    const unrecorded: Case = { ...recorded, truth: null }
+    type Rule = (events: readonly CaseEvent[]) => CaseEvent | undefined
+    const answerBy =
+      (rule: Rule) =>
+      (each: Case): Answer => {
+        const named = rule(each.events)
+        return { each, ranked: named ? [named.service_name] : [], changes: [], confidence: 1, abstained: !named }
+      }
+    const untouched = { n: 1, changed: 0, otherFirst: 0, noLongerNamed: 0, newlyNamed: 0, right: 1, lost: 0 }
+    const nameLatest: Rule = (events) => events.at(-1)
+    const nameOldest: Rule = ([oldest]) => oldest
+    const nameSole: Rule = ([only, other]) => (other ? undefined : only)
+    const nameSecond: Rule = ([, second]) => second
+
+    test.each([
+      ['what came last', nameLatest, recorded, {}],
+      ['what came first', nameOldest, recorded, { changed: 1, otherFirst: 1, lost: 1 }],
+      ['nothing where there are two', nameSole, recorded, { changed: 1, noLongerNamed: 1, lost: 1 }],
+      ['nothing where there are two, rightly', nameSole, unrecorded, { changed: 1, noLongerNamed: 1, right: 0 }],
+      ['something where there are two', nameSecond, unrecorded, { changed: 1, newlyNamed: 1, lost: 1 }],
+    ])('by a rule that names %s', (_, rule, each, expected) => {
+      const rows = stirCases([each], answerBy(rule))
+      expect(rows).toHaveLength(32)
+      for (const row of rows) expect(row).toMatchObject({ ...untouched, ...expected })
+    })
+
+    test('by its kind and age; what alerts without a service has none of its own', () => {
+      const nameOldRestart: Rule = (events) =>
+        events.find(({ event_type, timestamp }) => event_type === 'restart' && timestamp === at - 3_600_000)
+      const changed = stirCases([recorded, { ...recorded, alert: { ...recorded.alert, service: null } }], answerBy(nameOldRestart))
+        .filter((row) => row.changed > 0)
+        .map(({ event, minutes, n, newlyNamed }) => ({ event, minutes, n, newlyNamed }))
+      expect(changed).toEqual([
+        { event: 'own restart', minutes: 60, n: 1, newlyNamed: 1 },
+        { event: 'stranger restart', minutes: 60, n: 2, newlyNamed: 2 },
+      ])
+    })
   })
 })
 
