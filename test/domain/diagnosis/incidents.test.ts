@@ -121,7 +121,9 @@ const ROWS: readonly Row[] = [
   },
   ...[-2_400, -3_600].map((seconds) => ({
     name: `a fresh deploy alone, and a warning ${-seconds / 60} minutes ago`,
-    windows: [makeWindow('orders', OLD, deploy(-240, 'bbbbbb2'), trouble(seconds, 'saturation', 'datadog', 'cpu 85%', { entity: 'orders' }))],
+    windows: [
+      makeWindow('orders', OLD, deploy(-240, 'bbbbbb2'), trouble(seconds, 'saturation', 'datadog', 'cpu 85%', { entity: 'orders' })),
+    ],
     assessment: 'suspect' as const,
     says: /^Deploy sha=bbbbbb2 to orders rolled out 4 minutes before the alert/,
     advises: /^Compare errors and latency of orders/,
