@@ -13,7 +13,7 @@ export type Account = {
   readonly explained: readonly WeighedItem[]
   /** Earliest onset of what it may have caused. */
   readonly onsetMs: number | undefined
-  /** Earliest onset of all that a fault of the service may cause at any time, and whether all of that is over. */
+  /** Earliest onset of all that a fault of the service may cause at any time, and whether all of that may be over. */
   readonly troubleMs: number | undefined
   readonly isOver: boolean
   /** The share of what fails at the service itself that began before the time, less where that hardly weighs. */
@@ -31,6 +31,8 @@ const MAX_BESIDE = 12
 const NOTABLE = 0.5
 /** How fresh at most what is over is: last reported twelve minutes before the alert beside what goes on, half an hour before it beside nothing. */
 export const OVER = 0.02
+/** How fresh what may be over is: last reported thirteen minutes before the alert beside nothing. */
+export const FADED = 0.12
 /** What begins within a minute may be of one fault; how often that happens is counted over so long before the alert. */
 export const AT_ONCE_MS = 60_000
 export const LATELY_MS = 30 * 60_000
@@ -198,7 +200,7 @@ function account(
     if (isAfter && chance >= caller) explained.push(item)
     if (chance <= 2 * elsewhere) continue
     troubleMs = Math.min(troubleMs, item.onsetMs)
-    isOver &&= item.freshness < OVER
+    isOver &&= item.freshness < FADED
     if (!isAfter) continue
     onsetMs = Math.min(onsetMs, item.onsetMs)
     freshness = Math.max(freshness, item.freshness)

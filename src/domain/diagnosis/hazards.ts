@@ -1,5 +1,5 @@
 import { compareText } from '../compare.ts'
-import { countFaults, type Explain, listHeaviest, OVER } from './blame.ts'
+import { countFaults, type Explain, listHeaviest, OVER, FADED } from './blame.ts'
 import { type Facts, hopsFrom, isWayKnown } from './facts.ts'
 import { createPlacer } from './features.ts'
 import type { Candidate, Hazard, Item, WeighedItem } from './model.ts'
@@ -24,9 +24,7 @@ export function listHazards(facts: Facts, items: readonly WeighedItem[], explain
   const { alertKey, hops, callers, hosts, silent, spoke } = facts
   const placeOf = createPlacer(facts, weights)
   const toTrouble = createTroubleFinder(facts, items, explain, weights)
-  const near = items.filter(({ isStrange }) => !isStrange)
-  const freshest = Math.max(...(near.length > 0 ? near : items).map(({ freshness }) => freshness))
-  const lately = items.filter(({ isCall, freshness }) => isCall && freshness >= OVER * freshest)
+  const lately = items.filter(({ isCall, freshness }) => isCall && freshness >= FADED)
   const isOutside = (key: string) => hosts.has(key) && !silent.has(key)
   const isDown = (key: string) => {
     const calls = spoke.has(key) ? [] : lately.filter(({ callee }) => callee === key)

@@ -221,7 +221,7 @@ export type Candidate = {
   /** When what it may have caused began; when what its service may cause at any time did. */
   readonly onsetMs: number | undefined
   readonly troubleMs: number | undefined
-  /** Whether all of that is over. */
+  /** Whether all of that may be over. */
   readonly isOver: boolean
   /** From its last step to what it explains, or to the alert. */
   readonly lagMs: number
