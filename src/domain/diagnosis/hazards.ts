@@ -1,5 +1,5 @@
 import { compareText } from '../compare.ts'
-import { countFaults, type Explain, listHeaviest, OVER, FADED } from './blame.ts'
+import { countFaults, type Explain, FADED, listHeaviest, OVER } from './blame.ts'
 import { type Facts, hopsFrom, isWayKnown } from './facts.ts'
 import { createPlacer } from './features.ts'
 import type { Candidate, Hazard, Item, WeighedItem } from './model.ts'

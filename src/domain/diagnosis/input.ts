@@ -2,7 +2,7 @@ import { compareText } from '../compare.ts'
 import { isSameEnvironment } from '../event/environment.ts'
 import { type EventType, isChangeType } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
-import { type Callee, findCallees, findCalleesInWords, isObserver, type KnownServices, toKnownServices } from '../graph/callee.ts'
+import { type Callee, DNS, findCallees, findCalleesInWords, isObserver, type KnownServices, toKnownServices } from '../graph/callee.ts'
 import { liveEdges } from '../graph/service-graph.ts'
 import type { ServiceWindow, WindowEntry } from '../window/window.ts'
 import type { Alert, DiagnosisInput, Observation } from './model.ts'
@@ -68,7 +68,7 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
   const untilMs = observedUntil.getTime()
   const found = findPlaces(windows, untilMs).filter(([{ entry }]) => !isOfOtherEnvironment(entry, alert))
   const heard: KnownServices = new Map([...toKnownServices(found.flatMap(([place]) => toDeployed(place) ?? [])), ...spoken])
-  const told = found.map((places) => ({ places, callees: toCallees(findReporter(places), heard) }))
+  const told = resolve(found.map((places) => ({ places, callees: toCallees(findReporter(places), heard) })))
   const silent = toKnownServices(told.flatMap(({ callees = [] }) => callees.flatMap(toSilent)))
   const names: KnownServices = new Map([...silent, ...heard])
   let owners: ReadonlySet<string> | undefined
@@ -93,6 +93,24 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
   }
   const edges = live.map(({ caller, callee }) => ({ caller: toNameKey(caller), callee: toNameKey(callee) }))
   return { names, edges, changes: changes.toSorted(compareTimes), calls, symptoms, untilMs: untilMs - alertMs }
+}
+
+type Told = { readonly places: Places; readonly callees: readonly Callee[] | undefined }
+
+/** The same where one caller finds several names that there are none of: what they have in common is who resolves them. */
+function resolve(told: readonly Told[]): readonly Told[] {
+  const isLost = ({ isUnresolved }: Callee) => isUnresolved === true
+  const lost = Map.groupBy(
+    told.filter(({ callees }) => callees?.some(isLost)),
+    ({ places }) => findReporter(places).key,
+  )
+  const isResolver = ({ places }: Told) => {
+    const own = lost.get(findReporter(places).key) ?? []
+    return (
+      new Set(own.flatMap(({ callees = [] }) => callees.map((callee) => (callee.kind === 'service' ? callee.key : callee.host)))).size > 1
+    )
+  }
+  return told.map((each) => (each.callees?.some(isLost) && isResolver(each) ? { ...each, callees: [DNS] } : each))
 }
 
 /** Whether a failure says that it is of another environment than the alert; changes of others are ruled out instead. */

@@ -5,7 +5,10 @@ import { isPublicHost, type NamedHost, namedHosts, namedInWords, toInsideName, t
 import { namedProvider } from './provider.ts'
 
 /** Whom a failing call was to reach: a service of the tenant, or an external dependency by the host that the text names. */
-export type Callee =
+export type Callee = {
+  /** Whether a resolver answered that there is no such name. */
+  readonly isUnresolved?: true
+} & (
   | { readonly kind: 'service'; readonly key: string; readonly name: string }
   | {
       readonly kind: 'external'
@@ -13,6 +16,7 @@ export type Callee =
       /** Of a host within: the service that it is of, which never spoke. */
       readonly inside?: string
     }
+)
 
 /** The parts of an event or of a window's entry that may show a call. */
 export type CallSource = {
@@ -32,12 +36,12 @@ const OBSERVERS: ReadonlySet<string> = new Set(['kubernetes', 'argocd', 'postgre
 const KIND_PREFIX = /^[a-z]+\//i
 /** What resolvers and the libraries that ask them say: Node, Go, glibc, musl, macOS, curl, Java, gRPC, libpq, Python. */
 const NAMING_FAILURE =
-  /\b(?:ENOTFOUND|EAI_AGAIN|EAI_NONAME|SERVFAIL|NXDOMAIN|UnknownHostException)\b|no such host|server misbehaving|zero addresses|name or service not known|failure in name resolution|nodename nor servname|resolve host|name does not resolve|getaddrinfo failed|could not translate host name|\blookup \S+ on \S+ (?:\w+ udp|i\/o t)|tcp: lookup \S+ i\/o t/i
-/** Of these, that the resolver does not answer, which says nothing of the name. */
-const NO_ANSWER = /EAI_AGAIN|SERVFAIL|misbehaving|zero addresses|failure in| udp |i\/o t/i
+  /\b(?:ENOTFOUND|EAI_AGAIN|EAI_NONAME|SERVFAIL|NXDOMAIN|UnknownHostException)\b|no such host|server misbehaving|zero addresses|name or service not known|failure in name resolution|nodename nor servname|(?:could not|couldn't|failed to|unable to) resolve host\b|name does not resolve|getaddrinfo failed|could not translate host name|\blookup \S{1,253} on \S{1,64}:53: (?:read udp|dial udp|i\/o t)|tcp: lookup \S{1,253} i\/o t/i
+/** A resolver's answer that there is no such name. */
+const NO_SUCH_NAME = /\b(?:ENOTFOUND|NXDOMAIN)\b|no such host/i
 const RESOLVER = /(?:^|-)(?:core|kube-?)?dns(?:$|-)/
 /** The host that stands for naming where no service of the tenant does it. */
-const DNS: Callee = { kind: 'external', host: 'dns' }
+export const DNS: Callee = { kind: 'external', host: 'dns' }
 
 /** Whether who reports a failure speaks of itself or of what it watches: then the entity is what fails, not a callee. */
 export function isObserver(vendor: string): boolean {
@@ -140,14 +144,18 @@ function firstKnown(names: readonly string[], known: KnownServices): (Callee & {
   return undefined
 }
 
-/** Who should bear the names that there are none of, and the resolver if it is known or nobody else: the names of no public domain outside are of its own. */
+/**
+ * The resolver and, where it answered that there is none, the public host: there both may be at fault. Without a resolver of one's own the
+ * host alone, or who should bear the name within.
+ */
 function findUnresolved(text: string, source: CallSource, known: KnownServices): readonly Callee[] {
   // A workload before its pods, whose names are longer.
   const resolvers = [...known.values()].filter((service) => RESOLVER.test(service.toLowerCase()))
   const name = resolvers.toSorted((a, b) => a.length - b.length || compareText(a, b))[0]
-  const isBearer = (callee: Callee) =>
-    callee.kind === 'service' ? callee.name !== name : name === undefined || callee.inside !== undefined || isPublicHost(callee.host)
-  const bearers = NO_ANSWER.test(text) ? [] : toCallees(namedHosts(text), source, known).filter(isBearer)
-  if (name !== undefined) return [...bearers, { kind: 'service', key: toNameKey(name), name }]
-  return bearers.length > 0 ? bearers : [DNS]
+  const told = NO_SUCH_NAME.test(text) ? toCallees(namedHosts(text), source, known) : []
+  if (name !== undefined) {
+    const outside = told.filter((callee) => callee.kind === 'external' && callee.inside === undefined && isPublicHost(callee.host))
+    return [...outside, { kind: 'service', key: toNameKey(name), name }]
+  }
+  return told.length > 0 ? told.map((callee): Callee => ({ ...callee, isUnresolved: true })) : [DNS]
 }

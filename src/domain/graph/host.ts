@@ -29,10 +29,9 @@ const AUTHORITY_HOST = /^[\p{L}\p{M}\p{N}_.-]+/u
 const TOKEN = /[\p{L}\p{M}\p{N}_.-]+/gu
 /** What a host follows: Node's and Go's errors, `host=` of libpq and urllib3, Kubernetes' sentence. */
 const BEFORE_HOST =
-  /(?:\b(?:ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ECONNRESET|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|getaddrinfo|lookup|resolve host) +|\bhost(?:name)?= ?["']?|\bfor service ["'])$/
-/** What stands around nothing but a host: `host=` in brackets or a list of arguments, sentences of libpq and MySQL and of who asked a resolver. */
-const AROUND_HOST =
-  /(?:[`(]host=["']?|, host=["']|\b(?:server (?:at|on)|on host) ["']|\b(?:UnknownHostException: |getaddrinfo (?:ENOTFOUND|for) |resolve host: |(?:resolve host|translate host name) ["'])|\blookup (?=\0(?: on \d|: no such)))\0/
+  /(?:\b(?:ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ECONNRESET|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|getaddrinfo|lookup) +|\bhost(?:name)?= ?["']?|\bfor service ["'])$/
+/** What stands around nothing but a host: libpq's and MySQL's sentences, and those of who asked a resolver. */
+const AROUND_HOST = /\bserver (?:at|on) (["'])\0\1|\(host=(["'])\0\2, port=|connect to `host=\0 |\bgetaddrinfo ENOTFOUND \0(?=$|[:\s])|\blookup \0(?=(?: on \S{1,64}:53)?: no such)/
 const MAX_BEFORE = 32
 const BEFORE_TOKEN = /^[^/\\:#&$%*]?$/
 const PORT = /^:(\d{1,5})(?!\.?[\p{L}\p{N}_])/u
@@ -50,16 +49,14 @@ const KEYS: ReadonlySet<string> = new Set(
 )
 /** Whose name follows was called, without a place where hosts stand, if there is a service of that name. */
 const BEFORE_CALLEE =
-  /\b(?:invok(?:e|ing)|calling|(?:calls?|requests?|connect(?:ing|ions?)?|publish(?:ing)?) to|(?:5\d\d|gateway|response|reply|error) from|upstream|backend|circuit ?breaker(?: is open:| for)?|instances (?:of|available for)) +["'`]?$/i
-/** The same, before what is said of it: by who called, by HAProxy and Hystrix. */
-const AFTER_CALLEE = /^(?:[/#]\S{1,63})? (?:responded|returned 5|timed-out|is DOWN)/
+  /\b(?:invok(?:e|ing)|calling|(?:calls?|requests?|connect(?:ing|ions?)?|publish(?:ing)?) to|(?:gateway|response|reply|error) from|upstream) +["'`]?$/i
 /** Whose name follows is who called. */
 const BEFORE_CALLER = /\b(?:request|call|called|sent|received|consumed|message|client|user|caller|for)s? (?:from |by |of )?["'`]?$/i
 /** Names of several parts are no plain words. */
 const COMPOUND = /[\p{L}\p{N}][-_][\p{L}\p{N}]/u
 /** An unknown name of one label is a host only in a text about a connection or a name. */
 const CONNECTION =
-  /(?:such |resolve |unknown)host|ENOTFOUND|not known|refused|time(?:d )?-?out|reset|unreachable|\bEOF\b|\bdial|connect|ECONN|ETIMEDOUT|x509|certificate|\btls\b|unavailable|deadline|handshake|hang ?up|broken pipe|no route|\b5\d\d\b/i
+  /no such host|ENOTFOUND|refused|time(?:d )?-?out|reset|unreachable|\bEOF\b|\bdial|connect|ECONN|ETIMEDOUT|x509|certificate|\btls\b|unavailable|deadline|handshake|hang ?up|broken pipe|no route|\b5\d\d\b/i
 
 /** Against overload: an error names a few. */
 const MAX_HOSTS = 32
@@ -119,8 +116,7 @@ export function namedInWords(text: string): readonly string[] {
   return [...normal.matchAll(TOKEN)].slice(0, MAX_WORDS).flatMap(({ 0: token, index }) => {
     const before = normal.slice(Math.max(0, index - MAX_BEFORE), index)
     const isCompound = COMPOUND.test(token) && BEFORE_TOKEN.test(before.slice(-1)) && !BEFORE_CALLER.test(before)
-    const isCallee = BEFORE_CALLEE.test(before) || AFTER_CALLEE.test(normal.slice(index + token.length))
-    return isCallee || isCompound ? token.replace(/\.$/, '') : []
+    return BEFORE_CALLEE.test(before) || isCompound ? token.replace(/\.$/, '') : []
   })
 }
 

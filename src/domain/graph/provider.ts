@@ -1,6 +1,6 @@
 /** Companies whose services others call, by the names that people, client libraries and their exceptions give them. */
 const COMPANY =
-  /(?:^|[^a-z0-9-])(stripe|paypal|adyen|braintree|klarna|mollie|twilio|sendgrid|mailgun|mailchimp|auth0|okta|firebase|algolia|cloudinary|mapbox|plaid|shopify|salesforce|zendesk|hubspot|openai|anthropic|github|cloudflare|fastly|akamai|dynamodb|s3|sqs|sns|kinesis|bigquery)(?:[^a-z0-9-]|$|[a-z]*(?:exception|error)\b)/i
+  /(?:^|[^a-z0-9-])(stripe|paypal|adyen|braintree|klarna|mollie|twilio|sendgrid|mailgun|mailchimp|auth0|okta|firebase|algolia|cloudinary|mapbox|plaid|shopify|salesforce|zendesk|hubspot|openai|anthropic|github|cloudflare|fastly|akamai|dynamodb|s3|sqs|sns|kinesis|bigquery)(?:[^a-z0-9-]|$|(?:api|client|connection|rate_?limit|request|rest|service|timeout)?(?:exception|error)\b)/i
 /** What stands for one where nobody names it. */
 const ROLE =
   /\b((?:upstream|external|third[- ]party|payments?|sms|e-?mail|identity|shipping|maps) (?:provider|processor|vendor|partner)|(?:third[- ]party|external|partner) (?:api|service))\b/i
