@@ -104,7 +104,7 @@ function isMigrationOf(deploy: Change, { lead, atMs }: Change): boolean {
   return atMs >= deploy.atMs - REPORTED_LATE_MS && atMs <= deploy.atMs + ROLLOUT_MS
 }
 
-function isDeploy({ entry }: Observation): boolean {
+export function isDeploy({ entry }: Observation): boolean {
   return entry.eventType === 'deploy'
 }
 

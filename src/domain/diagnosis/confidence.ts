@@ -102,7 +102,7 @@ export function assess(all: readonly Candidate[], faults: readonly Hazard[], fac
   const rivalry = next === undefined || !isNameable(next, facts, weights) ? 0 : Math.exp(next.score - leader.score)
   const confidence = toConfidence(present, share, facts, weights)
   const broken = findBroken(hazards, leader, facts)
-  const shared = listShared(leader, facts)
+  const shared = listShared(leader, facts, weights)
   const isPart = shared.length > 0 || leavesUnexplained(leader, ranked, facts, weights) || hadRunShort(leader, facts, weights)
   const isStrange = !isPlaced(leader, facts)
   const isSupported = leader.explained.length > 0 && isSpokenFor(leader) && !isStrange && !broken && !isPart

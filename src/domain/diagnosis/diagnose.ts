@@ -14,7 +14,7 @@ import {
   recommendWatching,
 } from './advice.ts'
 import { listHeaviest } from './blame.ts'
-import { isOneRollout } from './candidates.ts'
+import { isDeploy, isOneRollout } from './candidates.ts'
 import { diagnoseComponents } from './components.ts'
 import { isPlaced, isProven, LONG_MS, toOutlasted } from './confidence.ts'
 import { SOON_MS } from './doubts.ts'
@@ -263,8 +263,11 @@ function nameNone(context: Context): Naming {
   const [lead] = ranked
   const isAfter = lead && lead.lagMs <= SOON_MS && lead.explained.some((item) => item === main || together.has(item))
   const before = isAfter ? lead.change : undefined
-  const isSoonAfter = ({ key, atMs }: Change) => key === main.callee && atMs > main.onsetMs && atMs <= main.onsetMs + SOON_MS
-  const after = facts.changes.find(isSoonAfter)
+  const isSoonAfter = ({ atMs }: Change) => atMs > main.onsetMs && atMs <= main.onsetMs + SOON_MS
+  const rollouts = facts.changes.filter(
+    ({ key, lead, isRollback, undoes }) => key === main.callee && isDeploy(lead) && !isRollback && !undoes,
+  )
+  const after = rollouts.find(isSoonAfter)
   const callees = together.has(main) ? [...together].filter(({ caller }) => caller === main.caller).map(({ callee }) => nameOf(callee)) : []
   const likeliest = lead ? 'No recorded change is likely enough to be named.' : ''
   return {

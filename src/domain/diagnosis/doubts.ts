@@ -3,7 +3,7 @@ import { toValueClass } from '../event/value-class.ts'
 import { AT_ONCE_MS, LATELY_MS } from './blame.ts'
 import { type Facts, hopsFrom } from './facts.ts'
 import { BREAKING_MS } from './hazards.ts'
-import { isChangeNamed } from './mentions.ts'
+import { isPutNamed, isThingNamed } from './mentions.ts'
 import type { Candidate, Item } from './model.ts'
 import { isOfMemory, isOutOfMemory, isShortOfMemory, MIN_TOGETHER } from './trouble.ts'
 import type { Weights } from './weights.ts'
@@ -57,13 +57,16 @@ export function hadRunShort({ change, explained }: Candidate, { items }: Facts, 
  */
 export function listShared(
   { change, concerned, onsetMs, lagMs, explained }: Candidate,
-  { strange, mentions, isStoreAlert, isTopologyKnown }: Facts,
+  { strange, changes, mentions, isStoreAlert, isTopologyKnown }: Facts,
+  { slackMs }: Weights,
 ): readonly Item[] {
-  if (onsetMs === undefined || isStoreAlert || isChangeNamed(change, concerned, mentions)) return []
-  const lately = strange.filter((item) => item.callee !== concerned && item.onsetMs > onsetMs - LATELY_MS)
+  if (onsetMs === undefined || isStoreAlert) return []
+  if (isPutNamed(change, concerned, mentions) || isThingNamed(change, concerned, explained, mentions)) return []
+  const isChanged = ({ callee, onsetMs: ms }: Item) => changes.some(({ key, atMs }) => key === callee && atMs <= ms && atMs > ms - SOON_MS)
+  const lately = strange.filter((item) => item.callee !== concerned && item.onsetMs > onsetMs - LATELY_MS && !isChanged(item))
   const targets = new Set(explained.flatMap(listTargets))
   const alike = keepUnusual(
-    lately.filter((item) => listTargets(item).some((target) => targets.has(target))),
+    lately.filter((item) => item.onsetMs <= onsetMs + slackMs && listTargets(item).some((target) => targets.has(target))),
     onsetMs,
   )
   if (alike.length > 0 || lagMs <= BREAKING_MS || isTopologyKnown) return alike
@@ -71,10 +74,11 @@ export function listShared(
   return atOnce.every((item) => item.onsetMs >= onsetMs) ? [] : atOnce
 }
 
-/** Whom failures were to reach, or what they say: a text with an address or of some words, a restart's reason, else a thing that is not their service. */
+/** Whom failures were to reach, or what they say: a text with an address or of some words, how a restart ended, else a thing that is not their service. */
 function listTargets({ reports }: Item): readonly string[] {
-  return reports.flatMap(({ key, entry: { entity, eventType, newValue } }) => {
-    if (newValue !== null && (eventType === 'restart' || ADDRESS.test(newValue) || WORDS.test(newValue))) return toValueClass(newValue)
+  return reports.flatMap(({ key, entry: { entity, eventType, oldValue, newValue } }) => {
+    if (eventType === 'restart') return `${oldValue} ${newValue}`
+    if (newValue !== null && (ADDRESS.test(newValue) || WORDS.test(newValue))) return toValueClass(newValue)
     return toNameKey(entity) === key ? [] : entity
   })
 }

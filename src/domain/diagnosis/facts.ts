@@ -6,7 +6,7 @@ import { type Adjacency, toAdjacency } from '../graph/service-graph.ts'
 import { MUCH_MORE } from '../window/burst.ts'
 import { findChanges } from './candidates.ts'
 import { compareTimes, readInput } from './input.ts'
-import { toMentions } from './mentions.ts'
+import { type Mentions, toMentions } from './mentions.ts'
 import type { Change, DiagnosisInput, Item, Observation, Span } from './model.ts'
 import {
   EVICTED,
@@ -49,8 +49,7 @@ export type Facts = {
   readonly strange: readonly Item[]
   readonly changes: readonly Change[]
   readonly habits: Habits
-  /** The services whose failures name a word, by word. */
-  readonly mentions: ReadonlyMap<string, ReadonlySet<string>>
+  readonly mentions: Mentions
   readonly untilMs: number
 }
 

@@ -3,7 +3,7 @@ import { toValueClass } from '../event/value-class.ts'
 import type { WindowEntry } from '../window/window.ts'
 import type { Account, Explain } from './blame.ts'
 import type { Facts } from './facts.ts'
-import { isChangeNamed, listMentioning } from './mentions.ts'
+import { isPutNamed, isThingNamed, listMentioning } from './mentions.ts'
 import type { Candidate, Change, Features, Item, PatternMatch } from './model.ts'
 import { isUnseen } from './occurrences.ts'
 import { isByHand, isLess, isScaling } from './scaling.ts'
@@ -30,8 +30,8 @@ export function createAssessor(
     const [best] = [...concerned].map((key) => assessAt(key, explain(key, change), placeOf, weights)).toSorted((a, b) => b.sum - a.sum)
     if (!best) throw new Error('a change that concerns no service')
     const { key, account, place, late } = best
-    const evidence = account.evidence + (isChangeNamed(change, key, facts.mentions) ? Math.log(weights.named) : 0)
     const lagMs = toLag(change, account.onsetMs, weights)
+    const evidence = account.evidence + Math.log(toNaming({ change, key, account, lagMs }, facts, weights))
     const features: Features = {
       evidence,
       place,
@@ -46,6 +46,21 @@ export function createAssessor(
     const told = { explained, onsetMs, troubleMs, isOver, lagMs, isRestoring: isRestoring(change, account, weights) }
     return { change, features, score, concerned: key, ...told, alike: 1 }
   }
+}
+
+/** What half of is left when a change had been in place for so long. */
+const NAMING_MS = 15 * 60_000
+
+/** What it counts that failures name what a change is about: a flag or setting the less, the longer it had been in place, and nothing where there was trouble before it. */
+function toNaming(
+  { change, key, account, lagMs }: { readonly change: Change; readonly key: string; readonly account: Account; readonly lagMs: number },
+  { mentions }: Facts,
+  { named, slackMs }: Weights,
+): number {
+  if (isPutNamed(change, key, mentions)) return named
+  const { explained, troubleMs = 0 } = account
+  if (troubleMs < change.atMs - slackMs || !isThingNamed(change, key, explained, mentions)) return 1
+  return 1 + (named - 1) * 2 ** (-lagMs / NAMING_MS)
 }
 
 function assessAt(key: string, account: Account, placeOf: Placer, weights: Weights) {

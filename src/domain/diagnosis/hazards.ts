@@ -1,9 +1,9 @@
 import { compareText } from '../compare.ts'
-import { countFaults, type Explain, FADED, listHeaviest, OVER } from './blame.ts'
+import { AT_ONCE_MS, countFaults, type Explain, FADED, listHeaviest, OVER } from './blame.ts'
 import { type Facts, hopsFrom, isWayKnown } from './facts.ts'
 import { createPlacer } from './features.ts'
 import type { Candidate, Hazard, Item, WeighedItem } from './model.ts'
-import { isAway, isBroken, isJustBefore, isOfInfrastructure, isStrain, toRefusal } from './trouble.ts'
+import { findsNobody, isBroken, isJustBefore, isOfInfrastructure, isStrain, toRefusal } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** Trouble of a service's own so long before that of its callers is another matter. */
@@ -12,6 +12,8 @@ const BEFORE_MS = 30 * 60_000
 export const BREAKING_MS = 4 * 60_000
 /** What broke, and is not merely strained, later than that after a change did not break for it. */
 const LONG_AGO_MS = 60 * 60_000
+/** Who was sent elsewhere fails there so soon. */
+const SENT_MS = 10 * 60_000
 /** What is strained so soon after a change of its client is strained by it. */
 const STRAINING_MS = 90_000
 
@@ -28,7 +30,7 @@ export function listHazards(facts: Facts, items: readonly WeighedItem[], explain
   const isOutside = (key: string) => hosts.has(key) && !silent.has(key)
   const isDown = (key: string) => {
     const calls = spoke.has(key) ? [] : lately.filter(({ callee }) => callee === key)
-    return calls.some((item) => (hosts.has(key) ? toRefusal(item) !== 'wrong' : isAway(item)))
+    return calls.some((item) => (hosts.has(key) ? toRefusal(item) !== 'wrong' : findsNobody(item)))
   }
   const beside = alertKey === null ? [] : [...new Set(items.map(({ callee }) => callee))].filter((key) => toTrouble(key).length > 0)
   const placeOfBeside = createBesidePlacer(facts, weights)
@@ -41,7 +43,14 @@ export function listHazards(facts: Facts, items: readonly WeighedItem[], explain
       const ofTrouble = troubleMs === undefined ? weights.unrecorded : weights.troubled
       const chance = isDown(key) ? (isOutside(key) ? weights.external : weights.silent) : ofTrouble
       const place = troubleMs === undefined || hops.has(key) ? placeOf(key, account) : placeOfBeside(trouble)
-      return { key, isExternal: isOutside(key), troubleMs, trouble, logOdds: Math.log(chance * place) + account.evidence }
+      return {
+        key,
+        isExternal: isOutside(key),
+        isAway: isDown(key) && !hosts.has(key),
+        troubleMs,
+        trouble,
+        logOdds: Math.log(chance * place) + account.evidence,
+      }
     })
     .toSorted((a, b) => b.logOdds - a.logOdds || compareText(a.key, b.key))
 }
@@ -85,9 +94,10 @@ function createTroubleFinder(
 export function besides(hazards: readonly Hazard[], likely: readonly [Candidate, ...Candidate[]], facts: Facts, weights: Weights) {
   const [leader] = likely
   const lower = Math.log(weights.unrecorded / weights.troubled)
+  const untold = Math.log(weights.unrecorded / weights.silent)
   return hazards.map((hazard): Hazard => {
     const { key, troubleMs, logOdds } = hazard
-    if (troubleMs === undefined) return hazard
+    if (troubleMs === undefined) return isTurnedAway(hazard, leader, facts) ? { ...hazard, logOdds: logOdds + untold } : hazard
     const before = likely.filter(({ change }) => change.atMs <= troubleMs + weights.slackMs)
     const below = hopsFrom(key, facts.adjacency)
     const sinceMs = hazard.trouble.every(isStrain) ? Number.NEGATIVE_INFINITY : troubleMs - LONG_AGO_MS
@@ -96,6 +106,13 @@ export function besides(hazards: readonly Hazard[], likely: readonly [Candidate,
     if (!before.includes(leader) || !isClient(leader, key, facts)) return hazard
     return { ...hazard, logOdds: logOdds + lower * toFreshness(hazard, leader) }
   })
+}
+
+/** Whether nothing tells of a callee but a client that was sent elsewhere, or deployed, right before. */
+function isTurnedAway({ key, isAway }: Hazard, leader: Candidate, { adjacency }: Facts): boolean {
+  const isClient = adjacency.callers.get(key)?.includes(leader.concerned) ?? false
+  const isSent = leader.change.lead.entry.eventType !== 'deploy' && leader.lagMs <= SENT_MS
+  return isAway && isClient && (isSent || leader.lagMs <= AT_ONCE_MS)
 }
 
 /** What broke between a change of its client and what fails, by itself as like as not: the likeliest. */

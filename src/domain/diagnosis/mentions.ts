@@ -1,12 +1,12 @@
 import { toNameKey } from '../event/service-name.ts'
 import type { WindowEntry } from '../window/window.ts'
-import type { Change, Observation } from './model.ts'
+import type { Change, Item, Observation } from './model.ts'
 
 /**
- * The services whose failures name a word, by word; of what stands in quotes in a text of a database each part by itself, in quotes, and
+ * The services whose failures name a word, by word, each with when one did first; of what stands in quotes in a text of a database each part by itself, in quotes, and
  * a host that answered after slashes: it was found and reached, so that settings which merely list it have nothing to do with that.
  */
-export type Mentions = ReadonlyMap<string, ReadonlySet<string>>
+export type Mentions = ReadonlyMap<string, ReadonlyMap<string, number>>
 
 /** What ends a sentence or begins an option is no part of it. */
 const WORD = /\w[\w.-]{4,126}\w/g
@@ -21,21 +21,25 @@ const MAX_TEXT_LENGTH = 1_024
 /** A key that a text names is no plain word: `newPricingEngine`, `resources.limits.memory`, `use-v2`. */
 const KEY = /^.{6,}$/s
 const DISTINCT = /^.+[A-Z\d_.-].*$/s
+/** Two words with a hyphen are what many things are called, and names with an `x` are of headers. */
+const UNIQUE = /^(?!x-)(?:.+[A-Z\d]|.+[_.-].+[_.-]).*$/s
+/** What follows a key that stands for its value. */
+const LABELLED = /^["']?\s*(?:=|:\s*(?:on|off|true|false|\d))|^["']\s*:/i
 /** Sizes, durations, versions and shares: failures are full of them. */
 const NUMBER = /^[\d.]+[a-z%]{0,3}$/i
 const ID = /^(?:[\da-f-]+$|\d{4}-\d\d-)/i
 
 export function toMentions(failures: readonly Observation[]): Mentions {
-  const mentions = new Map<string, Set<string>>()
-  for (const { key, entry } of failures) {
+  const mentions = new Map<string, Map<string, number>>()
+  for (const { key, entry, firstMs } of failures) {
     const text = entry.newValue?.slice(0, MAX_TEXT_LENGTH) ?? ''
     const isAnswered = ANSWERED.test(text)
     const quoted = [...(OF_DATABASE.test(text) ? text.matchAll(QUOTED) : [])].flatMap(([, name = '']) => name.split('.').map(toQuoted))
     const words = text.match(WORD) ?? []
     for (const word of [...words.map((each) => (isAnswered && HOST.test(each) ? toAnswered(each) : each)), ...quoted]) {
       const services = mentions.get(word)
-      if (services) services.add(key)
-      else mentions.set(word, new Set([key]))
+      if (services) services.set(key, Math.min(firstMs, services.get(key) ?? firstMs))
+      else mentions.set(word, new Map([[key, firstMs]]))
     }
   }
   return mentions
@@ -51,16 +55,36 @@ export function listKeys(text: string): readonly string[] {
 export function listMentioning({ key, lead: { entry } }: Change, mentions: Mentions): readonly string[] {
   if (mentions.size === 0) return []
   const subjects = listSubjects(entry)
-  const services = [...subjects, ...subjects.map(toAnswered), ...listPut(entry)].flatMap((word) => [...(mentions.get(word) ?? [])])
+  const services = [...subjects, ...subjects.map(toAnswered), ...listPut(entry)].flatMap((word) => [...(mentions.get(word)?.keys() ?? [])])
   return [...new Set(services)].filter((service) => service !== key).toSorted()
 }
 
-/** Whether the failures of a service name the flag or the setting that a change is of, or what it put in place or took away. */
-export function isChangeNamed({ key, lead: { entry } }: Change, service: string, mentions: Mentions): boolean {
-  if (mentions.size === 0) return false
+/** Whether the failures of a service name what a change put in place or took away. */
+export function isPutNamed({ lead: { entry } }: Change, service: string, mentions: Mentions): boolean {
+  return mentions.size > 0 && listPut(entry).some((word) => mentions.get(word)?.has(service))
+}
+
+/** Whether what fails at a service since a change names the flag or the setting that it is of, which nothing did before and no line bears for itself. */
+export function isThingNamed(
+  { key, atMs, lead: { entry }, undoes, undoneBy }: Change,
+  service: string,
+  explained: readonly Item[],
+  mentions: Mentions,
+): boolean {
+  const thing = listSubjects(entry).at(-1)
+  const sinceMs = thing === undefined ? undefined : mentions.get(thing)?.get(service)
+  if (thing === undefined || sinceMs === undefined || sinceMs < atMs || undoes || undoneBy) return false
   // Settings bear the names of services, which failures name for themselves.
-  const subjects = listSubjects(entry).filter((word) => ![key, service].includes(toNameKey(word)))
-  return [...subjects, ...listPut(entry)].some((word) => mentions.get(word)?.has(service))
+  if (!UNIQUE.test(thing) || [key, service].includes(toNameKey(thing))) return false
+  return explained.some(({ reports, onsetMs }) =>
+    reports.some((report) => report.lastMs >= onsetMs && isTold(thing, report.entry.newValue ?? '')),
+  )
+}
+
+/** Whether a text names a key, not only with its value as every line of some logs does. */
+function isTold(key: string, text: string): boolean {
+  const [, ...others] = text.slice(0, MAX_TEXT_LENGTH).split(key)
+  return others.some((after) => !LABELLED.test(after))
 }
 
 /** The key that a flag or a setting has, and what the path to it goes through. */

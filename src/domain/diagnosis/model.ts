@@ -236,6 +236,8 @@ export type Hazard = {
   readonly key: string
   readonly logOdds: number
   readonly isExternal: boolean
+  /** Whether it never told anything, and is told to be away. */
+  readonly isAway: boolean
   /** Since when the service shows trouble of its own that what calls it may come from. */
   readonly troubleMs: number | undefined
   /** What it tells of that, the earliest first. */

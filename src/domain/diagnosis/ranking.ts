@@ -7,6 +7,7 @@ import type { Candidate } from './model.ts'
 /** What ran for so long ran well until what was changed next. */
 const RAN_WELL_MS = 2 * AT_ONCE_MS
 const MUCH_LIKELIER = Math.log(3)
+const SHARE = /^\d+(?:\.\d+)? ?%?$/
 
 /** Candidates by score; of equals the latest first. */
 export function rank(candidates: readonly Candidate[]): readonly Candidate[] {
@@ -20,28 +21,31 @@ export function rank(candidates: readonly Candidate[]): readonly Candidate[] {
 }
 
 /**
- * The same where a flag that was set within a minute of what it may have caused changes places with what was changed before it at its
- * service: a flag acts at once, and until then that had run well.
+ * The same where a flag that was set within a minute of what it may have caused is as likely as a deploy of before at its service, which
+ * had run well until then: a flag acts at once.
  */
 export function preferFlags(candidates: readonly Candidate[]): readonly Candidate[] {
-  const gains = new Map<Candidate, number>()
-  for (const own of Map.groupBy(candidates, ({ concerned }) => concerned).values()) {
-    const [first] = rank(own)
-    const flag = rank(own.filter((candidate) => isAtOnce(candidate)))[0]
-    if (!first || !flag || first.lagMs < RAN_WELL_MS || first.score > flag.score + MUCH_LIKELIER) continue
-    gains.set(flag, first.score - flag.score).set(first, flag.score - first.score)
-  }
+  const firsts = new Map([...Map.groupBy(candidates, ({ concerned }) => concerned)].map(([key, own]) => [key, rank(own)[0]]))
   return candidates.map((candidate) => {
-    const gain = gains.get(candidate)
-    if (gain === undefined) return candidate
-    const { features, score } = candidate
-    return { ...candidate, features: { ...features, lag: features.lag + gain }, score: score + gain }
+    const { concerned, features, score } = candidate
+    const first = firsts.get(concerned)
+    if (!first || !isAtOnce(candidate) || !hadRunWell(first, candidate) || first.score > score + MUCH_LIKELIER) return candidate
+    return { ...candidate, features: { ...features, lag: features.lag + first.score - score }, score: first.score }
   })
 }
 
-/** Whether a flag was set just before what it may have caused. */
-function isAtOnce({ change, explained, lagMs }: Candidate): boolean {
-  return change.lead.entry.eventType === 'flag_change' && explained.length > 0 && lagMs <= AT_ONCE_MS
+/** Whether a flag was turned, not merely for some more and not back, just before what it may have caused, which is no crash. */
+function isAtOnce({ change: { lead, undoes }, explained, lagMs }: Candidate): boolean {
+  const { eventType, oldValue, newValue } = lead.entry
+  if (eventType !== 'flag_change' || undoes || lagMs > AT_ONCE_MS || [oldValue, newValue].every((value) => SHARE.test(value ?? '')))
+    return false
+  return explained.some(({ reports }) => reports.some(({ entry }) => entry.eventType === 'dependency_failure'))
+}
+
+/** Whether a deploy had shown no trouble until a flag was set. */
+function hadRunWell({ change, features, lagMs, onsetMs }: Candidate, flag: Candidate): boolean {
+  if (change.lead.entry.eventType !== 'deploy' || features.pattern > 0 || lagMs < RAN_WELL_MS) return false
+  return change.atMs < flag.change.atMs && (onsetMs ?? 0) >= flag.change.atMs
 }
 
 /**

@@ -1,7 +1,7 @@
 import { quoteName } from '../text.ts'
 import { LONG_MS, toOutlasted } from './confidence.ts'
 import type { Facts } from './facts.ts'
-import { isChangeNamed } from './mentions.ts'
+import { isPutNamed, isThingNamed } from './mentions.ts'
 import type { Candidate, Change, ChangeFeed, Gap, Item, RuledOutReason, WeighedItem } from './model.ts'
 import { describe, type NameOf, type Onset, toDuration, toLagText, toList } from './sentences.ts'
 import { isDenied, isEviction, isOfAccess, isOfNetwork, isUnreached } from './trouble.ts'
@@ -69,9 +69,8 @@ export function toForAndAgainst({ reasonsFor, reasonsAgainst }: Reasons): string
 function toConcern({ change, concerned, explained }: Candidate, { mentions }: Facts, nameOf: NameOf): string {
   const { key, lead } = change
   const thing = quoteName(lead.entry.entity)
-  if (isChangeNamed(change, concerned, mentions)) {
-    return `failures of ${nameOf(concerned)} name ${lead.entry.eventType === 'flag_change' ? thing : 'what it changed'}`
-  }
+  if (isPutNamed(change, concerned, mentions)) return `failures of ${nameOf(concerned)} name what it changed`
+  if (isThingNamed(change, concerned, explained, mentions)) return `failures of ${nameOf(concerned)} name ${thing}`
   if (isOfNetwork(lead.entry) && explained.some(isUnreached)) return 'calls went unanswered, as where a network forbids them'
   if (lead.evaluators?.includes(concerned)) return `${nameOf(concerned)} evaluates ${thing}`
   if (lead.named?.includes(concerned)) return `${thing} is of ${nameOf(concerned)}`

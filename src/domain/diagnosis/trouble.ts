@@ -5,7 +5,10 @@ import type { Change, Item, Observation } from './model.ts'
 export const MIN_TOGETHER = 3
 /** What its clients do to a store or make slow, by degrees: no sign that anything broke there. */
 const OF_CLIENTS =
-  /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated(?! by signal)|killing|started)|latency|\bduplicate (?:key|entry)\b|violates \w{1,16} ?\w{1,16} constraint|\bsyntax error\b|does ?n['o]t exist|unknown column|password authentication failed|denied for (?:user|table|schema|relation)|(?<!\d)\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
+  /^(?:slow_|deadlock|lock_|statement_timeout|autovacuum|temp_file|rebalance|eviction|terminated(?! by signal)|killing|started)|latency|(?<!\d)\d+(?:\.\d+)? ?(?:m?s|[kmg]i?b)\b/i
+/** What a database tells of the statements and passwords that it is sent. */
+const ECHO =
+  /\bduplicate (?:key|entry)\b|violates [\w-]{1,16} ?\w{1,16} constraint|\bsyntax error\b|\bcolumn \S{1,64} does ?n['o]t exist|unknown column|password authentication failed|denied for (?:user|table|schema|relation)/i
 /** What fills up by itself, however strained: no client takes it back. */
 const OF_DISKS = /disk|volume|space|\bwal\b|bgsave/i
 /** What says that more is asked of it than it can do. */
@@ -24,6 +27,9 @@ const LIMITED =
 /** What whoever asks without the right password, key or role is told. */
 const DENIED =
   /access ?denied|not authori[sz]ed|unauthori[sz]ed|forbidden|permission denied|authentication failed|invalid[\w ]{0,20} (?:key|credentials?|password|token)|\b40[13]\b/i
+/** The same in words alone, for numbers are also times and sizes; and what answers so without having looked. */
+const RIGHTLESS = /access ?denied|not authori[sz]ed|permission denied|invalid[\w ]{0,20} (?:key|credentials?|password|token)|invalid_grant/i
+const FAILED_ITSELF = /\b5\d\d\b|unavailable|suspended/i
 /** What proves it, where calls fail for that. */
 const PROOF = /certificate|x509|\b(?:tls|ssl|pkix)\b|handshake|signature/i
 /** Settings of what proves who one is, and of who may do what. */
@@ -60,7 +66,11 @@ export const STORES: ReadonlySet<string> = new Set(['postgres', 'redis', 'kafka'
 
 /** Whether something broke at a service by its own account, more than its clients do to it. */
 export function isBroken({ isCall, reports }: Item): boolean {
-  return !isCall && reports.some(({ entry }) => !OF_CLIENTS.test(entry.newValue ?? ''))
+  return !isCall && reports.some(({ entry }) => !OF_CLIENTS.test(entry.newValue ?? '') && !isEcho(entry))
+}
+
+function isEcho({ vendor, newValue }: WindowEntry): boolean {
+  return STORES.has(vendor) && ECHO.test(newValue ?? '')
 }
 
 /** Whether all that a service tells of itself is that it is used more than it can bear, which whoever uses it may have caused. */
@@ -98,14 +108,18 @@ export type Refusal = 'wrong' | 'too_much'
 /** For what calls were refused, where that is all that is told of them: whom they reached is up. */
 export function toRefusal({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): Refusal | undefined {
   if (!isCall) return undefined
-  const others = reports.filter(({ entry }) => !REFUSAL.test(entry.newValue ?? '') && !DENIED.test(entry.newValue ?? ''))
+  const others = reports.filter(({ entry }) => !isRefused(entry.newValue ?? ''))
   if (others.length === 0) return 'wrong'
   return others.every(({ entry }) => LIMITED.test(entry.newValue ?? '')) ? 'too_much' : undefined
 }
 
 /** Whether calls find nobody who takes them. */
-export function isAway({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
+export function findsNobody({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
   return isCall && reports.some(({ entry }) => AWAY.test(entry.newValue ?? ''))
+}
+
+function isRefused(text: string): boolean {
+  return REFUSAL.test(text) || (RIGHTLESS.test(text) && !UNREACHED.test(text) && !FAILED_ITSELF.test(text))
 }
 
 /** Whether whoever reports a failure was denied what it asked for. */

@@ -31,7 +31,8 @@ const TOKEN = /[\p{L}\p{M}\p{N}_.-]+/gu
 const BEFORE_HOST =
   /(?:\b(?:ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ECONNRESET|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|getaddrinfo|lookup) +|\bhost(?:name)?= ?["']?|\bfor service ["'])$/
 /** What stands around nothing but a host: libpq's and MySQL's sentences, and those of who asked a resolver. */
-const AROUND_HOST = /\bserver (?:at|on) (["'])\0\1|\(host=(["'])\0\2, port=|connect to `host=\0 |\bgetaddrinfo ENOTFOUND \0(?=$|[:\s])|\blookup \0(?=(?: on \S{1,64}:53)?: no such)/
+const AROUND_HOST =
+  /\bserver (?:at|on) (["'])\0\1|\(host=(["'])\0\2, port=|connect to `host=\0 |\bgetaddrinfo ENOTFOUND \0(?=$|[:\s])|\blookup \0(?=(?: on \S{1,64}:53)?: no such)/
 const MAX_BEFORE = 32
 const BEFORE_TOKEN = /^[^/\\:#&$%*]?$/
 const PORT = /^:(\d{1,5})(?!\.?[\p{L}\p{N}_])/u

@@ -39,6 +39,7 @@ const trouble = (seconds: number, eventType: EventType, vendor: string, newValue
   makeEntry(seconds, eventType, { vendor, newValue, ...fields })
 const flag = (seconds: number, oldValue: string, newValue: string) =>
   makeEntry(seconds, 'flag_change', { vendor: 'launchdarkly', entity: 'new-tax', oldValue, newValue })
+const named = (seconds: number) => ({ ...flag(seconds, 'off', 'on'), entity: 'newTax' })
 const route = makeEntry(-200, 'config_change', { vendor: 'istio', entity: 'virtualservice/orders', newValue: 'weight v2 100' })
 const OLD = deploy(-5 * HOUR, 'aaaaaa1')
 const DB = { alert: { ...ORDERS, service: 'orders-db' } }
@@ -90,12 +91,10 @@ const ROWS: readonly Row[] = [
   },
   {
     name: 'a flag that its errors name, though something was deployed after it',
-    windows: [
-      makeWindow('orders', OLD, flag(-720, 'off', 'on'), deploy(-240, 'bbbbbb2'), own(-120, 'Error in variation new-tax: no template')),
-    ],
+    windows: [makeWindow('orders', OLD, named(-300), deploy(-240, 'bbbbbb2'), own(-120, 'Error in variation newTax: no template'))],
     assessment: 'cause',
-    says: /^Flag change of new-tax to on at orders/,
-    advises: /^Set flag new-tax back to off/,
+    says: /^Flag change of newTax to on at orders/,
+    advises: /^Set flag newTax back to off/,
   },
   {
     name: 'a setting that its errors name, though something was deployed after it',
