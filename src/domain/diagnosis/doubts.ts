@@ -78,7 +78,8 @@ export function listShared(
 function listTargets({ reports }: Item): readonly string[] {
   return reports.flatMap(({ key, entry: { entity, eventType, oldValue, newValue } }) => {
     if (eventType === 'restart') return `${oldValue} ${newValue}`
-    if (newValue !== null && (ADDRESS.test(newValue) || WORDS.test(newValue))) return toValueClass(newValue)
+    if (newValue !== null && ADDRESS.test(newValue)) return newValue
+    if (newValue !== null && WORDS.test(newValue)) return toValueClass(newValue)
     return toNameKey(entity) === key ? [] : entity
   })
 }
