@@ -86,13 +86,13 @@ export function isOneRollout(a: Change, b: Change): boolean {
     return (isAtOne || areOfOneRevision(a, b)) && (isMigrationOf(a, b) || isMigrationOf(b, a))
   }
   if (!isDeploy(a.lead)) return isAtOne && a.lead.entry.entity === b.lead.entry.entity
-  const revision = toRevision(a.lead.entry) ?? toRevision(b.lead.entry)
+  const revision = a.revision ?? b.revision
   if (revision === undefined) return isAtOne
   return areOfOneRevision(a, b) && (isAtOne || isHash(revision))
 }
 
 function areOfOneRevision(a: Change, b: Change): boolean {
-  return isSameRevision(toRevision(a.lead.entry), toRevision(b.lead.entry))
+  return isSameRevision(a.revision, b.revision)
 }
 
 function areApart(a: Change, b: Change): boolean {
@@ -369,6 +369,7 @@ function linkUndone(drafts: readonly Draft[]): readonly Change[] {
     changes.set(draft, {
       key: draft.lead.key,
       lead: draft.lead,
+      revision: toRevision(draft.lead.entry),
       atMs: Math.min(draft.atMs, ...draft.steps.map(({ atMs }) => atMs)),
       steps: draft.steps.toSorted((a, b) => a.atMs - b.atMs || compareTimes(a.observation, b.observation)),
       isFailed: draft.isFailed,
