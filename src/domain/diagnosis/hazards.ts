@@ -26,12 +26,13 @@ export function listHazards(facts: Facts, items: readonly WeighedItem[], explain
   const { alertKey, hops, callers, hosts, silent, spoke } = facts
   const placeOf = createPlacer(facts, weights)
   const toTrouble = createTroubleFinder(facts, items, explain, weights)
-  const lately = items.filter(({ isCall, freshness }) => isCall && freshness >= FADED)
+  const lately = Map.groupBy(
+    items.filter(({ isCall, freshness }) => isCall && freshness >= FADED),
+    ({ callee }) => callee,
+  )
   const isOutside = (key: string) => hosts.has(key) && !silent.has(key)
-  const isDown = (key: string) => {
-    const calls = spoke.has(key) ? [] : lately.filter(({ callee }) => callee === key)
-    return calls.some((item) => (hosts.has(key) ? toRefusal(item) !== 'wrong' : findsNobody(item)))
-  }
+  const isDown = (key: string) =>
+    !spoke.has(key) && (lately.get(key) ?? []).some((item) => (hosts.has(key) ? toRefusal(item) !== 'wrong' : findsNobody(item)))
   const beside = alertKey === null ? [] : [...new Set(items.map(({ callee }) => callee))].filter((key) => toTrouble(key).length > 0)
   const placeOfBeside = createBesidePlacer(facts, weights)
   const keys = alertKey === null ? items.flatMap(({ caller, callee }) => [caller, callee]) : [...hops.keys(), ...callers, ...beside]

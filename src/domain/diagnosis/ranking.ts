@@ -25,11 +25,11 @@ export function rank(candidates: readonly Candidate[]): readonly Candidate[] {
  * had run well until then: a flag acts at once.
  */
 export function preferFlags(candidates: readonly Candidate[]): readonly Candidate[] {
-  const firsts = new Map([...Map.groupBy(candidates, ({ concerned }) => concerned)].map(([key, own]) => [key, rank(own)[0]]))
   return candidates.map((candidate) => {
+    if (!isAtOnce(candidate)) return candidate
     const { concerned, features, score } = candidate
-    const first = firsts.get(concerned)
-    if (!first || !isAtOnce(candidate) || !hadRunWell(first, candidate) || first.score > score + MUCH_LIKELIER) return candidate
+    const [first] = rank(candidates.filter((other) => other.concerned === concerned))
+    if (!first || !hadRunWell(first, candidate) || first.score > score + MUCH_LIKELIER) return candidate
     return { ...candidate, features: { ...features, lag: features.lag + first.score - score }, score: first.score }
   })
 }
