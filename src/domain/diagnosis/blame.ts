@@ -1,6 +1,6 @@
 import { type Facts, hopsFrom } from './facts.ts'
 import type { Change, Item, WeighedItem } from './model.ts'
-import { isEviction, MIN_TOGETHER, toRefusal } from './trouble.ts'
+import { AT_ONCE_MS, isEviction, MIN_TOGETHER, toRefusal } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** How well a fault of a service at a time explains what fails. */
@@ -31,10 +31,11 @@ const MAX_BESIDE = 12
 const NOTABLE = 0.5
 /** How fresh at most what is over is: last reported twelve minutes before the alert beside what goes on, half an hour before it beside nothing. */
 export const OVER = 0.02
-/** How fresh what may be over is: last reported thirteen minutes before the alert beside nothing. */
+/** How fresh calls may be that find somebody again: last reported thirteen minutes before the alert beside nothing. */
 export const FADED = 0.12
-/** What begins within a minute may be of one fault; how often that happens is counted over so long before the alert. */
-export const AT_ONCE_MS = 60_000
+/** The same of what may be over altogether: eighteen minutes before it, for some alerts wait a quarter of an hour. */
+const FORGOTTEN = 0.07
+/** How often something begins at once is counted over so long before the alert. */
 export const LATELY_MS = 30 * 60_000
 /** What a change broke begins no later than so long after it was set back. */
 const ENDING_MS = 2 * 60_000
@@ -200,7 +201,7 @@ function account(
     if (isAfter && chance >= caller) explained.push(item)
     if (chance <= 2 * elsewhere) continue
     troubleMs = Math.min(troubleMs, item.onsetMs)
-    isOver &&= item.freshness < FADED
+    isOver &&= item.freshness < FORGOTTEN
     if (!isAfter) continue
     onsetMs = Math.min(onsetMs, item.onsetMs)
     freshness = Math.max(freshness, item.freshness)

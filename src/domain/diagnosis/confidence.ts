@@ -1,5 +1,4 @@
 import { toNameKey } from '../event/service-name.ts'
-import { AT_ONCE_MS } from './blame.ts'
 import { isOneRollout } from './candidates.ts'
 import { hadRunShort, leavesUnexplained, listShared, SOON_MS } from './doubts.ts'
 import { type Facts, isWayKnown } from './facts.ts'
@@ -7,7 +6,7 @@ import { besides, findBroken } from './hazards.ts'
 import type { Assessment, Candidate, Hazard, Item } from './model.ts'
 import { isUnseen } from './occurrences.ts'
 import { isAutoscaling, isLess, isScaling } from './scaling.ts'
-import { isExpired, isFullDisk, isOfCode, isOfLoad, isOfTrust, isStrain } from './trouble.ts'
+import { AT_ONCE_MS, isExpired, isFullDisk, isOfCode, isOfLoad, isOfTrust, isStrain } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** How sure an answer is. */

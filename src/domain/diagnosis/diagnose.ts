@@ -42,6 +42,8 @@ import { type Weighing, weigh } from './weigh.ts'
 
 const MAX_HYPOTHESES = 50
 const MAX_RULED_OUT = 20
+/** The end of a rollout that broke something is reported so soon after; later it may be an answer. */
+const REPORTED_MS = 3 * 60_000
 const MAX_STEPS_CITED = 4
 const MAX_ITEMS_CITED = 8
 const MAX_REPORTS_CITED = 3
@@ -263,7 +265,7 @@ function nameNone(context: Context): Naming {
   const [lead] = ranked
   const isAfter = lead && lead.lagMs <= SOON_MS && lead.explained.some((item) => item === main || together.has(item))
   const before = isAfter ? lead.change : undefined
-  const isSoonAfter = ({ atMs }: Change) => atMs > main.onsetMs && atMs <= main.onsetMs + SOON_MS
+  const isSoonAfter = ({ atMs }: Change) => atMs > main.onsetMs && atMs <= main.onsetMs + REPORTED_MS
   const rollouts = facts.changes.filter(
     ({ key, lead, isRollback, undoes }) => key === main.callee && isDeploy(lead) && !isRollback && !undoes,
   )

@@ -1,11 +1,11 @@
 import { toNameKey } from '../event/service-name.ts'
 import { toValueClass } from '../event/value-class.ts'
-import { AT_ONCE_MS, LATELY_MS } from './blame.ts'
+import { LATELY_MS } from './blame.ts'
 import { type Facts, hopsFrom } from './facts.ts'
 import { BREAKING_MS } from './hazards.ts'
 import { isPutNamed, isThingNamed } from './mentions.ts'
 import type { Candidate, Item } from './model.ts'
-import { isOfMemory, isOutOfMemory, isShortOfMemory, MIN_TOGETHER } from './trouble.ts'
+import { AT_ONCE_MS, isOfMemory, isOutOfMemory, isShortOfMemory, MIN_TOGETHER } from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** Its own calls fail so soon after a change, if they fail for it. */

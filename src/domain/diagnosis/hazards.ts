@@ -1,9 +1,19 @@
 import { compareText } from '../compare.ts'
-import { AT_ONCE_MS, countFaults, type Explain, FADED, listHeaviest, OVER } from './blame.ts'
+import { countFaults, type Explain, FADED, listHeaviest, OVER } from './blame.ts'
 import { type Facts, hopsFrom, isWayKnown } from './facts.ts'
 import { createPlacer } from './features.ts'
 import type { Candidate, Hazard, Item, WeighedItem } from './model.ts'
-import { findsNobody, isBroken, isJustBefore, isOfInfrastructure, isStrain, toRefusal } from './trouble.ts'
+import {
+  AT_ONCE_MS,
+  findsNobody,
+  isBroken,
+  isJustBefore,
+  isOfAccess,
+  isOfInfrastructure,
+  isRightless,
+  isStrain,
+  toRefusal,
+} from './trouble.ts'
 import type { Weights } from './weights.ts'
 
 /** Trouble of a service's own so long before that of its callers is another matter. */
@@ -26,13 +36,19 @@ export function listHazards(facts: Facts, items: readonly WeighedItem[], explain
   const { alertKey, hops, callers, hosts, silent, spoke } = facts
   const placeOf = createPlacer(facts, weights)
   const toTrouble = createTroubleFinder(facts, items, explain, weights)
+  const freshest = Math.max(...items.map(({ freshness }) => freshness))
+  const least = freshest >= FADED ? OVER * freshest : FADED
   const lately = Map.groupBy(
-    items.filter(({ isCall, freshness }) => isCall && freshness >= FADED),
+    items.filter(({ isCall, freshness }) => isCall && freshness >= least),
     ({ callee }) => callee,
   )
   const isOutside = (key: string) => hosts.has(key) && !silent.has(key)
+  const accesses = new Set(facts.changes.flatMap((change) => (isOfAccess(change.lead.entry) ? change.key : [])))
+  // Who is not let in outside may have been shut out there, unless it changed what it shows.
+  const isAnswered = (item: Item, key: string) =>
+    toRefusal(item) === 'wrong' && !(isOutside(key) && isRightless(item) && !accesses.has(item.caller))
   const isDown = (key: string) =>
-    !spoke.has(key) && (lately.get(key) ?? []).some((item) => (hosts.has(key) ? toRefusal(item) !== 'wrong' : findsNobody(item)))
+    !spoke.has(key) && (lately.get(key) ?? []).some((item) => (hosts.has(key) ? !isAnswered(item, key) : findsNobody(item)))
   const beside = alertKey === null ? [] : [...new Set(items.map(({ callee }) => callee))].filter((key) => toTrouble(key).length > 0)
   const placeOfBeside = createBesidePlacer(facts, weights)
   const keys = alertKey === null ? items.flatMap(({ caller, callee }) => [caller, callee]) : [...hops.keys(), ...callers, ...beside]

@@ -6,7 +6,7 @@ import { type Callee, DNS, findCallees, findCalleesInWords, isObserver, type Kno
 import { liveEdges } from '../graph/service-graph.ts'
 import type { ServiceWindow, WindowEntry } from '../window/window.ts'
 import type { Alert, DiagnosisInput, Observation } from './model.ts'
-import { NODE_TROUBLE } from './trouble.ts'
+import { AT_ONCE_MS, NODE_TROUBLE } from './trouble.ts'
 
 /** What the windows hold, each event once, at the service that it concerns. */
 export type Reading = {
@@ -97,7 +97,7 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
 
 type Told = { readonly places: Places; readonly callees: readonly Callee[] | undefined }
 
-/** The same where one caller finds several names that there are none of: what they have in common is who resolves them. */
+/** The same where one caller finds at once several names that there are none of: what they have in common is who resolves them. */
 function resolve(told: readonly Told[]): readonly Told[] {
   const isLost = ({ isUnresolved }: Callee) => isUnresolved === true
   const lost = Map.groupBy(
@@ -105,7 +105,9 @@ function resolve(told: readonly Told[]): readonly Told[] {
     ({ places }) => findReporter(places).key,
   )
   const isResolver = ({ places }: Told) => {
-    const own = lost.get(findReporter(places).key) ?? []
+    const { key, entry } = findReporter(places)
+    const isAtOnce = (other: Told) => Math.abs(+findReporter(other.places).entry.firstTimestamp - +entry.firstTimestamp) <= AT_ONCE_MS
+    const own = lost.get(key)?.filter(isAtOnce) ?? []
     return (
       new Set(own.flatMap(({ callees = [] }) => callees.map((callee) => (callee.kind === 'service' ? callee.key : callee.host)))).size > 1
     )

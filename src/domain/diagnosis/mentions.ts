@@ -1,6 +1,7 @@
 import { toNameKey } from '../event/service-name.ts'
 import type { WindowEntry } from '../window/window.ts'
 import type { Change, Item, Observation } from './model.ts'
+import { isGradual } from './scaling.ts'
 
 /**
  * The services whose failures name a word, by word, each with when one did first; of what stands in quotes in a text of a database each part by itself, in quotes, and
@@ -21,10 +22,10 @@ const MAX_TEXT_LENGTH = 1_024
 /** A key that a text names is no plain word: `newPricingEngine`, `resources.limits.memory`, `use-v2`. */
 const KEY = /^.{6,}$/s
 const DISTINCT = /^.+[A-Z\d_.-].*$/s
-/** Two words with a hyphen are what many things are called, and names with an `x` are of headers. */
-const UNIQUE = /^(?!x-)(?:.+[A-Z\d]|.+[_.-].+[_.-]).*$/s
-/** What follows a key that stands for its value. */
-const LABELLED = /^["']?\s*(?:=|:\s*(?:on|off|true|false|\d))|^["']\s*:/i
+/** A key as one makes up for one thing alone: `newPricingEngine`, `use-next-tax`, `ORDERS_POOL_MAX`. Headers, regions, files and classes are called otherwise. */
+const UNIQUE = /^(?!x-|.*-\d+$)(?:[a-z][a-z\d]*[A-Z]\w*|[a-z\d]+(?:[-_][a-z\d]+){2,}|[A-Z\d]+(?:_[A-Z\d]+){2,})$/
+/** What follows a key that stands for its value, or in a list of keys. */
+const LABELLED = /^["']?\s*(?:[=,\]]|:\s*(?:on|off|true|false|\d))|^["']\s*:/i
 /** Sizes, durations, versions and shares: failures are full of them. */
 const NUMBER = /^[\d.]+[a-z%]{0,3}$/i
 const ID = /^(?:[\da-f-]+$|\d{4}-\d\d-)/i
@@ -75,7 +76,8 @@ export function isThingNamed(
   const sinceMs = thing === undefined ? undefined : mentions.get(thing)?.get(service)
   if (thing === undefined || sinceMs === undefined || sinceMs < atMs || undoes || undoneBy) return false
   // Settings bear the names of services, which failures name for themselves.
-  if (!UNIQUE.test(thing) || [key, service].includes(toNameKey(thing))) return false
+  if ((entry.eventType === 'flag_change' && isGradual(entry)) || !UNIQUE.test(thing) || [key, service].includes(toNameKey(thing)))
+    return false
   return explained.some(({ reports, onsetMs }) =>
     reports.some((report) => report.lastMs >= onsetMs && isTold(thing, report.entry.newValue ?? '')),
   )

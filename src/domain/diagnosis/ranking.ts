@@ -1,13 +1,13 @@
 import { compareText } from '../compare.ts'
-import { AT_ONCE_MS } from './blame.ts'
 import { isOneRollout } from './candidates.ts'
 import { type Facts, isWayKnown } from './facts.ts'
 import type { Candidate } from './model.ts'
+import { isGradual } from './scaling.ts'
+import { AT_ONCE_MS } from './trouble.ts'
 
 /** What ran for so long ran well until what was changed next. */
 const RAN_WELL_MS = 2 * AT_ONCE_MS
 const MUCH_LIKELIER = Math.log(3)
-const SHARE = /^\d+(?:\.\d+)? ?%?$/
 
 /** Candidates by score; of equals the latest first. */
 export function rank(candidates: readonly Candidate[]): readonly Candidate[] {
@@ -36,10 +36,9 @@ export function preferFlags(candidates: readonly Candidate[]): readonly Candidat
 
 /** Whether a flag was turned, not merely for some more and not back, just before what it may have caused, which is no crash. */
 function isAtOnce({ change: { lead, undoes }, explained, lagMs }: Candidate): boolean {
-  const { eventType, oldValue, newValue } = lead.entry
-  if (eventType !== 'flag_change' || undoes || lagMs > AT_ONCE_MS || [oldValue, newValue].every((value) => SHARE.test(value ?? '')))
-    return false
-  return explained.some(({ reports }) => reports.some(({ entry }) => entry.eventType === 'dependency_failure'))
+  if (lead.entry.eventType !== 'flag_change' || undoes || lagMs > AT_ONCE_MS || isGradual(lead.entry)) return false
+  const types = new Set(explained.flatMap(({ reports }) => reports.map(({ entry }) => entry.eventType)))
+  return types.has('dependency_failure') && !types.has('restart')
 }
 
 /** Whether a deploy had shown no trouble until a flag was set. */

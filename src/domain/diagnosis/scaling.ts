@@ -1,3 +1,4 @@
+import type { WindowEntry } from '../window/window.ts'
 import type { Former, Observation } from './model.ts'
 
 const AUTOSCALER = /(?:^|[-/])(?:hpa|keda-hpa|vpa)(?:$|[-/])|autoscal/i
@@ -21,4 +22,11 @@ export function isByHand(observation: Observation): boolean {
 /** Whether fewer are left, as far as both counts are known. */
 export function isLess(former: Former | undefined, count: string | null): boolean {
   return former !== undefined && count !== null && Number(count) < Number(former.value)
+}
+
+const SHARE = /^\d+(?:\.\d+)? ?%?$/
+
+/** Whether a flag or the like was given to more or fewer than before, neither to all nor to none. */
+export function isGradual({ oldValue, newValue }: WindowEntry): boolean {
+  return SHARE.test(oldValue ?? '') && SHARE.test(newValue ?? '')
 }

@@ -1,6 +1,8 @@
 import type { WindowEntry } from '../window/window.ts'
 import type { Change, Item, Observation } from './model.ts'
 
+/** What begins within a minute may be of one fault. */
+export const AT_ONCE_MS = 60_000
 /** How many calls of one service that fail at once have a cause in common: two may be chance. */
 export const MIN_TOGETHER = 3
 /** What its clients do to a store or make slow, by degrees: no sign that anything broke there. */
@@ -116,6 +118,11 @@ export function toRefusal({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>)
 /** Whether calls find nobody who takes them. */
 export function findsNobody({ isCall, reports }: Pick<Item, 'isCall' | 'reports'>): boolean {
   return isCall && reports.some(({ entry }) => AWAY.test(entry.newValue ?? ''))
+}
+
+/** Whether all that is told of a refusal is that rights were lacking, in words. */
+export function isRightless({ reports }: Pick<Item, 'reports'>): boolean {
+  return reports.every(({ entry }) => !REFUSAL.test(entry.newValue ?? ''))
 }
 
 function isRefused(text: string): boolean {

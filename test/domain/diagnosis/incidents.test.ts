@@ -96,6 +96,127 @@ const ROWS: readonly Row[] = [
     says: /^Flag change of newTax to on at orders/,
     advises: /^Set flag newTax back to off/,
   },
+  ...[
+    { text: 'TypeError: x is undefined [flags newTax, useCartV2]', before: named(-420) },
+    { text: 'TypeError: x is undefined newTax=on', before: named(-420) },
+    { text: 'TypeError: newTax template missing', before: { ...named(-420), oldValue: '25%', newValue: '50%' } },
+    { text: '[us-east-1] TypeError: x is undefined', before: config(-3_000, 'us-east-1/log_level', 'info', 'warn') },
+    { text: 'TypeError: x is undefined, Content-Type text/html', before: config(-3_000, 'Content-Type', 'a', 'b') },
+  ].map(({ text, before }) => ({
+    name: `a deploy beside a flag or a setting that its errors merely bear: ${text}`,
+    windows: [makeWindow('orders', OLD, before, deploy(-175, 'bbbbbb2'), own(-120, text, { count: 9 }))],
+    assessment: 'cause' as const,
+    says: /^Deploy sha=bbbbbb2 to orders/,
+    advises: /^Roll back/,
+  })),
+  {
+    name: 'a deploy that crashes, though a flag was set seconds before',
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        deploy(-300, 'bbbbbb2'),
+        flag(-150, 'off', 'on'),
+        own(-120, "Error: Cannot find module './tax'", { count: 9 }),
+        trouble(-115, 'restart', 'kubernetes', 'CrashLoopBackOff', { entity: 'orders' }),
+      ),
+    ],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+    advises: /^Roll back/,
+  },
+  {
+    name: 'a hotfix for what an alert that waits a quarter of an hour is about',
+    windows: [makeWindow('orders', OLD, own(-1_300, 'TypeError: x', { count: 40, timestamp: later(-920) }), deploy(-300, 'bbbbbb2'))],
+    assessment: 'unrecorded',
+    says: /^orders has reported errors/,
+    advises: AWAY,
+  },
+  {
+    name: 'a host outside that was away until a breaker opened, beside what goes on',
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        deploy(-660, 'bbbbbb2'),
+        errors(-480, 'connect ETIMEDOUT api.stripe.com:443', { entity: 'api.stripe.com', count: 30, timestamp: later(-240) }),
+        trouble(-300, 'saturation', 'rabbitmq', 'queue depth 9000', { entity: 'orders', count: 30, timestamp: later(60) }),
+      ),
+      makeWindow(
+        'billing',
+        errors(-478, 'connect ETIMEDOUT api.stripe.com:443', { entity: 'api.stripe.com', count: 30, timestamp: later(-240) }),
+      ),
+    ],
+    assessment: 'external',
+    says: /api\.stripe\.com/,
+    advises: AWAY,
+  },
+  {
+    name: 'a host outside that no longer lets it in, minutes after a flag was given to some more',
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        { ...flag(-300, '5%', '10%') },
+        errors(-120, 'AccessDenied: not allowed https://bucket.s3.amazonaws.com', { entity: 'bucket.s3.amazonaws.com', count: 9 }),
+      ),
+    ],
+    assessment: 'external',
+    says: /s3\.amazonaws\.com/,
+    advises: /^Check what orders asks of/,
+  },
+  {
+    name: 'what a service that is no database tells of itself in the words of one',
+    windows: [
+      makeWindow('orders', OLD, deploy(-300, 'bbbbbb2'), failure(-120, 'tax')),
+      makeWindow('tax', errors(-122, 'syntax error at line 1 of rates.csv', { vendor: 'pino', entity: 'tax', count: 9 })),
+    ],
+    calls: ['tax'],
+    assessment: 'unrecorded',
+    says: /^tax has reported errors/,
+    advises: AWAY,
+  },
+  {
+    name: 'two names at once that a resolver says there are none of, after a deploy of one of theirs',
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        errors(-120, 'getaddrinfo ENOTFOUND tax', { entity: 'orders' }),
+        errors(-118, 'getaddrinfo ENOTFOUND geo', { entity: 'orders' }),
+      ),
+      makeWindow('tax', deploy(-240, 'ccccccc')),
+      makeWindow('geo', deploy(-90_000, 'ddddddd')),
+    ],
+    assessment: 'external',
+    says: /unable to reach dns/,
+    advises: AWAY,
+  },
+  {
+    name: 'a name that a resolver says there is none of, after a deploy of whose it is',
+    windows: [
+      makeWindow('orders', OLD, errors(-120, 'getaddrinfo ENOTFOUND tax', { entity: 'orders', count: 9 })),
+      makeWindow('tax', deploy(-240, 'ccccccc')),
+    ],
+    assessment: 'cause',
+    says: /^Deploy sha=ccccccc to tax/,
+    advises: /^Roll back tax/,
+  },
+  {
+    name: 'a route that was sent to whom nobody is, at a service that never told anything',
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        config(-150, 'orders/TAX_URL', 'http://tax:8080', 'http://tax:8081'),
+        errors(-120, 'connect ECONNREFUSED tax:8081', { entity: 'tax', count: 9 }),
+      ),
+    ],
+    calls: ['tax'],
+    assessment: 'cause',
+    says: /^Config change on .*TAX_URL/,
+    advises: /revert/,
+  },
   {
     name: 'a setting that its errors name, though something was deployed after it',
     windows: [
