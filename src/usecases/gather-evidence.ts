@@ -175,7 +175,7 @@ async function readFirstRound(
     onFirst(wanted.windows, chosen?.ids ?? [])
   }
   const [wanted, chosen, beside] = await Promise.all([reading, choosing, readBeside(), tellFirst()])
-  return toRound(wanted, beside, chosen ? earlier(wanted.now, chosen.now) : wanted.now)
+  return { ...toRound(wanted, beside), now: chosen ? earlier(wanted.now, chosen.now) : wanted.now }
 }
 
 /** The services that are wanted and, beside them, where what failures name is kept. */
@@ -192,13 +192,14 @@ async function readRound(
     ask(nameKeys, () => findStoredWindows(deps.db, tenantId, nameKeys, limits)),
     ask(changedKeys, () => findKeepers(deps.db, tenantId, changedKeys, { ...limits, around, except })),
   ])
-  return toRound(wanted, beside, undefined)
+  return toRound(wanted, beside)
 }
 
-type Round = ReturnType<typeof toRound>
+/** `now`: when the first was read. */
+type Round = ReturnType<typeof toRound> & { readonly now?: Date }
 
-function toRound(wanted: ReadLives | undefined, beside: ReadLives | undefined, now: Date | undefined) {
-  return { wanted: wanted?.windows.map(withOnsets) ?? [], beside: beside?.windows.map(withOnsets) ?? [], now }
+function toRound(wanted: ReadLives | undefined, beside: ReadLives | undefined) {
+  return { wanted: wanted?.windows.map(withOnsets) ?? [], beside: beside?.windows.map(withOnsets) ?? [] }
 }
 
 /**

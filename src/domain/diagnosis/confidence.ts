@@ -241,7 +241,7 @@ function isOfTimeAlone({ change, explained, lagMs }: Candidate): boolean {
   return isAll && (lagMs > SOON_MS || (lagMs > AT_ONCE_MS && timely.every(isExpired) && change.lead.entry.eventType !== 'config_change'))
 }
 
-/** Whether what its service may cause had begun before a change, and nothing after it that it explains; what is over says so of a pattern alone. */
+/** Whether what its service may cause had begun before a change, and nothing after it that it explains. Trouble that is over rules it out only where a confirmed pattern speaks for it. */
 function isTooLate({ change, features, explained, troubleMs, isOver }: Candidate, { slackMs }: Weights): boolean {
   if (isOver && features.pattern <= 0) return false
   return explained.length === 0 && troubleMs !== undefined && change.atMs > troubleMs + slackMs

@@ -265,12 +265,11 @@ function nameNone(context: Context): Naming {
   const [lead] = ranked
   const isAfter = lead && lead.lagMs <= SOON_MS && lead.explained.some((item) => item === main || together.has(item))
   const before = isAfter ? lead.change : undefined
-  const isSoonAfter = ({ atMs }: Change) => atMs > main.onsetMs && atMs <= main.onsetMs + REPORTED_MS
-  const rollouts = facts.changes.filter(
-    ({ key, lead, isRollback, undoes }) => key === main.callee && isDeploy(lead) && !isRollback && !undoes,
-  )
-  const after = rollouts.find(isSoonAfter)
+  const isSoonAfter = ({ atMs }: Change) => atMs > main.onsetMs && atMs <= Math.min(0, main.onsetMs + REPORTED_MS)
+  const isRollout = (change: Change) =>
+    change.key === main.callee && isDeploy(change.lead) && !change.isFailed && !change.isRollback && !change.undoes
   const callees = together.has(main) ? [...together].filter(({ caller }) => caller === main.caller).map(({ callee }) => nameOf(callee)) : []
+  const after = before || callees.length > 0 ? undefined : facts.changes.find((change) => isSoonAfter(change) && isRollout(change))
   const likeliest = lead ? 'No recorded change is likely enough to be named.' : ''
   return {
     hypothesis: `${beginSentence(callees.length > 0 ? toTogetherText(main, callees, context) : tell(main))}; ${NO_CAUSE}`,

@@ -77,7 +77,7 @@ export function listShared(
 /** Whom failures were to reach, or what they say: a text with an address or of some words, how a restart ended, else a thing that is not their service. */
 function listTargets({ reports }: Item): readonly string[] {
   return reports.flatMap(({ key, entry: { entity, eventType, oldValue, newValue } }) => {
-    if (eventType === 'restart') return `${oldValue} ${newValue}`
+    if (eventType === 'restart') return newValue === null ? [] : `${oldValue} ${newValue}`
     if (newValue !== null && ADDRESS.test(newValue)) return newValue
     if (newValue !== null && WORDS.test(newValue)) return toValueClass(newValue)
     return toNameKey(entity) === key ? [] : entity

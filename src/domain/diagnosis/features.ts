@@ -58,8 +58,8 @@ function toNaming(
   { named, slackMs }: Weights,
 ): number {
   if (isPutNamed(change, key, mentions)) return named
-  const { explained, troubleMs = 0 } = account
-  if (troubleMs < change.atMs - slackMs || !isThingNamed(change, key, explained, mentions)) return 1
+  const { explained, troubleMs } = account
+  if ((troubleMs !== undefined && troubleMs < change.atMs - slackMs) || !isThingNamed(change, key, explained, mentions)) return 1
   return 1 + (named - 1) * 2 ** (-lagMs / NAMING_MS)
 }
 

@@ -37,9 +37,8 @@ export function listHazards(facts: Facts, items: readonly WeighedItem[], explain
   const placeOf = createPlacer(facts, weights)
   const toTrouble = createTroubleFinder(facts, items, explain, weights)
   const freshest = Math.max(...items.map(({ freshness }) => freshness))
-  const least = freshest >= FADED ? OVER * freshest : FADED
   const lately = Map.groupBy(
-    items.filter(({ isCall, freshness }) => isCall && freshness >= least),
+    items.filter(({ isCall, freshness }) => isCall && freshest >= FADED && freshness >= OVER * freshest),
     ({ callee }) => callee,
   )
   const isOutside = (key: string) => hosts.has(key) && !silent.has(key)
@@ -58,12 +57,14 @@ export function listHazards(facts: Facts, items: readonly WeighedItem[], explain
       const trouble = hosts.has(key) ? [] : toTrouble(key)
       const troubleMs = trouble[0]?.onsetMs
       const ofTrouble = troubleMs === undefined ? weights.unrecorded : weights.troubled
-      const chance = isDown(key) ? (isOutside(key) ? weights.external : weights.silent) : ofTrouble
+      const ofHost = isOutside(key) ? weights.external : weights.silent
+      const isGone = isDown(key)
+      const chance = isGone ? ofHost : ofTrouble
       const place = troubleMs === undefined || hops.has(key) ? placeOf(key, account) : placeOfBeside(trouble)
       return {
         key,
         isExternal: isOutside(key),
-        isAway: isDown(key) && !hosts.has(key),
+        isAway: isGone && !hosts.has(key),
         troubleMs,
         trouble,
         logOdds: Math.log(chance * place) + account.evidence,
@@ -128,7 +129,7 @@ export function besides(hazards: readonly Hazard[], likely: readonly [Candidate,
 /** Whether nothing tells of a callee but a client that was sent elsewhere, or deployed, right before. */
 function isTurnedAway({ key, isAway }: Hazard, leader: Candidate, { adjacency }: Facts): boolean {
   const isClient = adjacency.callers.get(key)?.includes(leader.concerned) ?? false
-  const isSent = leader.change.lead.entry.eventType !== 'deploy' && leader.lagMs <= SENT_MS
+  const isSent = ['flag_change', 'config_change'].includes(leader.change.lead.entry.eventType) && leader.lagMs <= SENT_MS
   return isAway && isClient && (isSent || leader.lagMs <= AT_ONCE_MS)
 }
 

@@ -95,24 +95,23 @@ export function readInput({ alert, graph, observedUntil, windows }: DiagnosisInp
   return { names, edges, changes: changes.toSorted(compareTimes), calls, symptoms, untilMs: untilMs - alertMs }
 }
 
+/** Names that there are none of, at most, of which it is asked whether others were told with them. */
+const MAX_LOST = 64
+
 type Told = { readonly places: Places; readonly callees: readonly Callee[] | undefined }
 
-/** The same where one caller finds at once several names that there are none of: what they have in common is who resolves them. */
+/** The same where one caller finds at once several names that there are none of, each told by itself: what they have in common is who resolves them. */
 function resolve(told: readonly Told[]): readonly Told[] {
-  const isLost = ({ isUnresolved }: Callee) => isUnresolved === true
-  const lost = Map.groupBy(
-    told.filter(({ callees }) => callees?.some(isLost)),
-    ({ places }) => findReporter(places).key,
-  )
-  const isResolver = ({ places }: Told) => {
-    const { key, entry } = findReporter(places)
-    const isAtOnce = (other: Told) => Math.abs(+findReporter(other.places).entry.firstTimestamp - +entry.firstTimestamp) <= AT_ONCE_MS
-    const own = lost.get(key)?.filter(isAtOnce) ?? []
-    return (
-      new Set(own.flatMap(({ callees = [] }) => callees.map((callee) => (callee.kind === 'service' ? callee.key : callee.host)))).size > 1
-    )
-  }
-  return told.map((each) => (each.callees?.some(isLost) && isResolver(each) ? { ...each, callees: [DNS] } : each))
+  const lost = told.filter(({ callees }) => callees?.some(({ isUnresolved }) => isUnresolved))
+  const toNames = ({ callees = [] }: Told) =>
+    callees.map((callee) => (callee.kind === 'service' ? callee.key : (callee.inside ?? callee.host)))
+  const toMs = ({ places }: Told) => findReporter(places).entry.firstTimestamp.getTime()
+  const areOfResolver = (one: Told, other: Told) =>
+    findReporter(one.places).key === findReporter(other.places).key &&
+    Math.abs(toMs(one) - toMs(other)) <= AT_ONCE_MS &&
+    !toNames(one).some((name) => toNames(other).includes(name))
+  const ofResolver = new Set(lost.slice(0, MAX_LOST).filter((one) => lost.some((other) => areOfResolver(one, other))))
+  return told.map((each) => (ofResolver.has(each) ? { ...each, callees: [DNS] } : each))
 }
 
 /** Whether a failure says that it is of another environment than the alert; changes of others are ruled out instead. */

@@ -24,8 +24,9 @@ const KEY = /^.{6,}$/s
 const DISTINCT = /^.+[A-Z\d_.-].*$/s
 /** A key as one makes up for one thing alone: `newPricingEngine`, `use-next-tax`, `ORDERS_POOL_MAX`. Headers, regions, files and classes are called otherwise. */
 const UNIQUE = /^(?!x-|.*-\d+$)(?:[a-z][a-z\d]*[A-Z]\w*|[a-z\d]+(?:[-_][a-z\d]+){2,}|[A-Z\d]+(?:_[A-Z\d]+){2,})$/
-/** What follows a key that stands for its value, or in a list of keys. */
-const LABELLED = /^["']?\s*(?:[=,\]]|:\s*(?:on|off|true|false|\d))|^["']\s*:/i
+/** What stands before a key in a list of keys, and after it there or before its value. */
+const LISTED = /[,|;[=]\s{0,4}["']?$/
+const LABELLED = /^["']?\s{0,4}(?:[=,|;\]}]|:\s{0,4}["']?[\w.%-]{0,64}["']?\s{0,4}(?:[,|;\]}]|$))|^["']\s{0,4}:/
 /** Sizes, durations, versions and shares: failures are full of them. */
 const NUMBER = /^[\d.]+[a-z%]{0,3}$/i
 const ID = /^(?:[\da-f-]+$|\d{4}-\d\d-)/i
@@ -85,8 +86,8 @@ export function isThingNamed(
 
 /** Whether a text names a key, not only with its value as every line of some logs does. */
 function isTold(key: string, text: string): boolean {
-  const [, ...others] = text.slice(0, MAX_TEXT_LENGTH).split(key)
-  return others.some((after) => !LABELLED.test(after))
+  const parts = text.slice(0, MAX_TEXT_LENGTH).split(key)
+  return parts.slice(1).some((after, at) => !LABELLED.test(after) && !LISTED.test(parts[at] ?? ''))
 }
 
 /** The key that a flag or a setting has, and what the path to it goes through. */

@@ -181,7 +181,7 @@ export type Former = { readonly value: string; readonly source: Observation }
 export type Change = {
   readonly key: string
   readonly lead: Observation
-  /** As its first report tells it. */
+  /** As its lead tells it. */
   readonly revision: string | undefined
   readonly atMs: number
   readonly steps: readonly DatedReport[]

@@ -24,9 +24,10 @@ export function isLess(former: Former | undefined, count: string | null): boolea
   return former !== undefined && count !== null && Number(count) < Number(former.value)
 }
 
-const SHARE = /^\d+(?:\.\d+)? ?%?$/
+/** A part: neither none, nor all, nor what stands for on. */
+const PART = /^(?!(?:0|100) ?%?$|1$)\d+(?:\.\d+)? ?%?$/
 
-/** Whether a flag or the like was given to more or fewer than before, neither to all nor to none. */
+/** Whether a flag was given to more or fewer than before, who had been and still are a part. */
 export function isGradual({ oldValue, newValue }: WindowEntry): boolean {
-  return SHARE.test(oldValue ?? '') && SHARE.test(newValue ?? '')
+  return PART.test(oldValue ?? '') && PART.test(newValue ?? '')
 }

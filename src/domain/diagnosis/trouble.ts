@@ -25,12 +25,13 @@ const REFUSAL =
   /\b(?:400 bad request|401 unauthorized|403 forbidden|404 not found|409 conflict|410 gone|422 unprocessable)\b|\b(?:status|code|http\/\d(?:\.\d)?)\W{1,3}4(?:0[01345679]|1[0-57]|22)\b/i
 /** It answers so whoever asks more than it may. */
 const LIMITED =
-  /\b429\b(?! ?m?s\b)|too many requests|rate.?limit(?:ed| exceeded| reached|error)|(?:quota|rate|throughput) ?(?:has been |was )?exceeded|\bslow ?down\b|exceeded (?:your|the) (?:current )?quota|throttl(?:ed|ing)|resource_?exhausted/i
+  /\b429\b(?! ?m?s\b)|too many requests|rate.?limit(?:ed| exceeded| reached|error)|(?:quota|throughput) ?(?:has been |was )?exceeded|(?<!error )(?<!failure )\brate exceeded|reduce your request rate|exceeded (?:your|the) (?:current )?quota|throttl(?:ed|ing)|resource_?exhausted/i
 /** What whoever asks without the right password, key or role is told. */
 const DENIED =
   /access ?denied|not authori[sz]ed|unauthori[sz]ed|forbidden|permission denied|authentication failed|invalid[\w ]{0,20} (?:key|credentials?|password|token)|\b40[13]\b/i
 /** The same in words alone, for numbers are also times and sizes; and what answers so without having looked. */
-const RIGHTLESS = /access ?denied|not authori[sz]ed|permission denied|invalid[\w ]{0,20} (?:key|credentials?|password|token)|invalid_grant/i
+const RIGHTLESS =
+  /access ?denied|not authori[sz]ed|permission denied|invalid(?! or)[\w ]{0,20} (?:key|credentials?|password|token)|invalid_grant/i
 const FAILED_ITSELF = /\b5\d\d\b|unavailable|suspended/i
 /** What proves it, where calls fail for that. */
 const PROOF = /certificate|x509|\b(?:tls|ssl|pkix)\b|handshake|signature/i
@@ -120,7 +121,7 @@ export function findsNobody({ isCall, reports }: Pick<Item, 'isCall' | 'reports'
   return isCall && reports.some(({ entry }) => AWAY.test(entry.newValue ?? ''))
 }
 
-/** Whether all that is told of a refusal is that rights were lacking, in words. */
+/** Whether what is told of a refusal is in words alone, without a status. */
 export function isRightless({ reports }: Pick<Item, 'reports'>): boolean {
   return reports.every(({ entry }) => !REFUSAL.test(entry.newValue ?? ''))
 }

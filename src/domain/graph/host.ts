@@ -34,6 +34,7 @@ const BEFORE_HOST =
 const AROUND_HOST =
   /\bserver (?:at|on) (["'])\0\1|\(host=(["'])\0\2, port=|connect to `host=\0 |\bgetaddrinfo ENOTFOUND \0(?=$|[:\s])|\blookup \0(?=(?: on \S{1,64}:53)?: no such)/
 const MAX_BEFORE = 32
+const MAX_AFTER = 96
 const BEFORE_TOKEN = /^[^/\\:#&$%*]?$/
 const PORT = /^:(\d{1,5})(?!\.?[\p{L}\p{N}_])/u
 /** Java's way to write an address that was resolved, or was not. */
@@ -101,7 +102,7 @@ export function namedHosts(text: string): readonly NamedHost[] {
     if (token.length > MAX_HOST_LENGTH + 1 || token !== token.toLowerCase()) continue
     const [before, after] = [
       rest.slice(Math.max(0, index - MAX_BEFORE), index),
-      rest.slice(index + token.length, index + token.length + 24),
+      rest.slice(index + token.length, index + token.length + MAX_AFTER),
     ]
     const isBeforePort = isPlaced(token, before.slice(-1), after)
     const isInCluster = IN_CLUSTER.test(token) && BEFORE_TOKEN.test(before.slice(-1))

@@ -100,7 +100,9 @@ const ROWS: readonly Row[] = [
     { text: 'TypeError: x is undefined [flags newTax, useCartV2]', before: named(-420) },
     { text: 'TypeError: x is undefined newTax=on', before: named(-420) },
     { text: 'TypeError: newTax template missing', before: { ...named(-420), oldValue: '25%', newValue: '50%' } },
-    { text: '[us-east-1] TypeError: x is undefined', before: config(-3_000, 'us-east-1/log_level', 'info', 'warn') },
+    { text: 'TypeError: x is undefined flags=useCartV2,newTax', before: named(-420) },
+    { text: 'TypeError: x is undefined {newTax: "on"}', before: named(-420) },
+    { text: 'TypeError: x is undefined newTax:enabled', before: named(-420) },
     { text: 'TypeError: x is undefined, Content-Type text/html', before: config(-3_000, 'Content-Type', 'a', 'b') },
   ].map(({ text, before }) => ({
     name: `a deploy beside a flag or a setting that its errors merely bear: ${text}`,
@@ -109,6 +111,59 @@ const ROWS: readonly Row[] = [
     says: /^Deploy sha=bbbbbb2 to orders/,
     advises: /^Roll back/,
   })),
+  ...[
+    ['off', 'on'],
+    ['0%', '100%'],
+    ['0', '1'],
+  ].map(([oldValue = '', newValue = '']) => ({
+    name: `a flag that its errors name, from ${oldValue} to ${newValue}, though something was deployed after it`,
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        { ...named(-300), oldValue, newValue },
+        deploy(-240, 'bbbbbb2'),
+        own(-120, 'variation newTax has no template'),
+      ),
+    ],
+    assessment: 'cause' as const,
+    says: /^Flag change of newTax to .* at orders/,
+    advises: /^Set flag newTax back to/,
+  })),
+  ...['error rate exceeded threshold 5%', 'upstream slowdown: p99 4200', 'SyntaxError: Invalid or unexpected token'].map((text) => ({
+    name: `a host outside that refused nothing: ${text}`,
+    windows: [makeWindow('orders', OLD, errors(-120, `https://api.stripe.com/v1: ${text}`, { entity: 'api.stripe.com' }))],
+    assessment: 'external' as const,
+    says: /^(?!.*refused).*api\.stripe\.com/,
+    advises: /^Check whether api\.stripe\.com is up/,
+  })),
+  {
+    name: 'restarts of which nothing is told, at many services at once',
+    windows: [
+      makeWindow('orders', OLD, deploy(-240, 'bbbbbb2'), makeEntry(-118, 'restart', { vendor: 'nomad', entity: 'orders', newValue: null })),
+      ...['cart', 'search', 'users', 'mail'].map((name, index) =>
+        makeWindow(name, makeEntry(-120 + 4 * index, 'restart', { vendor: 'nomad', entity: name, newValue: null })),
+      ),
+    ],
+    assessment: 'cause',
+    says: /^Deploy sha=bbbbbb2 to orders/,
+    advises: /^Roll back/,
+  },
+  {
+    name: 'replicas added before a silent service refused',
+    windows: [
+      makeWindow(
+        'orders',
+        OLD,
+        scaling(-420, '4', '5', { vendor: 'terraform', actor: 'kim' }),
+        errors(-120, 'connect ECONNREFUSED tax:8080', { entity: 'tax', count: 9 }),
+      ),
+    ],
+    calls: ['tax'],
+    assessment: 'unrecorded',
+    says: /^Calls from orders to tax/,
+    advises: AWAY,
+  },
   {
     name: 'a deploy that crashes, though a flag was set seconds before',
     windows: [
@@ -208,7 +263,7 @@ const ROWS: readonly Row[] = [
       makeWindow(
         'orders',
         OLD,
-        config(-150, 'orders/TAX_URL', 'http://tax:8080', 'http://tax:8081'),
+        config(-500, 'orders/TAX_URL', 'http://tax:8080', 'http://tax:8081'),
         errors(-120, 'connect ECONNREFUSED tax:8081', { entity: 'tax', count: 9 }),
       ),
     ],

@@ -173,6 +173,7 @@ test.each([
 test.each([
   ['getaddrinfo ENOTFOUND checkout', '//dns'],
   ['getaddrinfo ENOTFOUND ledger', '//ledger'],
+  ['dial tcp: lookup ledger on 10.0.0.10:53: no such host', '//ledger'],
   ['getaddrinfo ENOTFOUND partner.shop.example', '//partner.shop.example'],
   ['getaddrinfo ENOTFOUND api.stripe.com', '//api.stripe.com'],
   ['getaddrinfo EAI_AGAIN api.stripe.com', '//dns'],
