@@ -1,7 +1,7 @@
 import { compareText } from '../compare.ts'
 import { isEvaluationVendor } from '../event/flag.ts'
 import { toNameKey } from '../event/service-name.ts'
-import type { Callee, KnownServices } from '../graph/callee.ts'
+import { type KnownServices, toCalleeKey } from '../graph/callee.ts'
 import { type Adjacency, toAdjacency } from '../graph/service-graph.ts'
 import { MUCH_MORE } from '../window/burst.ts'
 import { findChanges } from './candidates.ts'
@@ -201,11 +201,6 @@ function listOwners(store: string, names: KnownServices): readonly { readonly ca
   const parts = store.split(/[-_./]+/)
   const owners = parts.slice(1).map((_, at) => toNameKey(parts.slice(0, at + 1).join('-')))
   return owners.flatMap((caller) => (names.has(caller) ? [{ caller, callee: toNameKey(store) }] : []))
-}
-
-/** A callee's key: a host's outside is one that no service has. */
-function toCalleeKey(callee: Callee): string {
-  return callee.kind === 'service' ? callee.key : toNameKey(callee.inside ?? `@${callee.host}`)
 }
 
 /** Hops along calls, by key, from the start on. */

@@ -2,7 +2,16 @@ import { compareText } from '../compare.ts'
 import { isSameEnvironment } from '../event/environment.ts'
 import { type EventType, isChangeType } from '../event/event.ts'
 import { toNameKey } from '../event/service-name.ts'
-import { type Callee, DNS, findCallees, findCalleesInWords, isObserver, type KnownServices, toKnownServices } from '../graph/callee.ts'
+import {
+  type Callee,
+  DNS,
+  findCallees,
+  findCalleesInWords,
+  isObserver,
+  type KnownServices,
+  toCalleeKey,
+  toKnownServices,
+} from '../graph/callee.ts'
 import { liveEdges } from '../graph/service-graph.ts'
 import type { ServiceWindow, WindowEntry } from '../window/window.ts'
 import type { Alert, DiagnosisInput, Observation } from './model.ts'
@@ -103,13 +112,12 @@ type Told = { readonly places: Places; readonly callees: readonly Callee[] | und
 /** The same where one caller finds at once several names that there are none of, each told by itself: what they have in common is who resolves them. */
 function resolve(told: readonly Told[]): readonly Told[] {
   const lost = told.filter(({ callees }) => callees?.some(({ isUnresolved }) => isUnresolved))
-  const toNames = ({ callees = [] }: Told) =>
-    callees.map((callee) => (callee.kind === 'service' ? callee.key : (callee.inside ?? callee.host)))
+  const toKeys = ({ callees = [] }: Told) => callees.map(toCalleeKey)
   const toMs = ({ places }: Told) => findReporter(places).entry.firstTimestamp.getTime()
   const areOfResolver = (one: Told, other: Told) =>
     findReporter(one.places).key === findReporter(other.places).key &&
     Math.abs(toMs(one) - toMs(other)) <= AT_ONCE_MS &&
-    !toNames(one).some((name) => toNames(other).includes(name))
+    !toKeys(one).some((key) => toKeys(other).includes(key))
   const ofResolver = new Set(lost.slice(0, MAX_LOST).filter((one) => lost.some((other) => areOfResolver(one, other))))
   return told.map((each) => (ofResolver.has(each) ? { ...each, callees: [DNS] } : each))
 }

@@ -1,5 +1,5 @@
 import { compareText } from '../compare.ts'
-import { isOneRollout } from './candidates.ts'
+import { isDeploy, isOneRollout } from './candidates.ts'
 import { type Facts, isWayKnown } from './facts.ts'
 import type { Candidate } from './model.ts'
 import { isGradual } from './scaling.ts'
@@ -43,7 +43,7 @@ function isAtOnce({ change: { lead, undoes }, explained, lagMs }: Candidate): bo
 
 /** Whether a deploy had shown no trouble until a flag was set. */
 function hadRunWell({ change, features, lagMs, onsetMs }: Candidate, flag: Candidate): boolean {
-  if (change.lead.entry.eventType !== 'deploy' || features.pattern > 0 || lagMs < RAN_WELL_MS) return false
+  if (!isDeploy(change.lead) || features.pattern > 0 || lagMs < RAN_WELL_MS) return false
   return change.atMs < flag.change.atMs && (onsetMs ?? 0) >= flag.change.atMs
 }
 

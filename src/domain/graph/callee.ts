@@ -18,6 +18,11 @@ export type Callee = {
     }
 )
 
+/** A callee's key: a host's outside is one that no service has. */
+export function toCalleeKey(callee: Callee): string {
+  return callee.kind === 'service' ? callee.key : toNameKey(callee.inside ?? `@${callee.host}`)
+}
+
 /** The parts of an event or of a window's entry that may show a call. */
 export type CallSource = {
   readonly serviceName: string
